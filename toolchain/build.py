@@ -1,0 +1,98 @@
+"""Building one Go module into the cache."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cfs.progress import step
+from toolchain import aws_source, cache, compiler
+from toolchain.gocommand import Workspace
+
+if TYPE_CHECKING:
+    from toolchain.part import Part
+
+NEEDED_SPACE = 4 * cache.GIB
+"""Bytes of free disk that a build from empty caches takes at most."""
+
+AWS_FOLDER = "terraform-provider-aws"
+"""The folder, within the work folder, of the filtered AWS provider."""
+
+
+def make(part: Part, root: Path) -> None:
+    """Build a part unless it is finished.
+
+    Args:
+        part: What to build.
+        root: The cache's folder.
+
+    Raises:
+        UserError: It cannot be built here; the message says why.
+    """
+    entry = part.entry(root)
+    if entry.is_finished():
+        return
+    with entry.making() as work:
+        if work is None:
+            return
+        cache.check_space(work, needed=NEEDED_SPACE)
+        source = work / "source"
+        _copy_module(part, source)
+        entry.log.write_text("")
+        go = compiler.obtain(root)
+        workspace = Workspace(go=go, folder=source, log=entry.log, needed=NEEDED_SPACE)
+        if part.services:
+            _use_filtered_aws(workspace, part.services)
+        total = _download(workspace, part)
+        _compile(workspace, part, work / "bin", total)
+        shutil.rmtree(source)
+
+
+def _copy_module(part: Part, target: Path) -> None:
+    for file in part.sources:
+        if file.is_relative_to(part.module):
+            copy = target / file.relative_to(part.module)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, copy)
+
+
+def _use_filtered_aws(workspace: Workspace, services: frozenset[str]) -> None:
+    """Put the needed part of the AWS provider beside the module, in place of the whole one.
+
+    Go checks the whole one against go.sum while it downloads it.
+    """
+    with step("Downloading the AWS provider's source"):
+        answer = json.loads(workspace.download("mod", "download", "-json", aws_source.MODULE))
+    aws_source.copy_needed(Path(answer["Dir"]), workspace.folder / AWS_FOLDER, services)
+    workspace.download("mod", "edit", f"-replace={aws_source.MODULE}=./{AWS_FOLDER}")
+
+
+def _download(workspace: Workspace, part: Part) -> int:
+    """Download all modules that the build needs; give the number of packages that it compiles."""
+    with step(f"Downloading the Go modules of Pulumi's {part.name}") as progress:
+        done = 0
+
+        def count(line: str) -> None:
+            nonlocal done
+            if line.startswith("go: downloading "):
+                done += 1
+                progress.advance(done)
+
+        return len(workspace.download("list", "-deps", *part.packages, on_line=count).splitlines())
+
+
+def _compile(workspace: Workspace, part: Part, target: Path, total: int) -> None:
+    target.mkdir()
+    with step(f"Compiling Pulumi's {part.name}") as progress:
+        done = 0
+
+        def count(_: str) -> None:
+            nonlocal done
+            done = min(done + 1, total)
+            progress.advance(done, total)
+
+        workspace.build(
+            "-v", "-o", f"{target}/", "-ldflags", part.linker_flags, *part.packages, on_line=count
+        )

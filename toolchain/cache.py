@@ -1,0 +1,165 @@
+"""The cache of finished parts: complete or absent, whatever happens while one is made.
+
+A part (the engine, the providers, ...) is made in a folder below `work` and renamed into its place when
+it is complete. Whoever makes it holds the part's lock; the operating system releases the lock of a
+killed process, and the next holder deletes what that one left.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cfs.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+LOCK_LIMIT = 3600
+"""Seconds to wait for another process that makes the same part."""
+
+UNUSED_DAYS = 30
+"""Days after which an entry that nothing used is deleted."""
+
+GIB = 2**30
+
+
+def root() -> Path:
+    """Give the cache's folder: $CFS_CACHE_DIR/toolchain, else the platform's cache folder."""
+    chosen = os.environ.get("CFS_CACHE_DIR")
+    if chosen:
+        return Path(chosen).expanduser().absolute() / "toolchain"
+    from platformdirs import user_cache_path  # noqa: PLC0415 -- not needed by most runs
+
+    return user_cache_path("claudefs-infra") / "toolchain"
+
+
+def key(texts: Iterable[str], files: Iterable[Path]) -> str:
+    """Hash all inputs of a part, so that equal inputs find the same entry.
+
+    Args:
+        texts: Inputs that are not files: flags, versions, the platform.
+        files: Input files; their names count as well as their content.
+    """
+    digest = hashlib.sha256()
+    for text in texts:
+        digest.update(f"{len(text)}:{text}".encode())
+    for file in sorted(files):
+        content = file.read_bytes()
+        digest.update(f"{file.name}:{len(content)}:".encode())
+        digest.update(content)
+    return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """The place of one part in the cache."""
+
+    root: Path
+    part: str
+    """The part's name; entries of one part supersede each other."""
+    key: str
+
+    @property
+    def folder(self) -> Path:
+        """Give the folder of the finished part."""
+        return self.root / f"{self.part}-{self.key}"
+
+    @property
+    def log(self) -> Path:
+        """Give the file for the full output of the commands that make the part."""
+        return self.root / "logs" / f"{self.part}-{self.key}.log"
+
+    def is_finished(self) -> bool:
+        """Tell whether the part is complete, and note that it is in use."""
+        try:
+            os.utime(self.folder)
+        except FileNotFoundError:
+            return False
+        return True
+
+    @contextmanager
+    def making(self) -> Iterator[Path | None]:
+        """Make the part: fill the folder given, which takes its place when the block ends well.
+
+        Gives None when another process has finished the part while this one waited for its turn.
+
+        Raises:
+            UserError: The cache's folder cannot be written, or the wait for another process is too long.
+        """
+        with self._locked():
+            self._clear_work()
+            if self.is_finished():
+                yield None
+                return
+            work = Path(tempfile.mkdtemp(prefix=f"{self.part}-", dir=self._work_root()))
+            try:
+                yield work
+                work.rename(self.folder)
+                self._delete_superseded()
+            finally:
+                shutil.rmtree(work, ignore_errors=True)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        from filelock import FileLock, Timeout  # noqa: PLC0415 -- not needed when the part is finished
+
+        try:
+            self._work_root().mkdir(parents=True, exist_ok=True)
+            self.log.parent.mkdir(exist_ok=True)
+            lock = FileLock(self.root / f"{self.part}.lock")
+            lock.acquire(timeout=LOCK_LIMIT)
+        except Timeout as waited:
+            problem = f"Another process has held {waited.lock_file} for {LOCK_LIMIT // 60} minutes."
+            raise UserError(problem, repair="Wait for it, or end it; then repeat the command.") from waited
+        except OSError as failure:
+            problem = f"The cache folder {self.root} cannot be written: {failure.strerror}."
+            raise UserError(problem, repair="Set CFS_CACHE_DIR to a folder that you may write.") from failure
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _work_root(self) -> Path:
+        return self.root / "work"
+
+    def _clear_work(self) -> None:
+        for left in self._work_root().glob(f"{self.part}-*"):
+            shutil.rmtree(left, ignore_errors=True)
+
+    def _delete_superseded(self) -> None:
+        oldest = time.time() - UNUSED_DAYS * 24 * 3600
+        for other in self.root.glob(f"{self.part}-*"):
+            if other != self.folder and other.stat().st_mtime < oldest:
+                shutil.rmtree(other, ignore_errors=True)
+
+
+def check_space(folder: Path, *, needed: int) -> None:
+    """Make sure that a folder's disk has room.
+
+    Args:
+        folder: An existing folder.
+        needed: Bytes.
+
+    Raises:
+        UserError: It has less.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise no_space(folder, needed=needed)
+
+
+def no_space(folder: Path, *, needed: int) -> UserError:
+    """Describe a full disk."""
+    free = shutil.disk_usage(folder).free
+    return UserError(
+        f"The disk of {folder} has {free / GIB:.1f} GB free; {needed / GIB:.1f} GB are needed.",
+        repair="Free some space, or set CFS_CACHE_DIR to a folder on another disk.",
+    )

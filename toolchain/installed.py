@@ -1,0 +1,53 @@
+"""The user's own Pulumi."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from toolchain import versions
+from toolchain.model import Toolchain
+
+VERSION_LIMIT = 20
+"""Seconds for `pulumi version`."""
+
+
+def find() -> Toolchain | None:
+    """Find a supported `pulumi` on PATH that has its Python language host and the stack's plugins.
+
+    Returns:
+        None if any of them is missing or has another version.
+    """
+    pulumi = shutil.which("pulumi")
+    if pulumi is None or shutil.which("pulumi-language-python") is None or not _has_plugins():
+        return None
+    version = engine_version(Path(pulumi))
+    if version is None or not versions.is_supported(version):
+        return None
+    return Toolchain(origin="path", version=version, path=(), env={})
+
+
+def engine_version(pulumi: Path) -> str | None:
+    """Ask an engine for its version; None if it does not say."""
+    try:
+        answer = subprocess.run(
+            [pulumi, "version"],
+            env=os.environ | {"PULUMI_SKIP_UPDATE_CHECK": "true"},
+            capture_output=True,
+            text=True,
+            timeout=VERSION_LIMIT,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    found = re.fullmatch(r"v(\d+\.\d+\.\d+\S*)", answer.stdout.strip())
+    return found[1] if found else None
+
+
+def _has_plugins() -> bool:
+    home = Path(os.environ.get("PULUMI_HOME") or "~/.pulumi").expanduser()
+    wanted = (f"resource-{name}-v{versions.plugin(name)}" for name in versions.PLUGINS)
+    return all((home / "plugins" / folder).is_dir() for folder in wanted)

@@ -1,0 +1,29 @@
+"""Getting a toolchain by the first way that works."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from toolchain import built, installed
+from toolchain import cache as cache_module
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from toolchain.model import Toolchain
+
+
+def obtain(*, cache: Path | None = None) -> Toolchain:
+    """Get a working toolchain.
+
+    The ways, in this order: the user's own Pulumi; one that is already in the cache; the vendor's
+    archive; a build from Go modules. Only the last two use the network.
+
+    Args:
+        cache: The folder for what is downloaded and built, instead of the default one.
+
+    Raises:
+        UserError: No way works; the message says why the last one does not.
+    """
+    root = cache or cache_module.root()
+    return installed.find() or built.find(root) or built.make(root)

@@ -1,0 +1,107 @@
+"""The two Go modules that are built, and all that decides what comes out."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cfs.errors import UserError
+from toolchain import cache, versions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+SETTINGS: Mapping[str, str] = {
+    "CGO_ENABLED": "0",  # no C compiler is needed then
+    "GOFLAGS": "-mod=readonly -trimpath -buildvcs=false",
+    "GOTOOLCHAIN": "local",
+    "GOWORK": "off",
+}
+"""What a build sets whatever the caller's environment says. Where modules come from (GOPROXY and the
+like) and where Go keeps its caches stay the caller's choice."""
+
+STRIPPED = "-s -w"
+"""Linker flags that leave out debugging symbols, a third of the size."""
+
+PLATFORMS = {"Linux": "linux", "Darwin": "darwin"}
+MACHINES = {"x86_64": "amd64", "amd64": "amd64", "arm64": "arm64", "aarch64": "arm64"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A Go module to build. The compiler's version is not an input: a newer one makes no other program."""
+
+    name: str
+    module: Path
+    packages: Sequence[str]
+    """The main packages."""
+    variables: Mapping[str, str]
+    """Go variables that the linker sets."""
+    sources: Sequence[Path]
+    """All files that decide what is built."""
+    services: frozenset[str] = frozenset()
+    """The services of the AWS provider that are compiled into it; none where it is not part of it."""
+
+    @property
+    def linker_flags(self) -> str:
+        """Give the flags for the linker."""
+        return " ".join([STRIPPED, *(f"-X {name}={value}" for name, value in self.variables.items())])
+
+    def entry(self, root: Path) -> cache.Entry:
+        """Give the part's place in the cache."""
+        settings = [f"{name}={value}" for name, value in SETTINGS.items()]
+        key = cache.key([target(), *settings, self.linker_flags, *self.packages], self.sources)
+        return cache.Entry(root=root, part=self.name, key=key)
+
+
+def engine() -> Part:
+    """Describe the engine, `pulumi`."""
+    module = versions.ENGINE_MODULE
+    return Part(
+        name="engine",
+        module=module,
+        packages=["github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"],
+        variables={
+            "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": f"v{versions.built_engine()}"
+        },
+        sources=_module_files(module),
+    )
+
+
+def providers() -> Part:
+    """Describe the provider plugins."""
+    from toolchain import resources  # noqa: PLC0415 -- the engine alone does without
+
+    module = versions.PROVIDERS_MODULE
+    return Part(
+        name="providers",
+        module=module,
+        packages=[f"./cmd/pulumi-resource-{name}" for name in versions.PLUGINS],
+        variables={
+            "claudefs-infra/providers.AWSVersion": versions.plugin("aws"),
+            "claudefs-infra/providers.GitHubVersion": versions.plugin("github"),
+        },
+        sources=[*_module_files(module), resources.TABLE, versions.HERE / "aws_source.py"],
+        services=resources.aws_services(),
+    )
+
+
+def _module_files(module: Path) -> list[Path]:
+    return [module / "go.mod", module / "go.sum", *module.rglob("*.go")]
+
+
+def target() -> str:
+    """Name this machine as Go does, such as `linux/amd64`.
+
+    Raises:
+        UserError: Pulumi is not built for this machine.
+    """
+    try:
+        return f"{PLATFORMS[platform.system()]}/{MACHINES[platform.machine()]}"
+    except KeyError as unknown:
+        raise UserError(
+            f"Pulumi cannot be built for {platform.system()} on {platform.machine()}.",
+            repair="Run this on Linux or macOS, on x86-64 or arm64.",
+        ) from unknown

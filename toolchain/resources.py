@@ -1,0 +1,37 @@
+"""The table of resource types in toolchain/providers/resources.json, as Python sees it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+from toolchain import versions
+
+TABLE = versions.PROVIDERS_MODULE / "resources.json"
+UNSUPPORTED = versions.PROVIDERS_MODULE / "unsupported.json"
+
+
+def table() -> dict[str, Any]:
+    """Read the whole table: package name to its resources, invokes and configuration."""
+    return cast("dict[str, Any]", json.loads(TABLE.read_text()))
+
+
+def aws_services() -> frozenset[str]:
+    """Name the service packages of the AWS provider that the declared types live in."""
+    aws = table()["aws"]
+    return frozenset(entry["service"] for kind in ("resources", "invokes") for entry in aws[kind].values())
+
+
+def unsupported_arguments(token: str) -> frozenset[str]:
+    """Name the arguments of a type that the SDK has and the built provider lacks.
+
+    A stack that must run on a built toolchain does not use them.
+
+    Args:
+        token: A resource's or a function's token, such as `aws:ec2/vpc:Vpc`.
+
+    Returns:
+        Pulumi names; those of nested blocks are paths with dots.
+    """
+    arguments: dict[str, dict[str, str]] = json.loads(UNSUPPORTED.read_text())
+    return frozenset(arguments.get(token, {}))

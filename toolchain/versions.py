@@ -1,0 +1,73 @@
+"""Versions of the engine and of the plugins, read from where each is declared."""
+
+from __future__ import annotations
+
+import re
+from importlib import metadata
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+"""The folder of this package, with the Go modules below it."""
+
+ENGINE_MODULE = HERE / "engine"
+PROVIDERS_MODULE = HERE / "providers"
+
+NEXT_MAJOR = 4
+"""The first major version of Pulumi whose protocol is not that of the installed SDK."""
+
+PLUGINS = ("aws", "github")
+"""The provider plugins that the stack uses."""
+
+
+def built_engine() -> str:
+    """Give the engine version that toolchain/engine/go.mod builds."""
+    return required(ENGINE_MODULE, "github.com/pulumi/pulumi/pkg/v3").removeprefix("v")
+
+
+def downloaded_engine() -> str:
+    """Give the engine version to download: that of the installed SDK, as both are released together."""
+    return metadata.version("pulumi")
+
+
+def plugin(name: str) -> str:
+    """Give the version of a plugin: that of its installed SDK package."""
+    return metadata.version(f"pulumi-{name}")
+
+
+def is_supported(version: str) -> bool:
+    """Tell whether an engine on PATH may be used.
+
+    The oldest is the one that this project builds and tests with: nothing older is ever tried.
+    """
+    return numbers(built_engine()) <= numbers(version) < (NEXT_MAJOR,)
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """Turn `v3.259.0-alpha` into (3, 259, 0), to compare."""
+    return tuple(int(part) for part in re.findall(r"\d+", version.split("-", maxsplit=1)[0]))
+
+
+def required(module: Path, path: str) -> str:
+    """Give the version that a go.mod requires of a module, such as `v3.259.0`.
+
+    Raises:
+        LookupError: The go.mod does not require that module.
+    """
+    found = re.search(
+        rf"^\t(?:require )?{re.escape(path)} (\S+)", (module / "go.mod").read_text(), re.MULTILINE
+    )
+    if found is None:
+        raise LookupError(f"{module / 'go.mod'} does not require {path}")
+    return found[1]
+
+
+def go_directive(module: Path) -> str:
+    """Give the least version of Go that a go.mod asks for, such as `1.26`.
+
+    Raises:
+        LookupError: The go.mod has no such line.
+    """
+    found = re.search(r"^go (\S+)$", (module / "go.mod").read_text(), re.MULTILINE)
+    if found is None:
+        raise LookupError(f"{module / 'go.mod'} has no go line")
+    return found[1]
