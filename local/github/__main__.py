@@ -1,0 +1,83 @@
+"""Run the stand-in: `python -m local.github --port N --state FILE --owner O --repository R`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from local.github.app import create_app
+from local.github.records import AccountKind
+from local.github.state import StateError, Store
+from local.github.tokens import DEFAULT_SCOPES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+LOGGER = logging.getLogger("local.github")
+HOST = "127.0.0.1"
+"""The only address that is listened on: whoever reaches the stand-in may do everything."""
+
+
+class _QuietHandler(WSGIRequestHandler):
+    """Leaves the log to the application, which knows what must not be in it."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Write nothing."""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m local.github", description="A stand-in for GitHub's API."
+    )
+    parser.add_argument("--port", type=int, required=True, help="port on 127.0.0.1; 0 takes a free one")
+    parser.add_argument("--state", type=Path, required=True, help="JSON file that holds everything")
+    parser.add_argument("--owner", required=True, help="login of the repository's owner")
+    parser.add_argument("--owner-kind", choices=["user", "organization"], default="user")
+    parser.add_argument("--repository", required=True, help="name of the one repository")
+    parser.add_argument(
+        "--scopes",
+        default=",".join(DEFAULT_SCOPES),
+        help="scopes of classic tokens, separated by commas (default: %(default)s)",
+    )
+    parser.add_argument("--validate", action="store_true", help="check every answer by GitHub's schema")
+    return parser
+
+
+def _stop(_signal: int, _frame: object) -> NoReturn:
+    # Nothing is left to write: every change is in the file before it is answered.
+    sys.exit(0)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until a signal ends the process.
+
+    Returns:
+        The exit status.
+    """
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
+    kind = AccountKind.ORGANIZATION if options.owner_kind == "organization" else AccountKind.USER
+    try:
+        with Store.locked(options.state):
+            store = Store.open(options.state, owner=options.owner, kind=kind, repository=options.repository)
+            scopes = tuple(scope.strip() for scope in options.scopes.split(",") if scope.strip())
+            app = create_app(store, scopes=scopes, validate=options.validate)
+            server = make_server(HOST, options.port, app, threaded=True, request_handler=_QuietHandler)
+            LOGGER.info("http://%s:%d serves %s/%s", HOST, server.port, options.owner, options.repository)
+            server.serve_forever()
+    except (StateError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

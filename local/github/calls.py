@@ -1,0 +1,131 @@
+"""What a route is given: the request's values, checked, with the state that it reads and changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+from urllib.parse import urlencode
+
+from local.github.responses import invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from local.github.records import Json, Repository, State
+    from local.github.tokens import Token
+
+T = TypeVar("T")
+
+_TYPE_NAMES = {str: "a string", bool: "a boolean", int: "an integer", list: "an array", dict: "an object"}
+
+
+@dataclass(frozen=True)
+class Fields:
+    """The fields of a request's JSON body."""
+
+    values: Json
+
+    def required(self, name: str, kind: type[T]) -> T:
+        """Read a field that must be there.
+
+        Raises:
+            ApiError: It is missing or has another type.
+        """
+        value = self.optional(name, kind)
+        if value is None:
+            raise invalid(f'"{name}" wasn\'t supplied.')
+        return value
+
+    def optional(self, name: str, kind: type[T]) -> T | None:
+        """Read a field that may be absent or null.
+
+        Raises:
+            ApiError: It has another type.
+        """
+        value = self.values.get(name)
+        if value is None:
+            return None
+        # In Python a boolean is an integer; in JSON it is not.
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            raise invalid(f"For '{name}', the value is not {_TYPE_NAMES[kind]}.")
+        return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page(Generic[T]):
+    """A page of a list."""
+
+    items: list[T]
+    total: int
+    headers: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One request."""
+
+    state: State
+    token: Token
+    fields: Fields
+    query: Mapping[str, str]
+    root: str
+    """The address that the client used for the API, without a slash at its end."""
+    path: str
+
+    @property
+    def repository(self) -> Repository:
+        """Give the one repository."""
+        return self.state.repository
+
+    @property
+    def full_name(self) -> str:
+        """Give the repository's name with its owner's."""
+        return f"{self.state.owner.login}/{self.repository.name}"
+
+    def api(self, path: str = "") -> str:
+        """Give the address of something in the repository's API."""
+        return f"{self.root}/repos/{self.full_name}{path}"
+
+    def html(self, path: str = "") -> str:
+        """Give the address of a page about the repository; nothing serves it."""
+        return f"{self.root.removesuffix('/api/v3')}/{self.full_name}{path}"
+
+    def page(self, items: Sequence[T], *, size: int = 30, limit: int = 100) -> Page[T]:
+        """Cut out the page that the query asks for.
+
+        Args:
+            items: The whole list.
+            size: How many items a page has where the query does not say.
+            limit: How many it has at most.
+        """
+        per_page = min(self._number("per_page", size), limit)
+        number = self._number("page", 1)
+        start = (number - 1) * per_page
+        last = max(1, -(-len(items) // per_page))
+        return Page(
+            items=list(items[start : start + per_page]),
+            total=len(items),
+            headers=self._links(per_page, number, last),
+        )
+
+    def _number(self, name: str, default: int) -> int:
+        """Read a positive number from the query; GitHub takes the default for any other text."""
+        text = self.query.get(name, "")
+        return int(text) if text.isdecimal() and int(text) > 0 else default
+
+    def _links(self, per_page: int, number: int, last: int) -> dict[str, str]:
+        """Name the neighboring pages in GitHub's order, leaving out those that do not exist."""
+        pages: dict[str, int] = {}
+        if number > 1:
+            pages["prev"] = min(number - 1, last)
+        if number < last:
+            pages |= {"next": number + 1, "last": last}
+        if number > 1:
+            pages["first"] = 1
+        if not pages:
+            return {}
+        links = []
+        for relation, page in pages.items():
+            query = urlencode({**self.query, "per_page": per_page, "page": page})
+            links.append(f'<{self.root}{self.path}?{query}>; rel="{relation}"')
+        return {"Link": ", ".join(links)}

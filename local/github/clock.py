@@ -1,0 +1,26 @@
+"""Times as GitHub writes them: UTC, to the second."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+
+
+def now() -> str:
+    """Give the present second."""
+    return datetime.now(UTC).strftime(_FORMAT)
+
+
+def after(previous: str) -> str:
+    """Give the present second, or the one after `previous` where that is later.
+
+    Clients notice that somebody changed a secret only by its date, so two changes must never share one.
+    """
+    earliest = datetime.strptime(previous, _FORMAT).replace(tzinfo=UTC) + timedelta(seconds=1)
+    return max(now(), earliest.strftime(_FORMAT))
+
+
+def epoch(moment: str) -> int:
+    """Give a time in seconds since 1970, as Git stores it."""
+    return int(datetime.strptime(moment, _FORMAT).replace(tzinfo=UTC).timestamp())

@@ -1,0 +1,226 @@
+"""Faults that can be switched on, to see what a client makes of them."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+from local.github.records import Fault, FaultName, Json, State
+from local.github.responses import DOCS, ApiError, not_found
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_LIMITS = f"{DOCS}/using-the-rest-api/rate-limits-for-the-rest-api"
+_SERVER_ERRORS = {
+    HTTPStatus.BAD_GATEWAY: "Server Error",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "Server Error",
+    HTTPStatus.SERVICE_UNAVAILABLE: (
+        "No server is currently available to service your request. Sorry about that. "
+        "Please try resubmitting your request and contact us if the problem persists."
+    ),
+    HTTPStatus.GATEWAY_TIMEOUT: (
+        "We couldn't respond to your request in time. Sorry about that. "
+        "Please try resubmitting your request and contact us if the problem persists."
+    ),
+}
+
+
+class FaultError(Exception):
+    """A fault cannot be switched on as asked; the message says what is possible."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """What a fault does, and what can be set of it beside `requests` and `path`."""
+
+    about: str
+    seconds: float | None = None
+    statuses: tuple[int, ...] = ()
+    """The statuses that can be chosen; the first is the default."""
+    has_branch: bool = False
+
+
+KINDS: Final[Mapping[FaultName, Kind]] = {
+    FaultName.BAD_CREDENTIALS: Kind(about="401, as for a token that was revoked or has expired"),
+    FaultName.MISSING_OWNER: Kind(about="404 for the owner and all that belongs to them"),
+    FaultName.MISSING_REPOSITORY: Kind(about="404 for the repository and all that is in it"),
+    FaultName.MISSING_WORKFLOW_SCOPE: Kind(
+        about="changes below .github/workflows/ get 404 with a classic token, 403 with a fine-grained one",
+    ),
+    FaultName.PRIMARY_RATE_LIMIT: Kind(
+        about="the hourly limit is used up and resets in `seconds`",
+        seconds=60,
+        statuses=(HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS),
+    ),
+    FaultName.PROTECTED_BRANCH: Kind(
+        about="409 for changes of files on `branch`, by default the default branch",
+        has_branch=True,
+    ),
+    FaultName.SECONDARY_RATE_LIMIT: Kind(
+        about="too much at once, with a Retry-After of `seconds`",
+        seconds=60,
+        statuses=(HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS),
+    ),
+    FaultName.SERVER_ERROR: Kind(
+        about="GitHub itself fails with `status`",
+        statuses=(
+            HTTPStatus.BAD_GATEWAY,
+            HTTPStatus.INTERNAL_SERVER_ERROR,
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            HTTPStatus.GATEWAY_TIMEOUT,
+        ),
+    ),
+    FaultName.SLOW: Kind(about="every answer comes `seconds` late", seconds=5),
+}
+
+
+def _number(options: Json, option: str, least: float) -> float | None:
+    value = options.get(option)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < least:
+        raise FaultError(f"`{option}` must be a number, {least} or more, not {value!r}.")
+    return value
+
+
+def _text(options: Json, option: str) -> str | None:
+    value = options.get(option)
+    if value is not None and not isinstance(value, str):
+        raise FaultError(f"`{option}` must be a text, not {value!r}.")
+    return value
+
+
+def _allowed_options(kind: Kind) -> set[str]:
+    allowed = {"requests", "path"}
+    if kind.seconds is not None:
+        allowed.add("seconds")
+    if kind.statuses:
+        allowed.add("status")
+    return allowed | {"branch"} if kind.has_branch else allowed
+
+
+def find(name: str) -> FaultName:
+    """Find a fault by its name.
+
+    Raises:
+        FaultError: There is no such fault.
+    """
+    try:
+        return FaultName(name)
+    except ValueError as error:
+        raise FaultError(f"There is no fault {name!r}; there are: {', '.join(FaultName)}.") from error
+
+
+def parse(name: str, options: Json) -> Fault:
+    """Make a fault of what a person asked for.
+
+    Raises:
+        FaultError: There is no such fault, or it cannot be set like this.
+    """
+    fault_name = find(name)
+    kind = KINDS[fault_name]
+    allowed = _allowed_options(kind)
+    if unknown := sorted(options.keys() - allowed):
+        raise FaultError(f"{name} has no option {', '.join(unknown)}; it has: {', '.join(sorted(allowed))}.")
+    requests = _number(options, "requests", 1)
+    if requests is not None and requests != int(requests):
+        raise FaultError(f"`requests` must be a whole number, not {requests}.")
+    seconds = _number(options, "seconds", 0)
+    status = options.get("status", kind.statuses[0] if kind.statuses else None)
+    if status is not None and status not in kind.statuses:
+        raise FaultError(
+            f"`status` must be one of {', '.join(str(int(one)) for one in kind.statuses)}, not {status!r}."
+        )
+    seconds = kind.seconds if seconds is None else seconds
+    is_limit = fault_name in {FaultName.PRIMARY_RATE_LIMIT, FaultName.SECONDARY_RATE_LIMIT}
+    return Fault(
+        name=fault_name,
+        requests=None if requests is None else int(requests),
+        path=_text(options, "path"),
+        status=None if status is None else int(status),
+        seconds=seconds,
+        until=time.time() + (seconds or 0) if is_limit else None,
+        branch=_text(options, "branch"),
+    )
+
+
+def drop_expired(state: State) -> None:
+    """Switch off the rate limits whose time is over."""
+    for fault in list(state.faults.values()):
+        if fault.until is not None and fault.until <= time.time():
+            del state.faults[fault.name]
+
+
+def take(state: State, name: FaultName, path: str) -> Fault | None:
+    """Say whether a fault hits a request, and count the hit.
+
+    Returns:
+        The fault where it hits.
+    """
+    fault = state.faults.get(name)
+    if fault is None or (fault.path is not None and fault.path not in path):
+        return None
+    if fault.requests is not None:
+        if fault.requests > 1:
+            state.faults[name] = replace(fault, requests=fault.requests - 1)
+        else:
+            del state.faults[name]
+    return fault
+
+
+def delay(state: State, path: str) -> float:
+    """Give the seconds by which the answer is late."""
+    fault = take(state, FaultName.SLOW, path)
+    return 0.0 if fault is None else fault.seconds or 0.0
+
+
+def raise_refusals(state: State, path: str, request_id: str) -> None:
+    """Refuse a request that a fault hits, before its route is looked for.
+
+    Raises:
+        ApiError: A fault hits.
+    """
+    if fault := take(state, FaultName.SERVER_ERROR, path):
+        status = HTTPStatus(fault.status or HTTPStatus.BAD_GATEWAY)
+        raise ApiError(status, _SERVER_ERRORS[status])
+    if take(state, FaultName.BAD_CREDENTIALS, path):
+        raise ApiError(HTTPStatus.UNAUTHORIZED, "Bad credentials", docs=DOCS)
+    if fault := take(state, FaultName.PRIMARY_RATE_LIMIT, path):
+        raise _primary_limit(state, fault, request_id)
+    if fault := take(state, FaultName.SECONDARY_RATE_LIMIT, path):
+        raise _secondary_limit(fault, request_id)
+    owner = state.owner.login.lower()
+    repository = f"/repos/{owner}/{state.repository.name.lower()}"
+    if _is_below(path, f"/users/{owner}", f"/orgs/{owner}", f"/repos/{owner}", "/repositories"):
+        if take(state, FaultName.MISSING_OWNER, path):
+            raise not_found()
+        if _is_below(path, repository, "/repositories") and take(state, FaultName.MISSING_REPOSITORY, path):
+            raise not_found()
+
+
+def _is_below(path: str, *roots: str) -> bool:
+    lowered = path.lower()
+    return any(lowered == root or lowered.startswith(f"{root}/") for root in roots)
+
+
+def _support(request_id: str) -> str:
+    return f"If you reach out to GitHub Support for help, please include the request ID {request_id}."
+
+
+def _primary_limit(state: State, fault: Fault, request_id: str) -> ApiError:
+    message = f"API rate limit exceeded for user ID {state.owner.id}. {_support(request_id)}"
+    return ApiError(HTTPStatus(fault.status or HTTPStatus.FORBIDDEN), message, docs=_LIMITS)
+
+
+def _secondary_limit(fault: Fault, request_id: str) -> ApiError:
+    wait = max(1, round((fault.until or 0) - time.time()))
+    return ApiError(
+        HTTPStatus(fault.status or HTTPStatus.FORBIDDEN),
+        "You have exceeded a secondary rate limit. Please wait a few minutes before you try again. "
+        + _support(request_id),
+        docs=f"{_LIMITS}#about-secondary-rate-limits",
+        headers={"Retry-After": str(wait)},
+    )

@@ -1,0 +1,163 @@
+"""Git's objects, hashed as Git hashes them, so that every sha is the one that a clone would show."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from local.github.clock import epoch
+from local.github.records import Commit, Objects, Person
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+FILE_MODE = "100644"
+DIRECTORY_MODE = "040000"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One name in a directory."""
+
+    path: str
+    sha: str
+    is_directory: bool
+
+    @property
+    def name(self) -> str:
+        """Give the last part of the path."""
+        return self.path.rpartition("/")[2]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """How one file differs between two trees."""
+
+    path: str
+    old: str | None
+    new: str | None
+
+    @property
+    def status(self) -> str:
+        """Give GitHub's word for it."""
+        if self.old is None:
+            return "added"
+        return "removed" if self.new is None else "modified"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """What a commit says, beside its files."""
+
+    parents: tuple[str, ...]
+    message: str
+    author: Person
+    committer: Person
+
+
+def _hash(kind: str, content: bytes) -> str:
+    # Git's own format prescribes SHA-1.
+    return hashlib.sha1(f"{kind} {len(content)}\0".encode() + content, usedforsecurity=False).hexdigest()
+
+
+def add_blob(objects: Objects, content: bytes) -> str:
+    """Store a file's content.
+
+    Returns:
+        Its hash.
+    """
+    sha = _hash("blob", content)
+    objects.blobs[sha] = base64.b64encode(content).decode()
+    return sha
+
+
+def blob(objects: Objects, sha: str) -> bytes:
+    """Read a file's content."""
+    return base64.b64decode(objects.blobs[sha])
+
+
+def children(files: Mapping[str, str], directory: str = "") -> list[Entry]:
+    """List a directory of a flat tree in Git's order; a directory that is not there has no children."""
+    prefix = f"{directory}/" if directory else ""
+    names: dict[str, Entry] = {}
+    for path, sha in files.items():
+        if not path.startswith(prefix):
+            continue
+        name, slash, _ = path[len(prefix) :].partition("/")
+        if (key := name + slash) not in names:
+            child = prefix + name
+            names[key] = Entry(
+                path=child,
+                sha=tree_sha(files, child) if slash else sha,
+                is_directory=bool(slash),
+            )
+    # Git sorts a directory as if its name ended with a slash.
+    return [names[name] for name in sorted(names)]
+
+
+def walk(files: Mapping[str, str], directory: str = "") -> Iterator[Entry]:
+    """List a directory of a flat tree with all that is below it."""
+    for entry in children(files, directory):
+        yield entry
+        if entry.is_directory:
+            yield from walk(files, entry.path)
+
+
+def tree_sha(files: Mapping[str, str], directory: str = "") -> str:
+    """Hash a directory of a flat tree with all that is below it."""
+    content = b"".join(
+        f"{DIRECTORY_MODE.lstrip('0') if entry.is_directory else FILE_MODE} {entry.name}\0".encode()
+        + bytes.fromhex(entry.sha)
+        for entry in children(files, directory)
+    )
+    return _hash("tree", content)
+
+
+def _signature(person: Person) -> str:
+    return f"{person.name} <{person.email}> {epoch(person.date)} +0000"
+
+
+def commit(objects: Objects, files: Mapping[str, str], draft: Draft) -> Commit:
+    """Store a commit of a flat tree, and the tree."""
+    tree = tree_sha(files)
+    objects.trees[tree] = dict(files)
+    lines = [
+        f"tree {tree}",
+        *(f"parent {parent}" for parent in draft.parents),
+        f"author {_signature(draft.author)}",
+        f"committer {_signature(draft.committer)}",
+        "",
+        draft.message,
+    ]
+    made = Commit(
+        sha=_hash("commit", "\n".join(lines).encode()),
+        tree=tree,
+        parents=draft.parents,
+        message=draft.message,
+        author=draft.author,
+        committer=draft.committer,
+    )
+    objects.commits[made.sha] = made
+    return made
+
+
+def history(objects: Objects, sha: str) -> Iterator[Commit]:
+    """Walk from a commit through its first parents to the root."""
+    current: str | None = sha
+    while current is not None:
+        found = objects.commits[current]
+        yield found
+        current = found.parents[0] if found.parents else None
+
+
+def changes(objects: Objects, made: Commit) -> list[Change]:
+    """Compare a commit with its first parent."""
+    new = objects.trees[made.tree]
+    old = objects.trees[objects.commits[made.parents[0]].tree] if made.parents else {}
+    return [
+        Change(path=path, old=old.get(path), new=new.get(path))
+        for path in sorted(old.keys() | new.keys())
+        if old.get(path) != new.get(path)
+    ]

@@ -1,0 +1,118 @@
+"""What forbids a change of files: a token without the scope, or a branch that demands a pull request."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from local.github import faults
+from local.github.records import FaultName
+from local.github.responses import ApiError, not_found
+
+if TYPE_CHECKING:
+    from local.github.calls import Call
+    from local.github.records import Json
+
+WORKFLOWS = ".github/workflows/"
+_PROTECTED_DOCS = "https://docs.github.com/articles/about-protected-branches"
+
+
+def check_workflow_scope(call: Call, path: str) -> None:
+    """Refuse a change of a workflow by a token that may not.
+
+    GitHub hides the reason from a classic token behind a 404, and tells it to a fine-grained one.
+
+    Raises:
+        ApiError: The token may not change workflows.
+    """
+    if not path.startswith(WORKFLOWS):
+        return
+    lacking = call.token.is_classic and "workflow" not in call.token.scopes
+    if not lacking and faults.take(call.state, FaultName.MISSING_WORKFLOW_SCOPE, call.path) is None:
+        return
+    if call.token.is_classic:
+        raise not_found()
+    raise ApiError(
+        HTTPStatus.FORBIDDEN,
+        "Resource not accessible by personal access token",
+        headers={"X-Accepted-GitHub-Permissions": "contents=write; contents=write,workflows=write"},
+    )
+
+
+def check_branch(call: Call, branch: str, verb: str) -> None:
+    """Refuse a direct change of a branch that demands pull requests.
+
+    Args:
+        call: The request.
+        branch: The branch to be changed.
+        verb: What would be done to the file, as GitHub's message names it.
+
+    Raises:
+        ApiError: The branch is protected.
+    """
+    demand = "Changes must be made through a pull request."
+    if any(
+        _demands_pull_request(call, ruleset.settings, branch) for ruleset in call.repository.rulesets.values()
+    ):
+        raise ApiError(HTTPStatus.CONFLICT, f"Repository rule violations found\n\n{demand}\n\n")
+    fault = call.state.faults.get(FaultName.PROTECTED_BRANCH)
+    hit = (
+        fault is not None
+        and branch == (fault.branch or call.repository.default_branch)
+        and faults.take(call.state, FaultName.PROTECTED_BRANCH, call.path) is not None
+    )
+    protection = call.repository.protections.get(branch, {})
+    # Administrators, as whom every token acts here, are bound only where the protection says so.
+    if hit or (protection.get("required_pull_request_reviews") and protection.get("enforce_admins")):
+        raise ApiError(HTTPStatus.CONFLICT, f"Could not {verb} file: {demand}", docs=_PROTECTED_DOCS)
+
+
+def is_protected(call: Call, branch: str) -> bool:
+    """Say whether anything protects a branch, whoever is bound by it."""
+    fault = call.state.faults.get(FaultName.PROTECTED_BRANCH)
+    return (
+        branch in call.repository.protections
+        or (fault is not None and branch == (fault.branch or call.repository.default_branch))
+        or any(
+            ruleset.settings["enforcement"] == "active"
+            and ruleset.settings["target"] == "branch"
+            and applies(call, ruleset.settings, branch)
+            for ruleset in call.repository.rulesets.values()
+        )
+    )
+
+
+def _demands_pull_request(call: Call, settings: Json, branch: str) -> bool:
+    """Say whether an active ruleset binds this branch."""
+    if settings["enforcement"] != "active" or settings["target"] != "branch":
+        return False
+    if not any(rule["type"] == "pull_request" for rule in settings["rules"]):
+        return False
+    return not _may_bypass(settings) and applies(call, settings, branch)
+
+
+def _may_bypass(settings: Json) -> bool:
+    """Say whether administrators are exempt: as the role with the number 5 or as the organization's."""
+    admin_role = 5
+    return any(
+        actor.get("bypass_mode") in {"always", "exempt"}
+        and (
+            actor["actor_type"] == "OrganizationAdmin"
+            or (actor["actor_type"] == "RepositoryRole" and actor.get("actor_id") == admin_role)
+        )
+        for actor in settings["bypass_actors"]
+    )
+
+
+def applies(call: Call, settings: Json, branch: str) -> bool:
+    """Say whether a ruleset's conditions include a branch."""
+    names = (settings.get("conditions") or {}).get("ref_name") or {}
+
+    def matches(pattern: str) -> bool:
+        if pattern == "~DEFAULT_BRANCH":
+            return branch == call.repository.default_branch
+        return pattern == "~ALL" or fnmatchcase(f"refs/heads/{branch}", pattern)
+
+    included = any(matches(pattern) for pattern in names.get("include") or [])
+    return included and not any(matches(pattern) for pattern in names.get("exclude") or [])

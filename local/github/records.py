@@ -1,0 +1,238 @@
+"""What the stand-in remembers.
+
+A record is replaced, never changed; the tables that hold the records (`Repository`, `Environment`, `State`)
+do change. Everything here can be written as JSON and read back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+Json: TypeAlias = dict[str, Any]
+"""A JSON object: the schema of its fields is checked by the model that the route names."""
+
+
+class AccountKind(StrEnum):
+    """What an owner is; GitHub answers `/orgs/…` for organizations only."""
+
+    USER = "User"
+    ORGANIZATION = "Organization"
+
+
+class FaultName(StrEnum):
+    """The faults that can be switched on."""
+
+    BAD_CREDENTIALS = "bad-credentials"
+    MISSING_OWNER = "missing-owner"
+    MISSING_REPOSITORY = "missing-repository"
+    MISSING_WORKFLOW_SCOPE = "missing-workflow-scope"
+    PRIMARY_RATE_LIMIT = "primary-rate-limit"
+    PROTECTED_BRANCH = "protected-branch"
+    SECONDARY_RATE_LIMIT = "secondary-rate-limit"
+    SERVER_ERROR = "server-error"
+    SLOW = "slow"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """A fault that is switched on."""
+
+    name: FaultName
+    requests: int | None = None
+    """How many more requests it hits; without a number it lasts until it is switched off."""
+    path: str | None = None
+    """Only requests whose path contains this text are hit."""
+    status: int | None = None
+    seconds: float | None = None
+    until: float | None = None
+    """When a rate limit ends, in seconds since 1970."""
+    branch: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """A user or an organization."""
+
+    login: str
+    id: int
+    kind: AccountKind
+
+
+@dataclass(frozen=True, kw_only=True)
+class Person:
+    """The author or the committer of a commit."""
+
+    name: str
+    email: str
+    date: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Commit:
+    """A commit; `sha` is what Git computes from the other fields."""
+
+    sha: str
+    tree: str
+    parents: tuple[str, ...]
+    message: str
+    author: Person
+    committer: Person
+
+
+@dataclass(kw_only=True)
+class Objects:
+    """The repository's Git objects by their hash."""
+
+    blobs: dict[str, str] = field(default_factory=dict)
+    """Content in Base64."""
+    trees: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Root trees only, flat: the blob's hash by the file's whole path."""
+    commits: dict[str, Commit] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variable:
+    """An Actions variable."""
+
+    name: str
+    value: str
+    created_at: str
+    updated_at: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Secret:
+    """An Actions secret, encrypted as it was received."""
+
+    name: str
+    key_id: str
+    encrypted_value: str
+    created_at: str
+    updated_at: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyPair:
+    """The key for which clients encrypt secrets. The private half never leaves the state file."""
+
+    key_id: str
+    public: str
+    private: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class BranchPolicy:
+    """A pattern of branches or tags that may deploy to an environment."""
+
+    id: int
+    name: str
+    type: str
+
+
+@dataclass(kw_only=True)
+class Environment:
+    """A deployment environment with what it contains."""
+
+    id: int
+    name: str
+    created_at: str
+    updated_at: str
+    settings: Json = field(default_factory=dict)
+    variables: dict[str, Variable] = field(default_factory=dict)
+    secrets: dict[str, Secret] = field(default_factory=dict)
+    policies: dict[int, BranchPolicy] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PullRequest:
+    """A pull request between two branches of the repository."""
+
+    id: int
+    number: int
+    title: str
+    body: str | None
+    head: str
+    base: str
+    head_sha: str
+    base_sha: str
+    draft: bool
+    maintainer_can_modify: bool
+    state: str
+    created_at: str
+    updated_at: str
+    closed_at: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ruleset:
+    """A ruleset of the repository; `settings` are as the client sent them."""
+
+    id: int
+    settings: Json
+    created_at: str
+    updated_at: str
+
+
+@dataclass(kw_only=True)
+class ActionsSettings:
+    """What the repository allows Actions to do; the defaults are those of a new repository."""
+
+    permissions: Json = field(
+        default_factory=lambda: {"enabled": True, "allowed_actions": "all", "sha_pinning_required": False},
+    )
+    selected: Json = field(
+        default_factory=lambda: {
+            "github_owned_allowed": True,
+            "verified_allowed": False,
+            "patterns_allowed": [],
+        },
+    )
+    workflow: Json = field(
+        default_factory=lambda: {
+            "default_workflow_permissions": "read",
+            "can_approve_pull_request_reviews": False,
+        },
+    )
+    oidc: Json = field(default_factory=lambda: {"use_default": True})
+
+
+@dataclass(kw_only=True)
+class Repository:
+    """The one repository with all that it contains."""
+
+    id: int
+    name: str
+    created_at: str
+    updated_at: str
+    pushed_at: str
+    key: KeyPair
+    settings: Json = field(default_factory=dict)
+    default_branch: str = "main"
+    objects: Objects = field(default_factory=Objects)
+    refs: dict[str, str] = field(default_factory=dict)
+    """The commit's hash by the full name of the reference (`refs/heads/main`)."""
+    variables: dict[str, Variable] = field(default_factory=dict)
+    secrets: dict[str, Secret] = field(default_factory=dict)
+    environments: dict[str, Environment] = field(default_factory=dict)
+    pulls: dict[int, PullRequest] = field(default_factory=dict)
+    rulesets: dict[int, Ruleset] = field(default_factory=dict)
+    protections: dict[str, Json] = field(default_factory=dict)
+    """The settings of a branch's protection, as the client sent them, by the branch's name."""
+    actions: ActionsSettings = field(default_factory=ActionsSettings)
+
+
+@dataclass(kw_only=True)
+class State:
+    """All that the stand-in remembers."""
+
+    owner: Account
+    repository: Repository
+    last_id: int
+    faults: dict[FaultName, Fault] = field(default_factory=dict)
+
+    def new_id(self) -> int:
+        """Give a number that no other record has."""
+        self.last_id += 1
+        return self.last_id

@@ -1,0 +1,153 @@
+"""The repository itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from local.github.accounts import node_id, simple_user
+from local.github.clock import after
+from local.github.responses import Answer, failed_validation
+from local.github.routing import REPOSITORY, Routes
+
+if TYPE_CHECKING:
+    from local.github.calls import Call
+    from local.github.records import Json
+
+routes = Routes()
+
+_SETTINGS: Json = {
+    "private": False,
+    "description": None,
+    "homepage": None,
+    "has_issues": True,
+    "has_projects": True,
+    "has_wiki": True,
+    "has_discussions": False,
+    "archived": False,
+    "is_template": False,
+    "allow_squash_merge": True,
+    "allow_merge_commit": True,
+    "allow_rebase_merge": True,
+    "allow_auto_merge": False,
+    "allow_update_branch": False,
+    "delete_branch_on_merge": False,
+    "web_commit_signoff_required": False,
+}
+"""What can be changed, with the values of a new repository."""
+
+_ADDRESSES = {
+    "archive_url": "/{archive_format}{/ref}",
+    "assignees_url": "/assignees{/user}",
+    "blobs_url": "/git/blobs{/sha}",
+    "branches_url": "/branches{/branch}",
+    "collaborators_url": "/collaborators{/collaborator}",
+    "comments_url": "/comments{/number}",
+    "commits_url": "/commits{/sha}",
+    "compare_url": "/compare/{base}...{head}",
+    "contents_url": "/contents/{+path}",
+    "contributors_url": "/contributors",
+    "deployments_url": "/deployments",
+    "downloads_url": "/downloads",
+    "events_url": "/events",
+    "forks_url": "/forks",
+    "git_commits_url": "/git/commits{/sha}",
+    "git_refs_url": "/git/refs{/sha}",
+    "git_tags_url": "/git/tags{/sha}",
+    "hooks_url": "/hooks",
+    "issue_comment_url": "/issues/comments{/number}",
+    "issue_events_url": "/issues/events{/number}",
+    "issues_url": "/issues{/number}",
+    "keys_url": "/keys{/key_id}",
+    "labels_url": "/labels{/name}",
+    "languages_url": "/languages",
+    "merges_url": "/merges",
+    "milestones_url": "/milestones{/number}",
+    "notifications_url": "/notifications{?since,all,participating}",
+    "pulls_url": "/pulls{/number}",
+    "releases_url": "/releases{/id}",
+    "stargazers_url": "/stargazers",
+    "statuses_url": "/statuses/{sha}",
+    "subscribers_url": "/subscribers",
+    "subscription_url": "/subscription",
+    "tags_url": "/tags",
+    "teams_url": "/teams",
+    "trees_url": "/git/trees{/sha}",
+}
+
+_COUNTS = ("forks", "open_issues", "watchers")
+
+
+def simple_repository(call: Call) -> Json:
+    """Show the repository with all that GitHub shows of it wherever it appears."""
+    found = call.repository
+    settings = _SETTINGS | found.settings
+    clone = f"{call.html()}.git"
+    return {
+        "id": found.id,
+        "node_id": node_id("R", found.id),
+        "name": found.name,
+        "full_name": call.full_name,
+        "owner": simple_user(call, call.state.owner),
+        "html_url": call.html(),
+        "url": call.api(),
+        "fork": False,
+        **{name: call.api(path) for name, path in _ADDRESSES.items()},
+        "clone_url": clone,
+        "git_url": clone,
+        "ssh_url": clone,
+        "svn_url": call.html(),
+        "mirror_url": None,
+        "language": None,
+        "license": None,
+        "size": 0,
+        "default_branch": found.default_branch,
+        "topics": [],
+        "visibility": "private" if settings["private"] else "public",
+        "disabled": False,
+        "has_pages": False,
+        "allow_forking": True,
+        "pushed_at": found.pushed_at,
+        "created_at": found.created_at,
+        "updated_at": found.updated_at,
+        "stargazers_count": 0,
+        **dict.fromkeys(_COUNTS, 0),
+        **{f"{name}_count": 0 for name in _COUNTS},
+        "permissions": dict.fromkeys(("admin", "maintain", "push", "triage", "pull"), True),
+        **settings,
+    }
+
+
+def _full(call: Call) -> Json:
+    return simple_repository(call) | {"network_count": 0, "subscribers_count": 0}
+
+
+@routes.on(
+    "GET",
+    REPOSITORY,
+    "/repositories/<int:repository_id>",
+    model="FullRepository",
+    docs="repos/repos#get-a-repository",
+)
+def get_repository(call: Call) -> Answer:
+    """Show the repository."""
+    return Answer(_full(call))
+
+
+@routes.on("PATCH", REPOSITORY, model="FullRepository", docs="repos/repos#update-a-repository")
+def update_repository(call: Call) -> Answer:
+    """Change the settings; a new name or owner is refused, since the state file is for one repository."""
+    found = call.repository
+    changed = {
+        name: call.fields.required(name, str if default is None else bool)
+        for name, default in _SETTINGS.items()
+        if call.fields.values.get(name) is not None
+    }
+    branch = call.fields.optional("default_branch", str) or found.default_branch
+    if f"refs/heads/{branch}" not in found.refs:
+        raise failed_validation("Repository", "invalid", field="default_branch")
+    if call.fields.optional("name", str) not in {None, found.name}:
+        raise failed_validation("Repository", "custom", field="name", message="the stand-in cannot rename")
+    found.settings |= changed
+    found.default_branch = branch
+    found.updated_at = after(found.updated_at)
+    return Answer(_full(call))
