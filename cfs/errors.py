@@ -1,0 +1,25 @@
+"""The one error that reaches a user."""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """A failure that the user can repair.
+
+    The console prints it without a traceback and exits with status 1.
+    """
+
+    def __init__(self, problem: str, *, repair: str) -> None:
+        """Describe the failure.
+
+        Args:
+            problem: What is wrong, naming the value at fault; one or more full sentences.
+            repair: What to do about it: a command to run or a value to set.
+        """
+        super().__init__(problem)
+        self.problem = problem
+        self.repair = repair
+
+    def __str__(self) -> str:
+        """Give both parts, for logs and for tests."""
+        return f"{self.problem}\n  Repair: {self.repair}"

@@ -1,0 +1,36 @@
+"""The base of every component: one form of type token, one parent, outputs that are never empty."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypedDict, Unpack
+
+import pulumi
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PACKAGE = "claudefs:infra"
+"""Package and module of every component's type token: `claudefs:infra:<Class>`."""
+
+
+class ChildOptions(TypedDict, total=False):
+    """The resource options that this project's components set on their children."""
+
+    protect: bool
+    retain_on_delete: bool
+    delete_before_replace: bool
+    ignore_changes: list[str]
+    depends_on: Sequence[pulumi.Resource]
+    import_: str | None
+
+
+class Component(pulumi.ComponentResource):
+    """A group of resources that belong together and are read as one value."""
+
+    def __init__(self, name: str, *, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Register the component under `claudefs:infra:<Class>`."""
+        super().__init__(f"{PACKAGE}:{type(self).__name__}", name, None, opts)
+
+    def child(self, **options: Unpack[ChildOptions]) -> pulumi.ResourceOptions:
+        """Options of a resource inside this component; the parent cannot be replaced by a caller."""
+        return pulumi.ResourceOptions(parent=self, **options)

@@ -1,0 +1,78 @@
+"""Physical names that keep each service's rules: a name is hashed or refused, never cut silently."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+_HASH_LENGTH = 8
+
+
+class InvalidNameError(ValueError):
+    """A name that a service would refuse; the message names the value and the rule."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NameRule:
+    """What a service accepts as a name.
+
+    Attributes:
+        service: Whose rule it is, for messages.
+        max_length: Longest name, in characters.
+        pattern: What the whole name must match.
+        source: Where the service documents the rule.
+    """
+
+    service: str
+    max_length: int
+    pattern: re.Pattern[str]
+    source: str
+
+
+S3_BUCKET = NameRule(
+    service="S3 bucket",
+    max_length=63,
+    pattern=re.compile(
+        r"(?!xn--|sthree-|amzn-s3-demo-)[a-z0-9][a-z0-9-]{1,61}[a-z0-9](?<!-s3alias)(?<!--ol-s3)"
+    ),
+    source="https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html",
+)
+IAM_ROLE = NameRule(
+    service="IAM role",
+    max_length=64,
+    pattern=re.compile(r"[\w+=,.@-]+", re.ASCII),
+    source="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html",
+)
+SNS_TOPIC = NameRule(
+    service="SNS topic",
+    max_length=256,
+    pattern=re.compile(r"[A-Za-z0-9_-]+"),
+    source="https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html",
+)
+BUDGET = NameRule(
+    service="budget",
+    max_length=100,
+    pattern=re.compile(r"[^:\\/]+"),
+    source="https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_budgets_Budget.html",
+)
+
+
+def physical_name(rule: NameRule, *parts: str) -> str:
+    """Join `parts` with hyphens to a name that `rule` accepts.
+
+    A name that is too long keeps its beginning and ends in a hash of the whole, so that two long names
+    never become one.
+
+    Raises:
+        InvalidNameError: The name has characters that the service refuses.
+    """
+    whole = "-".join(parts)
+    name = whole
+    if len(whole) > rule.max_length:
+        digest = hashlib.sha256(whole.encode()).hexdigest()[:_HASH_LENGTH]
+        name = f"{whole[: rule.max_length - _HASH_LENGTH - 1].rstrip('-.')}-{digest}"
+    if not rule.pattern.fullmatch(name):
+        message = f"{rule.service} name {name!r} does not match {rule.pattern.pattern} ({rule.source})"
+        raise InvalidNameError(message)
+    return name

@@ -1,0 +1,49 @@
+"""Required tags as a type, so that no resource goes without them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+PROJECT = "claudefs"
+"""Value of the tag `project`. ClaudeFS's scripts filter on exactly this key and value; EC2 compares case."""
+
+Role = Literal["network", "state", "artifacts", "orchestrator", "alerts", "encryption"]
+"""What a resource is for: the value of the tag `Role`, which ClaudeFS's scripts select nodes by."""
+
+Site = Literal["A", "B"]
+"""A ClaudeFS site: nodes of one site share its availability zones."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tags:
+    """The tags of one stack's resources.
+
+    Attributes:
+        environment: The stack's name, such as `prod`; finds what a stack owns in a shared account.
+        owner: The team that answers for the resources.
+    """
+
+    environment: str
+    owner: str
+
+    def of(self, name: str, *, role: Role, site: Site | None = None) -> dict[str, str]:
+        """Give the tags of one resource.
+
+        Args:
+            name: The resource's name, unique in its stack and type; becomes the tag `Name`, by which a resource
+                that a dead run has created but not recorded is found again.
+            role: What the resource is for.
+            site: The site that it belongs to, if to one alone.
+        """
+        tags = {
+            "project": PROJECT,
+            "Name": f"{PROJECT}-{self.environment}-{name}",
+            "Environment": self.environment,
+            "Role": role,
+            "Owner": self.owner,
+            "ManagedBy": "pulumi",
+        }
+        if site is not None:
+            tags["Site"] = site
+        return tags

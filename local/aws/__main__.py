@@ -1,0 +1,54 @@
+"""Serve the emulated AWS account: `python -m local.aws --port PORT --state FILE`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+LOOPBACK = "127.0.0.1"
+HEALTH_PATH = "/_control/health"
+
+
+def with_health(app: WSGIApplication, *, changes: int) -> WSGIApplication:
+    """Answer `/_control/health` and leave all else to `app`."""
+
+    def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"] != HEALTH_PATH:
+            return app(environ, start_response)
+        start_response("200 OK", [("Content-Type", "application/json")])
+        return [json.dumps({"pid": os.getpid(), "changesReplayed": changes}).encode()]
+
+    return serve
+
+
+def main() -> None:
+    """Serve until ended."""
+    parser = argparse.ArgumentParser(prog="python -m local.aws", description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--state", type=Path, required=True, help="the journal of what changed the account")
+    arguments = parser.parse_args()
+
+    # Both are read when moto is imported. Without the policies, AWS's own ones cannot be attached to a role.
+    os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: PLC0415
+    from werkzeug.serving import run_simple  # noqa: PLC0415
+
+    from local.aws.gaps import close_gaps  # noqa: PLC0415
+    from local.aws.journal import Journal  # noqa: PLC0415
+
+    close_gaps()
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    journal = Journal(DomainDispatcherApplication(create_backend_app), arguments.state)
+    run_simple(LOOPBACK, arguments.port, with_health(journal, changes=journal.changes), threaded=True)
+
+
+if __name__ == "__main__":
+    main()

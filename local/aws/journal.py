@@ -1,0 +1,110 @@
+"""Keeps the emulated account across restarts: a journal of the requests that changed it.
+
+moto holds its account in memory. Every changing request is written down before it is carried out, and moto's random
+numbers, from which it makes ids, are seeded by the request's number; so the same requests give the same account.
+A restart, or the death of the server at any moment, loses nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import threading
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+from moto.moto_api._internal import mock_random
+from werkzeug.test import Client, EnvironBuilder
+from werkzeug.wrappers import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+_READING_VERBS = ("Describe", "Get", "List", "Head", "Lookup", "Search", "Simulate", "BatchGet", "AssumeRole")
+_KEPT_HEADERS = ("Authorization", "Content-Type", "X-Amz-Target", "X-Amz-Tagging", "X-Amz-Acl", "X-Amz-Date")
+
+
+def changes_account(request: Request) -> bool:
+    """Tell whether a request may change the account, by its operation's verb or else its HTTP method."""
+    operation = _operation(request)
+    if operation is not None:
+        return not operation.startswith(_READING_VERBS)
+    return request.method not in ("GET", "HEAD", "OPTIONS")
+
+
+def _operation(request: Request) -> str | None:
+    """Give the operation's name where the protocol has one (AWS JSON and query); REST has none."""
+    target = request.headers.get("X-Amz-Target")
+    if target:
+        return target.rpartition(".")[2]
+    if request.mimetype == "application/x-www-form-urlencoded":
+        action = parse_qs(request.get_data(as_text=True)).get("Action")
+        return action[0] if action else None
+    return None
+
+
+class Journal:
+    """A WSGI application around moto's that writes down what changes the account."""
+
+    def __init__(self, app: WSGIApplication, path: Path) -> None:
+        """Wrap `app` and replay what `path` holds from earlier runs."""
+        self._app = app
+        # One request at a time: the seed must belong to the request that uses it.
+        self._lock = threading.Lock()
+        self._count = 0
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._drop_torn_line(path)
+        for line in path.read_text().splitlines():
+            self._replay(json.loads(line))
+        self._file = path.open("a")
+
+    @property
+    def changes(self) -> int:
+        """How many changing requests the account has seen, over all runs."""
+        return self._count
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Serve one request."""
+        body = Request(environ).get_data()
+        environ["wsgi.input"] = io.BytesIO(body)
+        request = Request({**environ, "wsgi.input": io.BytesIO(body)})
+        with self._lock:
+            if not changes_account(request):
+                return [b"".join(self._app(environ, start_response))]
+            entry = {
+                "method": request.method,
+                "path": request.environ.get("RAW_URI", request.full_path),
+                "host": request.host,
+                "headers": {key: request.headers[key] for key in _KEPT_HEADERS if key in request.headers},
+                "body": base64.b64encode(body).decode(),
+            }
+            self._file.write(json.dumps(entry) + "\n")
+            self._file.flush()
+            self._seed_next()
+            return [b"".join(self._app(environ, start_response))]
+
+    def _replay(self, entry: dict[str, Any]) -> None:
+        self._seed_next()
+        path, _, query = entry["path"].partition("?")
+        builder = EnvironBuilder(
+            method=entry["method"],
+            path=path,
+            query_string=query,
+            base_url=f"http://{entry['host']}/",
+            headers=entry["headers"],
+            data=base64.b64decode(entry["body"]),
+        )
+        Client(self._app).open(builder)
+
+    def _seed_next(self) -> None:
+        self._count += 1
+        mock_random.seed(self._count)
+
+    @staticmethod
+    def _drop_torn_line(path: Path) -> None:
+        """Cut a last line that a killed server left without its end; its request was not carried out."""
+        text = path.read_bytes() if path.exists() else b""
+        path.write_bytes(text[: text.rfind(b"\n") + 1])
