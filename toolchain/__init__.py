@@ -3,8 +3,24 @@
 `obtain` finds it, downloads it or builds it, in this order; docs/adr/0001 says why.
 """
 
-from toolchain.model import Toolchain
-from toolchain.obtain import obtain
-from toolchain.resources import unsupported_arguments
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from toolchain.model import Toolchain
+    from toolchain.resources import unsupported_arguments
+    from toolchain.ways import obtain
 
 __all__ = ["Toolchain", "obtain", "unsupported_arguments"]
+
+_HOMES = {"Toolchain": "model", "obtain": "ways", "unsupported_arguments": "resources"}
+
+
+def __getattr__(name: str) -> object:
+    """Import what is asked for: the engine starts the language host in this package twice a run."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415 -- likewise
+
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -46,7 +46,8 @@ def make(part: Part, root: Path) -> None:
         if part.services:
             _use_filtered_aws(workspace, part.services)
         total = _download(workspace, part)
-        _compile(workspace, part, work / "bin", total)
+        _compile(workspace, part, work / "programs", total)
+        _arrange(part, work)
         shutil.rmtree(source)
 
 
@@ -80,7 +81,7 @@ def _download(workspace: Workspace, part: Part) -> int:
                 done += 1
                 progress.advance(done)
 
-        return len(workspace.download("list", "-deps", *part.packages, on_line=count).splitlines())
+        return len(workspace.download("list", "-deps", *part.programs, on_line=count).splitlines())
 
 
 def _compile(workspace: Workspace, part: Part, target: Path, total: int) -> None:
@@ -94,5 +95,15 @@ def _compile(workspace: Workspace, part: Part, target: Path, total: int) -> None
             progress.advance(done, total)
 
         workspace.build(
-            "-v", "-o", f"{target}/", "-ldflags", part.linker_flags, *part.packages, on_line=count
+            "-v", "-o", f"{target}/", "-ldflags", part.linker_flags, *part.programs, on_line=count
         )
+
+
+def _arrange(part: Part, work: Path) -> None:
+    """Put programs and scripts where they belong."""
+    for package, place in part.programs.items():
+        (work / place).parent.mkdir(parents=True, exist_ok=True)
+        (work / "programs" / Path(package).name).rename(work / place)
+    (work / "programs").rmdir()
+    for script, place in part.scripts.items():
+        shutil.copy(script, work / place)

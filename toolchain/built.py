@@ -10,26 +10,26 @@ from toolchain.model import Toolchain
 if TYPE_CHECKING:
     from pathlib import Path
 
-LANGUAGE_HOST = versions.HERE / "bin"
-"""The folder of the Python language host, which is part of this project."""
-
 ENVIRONMENT = {
-    # The vendor's hosts are not asked for what was built here.
+    # All plugins are in PULUMI_HOME; others on PATH are none of ours, and the vendor's host is not asked.
+    "PULUMI_IGNORE_AMBIENT_PLUGINS": "true",
     "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
     "PULUMI_SKIP_UPDATE_CHECK": "true",
+    "CFS_REPOSITORY": str(versions.HERE.parent),
 }
 
 
 def find(root: Path) -> Toolchain | None:
     """Find the finished build of what is declared now, if there is one."""
-    entries = [declared.entry(root) for declared in (part.engine(), part.providers())]
-    if not all([entry.is_finished() for entry in entries]):  # noqa: C419 -- each notes that it is in use
+    engine = part.engine().entry(root)
+    providers = part.providers().entry(root)
+    if not (engine.is_finished() and providers.is_finished()):
         return None
     return Toolchain(
         origin="built",
         version=versions.built_engine(),
-        path=(*(entry.folder / "bin" for entry in entries), LANGUAGE_HOST),
-        env=ENVIRONMENT,
+        path=(engine.folder / "bin",),
+        env={**ENVIRONMENT, "PULUMI_HOME": str(providers.folder / part.HOME)},
     )
 
 

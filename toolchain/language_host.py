@@ -1,64 +1,140 @@
-#!/usr/bin/env python3
-"""Serve the Pulumi Python runtime in-process: run __main__.py as the stack's program."""
+"""The Python language host: the plugin through which Pulumi's engine runs a Python program.
 
-import os, runpy, signal, subprocess, sys
-from concurrent import futures
-import grpc
-from pulumi.automation._server import LanguageServer
-from pulumi.runtime import proto
-from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
+The engine starts it twice a run, once only to ask about the language, and waits for it each time. So
+this module imports grpc and nothing else of weight: the few answers that come before a program is run
+are encoded by hand, and the Pulumi SDK is imported when a program is.
+"""
 
+from __future__ import annotations
 
-class Host(LanguageServer):
-    def __init__(self):
-        super().__init__(None)
+import gc
+import os
+import platform
+import signal
+import sys
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
 
-    def Handshake(self, request, context):
-        return language_pb2.LanguageHandshakeResponse()
+import grpc  # type: ignore[import-untyped]  # grpc publishes no type information
 
-    def Run(self, request, context):
-        entry = os.path.join(
-            request.info.program_directory or request.pwd or ".", request.info.entry_point or "."
-        )
-        os.chdir(request.pwd or ".")
-        sys.path.insert(0, os.path.abspath(entry))
-        self.program = lambda: runpy.run_path(entry, run_name="__main__")
-        return super().Run(request, context)
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
-    def InstallDependencies(self, request, context):
-        return iter(())
+SERVICE = "pulumirpc.LanguageRuntime"
 
-    def RunPlugin(self, request, context):
-        """Run a policy pack or provider written in Python, passing its output on as it comes."""
-        program = request.info.program_directory
-        command = (
-            ["-m", "pulumi.policy", *request.args, program]
-            if request.kind == "analyzer"
-            else [program, *request.args]
-        )
-        process = subprocess.Popen(
-            [sys.executable, "-u", *command],
-            cwd=request.pwd,
-            env=dict(e.split("=", 1) for e in request.env) or None,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-        context.add_callback(process.terminate)
-        for line in process.stdout:
-            yield language_pb2.RunPluginResponse(stdout=line)
-        yield language_pb2.RunPluginResponse(exitcode=process.wait())
+THREADS = 8
+"""Calls that are answered at once: one runs the program, a policy pack takes one each."""
 
-    def GetPluginInfo(self, request, context):
-        return plugin_pb2.PluginInfo(version="3.259.0")
+EMPTY = b""
+"""The encoding of a message whose fields all have their default values."""
 
-    def RuntimeOptionsPrompts(self, request, context):
-        return language_pb2.RuntimeOptionsResponse()
+LENGTH_DELIMITED = 2
+"""The wire type of strings in protobuf."""
 
 
-s = grpc.server(futures.ThreadPoolExecutor(4), options=[("grpc.max_receive_message_length", -1)])
-language_pb2_grpc.add_LanguageRuntimeServicer_to_server(Host(), s)
-print(s.add_insecure_port("127.0.0.1:0"), flush=True)
-s.start()
-signal.signal(signal.SIGINT, lambda *_: os._exit(0))
-signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-s.wait_for_termination()
+def message(*texts: str) -> bytes:
+    """Encode a protobuf message whose fields are strings, numbered from 1."""
+    encoded = bytearray()
+    for number, text in enumerate(texts, start=1):
+        content = text.encode()
+        encoded += _varint(number << 3 | LENGTH_DELIMITED) + _varint(len(content)) + content
+    return bytes(encoded)
+
+
+def _varint(number: int) -> bytes:
+    """Encode a number in groups of 7 bits, the lowest first, with the high bit set in all but the last."""
+    if number < 1 << 7:
+        return bytes([number])
+    return bytes([number & 0x7F | 0x80]) + _varint(number >> 7)
+
+
+class LanguageHost:
+    """The service's methods, on encoded messages."""
+
+    def __init__(self, engine: str) -> None:
+        """Remember the engine's address, for the program's messages."""
+        self._engine = engine
+        self._programs: SimpleQueue[tuple[bytes, Future[bytes]]] = SimpleQueue()
+
+    def run_programs(self) -> None:
+        """Run each program asked for; called by the main thread, which programs may rely on to run in."""
+        while True:
+            request, answer = self._programs.get()
+            from toolchain import program  # noqa: PLC0415 -- loads the Pulumi SDK
+
+            answer.set_result(program.run(request, engine=self._engine))
+
+    def handlers(self) -> dict[str, grpc.RpcMethodHandler]:
+        """Name the methods; what is absent is answered as not implemented, which the engine accepts."""
+        nothing = _unary(lambda _request: EMPTY)
+        return {
+            "Handshake": nothing,
+            "GetPluginInfo": nothing,
+            "About": _unary(lambda _request: message(sys.executable, platform.python_version())),
+            # The plugins are installed with the engine; the SDK names their versions in each request.
+            "GetRequiredPlugins": nothing,
+            "GetRequiredPackages": nothing,
+            "GetProgramDependencies": nothing,
+            "RuntimeOptionsPrompts": nothing,
+            # The virtual environment is the project's business, not the engine's.
+            "InstallDependencies": grpc.unary_stream_rpc_method_handler(lambda _request, _context: iter(())),
+            "Run": _unary(self._run),
+            "RunPlugin": grpc.unary_stream_rpc_method_handler(_run_plugin),
+            "Cancel": grpc.unary_unary_rpc_method_handler(_cancel),
+        }
+
+    def _run(self, request: bytes) -> bytes:
+        answer: Future[bytes] = Future()
+        self._programs.put((request, answer))
+        return answer.result()
+
+
+def _unary(answer: Callable[[bytes], bytes]) -> grpc.RpcMethodHandler:
+    return grpc.unary_unary_rpc_method_handler(lambda request, _context: answer(request))
+
+
+def _run_plugin(request: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
+    from toolchain import python_plugin  # noqa: PLC0415 -- loads the Pulumi SDK
+
+    return python_plugin.run(request, context)
+
+
+def _cancel(_request: bytes, context: grpc.ServicerContext) -> bytes:
+    context.add_callback(end)
+    return EMPTY
+
+
+def end(*_: object) -> None:
+    """End at once and quietly: the engine has what it wants, and Python's teardown takes its time."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def _end_with_engine() -> None:
+    """Wait for the engine's end of stdin to close: it never writes, so the engine is gone then."""
+    while os.read(0, 4096):
+        pass
+    end()
+
+
+def main() -> None:
+    """Serve until the engine ends this process or goes away."""
+    # An ignored SIGINT is inherited under nohup; a handler undoes that.
+    signal.signal(signal.SIGINT, end)
+    signal.signal(signal.SIGTERM, end)
+    host = LanguageHost(engine=sys.argv[-1])
+    server = grpc.server(ThreadPoolExecutor(THREADS), options=[("grpc.max_receive_message_length", -1)])
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(SERVICE, host.handlers())])
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    print(port, flush=True)  # noqa: T201 -- the engine reads it
+    threading.Thread(target=_end_with_engine, daemon=True).start()
+    host.run_programs()
+
+
+if __name__ == "__main__":
+    gc.disable()  # Only imports happen until a program runs.
+    main()

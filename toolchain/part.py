@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cfs.errors import UserError
@@ -25,6 +25,13 @@ like) and where Go keeps its caches stay the caller's choice."""
 STRIPPED = "-s -w"
 """Linker flags that leave out debugging symbols, a third of the size."""
 
+HOME = "home"
+"""The folder, within the providers' entry, that is PULUMI_HOME."""
+
+LANGUAGE_HOST = versions.HERE / "bin" / "pulumi-language-python"
+"""The script that starts the Python language host; the engine takes it for its own when both are in one
+folder, and warns of it otherwise."""
+
 PLATFORMS = {"Linux": "linux", "Darwin": "darwin"}
 MACHINES = {"x86_64": "amd64", "amd64": "amd64", "arm64": "arm64", "aarch64": "arm64"}
 
@@ -35,12 +42,14 @@ class Part:
 
     name: str
     module: Path
-    packages: Sequence[str]
-    """The main packages."""
+    programs: Mapping[str, str]
+    """The main packages, and where each one's program comes to lie in the part's folder."""
     variables: Mapping[str, str]
     """Go variables that the linker sets."""
     sources: Sequence[Path]
     """All files that decide what is built."""
+    scripts: Mapping[Path, str] = field(default_factory=dict)
+    """Files to copy, and where each comes to lie in the part's folder."""
     services: frozenset[str] = frozenset()
     """The services of the AWS provider that are compiled into it; none where it is not part of it."""
 
@@ -52,7 +61,8 @@ class Part:
     def entry(self, root: Path) -> cache.Entry:
         """Give the part's place in the cache."""
         settings = [f"{name}={value}" for name, value in SETTINGS.items()]
-        key = cache.key([target(), *settings, self.linker_flags, *self.packages], self.sources)
+        texts = [target(), *settings, self.linker_flags, *self.programs, *self.programs.values()]
+        key = cache.key(texts, [*self.sources, *self.scripts])
         return cache.Entry(root=root, part=self.name, key=key)
 
 
@@ -62,11 +72,12 @@ def engine() -> Part:
     return Part(
         name="engine",
         module=module,
-        packages=["github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"],
+        programs={"github.com/pulumi/pulumi/pkg/v3/cmd/pulumi": "bin/pulumi"},
         variables={
             "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": f"v{versions.built_engine()}"
         },
         sources=_module_files(module),
+        scripts={LANGUAGE_HOST: f"bin/{LANGUAGE_HOST.name}"},
     )
 
 
@@ -78,7 +89,7 @@ def providers() -> Part:
     return Part(
         name="providers",
         module=module,
-        packages=[f"./cmd/pulumi-resource-{name}" for name in versions.PLUGINS],
+        programs={f"./cmd/pulumi-resource-{name}": _plugin_place(name) for name in versions.PLUGINS},
         variables={
             "claudefs-infra/providers.AWSVersion": versions.plugin("aws"),
             "claudefs-infra/providers.GitHubVersion": versions.plugin("github"),
@@ -86,6 +97,11 @@ def providers() -> Part:
         sources=[*_module_files(module), resources.TABLE, versions.HERE / "aws_source.py"],
         services=resources.aws_services(),
     )
+
+
+def _plugin_place(name: str) -> str:
+    """Say where the engine looks for a plugin; it warns of those on PATH."""
+    return f"{HOME}/plugins/resource-{name}-v{versions.plugin(name)}/pulumi-resource-{name}"
 
 
 def _module_files(module: Path) -> list[Path]:

@@ -1,0 +1,134 @@
+"""Running a Pulumi program in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import sys
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import grpc  # type: ignore[import-untyped]  # grpc publishes no type information
+import pulumi
+from pulumi.runtime import Settings, configure, run_in_stack, set_all_config
+from pulumi.runtime.proto import language_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+THREADS_PER_OPERATION = 4
+"""Threads for each resource operation that may run at once, as Pulumi's own host has."""
+
+PROGRAM_FILE = "__main__.py"
+
+INTERNAL = tuple(f"{Path(str(module.__file__)).parent}{os.sep}" for module in (pulumi, asyncio, grpc))
+"""Folders of code that is above the user's in a traceback."""
+
+
+def run(request: bytes, *, engine: str) -> bytes:
+    """Run the program that a request names.
+
+    Args:
+        request: An encoded RunRequest.
+        engine: The engine's address, which receives the program's messages.
+
+    Returns:
+        An encoded RunResponse. A failure has been reported to the engine when it says so.
+    """
+    wanted = language_pb2.RunRequest.FromString(request)
+    _configure(wanted, engine)
+    gc.freeze()  # What is imported by now stays; the collector need not look at it again.
+    gc.enable()
+    problem = _failure(lambda: _execute(_entry(wanted)), parallel=wanted.parallel)
+    if problem:
+        pulumi.log.error(problem)
+    response: bytes = language_pb2.RunResponse(bail=bool(problem)).SerializeToString()
+    return response
+
+
+def _configure(wanted: language_pb2.RunRequest, engine: str) -> None:
+    set_all_config(dict(wanted.config), list(wanted.configSecretKeys))
+    configure(
+        Settings(
+            project=wanted.project,
+            stack=wanted.stack,
+            monitor=wanted.monitor_address,
+            engine=engine,
+            parallel=wanted.parallel,
+            dry_run=wanted.dryRun,
+            organization=wanted.organization or "organization",
+            root_directory=wanted.info.root_directory,
+        )
+    )
+    # Futures that nobody awaits are normal where part of a deployment fails.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    os.chdir(wanted.pwd or ".")
+
+
+def _entry(wanted: language_pb2.RunRequest) -> Path:
+    named = Path(wanted.info.program_directory or ".", wanted.info.entry_point or ".").absolute()
+    return named / PROGRAM_FILE if named.is_dir() else named
+
+
+def _execute(entry: Path) -> None:
+    """Execute a file as Python does: its source, never its bytecode, as the module `__main__`."""
+    code = compile(entry.read_bytes(), str(entry), "exec", dont_inherit=True)
+    module = ModuleType("__main__")
+    module.__file__ = str(entry)
+    sys.modules["__main__"] = module
+    sys.argv = [str(entry)]
+    sys.path.insert(0, str(entry.parent))
+    exec(code, module.__dict__)  # noqa: S102 -- to execute a program is what this file is for
+
+
+def _failure(program: Callable[[], None], *, parallel: int) -> str | None:
+    """Run a program to its end and describe how it failed, if it did."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    executor = ThreadPoolExecutor(max(parallel, 1) * THREADS_PER_OPERATION)
+    loop.set_default_executor(executor)
+    try:
+        loop.run_until_complete(run_in_stack(program))
+    except pulumi.RunError as stop:
+        return str(stop)
+    except SystemExit as stop:
+        return f"The program ended with status {stop.code}." if stop.code else None
+    except grpc.RpcError as failure:
+        return _rpc_problem(failure)
+    except BaseException as failure:  # noqa: BLE001 -- whatever a program raises is its user's to see
+        return f"The program failed:\n{user_traceback(failure)}"
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    return None
+
+
+def _rpc_problem(failure: grpc.RpcError) -> str | None:
+    """Describe a failed call to the engine, unless the engine is on its way out."""
+    if failure.code() == grpc.StatusCode.UNAVAILABLE:
+        return None
+    return str(failure.details())
+
+
+def user_traceback(failure: BaseException) -> str:
+    """Format an exception from the user's first frame on."""
+    report = traceback.TracebackException.from_exception(failure)
+    _drop_internal_frames(report)
+    return "".join(report.format()).rstrip()
+
+
+def _drop_internal_frames(report: traceback.TracebackException) -> None:
+    while report.stack and _is_internal(report.stack[0].filename):
+        del report.stack[0]
+    for other in (report.__cause__, report.__context__):
+        if other is not None:
+            _drop_internal_frames(other)
+
+
+def _is_internal(file: str) -> bool:
+    return file == __file__ or file.startswith(("<frozen ", *INTERNAL))
