@@ -14,6 +14,7 @@ from moto.budgets.models import Budget
 from moto.budgets.responses import BudgetsResponse
 from moto.core.utils import utcnow
 from moto.ec2 import ec2_backends
+from moto.ec2.responses.instances import InstanceResponse
 from moto.s3.responses import S3Response
 from moto.ssm.models import Parameter, ParameterDict
 from moto.utilities.tagging_service import TaggingService
@@ -31,6 +32,7 @@ def close_gaps() -> None:
     _tag_budgets()
     _tag_buckets_at_creation()
     _name_canonical_images()
+    _keep_attributes_of_new_instances()
 
 
 def _budget(response: BudgetsResponse, name: str) -> Budget:
@@ -137,3 +139,18 @@ def _image_parameter(parameters: ParameterDict, name: str) -> Parameter:
         version=1,
         data_type="aws:ec2:image",
     )
+
+
+def _keep_attributes_of_new_instances() -> None:
+    run_instances: Callable[[InstanceResponse], Any] = InstanceResponse.run_instances
+
+    def run_complete_instances(self: InstanceResponse) -> Any:
+        answer = run_instances(self)
+        for instance in answer.result.instances:
+            instance.disable_api_termination = bool(self._get_param("DisableApiTermination"))
+            if not instance.security_groups:
+                # They came with the network interface, as for every instance with a public address.
+                instance.security_groups = instance.nics[0].group_set
+        return answer
+
+    InstanceResponse.run_instances = run_complete_instances

@@ -14,6 +14,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
+from moto.core.base_backend import BackendDict
 from moto.moto_api._internal import mock_random
 from werkzeug.test import Client, EnvironBuilder
 from werkzeug.wrappers import Request
@@ -46,6 +47,10 @@ def _operation(request: Request) -> str | None:
     return None
 
 
+def _services_in_use() -> int:
+    return sum(1 for service in BackendDict._instances for _ in service.iter_backends())  # noqa: SLF001
+
+
 class Journal:
     """A WSGI application around moto's that writes down what changes the account."""
 
@@ -71,23 +76,33 @@ class Journal:
         body = Request(environ).get_data()
         environ["wsgi.input"] = io.BytesIO(body)
         request = Request({**environ, "wsgi.input": io.BytesIO(body)})
+        entry = {
+            "method": request.method,
+            "path": request.environ.get("RAW_URI", request.full_path),
+            "host": request.host,
+            "headers": {key: request.headers[key] for key in _KEPT_HEADERS if key in request.headers},
+            "body": base64.b64encode(body).decode(),
+        }
         with self._lock:
-            if not changes_account(request):
+            mock_random.seed(self._count + 1)
+            if changes_account(request):
+                self._write(entry)
                 return [b"".join(self._app(environ, start_response))]
-            entry = {
-                "method": request.method,
-                "path": request.environ.get("RAW_URI", request.full_path),
-                "host": request.host,
-                "headers": {key: request.headers[key] for key in _KEPT_HEADERS if key in request.headers},
-                "body": base64.b64encode(body).decode(),
-            }
-            self._file.write(json.dumps(entry) + "\n")
-            self._file.flush()
-            self._seed_next()
-            return [b"".join(self._app(environ, start_response))]
+            services = _services_in_use()
+            answer = [b"".join(self._app(environ, start_response))]
+            if _services_in_use() != services:
+                # The first look at a service makes its defaults (a default VPC), which draws random numbers too.
+                self._write(entry)
+            return answer
+
+    def _write(self, entry: dict[str, Any]) -> None:
+        self._file.write(json.dumps(entry) + "\n")
+        self._file.flush()
+        self._count += 1
 
     def _replay(self, entry: dict[str, Any]) -> None:
-        self._seed_next()
+        self._count += 1
+        mock_random.seed(self._count)
         path, _, query = entry["path"].partition("?")
         builder = EnvironBuilder(
             method=entry["method"],
@@ -98,10 +113,6 @@ class Journal:
             data=base64.b64decode(entry["body"]),
         )
         Client(self._app).open(builder)
-
-    def _seed_next(self) -> None:
-        self._count += 1
-        mock_random.seed(self._count)
 
     @staticmethod
     def _drop_torn_line(path: Path) -> None:
