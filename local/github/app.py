@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from flask import Flask, Response, g, request
-from werkzeug.exceptions import BadRequest, HTTPException
+from werkzeug.exceptions import HTTPException
 
 from local.github import (
     accounts,
@@ -24,9 +24,12 @@ from local.github import (
     control,
     environments,
     faults,
+    permissions,
     protection,
+    pulls,
     refs,
     repositories,
+    rulesets,
     secrets,
     variables,
 )
@@ -58,6 +61,9 @@ ROUTES: Final[tuple[Route, ...]] = tuple(
         variables.routes,
         secrets.routes,
         environments.routes,
+        permissions.routes,
+        pulls.routes,
+        rulesets.routes,
     ),
 )
 _BY_NAME: Final[Mapping[str, Route]] = {route.name: route for route in ROUTES}
@@ -187,11 +193,13 @@ def _check_repository(state: State, parts: dict[str, str | int]) -> None:
 
 
 def _body() -> dict[str, object]:
-    if not request.data:
+    # GitHub reads every body as JSON, whatever its content type says.
+    text = request.get_data()
+    if not text:
         return {}
     try:
-        body = request.get_json(force=True)
-    except BadRequest as error:
+        body = json.loads(text)
+    except ValueError as error:
         raise ApiError(HTTPStatus.BAD_REQUEST, "Problems parsing JSON") from error
     if not isinstance(body, dict):
         raise ApiError(HTTPStatus.BAD_REQUEST, "Body should be a JSON object")

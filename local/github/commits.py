@@ -116,8 +116,8 @@ def _lines(call: Call, sha: str | None) -> list[str]:
     return content.decode(errors="replace").splitlines(keepends=True)
 
 
-def _changed_file(call: Call, commit: Commit, change: git.Change) -> Json:
-    """Show what a commit did to one file."""
+def _changed_file(call: Call, sha: str, change: git.Change) -> Json:
+    """Show what happened to one file."""
     difference = list(difflib.unified_diff(_lines(call, change.old), _lines(call, change.new), n=3))[2:]
     added = sum(line.startswith("+") for line in difference)
     removed = sum(line.startswith("-") for line in difference)
@@ -129,11 +129,16 @@ def _changed_file(call: Call, commit: Commit, change: git.Change) -> Json:
         "additions": added,
         "deletions": removed,
         "changes": added + removed,
-        "blob_url": call.html(f"/blob/{commit.sha}/{path}"),
-        "raw_url": call.html(f"/raw/{commit.sha}/{path}"),
-        "contents_url": call.api(f"/contents/{path}?ref={commit.sha}"),
+        "blob_url": call.html(f"/blob/{sha}/{path}"),
+        "raw_url": call.html(f"/raw/{sha}/{path}"),
+        "contents_url": call.api(f"/contents/{path}?ref={sha}"),
         "patch": "".join(difference),
     }
+
+
+def changed_files(call: Call, sha: str, changes: list[git.Change]) -> list[Json]:
+    """Show what a commit, or several that end with it, did to files."""
+    return [_changed_file(call, sha, change) for change in changes]
 
 
 @routes.on("GET", f"{REPOSITORY}/commits", model="list[Commit]", docs="commits/commits#list-commits")
@@ -167,7 +172,7 @@ def get_commit(call: Call, name: str) -> Answer:
     objects = call.repository.objects
     commit = objects.commits[sha]
     page = call.page(git.changes(objects, commit), size=300, limit=300)
-    files = [_changed_file(call, commit, change) for change in page.items]
+    files = changed_files(call, sha, page.items)
     added = sum(file["additions"] for file in files)
     removed = sum(file["deletions"] for file in files)
     body: Json = full_commit(call, commit) | {

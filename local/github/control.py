@@ -56,7 +56,7 @@ def blueprint(store: Store, traffic: Traffic) -> Blueprint:
 
     @control.put("/faults/<name>")
     def switch_on(name: str) -> Response | tuple[Response, HTTPStatus]:
-        options = request.get_json(silent=True) if request.data else {}
+        options = request.get_json(force=True, silent=True) if request.get_data() else {}
         if not isinstance(options, dict):
             return _refused("The body must be a JSON object.")
         try:

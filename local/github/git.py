@@ -154,8 +154,12 @@ def history(objects: Objects, sha: str) -> Iterator[Commit]:
 
 def changes(objects: Objects, made: Commit) -> list[Change]:
     """Compare a commit with its first parent."""
-    new = objects.trees[made.tree]
     old = objects.trees[objects.commits[made.parents[0]].tree] if made.parents else {}
+    return compare(old, objects.trees[made.tree])
+
+
+def compare(old: Mapping[str, str], new: Mapping[str, str]) -> list[Change]:
+    """Compare two flat trees."""
     return [
         Change(path=path, old=old.get(path), new=new.get(path))
         for path in sorted(old.keys() | new.keys())

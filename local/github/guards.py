@@ -12,7 +12,7 @@ from local.github.responses import ApiError, not_found
 
 if TYPE_CHECKING:
     from local.github.calls import Call
-    from local.github.records import Json
+    from local.github.records import Json, Ruleset
 
 WORKFLOWS = ".github/workflows/"
 _PROTECTED_DOCS = "https://docs.github.com/articles/about-protected-branches"
@@ -52,9 +52,7 @@ def check_branch(call: Call, branch: str, verb: str) -> None:
         ApiError: The branch is protected.
     """
     demand = "Changes must be made through a pull request."
-    if any(
-        _demands_pull_request(call, ruleset.settings, branch) for ruleset in call.repository.rulesets.values()
-    ):
+    if any(_demands_pull_request(call, ruleset, branch) for ruleset in call.repository.rulesets.values()):
         raise ApiError(HTTPStatus.CONFLICT, f"Repository rule violations found\n\n{demand}\n\n")
     fault = call.state.faults.get(FaultName.PROTECTED_BRANCH)
     hit = (
@@ -75,24 +73,29 @@ def is_protected(call: Call, branch: str) -> bool:
         branch in call.repository.protections
         or (fault is not None and branch == (fault.branch or call.repository.default_branch))
         or any(
-            ruleset.settings["enforcement"] == "active"
-            and ruleset.settings["target"] == "branch"
-            and applies(call, ruleset.settings, branch)
+            is_active(ruleset) and applies(call, ruleset.settings, branch)
             for ruleset in call.repository.rulesets.values()
         )
     )
 
 
-def _demands_pull_request(call: Call, settings: Json, branch: str) -> bool:
-    """Say whether an active ruleset binds this branch."""
-    if settings["enforcement"] != "active" or settings["target"] != "branch":
-        return False
-    if not any(rule["type"] == "pull_request" for rule in settings["rules"]):
-        return False
-    return not _may_bypass(settings) and applies(call, settings, branch)
+def is_active(ruleset: Ruleset) -> bool:
+    """Say whether a ruleset binds branches at all."""
+    return (ruleset.settings["enforcement"], ruleset.settings["target"]) == ("active", "branch")
 
 
-def _may_bypass(settings: Json) -> bool:
+def _demands_pull_request(call: Call, ruleset: Ruleset, branch: str) -> bool:
+    """Say whether a ruleset demands a pull request of the token's user for this branch."""
+    settings = ruleset.settings
+    return (
+        is_active(ruleset)
+        and any(rule["type"] == "pull_request" for rule in settings["rules"])
+        and not may_bypass(settings)
+        and applies(call, settings, branch)
+    )
+
+
+def may_bypass(settings: Json) -> bool:
     """Say whether administrators are exempt: as the role with the number 5 or as the organization's."""
     admin_role = 5
     return any(

@@ -195,7 +195,8 @@ class ActionsSettings:
             "can_approve_pull_request_reviews": False,
         },
     )
-    oidc: Json = field(default_factory=lambda: {"use_default": True})
+    # Repositories made since July 2026 have the subject that names them by number, too.
+    oidc: Json = field(default_factory=lambda: {"use_default": True, "use_immutable_subject": True})
 
 
 @dataclass(kw_only=True)

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from local.github import pulls
 from local.github.accounts import node_id
 from local.github.clock import now
 from local.github.git import history
@@ -101,5 +102,7 @@ def delete_ref(call: Call, name: str) -> Answer:
         raise _refused("Reference does not exist")
     if full == f"refs/heads/{call.repository.default_branch}":
         raise _refused("Cannot delete the default branch")
+    if full.startswith("refs/heads/"):
+        pulls.close_those_from(call, full.removeprefix("refs/heads/"))
     del call.repository.refs[full]
     return no_content()

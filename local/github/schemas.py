@@ -17,11 +17,11 @@ class SchemaError(Exception):
 
 
 def _annotation(expression: str) -> Any:  # noqa: ANN401 (a type, which has no narrower type)
+    if expression.startswith("list["):
+        return list[_annotation(expression.removeprefix("list[").removesuffix("]"))]  # type: ignore[misc]
     parts = expression.split(" | ")
     if len(parts) > 1:
         return Union[tuple(_annotation(part) for part in parts)]  # noqa: UP007 (the parts are known at run time only)
-    if expression.startswith("list["):
-        return list[_annotation(expression.removeprefix("list[").removesuffix("]"))]  # type: ignore[misc]
     return getattr(models, expression)
 
 
