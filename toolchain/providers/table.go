@@ -32,28 +32,14 @@ type pkg struct {
 	Invokes   map[string]entry `json:"invokes"`
 }
 
+// entry is a resource type or a function.
 type entry struct {
-	Token   string           `json:"token"`
-	Service string           `json:"service"`
-	Fields  map[string]field `json:"fields"`
-}
-
-// field says in what a field differs from the bridge's defaults.
-type field struct {
-	// Name is the Pulumi name.
-	Name string `json:"name"`
-	// AutoName is the greatest length of a name that is generated when none is given.
-	AutoName int `json:"autoName"`
-	// Asset makes the field a Pulumi asset ("file") or archive ("archive").
-	Asset string `json:"asset"`
-	// Type is a Pulumi type such as "boolean" where Terraform has a string.
-	Type tokens.Type `json:"type"`
-	// OutputOnly removes the field from the inputs.
-	OutputOnly bool `json:"outputOnly"`
-	// Single tells whether a list of at most one block is shown as that block itself.
-	Single *bool `json:"single"`
-	// Fields are those of a nested block.
-	Fields map[string]field `json:"fields"`
+	Token string `json:"token"`
+	// Service is the package of the AWS provider that has it; the build keeps only those that are named.
+	Service string `json:"service"`
+	// DeleteFirst replaces a resource that cannot exist beside its successor.
+	DeleteFirst bool             `json:"deleteFirst"`
+	Fields      map[string]field `json:"fields"`
 }
 
 // Describe makes the bridge's description of the provider `name` from the table.
@@ -65,6 +51,11 @@ func Describe(name, version string, provider shim.Provider) (tfbridge.ProviderIn
 		MetadataInfo: tfbridge.NewProviderMetadata([]byte(`{}`)),
 		Resources:    map[string]*tfbridge.ResourceInfo{},
 		DataSources:  map[string]*tfbridge.DataSourceInfo{},
+
+		// As in Pulumi's own plugins.
+		EnableAccurateBridgePreview:                  true,
+		EnableRawStateDelta:                          true,
+		SkipValidateProviderConfigForPluginFramework: true,
 	}
 	table, err := read(name)
 	if err != nil {
@@ -83,7 +74,11 @@ func Describe(name, version string, provider shim.Provider) (tfbridge.ProviderIn
 			return info, fmt.Errorf("%s: %w", terraform, err)
 		}
 		hideComputedTags(resource.Schema(), overrides)
-		info.Resources[terraform] = &tfbridge.ResourceInfo{Tok: tokens.Type(e.Token), Fields: overrides}
+		info.Resources[terraform] = &tfbridge.ResourceInfo{
+			Tok:                 tokens.Type(e.Token),
+			Fields:              overrides,
+			DeleteBeforeReplace: e.DeleteFirst,
+		}
 	}
 	for terraform, e := range table.Invokes {
 		if _, found := provider.DataSourcesMap().GetOk(terraform); !found {
@@ -107,45 +102,6 @@ func read(name string) (pkg, error) {
 		return pkg{}, fmt.Errorf("resources.json: %w", err)
 	}
 	return table[name], nil
-}
-
-func fields(declared map[string]field) (map[string]*tfbridge.SchemaInfo, error) {
-	infos := map[string]*tfbridge.SchemaInfo{}
-	for name, f := range declared {
-		info, err := f.info()
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		infos[name] = info
-	}
-	return infos, nil
-}
-
-func (f field) info() (*tfbridge.SchemaInfo, error) {
-	info := &tfbridge.SchemaInfo{Name: f.Name, Type: f.Type, MaxItemsOne: f.Single}
-	if f.AutoName > 0 {
-		info.Default = tfbridge.AutoName(f.Name, f.AutoName, "-").Default
-	}
-	if f.OutputOnly {
-		info.MarkAsComputedOnly = tfbridge.True()
-	}
-	switch f.Asset {
-	case "":
-	case "file":
-		info.Asset = &tfbridge.AssetTranslation{Kind: tfbridge.FileAsset}
-	case "archive":
-		info.Asset = &tfbridge.AssetTranslation{Kind: tfbridge.FileArchive}
-	default:
-		return nil, fmt.Errorf("asset %q is neither file nor archive", f.Asset)
-	}
-	if len(f.Fields) > 0 {
-		nested, err := fields(f.Fields)
-		if err != nil {
-			return nil, err
-		}
-		info.Elem = &tfbridge.SchemaInfo{Fields: nested}
-	}
-	return info, nil
 }
 
 // hideComputedTags makes tags_all an output alone, as in Pulumi's own SDK: the provider computes it from

@@ -14,6 +14,9 @@ import (
 	"claudefs-infra/providers"
 )
 
+// compatible is the Terraform version that the provider tells AWS, in its requests' User-Agent.
+const compatible = "1.0.0+compatible"
+
 func main() {
 	ctx := context.Background()
 	info, err := describe(ctx)
@@ -31,6 +34,7 @@ func describe(ctx context.Context) (tfbridge.ProviderInfo, error) {
 	if err != nil {
 		return tfbridge.ProviderInfo{}, err
 	}
+	sdk.TerraformVersion = compatible
 	both := pfbridge.MuxShimWithPF(ctx, shimv2.NewProvider(sdk), framework)
 	info, err := providers.Describe("aws", providers.AWSVersion, both)
 	if err != nil {
