@@ -94,9 +94,7 @@ def _compile(workspace: Workspace, part: Part, target: Path, total: int) -> None
             done = min(done + 1, total)
             progress.advance(done, total)
 
-        workspace.build(
-            "-v", "-o", f"{target}/", "-ldflags", part.linker_flags, *part.programs, on_line=count
-        )
+        workspace.build("-v", "-o", f"{target}/", "-ldflags", part.linker_flags, *part.programs, on_line=count)
 
 
 def _arrange(part: Part, work: Path) -> None:

@@ -93,9 +93,7 @@ class Workspace:
         raise self._failure(arguments[0], "\n".join(lines), status=status, limit=limit)
 
     @contextmanager
-    def _process(
-        self, arguments: Sequence[str], stdout: object, limit: int
-    ) -> Iterator[subprocess.Popen[str]]:
+    def _process(self, arguments: Sequence[str], stdout: object, limit: int) -> Iterator[subprocess.Popen[str]]:
         """Start Go, and end it when the block ends or the time is up."""
         process = subprocess.Popen(
             [self.go.binary, *arguments],

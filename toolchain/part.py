@@ -73,9 +73,7 @@ def engine() -> Part:
         name="engine",
         module=module,
         programs={"github.com/pulumi/pulumi/pkg/v3/cmd/pulumi": "bin/pulumi"},
-        variables={
-            "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": f"v{versions.built_engine()}"
-        },
+        variables={"github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": f"v{versions.built_engine()}"},
         sources=_module_files(module),
         scripts={LANGUAGE_HOST: f"bin/{LANGUAGE_HOST.name}"},
     )

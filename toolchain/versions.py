@@ -53,9 +53,7 @@ def required(module: Path, path: str) -> str:
     Raises:
         LookupError: The go.mod does not require that module.
     """
-    found = re.search(
-        rf"^\t(?:require )?{re.escape(path)} (\S+)", (module / "go.mod").read_text(), re.MULTILINE
-    )
+    found = re.search(rf"^\t(?:require )?{re.escape(path)} (\S+)", (module / "go.mod").read_text(), re.MULTILINE)
     if found is None:
         raise LookupError(f"{module / 'go.mod'} does not require {path}")
     return found[1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolchain import built, installed
+from toolchain import built, download, installed
 from toolchain import cache as cache_module
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def obtain(*, cache: Path | None = None) -> Toolchain:
     """Get a working toolchain.
 
-    The ways, in this order: the user's own Pulumi; one that is already in the cache; the vendor's
-    archive; a build from Go modules. Only the last two use the network.
+    The ways, in this order: the user's own Pulumi; the vendor's archive; a build from Go modules. What is
+    already in the cache comes before anything that uses the network.
 
     Args:
         cache: The folder for what is downloaded and built, instead of the default one.
@@ -26,4 +26,5 @@ def obtain(*, cache: Path | None = None) -> Toolchain:
         UserError: No way works; the message says why the last one does not.
     """
     root = cache or cache_module.root()
-    return installed.find() or built.find(root) or built.make(root)
+    found = installed.find() or download.find(root) or built.find(root)
+    return found or download.fetch(root) or built.make(root)

@@ -1,0 +1,157 @@
+"""The vendor's own toolchain, where its hosts can be reached.
+
+The archive comes from get.pulumi.com and is checked against the SHA-256 sums that the release publishes
+on GitHub, so that one host alone cannot pass off another file. The names of both files and the form of
+the sums are those of Pulumi's release workflow. This was tested against a server on the loopback
+interface; the real hosts could not be reached where it was written.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tarfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from toolchain import cache, part, versions
+from toolchain.model import Toolchain
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ARCHIVE_ARCHITECTURES = {"amd64": "x64", "arm64": "arm64"}
+"""What the archives' names call the architectures."""
+
+NEEDED_SPACE = 3 * cache.GIB
+"""Bytes that the archive, its content and the plugins take while they are installed."""
+
+PLUGIN_ATTEMPTS = 3
+PLUGIN_LIMIT = 900
+"""Seconds to download and unpack one plugin."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """Where the files of a release are."""
+
+    archive: str
+    sums: str
+
+    @property
+    def name(self) -> str:
+        """Give the archive's name."""
+        return self.archive.rsplit("/", maxsplit=1)[1]
+
+
+def release() -> Release:
+    """Describe the release that fits the installed SDK and this machine."""
+    version = versions.downloaded_engine()
+    system, architecture = part.target().split("/")
+    archive = f"pulumi-v{version}-{system}-{ARCHIVE_ARCHITECTURES[architecture]}.tar.gz"
+    return Release(
+        archive=f"https://get.pulumi.com/releases/sdk/{archive}",
+        sums=f"https://github.com/pulumi/pulumi/releases/download/v{version}/pulumi-{version}-checksums.txt",
+    )
+
+
+def find(root: Path) -> Toolchain | None:
+    """Find what an earlier download left in the cache."""
+    entry = _entry(root)
+    if not entry.is_finished():
+        return None
+    return Toolchain(
+        origin="download",
+        version=versions.downloaded_engine(),
+        path=(entry.folder / "pulumi",),
+        env={"PULUMI_HOME": str(entry.folder / part.HOME), "PULUMI_SKIP_UPDATE_CHECK": "true"},
+    )
+
+
+def _entry(root: Path) -> cache.Entry:
+    plugins = [versions.plugin(name) for name in versions.PLUGINS]
+    key = cache.key([part.target(), versions.downloaded_engine(), *plugins], [])
+    return cache.Entry(root=root, part="download", key=key)
+
+
+def fetch(root: Path, wanted: Release | None = None) -> Toolchain | None:
+    """Download the toolchain into the cache.
+
+    Args:
+        root: The cache's folder.
+        wanted: The release, if not that of the installed SDK.
+
+    Returns:
+        None where it cannot be had, which costs less than five seconds when a host is unreachable.
+
+    Raises:
+        UserError: The archive is not the published one, or there is no room for it.
+    """
+    from toolchain import transfer  # noqa: PLC0415 -- not needed when the cache has it
+
+    wanted = wanted or release()
+    if not transfer.are_reachable([wanted.archive, wanted.sums]):
+        return None
+    entry = _entry(root)
+    try:
+        with entry.making() as work:
+            if work is not None:
+                cache.check_space(work, needed=NEEDED_SPACE)
+                _install(work, wanted)
+    except transfer.UnavailableError:
+        return None
+    return find(root)
+
+
+def _install(work: Path, wanted: Release) -> None:
+    from cfs.progress import step  # noqa: PLC0415 -- not needed when the cache has it
+    from toolchain import transfer  # noqa: PLC0415 -- likewise
+
+    archive = work / wanted.name
+    with step("Downloading Pulumi") as progress:
+        transfer.download(wanted.sums, work / "sums.txt")
+        arrived = transfer.download(wanted.archive, archive, on_progress=progress.advance)
+    _check(arrived.sha256, wanted, (work / "sums.txt").read_text())
+    with tarfile.open(archive) as content:
+        content.extractall(work, filter="data")
+    archive.unlink()
+    for name in versions.PLUGINS:
+        with step(f"Installing Pulumi's plugin {name} {versions.plugin(name)}"):
+            _install_plugin(work, name)
+
+
+def _check(found: str, wanted: Release, sums: str) -> None:
+    """Compare an archive with the published sums.
+
+    Raises:
+        UserError: It differs, or it is not among them.
+    """
+    from cfs.errors import UserError  # noqa: PLC0415 -- not needed when the cache has it
+
+    published = {name: sum_ for sum_, name in (line.split() for line in sums.splitlines() if line.strip())}
+    expected = published.get(wanted.name, "no sum at all")
+    if found != expected:
+        raise UserError(
+            f"{wanted.archive} has the SHA-256 sum {found}, but {wanted.sums} publishes {expected}.",
+            repair="Do not use this archive. Ask whoever runs your network or proxy, or install Pulumi "
+            "yourself (https://www.pulumi.com/docs/install/) and put it on PATH.",
+        )
+
+
+def _install_plugin(work: Path, name: str) -> None:
+    """Let Pulumi install one of its plugins; it checks what it downloads."""
+    from toolchain import transfer  # noqa: PLC0415 -- not needed when the cache has it
+
+    command = [str(work / "pulumi" / "pulumi"), "plugin", "install", "resource", name, f"v{versions.plugin(name)}"]
+    environment = {**os.environ, "PULUMI_HOME": str(work / part.HOME), "PULUMI_SKIP_UPDATE_CHECK": "true"}
+    problem = ""
+    for _ in range(PLUGIN_ATTEMPTS):
+        try:
+            subprocess.run(command, env=environment, timeout=PLUGIN_LIMIT, check=True, capture_output=True, text=True)
+        except subprocess.CalledProcessError as failure:
+            problem = failure.stderr
+        except subprocess.TimeoutExpired:
+            problem = f"no end after {PLUGIN_LIMIT} s"
+        else:
+            return
+    raise transfer.UnavailableError(f"the plugin {name} could not be installed: {problem}")

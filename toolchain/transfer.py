@@ -1,0 +1,117 @@
+"""Downloading files: soon given up where a host is unreachable, repeated where a transfer breaks."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from dataclasses import dataclass
+from http.client import HTTPException
+from typing import TYPE_CHECKING, cast
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from http.client import HTTPResponse
+    from pathlib import Path
+
+CONNECT_LIMIT = 3.0
+"""Seconds to connect, and to wait for the answer to a first request."""
+
+PROBE_LIMIT = 4.0
+"""Seconds for a first request in all, with the resolution of names, which has no limit of its own."""
+
+READ_LIMIT = 30.0
+"""Seconds that a transfer may stand still."""
+
+ATTEMPTS = 3
+CHUNK = 1 << 20
+
+
+class UnavailableError(Exception):
+    """A file cannot be had from its host: unreachable, absent or broken off again and again."""
+
+
+class _BrokenOffError(Exception):
+    """A transfer ended early."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transfer:
+    """A file that has arrived whole."""
+
+    size: int
+    sha256: str
+
+
+def are_reachable(urls: Sequence[str]) -> bool:
+    """Tell within `PROBE_LIMIT` whether all files can be had from their hosts."""
+    answers: list[bool] = []
+
+    def ask(url: str) -> None:
+        try:
+            with _open(url, CONNECT_LIMIT):
+                answers.append(True)
+        except UnavailableError:
+            answers.append(False)
+
+    threads = [threading.Thread(target=ask, args=(url,), daemon=True) for url in urls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PROBE_LIMIT)
+    return len(answers) == len(urls) and all(answers)
+
+
+def download(url: str, target: Path, *, on_progress: Callable[[int, int], None] = lambda _done, _all: None) -> Transfer:
+    """Download a file.
+
+    Args:
+        url: Where it is.
+        target: The file to write.
+        on_progress: Called with the bytes that have arrived and those expected.
+
+    Raises:
+        UnavailableError: It cannot be had.
+    """
+    retrying = Retrying(
+        retry=retry_if_exception_type(_BrokenOffError),
+        stop=stop_after_attempt(ATTEMPTS),
+        wait=wait_exponential_jitter(initial=0.2, max=5),
+        reraise=True,
+    )
+    try:
+        return retrying(_attempt, url, target, on_progress)
+    except _BrokenOffError as failure:
+        raise UnavailableError(str(failure)) from failure
+
+
+def _attempt(url: str, target: Path, on_progress: Callable[[int, int], None]) -> Transfer:
+    digest = hashlib.sha256()
+    done = 0
+    with _open(url, READ_LIMIT) as answer, target.open("wb") as file:
+        expected = int(answer.headers.get("Content-Length") or 0)
+        try:
+            while chunk := answer.read(CHUNK):
+                file.write(chunk)
+                digest.update(chunk)
+                done += len(chunk)
+                on_progress(done, expected)
+        except (TimeoutError, ConnectionError, HTTPException) as failure:
+            raise _BrokenOffError(f"{url} broke off after {done} bytes: {failure}") from failure
+    if done < expected:
+        raise _BrokenOffError(f"{url} ended after {done} of {expected} bytes")
+    return Transfer(size=done, sha256=digest.hexdigest())
+
+
+def _open(url: str, limit: float) -> HTTPResponse:
+    try:
+        answer = urlopen(url, timeout=limit)  # noqa: S310 -- the addresses are constants of this project
+    except HTTPError as failure:
+        failure.close()
+        raise UnavailableError(f"{url} answers {failure.code}") from failure
+    except (OSError, HTTPException) as failure:
+        raise UnavailableError(f"{url}: {failure}") from failure
+    return cast("HTTPResponse", answer)
