@@ -49,14 +49,14 @@ budget = Budget(
         account_id=account_id, daily_usd=settings.daily_budget_usd, emails=settings.alert_emails, tags=tags
     ),
 )
-# X repository = Repository(
-# X     "repository",
-# X     args=RepositoryArgs(
-# X         repository=settings.github_repository,
-# X         variables={"AWS_REGION": region},
-# X         secrets=settings.actions_secrets,
-# X     ),
-# X )
+repository = Repository(
+    "repository",
+    args=RepositoryArgs(
+        repository=settings.github_repository,
+        variables={"AWS_REGION": region},
+        secrets=settings.actions_secrets,
+    ),
+)
 
 pulumi.export("orchestratorId", orchestrator.instance_id)
 pulumi.export("orchestratorPrivateIp", orchestrator.private_ip)
@@ -66,4 +66,4 @@ pulumi.export("stateBucket", storage.state_bucket)
 pulumi.export("artifactBucket", storage.artifact_bucket)
 pulumi.export("budgetName", budget.budget_name)
 pulumi.export("alertTopicArn", budget.topic_arn)
-# X pulumi.export("workflowFiles", repository.workflow_files)
+pulumi.export("workflowFiles", repository.workflow_files)

@@ -6,8 +6,12 @@ import argparse
 import json
 import logging
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from filelock import FileLock
+from filelock import Timeout as LockTimeout
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,6 +48,11 @@ def main() -> None:
     from local.aws.gaps import close_gaps  # noqa: PLC0415
     from local.aws.journal import Journal  # noqa: PLC0415
 
+    lock = FileLock(arguments.state.with_suffix(".lock"), timeout=0)
+    try:
+        lock.acquire()
+    except LockTimeout:
+        sys.exit(f"another process serves {arguments.state}")
     close_gaps()
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     journal = Journal(DomainDispatcherApplication(create_backend_app), arguments.state)

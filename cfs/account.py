@@ -1,0 +1,93 @@
+"""The local account as the operator's commands see it: its folder, its servers, and the shell that reaches them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from local import servers
+from toolchain import obtain
+
+if TYPE_CHECKING:
+    from toolchain import Toolchain
+
+PROJECT = Path(__file__).parent.parent
+"""The folder of `Pulumi.yaml`."""
+
+STACK = "local"
+"""The stack that is deployed on the emulators."""
+
+PASSPHRASE = "local"  # noqa: S105 — protects nothing: the stack's one secret is a placeholder in an emulator
+REGION = "us-west-2"
+
+
+def folder() -> Path:
+    """Give the folder that holds the local account: `.local`, or what CFS_LOCAL_DIR names."""
+    return Path(os.environ.get("CFS_LOCAL_DIR") or PROJECT / ".local").absolute()
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalAccount:
+    """A running local account.
+
+    Attributes:
+        folder: Where it keeps its state, Pulumi's and the emulators'.
+        toolchain: The Pulumi that works on it.
+        aws_url: Where the emulated AWS answers.
+        github_url: Where the emulated GitHub answers.
+    """
+
+    folder: Path
+    toolchain: Toolchain
+    aws_url: str
+    github_url: str
+
+    @property
+    def backend(self) -> Path:
+        """The folder of Pulumi's state."""
+        return self.folder / "pulumi"
+
+    def variables(self) -> dict[str, str]:
+        """Give the variables that make `pulumi`, `aws` and boto3 work on this account."""
+        return {
+            "PATH": os.pathsep.join([*map(str, self.toolchain.path), os.environ.get("PATH", os.defpath)]),
+            **self.toolchain.env,
+            "PULUMI_BACKEND_URL": self.backend.as_uri(),
+            "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
+            "PULUMI_STACK": STACK,
+            "AWS_ENDPOINT_URL": self.aws_url,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "GITHUB_BASE_URL": f"{self.github_url}/",
+            "GITHUB_TOKEN": "ghp_local",
+        }
+
+    def environment(self) -> dict[str, str]:
+        """Give the whole environment of a command on this account."""
+        # A profile, a session or a passphrase file of the user's own must not decide what the command talks to.
+        foreign = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "PULUMI_CONFIG_PASSPHRASE_FILE", "GITHUB_OWNER")
+        return {key: value for key, value in os.environ.items() if key not in foreign} | self.variables()
+
+
+def open_account() -> LocalAccount:
+    """Get Pulumi and start what does not run yet.
+
+    Raises:
+        UserError: Pulumi cannot be had, or an emulator does not come up.
+    """
+    toolchain = obtain()
+    where = folder()
+    processes = servers.ensure_running(where)
+    account = LocalAccount(
+        folder=where,
+        toolchain=toolchain,
+        aws_url=processes[servers.AWS].url,
+        github_url=processes[servers.GITHUB].url,
+    )
+    account.backend.mkdir(parents=True, exist_ok=True)
+    return account

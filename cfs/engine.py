@@ -1,0 +1,197 @@
+"""Runs `pulumi` on the local account and says in plain words why it failed."""
+
+from __future__ import annotations
+
+import errno
+import json
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cfs.account import PROJECT, STACK
+from cfs.errors import UserError
+from local import servers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+    from typing import IO
+
+    from cfs.account import LocalAccount
+
+RUN_MARKER = "CFS_RUN"
+"""Variable in the environment of each run's processes, by which those of a dead run are found."""
+
+_QUERY_SECONDS = 120.0
+_LOW_DISK_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """The engine at work on one local account.
+
+    Attributes:
+        account: The account.
+        settings: Another file of the stack's settings than `Pulumi.local.yaml`.
+    """
+
+    account: LocalAccount
+    settings: Path | None = None
+
+    def run(self, operation: str, *arguments: str) -> None:
+        """Run an operation that people watch, such as `up`; Ctrl-C reaches it and lets it end in order.
+
+        Raises:
+            UserError: It failed for a reason that the user can repair.
+            EngineError: It failed; its own messages have been shown.
+        """
+        command = self._command(operation, *arguments)
+        process = subprocess.Popen(
+            command,
+            cwd=PROJECT,
+            env=self.account.environment() | {RUN_MARKER: self.marker},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        complaints = _Complaints(process.stderr)
+        status = _wait_through_interrupts(process)
+        said = complaints.text()
+        if status != 0:
+            self._explain(said)
+            raise EngineError(operation=operation, status=status)
+
+    def query(self, *arguments: str) -> str:
+        """Run a short command without showing it and give its output.
+
+        Raises:
+            UserError: It failed for a reason that the user can repair, or took too long.
+            EngineError: It failed otherwise.
+        """
+        try:
+            done = subprocess.run(
+                [*self._command(*arguments), "--non-interactive"],
+                cwd=PROJECT,
+                env=self.account.environment() | {RUN_MARKER: self.marker},
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=_QUERY_SECONDS,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise UserError(
+                f"`pulumi {' '.join(arguments)}` has not answered for {_QUERY_SECONDS:.0f} s.",
+                repair="run it again; `make down` and `make up` start the emulators afresh",
+            ) from error
+        if done.returncode != 0:
+            self._explain(done.stderr)
+            raise EngineError(operation=arguments[0], status=done.returncode, said=done.stderr + done.stdout)
+        return done.stdout
+
+    def query_json(self, *arguments: str) -> Any:
+        """Run a short command and read its JSON.
+
+        Raises:
+            UserError: As `query`.
+            EngineError: As `query`.
+        """
+        return json.loads(self.query(*arguments))
+
+    @property
+    def marker(self) -> str:
+        """What the processes of this account's runs carry in `CFS_RUN`."""
+        return str(self.account.folder)
+
+    @property
+    def checkpoint(self) -> Path:
+        """The file that holds the stack's state."""
+        return self.account.backend / ".pulumi" / "stacks" / "claudefs-infra" / f"{STACK}.json"
+
+    def ensure_stack(self) -> None:
+        """Make the stack where it does not exist yet."""
+        if not self.checkpoint.exists():
+            self.query("stack", "init", STACK, "--no-select")
+
+    def _command(self, operation: str, *arguments: str) -> list[str]:
+        path = self.account.environment()["PATH"]
+        pulumi = shutil.which("pulumi", path=path)
+        if pulumi is None:
+            raise UserError(f"There is no pulumi on {path}.", repair="run `make up`, which gets it")
+        stack = [] if operation == "stack" and "init" in arguments else ["--stack", STACK]
+        settings = ["--config-file", str(self.settings)] if self.settings and operation in _CONFIGURED else []
+        return [pulumi, operation, *arguments, *stack, *settings]
+
+    def _explain(self, said: str) -> None:
+        """Raise the message that fits, if one does."""
+        dead = servers.dead(self.account.folder)
+        if dead:
+            raise UserError(
+                f"The {dead[0].name} died while Pulumi was at work.",
+                repair="run the same command again: it starts the emulator with all that it held, and goes on",
+            )
+        free = shutil.disk_usage(self.account.folder).free
+        if free < _LOW_DISK_BYTES or "no space left on device" in said.lower():
+            raise UserError(
+                f"The disk of {self.account.folder} is full ({free / 2**20:.0f} MiB free): {errno.ENOSPC}.",
+                repair="free some space and run the same command again, or name another folder by CFS_LOCAL_DIR",
+            )
+        if "incorrect passphrase" in said:
+            raise UserError(
+                "The passphrase does not fit the stack's settings: their encryptionsalt was made with another one.",
+                repair="`git checkout Pulumi.local.yaml`; for a stack of your own set PULUMI_CONFIG_PASSPHRASE",
+            )
+        if lock := re.search(r"the stack is currently locked by .*", said):
+            raise UserError(
+                f"Another run is at work on the stack: {lock[0]}.",
+                repair="wait for it to end and run the same command again; a lock of a dead run is removed by itself",
+            )
+
+
+_CONFIGURED = frozenset({"up", "preview", "refresh", "destroy", "config"})
+"""Operations that take `--config-file`."""
+
+
+class EngineError(Exception):
+    """The engine failed and has said why itself."""
+
+    def __init__(self, *, operation: str, status: int, said: str = "") -> None:
+        """Name the operation, its exit status (negative: the signal that ended it), and what was not shown of it."""
+        super().__init__(f"pulumi {operation} ended with status {status}\n{said}".rstrip())
+        self.status = status
+
+
+class _Complaints:
+    """Passes the engine's standard error on to ours as it comes and keeps its end."""
+
+    _KEPT_LINES = 200
+
+    def __init__(self, stream: IO[str] | None) -> None:
+        if stream is None:
+            raise TypeError("the engine's standard error is not piped")
+        self._stream = stream
+        self._lines: list[str] = []
+        self._thread = threading.Thread(target=self._pump, daemon=True)
+        self._thread.start()
+
+    def _pump(self) -> None:
+        for line in self._stream:
+            sys.stderr.write(line)
+            sys.stderr.flush()
+            self._lines = [*self._lines[1 - self._KEPT_LINES :], line]
+
+    def text(self) -> str:
+        # Plugins that outlive a killed engine hold the pipe open; what it said itself has come by then.
+        self._thread.join(timeout=1.0)
+        return "".join(self._lines)
+
+
+def _wait_through_interrupts(process: subprocess.Popen[str]) -> int:
+    """Wait for the engine; Ctrl-C goes to it as well, and it ends in order by itself."""
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            continue

@@ -1,0 +1,136 @@
+"""What the commands on the local stack do, step by step."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from cfs.errors import UserError
+from cfs.progress import console, step
+from cfs.recovery import leftovers, pending
+from local import servers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cfs.engine import Engine
+
+NEXT_STEPS = """\
+What to try next:
+  make preview                    what would change now
+  eval "$(make -s env)"           then plain pulumi, aws and boto3 work on the local account
+  pulumi config set dailyBudgetUsd 120 && make up      a setting changed in place
+  make down                       destroy all but what is protected and stop the emulators"""
+
+
+def up(engine: Engine) -> None:
+    """Deploy, after repairing what a dead run has left behind, and say what to try next.
+
+    Raises:
+        UserError: It cannot; the message says what to repair.
+        EngineError: The engine failed and has said why.
+    """
+    engine.ensure_stack()
+    died = recover(engine)
+    engine.run("up", "--yes", "--skip-preview")
+    if died:
+        list_orphans(engine)
+    if is_unchanged(engine):
+        console.print("[green]No changes:[/] the account is as declared.")
+    console.print(NEXT_STEPS, markup=False)
+
+
+def preview(engine: Engine) -> None:
+    """Show what would change.
+
+    Raises:
+        UserError: A run is at work, or the engine cannot run.
+        EngineError: The engine failed and has said why.
+    """
+    engine.ensure_stack()
+    recover(engine)
+    engine.run("preview", "--diff")
+
+
+def refresh(engine: Engine) -> None:
+    """Read into the state what was changed outside Pulumi.
+
+    Raises:
+        UserError: A run is at work, or the engine cannot run.
+        EngineError: The engine failed and has said why.
+    """
+    engine.ensure_stack()
+    recover(engine)
+    engine.run("refresh", "--yes", "--skip-preview", "--diff")
+
+
+def down(engine: Engine) -> None:
+    """Destroy all but what is protected, and stop the emulators.
+
+    Raises:
+        UserError: A run is at work, or the engine cannot run.
+        EngineError: The engine failed and has said why.
+    """
+    engine.ensure_stack()
+    recover(engine)
+    engine.run("destroy", "--yes", "--skip-preview", "--exclude-protected")
+    servers.stop(engine.account.folder)
+    console.print(
+        "The emulators are stopped. What is protected stays for the next `make up`; "
+        f"to forget it all, remove {engine.account.folder}."
+    )
+
+
+def recover(engine: Engine) -> bool:
+    """Repair what a dead run has left behind: its processes, its lock, and what it did not record.
+
+    Returns:
+        Whether a run had died.
+
+    Raises:
+        UserError: A run is still at work.
+    """
+    died = leftovers.clear(engine)
+    if not (died or pending.has_pending(engine)):
+        return False
+    with step("Repairing what an interrupted run has left behind"):
+        adopted = pending.adopt(engine)
+    for urn in adopted:
+        console.print(f"  adopted {urn.rpartition('::')[2]}, which it had created but not recorded", highlight=False)
+    return True
+
+
+def list_orphans(engine: Engine) -> None:
+    """Print what carries the stack's tags and is not in its state."""
+    found = pending.orphans(engine)
+    if not found:
+        console.print("Nothing in the account carries the stack's tags without being in its state.")
+        return
+    table = Table("type", "id", "name", "delete it by", title="Not in the stack's state")
+    for orphan in found:
+        table.add_row(orphan.type, orphan.id, orphan.name, f"cfs orphans delete {orphan.id}")
+    console.print(table)
+
+
+def delete_orphans(engine: Engine, ids: Sequence[str]) -> None:
+    """Delete orphans by their ids.
+
+    Raises:
+        UserError: One of the ids is not an orphan's.
+    """
+    found = {orphan.id: orphan for orphan in pending.orphans(engine)}
+    unknown = [identifier for identifier in ids if identifier not in found]
+    if unknown:
+        raise UserError(
+            f"{', '.join(unknown)}: not the id of a resource that the stack's state does not know.",
+            repair="run `cfs orphans list` and take the ids from there",
+        )
+    with step(f"Deleting {len(ids)} resources"):
+        pending.delete(engine, [found[identifier] for identifier in ids])
+
+
+def is_unchanged(engine: Engine) -> bool:
+    """Tell whether the last run changed nothing."""
+    changes = engine.query_json("stack", "history", "--json", "--page-size", "1")[0].get("resourceChanges", {})
+    return set(changes) <= {"same"}

@@ -1,0 +1,127 @@
+"""Adopts what a dead run had begun to create, and finds what else carries the tags of the stack.
+
+The engine writes an operation into the state before it begins one. What a dead run may have created without
+recording is therefore always among the pending creations. Each is looked up in the account, by its tags or by the
+name that it was to get, put into the state under its id, and read by a refresh; what does not exist drops out again.
+(`pulumi refresh --import-pending-creates` is meant for this, but engine 3.259 drops what it is told to import.)
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cfs.account import STACK
+from cfs.recovery.inventory import Inventory
+from infra.settings import NAMESPACE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from cfs.engine import Engine
+    from cfs.recovery.inventory import Found
+
+Inputs = dict[str, Any]
+
+NAMED: Mapping[str, Callable[[Inputs], str]] = {
+    "aws:ec2/route:Route": lambda of: f"{of['routeTableId']}_{of['destinationCidrBlock']}",
+    "aws:ec2/routeTableAssociation:RouteTableAssociation": lambda of: f"{of['subnetId']}/{of['routeTableId']}",
+    "github:index/actionsVariable:ActionsVariable": lambda of: f"{of['repository']}:{of['variableName']}",
+}
+"""Resources without tags whose second creation the service refuses: how an import names each. All others without
+tags are put, not created: doing it again does no harm."""
+
+
+def adopt(engine: Engine) -> list[str]:
+    """Bring what a dead run had begun into the state.
+
+    Returns:
+        The URNs of what was adopted.
+
+    Raises:
+        UserError: The engine cannot run.
+    """
+    exported = engine.query_json("stack", "export")
+    deployment = exported["deployment"]
+    pending = deployment.get("pending_operations") or []
+    if not pending:
+        return []
+    recorded = _recorded_ids(deployment)
+    inventory = Inventory(engine.account, environment=STACK).all()
+    candidates = [
+        {**operation["resource"], "id": identifier}
+        for operation in pending
+        if operation["type"] == "creating"
+        and (identifier := identify(operation["resource"], inventory, recorded)) is not None
+    ]
+    enter(engine, exported, candidates)
+    known = {resource["urn"] for resource in engine.query_json("stack", "export")["deployment"]["resources"]}
+    return [candidate["urn"] for candidate in candidates if candidate["urn"] in known]
+
+
+def has_pending(engine: Engine) -> bool:
+    """Tell, without starting the engine, whether the state holds operations that were begun and not finished."""
+    try:
+        checkpoint = json.loads(engine.checkpoint.read_text())["checkpoint"]
+    except FileNotFoundError:
+        return False
+    return bool((checkpoint.get("latest") or {}).get("pending_operations"))
+
+
+def enter(engine: Engine, exported: dict[str, Any], resources: Sequence[dict[str, Any]]) -> None:
+    """Put resources into the state, drop its pending operations, and read all from the account."""
+    deployment = exported["deployment"]
+    deployment["resources"] = [*deployment.get("resources", []), *resources]
+    deployment["pending_operations"] = []
+    with tempfile.TemporaryDirectory(dir=engine.account.folder) as folder:
+        edited = Path(folder) / "state.json"
+        edited.write_text(json.dumps(exported))
+        engine.query("stack", "import", "--file", str(edited))
+    engine.query("refresh", "--yes", "--skip-preview")
+
+
+def identify(resource: dict[str, Any], inventory: Sequence[Found], recorded: Collection[str]) -> str | None:
+    """Find the id that a resource has in the account if it exists there and no other resource is recorded under it."""
+    inputs: Inputs = resource["inputs"]
+    if named := NAMED.get(resource["type"]):
+        return named(inputs)
+    name = inputs.get("tags", {}).get("Name")
+    fitting = (
+        found.id
+        for found in inventory
+        if found.type == resource["type"] and found.name == name and found.id not in recorded
+    )
+    return next(fitting, None)
+
+
+def orphans(engine: Engine) -> list[Found]:
+    """List what carries the stack's tags and is not in its state."""
+    recorded = _recorded_ids(engine.query_json("stack", "export")["deployment"])
+    found = Inventory(engine.account, environment=STACK).all()
+    return [resource for resource in found if resource.id not in recorded]
+
+
+def delete(engine: Engine, resources: Sequence[Found]) -> None:
+    """Delete orphans by the provider that would have made them: take them into the state, then destroy just them."""
+    exported = engine.query_json("stack", "export")
+    recorded = exported["deployment"]["resources"]
+    provider = next(resource for resource in recorded if resource["type"] == "pulumi:providers:aws")
+    entries = [
+        {
+            "urn": f"urn:pulumi:{STACK}::{NAMESPACE}::{resource.type}::orphan-{resource.id}",
+            "type": resource.type,
+            "id": resource.id,
+            "custom": True,
+            "provider": f"{provider['urn']}::{provider['id']}",
+        }
+        for resource in resources
+    ]
+    enter(engine, exported, entries)
+    targets = [argument for entry in entries for argument in ("--target", str(entry["urn"]))]
+    engine.query("destroy", "--yes", "--skip-preview", *targets)
+
+
+def _recorded_ids(deployment: dict[str, Any]) -> frozenset[str]:
+    return frozenset(resource["id"] for resource in deployment.get("resources", []) if "id" in resource)

@@ -1,0 +1,271 @@
+"""Starts, finds and stops the two emulators of a local account, whose state lives in one folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+from filelock import FileLock
+from filelock import Timeout as LockTimeout
+
+from cfs.errors import UserError
+from cfs.progress import console
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+LOOPBACK = "127.0.0.1"
+OWNER = "local-owner"
+"""Owner of the emulated repository."""
+REPOSITORY = "claudefs"
+
+_START_SECONDS = 30.0
+_STOP_SECONDS = 5.0
+_HEALTH_SECONDS = 2.0
+_LOG_TAIL_LINES = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Emulator:
+    """One of the two servers.
+
+    Attributes:
+        name: What people call it.
+        module: The Python module that serves it.
+        state: Its state's file, in the account's folder.
+        port_variable: The environment variable that fixes its port.
+        arguments: Further arguments of the module.
+    """
+
+    name: str
+    module: str
+    state: str
+    port_variable: str
+    arguments: tuple[str, ...] = ()
+
+
+AWS = Emulator(
+    name="emulated AWS account", module="local.aws", state="aws.jsonl", port_variable="CFS_AWS_PORT"
+)
+GITHUB = Emulator(
+    name="emulated GitHub repository",
+    module="local.github",
+    state="github.json",
+    port_variable="CFS_GITHUB_PORT",
+    arguments=("--owner", OWNER, "--repository", REPOSITORY),
+)
+EMULATORS = (AWS, GITHUB)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """A server's process.
+
+    Attributes:
+        pid: Its process.
+        created: When that process began, in seconds since the epoch; tells it from a later one of the same number.
+        port: Where it listens, on loopback.
+    """
+
+    pid: int
+    created: float
+    port: int
+
+    @property
+    def url(self) -> str:
+        """Where it is reached."""
+        return f"http://{LOOPBACK}:{self.port}"
+
+    def is_alive(self) -> bool:
+        """Tell whether the process still runs."""
+        try:
+            process = psutil.Process(self.pid)
+            return process.create_time() == self.created and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+    def is_healthy(self) -> bool:
+        """Tell whether the process answers."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/_control/health", timeout=_HEALTH_SECONDS) as answer:
+                return bool(json.load(answer)["pid"] == self.pid)
+        except (OSError, ValueError):
+            return False
+
+
+def ensure_running(folder: Path) -> dict[Emulator, Running]:
+    """Start what does not run and wait until all answer; what runs already is left alone.
+
+    Raises:
+        UserError: A port is taken or a server does not come up.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / "servers.lock", timeout=_START_SECONDS * 2):
+            recorded = running(folder)
+            started = {
+                emulator: process
+                for emulator in EMULATORS
+                if (process := recorded.get(emulator)) and process.is_alive() and process.is_healthy()
+            }
+            for emulator in EMULATORS:
+                if emulator not in started:
+                    started[emulator] = _start(emulator, folder, before=recorded.get(emulator))
+            _record(folder, started)
+            for emulator, process in started.items():
+                _await_health(emulator, process, folder)
+            return started
+    except LockTimeout as error:
+        raise UserError(
+            f"Another process has been starting or stopping the local account in {folder} for a minute.",
+            repair="wait for it to end, or end it, and run the command again",
+        ) from error
+
+
+def stop(folder: Path) -> None:
+    """End the servers; their state stays in the folder."""
+    if not folder.exists():
+        return
+    with FileLock(folder / "servers.lock", timeout=_START_SECONDS * 2):
+        processes = [
+            psutil.Process(process.pid) for process in running(folder).values() if process.is_alive()
+        ]
+        for process in processes:
+            process.terminate()
+        _, stubborn = psutil.wait_procs(processes, timeout=_STOP_SECONDS)
+        for process in stubborn:
+            process.kill()
+
+
+def running(folder: Path) -> dict[Emulator, Running]:
+    """Read which processes were started last, alive or not."""
+    try:
+        recorded = json.loads((folder / "servers.json").read_text())
+        return {
+            emulator: Running(**recorded[emulator.module])
+            for emulator in EMULATORS
+            if emulator.module in recorded
+        }
+    except FileNotFoundError:
+        return {}
+    except (ValueError, TypeError):
+        # Torn or of another version: whatever it named does not answer for this folder any more.
+        return {}
+
+
+def dead(folder: Path) -> list[Emulator]:
+    """Give the servers that were started and do not run any more."""
+    return [emulator for emulator, process in running(folder).items() if not process.is_alive()]
+
+
+def _record(folder: Path, started: dict[Emulator, Running]) -> None:
+    temporary = folder / "servers.json.new"
+    temporary.write_text(
+        json.dumps({emulator.module: asdict(process) for emulator, process in started.items()})
+    )
+    temporary.replace(folder / "servers.json")
+
+
+def _start(emulator: Emulator, folder: Path, *, before: Running | None) -> Running:
+    if before is not None:
+        console.print(f"The {emulator.name} does not run any more: starting it again with all that it held.")
+        _end(before)
+    port = _choose_port(emulator, before=before)
+    command = [
+        sys.executable,
+        "-m",
+        emulator.module,
+        *("--port", str(port)),
+        *("--state", str(folder / emulator.state)),
+        *emulator.arguments,
+    ]
+    with _log(emulator, folder).open("ab") as log:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd=_project()
+        )
+    return Running(pid=process.pid, created=psutil.Process(process.pid).create_time(), port=port)
+
+
+def _end(process: Running) -> None:
+    """End a process that runs but does not answer."""
+    if process.is_alive():
+        psutil.Process(process.pid).kill()
+
+
+def _choose_port(emulator: Emulator, *, before: Running | None) -> int:
+    wanted = os.environ.get(emulator.port_variable, "")
+    if wanted not in ("", "0"):
+        if not wanted.isdecimal() or not 1 <= int(wanted) <= 65535:  # noqa: PLR2004 — the range of ports
+            raise UserError(
+                f"{emulator.port_variable} is {wanted!r}: a port is a number from 1 to 65535.",
+                repair=f"unset {emulator.port_variable}, so that a free port is taken",
+            )
+        if not _is_free(int(wanted)):
+            raise UserError(
+                f"Port {wanted} of {LOOPBACK}, wanted for the {emulator.name}, is taken{_by_whom(int(wanted))}.",
+                repair=f"end that process, or unset {emulator.port_variable}, so that a free port is taken",
+            )
+        return int(wanted)
+    # A shell that `make env` has set keeps working where the port of the run before can be had again.
+    if before is not None and _is_free(before.port):
+        return before.port
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        return True
+
+
+def _by_whom(port: int) -> str:
+    try:
+        listeners = [c for c in psutil.net_connections("tcp") if c.laddr and c.laddr.port == port and c.pid]
+        process = psutil.Process(listeners[0].pid)
+        return f" by process {process.pid} ({process.name()})"
+    except (psutil.Error, IndexError):
+        return ""
+
+
+def _await_health(emulator: Emulator, process: Running, folder: Path) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        if process.is_healthy():
+            return
+        if not process.is_alive():
+            break
+        time.sleep(0.05)
+    raise UserError(
+        f"The {emulator.name} did not come up on {process.url}:\n{_tail(_log(emulator, folder))}",
+        repair=f"read {_log(emulator, folder)}; where its state is damaged, remove {folder} and begin anew",
+    )
+
+
+def _log(emulator: Emulator, folder: Path) -> Path:
+    return folder / f"{emulator.module}.log"
+
+
+def _tail(log: Path) -> str:
+    lines: Sequence[str] = log.read_text(errors="replace").splitlines()
+    return "\n".join(f"    {line}" for line in lines[-_LOG_TAIL_LINES:])
+
+
+def _project() -> str:
+    return str(Path(__file__).parent.parent)
