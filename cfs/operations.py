@@ -38,7 +38,7 @@ def up(engine: Engine) -> None:
         list_orphans(engine)
     if is_unchanged(engine):
         console.print("[green]No changes:[/] the account is as declared.")
-    console.print(NEXT_STEPS, markup=False)
+    console.print(NEXT_STEPS, markup=False, soft_wrap=True)
 
 
 def preview(engine: Engine) -> None:
