@@ -31,16 +31,20 @@ from local.github import (
     repositories,
     rulesets,
     secrets,
+    service,
     variables,
 )
 from local.github.calls import Call, Fields
+from local.github.records import FaultName
 from local.github.responses import DOCS, Answer, ApiError, not_found
 from local.github.routing import NO_BODY, Route
 from local.github.tokens import DEFAULT_SCOPES, Token, from_header
 from local.github.traffic import Traffic
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
     from local.github.records import State
     from local.github.state import Store
@@ -52,6 +56,7 @@ PREFIX: Final = "/api/v3"
 ROUTES: Final[tuple[Route, ...]] = tuple(
     chain(
         accounts.routes,
+        service.routes,
         repositories.routes,
         commits.routes,
         contents.routes,
@@ -91,7 +96,7 @@ class StandIn:
         if request.host.partition(":")[0] not in _LOOPBACK:
             # A web page that has bound its own name to this machine must not reach the stand-in.
             raise ApiError(HTTPStatus.FORBIDDEN, "The stand-in serves this machine only", docs=DOCS)
-        if _path().startswith("/_control/"):
+        if request.path.startswith("/_control/"):
             return
         token = from_header(request.headers.get("Authorization"), self._scopes)
         if token is None:
@@ -110,10 +115,12 @@ class StandIn:
             state = self.store.state
             before = dict(state.faults)
             faults.drop_expired(state)
-            g.rate = self.traffic.rate(state)
-            late = faults.delay(state, _path())
+            g.rate_headers = self.traffic.headers()
+            if reached := faults.take(state, FaultName.RATE_LIMIT_REACHED, request.path):
+                g.rate_headers |= faults.used_up(reached)
+            late = faults.delay(state, request.path)
             try:
-                faults.raise_refusals(state, _path(), g.request_id)
+                faults.raise_refusals(state, request.path, g.request_id)
             except ApiError as error:
                 refusal = error
             if state.faults != before:
@@ -139,26 +146,22 @@ class StandIn:
         return _respond(answer)
 
     def _call(self, state: State, token: Token) -> Call:
-        prefixed = request.path.startswith(f"{PREFIX}/")
         return Call(
             state=state,
             token=token,
             fields=Fields(_body()),
             query=request.args.to_dict(),
-            root=f"{request.scheme}://{request.host}{PREFIX if prefixed else ''}",
-            path=_path(),
+            root=request.url_root.rstrip("/"),
+            path=request.path,
+            rate=self.traffic.rate(),
         )
 
     def finish(self, response: Response) -> Response:
         """Add GitHub's headers, and write the log's line: never a body, a header or a query."""
         token: Token | None = g.get("token")
         if token is not None:
-            rate = g.rate
-            response.headers["X-RateLimit-Limit"] = str(rate["limit"])
-            response.headers["X-RateLimit-Remaining"] = str(rate["remaining"])
-            response.headers["X-RateLimit-Used"] = str(rate["used"])
-            response.headers["X-RateLimit-Reset"] = str(rate["reset"])
-            response.headers["X-RateLimit-Resource"] = "core"
+            for name, value in g.rate_headers.items():
+                response.headers.setdefault(name, value)
             if token.is_classic:
                 response.headers["X-OAuth-Scopes"] = ", ".join(token.scopes)
                 response.headers["X-Accepted-OAuth-Scopes"] = "repo"
@@ -167,13 +170,8 @@ class StandIn:
         version = request.headers.get("X-GitHub-Api-Version", _DEFAULT_VERSION)
         response.headers["X-GitHub-Api-Version-Selected"] = version
         unknown = "" if request.url_rule else " (not served by the stand-in)"
-        LOGGER.info("%s %s %d%s", request.method, quote(_path()), response.status_code, unknown)
+        LOGGER.info("%s %s %d%s", request.method, quote(request.path), response.status_code, unknown)
         return response
-
-
-def _path() -> str:
-    """Give the path without the prefix."""
-    return request.path.removeprefix(PREFIX) if request.path.startswith(f"{PREFIX}/") else request.path
 
 
 def _check_repository(state: State, parts: dict[str, str | int]) -> None:
@@ -227,15 +225,16 @@ def _respond(answer: Answer) -> Response:
         headers=answer.headers,
         content_type="application/json; charset=utf-8",
     )
-    if request.method in {"GET", "HEAD"} and answer.status is HTTPStatus.OK:
+    if answer.status in {HTTPStatus.OK, HTTPStatus.CREATED}:
         response.set_etag(hashlib.sha256(text.encode()).hexdigest(), weak=True)
+    if request.method in {"GET", "HEAD"} and answer.status is HTTPStatus.OK:
         response.headers["Cache-Control"] = "private, max-age=60, s-maxage=60"
         response.make_conditional(request)
     return response
 
 
 def _refuse(error: ApiError) -> Response:
-    route = _BY_NAME.get((request.endpoint or "").removeprefix(f"{PREFIX} "))
+    route = _BY_NAME.get(request.endpoint or "")
     return _respond(error.answer(route.docs if route else DOCS))
 
 
@@ -243,9 +242,19 @@ def _unserved(error: HTTPException) -> Response:
     """Answer as GitHub does for a path, or for a method on it, that does not exist."""
     if error.code in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}:
         return _refuse(not_found())
-    return _refuse(
-        ApiError(HTTPStatus(error.code or HTTPStatus.BAD_REQUEST), error.description or error.name)
-    )
+    return _refuse(ApiError(HTTPStatus(error.code or HTTPStatus.BAD_REQUEST), error.description or error.name))
+
+
+class _Prefixed(Flask):
+    """An application that is the same with and without the prefix."""
+
+    def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Move the prefix from the path to the place where the application is."""
+        path: str = environ["PATH_INFO"]
+        if path.startswith(f"{PREFIX}/"):
+            environ["SCRIPT_NAME"] = PREFIX
+            environ["PATH_INFO"] = path.removeprefix(PREFIX)
+        return super().wsgi_app(environ, start_response)
 
 
 def create_app(
@@ -262,16 +271,14 @@ def create_app(
         validate: Check every answer by GitHub's schema, and fail with 500 where it does not fit.
     """
     stand_in = StandIn(store, scopes=scopes, validate=validate)
-    app = Flask(__name__, static_folder=None)
+    app = _Prefixed(__name__, static_folder=None)
     app.url_map.merge_slashes = False
     app.before_request(stand_in.admit)
     app.after_request(stand_in.finish)
     app.register_error_handler(ApiError, _refuse)
     app.register_error_handler(HTTPException, _unserved)
     for route in ROUTES:
-        view = partial(_view, stand_in, route)
-        app.add_url_rule(route.rule, route.name, view, methods=[route.method])
-        app.add_url_rule(f"{PREFIX}{route.rule}", f"{PREFIX} {route.name}", view, methods=[route.method])
+        app.add_url_rule(route.rule, route.name, partial(_view, stand_in, route), methods=[route.method])
     app.register_blueprint(control.blueprint(store, stand_in.traffic))
     return app
 

@@ -71,6 +71,8 @@ class Call:
     root: str
     """The address that the client used for the API, without a slash at its end."""
     path: str
+    rate: Json
+    """What is left of the hourly limit."""
 
     @property
     def repository(self) -> Repository:
