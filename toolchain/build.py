@@ -34,10 +34,9 @@ def make(part: Part, root: Path) -> None:
     entry = part.entry(root)
     if entry.is_finished():
         return
-    with entry.making() as work:
+    with entry.making(needed=NEEDED_SPACE) as work:
         if work is None:
             return
-        cache.check_space(work, needed=NEEDED_SPACE)
         source = work / "source"
         _copy_module(part, source)
         entry.log.write_text("")

@@ -27,6 +27,9 @@ READ_LIMIT = 30.0
 """Seconds that a transfer may stand still."""
 
 ATTEMPTS = 3
+PAUSE = wait_exponential_jitter(multiplier=0.2, max=5)
+"""The wait between two attempts."""
+
 CHUNK = 1 << 20
 
 
@@ -79,7 +82,7 @@ def download(url: str, target: Path, *, on_progress: Callable[[int, int], None] 
     retrying = Retrying(
         retry=retry_if_exception_type(_BrokenOffError),
         stop=stop_after_attempt(ATTEMPTS),
-        wait=wait_exponential_jitter(initial=0.2, max=5),
+        wait=PAUSE,
         reraise=True,
     )
     try:
