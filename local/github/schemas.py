@@ -19,7 +19,7 @@ class SchemaError(Exception):
     """An answer does not fit its model; the message names both."""
 
 
-def _annotation(expression: str) -> Any:  # noqa: ANN401 (a type, which has no narrower type)
+def _annotation(expression: str) -> Any:
     if expression.startswith("list["):
         return list[_annotation(expression.removeprefix("list[").removesuffix("]"))]  # type: ignore[misc]
     parts = expression.split(" | ")

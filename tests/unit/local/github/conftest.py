@@ -10,7 +10,7 @@ from nacl.public import PublicKey, SealedBox
 
 from local.github.app import create_app
 from local.github.records import AccountKind
-from local.github.state import Store
+from local.github.state import Store, new_state
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,7 +54,7 @@ class GitHub:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return self.request(method, f"/repos/{OWNER}/{REPOSITORY}{path}", body, named)
 
-    def get(self, path: str = "") -> Any:  # noqa: ANN401 (JSON)
+    def get(self, path: str = "") -> Any:
         """Read something that must be there."""
         response = self.repo("GET", path)
         assert response.status_code == 200, response.text
@@ -106,10 +106,19 @@ def open_github() -> OpenGitHub:
     return opened
 
 
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory, open_github: OpenGitHub) -> GitHub:
+    """The application of `github`: to make a new one for each test would take most of the time."""
+    return open_github(tmp_path_factory.mktemp("shared") / "state.json")
+
+
 @pytest.fixture
-def github(tmp_path: Path, open_github: OpenGitHub) -> GitHub:
-    """A stand-in with a user's repository."""
-    return open_github(tmp_path / "state.json")
+def github(tmp_path: Path, shared: GitHub) -> GitHub:
+    """A stand-in with a user's new repository."""
+    shared.store.path = tmp_path / "state.json"
+    shared.store.state = new_state(OWNER, AccountKind.USER, REPOSITORY)
+    shared.store.save()
+    return GitHub(shared.app, shared.store)
 
 
 @pytest.fixture
