@@ -79,16 +79,16 @@ class Storage(Component):
             block_public_policy=True,
             ignore_public_acls=True,
             restrict_public_buckets=True,
-            opts=self.child(),
+            opts=opts,
         )
         s3.BucketVersioning(
             f"{purpose}-versioning",
             bucket=bucket.id,
             versioning_configuration={"status": "Enabled"},
-            opts=self.child(),
+            opts=opts,
         )
         s3.BucketPolicy(
-            f"{purpose}-policy", bucket=bucket.id, policy=bucket.arn.apply(_tls_only), opts=self.child()
+            f"{purpose}-policy", bucket=bucket.id, policy=bucket.arn.apply(_tls_only), opts=opts
         )
         return bucket
 

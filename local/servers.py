@@ -35,6 +35,10 @@ _HEALTH_SECONDS = 2.0
 _LOG_TAIL_LINES = 5
 
 
+_STARTED: list[subprocess.Popen[bytes]] = []
+"""Kept until this command ends, since Python complains of a forgotten process that still runs."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Emulator:
     """One of the two servers.
@@ -190,9 +194,10 @@ def _start(emulator: Emulator, folder: Path, *, before: Running | None) -> Runni
         *emulator.arguments,
     ]
     with _log(emulator, folder).open("ab") as log:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # outlives this command on purpose
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd=_project()
         )
+    _STARTED.append(process)
     return Running(pid=process.pid, created=psutil.Process(process.pid).create_time(), port=port)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import logging
 import threading
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+LOGGER = logging.getLogger(__name__)
 
 _READING_VERBS = ("Describe", "Get", "List", "Head", "Lookup", "Search", "Simulate", "BatchGet", "AssumeRole")
 _KEPT_HEADERS = ("Authorization", "Content-Type", "X-Amz-Target", "X-Amz-Tagging", "X-Amz-Acl", "X-Amz-Date")
@@ -76,6 +79,8 @@ class Journal:
         body = Request(environ).get_data()
         environ["wsgi.input"] = io.BytesIO(body)
         request = Request({**environ, "wsgi.input": io.BytesIO(body)})
+        if "attempt=1;" not in request.headers.get("Amz-Sdk-Request", "attempt=1;"):
+            LOGGER.warning("retried: %s %s", request.path, request.headers["Amz-Sdk-Request"])
         entry = {
             "method": request.method,
             "path": request.environ.get("RAW_URI", request.full_path),
