@@ -98,7 +98,7 @@ def _unary(answer: Callable[[bytes], bytes]) -> grpc.RpcMethodHandler:
 def _run_plugin(request: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
     from toolchain import python_plugin  # noqa: PLC0415 -- loads the Pulumi SDK
 
-    return python_plugin.run(request, context)
+    return python_plugin.run(request, context, at_end=_at_end.append)
 
 
 def _cancel(_request: bytes, context: grpc.ServicerContext) -> bytes:
@@ -106,8 +106,14 @@ def _cancel(_request: bytes, context: grpc.ServicerContext) -> bytes:
     return EMPTY
 
 
+_at_end: list[Callable[[], object]] = []
+"""What else is to be done when this process ends."""
+
+
 def end(*_: object) -> None:
     """End at once and quietly: the engine has what it wants, and Python's teardown takes its time."""
+    for action in _at_end:
+        action()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)

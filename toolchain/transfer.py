@@ -111,7 +111,7 @@ def _attempt(url: str, target: Path, on_progress: Callable[[int, int], None]) ->
 
 def _open(url: str, limit: float) -> HTTPResponse:
     try:
-        answer = urlopen(url, timeout=limit)  # noqa: S310 -- the addresses are constants of this project
+        answer = urlopen(url, timeout=limit)
     except HTTPError as failure:
         failure.close()
         raise UnavailableError(f"{url} answers {failure.code}") from failure

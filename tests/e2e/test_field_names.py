@@ -143,18 +143,31 @@ class Plugin:
 
     fields: Mapping[str, Fields]
     is_built: bool
+    version: str
+    """What the plugin reports of itself."""
 
 
 @pytest.fixture(scope="session")
 def plugins() -> Mapping[str, Plugin]:
     tools = toolchain.obtain()
-    describe = described_by_plugin if tools.origin == "built" else described_by_engine
-    return {name: Plugin(fields=describe(tools, name), is_built=tools.origin == "built") for name in versions.PLUGINS}
+    is_built = tools.origin == "built"
+    return {
+        name: Plugin(
+            fields=described_by_plugin(tools, name) if is_built else described_by_engine(tools, name),
+            is_built=is_built,
+            version=output(binary(tools, name), "-version").strip(),
+        )
+        for name in versions.PLUGINS
+    }
+
+
+def binary(tools: toolchain.Toolchain, name: str) -> str:
+    home = tools.env.get("PULUMI_HOME") or os.environ.get("PULUMI_HOME") or Path("~/.pulumi").expanduser()
+    return str(Path(home, "plugins", f"resource-{name}-v{versions.plugin(name)}", f"pulumi-resource-{name}"))
 
 
 def described_by_plugin(tools: toolchain.Toolchain, name: str) -> Mapping[str, Fields]:
-    folder = Path(tools.env["PULUMI_HOME"], "plugins", f"resource-{name}-v{versions.plugin(name)}")
-    described = json.loads(output(str(folder / f"pulumi-resource-{name}"), "--schema-names"))
+    described = json.loads(output(binary(tools, name), "--schema-names"))
     of_tokens = described["resources"] | described["invokes"]
     return {token: plugin_fields(fields) for token, fields in of_tokens.items()} | {
         name: plugin_fields(described["config"])
@@ -247,3 +260,8 @@ def test_plugin_takes_the_configuration_that_the_sdk_offers(name: str, plugins: 
     module = importlib.import_module(f"pulumi_{name}")
     offered = sdk_class(module, module.ProviderArgs)
     assert_same(token=f"pulumi:providers:{name}", plugin=plugins[name], key=name, offered=offered)
+
+
+@pytest.mark.parametrize("name", versions.PLUGINS)
+def test_plugin_reports_the_version_of_the_sdk(name: str, plugins: Mapping[str, Plugin]) -> None:
+    assert plugins[name].version.removeprefix("v") == versions.plugin(name)

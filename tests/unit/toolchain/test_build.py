@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import shutil
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     Command = Callable[[str, str], Path]
+
+
+class Usage(NamedTuple):
+    free: int
+
 
 GO = r"""
 case "$1" in
@@ -93,16 +99,16 @@ def test_part_holds_nothing_but_its_programs(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("go", "aws")
 def test_finished_part_is_not_built_again(tmp_path: Path, command: Command) -> None:
     root = tmp_path / "cache"
-    build.make(part.engine(), root)
+    build.make(part.engine(), root, needed=0)
     command("go", "exit 1")
-    build.make(part.engine(), root)
+    build.make(part.engine(), root, needed=0)
 
 
 def test_failed_build_leaves_nothing_but_its_log(tmp_path: Path, command: Command) -> None:
     command("go", GO.replace("list) printf 'a\\nb\\n' ;;", "list) echo broken >&2; exit 1 ;;"))
     root = tmp_path / "cache"
     with pytest.raises(UserError, match="broken"):
-        build.make(part.engine(), root)
+        build.make(part.engine(), root, needed=0)
     entry = part.engine().entry(root)
     assert not entry.is_finished()
     assert list((root / "work").iterdir()) == []
@@ -114,7 +120,16 @@ def test_whole_aws_provider_is_replaced_by_the_needed_part(tmp_path: Path, monke
     asked: list[object] = []
     monkeypatch.setenv("FAKE_SOURCE", str(tmp_path))
     monkeypatch.setattr(aws_source, "copy_needed", lambda *arguments: asked.append(arguments))
-    build.make(part.providers(), tmp_path / "cache")
+    build.make(part.providers(), tmp_path / "cache", needed=0)
     assert len(asked) == 1
     log = part.providers().entry(tmp_path / "cache").log.read_text()
     assert "-replace=github.com/hashicorp/terraform-provider-aws=./terraform-provider-aws" in log
+
+
+@pytest.mark.usefixtures("go", "aws")
+def test_room_for_all_missing_parts_is_asked_for_at_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(free=6 << 30))
+    with pytest.raises(UserError, match=r"6\.0 GB free; 7\.0 GB are needed"):
+        built.make(tmp_path / "cache")
+    build.make(part.engine(), tmp_path / "cache", needed=0)
+    assert built.make(tmp_path / "cache").origin == "built"
