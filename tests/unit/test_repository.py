@@ -51,7 +51,7 @@ def test_no_file_holds(what: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("what", "example"),
+    "what, example",
     [
         ("an AWS account id", "arn:aws:iam::" + "1234" * 3 + ":role/x"),
         ("an AWS access key", "AKIA" + "ABCD" * 4),

@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import psutil
@@ -28,27 +28,24 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     servers.stop(tmp_path / "account")
 
 
-def vpcs(running: servers.Running) -> list[str]:
-    """List the VPCs of the emulated account, without the default one."""
-    client = boto3.client(
+def ec2(running: servers.Running) -> Any:
+    """Give a client of the emulated account."""
+    return boto3.client(
         "ec2",
         endpoint_url=running.url,
         region_name="us-west-2",
         aws_access_key_id="test",
         aws_secret_access_key="test",
     )
-    return [vpc["VpcId"] for vpc in client.describe_vpcs()["Vpcs"] if not vpc["IsDefault"]]
+
+
+def vpcs(running: servers.Running) -> list[str]:
+    """List the VPCs of the emulated account, without the default one."""
+    return [vpc["VpcId"] for vpc in ec2(running).describe_vpcs()["Vpcs"] if not vpc["IsDefault"]]
 
 
 def make_vpc(running: servers.Running) -> str:
-    client = boto3.client(
-        "ec2",
-        endpoint_url=running.url,
-        region_name="us-west-2",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
-    return client.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    return str(ec2(running).create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"])
 
 
 def test_both_emulators_answer_on_loopback_alone(folder: Path) -> None:

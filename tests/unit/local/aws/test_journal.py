@@ -40,7 +40,7 @@ def request(method: str, *, target: str | None = None, body: str = "", content_t
 
 
 @pytest.mark.parametrize(
-    ("asked", "changes"),
+    "asked, changes",
     [
         (request("POST", body="Action=DescribeVpcs&Version=1", content_type=FORM), False),
         (request("POST", body="Action=CreateVpc&Version=1", content_type=FORM), True),
