@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from dataclasses import dataclass
 from http.client import HTTPException
 from typing import TYPE_CHECKING, cast
@@ -63,8 +64,9 @@ def are_reachable(urls: Sequence[str]) -> bool:
     threads = [threading.Thread(target=ask, args=(url,), daemon=True) for url in urls]
     for thread in threads:
         thread.start()
+    end = time.monotonic() + PROBE_LIMIT
     for thread in threads:
-        thread.join(PROBE_LIMIT)
+        thread.join(max(0, end - time.monotonic()))
     return len(answers) == len(urls) and all(answers)
 
 

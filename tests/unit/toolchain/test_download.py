@@ -6,6 +6,7 @@ import hashlib
 import io
 import socket
 import tarfile
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -145,9 +146,25 @@ def test_closed_port_leads_to_the_next_way(closed_port: str, tmp_path: Path) -> 
     assert download.fetch(tmp_path, release) is None
 
 
-def test_unknown_host_leads_to_the_next_way(tmp_path: Path) -> None:
-    release = Release(archive=f"http://host.invalid/{ARCHIVE}", sums=f"http://host.invalid/{SUMS}")
-    assert download.fetch(tmp_path, release) is None
+def test_unknown_host_leads_to_the_next_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def resolve(host: str, *_: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, f"{host} is not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    assert download.fetch(tmp_path) is None
+
+
+def test_endless_resolution_of_a_name_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    is_over = threading.Event()
+
+    def resolve(host: str, *_: object) -> None:
+        is_over.wait(60)
+        raise socket.gaierror(socket.EAI_AGAIN, f"{host} is not known yet")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    monkeypatch.setattr(transfer, "PROBE_LIMIT", 0.1)
+    assert download.fetch(tmp_path) is None
+    is_over.set()
 
 
 def test_silent_host_costs_less_than_five_seconds(silent_host: str, tmp_path: Path) -> None:

@@ -392,6 +392,14 @@ def test_absent_program_is_named(start: Callable[[], Host], engine: Engine, tmp_
     assert errors(engine) == [f"There is no program {tmp_path / '__main__.py'}."]
 
 
+def test_failure_before_the_program_is_answered(start: Callable[[], Host], engine: Engine, tmp_path: Path) -> None:
+    request = language_pb2.RunRequest(pwd=str(tmp_path / "absent"), monitor_address=engine.address)
+    host = start()
+    with pytest.raises(grpc.RpcError) as failure:
+        host.runtime.Run(request, timeout=LIMIT)
+    assert "No such file or directory" in failure.value.details()
+
+
 def test_plugin_runs_with_its_output_passed_on(start: Callable[[], Host], tmp_path: Path) -> None:
     (tmp_path / "__main__.py").write_text(
         "import os, sys\nprint(sys.argv[1:], os.environ['COLOR'])\nprint('careful', file=sys.stderr)\nsys.exit(3)\n"
