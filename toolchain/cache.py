@@ -115,7 +115,8 @@ class Entry:
                     raise no_space(self.root, needed=needed) from failure
                 raise
             finally:
-                shutil.rmtree(work, ignore_errors=True)
+                # Again all, as the compiler of a killed process may have written on for a while.
+                self._clear_work()
             self._delete_superseded()
 
     @contextmanager
