@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from urllib.parse import urlencode
 
 from local.github.responses import invalid
+from local.github.routing import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -80,6 +81,11 @@ class Call:
         return self.state.repository
 
     @property
+    def pages(self) -> str:
+        """Give the address below which the pages for people would be."""
+        return self.root.removesuffix(PREFIX)
+
+    @property
     def full_name(self) -> str:
         """Give the repository's name with its owner's."""
         return f"{self.state.owner.login}/{self.repository.name}"
@@ -90,7 +96,7 @@ class Call:
 
     def html(self, path: str = "") -> str:
         """Give the address of a page about the repository; nothing serves it."""
-        return f"{self.root.removesuffix('/api/v3')}/{self.full_name}{path}"
+        return f"{self.pages}/{self.full_name}{path}"
 
     def page(self, items: Sequence[T], *, size: int = 30, limit: int = 100) -> Page[T]:
         """Cut out the page that the query asks for.

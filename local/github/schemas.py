@@ -61,7 +61,12 @@ def check(expression: str, body: object) -> None:
     try:
         parsed = adapter.validate_python(body)
     except ValidationError as error:
-        raise SchemaError(f"the answer is no {expression}: {error}") from error
+        # Without the values: they would stand in the log.
+        problems = [
+            f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+            for problem in error.errors(include_input=False, include_url=False)
+        ]
+        raise SchemaError(f"the answer is no {expression}: {'; '.join(problems)}") from None
     known = adapter.dump_python(parsed, by_alias=True, warnings=False)
     if unknown := _unknown_fields(body, known):
         raise SchemaError(f"{expression} has no field {', '.join(sorted(unknown))}")

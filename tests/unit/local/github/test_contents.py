@@ -110,6 +110,25 @@ def test_a_file_is_written_to_the_branch_that_is_named(github: GitHub) -> None:
     assert github.repo("GET", "/contents/a.txt").status_code == 404
 
 
+@pytest.mark.parametrize("path", ["../a.txt", "a/../b.txt", "a//b.txt", "./a.txt", ".git/config", "a/.git"])
+def test_a_path_that_leads_elsewhere_is_refused(github: GitHub, path: str) -> None:
+    response = github.put_file(path, "1")
+    assert response.status_code == 422
+    assert message(response) == "path contains a malformed path component"
+
+
+@pytest.mark.parametrize("path", ["README.md/below", "dir"])
+def test_a_file_does_not_take_the_place_of_a_directory_or_the_reverse(github: GitHub, path: str) -> None:
+    github.put_file("dir/a.txt", "1")
+    assert github.put_file(path, "1").status_code == 422
+    assert github.read_file("dir/a.txt") == "1"
+
+
+@pytest.mark.parametrize("path", [".gitignore", ".github/a.txt", "a.git", "a..b", "..."])
+def test_a_path_with_dots_is_a_path(github: GitHub, path: str) -> None:
+    assert github.put_file(path, "1").status_code == 201
+
+
 def test_a_branch_that_is_missing_is_refused(github: GitHub) -> None:
     response = github.put_file("a.txt", "1", branch="none")
     assert response.status_code == 404

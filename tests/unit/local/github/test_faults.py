@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ HOME = "/repos/octo-owner/octo-repository"
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Record how late answers are, instead of waiting."""
     found: list[float] = []
-    monkeypatch.setattr("local.github.app.time.sleep", found.append)
+    monkeypatch.setattr("local.github.lifecycle.time.sleep", found.append)
     return found
 
 
@@ -252,16 +253,18 @@ def test_a_slow_answer_does_not_keep_others_waiting(
     github: GitHub,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    free: list[bool] = []
+    others: list[int] = []
 
-    def wait(_seconds: float) -> None:
-        # A lock that this thread held already could be taken again, but not released twice by others.
-        free.append(not github.store.lock._is_owned())  # type: ignore[attr-defined]  # noqa: SLF001
+    def wait(seconds: float) -> None:
+        if seconds:
+            thread = threading.Thread(target=lambda: others.append(github.repo("GET").status_code))
+            thread.start()
+            thread.join(timeout=10)
 
-    monkeypatch.setattr("local.github.app.time.sleep", wait)
-    github.fault("slow", seconds=7)
-    github.repo("GET")
-    assert free == [True]
+    monkeypatch.setattr("local.github.lifecycle.time.sleep", wait)
+    github.fault("slow", seconds=7, requests=1)
+    assert github.repo("GET").status_code == 200
+    assert others == [200]
 
 
 def test_a_protected_branch_refuses_direct_changes(github: GitHub) -> None:

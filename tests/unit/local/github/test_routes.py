@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from local.github import schemas
-from local.github.app import ROUTES
+from local.github.routes import ROUTES
 from local.github.routing import NO_BODY
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from local.github.records import State
     from tests.unit.local.github.conftest import GitHub, OpenGitHub
 
@@ -236,3 +238,27 @@ def test_a_field_that_github_does_not_know_does_not_fit_its_model() -> None:
     moment = "2026-01-01T00:00:00Z"
     with pytest.raises(schemas.SchemaError, match=r"no field \.value"):
         schemas.check("ActionsSecret", {"name": "KEY", "value": "x", "created_at": moment, "updated_at": moment})
+
+
+def test_a_failure_to_fit_does_not_show_the_values() -> None:
+    with pytest.raises(schemas.SchemaError) as failed:
+        schemas.check("ActionsSecret", {"name": ["a-marker"]})
+    assert "name: Input should be a valid string" in str(failed.value)
+    assert "a-marker" not in str(failed.value)
+
+
+def test_a_failure_of_the_stand_in_itself_is_answered_in_githubs_shape(
+    tmp_path: Path,
+    open_github: OpenGitHub,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_arguments: object) -> None:
+        raise schemas.SchemaError("no field .value")
+
+    monkeypatch.setattr(schemas, "check", fail)
+    github = open_github(tmp_path / "state.json")
+    github.app.testing = False
+    response = github.repo("GET")
+    assert response.status_code == 500
+    assert response.json is not None
+    assert response.json["message"] == "The stand-in failed: no field .value"

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local.github.app import ROUTES
 from local.github.keys import decrypt
+from local.github.routes import ROUTES
 
 if TYPE_CHECKING:
     from tests.unit.local.github.conftest import GitHub

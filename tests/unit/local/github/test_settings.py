@@ -21,6 +21,12 @@ def test_the_settings_of_the_repository_can_be_changed(github: GitHub) -> None:
     assert found["allow_squash_merge"] is True
 
 
+def test_a_description_can_be_taken_away(github: GitHub) -> None:
+    github.repo("PATCH", "", {"description": "A file system"})
+    github.repo("PATCH", "", {"description": None})
+    assert github.get()["description"] is None
+
+
 def test_a_private_repository_says_so(github: GitHub) -> None:
     github.repo("PATCH", "", {"private": True})
     assert github.get()["visibility"] == "private"
