@@ -34,9 +34,9 @@ def pulumi(command: Command) -> Callable[[str], None]:
 
 
 @pytest.mark.usefixtures("home")
-def test_fitting_pulumi_is_taken(pulumi: Callable[[str], None]) -> None:
+def test_fitting_pulumi_is_taken(pulumi: Callable[[str], None], tmp_path: Path) -> None:
     pulumi(f"v{versions.downloaded_engine()}")
-    found = installed.find()
+    found = installed.find(tmp_path / "cache")
     assert found is not None
     assert found.origin == "path"
     assert found.version == versions.downloaded_engine()
@@ -45,39 +45,45 @@ def test_fitting_pulumi_is_taken(pulumi: Callable[[str], None]) -> None:
 
 
 @pytest.mark.usefixtures("home", "bin_folder")
-def test_no_pulumi_is_passed_over() -> None:
-    assert installed.find() is None
+def test_no_pulumi_is_passed_over(tmp_path: Path) -> None:
+    assert installed.find(tmp_path / "cache") is None
 
 
 @pytest.mark.usefixtures("home")
 @pytest.mark.parametrize("version", ["v3.1.0", "v4.0.0", "", "3.272.0", "error: broken"])
-def test_other_version_is_passed_over(pulumi: Callable[[str], None], version: str) -> None:
+def test_other_version_is_passed_over(pulumi: Callable[[str], None], version: str, tmp_path: Path) -> None:
     pulumi(version)
-    assert installed.find() is None
+    assert installed.find(tmp_path / "cache") is None
 
 
 @pytest.mark.usefixtures("home")
-def test_pulumi_without_its_language_host_is_passed_over(command: Command) -> None:
+def test_pulumi_without_its_language_host_is_passed_over(command: Command, tmp_path: Path) -> None:
     command("pulumi", f"echo v{versions.downloaded_engine()}")
-    assert installed.find() is None
+    assert installed.find(tmp_path / "cache") is None
 
 
-def test_pulumi_without_a_plugin_is_passed_over(pulumi: Callable[[str], None], home: Path) -> None:
+def test_pulumi_without_a_plugin_is_passed_over(pulumi: Callable[[str], None], home: Path, tmp_path: Path) -> None:
     pulumi(f"v{versions.downloaded_engine()}")
     (home / "plugins" / f"resource-github-v{versions.plugin('github')}").rmdir()
-    assert installed.find() is None
+    assert installed.find(tmp_path / "cache") is None
 
 
 @pytest.mark.usefixtures("home")
-def test_pulumi_that_fails_is_passed_over(command: Command) -> None:
+def test_pulumi_that_fails_is_passed_over(command: Command, tmp_path: Path) -> None:
     command("pulumi", "exit 1")
     command("pulumi-language-python", "exit 0")
-    assert installed.find() is None
+    assert installed.find(tmp_path / "cache") is None
 
 
 @pytest.mark.usefixtures("home")
-def test_pulumi_that_hangs_is_passed_over(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pulumi_that_hangs_is_passed_over(command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(installed, "VERSION_LIMIT", 0.1)
     command("pulumi", "exec sleep 60")
     command("pulumi-language-python", "exit 0")
-    assert installed.find() is None
+    assert installed.find(tmp_path / "cache") is None
+
+
+@pytest.mark.usefixtures("home")
+def test_pulumi_of_the_cache_is_passed_over(pulumi: Callable[[str], None], tmp_path: Path) -> None:
+    pulumi(f"v{versions.downloaded_engine()}")
+    assert installed.find(tmp_path) is None

@@ -27,7 +27,7 @@ def made(origin: Literal["path", "download", "built"], version: str = "3.0.0") -
 def ways(monkeypatch: pytest.MonkeyPatch) -> dict[str, Toolchain | None]:
     """What each way gives; a test fills it in."""
     results: dict[str, Toolchain | None] = {}
-    monkeypatch.setattr(installed, "find", lambda: results.get("installed"))
+    monkeypatch.setattr(installed, "find", lambda _: results.get("installed"))
     monkeypatch.setattr(download, "find", lambda _: results.get("downloaded"))
     monkeypatch.setattr(built, "find", lambda _: results.get("built before"))
     monkeypatch.setattr(download, "fetch", lambda _: results.get("download"))
