@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.table import Table
-
 from cfs.errors import UserError
 from cfs.progress import console, step
 from cfs.recovery import leftovers, pending
@@ -107,10 +105,11 @@ def list_orphans(engine: Engine) -> None:
     if not found:
         console.print("Nothing in the account carries the stack's tags without being in its state.")
         return
-    table = Table("type", "id", "name", "delete it by", title="Not in the stack's state")
+    console.print("Not in the stack's state; delete each by the command below it:")
     for orphan in found:
-        table.add_row(orphan.type, orphan.id, orphan.name, f"cfs orphans delete {orphan.id}")
-    console.print(table)
+        # A table would break long ids, and with them the commands.
+        console.print(f"  {orphan.type} {orphan.name}", markup=False, soft_wrap=True)
+        console.print(f"    cfs orphans delete {orphan.id}", markup=False, soft_wrap=True)
 
 
 def delete_orphans(engine: Engine, ids: Sequence[str]) -> None:

@@ -94,7 +94,7 @@ class Inventory:
         """Give the account's number."""
         return str(self._client("sts").get_caller_identity()["Account"])
 
-    def _client(self, service: str):  # noqa: ANN202 — boto3 makes its clients' classes at run time
+    def _client(self, service: str) -> Any:  # boto3 makes its clients' classes at run time
         return self._session.client(service, endpoint_url=self._url, config=_CLIENT)
 
     def _is_ours(self, tags: dict[str, str]) -> bool:
