@@ -72,6 +72,8 @@ class StandIn:
             state = self.store.state
             before = dict(state.faults)
             faults.drop_expired(state)
+            hidden = "workflow" if FaultName.MISSING_WORKFLOW_SCOPE in state.faults else None
+            g.scopes = [scope for scope in g.token.scopes if scope != hidden]
             g.rate_headers = self.traffic.headers()
             if reached := faults.take(state, FaultName.RATE_LIMIT_REACHED, request.path):
                 g.rate_headers |= faults.used_up(reached)
@@ -122,7 +124,7 @@ class StandIn:
             for name, value in g.rate_headers.items():
                 response.headers.setdefault(name, value)
             if token.is_classic:
-                response.headers["X-OAuth-Scopes"] = ", ".join(token.scopes)
+                response.headers["X-OAuth-Scopes"] = ", ".join(g.scopes)
                 response.headers["X-Accepted-OAuth-Scopes"] = "repo"
         response.headers["X-GitHub-Request-Id"] = g.request_id
         response.headers["X-GitHub-Media-Type"] = "github.v3; format=json"

@@ -11,6 +11,7 @@ from nacl.public import PublicKey, SealedBox
 from local.github.app import create_app
 from local.github.records import AccountKind
 from local.github.state import Store, new_state
+from local.github.tokens import DEFAULT_SCOPES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,14 +92,23 @@ class GitHub:
 class OpenGitHub(Protocol):
     """Starts a stand-in on a state file, new or from before."""
 
-    def __call__(self, path: Path, kind: AccountKind = AccountKind.USER) -> GitHub: ...
+    def __call__(
+        self,
+        path: Path,
+        kind: AccountKind = AccountKind.USER,
+        scopes: tuple[str, ...] = DEFAULT_SCOPES,
+    ) -> GitHub: ...
 
 
 @pytest.fixture(scope="session")
 def open_github() -> OpenGitHub:
-    def opened(path: Path, kind: AccountKind = AccountKind.USER) -> GitHub:
+    def opened(
+        path: Path,
+        kind: AccountKind = AccountKind.USER,
+        scopes: tuple[str, ...] = DEFAULT_SCOPES,
+    ) -> GitHub:
         store = Store.open(path, owner=OWNER, kind=kind, repository=REPOSITORY)
-        app = create_app(store, validate=True)
+        app = create_app(store, scopes=scopes, validate=True)
         # An answer that does not fit its model then raises in the test.
         app.testing = True
         return GitHub(app, store)

@@ -60,6 +60,14 @@ def test_a_deleted_branch_is_gone(github: GitHub) -> None:
     assert refusal(github.repo("DELETE", "/git/refs/heads/topic"), 422) == "Reference does not exist"
 
 
+def test_a_tag_leads_to_its_commit_and_can_be_deleted(github: GitHub) -> None:
+    sha = github.get("/git/ref/heads/main")["object"]["sha"]
+    github.repo("POST", "/git/refs", {"ref": "refs/tags/v1", "sha": sha})
+    assert github.read_file("README.md", "v1") == "# octo-repository\n"
+    assert github.repo("DELETE", "/git/refs/tags/v1").status_code == 204
+    assert github.repo("GET", "/git/ref/tags/v1").status_code == 404
+
+
 def test_the_default_branch_cannot_be_deleted(github: GitHub) -> None:
     assert github.repo("DELETE", "/git/refs/heads/main").status_code == 422
     assert github.repo("GET", "/branches/main").status_code == 200

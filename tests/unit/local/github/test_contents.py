@@ -10,7 +10,9 @@ from local.github import git
 from local.github.records import Objects
 
 if TYPE_CHECKING:
-    from tests.unit.local.github.conftest import GitHub
+    from pathlib import Path
+
+    from tests.unit.local.github.conftest import GitHub, OpenGitHub
 
 WORKFLOW = ".github/workflows/ci.yml"
 
@@ -243,6 +245,22 @@ def test_a_fine_grained_token_without_the_permission_is_told_so(github: GitHub) 
     assert response.status_code == 403
     assert message(response) == "Resource not accessible by personal access token"
     assert "workflows=write" in response.headers["X-Accepted-GitHub-Permissions"]
+
+
+def test_a_classic_token_does_not_show_the_scope_that_it_lacks(github: GitHub) -> None:
+    github.use_classic_token()
+    github.fault("missing-workflow-scope", requests=1)
+    refused = github.put_file(WORKFLOW, "on: push\n")
+    assert (refused.status_code, refused.headers["X-OAuth-Scopes"]) == (404, "repo")
+    accepted = github.put_file(WORKFLOW, "on: push\n")
+    assert (accepted.status_code, accepted.headers["X-OAuth-Scopes"]) == (201, "repo, workflow")
+
+
+def test_the_scopes_of_classic_tokens_can_be_chosen(tmp_path: Path, open_github: OpenGitHub) -> None:
+    github = open_github(tmp_path / "state.json", scopes=("repo",))
+    assert github.put_file(WORKFLOW, "on: push\n").status_code == 201
+    github.use_classic_token()
+    assert github.put_file(".github/workflows/second.yml", "on: push\n").status_code == 404
 
 
 def test_all_but_workflows_can_be_changed_without_the_scope(github: GitHub) -> None:

@@ -114,7 +114,10 @@ def test_variables_come_in_tens_unless_asked_otherwise(github: GitHub) -> None:
     assert len(github.get("/actions/variables?per_page=100")["variables"]) == 11
 
 
-@pytest.mark.parametrize("method, path", [("GET", "/nothing"), ("POST", "/user"), ("GET", "/repos/octo-owner/other")])
+@pytest.mark.parametrize(
+    "method, path",
+    [("GET", "/nothing"), ("POST", "/user"), ("GET", "/users/nobody-here"), ("GET", "/repos/octo-owner/other")],
+)
 def test_what_does_not_exist_is_refused_as_github_refuses_it(github: GitHub, method: str, path: str) -> None:
     response = github.request(method, path)
     assert response.json is not None
