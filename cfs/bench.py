@@ -117,8 +117,9 @@ def write_program(folder: Path, *, name: str, packages: Sequence[str]) -> Path:
     runtime = {"name": "python", "options": {"toolchain": "pip", "virtualenv": sys.prefix}}
     (folder / "Pulumi.yaml").write_text(yaml.safe_dump({"name": name, "runtime": runtime}))
     sdks = sorted({package.partition(".")[0] for package in packages})
-    # The SDK defers a service's package to the first look at one of its attributes.
-    lines = ["import pulumi", *(f"import {module}" for module in sdks), *(f"{package}.__doc__" for package in packages)]
+    # The SDK defers a service's package to the first look at one of its attributes, there or not.
+    looks = [f"hasattr({package}, 'anything')" for package in packages]
+    lines = ["import pulumi", *(f"import {module}" for module in sdks), *looks]
     (folder / "__main__.py").write_text("\n".join(lines) + "\n")
     return folder
 

@@ -82,11 +82,14 @@ class Deployment:
             ) from error
 
     def seconds_at_work(self) -> float:
-        """Wait for it to end and give how long its engine deployed."""
-        self._await_engine()
+        """Wait for it to end and give how long its engine deployed.
+
+        Raises:
+            UserError: It ends before its engine deploys, or takes too long.
+        """
+        engine = self.await_engine()
         began = time.monotonic()
-        engine = self._find_engine()
-        while engine is not None and _is_alive(engine):
+        while _is_alive(engine):
             time.sleep(_POLL_SECONDS)
         seconds = time.monotonic() - began
         self.wait()
@@ -97,8 +100,11 @@ class Deployment:
 
         Returns:
             How long it had run; None if it had ended.
+
+        Raises:
+            UserError: It ended before its engine deployed.
         """
-        engine = self._await_engine()
+        engine = self.await_engine()
         began = time.monotonic()
         while time.monotonic() - began < seconds and _is_alive(engine):
             time.sleep(_POLL_SECONDS)
@@ -126,7 +132,12 @@ class Deployment:
         else:
             self._process.send_signal(number)
 
-    def _await_engine(self) -> psutil.Process:
+    def await_engine(self) -> psutil.Process:
+        """Wait for the engine to begin to deploy.
+
+        Raises:
+            UserError: The command ends before it does.
+        """
         while self._process.poll() is None:
             engine = self._find_engine()
             if engine is not None:

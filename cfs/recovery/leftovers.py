@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from cfs.engine import Engine
 
 _END_SECONDS = 5.0
+_POLL_SECONDS = 0.01
 _NOBODY = 2**31 - 1
 """A number that no process has."""
 _ENGINE = "pulumi"
@@ -120,7 +122,17 @@ def end_processes(engine: Engine) -> None:
     for process in leftovers:
         with suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs(leftovers, timeout=_END_SECONDS)
+    deadline = time.monotonic() + _END_SECONDS
+    while any(map(_runs, leftovers)) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+
+
+def _runs(process: psutil.Process) -> bool:
+    # Where nobody waits for orphans, as in a container without an init, a killed process stays as a zombie.
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _is_leftover(engine: Engine, process: psutil.Process) -> bool:
