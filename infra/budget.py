@@ -84,9 +84,7 @@ class Budget(Component):
         self.register_outputs({"topicArn": self.topic_arn, "budgetName": self.budget_name})
 
 
-def _alert(
-    percentage: int, topic_arn: pulumi.Output[str], emails: Sequence[str]
-) -> budgets.BudgetNotificationArgsDict:
+def _alert(percentage: int, topic_arn: pulumi.Output[str], emails: Sequence[str]) -> budgets.BudgetNotificationArgsDict:
     return {
         "notification_type": "ACTUAL",
         "comparison_operator": "GREATER_THAN",

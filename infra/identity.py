@@ -64,23 +64,15 @@ class Identity(Component):
             policy=args.artifact_bucket_arn.apply(_read_and_write_objects),
             opts=self.child(),
         )
-        iam.RolePolicyAttachment(
-            "orchestrator-ssm", role=role.name, policy_arn=SSM_MANAGED_INSTANCE, opts=self.child()
-        )
-        profile = iam.InstanceProfile(
-            "orchestrator", name=role_name, role=role.name, tags=tags, opts=self.child()
-        )
+        iam.RolePolicyAttachment("orchestrator-ssm", role=role.name, policy_arn=SSM_MANAGED_INSTANCE, opts=self.child())
+        profile = iam.InstanceProfile("orchestrator", name=role_name, role=role.name, tags=tags, opts=self.child())
         self.orchestrator_role_arn = role.arn
         self.orchestrator_profile = profile.name
-        self.register_outputs(
-            {"orchestratorRoleArn": role.arn, "orchestratorProfile": self.orchestrator_profile}
-        )
+        self.register_outputs({"orchestratorRoleArn": role.arn, "orchestratorProfile": self.orchestrator_profile})
 
 
 def _ec2_trust() -> str:
-    return _policy(
-        {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    )
+    return _policy({"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"})
 
 
 def _read_and_write_objects(bucket_arn: str) -> str:

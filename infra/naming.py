@@ -33,9 +33,7 @@ class NameRule:
 S3_BUCKET = NameRule(
     service="S3 bucket",
     max_length=63,
-    pattern=re.compile(
-        r"(?!xn--|sthree-|amzn-s3-demo-)[a-z0-9][a-z0-9-]{1,61}[a-z0-9](?<!-s3alias)(?<!--ol-s3)"
-    ),
+    pattern=re.compile(r"(?!xn--|sthree-|amzn-s3-demo-)[a-z0-9][a-z0-9-]{1,61}[a-z0-9](?<!-s3alias)(?<!--ol-s3)"),
     source="https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html",
 )
 IAM_ROLE = NameRule(

@@ -50,15 +50,11 @@ class Orchestrator(Component):
     instance_id: pulumi.Output[str]
     private_ip: pulumi.Output[str]
 
-    def __init__(
-        self, name: str, *, args: OrchestratorArgs, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
+    def __init__(self, name: str, *, args: OrchestratorArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare the instance."""
         super().__init__(name, opts=opts)
         tags = args.tags.of("orchestrator", role="orchestrator")
-        image = ssm.get_parameter_output(
-            name=args.image_parameter, opts=pulumi.InvokeOutputOptions(parent=self)
-        )
+        image = ssm.get_parameter_output(name=args.image_parameter, opts=pulumi.InvokeOutputOptions(parent=self))
         instance = ec2.Instance(
             name,
             ami=image.insecure_value,

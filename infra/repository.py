@@ -44,9 +44,7 @@ class Repository(Component):
 
     workflow_files: pulumi.Output[list[str]]
 
-    def __init__(
-        self, name: str, *, args: RepositoryArgs, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
+    def __init__(self, name: str, *, args: RepositoryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare the repository's contents."""
         super().__init__(name, opts=opts)
         for variable, value in args.variables.items():

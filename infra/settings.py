@@ -49,9 +49,7 @@ def _text(pattern: str, must: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-TagValue = Annotated[
-    str, _text(r"[\w .:/=+@-]{1,256}", "must be 1 to 256 letters, digits, spaces or any of _.:/=+-@")
-]
+TagValue = Annotated[str, _text(r"[\w .:/=+@-]{1,256}", "must be 1 to 256 letters, digits, spaces or any of _.:/=+-@")]
 InstanceType = Annotated[
     str, _text(r"[a-z][a-z0-9-]*\.[a-z0-9-]+", "must be an EC2 instance type, such as c7a.2xlarge")
 ]
@@ -157,9 +155,7 @@ def parse(config: Mapping[str, str], *, secret_keys: Collection[str]) -> Setting
     """
     prefix = f"{NAMESPACE}:"
     given = {key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)}
-    problems = [
-        _stored_in_plain(key) for key in _SECRET_SETTINGS if _is_plain_secret(key, given, secret_keys)
-    ]
+    problems = [_stored_in_plain(key) for key in _SECRET_SETTINGS if _is_plain_secret(key, given, secret_keys)]
     try:
         settings = Settings.model_validate({key: _decoded(key, value) for key, value in given.items()})
     except ValidationError as error:

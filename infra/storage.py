@@ -87,9 +87,7 @@ class Storage(Component):
             versioning_configuration={"status": "Enabled"},
             opts=opts,
         )
-        s3.BucketPolicy(
-            f"{purpose}-policy", bucket=bucket.id, policy=bucket.arn.apply(_tls_only), opts=opts
-        )
+        s3.BucketPolicy(f"{purpose}-policy", bucket=bucket.id, policy=bucket.arn.apply(_tls_only), opts=opts)
         return bucket
 
 
