@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import jmespath
 from botocore.config import Config
 
 from infra.tags import PROJECT
@@ -25,36 +26,68 @@ class Ec2Kind:
     Attributes:
         type: Pulumi's type token.
         operation: The operation that describes all of them.
-        listed: The field of its answer that holds them.
+        path: JMESPath of the resources in its answer.
         id: The field of each that holds its id.
     """
 
     type: str
     operation: str
-    listed: str
+    path: str
     id: str
 
 
 # Each kind is asked for by itself: DescribeTags goes on naming what has been deleted.
 EC2_KINDS = (
-    Ec2Kind(type="aws:ec2/vpc:Vpc", operation="describe_vpcs", listed="Vpcs", id="VpcId"),
-    Ec2Kind(type="aws:ec2/subnet:Subnet", operation="describe_subnets", listed="Subnets", id="SubnetId"),
+    Ec2Kind(type="aws:ec2/vpc:Vpc", operation="describe_vpcs", path="Vpcs", id="VpcId"),
+    Ec2Kind(type="aws:ec2/subnet:Subnet", operation="describe_subnets", path="Subnets", id="SubnetId"),
     Ec2Kind(
         type="aws:ec2/internetGateway:InternetGateway",
         operation="describe_internet_gateways",
-        listed="InternetGateways",
+        path="InternetGateways",
         id="InternetGatewayId",
     ),
     Ec2Kind(
-        type="aws:ec2/routeTable:RouteTable", operation="describe_route_tables", listed="RouteTables", id="RouteTableId"
+        type="aws:ec2/natGateway:NatGateway", operation="describe_nat_gateways", path="NatGateways", id="NatGatewayId"
+    ),
+    Ec2Kind(type="aws:ec2/eip:Eip", operation="describe_addresses", path="Addresses", id="AllocationId"),
+    Ec2Kind(
+        type="aws:ec2/vpcEndpoint:VpcEndpoint",
+        operation="describe_vpc_endpoints",
+        path="VpcEndpoints",
+        id="VpcEndpointId",
+    ),
+    Ec2Kind(
+        type="aws:ec2/routeTable:RouteTable", operation="describe_route_tables", path="RouteTables", id="RouteTableId"
     ),
     Ec2Kind(
         type="aws:ec2/securityGroup:SecurityGroup",
         operation="describe_security_groups",
-        listed="SecurityGroups",
+        path="SecurityGroups[?GroupName != 'default']",
         id="GroupId",
     ),
+    Ec2Kind(
+        type="aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
+        operation="describe_security_group_rules",
+        path="SecurityGroupRules[?!IsEgress]",
+        id="SecurityGroupRuleId",
+    ),
+    Ec2Kind(
+        type="aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
+        operation="describe_security_group_rules",
+        path="SecurityGroupRules[?IsEgress]",
+        id="SecurityGroupRuleId",
+    ),
+    Ec2Kind(
+        type="aws:ec2/instance:Instance",
+        operation="describe_instances",
+        path="Reservations[].Instances[]",
+        id="InstanceId",
+    ),
 )
+"""A VPC's default security group is not among them: it comes and goes with the VPC."""
+
+_GONE = frozenset({"deleted", "deleting", "shutting-down", "terminated"})
+"""States in which EC2 still lists what costs nothing any more and cannot come back."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +121,16 @@ class Inventory:
 
     def all(self) -> list[Found]:
         """Find everything."""
-        return [*self._ec2(), *self._buckets(), *self._topics(), *self._roles(), *self._profiles(), *self._budgets()]
+        return [
+            *self._ec2(),
+            *self._buckets(),
+            *self._keys(),
+            *self._log_groups(),
+            *self._topics(),
+            *self._roles(),
+            *self._profiles(),
+            *self._budgets(),
+        ]
 
     def account_id(self) -> str:
         """Give the account's number."""
@@ -102,20 +144,30 @@ class Inventory:
 
     def _ec2(self) -> Iterator[Found]:
         ec2 = self._client("ec2")
-        ours = [
-            {"Name": "tag:project", "Values": [PROJECT]},
-            {"Name": "tag:Environment", "Values": [self._environment]},
-        ]
         for kind in EC2_KINDS:
-            for page in ec2.get_paginator(kind.operation).paginate(Filters=ours):
-                for resource in page[kind.listed]:
-                    yield Found(type=kind.type, id=resource[kind.id], name=_tags(resource).get("Name", ""))
-        alive = {"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped"]}
-        for page in ec2.get_paginator("describe_instances").paginate(Filters=[*ours, alive]):
-            for reservation in page["Reservations"]:
-                for instance in reservation["Instances"]:
-                    name = _tags(instance).get("Name", "")
-                    yield Found(type="aws:ec2/instance:Instance", id=instance["InstanceId"], name=name)
+            for resource in _listed(ec2, kind):
+                tags = _tags(resource)
+                if self._is_ours(tags) and _state(resource) not in _GONE:
+                    yield Found(type=kind.type, id=resource[kind.id], name=tags.get("Name", ""))
+
+    def _keys(self) -> Iterator[Found]:
+        kms = self._client("kms")
+        for page in kms.get_paginator("list_keys").paginate():
+            for key in page["Keys"]:
+                listed = kms.list_resource_tags(KeyId=key["KeyId"])["Tags"]
+                tags = {tag["TagKey"]: tag["TagValue"] for tag in listed}
+                if self._is_ours(tags) and not kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"].get("DeletionDate"):
+                    yield Found(type="aws:kms/key:Key", id=key["KeyId"], name=tags.get("Name", ""))
+
+    def _log_groups(self) -> Iterator[Found]:
+        logs = self._client("logs")
+        for page in logs.get_paginator("describe_log_groups").paginate():
+            for group in page["logGroups"]:
+                arn = group["arn"].removesuffix(":*")
+                tags = logs.list_tags_for_resource(resourceArn=arn)["tags"]
+                if self._is_ours(tags):
+                    name = tags.get("Name", "")
+                    yield Found(type="aws:cloudwatch/logGroup:LogGroup", id=group["logGroupName"], name=name)
 
     def _buckets(self) -> Iterator[Found]:
         s3 = self._client("s3")
@@ -170,6 +222,20 @@ class Inventory:
                 tags = {tag["Key"]: tag["Value"] for tag in listed}
                 if self._is_ours(tags):
                     yield Found(type="aws:budgets/budget:Budget", id=f"{account_id}:{name}", name=tags.get("Name", ""))
+
+
+def _listed(ec2: Any, kind: Ec2Kind) -> Iterator[dict[str, Any]]:
+    if not ec2.can_paginate(kind.operation):
+        yield from jmespath.search(kind.path, getattr(ec2, kind.operation)())
+        return
+    for page in ec2.get_paginator(kind.operation).paginate():
+        yield from jmespath.search(kind.path, page)
+
+
+def _state(resource: dict[str, Any]) -> str:
+    """Give the resource's state, where its kind has one; an instance's is an object."""
+    state = resource.get("State", "")
+    return str(state["Name"] if isinstance(state, dict) else state)
 
 
 def _tags(resource: dict[str, Any]) -> dict[str, str]:

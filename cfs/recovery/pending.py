@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING, Any
 
 from cfs.account import STACK
 from cfs.errors import UserError
-from cfs.recovery.inventory import Inventory
 from infra.settings import NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from cfs.engine import Engine
-    from cfs.recovery.inventory import Found
+    from cfs.recovery.inventory import Found, Inventory
 
 Inputs = dict[str, Any]
 
 NAMED: Mapping[str, Callable[[Inputs], str]] = {
+    "aws:kms/alias:Alias": lambda of: str(of["name"]),
     "aws:ec2/route:Route": lambda of: f"{of['routeTableId']}_{of['destinationCidrBlock']}",
     "aws:ec2/routeTableAssociation:RouteTableAssociation": lambda of: f"{of['subnetId']}/{of['routeTableId']}",
     "github:index/actionsVariable:ActionsVariable": lambda of: f"{of['repository']}:{of['variableName']}",
@@ -49,7 +49,7 @@ def adopt(engine: Engine) -> list[str]:
     if not _is_unfinished(deployment):
         return []
     recorded = recorded_ids(deployment)
-    inventory = Inventory(engine.account, environment=STACK).all()
+    inventory = _inventory(engine).all()
     candidates = [
         {**operation["resource"], "id": identifier}
         for operation in deployment.get("pending_operations") or []
@@ -128,7 +128,7 @@ def identify(resource: dict[str, Any], inventory: Sequence[Found], recorded: Col
 def orphans(engine: Engine) -> list[Found]:
     """List what carries the stack's tags and is not in its state."""
     recorded = recorded_ids(engine.query_json("stack", "export")["deployment"])
-    found = Inventory(engine.account, environment=STACK).all()
+    found = _inventory(engine).all()
     return [resource for resource in found if (resource.type, resource.id) not in recorded]
 
 
@@ -161,6 +161,12 @@ def delete(engine: Engine, resources: Sequence[Found]) -> None:
     enter(engine, exported, entries)
     targets = [argument for entry in entries for argument in ("--target", str(entry["urn"]))]
     engine.query("destroy", "--yes", "--skip-preview", *targets)
+
+
+def _inventory(engine: Engine) -> Inventory:
+    from cfs.recovery.inventory import Inventory  # noqa: PLC0415 — boto3 takes a quarter of a second, needed rarely
+
+    return Inventory(engine.account, environment=STACK)
 
 
 def recorded_ids(deployment: dict[str, Any]) -> frozenset[tuple[str, str]]:

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from cfs.recovery.inventory import Inventory
 from infra.repository import WORKFLOWS
 from local import servers
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Stack
 
+COMES_WITH_ITS_VPC = ("aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",)
 REPOSITORY = f"/repos/{servers.OWNER}/{servers.REPOSITORY}"
 
 
@@ -32,6 +34,16 @@ def github(stack: Stack, method: str, path: str, body: dict[str, Any] | None = N
 
 def test_a_second_preview_has_no_changes(stack: Stack) -> None:
     assert stack.changes("--refresh") == {}
+
+
+def test_all_that_is_tagged_is_found_by_its_tags_for_the_day_that_a_run_dies(stack: Stack) -> None:
+    tagged = {
+        (resource["type"], resource["id"])
+        for resource in stack.resources()
+        if resource["inputs"].get("tags") and resource["type"] not in COMES_WITH_ITS_VPC
+    }
+    found = {(found.type, found.id) for found in Inventory(stack.engine.account, environment="local").all()}
+    assert found == tagged
 
 
 def test_the_orchestrator_runs_as_declared(stack: Stack) -> None:
