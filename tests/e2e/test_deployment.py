@@ -40,7 +40,7 @@ def test_all_that_is_tagged_is_found_by_its_tags_for_the_day_that_a_run_dies(sta
     tagged = {
         (resource["type"], resource["id"])
         for resource in stack.resources()
-        if resource["inputs"].get("tags") and resource["type"] not in COMES_WITH_ITS_VPC
+        if resource.get("inputs", {}).get("tags") and resource["type"] not in COMES_WITH_ITS_VPC
     }
     found = {(found.type, found.id) for found in Inventory(stack.engine.account, environment="local").all()}
     assert found == tagged
