@@ -12,12 +12,11 @@ from infra.orchestrator import Orchestrator, OrchestratorArgs
 from infra.repository import Repository, RepositoryArgs
 from infra.settings import load
 from infra.storage import Storage, StorageArgs
-from infra.tags import Tags
 
 settings = load()
 account_id = aws.get_caller_identity_output().account_id
 region = aws.get_region_output().region
-tags = Tags(environment=pulumi.get_stack(), owner=settings.owner)
+tags = settings.tags
 
 network = Network("network", args=NetworkArgs(cidr=settings.vpc_cidr, tags=tags))
 storage = Storage(
@@ -26,7 +25,7 @@ storage = Storage(
         account_id=account_id,
         region=region,
         tags=tags,
-        artifacts_protected="artifactBucket" not in settings.unprotected,
+        artifacts_protected=settings.protects("artifactBucket"),
     ),
 )
 identity = Identity("identity", args=IdentityArgs(artifact_bucket_arn=storage.artifact_bucket_arn, tags=tags))
@@ -39,7 +38,7 @@ orchestrator = Orchestrator(
         subnet_id=network.subnet_id,
         security_group_id=network.security_group_id,
         instance_profile=identity.orchestrator_profile,
-        protected="orchestrator" not in settings.unprotected,
+        protected=settings.protects("orchestrator"),
         tags=tags,
     ),
 )

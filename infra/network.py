@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import pulumi
 from pulumi_aws import ec2
 
 from infra.component import Component
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Network
+
+    import pulumi
 
     from infra.tags import Tags
 
