@@ -6,6 +6,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.budget import Budget, BudgetArgs
+from infra.firewall import Firewall, FirewallArgs
 from infra.identity import Identity, IdentityArgs
 from infra.network import Network, NetworkArgs
 from infra.orchestrator import Orchestrator, OrchestratorArgs
@@ -18,12 +19,29 @@ account_id = aws.get_caller_identity_output().account_id
 region = aws.get_region_output().region
 tags = settings.tags
 
-network = Network("network", args=NetworkArgs(cidr=settings.vpc_cidr, tags=tags))
+network = Network(
+    "network",
+    args=NetworkArgs(
+        cidr=settings.vpc_cidr,
+        region=settings.region,
+        zones=settings.zones,
+        sites=settings.sites,
+        egress=settings.egress,
+        tags=tags,
+    ),
+)
+firewall = Firewall(
+    "firewall",
+    args=FirewallArgs(vpc_id=network.vpc_id, vpc_cidr=settings.vpc_cidr, admin_cidrs=settings.admin_cidrs, tags=tags),
+)
+key = aws.kms.Key("key", tags=tags.of("key", role="encryption"), opts=pulumi.ResourceOptions(protect=True))
 storage = Storage(
     "storage",
     args=StorageArgs(
         account_id=account_id,
-        region=region,
+        region=settings.region,
+        key_arn=key.arn,
+        adopt_state_bucket=settings.adopt_state_bucket,
         tags=tags,
         artifacts_protected=settings.protects("artifactBucket"),
     ),
@@ -35,8 +53,8 @@ orchestrator = Orchestrator(
         instance_type=settings.orchestrator_instance_type,
         disk_gib=settings.orchestrator_disk_gib,
         image_parameter=settings.orchestrator_image_parameter,
-        subnet_id=network.subnet_id,
-        security_group_id=network.security_group_id,
+        subnet_id=network.node_subnet_ids("A")[0],
+        security_group_id=firewall.group_ids["orchestrator"],
         instance_profile=identity.orchestrator_profile,
         protected=settings.protects("orchestrator"),
         tags=tags,

@@ -62,12 +62,6 @@ LOG_GROUP = NameRule(
     pattern=re.compile(r"(?!aws/)[A-Za-z0-9_/.#-]+"),
     source="https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html",
 )
-SECURITY_GROUP = NameRule(
-    service="security group",
-    max_length=255,
-    pattern=re.compile(r"(?!sg-)[A-Za-z0-9 ._:/()#,@\[\]+=&;{}!$*-]+"),
-    source="https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html",
-)
 SNS_TOPIC = NameRule(
     service="SNS topic",
     max_length=256,
