@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import pulumi
 from pulumi_aws import kms
 
 from infra.component import Component
@@ -14,6 +13,8 @@ from infra.policies import EVERYTHING, Condition, Principal, Statement, document
 from infra.tags import PROJECT
 
 if TYPE_CHECKING:
+    import pulumi
+
     from infra.tags import Tags
 
 LOG_GROUPS = "/cfs"
@@ -69,7 +70,7 @@ class EncryptionArgs:
     """
 
     account_id: pulumi.Output[str]
-    region: pulumi.Output[str]
+    region: str
     protected: bool
     tags: Tags
 
@@ -96,8 +97,8 @@ class Encryption(Component):
             description=f"ClaudeFS, {environment}: objects, disks, logs and alerts",
             enable_key_rotation=True,
             deletion_window_in_days=DELETION_WINDOW_DAYS,
-            policy=pulumi.Output.all(args.account_id, args.region).apply(
-                lambda place: key_policy(account_id=place[0], region=place[1], environment=environment)
+            policy=args.account_id.apply(
+                lambda account_id: key_policy(account_id=account_id, region=args.region, environment=environment)
             ),
             tags=args.tags.of("key", role="encryption"),
             opts=self.child(protect=args.protected),

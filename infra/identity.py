@@ -66,7 +66,7 @@ class IdentityArgs:
     """
 
     account_id: pulumi.Output[str]
-    region: pulumi.Output[str]
+    region: str
     artifact_bucket_arn: pulumi.Output[str]
     cache_bucket_arn: pulumi.Output[str]
     key_arn: pulumi.Output[str]
@@ -181,14 +181,13 @@ def role_name(environment: str, purpose: Purpose) -> str:
 def _reach(args: IdentityArgs) -> pulumi.Output[Reach]:
     return pulumi.Output.all(
         account_id=args.account_id,
-        region=args.region,
         artifacts=args.artifact_bucket_arn,
         cache=args.cache_bucket_arn,
         key=args.key_arn,
         topic=args.alert_topic_arn,
     ).apply(
         lambda known: Reach(
-            scope=Scope(account_id=known["account_id"], region=known["region"], environment=args.tags.environment),
+            scope=Scope(account_id=known["account_id"], region=args.region, environment=args.tags.environment),
             artifact_bucket_arn=known["artifacts"],
             cache_bucket_arn=known["cache"],
             key_arn=known["key"],

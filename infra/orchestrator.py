@@ -50,7 +50,7 @@ class OrchestratorArgs:
     assign_public_ip: bool
     instance_profile: pulumi.Output[str]
     key_arn: pulumi.Output[str]
-    region: pulumi.Output[str]
+    region: str
     repository: str
     log_retention_days: int
     protected: bool
@@ -104,10 +104,13 @@ class Orchestrator(Component):
     def _instance(self, name: str, *, args: OrchestratorArgs, log_group: pulumi.Output[str]) -> ec2.Instance:
         tags = args.tags.of("orchestrator", role="orchestrator")
         image = ssm.get_parameter_output(name=args.image_parameter, opts=pulumi.InvokeOutputOptions(parent=self))
-        user_data = pulumi.Output.all(args.region, log_group).apply(
-            lambda of: boot.orchestrator(
+        user_data = log_group.apply(
+            lambda group: boot.orchestrator(
                 boot.Machine(
-                    environment=args.tags.environment, region=of[0], log_group=of[1], repository=args.repository
+                    environment=args.tags.environment,
+                    region=args.region,
+                    log_group=group,
+                    repository=args.repository,
                 )
             )
         )
