@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping  # noqa: TC003 — Pulumi reads the annotations of components at run time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
 
-import pulumi
+import pulumi  # noqa: TC002 — likewise
 from pulumi_aws import ec2, vpc
 
 from infra.component import Component
@@ -13,7 +14,7 @@ from infra.network import ANYWHERE
 from infra.ports import BETWEEN_GROUPS, FOR_ADMINS, TO_THE_INTERNET, Allowed, Group, Ports
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from ipaddress import IPv4Network, IPv6Network
 
     from infra.tags import Tags

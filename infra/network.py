@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping  # noqa: TC003 — Pulumi reads the annotations of components at run time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import pulumi
+import pulumi  # noqa: TC002 — likewise
 from pulumi_aws import ec2
 
 from infra.component import Component
 from infra.subnets import ZoneSubnets, plan_subnets
+from infra.tags import Site  # noqa: TC001 — likewise
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from ipaddress import IPv4Network
 
     from infra.settings import Egress
-    from infra.tags import Site, Tags
+    from infra.tags import Tags
 
 ANYWHERE = "0.0.0.0/0"
 

@@ -24,8 +24,8 @@ OUTPUTS: Mapping[str, str] = {
     "orchestratorShell": "the command that opens a shell on the orchestrator",
     "orchestratorRoleArn": "the orchestrator's IAM role",
     "orchestratorInstanceProfile": "the instance profile that gives it to the orchestrator",
-    "spotNodeRoleArn": "the IAM role of storage nodes and clients",
-    "spotNodeInstanceProfile": "the instance profile that gives it to them",
+    "nodeRoleArn": "the IAM role of storage nodes and clients, spot or not",
+    "nodeInstanceProfile": "the instance profile that gives it to them",
     "stateBucket": "the bucket that holds Pulumi's state",
     "artifactBucket": "the bucket that holds releases",
     "cacheBucket": "the bucket that holds what builds reuse",
@@ -37,6 +37,11 @@ OUTPUTS: Mapping[str, str] = {
     "workflowFiles": "the workflow files in the GitHub repository",
 }
 """Each output and what it is."""
+
+
+def shell_command(instance_id: pulumi.Output[str], *, region: str) -> pulumi.Output[str]:
+    """Give the command that opens a shell on an instance: Session Manager, since SSH is off."""
+    return pulumi.Output.concat("aws ssm start-session --region ", region, " --target ", instance_id)
 
 
 def export(values: Mapping[str, pulumi.Input[object]]) -> None:

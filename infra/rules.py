@@ -115,24 +115,6 @@ def _month_is_no_less_than_day(*, daily_budget_usd: int, monthly_budget_usd: int
         )
 
 
-def _repository_has_owner(*, github_owner: str | None, github_repository: str) -> Iterator[Breach]:
-    if github_repository and github_owner is None:
-        yield Breach(
-            setting="github_owner",
-            value=None,
-            allowed=f"must be set to the owner of the repository {github_repository}",
-        )
-
-
-def _secrets_have_repository(*, github_repository: str, actions_secrets: Mapping[str, object]) -> Iterator[Breach]:
-    if actions_secrets and not github_repository:
-        yield Breach(
-            setting="github_repository",
-            value="",
-            allowed=f"must name the repository that the Actions secrets {', '.join(sorted(actions_secrets))} are for",
-        )
-
-
 def _admins_come_from_elsewhere(
     *, vpc_cidr: IPv4Network, admin_cidrs: Sequence[IPv4Network | IPv6Network]
 ) -> Iterator[Breach]:
@@ -151,8 +133,6 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[..., Iterator[Breach]]], ...] = (
     (("availability_zones",), _zones_are_three),
     (("region", "availability_zones", "site_a_zones", "site_b_zones"), _sites_share_out_zones),
     (("daily_budget_usd", "monthly_budget_usd"), _month_is_no_less_than_day),
-    (("github_owner", "github_repository"), _repository_has_owner),
-    (("github_repository", "actions_secrets"), _secrets_have_repository),
     (("vpc_cidr", "admin_cidrs"), _admins_come_from_elsewhere),
 )
 """Each rule with the settings that it reads."""

@@ -69,7 +69,7 @@ class Settings(BaseModel):
 
     environment: StackName = Field(alias="stack", examples=["prod"])
     region: Region = Field(alias="aws:region", examples=["us-west-2"])
-    github_owner: OwnerName | None = Field(alias="github:owner", default=None, examples=["your-organization"])
+    github_owner: OwnerName = Field(alias="github:owner", examples=["your-organization"])
 
     owner: TagValue = Field(examples=["claudefs-team"])
     cost_center: OptionalTagValue = Field(examples=["engineering"])
@@ -199,7 +199,7 @@ def _valid_fields(given: Mapping[str, str], *, wrong: Collection[str]) -> Iterat
         if key not in given:
             yield name, field.default
             continue
-        annotated: Any = Annotated[field.annotation, *field.metadata]
+        annotated: Any = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
         yield name, TypeAdapter(annotated).validate_python(_decoded(key, given[key]))
 
 

@@ -188,7 +188,6 @@ Email = Annotated[
 ]
 BucketName = Annotated[str, AfterValidator(_bucket_name)]
 OwnerName = Annotated[
-    # Empty where nothing of GitHub is declared.
     str,
     _text(
         r"(?!.*--)[A-Za-z0-9][A-Za-z0-9-]{0,38}(?<!-)",
@@ -198,9 +197,8 @@ OwnerName = Annotated[
 RepositoryName = Annotated[
     str,
     _text(
-        r"(?!\.{1,2}$)(?!.*\.git$)[\w.-]{0,100}",
-        "must be a GitHub repository's name without its owner: 1 to 100 of A-Z a-z 0-9 . _ -, "
-        "or empty, so that nothing is put into a repository",
+        r"(?!\.{1,2}$)(?!.*\.git$)[\w.-]{1,100}",
+        "must be a GitHub repository's name without its owner: 1 to 100 of A-Z a-z 0-9 . _ -, not ending in .git",
     ),
 ]
 SecretName = Annotated[
