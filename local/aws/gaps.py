@@ -14,6 +14,7 @@ from moto.budgets.models import Budget
 from moto.budgets.responses import BudgetsResponse
 from moto.core.utils import utcnow
 from moto.ec2 import ec2_backends
+from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 from moto.ec2.responses.instances import InstanceResponse
 from moto.s3.models import FakeBucket
 from moto.s3.responses import S3Response
@@ -37,6 +38,7 @@ def close_gaps() -> None:
     _keep_newest_superseded_versions()
     _name_canonical_images()
     _keep_attributes_of_new_instances()
+    _leave_out_addresses_that_are_not_there()
 
 
 def _budget(response: BudgetsResponse, name: str) -> Budget:
@@ -195,3 +197,13 @@ def _keep_attributes_of_new_instances() -> None:
         return answer
 
     InstanceResponse.run_instances = run_complete_instances
+
+
+def _leave_out_addresses_that_are_not_there() -> None:
+    """Answer no association where there is no public address, which moto answers as an empty one."""
+    association: Callable[[NetworkInterface], dict[str, Any]] = NetworkInterface.association.fget
+
+    def association_or_none(self: NetworkInterface) -> dict[str, Any] | None:
+        return association(self) or None
+
+    NetworkInterface.association = property(association_or_none)
