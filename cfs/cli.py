@@ -9,11 +9,12 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from cfs import operations
+from cfs import operations, report
 from cfs.account import folder, open_account
 from cfs.engine import Engine, EngineError
 from cfs.errors import UserError
 from cfs.progress import console
+from cfs.signals import end_in_order_on_sigterm
 from local import servers
 
 app = typer.Typer(
@@ -86,8 +87,37 @@ def orphans_delete(ids: Annotated[list[str], typer.Argument(help="the ids that `
     operations.delete_orphans(Engine(account=open_account()), ids)
 
 
+@app.command()
+def bench(
+    runs: Annotated[int, typer.Option(min=1, help="how often each command is timed")] = 5,
+    *,
+    json: Annotated[bool, typer.Option("--json", help="print figures for programs")] = False,
+) -> None:
+    """Time previews against the floor, on a local account of its own."""
+    from cfs import bench as measurement  # noqa: PLC0415 — the other commands need none of it
+
+    report.show(measurement.report(measurement.run(runs=runs)), as_json=json)
+
+
+@app.command()
+def chaos(
+    kills: Annotated[int, typer.Option(min=1, help="how often to kill the engine")] = 20,
+    seed: Annotated[int, typer.Option(help="the same seed kills at the same moments")] = 1,
+    *,
+    json: Annotated[bool, typer.Option("--json", help="print figures for programs")] = False,
+) -> None:
+    """Kill the engine at many moments and check that `up` converges each time."""
+    from cfs import chaos as measurement  # noqa: PLC0415 — likewise
+
+    outcomes = measurement.run(kills=kills, seed=seed)
+    report.show(measurement.report(outcomes, seed=seed), as_json=json)
+    if any(outcome.problems for outcome in outcomes):
+        raise typer.Exit(1)
+
+
 def main() -> None:
     """Run `cfs`; a user's error ends it with status 1 and no traceback."""
+    end_in_order_on_sigterm()
     try:
         app()
     except UserError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import re
 import shutil
@@ -17,7 +16,6 @@ from cfs.errors import UserError
 from local import servers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
     from typing import IO
 
@@ -135,7 +133,7 @@ class Engine:
         free = shutil.disk_usage(self.account.folder).free
         if free < _LOW_DISK_BYTES or "no space left on device" in said.lower():
             raise UserError(
-                f"The disk of {self.account.folder} is full ({free / 2**20:.0f} MiB free): {errno.ENOSPC}.",
+                f"The disk of {self.account.folder} is full: {free / 2**20:.0f} MiB are free.",
                 repair="free some space and run the same command again, or name another folder by CFS_LOCAL_DIR",
             )
         if "incorrect passphrase" in said:
@@ -177,10 +175,11 @@ class _Complaints:
         self._thread.start()
 
     def _pump(self) -> None:
-        for line in self._stream:
-            sys.stderr.write(line)
-            sys.stderr.flush()
-            self._lines = [*self._lines[1 - self._KEPT_LINES :], line]
+        with self._stream:
+            for line in self._stream:
+                sys.stderr.write(line)
+                sys.stderr.flush()
+                self._lines = [*self._lines[1 - self._KEPT_LINES :], line]
 
     def text(self) -> str:
         # Plugins that outlive a killed engine hold the pipe open; what it said itself has come by then.

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.table import Table
-
 from cfs.errors import UserError
 from cfs.progress import console, step
 from cfs.recovery import leftovers, pending
@@ -107,10 +105,12 @@ def list_orphans(engine: Engine) -> None:
     if not found:
         console.print("Nothing in the account carries the stack's tags without being in its state.")
         return
-    table = Table("type", "id", "name", "delete it by", title="Not in the stack's state")
-    for orphan in found:
-        table.add_row(orphan.type, orphan.id, orphan.name, f"cfs orphans delete {orphan.id}")
-    console.print(table)
+    console.print("Not in the stack's state; delete each by the command below it:")
+    for identifier in dict.fromkeys(orphan.id for orphan in found):
+        # A role and its instance profile may share one id. A table would break long ids, and with them the commands.
+        for orphan in (orphan for orphan in found if orphan.id == identifier):
+            console.print(f"  {orphan.type} {orphan.name}", markup=False, soft_wrap=True)
+        console.print(f"    cfs orphans delete {identifier}", markup=False, soft_wrap=True)
 
 
 def delete_orphans(engine: Engine, ids: Sequence[str]) -> None:
@@ -119,15 +119,15 @@ def delete_orphans(engine: Engine, ids: Sequence[str]) -> None:
     Raises:
         UserError: One of the ids is not an orphan's.
     """
-    found = {orphan.id: orphan for orphan in pending.orphans(engine)}
-    unknown = [identifier for identifier in ids if identifier not in found]
+    chosen = [orphan for orphan in pending.orphans(engine) if orphan.id in ids]
+    unknown = set(ids) - {orphan.id for orphan in chosen}
     if unknown:
         raise UserError(
-            f"{', '.join(unknown)}: not the id of a resource that the stack's state does not know.",
+            f"{', '.join(sorted(unknown))}: not the id of a resource that the stack's state does not know.",
             repair="run `cfs orphans list` and take the ids from there",
         )
-    with step(f"Deleting {len(ids)} resources"):
-        pending.delete(engine, [found[identifier] for identifier in ids])
+    with step(f"Deleting {len(chosen)} resources"):
+        pending.delete(engine, chosen)
 
 
 def is_unchanged(engine: Engine) -> bool:

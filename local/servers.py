@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import socket
-import subprocess
 import sys
 import time
 import urllib.request
@@ -29,6 +28,7 @@ OWNER = "local-owner"
 """Owner of the emulated repository."""
 REPOSITORY = "claudefs"
 
+_PROJECT = str(Path(__file__).parent.parent)
 _START_SECONDS = 30.0
 _STOP_SECONDS = 5.0
 _HEALTH_SECONDS = 2.0
@@ -54,9 +54,7 @@ class Emulator:
     arguments: tuple[str, ...] = ()
 
 
-AWS = Emulator(
-    name="emulated AWS account", module="local.aws", state="aws.jsonl", port_variable="CFS_AWS_PORT"
-)
+AWS = Emulator(name="emulated AWS account", module="local.aws", state="aws.jsonl", port_variable="CFS_AWS_PORT")
 GITHUB = Emulator(
     name="emulated GitHub repository",
     module="local.github",
@@ -137,9 +135,7 @@ def stop(folder: Path) -> None:
     if not folder.exists():
         return
     with FileLock(folder / "servers.lock", timeout=_START_SECONDS * 2):
-        processes = [
-            psutil.Process(process.pid) for process in running(folder).values() if process.is_alive()
-        ]
+        processes = [psutil.Process(process.pid) for process in running(folder).values() if process.is_alive()]
         for process in processes:
             process.terminate()
         _, stubborn = psutil.wait_procs(processes, timeout=_STOP_SECONDS)
@@ -151,11 +147,7 @@ def running(folder: Path) -> dict[Emulator, Running]:
     """Read which processes were started last, alive or not."""
     try:
         recorded = json.loads((folder / "servers.json").read_text())
-        return {
-            emulator: Running(**recorded[emulator.module])
-            for emulator in EMULATORS
-            if emulator.module in recorded
-        }
+        return {emulator: Running(**recorded[emulator.module]) for emulator in EMULATORS if emulator.module in recorded}
     except FileNotFoundError:
         return {}
     except (ValueError, TypeError):
@@ -170,9 +162,7 @@ def dead(folder: Path) -> list[Emulator]:
 
 def _record(folder: Path, started: dict[Emulator, Running]) -> None:
     temporary = folder / "servers.json.new"
-    temporary.write_text(
-        json.dumps({emulator.module: asdict(process) for emulator, process in started.items()})
-    )
+    temporary.write_text(json.dumps({emulator.module: asdict(process) for emulator, process in started.items()}))
     temporary.replace(folder / "servers.json")
 
 
@@ -189,11 +179,20 @@ def _start(emulator: Emulator, folder: Path, *, before: Running | None) -> Runni
         *("--state", str(folder / emulator.state)),
         *emulator.arguments,
     ]
-    with _log(emulator, folder).open("ab") as log:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd=_project()
-        )
-    return Running(pid=process.pid, created=psutil.Process(process.pid).create_time(), port=port)
+    log = str(_log(emulator, folder))
+    # It outlives this command on purpose, and Ctrl-C in this command's terminal is not for it.
+    pid = os.posix_spawn(
+        sys.executable,
+        command,
+        {**os.environ, "PYTHONPATH": _PROJECT},
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+    )
+    return Running(pid=pid, created=psutil.Process(pid).create_time(), port=port)
 
 
 def _end(process: Running) -> None:
@@ -265,7 +264,3 @@ def _log(emulator: Emulator, folder: Path) -> Path:
 def _tail(log: Path) -> str:
     lines: Sequence[str] = log.read_text(errors="replace").splitlines()
     return "\n".join(f"    {line}" for line in lines[-_LOG_TAIL_LINES:])
-
-
-def _project() -> str:
-    return str(Path(__file__).parent.parent)

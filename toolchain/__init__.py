@@ -16,11 +16,12 @@ __all__ = ["Toolchain", "obtain", "unsupported_arguments"]
 
 _HOMES = {"Toolchain": "model", "obtain": "ways", "unsupported_arguments": "resources"}
 
+if not TYPE_CHECKING:
 
-def __getattr__(name: str) -> object:
-    """Import what is asked for: the engine starts the language host in this package twice a run."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module  # noqa: PLC0415 -- likewise
+    def __getattr__(name: str) -> object:
+        """Import what is asked for: the language host, which must start fast, is in this package too."""
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module  # noqa: PLC0415 -- likewise
 
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

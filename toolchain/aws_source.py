@@ -61,10 +61,8 @@ def _copy_reachable(source: Path, target: Path, replaced: dict[str, str]) -> set
             name = f"{package}/{file.name}"
             if name in replaced:
                 file.write_text(replaced[name])
-            if name == CLIENT_LIST:
-                continue
             for path in imports(file.read_text()):
-                if path.startswith(CLIENTS):
+                if path.startswith(CLIENTS) and name != CLIENT_LIST:
                     clients.add(path.removeprefix(CLIENTS).split("/")[0])
                 local = path.removeprefix(MODULE + "/")
                 if local != path and local not in seen:

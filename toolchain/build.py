@@ -8,25 +8,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cfs.progress import step
-from toolchain import aws_source, cache, compiler
+from toolchain import aws_source, compiler
 from toolchain.gocommand import Workspace
 
 if TYPE_CHECKING:
     from toolchain.part import Part
 
-NEEDED_SPACE = 4 * cache.GIB
-"""Bytes of free disk that a build from empty caches takes at most."""
-
 AWS_FOLDER = "terraform-provider-aws"
 """The folder, within the work folder, of the filtered AWS provider."""
 
 
-def make(part: Part, root: Path) -> None:
+def make(part: Part, root: Path, *, needed: int) -> None:
     """Build a part unless it is finished.
 
     Args:
         part: What to build.
         root: The cache's folder.
+        needed: Bytes of free disk without which the work is not begun.
 
     Raises:
         UserError: It cannot be built here; the message says why.
@@ -34,15 +32,14 @@ def make(part: Part, root: Path) -> None:
     entry = part.entry(root)
     if entry.is_finished():
         return
-    with entry.making() as work:
+    with entry.making(needed=needed) as work:
         if work is None:
             return
-        cache.check_space(work, needed=NEEDED_SPACE)
         source = work / "source"
         _copy_module(part, source)
         entry.log.write_text("")
         go = compiler.obtain(root)
-        workspace = Workspace(go=go, folder=source, log=entry.log, needed=NEEDED_SPACE)
+        workspace = Workspace(go=go, folder=source, log=entry.log, needed=needed)
         if part.services:
             _use_filtered_aws(workspace, part.services)
         total = _download(workspace, part)

@@ -41,8 +41,9 @@ def make(root: Path) -> Toolchain:
     """
     from toolchain import build  # noqa: PLC0415 -- heavy, and not needed when all is built
 
-    for declared in (part.engine(), part.providers()):
-        build.make(declared, root)
+    missing = [declared for declared in (part.engine(), part.providers()) if not declared.entry(root).is_finished()]
+    for position, declared in enumerate(missing):
+        build.make(declared, root, needed=sum(later.space for later in missing[position:]))
     toolchain = find(root)
     if toolchain is None:
         raise LookupError(f"the build did not fill {root}")

@@ -7,6 +7,7 @@ killed process, and the next holder deletes what that one left.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -86,26 +87,37 @@ class Entry:
         return True
 
     @contextmanager
-    def making(self) -> Iterator[Path | None]:
+    def making(self, *, needed: int) -> Iterator[Path | None]:
         """Make the part: fill the folder given, which takes its place when the block ends well.
 
         Gives None when another process has finished the part while this one waited for its turn.
 
+        Args:
+            needed: Bytes of free disk that this takes at most.
+
         Raises:
-            UserError: The cache's folder cannot be written, or the wait for another process is too long.
+            UserError: The disk is full, the cache's folder cannot be written, or the wait for another
+                process is too long.
         """
         with self._locked():
             self._clear_work()
             if self.is_finished():
                 yield None
                 return
+            if shutil.disk_usage(self.root).free < needed:
+                raise no_space(self.root, needed=needed)
             work = Path(tempfile.mkdtemp(prefix=f"{self.part}-", dir=self._work_root()))
             try:
                 yield work
                 work.rename(self.folder)
-                self._delete_superseded()
+            except OSError as failure:
+                if failure.errno == errno.ENOSPC:
+                    raise no_space(self.root, needed=needed) from failure
+                raise
             finally:
-                shutil.rmtree(work, ignore_errors=True)
+                # Again all, as the compiler of a killed process may have written on for a while.
+                self._clear_work()
+            self._delete_superseded()
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -139,21 +151,6 @@ class Entry:
         for other in self.root.glob(f"{self.part}-*"):
             if other != self.folder and other.stat().st_mtime < oldest:
                 shutil.rmtree(other, ignore_errors=True)
-
-
-def check_space(folder: Path, *, needed: int) -> None:
-    """Make sure that a folder's disk has room.
-
-    Args:
-        folder: An existing folder.
-        needed: Bytes.
-
-    Raises:
-        UserError: It has less.
-    """
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise no_space(folder, needed=needed)
 
 
 def no_space(folder: Path, *, needed: int) -> UserError:

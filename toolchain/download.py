@@ -94,9 +94,8 @@ def fetch(root: Path, wanted: Release | None = None) -> Toolchain | None:
         return None
     entry = _entry(root)
     try:
-        with entry.making() as work:
+        with entry.making(needed=NEEDED_SPACE) as work:
             if work is not None:
-                cache.check_space(work, needed=NEEDED_SPACE)
                 _install(work, wanted)
     except transfer.UnavailableError:
         return None

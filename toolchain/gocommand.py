@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
+import tempfile
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
@@ -22,11 +24,17 @@ if TYPE_CHECKING:
 ATTEMPTS = 4
 """How often a command that needs the network is tried."""
 
+PAUSE = wait_exponential_jitter(multiplier=1, max=15)
+"""The wait between two attempts."""
+
 DOWNLOAD_LIMIT = 1200
 """Seconds for one attempt to download modules."""
 
 BUILD_LIMIT = 3600
 """Seconds for a build; a cold one takes 4 minutes on two cores."""
+
+END_LIMIT = 5
+"""Seconds that Go has to end when it is interrupted."""
 
 STALE_SUMS = ("checksum mismatch", "SECURITY ERROR", "missing go.sum entry")
 
@@ -55,7 +63,7 @@ class Workspace:
         retrying = Retrying(
             retry=retry_if_exception_type(_NetworkFailedError),
             stop=stop_after_attempt(ATTEMPTS),
-            wait=wait_exponential_jitter(initial=1, max=15),
+            wait=PAUSE,
             reraise=True,
         )
         try:
@@ -69,38 +77,34 @@ class Workspace:
         Raises:
             UserError: It failed; the message says why.
         """
-        try:
-            self._run(("build", *arguments), on_line=on_line, limit=BUILD_LIMIT)
-        except _NetworkFailedError as failure:
-            raise network.unreachable("the Go module proxy", str(failure)) from failure
+        self._run(("build", *arguments), on_line=on_line, limit=BUILD_LIMIT)
 
     def _run(self, arguments: Sequence[str], *, on_line: Callable[[str], None], limit: int) -> str:
-        answer = self.folder / "stdout.txt"
         lines: list[str] = []
         with (
-            answer.open("w") as stdout,
+            tempfile.TemporaryFile("w+") as stdout,
             self.log.open("a") as log,
-            self._process(arguments, stdout, limit) as go,
+            self._process(arguments, stdout, limit) as process,
         ):
             log.write(f"$ go {' '.join(arguments)}\n")
-            for line in go.stderr or ():
+            for line in process.stderr or ():
                 log.write(line)
                 lines.append(line.rstrip())
                 on_line(line.rstrip())
-            status = go.wait()
-        if status == 0:
-            return answer.read_text()
-        raise self._failure(arguments[0], "\n".join(lines), status=status, limit=limit)
+            if process.wait() != 0:
+                raise self._failure(arguments[0], "\n".join(lines), is_late=process.returncode < 0)
+            stdout.seek(0)
+            return stdout.read()
 
     @contextmanager
-    def _process(self, arguments: Sequence[str], stdout: object, limit: int) -> Iterator[subprocess.Popen[str]]:
-        """Start Go, and end it when the block ends or the time is up."""
+    def _process(self, arguments: Sequence[str], stdout: IO[str], limit: int) -> Iterator[subprocess.Popen[str]]:
+        """Start Go, and end it when the time is up or the block ends."""
         process = subprocess.Popen(
             [self.go.binary, *arguments],
             cwd=self.folder,
             env=self.go.environment(),
             stdin=subprocess.DEVNULL,
-            stdout=stdout,  # type: ignore[call-overload]  # typeshed spells out too few file types
+            stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",
@@ -112,12 +116,9 @@ class Workspace:
             yield process
         finally:
             watchdog.cancel()
-            process.kill()
-            process.wait()
-            if process.stderr:
-                process.stderr.close()
+            _end(process)
 
-    def _failure(self, command: str, output: str, *, status: int, limit: int) -> Exception:
+    def _failure(self, command: str, output: str, *, is_late: bool) -> Exception:
         if "no space left on device" in output:
             return cache.no_space(self.folder, needed=self.needed)
         if any(sign in output for sign in STALE_SUMS):
@@ -125,11 +126,24 @@ class Workspace:
                 f"A Go module's content is not what its go.sum pins:\n{network.tail(output)}",
                 repair="Check GOPROXY, delete the modules with `go clean -modcache`, and repeat the command.",
             )
-        if network.is_network_failure(output):
+        if command != "build" and network.is_network_failure(output):
             return _NetworkFailedError(network.tail(output))
-        late = f" (it was ended after {limit} s)" if status < 0 else ""
+        end = " was ended, as it took too long" if is_late else " failed"
         return UserError(
-            f"`go {command}` failed{late}; its full output is in {self.log}:\n{network.tail(output)}",
+            f"`go {command}`{end}; its full output is in {self.log}:\n{network.tail(output)}",
             repair="Repeat the command; if it fails again, install Pulumi yourself "
             "(https://www.pulumi.com/docs/install/).",
         )
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End Go if it runs; interrupted, it ends its compilers too."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(END_LIMIT)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    if process.stderr:
+        process.stderr.close()

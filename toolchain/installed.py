@@ -15,14 +15,20 @@ VERSION_LIMIT = 20
 """Seconds for `pulumi version`."""
 
 
-def find() -> Toolchain | None:
+def find(root: Path) -> Toolchain | None:
     """Find a supported `pulumi` on PATH that has its Python language host and the stack's plugins.
+
+    Args:
+        root: The cache's folder. A `pulumi` in it is none of the user's: a shell that was set up for it once
+            would hold on to it for good.
 
     Returns:
         None if any of them is missing or has another version.
     """
     pulumi = shutil.which("pulumi")
     if pulumi is None or shutil.which("pulumi-language-python") is None or not _has_plugins():
+        return None
+    if Path(pulumi).resolve().is_relative_to(root.resolve()):
         return None
     version = engine_version(Path(pulumi))
     if version is None or not versions.is_supported(version):

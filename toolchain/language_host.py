@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import gc
 import os
-import platform
 import signal
 import sys
 import threading
@@ -27,11 +26,17 @@ SERVICE = "pulumirpc.LanguageRuntime"
 THREADS = 8
 """Calls that are answered at once: one runs the program, a policy pack takes one each."""
 
+PYTHON_VERSION = ".".join(map(str, sys.version_info[:3]))
+
 EMPTY = b""
 """The encoding of a message whose fields all have their default values."""
 
 LENGTH_DELIMITED = 2
 """The wire type of strings in protobuf."""
+
+
+_at_end: list[Callable[[], object]] = []
+"""What else is to be done when this process ends."""
 
 
 def message(*texts: str) -> bytes:
@@ -62,9 +67,12 @@ class LanguageHost:
         """Run each program asked for; called by the main thread, which programs may rely on to run in."""
         while True:
             request, answer = self._programs.get()
-            from toolchain import program  # noqa: PLC0415 -- loads the Pulumi SDK
+            try:
+                from toolchain import program  # noqa: PLC0415 -- loads the Pulumi SDK
 
-            answer.set_result(program.run(request, engine=self._engine))
+                answer.set_result(program.run(request, engine=self._engine))
+            except BaseException as failure:  # noqa: BLE001 -- without an answer the engine would wait forever
+                answer.set_exception(failure)
 
     def handlers(self) -> dict[str, grpc.RpcMethodHandler]:
         """Name the methods; what is absent is answered as not implemented, which the engine accepts."""
@@ -72,7 +80,7 @@ class LanguageHost:
         return {
             "Handshake": nothing,
             "GetPluginInfo": nothing,
-            "About": _unary(lambda _request: message(sys.executable, platform.python_version())),
+            "About": _unary(lambda _request: message(sys.executable, PYTHON_VERSION)),
             # The plugins are installed with the engine; the SDK names their versions in each request.
             "GetRequiredPlugins": nothing,
             "GetRequiredPackages": nothing,
@@ -98,7 +106,7 @@ def _unary(answer: Callable[[bytes], bytes]) -> grpc.RpcMethodHandler:
 def _run_plugin(request: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
     from toolchain import python_plugin  # noqa: PLC0415 -- loads the Pulumi SDK
 
-    return python_plugin.run(request, context)
+    return python_plugin.run(request, context, at_end=_at_end.append)
 
 
 def _cancel(_request: bytes, context: grpc.ServicerContext) -> bytes:
@@ -108,6 +116,8 @@ def _cancel(_request: bytes, context: grpc.ServicerContext) -> bytes:
 
 def end(*_: object) -> None:
     """End at once and quietly: the engine has what it wants, and Python's teardown takes its time."""
+    for action in _at_end:
+        action()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)

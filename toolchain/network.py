@@ -14,7 +14,7 @@ _SIGNS = re.compile(
     r"|tls handshake|proxyconnect|server misbehaving|unexpected eof|context deadline exceeded"
     r"|network is unreachable|no route to host|temporary failure in name resolution"
     r"|failed to establish a new connection|newconnectionerror|connecttimeout|read timed out|maxretryerror"
-    r"|\b(?:429|502|503|504) [a-z]|module lookup disabled",
+    r"|\b(?:403|407|429|500|502|503|504) [a-z]|module lookup disabled",
     re.IGNORECASE,
 )
 

@@ -50,6 +50,8 @@ class Part:
     """All files that decide what is built."""
     scripts: Mapping[Path, str] = field(default_factory=dict)
     """Files to copy, and where each comes to lie in the part's folder."""
+    space: int
+    """Bytes of disk that a build from empty caches of Go takes, those caches included."""
     services: frozenset[str] = frozenset()
     """The services of the AWS provider that are compiled into it; none where it is not part of it."""
 
@@ -75,6 +77,7 @@ def engine() -> Part:
         programs={"github.com/pulumi/pulumi/pkg/v3/cmd/pulumi": "bin/pulumi"},
         variables={"github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": f"v{versions.built_engine()}"},
         sources=_module_files(module),
+        space=3 * cache.GIB,
         scripts={LANGUAGE_HOST: f"bin/{LANGUAGE_HOST.name}"},
     )
 
@@ -93,6 +96,7 @@ def providers() -> Part:
             "claudefs-infra/providers.GitHubVersion": versions.plugin("github"),
         },
         sources=[*_module_files(module), resources.TABLE, versions.HERE / "aws_source.py"],
+        space=4 * cache.GIB,
         services=resources.aws_services(),
     )
 

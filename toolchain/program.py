@@ -44,7 +44,11 @@ def run(request: bytes, *, engine: str) -> bytes:
     _configure(wanted, engine)
     gc.freeze()  # What is imported by now stays; the collector need not look at it again.
     gc.enable()
-    problem = _failure(lambda: _execute(_entry(wanted)), parallel=wanted.parallel)
+    entry = _entry(wanted)
+    if entry.is_file():
+        problem = _failure(lambda: _execute(entry), parallel=wanted.parallel)
+    else:
+        problem = f"There is no program {entry}."
     if problem:
         pulumi.log.error(problem)
     response: bytes = language_pb2.RunResponse(bail=bool(problem)).SerializeToString()

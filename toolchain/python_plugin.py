@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pulumi.runtime.proto import language_pb2
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import grpc  # type: ignore[import-untyped]  # grpc publishes no type information
 
@@ -20,12 +20,15 @@ POLICY_PACK = "analyzer"
 """The kind under which the engine asks for a policy pack."""
 
 
-def run(request: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
+def run(
+    request: bytes, context: grpc.ServicerContext, *, at_end: Callable[[Callable[[], object]], object]
+) -> Iterator[bytes]:
     """Start a plugin and pass its output on until it ends.
 
     Args:
         request: An encoded RunPluginRequest.
         context: The call; when the engine leaves it, the plugin is ended.
+        at_end: Takes what is to be done when this process ends.
 
     Yields:
         Encoded RunPluginResponses: pieces of output as they come, at last the exit status.
@@ -40,6 +43,7 @@ def run(request: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
         stderr=subprocess.PIPE,
     ) as process:
         context.add_callback(process.terminate)
+        at_end(process.terminate)
         for response in _output(process):
             yield response.SerializeToString()
         yield language_pb2.RunPluginResponse(exitcode=process.wait()).SerializeToString()

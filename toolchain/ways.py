@@ -26,5 +26,5 @@ def obtain(*, cache: Path | None = None) -> Toolchain:
         UserError: No way works; the message says why the last one does not.
     """
     root = cache or cache_module.root()
-    found = installed.find() or download.find(root) or built.find(root)
+    found = installed.find(root) or download.find(root) or built.find(root)
     return found or download.fetch(root) or built.make(root)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -11,24 +11,50 @@ from botocore.config import Config
 from infra.tags import PROJECT
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
 
     from cfs.account import LocalAccount
 
 _CLIENT = Config(connect_timeout=3, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})
 
-EC2_TYPES = {
-    "vpc": "aws:ec2/vpc:Vpc",
-    "subnet": "aws:ec2/subnet:Subnet",
-    "internet-gateway": "aws:ec2/internetGateway:InternetGateway",
-    "route-table": "aws:ec2/routeTable:RouteTable",
-    "security-group": "aws:ec2/securityGroup:SecurityGroup",
-    "instance": "aws:ec2/instance:Instance",
-}
-"""Pulumi's types of the kinds that EC2 lists tags of."""
 
-_PARTS_OF_OTHERS = frozenset({"volume", "network-interface"})
-"""What comes and goes with its instance."""
+@dataclass(frozen=True, kw_only=True)
+class Ec2Kind:
+    """How EC2 lists one kind of resource.
+
+    Attributes:
+        type: Pulumi's type token.
+        operation: The operation that describes all of them.
+        listed: The field of its answer that holds them.
+        id: The field of each that holds its id.
+    """
+
+    type: str
+    operation: str
+    listed: str
+    id: str
+
+
+# Each kind is asked for by itself: DescribeTags goes on naming what has been deleted.
+EC2_KINDS = (
+    Ec2Kind(type="aws:ec2/vpc:Vpc", operation="describe_vpcs", listed="Vpcs", id="VpcId"),
+    Ec2Kind(type="aws:ec2/subnet:Subnet", operation="describe_subnets", listed="Subnets", id="SubnetId"),
+    Ec2Kind(
+        type="aws:ec2/internetGateway:InternetGateway",
+        operation="describe_internet_gateways",
+        listed="InternetGateways",
+        id="InternetGatewayId",
+    ),
+    Ec2Kind(
+        type="aws:ec2/routeTable:RouteTable", operation="describe_route_tables", listed="RouteTables", id="RouteTableId"
+    ),
+    Ec2Kind(
+        type="aws:ec2/securityGroup:SecurityGroup",
+        operation="describe_security_groups",
+        listed="SecurityGroups",
+        id="GroupId",
+    ),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,32 +94,28 @@ class Inventory:
         """Give the account's number."""
         return str(self._client("sts").get_caller_identity()["Account"])
 
-    def _client(self, service: str):  # noqa: ANN202 — boto3 makes its clients' classes at run time
+    def _client(self, service: str) -> Any:  # boto3 makes its clients' classes at run time
         return self._session.client(service, endpoint_url=self._url, config=_CLIENT)
 
     def _is_ours(self, tags: dict[str, str]) -> bool:
         return tags.get("project") == PROJECT and tags.get("Environment") == self._environment
 
     def _ec2(self) -> Iterator[Found]:
-        tags: dict[tuple[str, str], dict[str, str]] = {}
-        for page in self._client("ec2").get_paginator("describe_tags").paginate():
-            for tag in page["Tags"]:
-                tags.setdefault((tag["ResourceType"], tag["ResourceId"]), {})[tag["Key"]] = tag["Value"]
-        gone = self._terminated_instances()
-        for (kind, identifier), of_resource in tags.items():
-            if kind in _PARTS_OF_OTHERS or identifier in gone or not self._is_ours(of_resource):
-                continue
-            yield Found(type=EC2_TYPES[kind], id=identifier, name=of_resource.get("Name", ""))
-
-    def _terminated_instances(self) -> Collection[str]:
-        ended = [{"Name": "instance-state-name", "Values": ["shutting-down", "terminated"]}]
-        pages = self._client("ec2").get_paginator("describe_instances").paginate(Filters=ended)
-        return {
-            instance["InstanceId"]
-            for page in pages
-            for reservation in page["Reservations"]
-            for instance in reservation["Instances"]
-        }
+        ec2 = self._client("ec2")
+        ours = [
+            {"Name": "tag:project", "Values": [PROJECT]},
+            {"Name": "tag:Environment", "Values": [self._environment]},
+        ]
+        for kind in EC2_KINDS:
+            for page in ec2.get_paginator(kind.operation).paginate(Filters=ours):
+                for resource in page[kind.listed]:
+                    yield Found(type=kind.type, id=resource[kind.id], name=_tags(resource).get("Name", ""))
+        alive = {"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped"]}
+        for page in ec2.get_paginator("describe_instances").paginate(Filters=[*ours, alive]):
+            for reservation in page["Reservations"]:
+                for instance in reservation["Instances"]:
+                    name = _tags(instance).get("Name", "")
+                    yield Found(type="aws:ec2/instance:Instance", id=instance["InstanceId"], name=name)
 
     def _buckets(self) -> Iterator[Found]:
         s3 = self._client("s3")
@@ -148,3 +170,7 @@ class Inventory:
                 tags = {tag["Key"]: tag["Value"] for tag in listed}
                 if self._is_ours(tags):
                     yield Found(type="aws:budgets/budget:Budget", id=f"{account_id}:{name}", name=tags.get("Name", ""))
+
+
+def _tags(resource: dict[str, Any]) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in resource.get("Tags", [])}

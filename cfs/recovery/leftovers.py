@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -14,12 +16,16 @@ from cfs.engine import RUN_MARKER
 from cfs.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from cfs.engine import Engine
 
 _END_SECONDS = 5.0
+_POLL_SECONDS = 0.01
+_NOBODY = 2**31 - 1
+"""A number that no process has."""
+_ENGINE = "pulumi"
+"""Name of the engine's process."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,10 +49,25 @@ class Lock:
         if self.hostname != socket.gethostname():
             return True
         try:
-            # A process that began after the lock was taken only has the same number.
-            return psutil.Process(self.pid).create_time() <= self.taken
+            process = psutil.Process(self.pid)
+            # A killed process that its parent has not waited for yet, as in a container without an init, still has
+            # its number; one that began after the lock was taken only has the same number.
+            return process.status() != psutil.STATUS_ZOMBIE and process.create_time() <= self.taken
         except psutil.NoSuchProcess:
             return False
+
+    def held_message(self) -> UserError:
+        """Say who holds it, and what to do about that."""
+        since = f"{datetime.fromtimestamp(self.taken).astimezone():%Y-%m-%d %H:%M:%S}"
+        if self.hostname == socket.gethostname():
+            return UserError(
+                f"Process {self.pid} has been at work on the stack since {since}.",
+                repair=f"wait for it to end, or end it (kill -INT {self.pid}), and run the same command again",
+            )
+        return UserError(
+            f"Process {self.pid} of the machine {self.hostname} has been at work on the stack since {since}.",
+            repair=f"wait for it to end; if that machine is gone, remove {self.path} and run the same command again",
+        )
 
 
 def clear(engine: Engine) -> bool:
@@ -58,44 +79,67 @@ def clear(engine: Engine) -> bool:
     Raises:
         UserError: A run is still at work.
     """
-    locks = list(_locks(engine))
+    locks = find_locks(engine)
     held = next((lock for lock in locks if lock.is_held()), None)
     if held is not None:
-        raise UserError(
-            f"Process {held.pid} on {held.hostname} has been at work on the stack since "
-            f"{datetime.fromtimestamp(held.taken).astimezone():%H:%M:%S}.",
-            repair=f"wait for it to end, or end it (kill {held.pid}), and run the same command again",
-        )
-    _end_processes(engine)
+        raise held.held_message()
+    end_processes(engine)
     for lock in locks:
         lock.path.unlink(missing_ok=True)
         lock.path.with_suffix(".json.attrs").unlink(missing_ok=True)
     return bool(locks)
 
 
-def _locks(engine: Engine) -> Iterator[Lock]:
-    for path in (engine.account.backend / ".pulumi" / "locks").rglob("*.json"):
-        try:
-            lock = json.loads(path.read_text())
-            taken = datetime.fromisoformat(lock["timestamp"]).timestamp()
-            yield Lock(path=path, pid=lock["pid"], hostname=lock["hostname"], taken=taken)
-        except FileNotFoundError:
-            continue
-        except (ValueError, KeyError):
-            # The run died while it wrote its lock: nobody holds it.
-            yield Lock(path=path, pid=-1, hostname=socket.gethostname(), taken=0.0)
+def find_locks(engine: Engine) -> list[Lock]:
+    """Read the locks on the account's stacks, whoever holds them."""
+    paths = (engine.account.backend / ".pulumi" / "locks").rglob("*.json")
+    return [lock for path in paths if (lock := _read(path)) is not None]
 
 
-def _end_processes(engine: Engine) -> None:
-    """End plugins that outlive their engine: one may be about to create what nobody would record."""
-    leftovers = [process for process in psutil.process_iter() if _belongs_to(engine, process)]
-    for process in leftovers:
-        process.kill()
-    psutil.wait_procs(leftovers, timeout=_END_SECONDS)
-
-
-def _belongs_to(engine: Engine, process: psutil.Process) -> bool:
+def _read(path: Path) -> Lock | None:
     try:
-        return process.environ().get(RUN_MARKER) == engine.marker
+        lock = json.loads(path.read_text())
+        taken = datetime.fromisoformat(lock["timestamp"]).timestamp()
+        return Lock(path=path, pid=int(lock["pid"]), hostname=str(lock["hostname"]), taken=taken)
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError):
+        # The run died while it wrote its lock: nobody holds it.
+        return Lock(path=path, pid=_NOBODY, hostname=socket.gethostname(), taken=0.0)
+
+
+def find_processes(engine: Engine) -> list[psutil.Process]:
+    """Find the processes of the account's runs whose engine is gone: its plugins outlive it by seconds.
+
+    An engine that lives is none of them, nor what it has started: previews and queries take no lock.
+    """
+    return [process for process in psutil.process_iter() if _is_leftover(engine, process)]
+
+
+def end_processes(engine: Engine) -> None:
+    """End plugins that outlive their engine: one may be about to create what nobody would record."""
+    leftovers = find_processes(engine)
+    for process in leftovers:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    deadline = time.monotonic() + _END_SECONDS
+    while any(map(_runs, leftovers)) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+
+
+def _runs(process: psutil.Process) -> bool:
+    # Where nobody waits for orphans, as in a container without an init, a killed process stays as a zombie.
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _is_leftover(engine: Engine, process: psutil.Process) -> bool:
+    try:
+        if process.environ().get(RUN_MARKER) != engine.marker or process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        return not any(relative.name() == _ENGINE for relative in (process, *process.parents()))
     except psutil.Error:
+        # Gone, another user's, or a zombie: none that could still work on the account.
         return False

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cfs.account import STACK
+from cfs.errors import UserError
 from cfs.recovery.inventory import Inventory
 from infra.settings import NAMESPACE
 
@@ -45,35 +46,45 @@ def adopt(engine: Engine) -> list[str]:
     """
     exported = engine.query_json("stack", "export")
     deployment = exported["deployment"]
-    pending = deployment.get("pending_operations") or []
-    if not pending:
+    if not _is_unfinished(deployment):
         return []
-    recorded = _recorded_ids(deployment)
+    recorded = recorded_ids(deployment)
     inventory = Inventory(engine.account, environment=STACK).all()
     candidates = [
         {**operation["resource"], "id": identifier}
-        for operation in pending
+        for operation in deployment.get("pending_operations") or []
         if operation["type"] == "creating"
         and (identifier := identify(operation["resource"], inventory, recorded)) is not None
     ]
     enter(engine, exported, candidates)
-    known = {resource["urn"] for resource in engine.query_json("stack", "export")["deployment"]["resources"]}
+    after = engine.query_json("stack", "export")["deployment"].get("resources", [])
+    known = {resource["urn"] for resource in after if not resource.get("delete")}
     return [candidate["urn"] for candidate in candidates if candidate["urn"] in known]
 
 
 def has_pending(engine: Engine) -> bool:
-    """Tell, without starting the engine, whether the state holds operations that were begun and not finished."""
+    """Tell, without starting the engine, whether the state holds what a dead run has begun and not finished."""
     try:
         checkpoint = json.loads(engine.checkpoint.read_text())["checkpoint"]
     except FileNotFoundError:
         return False
-    return bool((checkpoint.get("latest") or {}).get("pending_operations"))
+    return _is_unfinished(checkpoint.get("latest") or {})
+
+
+def _is_unfinished(deployment: dict[str, Any]) -> bool:
+    # A recovery that died itself, between its import and its refresh, leaves resources that nobody has read yet.
+    unread = (
+        resource["custom"] and "id" in resource and not resource.get("outputs")
+        for resource in deployment.get("resources") or []
+        if not resource["type"].startswith("pulumi:")
+    )
+    return bool(deployment.get("pending_operations")) or any(unread)
 
 
 def enter(engine: Engine, exported: dict[str, Any], resources: Sequence[dict[str, Any]]) -> None:
     """Put resources into the state, drop its pending operations, and read all from the account."""
     deployment = exported["deployment"]
-    deployment["resources"] = [*deployment.get("resources", []), *resources]
+    deployment["resources"] = with_entries(deployment.get("resources") or [], resources)
     deployment["pending_operations"] = []
     with tempfile.TemporaryDirectory(dir=engine.account.folder) as folder:
         edited = Path(folder) / "state.json"
@@ -82,32 +93,61 @@ def enter(engine: Engine, exported: dict[str, Any], resources: Sequence[dict[str
     engine.query("refresh", "--yes", "--skip-preview")
 
 
-def identify(resource: dict[str, Any], inventory: Sequence[Found], recorded: Collection[str]) -> str | None:
+def with_entries(recorded: Sequence[dict[str, Any]], new: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Add entries to a state; one that replaces a recorded resource stands before it and marks it for deletion.
+
+    That is how the engine itself records a replacement before it deletes the old resource.
+    """
+    replacing = {entry["urn"]: entry for entry in new}
+    entries = []
+    for resource in recorded:
+        replacement = None if resource.get("delete") else replacing.pop(resource["urn"], None)
+        if replacement is None:
+            entries.append(resource)
+        else:
+            entries += [replacement, {**resource, "delete": True}]
+    return [*entries, *replacing.values()]
+
+
+def identify(resource: dict[str, Any], inventory: Sequence[Found], recorded: Collection[tuple[str, str]]) -> str | None:
     """Find the id that a resource has in the account if it exists there and no other resource is recorded under it."""
-    inputs: Inputs = resource["inputs"]
+    inputs: Inputs = resource.get("inputs") or {}
     if named := NAMED.get(resource["type"]):
         return named(inputs)
     name = inputs.get("tags", {}).get("Name")
+    if name is None:
+        return None
     fitting = (
         found.id
         for found in inventory
-        if found.type == resource["type"] and found.name == name and found.id not in recorded
+        if found.type == resource["type"] and found.name == name and (found.type, found.id) not in recorded
     )
     return next(fitting, None)
 
 
 def orphans(engine: Engine) -> list[Found]:
     """List what carries the stack's tags and is not in its state."""
-    recorded = _recorded_ids(engine.query_json("stack", "export")["deployment"])
+    recorded = recorded_ids(engine.query_json("stack", "export")["deployment"])
     found = Inventory(engine.account, environment=STACK).all()
-    return [resource for resource in found if resource.id not in recorded]
+    return [resource for resource in found if (resource.type, resource.id) not in recorded]
 
 
 def delete(engine: Engine, resources: Sequence[Found]) -> None:
-    """Delete orphans by the provider that would have made them: take them into the state, then destroy just them."""
+    """Delete orphans by the provider that would have made them: take them into the state, then destroy just them.
+
+    Where this dies halfway, the next `up` finds them in the state, undeclared, and deletes them.
+
+    Raises:
+        UserError: There is no provider in the state, or the engine cannot run.
+    """
     exported = engine.query_json("stack", "export")
-    recorded = exported["deployment"]["resources"]
-    provider = next(resource for resource in recorded if resource["type"] == "pulumi:providers:aws")
+    recorded = exported["deployment"].get("resources") or []
+    provider = next((resource for resource in recorded if resource["type"] == "pulumi:providers:aws"), None)
+    if provider is None:
+        raise UserError(
+            "The stack's state holds no AWS provider yet, by which the resources could be deleted.",
+            repair="run `make up` first",
+        )
     entries = [
         {
             "urn": f"urn:pulumi:{STACK}::{NAMESPACE}::{resource.type}::orphan-{resource.id}",
@@ -123,5 +163,7 @@ def delete(engine: Engine, resources: Sequence[Found]) -> None:
     engine.query("destroy", "--yes", "--skip-preview", *targets)
 
 
-def _recorded_ids(deployment: dict[str, Any]) -> frozenset[str]:
-    return frozenset(resource["id"] for resource in deployment.get("resources", []) if "id" in resource)
+def recorded_ids(deployment: dict[str, Any]) -> frozenset[tuple[str, str]]:
+    """Give type and id of all that a state holds; an id alone can be that of a role and of its instance profile."""
+    resources = deployment.get("resources") or []
+    return frozenset((resource["type"], resource["id"]) for resource in resources if "id" in resource)

@@ -54,6 +54,7 @@ def main() -> None:
     except LockTimeout:
         sys.exit(f"another process serves {arguments.state}")
     close_gaps()
+    logging.basicConfig(format="%(asctime)s %(message)s")
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     journal = Journal(DomainDispatcherApplication(create_backend_app), arguments.state)
     run_simple(LOOPBACK, arguments.port, with_health(journal, changes=journal.changes), threaded=True)

@@ -43,9 +43,7 @@ def close_gaps() -> None:
 
 def _budget(response: BudgetsResponse, name: str) -> Budget:
     account_id = response._get_param("AccountId")  # noqa: SLF001 — moto's own handlers read parameters so
-    response.backend.describe_budget(
-        account_id=account_id, budget_name=name
-    )  # answers an unknown name as AWS does
+    response.backend.describe_budget(account_id=account_id, budget_name=name)  # answers an unknown name as AWS does
     return response.backend.budgets[account_id][name]
 
 
@@ -57,9 +55,7 @@ def _describe_subscribers_of_budgets() -> None:
             notification.subscribers
             for notification in budget.notifications
             if all(
-                notification.details.get(key) == value
-                for key, value in wanted.items()
-                if key != "NotificationState"
+                notification.details.get(key) == value for key, value in wanted.items() if key != "NotificationState"
             )
         ]
         return json.dumps({"Subscribers": found[0] if found else []})
@@ -109,16 +105,10 @@ def _tag_budgets() -> None:
 def _tag_buckets_at_creation() -> None:
     bucket_response_put = S3Response._bucket_response_put  # noqa: SLF001 — the one place that creates buckets
 
-    def put_tagged_bucket(
-        self: S3Response, request: Any, bucket_name: str, querystring: dict[str, Any]
-    ) -> Any:
+    def put_tagged_bucket(self: S3Response, request: Any, bucket_name: str, querystring: dict[str, Any]) -> Any:
         answer = bucket_response_put(self, request, bucket_name, querystring)
         if not querystring and self.body:
-            tags = (
-                xmltodict.parse(self.body, force_list=("Tag",))
-                .get("CreateBucketConfiguration", {})
-                .get("Tags")
-            )
+            tags = xmltodict.parse(self.body, force_list=("Tag",)).get("CreateBucketConfiguration", {}).get("Tags")
             if tags:
                 by_key = {tag["Key"]: tag["Value"] or "" for tag in tags["Tag"]}
                 self.backend.put_bucket_tagging(bucket_name, by_key)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import logging
 import threading
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+LOGGER = logging.getLogger(__name__)
 
 _READING_VERBS = ("Describe", "Get", "List", "Head", "Lookup", "Search", "Simulate", "BatchGet", "AssumeRole")
 _KEPT_HEADERS = ("Authorization", "Content-Type", "X-Amz-Target", "X-Amz-Tagging", "X-Amz-Acl", "X-Amz-Date")
@@ -48,7 +51,7 @@ def _operation(request: Request) -> str | None:
 
 
 def _services_in_use() -> int:
-    return sum(1 for service in BackendDict._instances for _ in service.iter_backends())  # noqa: SLF001
+    return sum(len(list(service.iter_backends())) for service in BackendDict._instances)  # noqa: SLF001 — no other list
 
 
 class Journal:
@@ -64,7 +67,7 @@ class Journal:
         self._drop_torn_line(path)
         for line in path.read_text().splitlines():
             self._replay(json.loads(line))
-        self._file = path.open("a")
+        self._path = path
 
     @property
     def changes(self) -> int:
@@ -76,6 +79,8 @@ class Journal:
         body = Request(environ).get_data()
         environ["wsgi.input"] = io.BytesIO(body)
         request = Request({**environ, "wsgi.input": io.BytesIO(body)})
+        if "attempt=1;" not in request.headers.get("Amz-Sdk-Request", "attempt=1;"):
+            LOGGER.warning("retried: %s %s", request.path, request.headers["Amz-Sdk-Request"])
         entry = {
             "method": request.method,
             "path": request.environ.get("RAW_URI", request.full_path),
@@ -96,8 +101,8 @@ class Journal:
             return answer
 
     def _write(self, entry: dict[str, Any]) -> None:
-        self._file.write(json.dumps(entry) + "\n")
-        self._file.flush()
+        with self._path.open("a") as file:
+            file.write(json.dumps(entry) + "\n")
         self._count += 1
 
     def _replay(self, entry: dict[str, Any]) -> None:

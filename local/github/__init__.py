@@ -8,8 +8,9 @@ every route names the model in GitHub's published schema that its answer must fi
 
 Known gaps against the real GitHub:
 
-- Tokens are not checked. Any token opens everything, except that a classic token without the `workflow`
-  scope cannot write below `.github/workflows/`. The permissions of a fine-grained token are not known.
+- Tokens are not checked, but one is always needed. Any token opens everything, except that a classic token
+  without the `workflow` scope cannot write below `.github/workflows/`. The permissions of a fine-grained
+  token are not known.
 - Timestamps of one record never repeat: a second change within a second is dated one second later, so that
   a client that compares them sees every change.
 - Everything is consistent at once; GitHub may take seconds until a read shows what was written.

@@ -32,9 +32,7 @@ class _QuietHandler(WSGIRequestHandler):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m local.github", description="A stand-in for GitHub's API."
-    )
+    parser = argparse.ArgumentParser(prog="python -m local.github", description="A stand-in for GitHub's API.")
     parser.add_argument("--port", type=int, required=True, help="port on 127.0.0.1; 0 takes a free one")
     parser.add_argument("--state", type=Path, required=True, help="JSON file that holds everything")
     parser.add_argument("--owner", required=True, help="login of the repository's owner")

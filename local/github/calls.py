@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from urllib.parse import urlencode
 
 from local.github.responses import invalid
+from local.github.routing import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -71,11 +72,18 @@ class Call:
     root: str
     """The address that the client used for the API, without a slash at its end."""
     path: str
+    rate: Json
+    """What is left of the hourly limit."""
 
     @property
     def repository(self) -> Repository:
         """Give the one repository."""
         return self.state.repository
+
+    @property
+    def pages(self) -> str:
+        """Give the address below which the pages for people would be."""
+        return self.root.removesuffix(PREFIX)
 
     @property
     def full_name(self) -> str:
@@ -88,7 +96,7 @@ class Call:
 
     def html(self, path: str = "") -> str:
         """Give the address of a page about the repository; nothing serves it."""
-        return f"{self.root.removesuffix('/api/v3')}/{self.full_name}{path}"
+        return f"{self.pages}/{self.full_name}{path}"
 
     def page(self, items: Sequence[T], *, size: int = 30, limit: int = 100) -> Page[T]:
         """Cut out the page that the query asks for.

@@ -154,10 +154,7 @@ def list_commits(call: Call) -> Answer:
         commit
         for commit in git.history(objects, sha)
         if not path
-        or any(
-            change.path == path or change.path.startswith(f"{path}/")
-            for change in git.changes(objects, commit)
-        )
+        or any(change.path == path or change.path.startswith(f"{path}/") for change in git.changes(objects, commit))
     ]
     page = call.page(found)
     return Answer([full_commit(call, commit) for commit in page.items], headers=page.headers)
@@ -182,9 +179,7 @@ def get_commit(call: Call, name: str) -> Answer:
     return Answer(body, headers=page.headers)
 
 
-@routes.on(
-    "GET", f"{REPOSITORY}/git/commits/<sha>", model="GitCommit", docs="git/commits#get-a-commit-object"
-)
+@routes.on("GET", f"{REPOSITORY}/git/commits/<sha>", model="GitCommit", docs="git/commits#get-a-commit-object")
 def get_git_commit(call: Call, sha: str) -> Answer:
     """Show a commit as Git knows it."""
     found = call.repository.objects.commits.get(sha)

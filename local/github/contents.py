@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -25,6 +26,8 @@ routes = Routes()
 _ROOT = f"{REPOSITORY}/contents"
 _ONE = f"{_ROOT}/<path:path>"
 _DOCS = "repos/contents"
+_WELL_FORMED = re.compile(r"(?!.*(^|/)(\.|\.\.|\.git)?(/|$)).+")
+"""Paths without empty parts, without steps upward, and outside Git's own folder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,11 +108,15 @@ def _target(call: Call, path: str) -> _Target:
         ApiError: The branch is missing or protected, the token may not, or `sha` is not that of the file.
     """
     path = path.strip("/")
+    if not _WELL_FORMED.fullmatch(path):
+        raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "path contains a malformed path component")
     branch = call.fields.optional("branch", str) or call.query.get("branch") or call.repository.default_branch
     head = call.repository.refs.get(f"refs/heads/{branch}")
     if head is None:
         raise ApiError(HTTPStatus.NOT_FOUND, f"Branch {branch} not found")
     target = _Target(path=path, branch=branch, head=head, files=files_at(call, head))
+    if any(path.startswith(f"{name}/") or name.startswith(f"{path}/") for name in target.files):
+        raise invalid(f"{path} is a directory, or lies below a file.")
     guards.check_workflow_scope(call, path)
     sha = call.fields.optional("sha", str) or call.query.get("sha")
     if sha is None and target.sha is not None:

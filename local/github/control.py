@@ -1,7 +1,10 @@
 """The control API below `/_control/`, which GitHub does not have: the health of the process, and its faults.
 
 `GET /_control/health`; `GET` and `DELETE /_control/faults`; `PUT` and `DELETE /_control/faults/NAME`.
-A fault's options are the fields of the JSON body of `PUT`; `faults.KINDS` says which fault has which.
+A fault's options are the fields of the JSON body of `PUT`; `faults.KINDS` says which fault has which:
+
+    curl -X PUT http://127.0.0.1:PORT/_control/faults/server-error -d '{"requests": 2, "path": "/contents"}'
+
 """
 
 from __future__ import annotations
@@ -48,7 +51,7 @@ def blueprint(store: Store, traffic: Traffic) -> Blueprint:
 
     @control.get("/health")
     def health() -> Response:
-        return jsonify({"pid": os.getpid(), "state": str(store.path), "requests": traffic.requests})
+        return jsonify({"pid": os.getpid(), "state": str(store.path.absolute()), "requests": traffic.requests})
 
     @control.get("/faults")
     def list_faults() -> Response:

@@ -57,9 +57,7 @@ def _rules(call: Call, found: Environment) -> list[Json]:
     if settings["reviewers"]:
         reviewers = [_reviewer(call, entry) for entry in settings["reviewers"]]
         self_review = settings["prevent_self_review"]
-        kinds.append(
-            {"type": "required_reviewers", "prevent_self_review": self_review, "reviewers": reviewers}
-        )
+        kinds.append({"type": "required_reviewers", "prevent_self_review": self_review, "reviewers": reviewers})
     if settings["deployment_branch_policy"]:
         kinds.append({"type": "branch_policy"})
     ids = {"wait_timer": 1, "required_reviewers": 2, "branch_policy": 3}
@@ -92,9 +90,7 @@ def _settings(call: Call) -> Json:
     if not 0 <= wait <= _LONGEST_WAIT:
         raise failed_validation("Environment", "invalid", field="wait_timer")
     policy = fields.optional("deployment_branch_policy", dict)
-    if policy is not None and bool(policy.get("protected_branches")) == bool(
-        policy.get("custom_branch_policies")
-    ):
+    if policy is not None and bool(policy.get("protected_branches")) == bool(policy.get("custom_branch_policies")):
         raise failed_validation("Environment", "invalid", field="deployment_branch_policy")
     reviewers = fields.optional("reviewers", list) or []
     for entry in reviewers:
@@ -210,17 +206,13 @@ def create_policy(call: Call, environment_name: str) -> Answer:
     return Answer(_shown_policy(policy))
 
 
-@routes.on(
-    "GET", _POLICY, model="DeploymentBranchPolicy", docs=f"{_POLICY_DOCS}#get-a-deployment-branch-policy"
-)
+@routes.on("GET", _POLICY, model="DeploymentBranchPolicy", docs=f"{_POLICY_DOCS}#get-a-deployment-branch-policy")
 def get_policy(call: Call, environment_name: str, policy_id: int) -> Answer:
     """Show one pattern."""
     return Answer(_shown_policy(_policy(call, environment_name, policy_id)))
 
 
-@routes.on(
-    "PUT", _POLICY, model="DeploymentBranchPolicy", docs=f"{_POLICY_DOCS}#update-a-deployment-branch-policy"
-)
+@routes.on("PUT", _POLICY, model="DeploymentBranchPolicy", docs=f"{_POLICY_DOCS}#update-a-deployment-branch-policy")
 def update_policy(call: Call, environment_name: str, policy_id: int) -> Answer:
     """Change a pattern; whether it means branches or tags stays."""
     policy = replace(_policy(call, environment_name, policy_id), name=call.fields.required("name", str))

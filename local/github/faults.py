@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, replace
 from http import HTTPStatus
@@ -13,7 +14,7 @@ from local.github.responses import DOCS, ApiError, not_found
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_LIMITS = f"{DOCS}/using-the-rest-api/rate-limits-for-the-rest-api"
+_LIMITS_DOCS = f"{DOCS}/using-the-rest-api/rate-limits-for-the-rest-api"
 _SERVER_ERRORS = {
     HTTPStatus.BAD_GATEWAY: "Server Error",
     HTTPStatus.INTERNAL_SERVER_ERROR: "Server Error",
@@ -26,6 +27,9 @@ _SERVER_ERRORS = {
         "Please try resubmitting your request and contact us if the problem persists."
     ),
 }
+
+
+HOURLY_LIMIT = 5000
 
 
 class FaultError(Exception):
@@ -59,6 +63,10 @@ KINDS: Final[Mapping[FaultName, Kind]] = {
         about="409 for changes of files on `branch`, by default the default branch",
         has_branch=True,
     ),
+    FaultName.RATE_LIMIT_REACHED: Kind(
+        about="answers succeed, but say that they were the last of the hourly limit, which resets in `seconds`",
+        seconds=60,
+    ),
     FaultName.SECONDARY_RATE_LIMIT: Kind(
         about="too much at once, with a Retry-After of `seconds`",
         seconds=60,
@@ -75,6 +83,9 @@ KINDS: Final[Mapping[FaultName, Kind]] = {
     ),
     FaultName.SLOW: Kind(about="every answer comes `seconds` late", seconds=5),
 }
+
+_LIMITS = {FaultName.PRIMARY_RATE_LIMIT, FaultName.RATE_LIMIT_REACHED, FaultName.SECONDARY_RATE_LIMIT}
+"""The faults that end at a time of their own."""
 
 
 def _number(options: Json, option: str, least: float) -> float | None:
@@ -135,14 +146,13 @@ def parse(name: str, options: Json) -> Fault:
             f"`status` must be one of {', '.join(str(int(one)) for one in kind.statuses)}, not {status!r}."
         )
     seconds = kind.seconds if seconds is None else seconds
-    is_limit = fault_name in {FaultName.PRIMARY_RATE_LIMIT, FaultName.SECONDARY_RATE_LIMIT}
     return Fault(
         name=fault_name,
         requests=None if requests is None else int(requests),
         path=_text(options, "path"),
         status=None if status is None else int(status),
         seconds=seconds,
-        until=time.time() + (seconds or 0) if is_limit else None,
+        until=math.ceil(time.time() + (seconds or 0)) if fault_name in _LIMITS else None,
         branch=_text(options, "branch"),
     )
 
@@ -211,16 +221,29 @@ def _support(request_id: str) -> str:
 
 
 def _primary_limit(state: State, fault: Fault, request_id: str) -> ApiError:
-    message = f"API rate limit exceeded for user ID {state.owner.id}. {_support(request_id)}"
-    return ApiError(HTTPStatus(fault.status or HTTPStatus.FORBIDDEN), message, docs=_LIMITS)
+    return ApiError(
+        HTTPStatus(fault.status or HTTPStatus.FORBIDDEN),
+        f"API rate limit exceeded for user ID {state.owner.id}. {_support(request_id)}",
+        docs=_LIMITS_DOCS,
+        headers=used_up(fault),
+    )
+
+
+def used_up(fault: Fault) -> dict[str, str]:
+    """Give the headers that say that nothing is left of the hourly limit until the fault ends."""
+    return {
+        "X-RateLimit-Remaining": "0",
+        "X-RateLimit-Used": str(HOURLY_LIMIT),
+        "X-RateLimit-Reset": str(fault.until),
+    }
 
 
 def _secondary_limit(fault: Fault, request_id: str) -> ApiError:
-    wait = max(1, round((fault.until or 0) - time.time()))
+    wait = max(1, math.ceil((fault.until or 0) - time.time()))
     return ApiError(
         HTTPStatus(fault.status or HTTPStatus.FORBIDDEN),
         "You have exceeded a secondary rate limit. Please wait a few minutes before you try again. "
         + _support(request_id),
-        docs=f"{_LIMITS}#about-secondary-rate-limits",
+        docs=f"{_LIMITS_DOCS}#about-secondary-rate-limits",
         headers={"Retry-After": str(wait)},
     )

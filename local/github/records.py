@@ -30,6 +30,7 @@ class FaultName(StrEnum):
     MISSING_WORKFLOW_SCOPE = "missing-workflow-scope"
     PRIMARY_RATE_LIMIT = "primary-rate-limit"
     PROTECTED_BRANCH = "protected-branch"
+    RATE_LIMIT_REACHED = "rate-limit-reached"
     SECONDARY_RATE_LIMIT = "secondary-rate-limit"
     SERVER_ERROR = "server-error"
     SLOW = "slow"
@@ -46,7 +47,7 @@ class Fault:
     """Only requests whose path contains this text are hit."""
     status: int | None = None
     seconds: float | None = None
-    until: float | None = None
+    until: int | None = None
     """When a rate limit ends, in seconds since 1970."""
     branch: str | None = None
 

@@ -138,9 +138,9 @@ def update_repository(call: Call) -> Answer:
     """Change the settings; a new name or owner is refused, since the state file is for one repository."""
     found = call.repository
     changed = {
-        name: call.fields.required(name, str if default is None else bool)
+        name: call.fields.optional(name, str) if default is None else call.fields.required(name, bool)
         for name, default in _SETTINGS.items()
-        if call.fields.values.get(name) is not None
+        if name in call.fields.values
     }
     branch = call.fields.optional("default_branch", str) or found.default_branch
     if f"refs/heads/{branch}" not in found.refs:

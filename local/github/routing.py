@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 NO_BODY: Final = "no body"
 """The mark of a route whose success has no body, in place of a model."""
 
+PREFIX: Final = "/api/v3"
+"""Where an Enterprise Server has its API; clients of any host but GitHub's own look there."""
+
 REPOSITORY: Final = "/repos/<owner>/<repository>"
 """How the paths of the repository's routes begin."""
 

@@ -9,14 +9,17 @@ from functools import cache
 from typing import Any, Union
 
 from githubkit_schemas.v2026_03_10 import models
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
+
+_UNPUBLISHED = {"can_admins_bypass"}
+"""Fields that GitHub sends, and its own clients read, although its schema leaves them out."""
 
 
 class SchemaError(Exception):
     """An answer does not fit its model; the message names both."""
 
 
-def _annotation(expression: str) -> Any:  # noqa: ANN401 (a type, which has no narrower type)
+def _annotation(expression: str) -> Any:
     if expression.startswith("list["):
         return list[_annotation(expression.removeprefix("list[").removesuffix("]"))]  # type: ignore[misc]
     parts = expression.split(" | ")
@@ -26,21 +29,21 @@ def _annotation(expression: str) -> Any:  # noqa: ANN401 (a type, which has no n
 
 
 @cache
-def _adapter(expression: str) -> TypeAdapter[Any]:
+def model(expression: str) -> TypeAdapter[Any]:
+    """Find the model, or the combination of models, that a route names."""
     return TypeAdapter(_annotation(expression))
 
 
-def _unknown_fields(value: object, where: str = "") -> list[str]:
-    """Name the fields that the schema does not know, wherever they are nested."""
-    if isinstance(value, BaseModel):
-        unknown = [f"{where}.{name}" for name in value.model_extra or {}]
-        for name in type(value).model_fields:
-            unknown += _unknown_fields(getattr(value, name), f"{where}.{name}")
+def _unknown_fields(body: object, known: object, where: str = "") -> list[str]:
+    """Name the fields of a body that its model has dropped, wherever they are nested."""
+    if isinstance(body, dict) and isinstance(known, dict):
+        unknown = [f"{where}.{name}" for name in body.keys() - known.keys() - _UNPUBLISHED]
+        for name in body.keys() & known.keys():
+            unknown += _unknown_fields(body[name], known[name], f"{where}.{name}")
         return unknown
-    if isinstance(value, list):
-        return [
-            name for index, item in enumerate(value) for name in _unknown_fields(item, f"{where}[{index}]")
-        ]
+    if isinstance(body, list) and isinstance(known, list):
+        pairs = enumerate(zip(body, known, strict=True))
+        return [name for index, pair in pairs for name in _unknown_fields(*pair, f"{where}[{index}]")]
     return []
 
 
@@ -54,9 +57,16 @@ def check(expression: str, body: object) -> None:
     Raises:
         SchemaError: A field is missing, has a wrong type, or is unknown to the schema.
     """
+    adapter = model(expression)
     try:
-        parsed = _adapter(expression).validate_python(body)
+        parsed = adapter.validate_python(body)
     except ValidationError as error:
-        raise SchemaError(f"the answer is no {expression}: {error}") from error
-    if unknown := _unknown_fields(parsed):
-        raise SchemaError(f"{expression} has no field {', '.join(unknown)}")
+        # Without the values: they would stand in the log.
+        problems = [
+            f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+            for problem in error.errors(include_input=False, include_url=False)
+        ]
+        raise SchemaError(f"the answer is no {expression}: {'; '.join(problems)}") from None
+    known = adapter.dump_python(parsed, by_alias=True, warnings=False)
+    if unknown := _unknown_fields(body, known):
+        raise SchemaError(f"{expression} has no field {', '.join(sorted(unknown))}")

@@ -5,17 +5,16 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from local.github.records import FaultName
+from local.github.faults import HOURLY_LIMIT
 
 if TYPE_CHECKING:
-    from local.github.records import Json, State
+    from local.github.records import Json
 
-_LIMIT = 5000
 _WINDOW = 3600
 
 
 class Traffic:
-    """A count of requests; it starts anew with the process."""
+    """A count of requests; it starts anew with the process, and never uses up the limit."""
 
     def __init__(self) -> None:
         """Begin at zero."""
@@ -29,11 +28,14 @@ class Traffic:
             self._used = 0
             self._reset = time.time() + _WINDOW
         self.requests += 1
-        self._used = min(self._used + 1, _LIMIT - 1)
+        self._used = min(self._used + 1, HOURLY_LIMIT - 1)
 
-    def rate(self, state: State) -> Json:
-        """Show what is left; nothing is while the fault lasts."""
-        fault = state.faults.get(FaultName.PRIMARY_RATE_LIMIT)
-        used = self._used if fault is None else _LIMIT
-        reset = self._reset if fault is None or fault.until is None else fault.until
-        return {"limit": _LIMIT, "used": used, "remaining": _LIMIT - used, "reset": int(reset)}
+    def rate(self) -> Json:
+        """Show what is left."""
+        remaining = HOURLY_LIMIT - self._used
+        return {"limit": HOURLY_LIMIT, "used": self._used, "remaining": remaining, "reset": int(self._reset)}
+
+    def headers(self) -> dict[str, str]:
+        """Give what is left as headers."""
+        named = {f"X-RateLimit-{name.capitalize()}": str(value) for name, value in self.rate().items()}
+        return {**named, "X-RateLimit-Resource": "core"}

@@ -56,17 +56,13 @@ def list_variables(call: Call, environment_name: str | None = None) -> Answer:
     return Answer(body, headers=page.headers)
 
 
-@routes.on(
-    "GET", _ONE, _ONE_OF_ENVIRONMENT, model="ActionsVariable", docs=f"{_DOCS}#get-a-repository-variable"
-)
+@routes.on("GET", _ONE, _ONE_OF_ENVIRONMENT, model="ActionsVariable", docs=f"{_DOCS}#get-a-repository-variable")
 def get_variable(call: Call, name: str, environment_name: str | None = None) -> Answer:
     """Show one variable."""
     return Answer(_shown(_find(call, environment_name, name)))
 
 
-@routes.on(
-    "POST", _ALL, _ALL_OF_ENVIRONMENT, model="EmptyObject", docs=f"{_DOCS}#create-a-repository-variable"
-)
+@routes.on("POST", _ALL, _ALL_OF_ENVIRONMENT, model="EmptyObject", docs=f"{_DOCS}#create-a-repository-variable")
 def create_variable(call: Call, environment_name: str | None = None) -> Answer:
     """Create a variable."""
     table = _table(call, environment_name)

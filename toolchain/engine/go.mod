@@ -279,6 +279,7 @@ require (
 	lukechampine.com/frand v1.5.1 // indirect
 )
 
+// The engine's own requirement; replacements do not travel with a module.
 replace github.com/atotto/clipboard => github.com/tgummerer/clipboard v0.0.0-20241001131231-d02d263e614e
 
 tool github.com/pulumi/pulumi/pkg/v3/cmd/pulumi

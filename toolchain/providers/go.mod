@@ -296,8 +296,11 @@ require (
 	lukechampine.com/frand v1.5.1 // indirect
 )
 
+// HashiCorp's 6.34.0 with one more package, xpprovider, that exports the provider. Its content is pinned in
+// go.sum; the build then replaces it by those of its packages that are needed.
 replace github.com/hashicorp/terraform-provider-aws => github.com/upbound/terraform-provider-aws v0.0.0-20260305123303-f7691456b787
 
+// The bridge's own requirement; replacements do not travel with a module.
 replace github.com/hashicorp/terraform-plugin-sdk/v2 => github.com/pulumi/terraform-plugin-sdk/v2 v2.0.0-20260318212141-5525259d096b
 
 replace github.com/atotto/clipboard => github.com/tgummerer/clipboard v0.0.0-20241001131231-d02d263e614e

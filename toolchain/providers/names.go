@@ -81,6 +81,9 @@ func describeValue(schema shim.Schema, info *tfbridge.SchemaInfo) value {
 	if info != nil && info.Asset != nil {
 		return value{Type: "asset"}
 	}
+	if info != nil && info.Transform != nil {
+		return value{Type: "document"}
+	}
 	if info != nil && info.Type != "" {
 		return value{Type: string(info.Type)}
 	}

@@ -1,0 +1,58 @@
+# Every target stands on `cfs`, the project's console command; `make help` lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+CFS := .venv/bin/cfs
+export PYTHONDONTWRITEBYTECODE ?= 1
+
+.PHONY: help up preview refresh down env test lint types unit e2e bench chaos lock clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+up: .venv/.ready ## deploy the stack on the emulated account and repository
+	@$(CFS) up
+
+preview: .venv/.ready ## show what `make up` would change
+	@$(CFS) preview
+
+refresh: .venv/.ready ## read into the state what was changed outside Pulumi
+	@$(CFS) refresh
+
+down: .venv/.ready ## destroy all but what is protected, stop the emulators
+	@$(CFS) down
+
+env: .venv/.ready ## print the variables for plain pulumi, aws, boto3: eval "$(make -s env)"
+	@$(CFS) env
+
+test: lint types unit e2e ## all checks and tests
+
+lint: .venv/.ready ## ruff, its format, and shellcheck
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@git ls-files -z '*.sh' bin toolchain/bin .ci | xargs -0 .venv/bin/shellcheck
+
+types: .venv/.ready ## mypy, strict
+	@.venv/bin/mypy
+
+unit: .venv/.ready ## tests without an engine
+	@.venv/bin/pytest tests/unit --numprocesses 2 --quiet
+
+e2e: .venv/.ready ## tests with the real engine and providers against the emulators
+	@.venv/bin/python -c 'import toolchain; toolchain.obtain()'
+	@.venv/bin/pytest tests/e2e --numprocesses 2 --quiet
+
+bench: .venv/.ready ## how long previews take, against the floor; figures: .venv/bin/cfs bench --json
+	@$(CFS) bench
+
+chaos: .venv/.ready ## kill the engine 20 times and watch `up` converge (about 15 minutes)
+	@$(CFS) chaos
+
+lock: .venv/.ready ## resolve requirements.in anew into requirements.txt
+	@.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --no-header requirements.in --output-file requirements.txt
+
+clean: ## remove the virtual environment; the local account and the cached toolchain stay
+	rm -rf .venv
+
+.venv/.ready: requirements.txt pyproject.toml bin/make-venv
+	@bin/make-venv

@@ -1,0 +1,159 @@
+"""What an account must look like when `up` has converged after a kill."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cfs.account import PROJECT, STACK
+from cfs.deployment import COMMAND
+from cfs.engine import EngineError
+from cfs.recovery import leftovers, pending
+from cfs.recovery.inventory import Inventory
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cfs.deployment import Deployment
+    from cfs.engine import Engine
+
+_DELETE = re.compile(r"cfs orphans delete (\S+)")
+_OUTPUT_LINES = 40
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """The stack's state at one moment.
+
+    Attributes:
+        urns: What it recorded.
+        in_flight: Names of what the engine was at work on.
+        unfinished: URNs that are marked for deletion or have never been read.
+    """
+
+    urns: frozenset[str]
+    in_flight: Sequence[str]
+    unfinished: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Aftermath:
+    """What was found after the kill and the `up` that followed.
+
+    Attributes:
+        recorded: How many resources the state holds.
+        adopted: How many that `up` adopted.
+        orphans: How many it listed with the command that deletes each.
+        problems: What is not as it should be.
+    """
+
+    recorded: int
+    adopted: int
+    orphans: int
+    problems: Sequence[str]
+
+
+def read_snapshot(engine: Engine) -> Snapshot:
+    """Read the state's file itself, without an engine that would touch it."""
+    checkpoint = json.loads(engine.checkpoint.read_text())["checkpoint"]
+    return snapshot_of(checkpoint.get("latest") or {})
+
+
+def snapshot_of(deployment: dict[str, Any]) -> Snapshot:
+    """Take from a deployment what the checks look at."""
+    resources = deployment.get("resources") or []
+    operations = deployment.get("pending_operations") or []
+    return Snapshot(
+        urns=frozenset(resource["urn"] for resource in resources),
+        in_flight=[f"{_name(operation['resource']['urn'])} ({operation['type']})" for operation in operations],
+        unfinished=[resource["urn"] for resource in resources if resource.get("delete")],
+    )
+
+
+def aftermath(engine: Engine, deployment: Deployment, *, before: Snapshot) -> Aftermath:
+    """Check an account on which `up` has ended, and delete the orphans by the commands that are listed."""
+    if deployment.status != 0:
+        tail = "\n".join(deployment.output.splitlines()[-_OUTPUT_LINES:])
+        after = read_snapshot(engine)
+        failure = f"`cfs up` ended with status {deployment.status}: {tail}"
+        return Aftermath(recorded=len(after.urns), adopted=0, orphans=0, problems=[failure])
+    after = read_snapshot(engine)
+    orphans = pending.orphans(engine)
+    problems = [
+        *state_problems(before, after),
+        *_leftover_problems(engine, deployment),
+        *_preview_problems(engine),
+        *_orphan_problems(engine, [orphan.id for orphan in orphans]),
+        *_duplicates(engine),
+    ]
+    return Aftermath(
+        recorded=len(after.urns),
+        adopted=deployment.output.count("  adopted "),
+        orphans=len(orphans),
+        problems=problems,
+    )
+
+
+def state_problems(before: Snapshot, after: Snapshot) -> list[str]:
+    """Compare the state at the kill with the one after the next `up`."""
+    return [
+        *(f"lost from the state: {urn}" for urn in sorted(before.urns - after.urns)),
+        *(f"still pending: {operation}" for operation in after.in_flight),
+        *(f"still to be deleted: {urn}" for urn in after.unfinished),
+    ]
+
+
+def _leftover_problems(engine: Engine, deployment: Deployment) -> list[str]:
+    return [
+        *(f"lock left: {lock.path.name}" for lock in leftovers.find_locks(engine)),
+        *(f"process left: {process.pid}" for process in deployment.processes()),
+    ]
+
+
+def _preview_problems(engine: Engine) -> list[str]:
+    summary: dict[str, int] = engine.query_json("preview", "--refresh", "--json")["changeSummary"]
+    return [
+        f"a second preview would {operation} {count} resources"
+        for operation, count in summary.items()
+        if operation != "same"
+    ]
+
+
+def _orphan_problems(engine: Engine, expected: Sequence[str]) -> list[str]:
+    listed = _DELETE.findall(_cfs("orphans", "list"))
+    problems = [f"orphan {orphan} is not listed with its command" for orphan in expected if orphan not in listed]
+    if listed:
+        try:
+            _cfs("orphans", "delete", *listed)
+        except EngineError as error:
+            return [*problems, f"`cfs orphans delete {' '.join(listed)}` failed: {error}"]
+        problems += [f"orphan {orphan.id} is left after its deletion" for orphan in pending.orphans(engine)]
+        problems += _preview_problems(engine)
+    return problems
+
+
+def _duplicates(engine: Engine) -> list[str]:
+    """Find resources that exist twice; those recorded are declared once each."""
+    seen: set[tuple[str, str]] = set()
+    problems = []
+    for found in Inventory(engine.account, environment=STACK).all():
+        key = (found.type, found.name)
+        if key in seen:
+            problems.append(f"{found.type} {found.name} exists twice")
+        seen.add(key)
+    return problems
+
+
+def _cfs(*arguments: str) -> str:
+    done = subprocess.run([*COMMAND, *arguments], cwd=PROJECT, capture_output=True, text=True, check=False)
+    said = done.stdout + done.stderr
+    if done.returncode != 0:
+        raise EngineError(operation=" ".join(arguments), status=done.returncode, said=said)
+    return said
+
+
+def _name(urn: str) -> str:
+    return urn.rpartition("::")[2]

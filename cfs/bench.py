@@ -1,0 +1,215 @@
+"""How long previews take, against the floor: what any program that imports the same SDK modules takes."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING
+
+import yaml
+
+from cfs import sdk
+from cfs.account import PROJECT, STACK
+from cfs.deployment import COMMAND
+from cfs.errors import UserError
+from cfs.progress import step
+from cfs.report import Report
+from cfs.scratch import scratch_engine
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from cfs.engine import Engine
+
+EMPTY = "preview of an empty program (pulumi alone)"
+FLOOR = "preview of an empty program with the SDK modules (floor)"
+PREVIEW = "preview of the stack, no change"
+PREVIEW_OF_CFS = "cfs preview, no change"
+UP = "up, nothing to change"
+UP_OF_CFS = "cfs up, nothing to change"
+OBTAIN = "toolchain.obtain(), warm"
+
+_DEADLINE_SECONDS = 120.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """What is timed.
+
+    Attributes:
+        arguments: The command.
+        folder: Where it runs.
+    """
+
+    arguments: Sequence[str]
+    folder: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What the runs have shown.
+
+    Attributes:
+        seconds: The times of each command, in the order of the rounds.
+        resources: How many resources the stack has.
+        loaded: What the program loads of the SDKs.
+    """
+
+    seconds: Mapping[str, Sequence[float]]
+    resources: int
+    loaded: sdk.Loaded
+
+
+def run(*, runs: int) -> Measured:
+    """Deploy to an account of its own and time everything there.
+
+    Raises:
+        UserError: Pulumi cannot be had, or a command fails.
+    """
+    loaded = sdk.load()
+    with scratch_engine() as engine:
+        with step("Deploying what is measured"):
+            engine.query("up", "--yes", "--skip-preview")
+        commands = _commands(engine, loaded)
+        environment = engine.account.environment()
+        with step(f"{runs} rounds after one warm-up") as progress:
+            rounds = []
+            for number in range(runs + 1):
+                rounds.append({name: _time(command, environment) for name, command in commands.items()})
+                progress.advance(number + 1, runs + 1)
+        resources = len(engine.query_json("stack", "export")["deployment"]["resources"])
+    seconds = {name: [of_round[name] for of_round in rounds[1:]] for name in commands}
+    return Measured(seconds=seconds, resources=resources, loaded=loaded)
+
+
+def _commands(engine: Engine, loaded: sdk.Loaded) -> dict[str, Command]:
+    folder = engine.account.folder
+    environment = engine.account.environment()
+    pulumi = shutil.which("pulumi", path=environment["PATH"]) or "pulumi"
+    preview = (pulumi, "preview", "--non-interactive", "--stack", STACK)
+    empty = write_program(folder / "empty", name="empty", packages=[])
+    floor = write_program(folder / "floor", name="floor", packages=sdk.packages(loaded.modules))
+    for program in (empty, floor):
+        arguments = (pulumi, "stack", "init", STACK, "--no-select", "--non-interactive")
+        _time(Command(arguments=arguments, folder=program), environment)
+    obtain = (sys.executable, "-c", "from toolchain import obtain; obtain()")
+    up = (pulumi, "up", "--yes", "--skip-preview", "--non-interactive", "--stack", STACK)
+    # One round runs them all, so that a machine that is slow for a while is slow for all of them.
+    return {
+        EMPTY: Command(arguments=preview, folder=empty),
+        FLOOR: Command(arguments=preview, folder=floor),
+        PREVIEW: Command(arguments=preview, folder=PROJECT),
+        PREVIEW_OF_CFS: Command(arguments=(*COMMAND, "preview"), folder=PROJECT),
+        UP: Command(arguments=up, folder=PROJECT),
+        UP_OF_CFS: Command(arguments=(*COMMAND, "up"), folder=PROJECT),
+        OBTAIN: Command(arguments=obtain, folder=PROJECT),
+    }
+
+
+def write_program(folder: Path, *, name: str, packages: Sequence[str]) -> Path:
+    """Write a Pulumi program that loads some packages of the SDKs and declares nothing."""
+    folder.mkdir()
+    runtime = {"name": "python", "options": {"toolchain": "pip", "virtualenv": sys.prefix}}
+    (folder / "Pulumi.yaml").write_text(yaml.safe_dump({"name": name, "runtime": runtime}))
+    sdks = sorted({package.partition(".")[0] for package in packages})
+    # The SDK defers a service's package to the first look at one of its attributes, there or not.
+    looks = [f"hasattr({package}, 'anything')" for package in packages]
+    lines = ["import pulumi", *(f"import {module}" for module in sdks), *looks]
+    (folder / "__main__.py").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def _time(command: Command, environment: Mapping[str, str]) -> float:
+    began = time.perf_counter()
+    done = subprocess.run(
+        command.arguments,
+        cwd=command.folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=_DEADLINE_SECONDS,
+    )
+    seconds = time.perf_counter() - began
+    if done.returncode != 0:
+        raise UserError(
+            f"`{' '.join(command.arguments)}` ended with status {done.returncode}:\n{done.stdout}{done.stderr}",
+            repair="run `make up` and repair what it says",
+        )
+    return seconds
+
+
+def ratio(measured: Measured, numerator: str, denominator: str) -> float:
+    """Compare two commands: the median of their ratios within each round."""
+    pairs = zip(measured.seconds[numerator], measured.seconds[denominator], strict=True)
+    return median(above / below for above, below in pairs)
+
+
+def per_resource(measured: Measured) -> float:
+    """Give what each resource adds to a preview, in seconds: the median over the rounds.
+
+    It includes the providers' start, which the floor does without.
+    """
+    pairs = zip(measured.seconds[PREVIEW], measured.seconds[FLOOR], strict=True)
+    return median((stack - floor) / measured.resources for stack, floor in pairs)
+
+
+def unused(loaded: sdk.Loaded) -> list[str]:
+    """Name the packages that are loaded although no resource and no function that the program uses is in them."""
+    needed = {sdk.package_of(token) for token in loaded.tokens}
+    return [package for package in sdk.packages(loaded.modules) if package not in needed | set(sdk.SDKS)]
+
+
+def report(measured: Measured) -> Report:
+    """Tell what was measured."""
+    rows = [
+        (
+            name,
+            f"{median(seconds):.2f} s",
+            f"{min(seconds):.2f} … {max(seconds):.2f} s",
+            f"{ratio(measured, name, FLOOR):.2f}",
+        )
+        for name, seconds in measured.seconds.items()
+    ]
+    loaded = sdk.packages(measured.loaded.modules)
+    return Report(
+        title=f"{measured.resources} resources, medians of {len(measured.seconds[FLOOR])}",
+        columns=("what", "median", "range", "÷ floor"),
+        rows=rows,
+        notes=[
+            f"{1000 * per_resource(measured):.1f} ms a resource: (stack - floor) / {measured.resources}",
+            f"{len(measured.loaded.modules)} SDK modules are loaded, in {', '.join(loaded)}",
+            f"loaded and not used: {', '.join(unused(measured.loaded)) or 'none'}",
+        ],
+        figures={
+            "resources": measured.resources,
+            "medianSeconds": {_key(name): round(median(seconds), 3) for name, seconds in measured.seconds.items()},
+            "seconds": {_key(name): [round(run, 3) for run in seconds] for name, seconds in measured.seconds.items()},
+            "ratioToFloor": {_key(name): round(ratio(measured, name, FLOOR), 3) for name in measured.seconds},
+            "secondsPerResource": round(per_resource(measured), 5),
+            "sdkModules": len(measured.loaded.modules),
+            "sdkPackages": loaded,
+            "sdkPackagesUnused": unused(measured.loaded),
+        },
+    )
+
+
+_KEYS = {
+    EMPTY: "previewEmpty",
+    FLOOR: "previewFloor",
+    PREVIEW: "previewStack",
+    PREVIEW_OF_CFS: "cfsPreviewStack",
+    UP: "upStack",
+    UP_OF_CFS: "cfsUpStack",
+    OBTAIN: "obtainToolchain",
+}
+
+
+def _key(name: str) -> str:
+    return _KEYS[name]

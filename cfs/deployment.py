@@ -1,0 +1,179 @@
+"""`cfs up` as a process of its own, whose engine can be killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Self
+
+import psutil
+
+from cfs.account import PROJECT
+from cfs.engine import RUN_MARKER
+from cfs.errors import UserError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from cfs.engine import Engine
+
+COMMAND = (sys.executable, "-c", "from cfs.cli import main; main()")
+"""`cfs`, in whatever Python runs this."""
+
+_DEADLINE_SECONDS = 300.0
+_POLL_SECONDS = 0.005
+
+
+class Deployment:
+    """A running `cfs up`; what is left of it when the block is left early, as by Ctrl-C, is killed."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Prepare it for the engine's account, which the environment names too."""
+        self._engine = engine
+        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 — __exit__ closes it
+        self._environment = os.environ | {"CFS_LOCAL_DIR": str(engine.account.folder)}
+        self.output = ""
+
+    def __enter__(self) -> Self:
+        """Start it, in a process group of its own, so that a Ctrl-C meant for this process does not reach it."""
+        self._process = subprocess.Popen(
+            [*COMMAND, "up"],
+            cwd=PROJECT,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=self._log,
+            start_new_session=True,
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Keep its output; kill it where something went wrong here."""
+        if kind is not None:
+            self._kill(*self.processes(), psutil.Process(self._process.pid))
+        self._log.seek(0)
+        self.output = self._log.read()
+        self._log.close()
+
+    @property
+    def status(self) -> int | None:
+        """Its exit status once it has been waited for."""
+        return self._process.returncode
+
+    def wait(self) -> None:
+        """Wait for it to end.
+
+        Raises:
+            UserError: It takes too long.
+        """
+        try:
+            self._process.wait(_DEADLINE_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            raise UserError(
+                f"`cfs up` has not ended within {_DEADLINE_SECONDS:.0f} s.",
+                repair="run `make up` and see what it waits for",
+            ) from error
+
+    def seconds_at_work(self) -> float:
+        """Wait for it to end and give how long its engine deployed.
+
+        Raises:
+            UserError: It ends before its engine deploys, or takes too long.
+        """
+        engine = self.await_engine()
+        began = time.monotonic()
+        while _is_alive(engine):
+            time.sleep(_POLL_SECONDS)
+        seconds = time.monotonic() - began
+        self.wait()
+        return seconds
+
+    def kill_after(self, seconds: float, *, with_command: bool) -> float | None:
+        """Kill the engine, and `cfs` as well if wanted, when the engine has been running for so long.
+
+        Returns:
+            How long it had run; None if it had ended.
+
+        Raises:
+            UserError: It ended before its engine deployed.
+        """
+        engine = self.await_engine()
+        began = time.monotonic()
+        while time.monotonic() - began < seconds and _is_alive(engine):
+            time.sleep(_POLL_SECONDS)
+        if not _is_alive(engine):
+            self.wait()
+            return None
+        at = time.monotonic() - began
+        if with_command:
+            self._process.kill()
+        engine.kill()
+        if with_command:
+            self._process.wait()
+        while _is_alive(engine):
+            time.sleep(_POLL_SECONDS)
+        return at
+
+    def processes(self) -> list[psutil.Process]:
+        """Give the processes of the account's runs that live, engines and all."""
+        return [process for process in psutil.process_iter() if _carries(process, self._engine.marker)]
+
+    def interrupt(self, *, number: int = signal.SIGINT, group: bool = True) -> None:
+        """Send a signal to all of it, as a terminal does on Ctrl-C, or to `cfs` alone."""
+        if group:
+            os.killpg(self._process.pid, number)
+        else:
+            self._process.send_signal(number)
+
+    def await_engine(self) -> psutil.Process:
+        """Wait for the engine to begin to deploy.
+
+        Raises:
+            UserError: The command ends before it does.
+        """
+        while self._process.poll() is None:
+            engine = self._find_engine()
+            if engine is not None:
+                return engine
+            time.sleep(_POLL_SECONDS)
+        self._log.seek(0)
+        raise UserError(
+            f"`cfs up` ended with status {self._process.returncode} before it deployed:\n{self._log.read()}",
+            repair="run `make up` and repair what it says",
+        )
+
+    def _find_engine(self) -> psutil.Process | None:
+        """Find the engine that deploys, not one that answers a query."""
+        with suppress(psutil.Error):
+            for child in psutil.Process(self._process.pid).children():
+                if child.cmdline()[1:2] == ["up"]:
+                    return child
+        return None
+
+    @staticmethod
+    def _kill(*processes: psutil.Process) -> None:
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(processes, timeout=5.0)
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _carries(process: psutil.Process, marker: str) -> bool:
+    try:
+        return process.environ().get(RUN_MARKER) == marker and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False

@@ -1,0 +1,111 @@
+"""Which modules of the generated SDKs the program loads: they are most of what a preview waits for.
+
+`python -m cfs.sdk` runs the program against mocks, without an engine, and prints what it has loaded as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import runpy
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cfs.account import PROJECT, REGION, STACK
+from cfs.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+SDKS = ("pulumi_aws", "pulumi_github")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """What running the program has loaded.
+
+    Attributes:
+        modules: Modules of the SDKs that have been executed, as `sys.modules` names them.
+        tokens: Types of the resources that it declares and names of the functions that it calls.
+    """
+
+    modules: Sequence[str]
+    tokens: Sequence[str]
+
+
+def load() -> Loaded:
+    """Run the program in a Python of its own.
+
+    Raises:
+        UserError: It fails.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "cfs.sdk"], cwd=PROJECT, capture_output=True, text=True, check=False, timeout=120
+    )
+    if done.returncode != 0:
+        raise UserError(
+            f"The program failed against mocks:\n{done.stderr}", repair="repair the program: `make preview` says more"
+        )
+    return Loaded(**json.loads(done.stdout))
+
+
+def packages(modules: Collection[str]) -> list[str]:
+    """Give the packages that modules lie in: an SDK itself, or one service's, such as `pulumi_aws.ec2`."""
+    parts = [module.split(".") for module in modules]
+    services = {f"{sdk}.{rest[0]}" for sdk, *rest in parts if len(rest) > 1}
+    return sorted({sdk for sdk, *_ in parts} | services)
+
+
+def package_of(token: str) -> str:
+    """Give the package that holds a type or a function: `aws:ec2/vpc:Vpc` is in `pulumi_aws.ec2`."""
+    provider, module, _ = token.split(":")
+    service = module.partition("/")[0]
+    return f"pulumi_{provider}" if service == "index" else f"pulumi_{provider}.{service}"
+
+
+def _run_program() -> Loaded:
+    import pulumi  # noqa: PLC0415 — what it loads is counted from here
+    import yaml  # noqa: PLC0415
+
+    tokens: set[str] = set()
+
+    class Mocks(pulumi.runtime.Mocks):
+        def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+            tokens.add(args.typ)
+            return f"{args.name}-id", dict(args.inputs)
+
+        def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+            tokens.add(args.token)
+            return {**args.args, "accountId": "account", "region": REGION}, []
+
+    project = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())
+    defaults = {key: _as_set(setting["default"]) for key, setting in project["config"].items()}
+    pulumi.runtime.set_all_config({**defaults, "aws:region": REGION, "github:owner": "owner"})
+    pulumi.runtime.set_mocks(Mocks(), project=project["name"], stack=STACK, preview=True)
+    sys.path.insert(0, str(PROJECT))
+
+    # It waits until all outputs are known.
+    @pulumi.runtime.test  # type: ignore[untyped-decorator]  # the SDK gives it no types
+    def run() -> None:
+        runpy.run_path(str(PROJECT / "__main__.py"), run_name="__main__")
+
+    run()
+    executed = [name for name, module in sys.modules.items() if name.split(".")[0] in SDKS and not _is_lazy(module)]
+    return Loaded(
+        modules=sorted(executed), tokens=sorted(token for token in tokens if token.startswith(("aws:", "github:")))
+    )
+
+
+def _is_lazy(module: object) -> bool:
+    """Tell whether a module waits to be executed until somebody asks for one of its attributes."""
+    return type(module).__name__ == "_LazyModule"
+
+
+def _as_set(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+if __name__ == "__main__":
+    loaded = _run_program()
+    sys.stdout.write(json.dumps({"modules": list(loaded.modules), "tokens": list(loaded.tokens)}))

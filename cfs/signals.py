@@ -1,0 +1,28 @@
+"""SIGTERM to `cfs` ends its engine in order, as Ctrl-C does."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import psutil
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+
+def end_in_order_on_sigterm() -> None:
+    """Pass SIGTERM on to running engines as SIGINT; where none runs, end this process as Ctrl-C would."""
+    signal.signal(signal.SIGTERM, _interrupt)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    engines = []
+    for child in psutil.Process().children():
+        with suppress(psutil.NoSuchProcess):
+            if child.name() == "pulumi" and child.status() != psutil.STATUS_ZOMBIE:
+                child.send_signal(signal.SIGINT)
+                engines.append(child)
+    if not engines:
+        raise KeyboardInterrupt

@@ -1,0 +1,209 @@
+"""What happens to every request before and after its route."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import time
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from flask import Response, g, request
+
+from local.github import faults
+from local.github.calls import Call, Fields
+from local.github.records import FaultName
+from local.github.responses import DOCS, Answer, ApiError, not_found
+from local.github.routes import BY_NAME
+from local.github.routing import NO_BODY, Route
+from local.github.tokens import Token, from_header
+from local.github.traffic import Traffic
+
+if TYPE_CHECKING:
+    from werkzeug.exceptions import HTTPException
+
+    from local.github.records import State
+    from local.github.state import Store
+
+LOGGER = logging.getLogger(__name__)
+_LOOPBACK = {"127.0.0.1", "localhost"}
+_DEFAULT_VERSION = "2022-11-28"
+
+
+class StandIn:
+    """The stand-in's answers to one store."""
+
+    def __init__(self, store: Store, *, scopes: tuple[str, ...], validate: bool) -> None:
+        """Serve `store`; see `create_app`."""
+        self.store = store
+        self.traffic = Traffic()
+        self._scopes = scopes
+        self._validate = validate
+
+    def admit(self) -> None:
+        """Refuse a request without a token, or one that a fault hits; be late where a fault says so.
+
+        Raises:
+            ApiError: The request is refused.
+        """
+        g.request_id = ":".join(os.urandom(size).hex().upper() for size in (2, 3, 4, 4, 4))
+        if request.host.partition(":")[0] not in _LOOPBACK:
+            # A web page that has bound its own name to this machine must not reach the stand-in.
+            raise ApiError(HTTPStatus.FORBIDDEN, "The stand-in serves this machine only", docs=DOCS)
+        if request.path.startswith("/_control/"):
+            return
+        token = from_header(request.headers.get("Authorization"), self._scopes)
+        if token is None:
+            raise ApiError(HTTPStatus.UNAUTHORIZED, "Requires authentication")
+        g.token = token
+        late, refusal = self._faults()
+        time.sleep(late)
+        if refusal is not None:
+            raise refusal
+
+    def _faults(self) -> tuple[float, ApiError | None]:
+        """Count the request, and find out what the faults do to it."""
+        refusal = None
+        with self.store.lock:
+            self.traffic.count()
+            state = self.store.state
+            before = dict(state.faults)
+            faults.drop_expired(state)
+            hidden = "workflow" if FaultName.MISSING_WORKFLOW_SCOPE in state.faults else None
+            g.scopes = [scope for scope in g.token.scopes if scope != hidden]
+            g.rate_headers = self.traffic.headers()
+            if reached := faults.take(state, FaultName.RATE_LIMIT_REACHED, request.path):
+                g.rate_headers |= faults.used_up(reached)
+            late = faults.delay(state, request.path)
+            try:
+                faults.raise_refusals(state, request.path, g.request_id)
+            except ApiError as error:
+                refusal = error
+            if state.faults != before:
+                self.store.save()
+        return late, refusal
+
+    def answer(self, route: Route, parts: dict[str, str | int]) -> Response:
+        """Answer by a route, and store what it changed."""
+        # Read first: a client that sends its body slowly must not keep others waiting.
+        fields = Fields(_body())
+        with self.store.lock:
+            state = self.store.state
+            before = dict(state.faults)
+            try:
+                _check_repository(state, parts)
+                answer = route.view(self._call(state, fields), **parts)
+            except ApiError:
+                if state.faults != before:
+                    self.store.save()
+                raise
+            if request.method not in {"GET", "HEAD"}:
+                self.store.save()
+        if self._validate:
+            _check_schema(route, answer)
+        return _respond(answer)
+
+    def _call(self, state: State, fields: Fields) -> Call:
+        return Call(
+            state=state,
+            token=g.token,
+            fields=fields,
+            query=request.args.to_dict(),
+            root=request.url_root.rstrip("/"),
+            path=request.path,
+            rate=self.traffic.rate(),
+        )
+
+    def finish(self, response: Response) -> Response:
+        """Add GitHub's headers, and write the log's line: never a body, a header or a query."""
+        token: Token | None = g.get("token")
+        if token is not None:
+            for name, value in g.rate_headers.items():
+                response.headers.setdefault(name, value)
+            if token.is_classic:
+                response.headers["X-OAuth-Scopes"] = ", ".join(g.scopes)
+                response.headers["X-Accepted-OAuth-Scopes"] = "repo"
+        response.headers["X-GitHub-Request-Id"] = g.request_id
+        response.headers["X-GitHub-Media-Type"] = "github.v3; format=json"
+        version = request.headers.get("X-GitHub-Api-Version", _DEFAULT_VERSION)
+        response.headers["X-GitHub-Api-Version-Selected"] = version
+        unknown = "" if request.url_rule else " (not served by the stand-in)"
+        LOGGER.info("%s %s %d%s", request.method, quote(request.path), response.status_code, unknown)
+        return response
+
+
+def _check_repository(state: State, parts: dict[str, str | int]) -> None:
+    """Take the repository out of a path's parts; there is only one.
+
+    Raises:
+        ApiError: It is another one.
+    """
+    wanted = {
+        "owner": state.owner.login.lower(),
+        "repository": state.repository.name.lower(),
+        "repository_id": str(state.repository.id),
+    }
+    for name, value in wanted.items():
+        if str(parts.pop(name, value)).lower() != value:
+            raise not_found()
+
+
+def _body() -> dict[str, object]:
+    # GitHub reads every body as JSON, whatever its content type says.
+    text = request.get_data()
+    if not text:
+        return {}
+    try:
+        body = json.loads(text)
+    except ValueError as error:
+        raise ApiError(HTTPStatus.BAD_REQUEST, "Problems parsing JSON") from error
+    if not isinstance(body, dict):
+        raise ApiError(HTTPStatus.BAD_REQUEST, "Body should be a JSON object")
+    return body
+
+
+def _check_schema(route: Route, answer: Answer) -> None:
+    from local.github import schemas  # noqa: PLC0415 (a development dependency, and slow)
+
+    if answer.status is HTTPStatus.NO_CONTENT:
+        return
+    if route.model == NO_BODY:
+        raise schemas.SchemaError(f"{route.name} is marked as having no body")
+    schemas.check(route.model, json.loads(json.dumps(answer.body)))
+
+
+def _respond(answer: Answer) -> Response:
+    """Make the response, or say that the client has it already."""
+    if answer.body is None:
+        return Response(status=answer.status, headers=answer.headers)
+    text = json.dumps(answer.body, separators=(",", ":"))
+    response = Response(
+        text,
+        status=answer.status,
+        headers=answer.headers,
+        content_type="application/json; charset=utf-8",
+    )
+    if answer.status in {HTTPStatus.OK, HTTPStatus.CREATED}:
+        response.set_etag(hashlib.sha256(text.encode()).hexdigest(), weak=True)
+    if request.method in {"GET", "HEAD"} and answer.status is HTTPStatus.OK:
+        response.headers["Cache-Control"] = "private, max-age=60, s-maxage=60"
+        response.make_conditional(request)
+    return response
+
+
+def refuse(error: ApiError) -> Response:
+    """Answer a refusal, with the page that documents the route."""
+    route = BY_NAME.get(request.endpoint or "")
+    return _respond(error.answer(route.docs if route else DOCS))
+
+
+def unserved(error: HTTPException) -> Response:
+    """Answer as GitHub does for a path, or a method on it, that does not exist; say what failed otherwise."""
+    if error.code in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}:
+        return refuse(not_found())
+    cause = getattr(error, "original_exception", None)
+    problem = f"The stand-in failed: {cause}" if cause else error.description or error.name
+    return refuse(ApiError(HTTPStatus(error.code or HTTPStatus.BAD_REQUEST), problem))

@@ -1,0 +1,101 @@
+"""The real engine and the real providers at work on emulators of this test run's own."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+
+from cfs.account import PROJECT, open_account
+from cfs.engine import Engine
+from local import servers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stack:
+    """A stack on its own local account, with what tests ask of both."""
+
+    engine: Engine
+    settings: Path
+
+    def client(self, service: str) -> Any:
+        """Give a boto3 client of the emulated account."""
+        variables = self.engine.account.variables()
+        return boto3.client(
+            service,
+            endpoint_url=self.engine.account.aws_url,
+            region_name=variables["AWS_REGION"],
+            aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
+        )
+
+    def up(self) -> str:
+        """Deploy and give what the engine said."""
+        return self.engine.query("up", "--yes", "--skip-preview")
+
+    def outputs(self) -> dict[str, Any]:
+        """Give the stack's outputs."""
+        outputs: dict[str, Any] = self.engine.query_json("stack", "output", "--json")
+        return outputs
+
+    def resources(self) -> list[dict[str, Any]]:
+        """Give the resources in the stack's state."""
+        exported = self.engine.query_json("stack", "export")
+        resources: list[dict[str, Any]] = exported["deployment"].get("resources", [])
+        return resources
+
+    def changes(self, *arguments: str) -> dict[str, int]:
+        """Preview and give how many resources would change, by operation; `same` is left out."""
+        preview = self.engine.query_json("preview", "--json", *arguments)
+        return {operation: count for operation, count in preview["changeSummary"].items() if operation != "same"}
+
+    def set(self, key: str, value: str) -> None:
+        """Change a setting of this stack alone."""
+        self.engine.query("config", "set", key, value)
+
+
+def new_stack(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Stack:
+    """Start a local account in `folder` with a stack on it that has not been deployed."""
+    monkeypatch.setenv("CFS_LOCAL_DIR", str(folder))
+    settings = folder / "settings.yaml"
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(PROJECT / "Pulumi.local.yaml", settings)
+    engine = Engine(account=open_account(), settings=settings)
+    engine.ensure_stack()
+    return Stack(engine=engine, settings=settings)
+
+
+@pytest.fixture
+def empty_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+    """A stack that has not been deployed, on an account of its own."""
+    stack = new_stack(tmp_path / "account", monkeypatch)
+    yield stack
+    servers.stop(stack.engine.account.folder)
+
+
+@pytest.fixture(scope="session")
+def deployed_account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One deployment for all tests that leave the account as they found it."""
+    folder = tmp_path_factory.mktemp("deployed") / "account"
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        stack = new_stack(folder, monkeypatch)
+    stack.up()
+    yield stack
+    servers.stop(folder)
+
+
+@pytest.fixture
+def stack(deployed_account: Stack, tmp_path: Path) -> Iterator[Stack]:
+    """The deployed stack; what a test changes is put back by an `up` with the settings that it came with."""
+    own = tmp_path / "settings.yaml"
+    shutil.copy(deployed_account.settings, own)
+    yield replace(deployed_account, engine=replace(deployed_account.engine, settings=own), settings=own)
+    deployed_account.engine.query("refresh", "--yes", "--skip-preview")
+    deployed_account.up()

@@ -1,0 +1,144 @@
+"""What `up` puts into the account and the repository, and what happens when somebody changes it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import urllib.request
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from infra.repository import WORKFLOWS
+from local import servers
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Stack
+
+REPOSITORY = f"/repos/{servers.OWNER}/{servers.REPOSITORY}"
+
+
+def github(stack: Stack, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    """Call the emulated GitHub as a person with a browser would, outside Pulumi."""
+    request = urllib.request.Request(
+        f"{stack.engine.account.github_url}{path}",
+        method=method,
+        data=json.dumps(body).encode() if body is not None else None,
+        headers={"Authorization": f"Bearer {stack.engine.account.variables()['GITHUB_TOKEN']}"},
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.load(answer)
+
+
+def test_a_second_preview_has_no_changes(stack: Stack) -> None:
+    assert stack.changes("--refresh") == {}
+
+
+def test_the_orchestrator_runs_as_declared(stack: Stack) -> None:
+    [reservation] = stack.client("ec2").describe_instances(InstanceIds=[stack.outputs()["orchestratorId"]])[
+        "Reservations"
+    ]
+    [instance] = reservation["Instances"]
+    assert instance["InstanceType"] == "c7a.2xlarge"
+    assert instance["State"]["Name"] == "running"
+    assert instance["MetadataOptions"]["HttpTokens"] == "required"
+    assert instance["MetadataOptions"]["HttpPutResponseHopLimit"] == 1
+    assert "InstanceLifecycle" not in instance  # on demand
+    [disk] = stack.client("ec2").describe_volumes(
+        Filters=[{"Name": "attachment.instance-id", "Values": [instance["InstanceId"]]}]
+    )["Volumes"]
+    assert disk["Encrypted"]
+    assert (disk["Size"], disk["VolumeType"]) == (100, "gp3")
+
+
+def test_nothing_may_come_in_from_outside(stack: Stack) -> None:
+    for group in stack.client("ec2").describe_security_groups(
+        Filters=[{"Name": "tag:project", "Values": ["claudefs"]}]
+    )["SecurityGroups"]:
+        for permission in group["IpPermissions"]:
+            assert permission["IpRanges"] == []
+            assert permission.get("Ipv6Ranges", []) == []
+
+
+@pytest.mark.parametrize("output", ["stateBucket", "artifactBucket"])
+def test_buckets_are_private_and_versioned(stack: Stack, output: str) -> None:
+    s3, bucket = stack.client("s3"), stack.outputs()[output]
+    assert all(s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"].values())
+    assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+    [statement] = [
+        statement
+        for statement in json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"]
+        if statement.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}
+    ]
+    assert statement["Effect"] == "Deny"
+
+
+def test_the_day_has_a_budget_with_alerts_at_80_and_100_percent(stack: Stack) -> None:
+    budgets = stack.client("budgets")
+    account_id = stack.client("sts").get_caller_identity()["Account"]
+    name = "claudefs-local-daily"
+    budget = budgets.describe_budget(AccountId=account_id, BudgetName=name)["Budget"]
+    assert (budget["TimeUnit"], budget["BudgetLimit"]["Unit"]) == ("DAILY", "USD")
+    assert float(budget["BudgetLimit"]["Amount"]) == 100
+    notifications = budgets.describe_notifications_for_budget(AccountId=account_id, BudgetName=name)["Notifications"]
+    assert sorted((n["NotificationType"], n["Threshold"]) for n in notifications) == [("ACTUAL", 80), ("ACTUAL", 100)]
+
+
+def test_the_repository_gets_a_variable_and_the_workflow_files(stack: Stack) -> None:
+    variable = github(stack, "GET", f"{REPOSITORY}/actions/variables/AWS_REGION")
+    assert variable["value"] == "us-west-2"
+    for path in WORKFLOWS.glob("*.yml"):
+        file = github(stack, "GET", f"{REPOSITORY}/contents/.github/workflows/{path.name}")
+        assert base64.b64decode(file["content"]).decode() == path.read_text()
+
+
+def test_a_secret_is_nowhere_in_plain_text(stack: Stack) -> None:
+    marker = "marker-that-must-stay-secret"
+    stack.engine.query("config", "set", "--secret", "--path", "claudefs-infra:actionsSecrets.SLACK_WEBHOOK", marker)
+    said = stack.up()
+    assert github(stack, "GET", f"{REPOSITORY}/actions/secrets/SLACK_WEBHOOK")["name"] == "SLACK_WEBHOOK"
+    assert marker not in said
+    kept = [path for path in stack.engine.account.folder.rglob("*") if path.is_file()]
+    assert [path.name for path in kept if marker.encode() in path.read_bytes()] == []
+
+
+def test_a_tag_changed_by_hand_is_found_by_refresh_and_repaired_by_up(stack: Stack) -> None:
+    instance = stack.outputs()["orchestratorId"]
+    ec2 = stack.client("ec2")
+    ec2.create_tags(Resources=[instance], Tags=[{"Key": "Owner", "Value": "somebody"}])
+    assert "somebody" in stack.engine.query("refresh", "--yes", "--skip-preview", "--diff")
+    assert stack.changes() == {"update": 1}
+    stack.up()
+    tags = {tag["Key"]: tag["Value"] for tag in ec2.describe_tags()["Tags"] if tag["ResourceId"] == instance}
+    assert tags["Owner"] == "claudefs-team"
+
+
+def test_a_workflow_file_edited_by_hand_is_found_by_refresh_and_repaired_by_up(stack: Stack) -> None:
+    path = next(iter(sorted(WORKFLOWS.glob("*.yml"))))
+    url = f"{REPOSITORY}/contents/.github/workflows/{path.name}"
+    edited = base64.b64encode(b"name: edited by hand\n").decode()
+    github(stack, "PUT", url, {"message": "edit", "content": edited, "sha": github(stack, "GET", url)["sha"]})
+    assert stack.changes("--refresh") == {"update": 1}
+    stack.engine.query("refresh", "--yes", "--skip-preview")
+    stack.up()
+    assert base64.b64decode(github(stack, "GET", url)["content"]).decode() == path.read_text()
+
+
+def test_a_changed_budget_is_updated_in_place(stack: Stack) -> None:
+    stack.set("claudefs-infra:dailyBudgetUsd", "120")
+    assert stack.changes() == {"update": 1}
+    stack.up()
+    account_id = stack.client("sts").get_caller_identity()["Account"]
+    budget = stack.client("budgets").describe_budget(AccountId=account_id, BudgetName="claudefs-local-daily")["Budget"]
+    assert float(budget["BudgetLimit"]["Amount"]) == 120
+
+
+def test_wrong_settings_are_all_named_before_anything_is_declared(stack: Stack) -> None:
+    stack.set("claudefs-infra:dailyBudgetUsd", "0")
+    stack.set("claudefs-infra:orchestratorDiskGib", "tiny")
+    with pytest.raises(Exception, match="2 settings are wrong") as failure:
+        stack.changes()
+    said = str(failure.value)
+    assert "claudefs-infra:dailyBudgetUsd is '0'" in said
+    assert "pulumi config set claudefs-infra:orchestratorDiskGib 100" in said
+    assert "Traceback" not in said

@@ -1,0 +1,30 @@
+"""What `destroy` removes and what it leaves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cfs.engine import EngineError
+from cfs.recovery.inventory import Inventory
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Stack
+
+
+def test_destroy_leaves_nothing_but_what_is_protected(empty_stack: Stack) -> None:
+    empty_stack.up()
+    state_bucket = empty_stack.outputs()["stateBucket"]
+
+    with pytest.raises(EngineError, match="protect"):
+        empty_stack.engine.query("destroy", "--yes", "--skip-preview")
+    empty_stack.engine.query("destroy", "--yes", "--skip-preview", "--exclude-protected")
+
+    left = Inventory(empty_stack.engine.account, environment="local").all()
+    assert [found.id for found in left] == [state_bucket]
+    assert all(
+        resource.get("protect") or not resource.get("custom") or resource["type"].startswith("pulumi:providers:")
+        for resource in empty_stack.resources()
+    )
+    assert empty_stack.client("s3").get_bucket_versioning(Bucket=state_bucket)["Status"] == "Enabled"

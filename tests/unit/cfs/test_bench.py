@@ -1,0 +1,87 @@
+"""The bench's statistics and report, and that the program loads no SDK module without need."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cfs import bench, sdk
+from cfs.report import Report, show
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LOADED = sdk.Loaded(
+    modules=["pulumi_aws", "pulumi_aws.get_region", "pulumi_aws.ec2", "pulumi_aws.ec2.vpc", "pulumi_aws.s3.bucket"],
+    tokens=["aws:ec2/vpc:Vpc", "aws:index/getRegion:getRegion"],
+)
+
+
+def measured(*, floor: list[float], stack: list[float], resources: int = 10) -> bench.Measured:
+    others = dict.fromkeys((bench.EMPTY, bench.PREVIEW_OF_CFS, bench.UP, bench.UP_OF_CFS, bench.OBTAIN), floor)
+    return bench.Measured(
+        seconds={**others, bench.FLOOR: floor, bench.PREVIEW: stack}, resources=resources, loaded=LOADED
+    )
+
+
+def test_the_program_loads_only_the_sdk_packages_that_it_uses() -> None:
+    loaded = sdk.load()
+    assert bench.unused(loaded) == []
+    assert {sdk.package_of(token) for token in loaded.tokens} <= set(sdk.packages(loaded.modules))
+    assert "aws:ec2/vpc:Vpc" in loaded.tokens
+
+
+def test_a_package_without_a_resource_or_function_in_use_is_reported() -> None:
+    assert bench.unused(LOADED) == ["pulumi_aws.s3"]
+
+
+@pytest.mark.parametrize(
+    "token,package",
+    [
+        ("aws:ec2/vpc:Vpc", "pulumi_aws.ec2"),
+        ("aws:index/getRegion:getRegion", "pulumi_aws"),
+        ("github:index/actionsVariable:ActionsVariable", "pulumi_github"),
+    ],
+)
+def test_a_token_names_its_package(token: str, package: str) -> None:
+    assert sdk.package_of(token) == package
+
+
+def test_ratios_are_taken_within_a_round() -> None:
+    # The machine was ten times slower in the third round, for both alike.
+    slow_once = measured(floor=[1.0, 1.0, 10.0], stack=[2.0, 2.2, 21.0])
+    assert bench.ratio(slow_once, bench.PREVIEW, bench.FLOOR) == pytest.approx(2.1)
+
+
+def test_the_cost_of_a_resource_is_what_is_above_the_floor() -> None:
+    assert bench.per_resource(measured(floor=[1.0, 1.0, 1.0], stack=[1.2, 1.3, 9.0])) == pytest.approx(0.03)
+
+
+def test_the_figures_are_json_of_medians_ratios_and_counts() -> None:
+    figures = json.loads(json.dumps(bench.report(measured(floor=[1.0, 2.0, 3.0], stack=[2.0, 4.0, 6.0])).figures))
+    assert figures["medianSeconds"]["previewFloor"] == 2.0
+    assert figures["ratioToFloor"]["previewStack"] == 2.0
+    assert figures["seconds"]["previewStack"] == [2.0, 4.0, 6.0]
+    assert figures["resources"] == 10
+    assert figures["sdkPackagesUnused"] == ["pulumi_aws.s3"]
+
+
+def test_the_floor_program_loads_what_it_is_told_to(tmp_path: Path) -> None:
+    folder = bench.write_program(tmp_path / "floor", name="floor", packages=["pulumi_aws", "pulumi_aws.sns"])
+    program = (folder / "__main__.py").read_text()
+    check = "import sys; assert 'pulumi_aws.sns.topic' in sys.modules; assert 'pulumi_aws.ec2.vpc' not in sys.modules"
+    subprocess.run([sys.executable, "-c", f"{program}{check}"], check=True)
+
+
+def test_a_report_is_a_table_or_json_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    report = Report(title="Times", columns=["what"], rows=[["preview"]], notes=["note [x]"], figures={"seconds": 1.5})
+    show(report, as_json=True)
+    assert json.loads(capsys.readouterr().out) == {"seconds": 1.5}
+    show(report, as_json=False)
+    shown = capsys.readouterr().out
+    assert "preview" in shown
+    assert "note [x]" in shown

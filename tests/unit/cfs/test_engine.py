@@ -1,0 +1,131 @@
+"""Running `pulumi` on the local account, and what its failures are turned into."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cfs.account import LocalAccount
+from cfs.engine import Engine, EngineError
+from cfs.errors import UserError
+from local import servers
+from toolchain import Toolchain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@pytest.fixture
+def engine_that(tmp_path: Path) -> Callable[[str], Engine]:
+    """Make an engine whose `pulumi` is a shell script."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (tmp_path / "account").mkdir()
+
+    def make(script: str) -> Engine:
+        (programs / "pulumi").write_text(f"#!/bin/sh\n{script}\n")
+        (programs / "pulumi").chmod(0o755)
+        toolchain = Toolchain(origin="built", version="3.259.0", path=(programs,), env={"FROM_TOOLCHAIN": "yes"})
+        account = LocalAccount(
+            folder=tmp_path / "account",
+            toolchain=toolchain,
+            aws_url="http://127.0.0.1:1",
+            github_url="http://127.0.0.1:2",
+        )
+        return Engine(account=account)
+
+    return make
+
+
+def test_a_query_gives_what_the_engine_prints(engine_that: Callable[[str], Engine]) -> None:
+    assert engine_that('echo "$@"').query("stack", "export") == "stack export --stack local --non-interactive\n"
+
+
+def test_the_engine_sees_the_local_account_and_nothing_of_the_users_own(
+    engine_that: Callable[[str], Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "work")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "real")
+    monkeypatch.setenv("GITHUB_TOKEN", "real")
+    seen = engine_that("env").query("stack")
+    lines = seen.splitlines()
+    assert "AWS_ENDPOINT_URL=http://127.0.0.1:1" in lines
+    assert "GITHUB_BASE_URL=http://127.0.0.1:2/" in lines
+    assert "FROM_TOOLCHAIN=yes" in lines
+    assert "AWS_PROFILE" not in seen
+    assert "real" not in seen
+
+
+def test_other_settings_are_passed_only_to_operations_that_take_them(
+    engine_that: Callable[[str], Engine], tmp_path: Path
+) -> None:
+    plain = engine_that('echo "$@"')
+    engine = Engine(account=plain.account, settings=tmp_path / "settings.yaml")
+    assert f"--config-file {tmp_path / 'settings.yaml'}" in engine.query("preview")
+    assert "--config-file" not in engine.query("stack", "export")
+
+
+@pytest.mark.parametrize(
+    "said, problem, repair",
+    [
+        ("error: incorrect passphrase", "passphrase does not fit", "git checkout Pulumi.local.yaml"),
+        ("error: the stack is currently locked by 1 lock(s)", "Another run is at work", "wait for it to end"),
+        ("write /x: no space left on device", "disk of .* is full", "CFS_LOCAL_DIR"),
+    ],
+)
+@pytest.mark.parametrize("way", ["run", "query"])
+def test_what_the_user_can_repair_is_said_with_its_repair(
+    engine_that: Callable[[str], Engine], way: str, said: str, problem: str, repair: str
+) -> None:
+    engine = engine_that(f"echo '{said}' >&2; exit 255")
+    with pytest.raises(UserError, match=problem) as failure:
+        getattr(engine, way)("up")
+    assert repair in failure.value.repair
+
+
+def test_an_emulator_that_died_meanwhile_is_named(engine_that: Callable[[str], Engine]) -> None:
+    engine = engine_that("echo 'connection refused' >&2; exit 255")
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    record = {servers.AWS.module: {"pid": ended.pid, "created": 1.0, "port": 1}}
+    (engine.account.folder / "servers.json").write_text(json.dumps(record))
+    with pytest.raises(UserError, match="The emulated AWS account died while Pulumi was at work") as failure:
+        engine.query("up")
+    assert "run the same command again" in failure.value.repair
+
+
+def test_any_other_failure_keeps_the_engines_own_words(engine_that: Callable[[str], Engine]) -> None:
+    with pytest.raises(EngineError, match="ended with status 7\nboom"):
+        engine_that("echo boom >&2; exit 7").query("up")
+
+
+def test_a_killed_engine_is_reported_by_its_signal(engine_that: Callable[[str], Engine]) -> None:
+    with pytest.raises(EngineError) as failure:
+        engine_that("kill -9 $$").run("up")
+    assert failure.value.status == -signal.SIGKILL
+
+
+def test_a_missing_engine_is_a_users_error(
+    engine_that: Callable[[str], Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = engine_that("true")
+    (engine.account.toolchain.path[0] / "pulumi").unlink()
+    monkeypatch.setenv("PATH", str(engine.account.folder))
+    with pytest.raises(UserError, match="There is no pulumi on") as failure:
+        engine.query("stack")
+    assert "make up" in failure.value.repair
+
+
+def test_the_stack_is_made_only_where_it_does_not_exist(engine_that: Callable[[str], Engine], tmp_path: Path) -> None:
+    engine = engine_that(f'echo "$@" >> {tmp_path}/calls')
+    engine.ensure_stack()
+    engine.checkpoint.parent.mkdir(parents=True)
+    engine.checkpoint.write_text("{}")
+    engine.ensure_stack()
+    assert (tmp_path / "calls").read_text().splitlines() == ["stack init local --no-select --non-interactive"]

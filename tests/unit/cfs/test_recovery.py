@@ -1,0 +1,308 @@
+"""Locks, leftover processes, and what is adopted: the parts that need no engine."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import psutil
+import pytest
+from moto import mock_aws
+
+from cfs.account import LocalAccount
+from cfs.engine import RUN_MARKER, Engine
+from cfs.errors import UserError
+from cfs.recovery import leftovers, pending
+from cfs.recovery.inventory import Found, Inventory
+from infra.tags import Tags
+from toolchain import Toolchain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+NO_PROCESS = 2**22 + 1
+"""Above the largest number that Linux gives."""
+
+ROLE = "aws:iam/role:Role"
+PROFILE = "aws:iam/instanceProfile:InstanceProfile"
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Engine:
+    toolchain = Toolchain(origin="path", version="3", path=(), env={})
+    return Engine(account=LocalAccount(folder=tmp_path, toolchain=toolchain, aws_url="", github_url=""))
+
+
+def write_lock(engine: Engine, *, pid: int, taken: float, hostname: str = "") -> Path:
+    path = engine.account.backend / ".pulumi" / "locks" / "organization" / "claudefs-infra" / "local" / "lock.json"
+    path.parent.mkdir(parents=True)
+    # The engine writes nanoseconds.
+    moment = f"{datetime.fromtimestamp(taken, UTC):%Y-%m-%dT%H:%M:%S.%f}789Z"
+    path.write_text(
+        json.dumps({"pid": pid, "username": "user", "hostname": hostname or socket.gethostname(), "timestamp": moment})
+    )
+    path.with_suffix(".json.attrs").write_text("{}")
+    return path
+
+
+@contextmanager
+def process(marker: str = "", code: str = "import time; time.sleep(60)") -> Iterator[subprocess.Popen[bytes]]:
+    started = subprocess.Popen([sys.executable, "-c", code], env=os.environ | {RUN_MARKER: marker})
+    try:
+        # Its environment is its parent's until it has begun to run its own program.
+        while psutil.Process(started.pid).environ().get(RUN_MARKER) != marker:
+            time.sleep(0.01)
+        yield started
+    finally:
+        started.kill()
+        started.wait()
+
+
+def test_the_lock_of_a_run_at_work_is_respected(engine: Engine) -> None:
+    lock = write_lock(engine, pid=os.getpid(), taken=time.time())
+    with pytest.raises(UserError, match=f"Process {os.getpid()} has been at work"):
+        leftovers.clear(engine)
+    assert lock.exists()
+
+
+def test_the_lock_of_a_dead_run_is_removed(engine: Engine) -> None:
+    lock = write_lock(engine, pid=NO_PROCESS, taken=time.time())
+    assert leftovers.clear(engine)
+    assert list(lock.parent.iterdir()) == []
+
+
+def test_the_lock_of_a_process_whose_number_was_given_again_is_removed(engine: Engine) -> None:
+    lock = write_lock(engine, pid=os.getpid(), taken=psutil.Process().create_time() - 60)
+    assert leftovers.clear(engine)
+    assert not lock.exists()
+
+
+def test_the_lock_of_a_killed_process_that_nobody_waited_for_is_removed(engine: Engine) -> None:
+    with process() as killed:
+        lock = write_lock(engine, pid=killed.pid, taken=time.time())
+        killed.kill()
+        while psutil.Process(killed.pid).status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.01)
+        assert leftovers.clear(engine)
+    assert not lock.exists()
+
+
+def test_the_lock_of_another_machine_is_respected_and_named(engine: Engine) -> None:
+    lock = write_lock(engine, pid=NO_PROCESS, taken=time.time(), hostname="elsewhere.example")
+    with pytest.raises(UserError, match=r"elsewhere\.example") as raised:
+        leftovers.clear(engine)
+    assert str(lock) in raised.value.repair
+
+
+@pytest.mark.parametrize("torn", ["", '{"pid": 1, "hostna', "null", "{}", '{"pid": null, "timestamp": 3}'])
+def test_a_torn_lock_is_removed(engine: Engine, torn: str) -> None:
+    lock = write_lock(engine, pid=os.getpid(), taken=time.time())
+    lock.write_text(torn)
+    assert leftovers.clear(engine)
+    assert not lock.exists()
+
+
+def test_without_a_lock_no_run_has_died(engine: Engine) -> None:
+    assert not leftovers.clear(engine)
+
+
+def test_leftover_processes_of_this_account_are_ended_and_no_others(engine: Engine) -> None:
+    with process(engine.marker) as ours, process("/another/account") as other, process() as unmarked:
+        leftovers.clear(engine)
+        assert ours.wait(5) != 0
+        assert other.poll() is None
+        assert unmarked.poll() is None
+
+
+def test_what_a_living_engine_has_started_is_left_alone(engine: Engine, tmp_path: Path) -> None:
+    pulumi = tmp_path / "pulumi"
+    pulumi.write_bytes(b"#!/bin/sh\nsleep 60 &\nwait\n")
+    pulumi.chmod(0o755)
+    started = subprocess.Popen([pulumi], env=os.environ | {RUN_MARKER: engine.marker})
+    try:
+        while not (children := psutil.Process(started.pid).children()):
+            time.sleep(0.01)
+        assert leftovers.find_processes(engine) == []
+        started.kill()
+        started.wait()
+        assert leftovers.find_processes(engine) == children
+        leftovers.end_processes(engine)
+        assert leftovers.find_processes(engine) == []
+    finally:
+        started.kill()
+
+
+def resource(kind: str, *, inputs: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    urn = f"urn:pulumi:local::p::{kind}::name"
+    return {"urn": urn, "type": kind, "custom": True, "inputs": inputs, **fields}
+
+
+def tagged(name: str) -> dict[str, Any]:
+    return {"tags": {"Name": name}}
+
+
+INVENTORY = [
+    Found(type=ROLE, id="same", name="role"),
+    Found(type=PROFILE, id="same", name="profile"),
+    Found(type="aws:ec2/vpc:Vpc", id="vpc-old", name="vpc"),
+    Found(type="aws:ec2/vpc:Vpc", id="vpc-new", name="vpc"),
+]
+
+
+def test_a_resource_is_found_by_its_type_and_name() -> None:
+    assert pending.identify(resource(ROLE, inputs=tagged("role")), INVENTORY, frozenset()) == "same"
+    assert pending.identify(resource(ROLE, inputs=tagged("profile")), INVENTORY, frozenset()) is None
+
+
+def test_a_role_and_its_profile_may_share_an_id() -> None:
+    recorded = pending.recorded_ids({"resources": [resource(ROLE, inputs={}, id="same")]})
+    assert pending.identify(resource(PROFILE, inputs=tagged("profile")), INVENTORY, recorded) == "same"
+    assert pending.identify(resource(ROLE, inputs=tagged("role")), INVENTORY, recorded) is None
+
+
+def test_what_replaces_a_recorded_resource_is_told_from_it() -> None:
+    recorded = frozenset({("aws:ec2/vpc:Vpc", "vpc-old")})
+    assert pending.identify(resource("aws:ec2/vpc:Vpc", inputs=tagged("vpc")), INVENTORY, recorded) == "vpc-new"
+
+
+def test_a_resource_without_tags_is_not_looked_for() -> None:
+    nameless = [Found(type="aws:s3/bucketPolicy:BucketPolicy", id="x", name="")]
+    assert pending.identify(resource(nameless[0].type, inputs={}), nameless, frozenset()) is None
+
+
+@pytest.mark.parametrize(
+    "kind,inputs,identifier",
+    [
+        ("aws:ec2/route:Route", {"routeTableId": "rtb-1", "destinationCidrBlock": "0.0.0.0/0"}, "rtb-1_0.0.0.0/0"),
+        (
+            "aws:ec2/routeTableAssociation:RouteTableAssociation",
+            {"routeTableId": "rtb-1", "subnetId": "subnet-1"},
+            "subnet-1/rtb-1",
+        ),
+        (
+            "github:index/actionsVariable:ActionsVariable",
+            {"repository": "repo", "variableName": "NAME"},
+            "repo:NAME",
+        ),
+    ],
+)
+def test_what_has_no_tags_is_named_as_an_import_names_it(kind: str, inputs: dict[str, str], identifier: str) -> None:
+    assert pending.identify(resource(kind, inputs=inputs), [], frozenset()) == identifier
+
+
+def test_a_new_entry_is_added_at_the_end() -> None:
+    old = resource(ROLE, inputs={}, id="a")
+    new = resource(PROFILE, inputs={}, id="b")
+    assert pending.with_entries([old], [new]) == [old, new]
+
+
+def test_a_replacement_stands_before_what_it_replaces() -> None:
+    old = resource(ROLE, inputs={}, id="old")
+    new = resource(ROLE, inputs={}, id="new")
+    dependent = resource(PROFILE, inputs={}, id="b")
+    assert pending.with_entries([old, dependent], [new]) == [new, {**old, "delete": True}, dependent]
+
+
+def test_an_entry_does_not_replace_what_is_to_be_deleted_anyway() -> None:
+    condemned = resource(ROLE, inputs={}, id="old", delete=True)
+    new = resource(ROLE, inputs={}, id="new")
+    assert pending.with_entries([condemned], [new]) == [condemned, new]
+
+
+def write_checkpoint(engine: Engine, latest: dict[str, Any] | None) -> None:
+    engine.checkpoint.parent.mkdir(parents=True)
+    engine.checkpoint.write_text(json.dumps({"version": 3, "checkpoint": {"latest": latest}}))
+
+
+def test_a_stack_that_does_not_exist_has_nothing_pending(engine: Engine) -> None:
+    assert not pending.has_pending(engine)
+
+
+@pytest.mark.parametrize(
+    "latest,expected",
+    [
+        (None, False),
+        ({"resources": None}, False),
+        ({"resources": [resource(ROLE, inputs={}, id="a", outputs={"arn": "a"})]}, False),
+        ({"resources": [{"urn": "u", "type": "claudefs:infra:Network", "custom": False}]}, False),
+        ({"resources": [{"urn": "u", "type": "pulumi:providers:aws", "custom": True, "id": "a"}]}, False),
+        ({"pending_operations": [{"type": "creating"}]}, True),
+        # A recovery died between its import and its refresh.
+        ({"resources": [resource(ROLE, inputs={}, id="a")]}, True),
+    ],
+)
+def test_unfinished_work_is_seen_in_the_checkpoint(
+    engine: Engine, latest: dict[str, Any] | None, *, expected: bool
+) -> None:
+    write_checkpoint(engine, latest)
+    assert pending.has_pending(engine) is expected
+
+
+@pytest.fixture
+def account(engine: Engine) -> Iterator[LocalAccount]:
+    # No address: boto3 takes AWS's own, and moto answers in this process.
+    with mock_aws():
+        yield replace(engine.account, aws_url="https://amazonaws.com")
+
+
+def test_the_inventory_finds_what_carries_the_stacks_tags(
+    account: LocalAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Inventory, "_client", lambda _self, service: boto3.client(service, region_name="us-west-2"))
+    ec2 = boto3.client("ec2", region_name="us-west-2")
+    s3 = boto3.client("s3", region_name="us-west-2")
+    ours = [
+        {"Key": key, "Value": value}
+        for key, value in Tags(environment="local", owner="team").of("x", role="network").items()
+    ]
+    foreign = [{"Key": "project", "Value": "claudefs"}, {"Key": "Environment", "Value": "prod"}]
+    vpcs = [
+        ec2.create_vpc(CidrBlock="10.0.0.0/16", TagSpecifications=[{"ResourceType": "vpc", "Tags": tags}])
+        for tags in (ours, foreign)
+    ]
+    for name, tags in (("ours", ours), ("foreign", foreign), ("untagged", [])):
+        s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
+        if tags:
+            s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": tags})
+    topic = boto3.client("sns", region_name="us-west-2").create_topic(Name="alerts", Tags=ours)
+    iam = boto3.client("iam")
+    role = "claudefs-local-x"
+    iam.create_role(RoleName=role, AssumeRolePolicyDocument="{}", Tags=ours)
+    iam.create_instance_profile(InstanceProfileName=role, Tags=ours)
+
+    inventory = Inventory(account, environment="local")
+    monkeypatch.setattr(Inventory, "_budgets", lambda _self: iter(()))
+    name = "claudefs-local-x"
+    assert sorted(inventory.all(), key=lambda found: found.type) == [
+        Found(type="aws:ec2/vpc:Vpc", id=vpcs[0]["Vpc"]["VpcId"], name=name),
+        Found(type=PROFILE, id=role, name=name),
+        Found(type=ROLE, id=role, name=name),
+        Found(type="aws:s3/bucket:Bucket", id="ours", name=name),
+        Found(type="aws:sns/topic:Topic", id=topic["TopicArn"], name=name),
+    ]
+
+
+def test_the_inventory_leaves_out_terminated_instances(account: LocalAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    ec2 = boto3.client("ec2", region_name="us-west-2")
+    monkeypatch.setattr(Inventory, "_client", lambda _self, _service: ec2)
+    tags = [
+        {"Key": key, "Value": value}
+        for key, value in Tags(environment="local", owner="team").of("node", role="orchestrator").items()
+    ]
+    image = ec2.describe_images()["Images"][0]["ImageId"]
+    started = ec2.run_instances(
+        ImageId=image, MinCount=2, MaxCount=2, TagSpecifications=[{"ResourceType": "instance", "Tags": tags}]
+    )["Instances"]
+    ec2.terminate_instances(InstanceIds=[started[0]["InstanceId"]])
+    found = list(Inventory(account, environment="local")._ec2())  # noqa: SLF001 — the part that EC2 answers
+    assert found == [Found(type="aws:ec2/instance:Instance", id=started[1]["InstanceId"], name="claudefs-local-node")]

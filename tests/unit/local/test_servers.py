@@ -1,0 +1,152 @@
+"""Starting, finding and stopping the emulators of a local account."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import time
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import psutil
+import pytest
+
+from cfs.errors import UserError
+from local import servers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """An account's folder, whose emulators end with the test."""
+    yield tmp_path / "account"
+    servers.stop(tmp_path / "account")
+
+
+def ec2(running: servers.Running) -> Any:
+    """Give a client of the emulated account."""
+    return boto3.client(
+        "ec2",
+        endpoint_url=running.url,
+        region_name="us-west-2",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+
+
+def vpcs(running: servers.Running) -> list[str]:
+    """List the VPCs of the emulated account, without the default one."""
+    return [vpc["VpcId"] for vpc in ec2(running).describe_vpcs()["Vpcs"] if not vpc["IsDefault"]]
+
+
+def make_vpc(running: servers.Running) -> str:
+    return str(ec2(running).create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"])
+
+
+def test_both_emulators_answer_on_loopback_alone(folder: Path) -> None:
+    started = servers.ensure_running(folder)
+    assert set(started) == {servers.AWS, servers.GITHUB}
+    for process in started.values():
+        addresses = {
+            connection.laddr.ip
+            for connection in psutil.Process(process.pid).net_connections("inet")
+            if connection.status == psutil.CONN_LISTEN
+        }
+        assert addresses == {"127.0.0.1"}
+
+
+def test_what_runs_is_left_alone(folder: Path) -> None:
+    assert servers.ensure_running(folder) == servers.ensure_running(folder)
+
+
+def test_an_emulator_that_was_killed_comes_back_with_all_that_it_held(folder: Path) -> None:
+    before = servers.ensure_running(folder)[servers.AWS]
+    vpc = make_vpc(before)
+    os.kill(before.pid, signal.SIGKILL)
+    psutil.wait_procs([psutil.Process(before.pid)] if psutil.pid_exists(before.pid) else [], timeout=5)
+    assert servers.dead(folder) == [servers.AWS]
+
+    after = servers.ensure_running(folder)[servers.AWS]
+
+    assert after.pid != before.pid
+    assert after.port == before.port
+    assert vpcs(after) == [vpc]
+
+
+def test_a_restart_makes_the_same_ids_as_an_uninterrupted_run_would(folder: Path, tmp_path: Path) -> None:
+    first = servers.ensure_running(folder)[servers.AWS]
+    made = [make_vpc(first)]
+    servers.stop(folder)
+    made.append(make_vpc(servers.ensure_running(folder)[servers.AWS]))
+
+    other = tmp_path / "other"
+    try:
+        uninterrupted = servers.ensure_running(other)[servers.AWS]
+        assert [make_vpc(uninterrupted), make_vpc(uninterrupted)] == made
+    finally:
+        servers.stop(other)
+
+
+def test_stopping_ends_the_processes_and_keeps_the_state(folder: Path) -> None:
+    processes = servers.ensure_running(folder)
+    servers.stop(folder)
+    assert not any(process.is_alive() for process in processes.values())
+    assert (folder / servers.GITHUB.state).exists()
+
+
+def test_stopping_what_never_ran_does_nothing(tmp_path: Path) -> None:
+    servers.stop(tmp_path / "nothing")
+    assert not (tmp_path / "nothing").exists()
+
+
+def test_a_taken_port_is_named_with_the_process_that_has_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        monkeypatch.setenv("CFS_AWS_PORT", str(port))
+        with pytest.raises(UserError, match=rf"Port {port} .* is taken by process {os.getpid()}") as failure:
+            servers.ensure_running(folder)
+    assert "unset CFS_AWS_PORT" in failure.value.repair
+
+
+@pytest.mark.parametrize("value", ["http", "-1", "65536", "80.5"])
+def test_a_port_that_is_none_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("CFS_GITHUB_PORT", value)
+    with pytest.raises(UserError, match=f"CFS_GITHUB_PORT is '{value}'"):
+        servers.ensure_running(folder)
+
+
+def test_another_port_is_taken_where_the_one_before_is_gone(folder: Path) -> None:
+    before = servers.ensure_running(folder)[servers.AWS]
+    servers.stop(folder)
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("127.0.0.1", before.port))
+        taken.listen()
+        after = servers.ensure_running(folder)[servers.AWS]
+    assert after.port != before.port
+
+
+def test_an_emulator_that_cannot_start_is_reported_with_the_end_of_its_log(folder: Path) -> None:
+    folder.mkdir()
+    (folder / servers.GITHUB.state).write_text("{ not a state")
+    with pytest.raises(UserError, match="emulated GitHub repository did not come up") as failure:
+        servers.ensure_running(folder)
+    assert "local.github.log" in failure.value.repair
+
+
+def test_a_record_of_another_version_counts_as_none(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "servers.json").write_text(json.dumps({"local.aws": {"pid": 1}}))
+    assert servers.running(folder) == {}
+
+
+def test_a_process_of_the_same_number_is_not_taken_for_the_emulator() -> None:
+    mine = servers.Running(pid=os.getpid(), created=time.time() - 10_000_000, port=1)
+    assert not mine.is_alive()

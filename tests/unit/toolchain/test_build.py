@@ -1,0 +1,135 @@
+"""A build fills its place in the cache, or leaves nothing."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from cfs.errors import UserError
+from toolchain import aws_source, build, built, part, versions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Command = Callable[[str, str], Path]
+
+
+class Usage(NamedTuple):
+    free: int
+
+
+GO = r"""
+case "$1" in
+    version) echo go version go1.99 linux/amd64 ;;
+    mod)
+        case "$2" in
+            download) printf '{"Dir": "%s"}' "$FAKE_SOURCE" ;;
+            edit) echo "$3" >> edits.txt ;;
+        esac ;;
+    list) printf 'a\nb\n' ;;
+    build)
+        test -f go.mod && test -f go.sum || exit 8
+        while test "$1" != -o; do shift; done
+        target=$2
+        shift 4
+        for package; do
+            name=$target$(basename "$package")
+            echo "#!/bin/sh" > "$name" && chmod +x "$name"
+            echo "$package" >&2
+        done ;;
+esac
+"""
+
+
+@pytest.fixture
+def go(command: Command) -> None:
+    command("go", GO)
+
+
+@pytest.fixture
+def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the copying of the AWS provider's source be no part of these tests."""
+    monkeypatch.setenv("FAKE_SOURCE", str(tmp_path))
+    monkeypatch.setattr(aws_source, "copy_needed", lambda *_: None)
+
+
+@pytest.mark.usefixtures("go", "aws")
+def test_toolchain_is_built(tmp_path: Path) -> None:
+    root = tmp_path / "cache"
+    assert built.find(root) is None
+    made = built.make(root)
+    assert made.origin == "built"
+    assert made.version == versions.built_engine()
+    assert (made.path[0] / "pulumi").is_file()
+    assert built.find(root) == made
+
+
+@pytest.mark.usefixtures("go", "aws")
+def test_engine_finds_the_plugins_and_the_language_host(tmp_path: Path) -> None:
+    made = built.make(tmp_path / "cache")
+    plugins = tmp_path.joinpath(made.env["PULUMI_HOME"], "plugins")
+    assert {folder.name for folder in plugins.iterdir()} == {
+        f"resource-{name}-v{versions.plugin(name)}" for name in ("aws", "github")
+    }
+    host = made.path[0] / "pulumi-language-python"
+    assert host.stat().st_mode & 0o100
+    assert made.env["CFS_REPOSITORY"] == str(versions.HERE.parent)
+
+
+@pytest.mark.usefixtures("go", "aws")
+def test_vendors_hosts_are_not_asked_by_a_built_toolchain(tmp_path: Path) -> None:
+    made = built.make(tmp_path / "cache")
+    assert made.env["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] == "true"
+    assert made.env["PULUMI_SKIP_UPDATE_CHECK"] == "true"
+
+
+@pytest.mark.usefixtures("go", "aws")
+def test_part_holds_nothing_but_its_programs(tmp_path: Path) -> None:
+    made = built.make(tmp_path / "cache")
+    assert {file.name for file in made.path[0].parent.rglob("*")} == {
+        "bin",
+        "pulumi",
+        "pulumi-language-python",
+    }
+
+
+@pytest.mark.usefixtures("go", "aws")
+def test_finished_part_is_not_built_again(tmp_path: Path, command: Command) -> None:
+    root = tmp_path / "cache"
+    build.make(part.engine(), root, needed=0)
+    command("go", "exit 1")
+    build.make(part.engine(), root, needed=0)
+
+
+def test_failed_build_leaves_nothing_but_its_log(tmp_path: Path, command: Command) -> None:
+    command("go", GO.replace("list) printf 'a\\nb\\n' ;;", "list) echo broken >&2; exit 1 ;;"))
+    root = tmp_path / "cache"
+    with pytest.raises(UserError, match="broken"):
+        build.make(part.engine(), root, needed=0)
+    entry = part.engine().entry(root)
+    assert not entry.is_finished()
+    assert list((root / "work").iterdir()) == []
+    assert "broken" in entry.log.read_text()
+
+
+@pytest.mark.usefixtures("go")
+def test_whole_aws_provider_is_replaced_by_the_needed_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setenv("FAKE_SOURCE", str(tmp_path))
+    monkeypatch.setattr(aws_source, "copy_needed", lambda *arguments: asked.append(arguments))
+    build.make(part.providers(), tmp_path / "cache", needed=0)
+    assert len(asked) == 1
+    log = part.providers().entry(tmp_path / "cache").log.read_text()
+    assert "-replace=github.com/hashicorp/terraform-provider-aws=./terraform-provider-aws" in log
+
+
+@pytest.mark.usefixtures("go", "aws")
+def test_room_for_all_missing_parts_is_asked_for_at_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(free=6 << 30))
+    with pytest.raises(UserError, match=r"6\.0 GB free; 7\.0 GB are needed"):
+        built.make(tmp_path / "cache")
+    build.make(part.engine(), tmp_path / "cache", needed=0)
+    assert built.make(tmp_path / "cache").origin == "built"

@@ -1,0 +1,88 @@
+"""The first way that works is taken."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Literal
+
+import pytest
+
+import toolchain
+from toolchain import built, download, installed, part, versions
+from toolchain.model import Toolchain
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LIMIT = 0.3
+"""Seconds that asking for a finished toolchain may take."""
+
+
+def made(origin: Literal["path", "download", "built"], version: str = "3.0.0") -> Toolchain:
+    return Toolchain(origin=origin, version=version, path=(), env={})
+
+
+@pytest.fixture
+def ways(monkeypatch: pytest.MonkeyPatch) -> dict[str, Toolchain | None]:
+    """What each way gives; a test fills it in."""
+    results: dict[str, Toolchain | None] = {}
+    monkeypatch.setattr(installed, "find", lambda _: results.get("installed"))
+    monkeypatch.setattr(download, "find", lambda _: results.get("downloaded"))
+    monkeypatch.setattr(built, "find", lambda _: results.get("built before"))
+    monkeypatch.setattr(download, "fetch", lambda _: results.get("download"))
+    monkeypatch.setattr(built, "make", lambda _: results.get("build"))
+    return results
+
+
+ORDER = ["installed", "downloaded", "built before", "download", "build"]
+
+
+@pytest.mark.parametrize("first", ORDER)
+def test_way_comes_before_those_after_it(ways: dict[str, Toolchain | None], tmp_path: Path, first: str) -> None:
+    for name in ORDER[ORDER.index(first) :]:
+        ways[name] = made("built", version=name)
+    assert toolchain.obtain(cache=tmp_path).version == first
+
+
+def test_cache_folder_of_the_environment_is_used(
+    ways: dict[str, Toolchain | None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Path] = []
+    ways["build"] = made("built")
+    monkeypatch.setenv("CFS_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(built, "find", asked.append)
+    toolchain.obtain()
+    assert asked == [tmp_path / "toolchain"]
+
+
+ASK = """
+import sys, time
+from pathlib import Path
+began = time.monotonic()
+import toolchain
+print(toolchain.obtain(cache=Path(sys.argv[1])).origin, time.monotonic() - began, "rich" in sys.modules)
+"""
+
+
+@pytest.mark.usefixtures("bin_folder")
+def test_finished_toolchain_is_found_at_once(tmp_path: Path) -> None:
+    for declared in (part.engine(), part.providers()):
+        declared.entry(tmp_path).folder.mkdir()
+    output = subprocess.run(
+        [sys.executable, "-c", ASK, str(tmp_path)],
+        cwd=versions.HERE.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    ).stdout
+    origin, seconds, loaded_display = output.split()
+    assert origin == "built"
+    assert float(seconds) < LIMIT
+    assert loaded_display == "False"
+
+
+def test_unknown_name_is_no_part_of_the_package() -> None:
+    with pytest.raises(AttributeError, match="nonesuch"):
+        toolchain.nonesuch  # type: ignore[attr-defined]  # noqa: B018 -- that it is absent is the test
