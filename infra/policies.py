@@ -122,6 +122,9 @@ class Statement:
             service, colon, name = action.partition(":")
             if not (service and colon and name) or EVERYTHING in action or "?" in action:
                 raise PolicyError(f"statement {self.sid}: action {action!r} must be one action in full, service:Action")
+        for condition in self.conditions:
+            if sum((condition.operator, condition.key) == (other.operator, other.key) for other in self.conditions) > 1:
+                raise PolicyError(f"statement {self.sid}: {condition.key} is tested twice")
         if self.principal and EVERYTHING in self.principal.value:
             raise PolicyError(f"statement {self.sid}: principal {self.principal.value!r} lets others in")
         wide = [resource for resource in self.resources if not resource.startswith("arn:")]
