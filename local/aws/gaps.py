@@ -15,6 +15,7 @@ from moto.budgets.responses import BudgetsResponse
 from moto.core.utils import utcnow
 from moto.ec2 import ec2_backends
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface
+from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ec2.responses.instances import InstanceResponse
 from moto.s3.models import FakeBucket
 from moto.s3.responses import S3Response
@@ -39,6 +40,7 @@ def close_gaps() -> None:
     _name_canonical_images()
     _keep_attributes_of_new_instances()
     _leave_out_addresses_that_are_not_there()
+    _describe_rules_between_groups()
 
 
 def _budget(response: BudgetsResponse, name: str) -> Budget:
@@ -197,3 +199,17 @@ def _leave_out_addresses_that_are_not_there() -> None:
         return association(self) or None
 
     NetworkInterface.association = property(association_or_none)
+
+
+def _describe_rules_between_groups() -> None:
+    """Answer the description of a rule whose source is a group, and that group as one of the same account."""
+
+    def description(self: SecurityGroupRule) -> str | None:
+        return cast("str | None", self.ip_range.get("Description") or self.source_group.get("Description"))
+
+    def referenced_group_info(self: SecurityGroupRule) -> dict[str, str] | None:
+        # The owner is left out, as the provider, which is told no account here, would take any for another account.
+        return {"GroupId": self.source_group["GroupId"]} if self.source_group else None
+
+    SecurityGroupRule.description = property(description)
+    SecurityGroupRule.referenced_group_info = property(referenced_group_info)
