@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
+import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -212,9 +214,14 @@ def declare() -> Declare:
     return run
 
 
-def run(program: Program, *, stack: str = STACK, preview: bool = False) -> Recorder:
-    """Run a program to its end; its result, outputs resolved, becomes `result`."""
+def run(program: Program, *, stack: str = STACK, preview: bool = False, into: list[Recorder] | None = None) -> Recorder:
+    """Run a program to its end; its result, outputs resolved, becomes `result`.
+
+    The recorder is put `into` a list before, for programs that fail.
+    """
     recorder = Recorder()
+    if into is not None:
+        into.append(recorder)
     monitor = _Monitor(recorder)
 
     async def main() -> None:
@@ -230,15 +237,18 @@ def run(program: Program, *, stack: str = STACK, preview: bool = False) -> Recor
     async def resolve() -> None:
         recorder.result = await pulumi.Output.from_input(program()).future()
 
-    asyncio.run(main())
+    with warnings.catch_warnings():
+        # Loading a module of the SDK loads its superseded classes too.
+        warnings.filterwarnings("ignore", ".* has been deprecated in favor of ", DeprecationWarning)
+        asyncio.run(main())
     return recorder
 
 
 def _close_event_loop() -> None:
     """Close the loop that the SDK makes in each thread that answers requests."""
-    loop = asyncio.get_event_loop_policy().get_event_loop()
-    loop.close()
-    asyncio.set_event_loop(None)
+    with contextlib.suppress(RuntimeError):  # no request, no loop
+        asyncio.get_event_loop_policy().get_event_loop().close()
+        asyncio.set_event_loop(None)
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ PROJECT = Path(__file__).parents[3]
 DECLARED: dict[str, dict[str, Any]] = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
 
 
-def as_config(value: Any) -> str:  # noqa: ANN401 — any value that YAML has
+def as_config(value: Any) -> str:
     """Give a value as the engine hands it to the program."""
     return json.dumps(value) if isinstance(value, list | dict) else str(value)
 
@@ -37,7 +37,7 @@ UNHURRIED = settings(deadline=None)
 STACK = {"aws:region": "us-west-2", "github:owner": "example"}
 
 
-def read(*, stack: str = "prod", secret: tuple[str, ...] = (), without: str = "", **changed: Any) -> Settings:  # noqa: ANN401
+def read(*, stack: str = "prod", secret: tuple[str, ...] = (), without: str = "", **changed: Any) -> Settings:
     """Read settings of which some are changed, `vpcCidr="…"`; `aws__region` stands for `aws:region`."""
     changes = {
         (key.replace("__", ":") if "__" in key else f"{NAMESPACE}:{key}"): as_config(value)
@@ -48,7 +48,7 @@ def read(*, stack: str = "prod", secret: tuple[str, ...] = (), without: str = ""
     return parse(config, stack=stack, secret_keys=[f"{NAMESPACE}:{key}" for key in secret])
 
 
-def problems(**changed: Any) -> tuple[Problem, ...]:  # noqa: ANN401
+def problems(**changed: Any) -> tuple[Problem, ...]:
     """Give what is wrong with changed settings."""
     with pytest.raises(SettingsError) as raised:
         read(**changed)
