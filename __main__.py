@@ -2,51 +2,95 @@
 
 from __future__ import annotations
 
-import pulumi
 import pulumi_aws as aws
 
+from infra import outputs
 from infra.budget import Budget, BudgetArgs
+from infra.encryption import Encryption, EncryptionArgs
+from infra.firewall import Firewall, FirewallArgs
 from infra.identity import Identity, IdentityArgs
 from infra.network import Network, NetworkArgs
 from infra.orchestrator import Orchestrator, OrchestratorArgs
 from infra.repository import Repository, RepositoryArgs
 from infra.settings import load
 from infra.storage import Storage, StorageArgs
-from infra.tags import Tags
 
 settings = load()
 account_id = aws.get_caller_identity_output().account_id
 region = aws.get_region_output().region
-tags = Tags(environment=pulumi.get_stack(), owner=settings.owner)
+tags = settings.tags
 
-network = Network("network", args=NetworkArgs(cidr=settings.vpc_cidr, tags=tags))
+network = Network(
+    "network",
+    args=NetworkArgs(
+        cidr=settings.vpc_cidr,
+        region=settings.region,
+        zones=settings.zones,
+        sites=settings.sites,
+        egress=settings.egress,
+        tags=tags,
+    ),
+)
+firewall = Firewall(
+    "firewall",
+    args=FirewallArgs(vpc_id=network.vpc_id, vpc_cidr=settings.vpc_cidr, admin_cidrs=settings.admin_cidrs, tags=tags),
+)
+encryption = Encryption(
+    "encryption",
+    args=EncryptionArgs(
+        account_id=account_id, region=settings.region, protected=settings.protects("encryptionKey"), tags=tags
+    ),
+)
 storage = Storage(
     "storage",
     args=StorageArgs(
         account_id=account_id,
-        region=region,
-        tags=tags,
-        artifacts_protected="artifactBucket" not in settings.unprotected,
-    ),
-)
-identity = Identity("identity", args=IdentityArgs(artifact_bucket_arn=storage.artifact_bucket_arn, tags=tags))
-orchestrator = Orchestrator(
-    "orchestrator",
-    args=OrchestratorArgs(
-        instance_type=settings.orchestrator_instance_type,
-        disk_gib=settings.orchestrator_disk_gib,
-        image_parameter=settings.orchestrator_image_parameter,
-        subnet_id=network.subnet_id,
-        security_group_id=network.security_group_id,
-        instance_profile=identity.orchestrator_profile,
-        protected="orchestrator" not in settings.unprotected,
+        region=settings.region,
+        key_arn=encryption.key_arn,
+        adopt_state_bucket=settings.adopt_state_bucket,
+        artifacts_protected=settings.protects("artifactBucket"),
         tags=tags,
     ),
 )
 budget = Budget(
     "budget",
     args=BudgetArgs(
-        account_id=account_id, daily_usd=settings.daily_budget_usd, emails=settings.alert_emails, tags=tags
+        account_id=account_id,
+        daily_usd=settings.daily_budget_usd,
+        monthly_usd=settings.monthly_budget_usd,
+        emails=settings.alert_emails,
+        key_arn=encryption.key_arn,
+        tags=tags,
+    ),
+)
+identity = Identity(
+    "identity",
+    args=IdentityArgs(
+        account_id=account_id,
+        region=settings.region,
+        artifact_bucket_arn=storage.artifact_bucket_arn,
+        cache_bucket_arn=storage.cache_bucket_arn,
+        key_arn=encryption.key_arn,
+        alert_topic_arn=budget.topic_arn,
+        tags=tags,
+    ),
+)
+orchestrator = Orchestrator(
+    "orchestrator",
+    args=OrchestratorArgs(
+        instance_type=settings.orchestrator_instance_type,
+        disk_gib=settings.orchestrator_disk_gib,
+        image_parameter=settings.orchestrator_image_parameter,
+        subnet_id=network.node_subnet_ids("A")[0],
+        security_group_id=firewall.group_ids["orchestrator"],
+        assign_public_ip=network.assigns_public_ips,
+        instance_profile=identity.orchestrator_profile,
+        key_arn=encryption.key_arn,
+        region=settings.region,
+        repository=f"{settings.github_owner}/{settings.github_repository}",
+        log_retention_days=settings.log_retention_days,
+        protected=settings.protects("orchestrator"),
+        tags=tags,
     ),
 )
 repository = Repository(
@@ -58,12 +102,32 @@ repository = Repository(
     ),
 )
 
-pulumi.export("orchestratorId", orchestrator.instance_id)
-pulumi.export("orchestratorPrivateIp", orchestrator.private_ip)
-pulumi.export("orchestratorRoleArn", identity.orchestrator_role_arn)
-pulumi.export("vpcId", network.vpc_id)
-pulumi.export("stateBucket", storage.state_bucket)
-pulumi.export("artifactBucket", storage.artifact_bucket)
-pulumi.export("budgetName", budget.budget_name)
-pulumi.export("alertTopicArn", budget.topic_arn)
-pulumi.export("workflowFiles", repository.workflow_files)
+outputs.export(
+    {
+        "region": region,
+        "vpcId": network.vpc_id,
+        "siteASubnetIds": network.node_subnet_ids("A"),
+        "siteBSubnetIds": network.node_subnet_ids("B"),
+        "orchestratorSecurityGroupId": firewall.group_ids["orchestrator"],
+        "storageSecurityGroupId": firewall.group_ids["storage"],
+        "clientSecurityGroupId": firewall.group_ids["client"],
+        "orchestratorId": orchestrator.instance_id,
+        "orchestratorPrivateIp": orchestrator.private_ip,
+        "orchestratorPublicIp": orchestrator.public_ip,
+        "orchestratorImageId": orchestrator.image_id,
+        "orchestratorShell": outputs.shell_command(orchestrator.instance_id, region=settings.region),
+        "orchestratorRoleArn": identity.orchestrator_role_arn,
+        "orchestratorInstanceProfile": identity.orchestrator_profile,
+        "nodeRoleArn": identity.node_role_arn,
+        "nodeInstanceProfile": identity.node_profile,
+        "stateBucket": storage.state_bucket,
+        "artifactBucket": storage.artifact_bucket,
+        "cacheBucket": storage.cache_bucket,
+        "encryptionKeyArn": encryption.key_arn,
+        "logGroup": orchestrator.log_group,
+        "dailyBudgetName": budget.budget_name,
+        "monthlyBudgetName": budget.monthly_budget_name,
+        "alertTopicArn": budget.topic_arn,
+        "workflowFiles": repository.workflow_files,
+    }
+)

@@ -1,16 +1,16 @@
-"""The day's budget and where its alerts go."""
+"""The day's and the month's budget and where their alerts go."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pulumi
 from pulumi_aws import budgets, sns
 
 from infra.component import Component
 from infra.naming import BUDGET, SNS_TOPIC, physical_name
+from infra.policies import Condition, Principal, Statement, document, equals
 from infra.tags import PROJECT
 
 if TYPE_CHECKING:
@@ -18,90 +18,157 @@ if TYPE_CHECKING:
 
     from infra.tags import Tags
 
-ALERT_PERCENTAGES = (80, 100)
-"""Shares of the day's budget at which an alert goes out. ACTUAL, since AWS forecasts no DAILY budget:
+
+@dataclass(frozen=True, kw_only=True)
+class Alert:
+    """When subscribers are told.
+
+    Attributes:
+        kind: `ACTUAL` for what is spent, `FORECASTED` for what the period will have cost at its end.
+        percentage: The share of the budget at which they are told, in percent.
+    """
+
+    kind: Literal["ACTUAL", "FORECASTED"]
+    percentage: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """What a period may cost.
+
+    Attributes:
+        period: How long it is; part of the budget's name.
+        usd: The limit, in US dollars.
+        alerts: When subscribers are told.
+    """
+
+    period: Literal["daily", "monthly"]
+    usd: int
+    alerts: tuple[Alert, ...]
+
+
+DAILY_ALERTS = (Alert(kind="ACTUAL", percentage=80), Alert(kind="ACTUAL", percentage=100))
+"""ACTUAL alone: AWS forecasts no DAILY budget,
 https://docs.aws.amazon.com/cost-management/latest/userguide/budgets-best-practices.html"""
+
+MONTHLY_ALERTS = (Alert(kind="FORECASTED", percentage=100), Alert(kind="ACTUAL", percentage=100))
+"""The forecast warns while there is still something to save."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BudgetArgs:
-    """What the budget is made from.
+    """What the budgets are made from.
 
     Attributes:
-        account_id: The AWS account whose costs are watched.
+        account_id: The AWS account whose costs are watched, all of them: Bedrock's bear no tags to filter by.
         daily_usd: The limit, in US dollars a day.
-        emails: Who is told.
+        monthly_usd: The limit, in US dollars a month.
+        emails: Who is told, at most 10 addresses. Budgets writes to them itself; they do not subscribe to the topic
+            too, so an alert is one message, and nobody has to confirm a subscription.
+        key_arn: The KMS key that encrypts the topic.
         tags: The stack's tags.
     """
 
     account_id: pulumi.Output[str]
     daily_usd: int
+    monthly_usd: int
     emails: Sequence[str]
+    key_arn: pulumi.Output[str]
     tags: Tags
 
 
 class Budget(Component):
-    """A DAILY cost budget that tells an SNS topic and e-mail addresses of 80 and 100 % spent.
+    """A DAILY and a MONTHLY cost budget that tell an encrypted SNS topic and e-mail addresses.
 
     Attributes:
         topic_arn: The topic that alerts are published to.
-        budget_name: The budget.
+        budget_name: The day's budget.
+        monthly_budget_name: The month's budget.
     """
 
     topic_arn: pulumi.Output[str]
     budget_name: pulumi.Output[str]
+    monthly_budget_name: pulumi.Output[str]
 
     def __init__(self, name: str, *, args: BudgetArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        """Declare the budget."""
+        """Declare the budgets."""
         super().__init__(name, opts=opts)
+        topic, policy = self._topic(name, args=args)
+        daily = Limit(period="daily", usd=args.daily_usd, alerts=DAILY_ALERTS)
+        monthly = Limit(period="monthly", usd=args.monthly_usd, alerts=MONTHLY_ALERTS)
+        self.topic_arn = topic.arn
+        self.budget_name = self._budget(name, daily, args=args, policy=policy).name
+        self.monthly_budget_name = self._budget(name, monthly, args=args, policy=policy).name
+        self.register_outputs(
+            {
+                "topicArn": self.topic_arn,
+                "budgetName": self.budget_name,
+                "monthlyBudgetName": self.monthly_budget_name,
+            }
+        )
+
+    def _topic(self, name: str, *, args: BudgetArgs) -> tuple[sns.Topic, sns.TopicPolicy]:
         tags = args.tags
         topic = sns.Topic(
             f"{name}-alerts",
             name=physical_name(SNS_TOPIC, PROJECT, tags.environment, "budget-alerts"),
+            kms_master_key_id=args.key_arn,
             tags=tags.of("budget-alerts", role="alerts"),
             opts=self.child(),
         )
         policy = sns.TopicPolicy(
             f"{name}-alerts",
             arn=topic.arn,
-            policy=pulumi.Output.all(topic.arn, args.account_id).apply(lambda of: _budgets_may_publish(*of)),
+            policy=pulumi.Output.all(topic.arn, args.account_id).apply(
+                lambda of: topic_policy(topic_arn=of[0], account_id=of[1])
+            ),
             opts=self.child(),
         )
-        budget = budgets.Budget(
-            f"{name}-daily",
+        return topic, policy
+
+    def _budget(self, name: str, limit: Limit, *, args: BudgetArgs, policy: sns.TopicPolicy) -> budgets.Budget:
+        return budgets.Budget(
+            f"{name}-{limit.period}",
             account_id=args.account_id,
-            name=physical_name(BUDGET, PROJECT, tags.environment, "daily"),
+            name=physical_name(BUDGET, PROJECT, args.tags.environment, limit.period),
             budget_type="COST",
-            time_unit="DAILY",
-            limit_amount=str(args.daily_usd),
+            time_unit=limit.period.upper(),
+            limit_amount=str(limit.usd),
             limit_unit="USD",
-            notifications=[_alert(percentage, topic.arn, args.emails) for percentage in ALERT_PERCENTAGES],
-            tags=tags.of("daily-budget", role="alerts"),
-            opts=self.child(depends_on=[policy]),
+            # The topic's ARN comes from its policy: Budgets wants to be let in when the budget is made.
+            notifications=[_notification(alert, policy.arn, args.emails) for alert in limit.alerts],
+            tags=args.tags.of(f"{limit.period}-budget", role="alerts"),
+            opts=self.child(),
         )
-        self.topic_arn = topic.arn
-        self.budget_name = budget.name
-        self.register_outputs({"topicArn": self.topic_arn, "budgetName": self.budget_name})
 
 
-def _alert(percentage: int, topic_arn: pulumi.Output[str], emails: Sequence[str]) -> budgets.BudgetNotificationArgsDict:
+def _notification(
+    alert: Alert, topic_arn: pulumi.Output[str], emails: Sequence[str]
+) -> budgets.BudgetNotificationArgsDict:
     return {
-        "notification_type": "ACTUAL",
+        "notification_type": alert.kind,
         "comparison_operator": "GREATER_THAN",
-        "threshold": percentage,
+        "threshold": alert.percentage,
         "threshold_type": "PERCENTAGE",
         "subscriber_sns_topic_arns": [topic_arn],
         "subscriber_email_addresses": list(emails),
     }
 
 
-def _budgets_may_publish(topic_arn: str, account_id: str) -> str:
-    statement = {
-        "Sid": "BudgetsMayPublish",
-        "Effect": "Allow",
-        "Principal": {"Service": "budgets.amazonaws.com"},
-        "Action": "sns:Publish",
-        "Resource": topic_arn,
-        "Condition": {"StringEquals": {"aws:SourceAccount": account_id}},
-    }
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+def topic_policy(*, topic_arn: str, account_id: str) -> str:
+    """Let AWS Budgets publish for this account and nobody else; the account's own roles need no statement here.
+
+    https://docs.aws.amazon.com/cost-management/latest/userguide/budgets-sns-policy.html
+    """
+    return document(
+        Statement(
+            sid="BudgetsMayPublish",
+            actions=("sns:Publish",),
+            resources=(topic_arn,),
+            conditions=(
+                equals("aws:SourceAccount", account_id),
+                Condition(operator="ArnLike", key="aws:SourceArn", values=(f"arn:aws:budgets::{account_id}:*",)),
+            ),
+            principal=Principal(kind="Service", value="budgets.amazonaws.com"),
+        )
+    )

@@ -33,7 +33,9 @@ class NameRule:
 S3_BUCKET = NameRule(
     service="S3 bucket",
     max_length=63,
-    pattern=re.compile(r"(?!xn--|sthree-|amzn-s3-demo-)[a-z0-9][a-z0-9-]{1,61}[a-z0-9](?<!-s3alias)(?<!--ol-s3)"),
+    pattern=re.compile(
+        r"(?!xn--|sthree-|amzn-s3-demo-)[a-z0-9][a-z0-9-]{1,61}[a-z0-9](?<!-s3alias)(?<!--ol-s3)(?<!--x-s3)(?<!--table-s3)"
+    ),
     source="https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html",
 )
 IAM_ROLE = NameRule(
@@ -41,6 +43,24 @@ IAM_ROLE = NameRule(
     max_length=64,
     pattern=re.compile(r"[\w+=,.@-]+", re.ASCII),
     source="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html",
+)
+IAM_INSTANCE_PROFILE = NameRule(
+    service="IAM instance profile",
+    max_length=128,
+    pattern=re.compile(r"[\w+=,.@-]+", re.ASCII),
+    source="https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateInstanceProfile.html",
+)
+KMS_ALIAS = NameRule(
+    service="KMS alias",
+    max_length=256,
+    pattern=re.compile(r"alias/(?!aws/)[A-Za-z0-9/_-]+"),
+    source="https://docs.aws.amazon.com/kms/latest/APIReference/API_CreateAlias.html",
+)
+LOG_GROUP = NameRule(
+    service="CloudWatch log group",
+    max_length=512,
+    pattern=re.compile(r"(?!aws/)[A-Za-z0-9_/.#-]+"),
+    source="https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html",
 )
 SNS_TOPIC = NameRule(
     service="SNS topic",

@@ -10,123 +10,117 @@ import difflib
 import json
 import re
 from dataclasses import dataclass
-from ipaddress import IPv4Network
-from typing import TYPE_CHECKING, Annotated, Literal, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import pulumi
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic.alias_generators import to_camel
 from pulumi.runtime.config import CONFIG, get_config_env, get_config_secret_keys_env, is_config_secret
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
+from pydantic.alias_generators import to_camel
+
+from infra.problems import Problem, SettingsError
+from infra.rules import NAMESPACE, Breach, breaches
+from infra.tags import Site, Tags
+from infra.values import (
+    AdminNetwork,
+    BucketName,
+    DiskGib,
+    Email,
+    ImageParameter,
+    InstanceType,
+    OptionalTagValue,
+    OwnerName,
+    Region,
+    RepositoryName,
+    RetentionDays,
+    SecretName,
+    StackName,
+    TagValue,
+    UsDollars,
+    VpcNetwork,
+    Zone,
+    at_most,
+    distinct,
+    one_of,
+)
+from infra.zones import sites_of, zones_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
+    from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
 
-NAMESPACE = "claudefs-infra"
-"""The project's name in `Pulumi.yaml`, which prefixes its configuration keys."""
-
-Protectable = Literal["orchestrator", "artifactBucket"]
+Protectable = Literal["orchestrator", "artifactBucket", "encryptionKey"]
 """What only an explicit setting lets Pulumi delete or replace. The state bucket is not among them: nothing does."""
 
-
-def _private_ipv4(network: IPv4Network) -> IPv4Network:
-    allowed = [IPv4Network("10.0.0.0/8"), IPv4Network("172.16.0.0/12"), IPv4Network("192.168.0.0/16")]
-    if not any(network.subnet_of(private) for private in allowed) or not 16 <= network.prefixlen <= 24:
-        raise ValueError("must be a private IPv4 network (RFC 1918) of /16 to /24, such as 10.0.0.0/16")
-    return network
-
-
-def _text(pattern: str, must: str) -> AfterValidator:
-    """Accept text that matches `pattern` as a whole; say what it `must` be otherwise."""
-    compiled = re.compile(pattern, re.ASCII)
-
-    def check(value: str) -> str:
-        if not compiled.fullmatch(value):
-            raise ValueError(must)
-        return value
-
-    return AfterValidator(check)
-
-
-TagValue = Annotated[str, _text(r"[\w .:/=+@-]{1,256}", "must be 1 to 256 letters, digits, spaces or any of _.:/=+-@")]
-InstanceType = Annotated[
-    str, _text(r"[a-z][a-z0-9-]*\.[a-z0-9-]+", "must be an EC2 instance type, such as c7a.2xlarge")
-]
-ImageParameter = Annotated[
-    str,
-    _text(
-        r"/aws/service/canonical/ubuntu/server(-minimal)?/[\w./-]+/amd64/[\w./-]+/ami-id",
-        "must be one of Canonical's public SSM parameters for an amd64 image, /aws/service/canonical/ubuntu/…/ami-id",
-    ),
-]
-Email = Annotated[str, _text(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+", "must be an e-mail address")]
-RepositoryName = Annotated[
-    str,
-    _text(
-        r"[\w.-]{1,100}",
-        "must be a GitHub repository's name without its owner: 1 to 100 of A-Z a-z 0-9 . _ -",
-    ),
-]
-SecretName = Annotated[
-    # https://docs.github.com/en/actions/reference/security/secrets
-    str,
-    _text(
-        r"(?!GITHUB_)[A-Z_][A-Z0-9_]{0,254}",
-        "must be upper-case letters, digits and _, not begin with GITHUB_",
-    ),
-]
+Egress = Literal["nat", "public-ip"]
+"""How nodes reach the internet; nothing reaches them either way."""
 
 
 class Settings(BaseModel):
-    """The settings of one stack, as the components read them."""
+    """The settings of one stack, as the components read them; `Pulumi.yaml` says what each is for."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=False)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        alias_generator=lambda name: f"{NAMESPACE}:{to_camel(name)}",
+        validate_by_name=False,
+    )
+
+    environment: StackName = Field(alias="stack", examples=["prod"])
+    region: Region = Field(alias="aws:region", examples=["us-west-2"])
+    github_owner: OwnerName = Field(alias="github:owner", examples=["your-organization"])
 
     owner: TagValue = Field(examples=["claudefs-team"])
-    vpc_cidr: Annotated[IPv4Network, AfterValidator(_private_ipv4)] = Field(examples=["10.0.0.0/16"])
+    cost_center: OptionalTagValue = Field(examples=["engineering"])
+    vpc_cidr: VpcNetwork = Field(examples=["10.0.0.0/16"])
+    availability_zones: Annotated[list[Zone], distinct("zones")] = Field(examples=["us-west-2a"])
+    site_a_zones: Annotated[list[Zone], distinct("zones")] = Field(examples=["us-west-2a"])
+    site_b_zones: Annotated[list[Zone], distinct("zones")] = Field(examples=["us-west-2b"])
+    egress: Annotated[Egress, one_of(get_args(Egress))] = Field(examples=["nat"])
+    admin_cidrs: Annotated[
+        list[AdminNetwork],
+        distinct("networks"),
+        at_most(10, "networks", because="each takes a rule for each port, and a security group has 60"),
+    ] = Field(examples=["203.0.113.7/32"])
     orchestrator_instance_type: InstanceType = Field(examples=["c7a.2xlarge"])
-    orchestrator_disk_gib: int = Field(ge=30, le=16384, examples=["100"])
+    orchestrator_disk_gib: DiskGib = Field(examples=["100"])
     orchestrator_image_parameter: ImageParameter = Field(
         examples=["/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"]
     )
-    daily_budget_usd: int = Field(ge=1, le=100_000, examples=["100"])
-    alert_emails: list[Email] = Field(max_length=10, examples=["team@example.org"])
+    unprotected: Annotated[
+        list[Annotated[Protectable, one_of(get_args(Protectable))]], distinct("protected resources")
+    ] = Field(examples=["orchestrator"])
+    adopt_state_bucket: BucketName = Field(examples=["claudefs-prod-state"])
+    daily_budget_usd: UsDollars = Field(examples=["100"])
+    monthly_budget_usd: UsDollars = Field(examples=["3000"])
+    alert_emails: Annotated[
+        list[Email],
+        distinct("addresses"),
+        at_most(10, "addresses", because="AWS Budgets takes no more for one alert"),
+    ] = Field(examples=["team@example.org"])
+    log_retention_days: RetentionDays = Field(examples=["30"])
     github_repository: RepositoryName = Field(examples=["claudefs"])
     actions_secrets: dict[SecretName, SecretStr] = Field(examples=["…"])
-    unprotected: list[Protectable] = Field(examples=["orchestrator"])
 
+    @property
+    def zones(self) -> tuple[str, ...]:
+        """The network's availability zones: those that are set, else the region's first."""
+        return zones_of(self.region, self.availability_zones)
 
-@dataclass(frozen=True, kw_only=True)
-class Problem:
-    """One setting that is wrong.
+    @property
+    def sites(self) -> Mapping[Site, tuple[str, ...]]:
+        """The zones of each site."""
+        return sites_of(self.zones, site_a=self.site_a_zones, site_b=self.site_b_zones)
 
-    Attributes:
-        key: The full configuration key.
-        value: What is set, or None where nothing is; `[secret]` for a secret.
-        allowed: What would be right.
-        repair: The command that repairs it.
-    """
+    @property
+    def tags(self) -> Tags:
+        """The stack's tags."""
+        return Tags(environment=self.environment, owner=self.owner, cost_center=self.cost_center)
 
-    key: str
-    value: str | None
-    allowed: str
-    repair: str
-
-    def __str__(self) -> str:
-        """Say it in two lines."""
-        found = "is not set" if self.value is None else f"is {self.value!r}"
-        return f"{self.key} {found}: {self.allowed}\n    repair: {self.repair}"
-
-
-class SettingsError(pulumi.RunError):
-    """The stack's settings are wrong; nothing has been declared. Pulumi prints it without a traceback."""
-
-    def __init__(self, problems: list[Problem]) -> None:
-        """Report all problems at once."""
-        self.problems = problems
-        count = "1 setting is wrong" if len(problems) == 1 else f"{len(problems)} settings are wrong"
-        super().__init__("\n  ".join([f"{count}; nothing was deployed.", *map(str, problems)]))
+    def protects(self, resource: Protectable) -> bool:
+        """Tell whether Pulumi is to refuse the resource's deletion and replacement."""
+        return resource not in self.unprotected
 
 
 def load() -> Settings:
@@ -139,40 +133,56 @@ def load() -> Settings:
     config = {**get_config_env(), **CONFIG.get()}
     return parse(
         config,
+        stack=pulumi.get_stack(),
         secret_keys=[key for key in config if is_config_secret(key) or key in get_config_secret_keys_env()],
     )
 
 
-def parse(config: Mapping[str, str], *, secret_keys: Collection[str]) -> Settings:
+def parse(config: Mapping[str, str], *, stack: str, secret_keys: Collection[str]) -> Settings:
     """Validate a stack's configuration, offline.
 
     Args:
         config: All configuration values by full key, lists and objects as JSON, as the engine hands them over.
+        stack: The stack's name.
         secret_keys: The keys whose values are stored encrypted.
 
     Raises:
         SettingsError: Some are wrong.
     """
-    prefix = f"{NAMESPACE}:"
-    given = {key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)}
-    problems = [_stored_in_plain(key) for key in _SECRET_SETTINGS if _is_plain_secret(key, given, secret_keys)]
+    given = {key: value for key, value in config.items() if key in FIELDS or not _is_of_plugins(key)}
+    given[_STACK] = stack
+    report = _Report(given=given, secret_keys=secret_keys)
+    problems = report.secrets_in_plain()
     try:
         settings = Settings.model_validate({key: _decoded(key, value) for key, value in given.items()})
     except ValidationError as error:
-        problems += [_problem(details, given) for details in error.errors(include_url=False)]
+        details = error.errors(include_url=False)
+        problems += map(report.refused, details)
+        valid = dict(_valid_fields(given, wrong={str(each["loc"][0]) for each in details}))
+        raise SettingsError(problems + list(map(report.breached, breaches(valid)))) from None
+    problems += map(report.breached, breaches({name: getattr(settings, name) for name in Settings.model_fields}))
     if problems:
         raise SettingsError(problems)
     return settings
 
 
-_FIELDS = {to_camel(name): field for name, field in Settings.model_fields.items()}
-_SECRET_SETTINGS = ("actionsSecrets",)
+FIELDS: Mapping[str, FieldInfo] = {field.alias or name: field for name, field in Settings.model_fields.items()}
+"""The settings' fields by configuration key."""
+
+_STACK = "stack"
+_SECRETS = (f"{NAMESPACE}:actionsSecrets",)
+_PLUGINS = ("aws", "github", "pulumi")
 _JSON_START = re.compile(r"\s*[\[{]")
+
+
+def _is_of_plugins(key: str) -> bool:
+    """Tell whether a key configures a provider or Pulumi itself, which check it themselves."""
+    return key.partition(":")[0] in _PLUGINS
 
 
 def _decoded(key: str, value: str) -> object:
     """Turn the JSON of a list or an object into one; leave all else to the field's own type."""
-    if key in _FIELDS and _JSON_START.match(value):
+    if key in FIELDS and _JSON_START.match(value):
         try:
             return json.loads(value)
         except json.JSONDecodeError:
@@ -180,55 +190,115 @@ def _decoded(key: str, value: str) -> object:
     return value
 
 
-def _is_plain_secret(key: str, given: Mapping[str, str], secret_keys: Collection[str]) -> bool:
-    return given.get(key, "{}") != "{}" and f"{NAMESPACE}:{key}" not in secret_keys
+def _valid_fields(given: Mapping[str, str], *, wrong: Collection[str]) -> Iterator[tuple[str, Any]]:
+    """Read the fields that are right beside some that are wrong, so that rules between them are reported at once."""
+    for name, field in Settings.model_fields.items():
+        key = field.alias or name
+        if key in wrong:
+            continue
+        if key not in given:
+            yield name, field.default
+            continue
+        annotated: Any = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
+        yield name, TypeAdapter(annotated).validate_python(_decoded(key, given[key]))
 
 
-def _stored_in_plain(key: str) -> Problem:
-    return Problem(
-        key=f"{NAMESPACE}:{key}",
-        value="[in plain text]",
-        allowed="a secret must be stored encrypted",
-        repair=f"pulumi config rm {NAMESPACE}:{key}, then {_set_command(key, nested='NAME')}",
-    )
+@dataclass(frozen=True, kw_only=True)
+class _Report:
+    """Words problems: never with a secret's value, always with the command that repairs."""
+
+    given: Mapping[str, str]
+    secret_keys: Collection[str]
+
+    def secrets_in_plain(self) -> list[Problem]:
+        """Find secrets that are stored readable."""
+        return [
+            Problem(
+                key=key,
+                value="[in plain text]",
+                allowed="a secret must be stored encrypted",
+                repair=f"pulumi config rm {key}, then {_set_command(key, nested='NAME')}",
+            )
+            for key in _SECRETS
+            if self.given.get(key, "{}") != "{}" and key not in self.secret_keys
+        ]
+
+    def refused(self, details: ErrorDetails) -> Problem:
+        """Word what a field's type refuses."""
+        key, *inner = (str(part) for part in details["loc"])
+        if details["type"] == "extra_forbidden":
+            return self._unknown(key)
+        nested = next((part for part in inner if part != "[key]" and (part.isdecimal() or key in _SECRETS)), None)
+        whole = nested is None and _is_many(key)
+        if inner[-1:] == ["[key]"]:
+            repair = f"pulumi config rm --path '{key}.{nested}'"
+        else:
+            repair = (f"pulumi config rm {key}, then " if whole else "") + _set_command(key, nested=nested)
+        return Problem(
+            key=key + (f"[{nested}]" if nested else ""),
+            value=self._shown(key, details["input"]) if key in self.given else None,
+            allowed=_allowed(details),
+            repair=repair,
+        )
+
+    def breached(self, breach: Breach) -> Problem:
+        """Word a rule between settings that is broken."""
+        key = Settings.model_fields[breach.setting].alias or breach.setting
+        nested = None if breach.index is None else str(breach.index)
+        return Problem(
+            key=key + (f"[{nested}]" if nested else ""),
+            value=None if breach.value is None else self._shown(key, breach.value),
+            allowed=breach.allowed,
+            repair=breach.repair or _set_command(key, nested=nested, example=breach.example),
+        )
+
+    def _unknown(self, key: str) -> Problem:
+        similar = _similar(key, FIELDS)
+        rename = f", and if {similar[0]} was meant: {_set_command(similar[0], nested=None)}" if similar else ""
+        settings = ", ".join(sorted(known.removeprefix(f"{NAMESPACE}:") for known in FIELDS if known != _STACK))
+        return Problem(
+            key=key,
+            value=self._shown(key, self.given[key]),
+            allowed=f"there is no such setting; allowed are {settings}",
+            repair=f"pulumi config rm {key}{rename}",
+        )
+
+    def _shown(self, key: str, value: object) -> str:
+        secret = key in self.secret_keys or bool(_similar(key, _SECRETS))
+        return "[secret]" if secret else str(value)
 
 
-def _problem(details: ErrorDetails, given: Mapping[str, str]) -> Problem:
-    key, *inner = (str(part) for part in details["loc"])
-    if details["type"] == "extra_forbidden":
-        return _unknown_key(key, given[key])
-    nested = next((part for part in inner if part != "[key]"), None)
-    return Problem(
-        key=f"{NAMESPACE}:{key}" + (f"[{nested}]" if nested else ""),
-        value=_shown(key, details["input"]) if key in given else None,
-        allowed=details["msg"].removeprefix("Value error, "),
-        repair=_set_command(key, nested=nested),
-    )
+def _similar(key: str, keys: Iterable[str]) -> list[str]:
+    """Give the key that may have been meant, by its part after the namespace."""
+    by_name = {known.rpartition(":")[2].lower(): known for known in keys}
+    names = difflib.get_close_matches(key.rpartition(":")[2].lower(), by_name, n=1)
+    return [by_name[name] for name in names]
 
 
-def _unknown_key(key: str, value: str) -> Problem:
-    similar = difflib.get_close_matches(key, _FIELDS, n=1)
-    rename = f", and if {similar[0]} was meant: {_set_command(similar[0], nested=None)}" if similar else ""
-    return Problem(
-        key=f"{NAMESPACE}:{key}",
-        value=_shown(key, value),
-        allowed=f"there is no such setting; allowed are {', '.join(sorted(_FIELDS))}",
-        repair=f"pulumi config rm {NAMESPACE}:{key}{rename}",
-    )
+def _allowed(details: ErrorDetails) -> str:
+    """Say what a field wants, in the words of its own check or else in pydantic's."""
+    known = {
+        "missing": "must be set",
+        "list_type": "must be a list",
+        "dict_type": "must be an object of names and values",
+        "string_type": "must be text",
+    }
+    return known.get(details["type"]) or details["msg"].removeprefix("Value error, ")
 
 
-def _shown(key: str, value: object) -> str:
-    similar = difflib.get_close_matches(key, _SECRET_SETTINGS, n=1)
-    return "[secret]" if similar else str(value)
+def _is_many(key: str) -> bool:
+    return get_origin(FIELDS[key].annotation) in (list, dict)
 
 
-def _set_command(key: str, *, nested: str | None) -> str:
-    examples = _FIELDS[key].examples or []
-    secret = "--secret " if key in _SECRET_SETTINGS else ""
-    origin = get_origin(_FIELDS[key].annotation)
+def _set_command(key: str, *, nested: str | None, example: str | None = None) -> str:
+    value = example or (FIELDS[key].examples or [])[0]
+    if key == _STACK:
+        return f"pulumi stack rename {value}"
+    origin = get_origin(FIELDS[key].annotation)
     if origin is dict:
         # Without a value on the command line pulumi asks for it, so that no secret gets into the shell's history.
-        return f"pulumi config set {secret}--path '{NAMESPACE}:{key}.{nested or 'NAME'}'"
+        secret = "--secret " if key in _SECRETS else ""
+        return f"pulumi config set {secret}--path '{key}.{nested or 'NAME'}'"
     if origin is list:
-        return f"pulumi config set --path '{NAMESPACE}:{key}[{nested or 0}]' {examples[0]}"
-    return f"pulumi config set {NAMESPACE}:{key} {examples[0]}"
+        return f"pulumi config set --path '{key}[{nested or 0}]' {value}"
+    return f"pulumi config set {key} {value}"

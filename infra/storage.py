@@ -1,20 +1,28 @@
-"""Buckets: the stack's state and ClaudeFS's build artifacts."""
+"""Buckets: the stack's state, ClaudeFS's build artifacts and the build cache."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pulumi
-from pulumi_aws import s3
 
+from infra.bucket import CLEANED_AFTER_DAYS, Lifecycle, PrivateBucket, PrivateBucketArgs
 from infra.component import Component
 from infra.naming import S3_BUCKET, physical_name
 from infra.tags import PROJECT
 
 if TYPE_CHECKING:
     from infra.tags import Role, Tags
+
+STATE = Lifecycle(superseded_days=90, superseded_kept=20)
+"""A state that a mistake has overwritten is found within a quarter, and the last 20 are there however old."""
+
+ARTIFACTS = Lifecycle(superseded_days=30)
+"""Releases stay; one that was overwritten or deleted can be had back for a month."""
+
+BUILD_CACHE = Lifecycle(superseded_days=CLEANED_AFTER_DAYS, expire_days=30)
+"""What no build has written anew for a month, is not worth its storage."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,80 +32,74 @@ class StorageArgs:
     Attributes:
         account_id: The AWS account; bucket names are unique among all accounts, so it is part of them.
         region: Likewise.
-        tags: The stack's tags.
+        key_arn: The KMS key that encrypts every object.
+        adopt_state_bucket: Name of an existing bucket that becomes the state bucket, or "".
         artifacts_protected: Whether Pulumi refuses to delete or replace the artifact bucket.
+        tags: The stack's tags.
     """
 
     account_id: pulumi.Output[str]
-    region: pulumi.Output[str]
-    tags: Tags
+    region: str
+    key_arn: pulumi.Output[str]
+    adopt_state_bucket: str
     artifacts_protected: bool
+    tags: Tags
 
 
 class Storage(Component):
-    """The state bucket, which nothing here deletes, and the artifact bucket.
+    """The state bucket, which nothing here deletes, the artifact bucket and the build cache.
 
     Attributes:
         state_bucket: Name of the bucket that holds Pulumi's state.
+        state_bucket_arn: Its ARN.
         artifact_bucket: Name of the bucket that holds releases.
         artifact_bucket_arn: Its ARN.
+        cache_bucket: Name of the bucket that holds what builds reuse.
+        cache_bucket_arn: Its ARN.
     """
 
     state_bucket: pulumi.Output[str]
+    state_bucket_arn: pulumi.Output[str]
     artifact_bucket: pulumi.Output[str]
     artifact_bucket_arn: pulumi.Output[str]
+    cache_bucket: pulumi.Output[str]
+    cache_bucket_arn: pulumi.Output[str]
 
     def __init__(self, name: str, *, args: StorageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare the buckets."""
         super().__init__(name, opts=opts)
-        state = self._private_bucket(
-            "state", args=args, role="state", opts=self.child(protect=True, retain_on_delete=True)
+        self._args = args
+        state = self._bucket("state", lifecycle=STATE, adopt=args.adopt_state_bucket, protected=True, retained=True)
+        artifacts = self._bucket("artifacts", lifecycle=ARTIFACTS, protected=args.artifacts_protected)
+        cache = self._bucket("build-cache", lifecycle=BUILD_CACHE)
+        self.state_bucket, self.state_bucket_arn = state.bucket, state.arn
+        self.artifact_bucket, self.artifact_bucket_arn = artifacts.bucket, artifacts.arn
+        self.cache_bucket, self.cache_bucket_arn = cache.bucket, cache.arn
+        self.register_outputs(
+            {
+                "stateBucket": self.state_bucket,
+                "artifactBucket": self.artifact_bucket,
+                "cacheBucket": self.cache_bucket,
+            }
         )
-        artifacts = self._private_bucket(
-            "artifacts", args=args, role="artifacts", opts=self.child(protect=args.artifacts_protected)
-        )
-        self.state_bucket = state.bucket
-        self.artifact_bucket = artifacts.bucket
-        self.artifact_bucket_arn = artifacts.arn
-        self.register_outputs({"stateBucket": self.state_bucket, "artifactBucket": self.artifact_bucket})
 
-    def _private_bucket(
-        self, purpose: str, *, args: StorageArgs, role: Role, opts: pulumi.ResourceOptions
-    ) -> s3.Bucket:
-        bucket = s3.Bucket(
-            purpose,
-            bucket=pulumi.Output.all(args.account_id, args.region).apply(
-                lambda place: physical_name(S3_BUCKET, PROJECT, args.tags.environment, purpose, *place)
+    def _bucket(
+        self, role: Role, *, lifecycle: Lifecycle, adopt: str = "", protected: bool = False, retained: bool = False
+    ) -> PrivateBucket:
+        args = self._args
+        name = pulumi.Output.all(args.account_id, args.region).apply(
+            lambda place: physical_name(S3_BUCKET, PROJECT, args.tags.environment, role, *place)
+        )
+        return PrivateBucket(
+            role,
+            args=PrivateBucketArgs(
+                name=pulumi.Output.from_input(adopt) if adopt else name,
+                adopt=adopt,
+                key_arn=args.key_arn,
+                lifecycle=lifecycle,
+                protected=protected,
+                retained=retained,
+                tags=args.tags.of(role, role=role),
             ),
-            tags=args.tags.of(purpose, role=role),
-            opts=opts,
+            opts=self.child(),
         )
-        s3.BucketPublicAccessBlock(
-            f"{purpose}-public-access",
-            bucket=bucket.id,
-            block_public_acls=True,
-            block_public_policy=True,
-            ignore_public_acls=True,
-            restrict_public_buckets=True,
-            opts=opts,
-        )
-        s3.BucketVersioning(
-            f"{purpose}-versioning",
-            bucket=bucket.id,
-            versioning_configuration={"status": "Enabled"},
-            opts=opts,
-        )
-        s3.BucketPolicy(f"{purpose}-policy", bucket=bucket.id, policy=bucket.arn.apply(_tls_only), opts=opts)
-        return bucket
-
-
-def _tls_only(bucket_arn: str) -> str:
-    statement = {
-        "Sid": "TlsOnly",
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": "s3:*",
-        "Resource": [bucket_arn, f"{bucket_arn}/*"],
-        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-    }
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})

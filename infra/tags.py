@@ -5,10 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+REQUIRED = ("project", "Name", "Environment", "Role", "Owner", "ManagedBy")
+"""Keys that every taggable resource carries."""
+
 PROJECT = "claudefs"
 """Value of the tag `project`. ClaudeFS's scripts filter on exactly this key and value; EC2 compares case."""
 
-Role = Literal["network", "state", "artifacts", "orchestrator", "alerts", "encryption"]
+MANAGED_BY = "pulumi"
+"""Value of the tag `ManagedBy`: who changes such a resource by hand loses the change at the next deployment."""
+
+Role = Literal[
+    "network",
+    "encryption",
+    "state",
+    "artifacts",
+    "build-cache",
+    "orchestrator",
+    "storage",
+    "client",
+    "conduit",
+    "jepsen",
+    "logs",
+    "alerts",
+]
 """What a resource is for: the value of the tag `Role`, which ClaudeFS's scripts select nodes by."""
 
 Site = Literal["A", "B"]
@@ -22,10 +41,12 @@ class Tags:
     Attributes:
         environment: The stack's name, such as `prod`; finds what a stack owns in a shared account.
         owner: The team that answers for the resources.
+        cost_center: Who pays, for cost allocation; "" where nobody asks.
     """
 
     environment: str
     owner: str
+    cost_center: str = ""
 
     def of(self, name: str, *, role: Role, site: Site | None = None) -> dict[str, str]:
         """Give the tags of one resource.
@@ -42,8 +63,10 @@ class Tags:
             "Environment": self.environment,
             "Role": role,
             "Owner": self.owner,
-            "ManagedBy": "pulumi",
+            "ManagedBy": MANAGED_BY,
         }
+        if self.cost_center:
+            tags["CostCenter"] = self.cost_center
         if site is not None:
             tags["Site"] = site
         return tags

@@ -7,20 +7,25 @@ deletion here.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import xmltodict
 from moto.budgets.models import Budget
 from moto.budgets.responses import BudgetsResponse
 from moto.core.utils import utcnow
 from moto.ec2 import ec2_backends
+from moto.ec2.models.elastic_network_interfaces import NetworkInterface
+from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ec2.responses.instances import InstanceResponse
+from moto.s3.models import FakeBucket
 from moto.s3.responses import S3Response
 from moto.ssm.models import Parameter, ParameterDict
 from moto.utilities.tagging_service import TaggingService
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from moto.core.responses import ActionResult
 
 _CANONICAL_IMAGES = "/aws/service/canonical/ubuntu/server"
 
@@ -31,8 +36,11 @@ def close_gaps() -> None:
     _update_budgets_in_place()
     _tag_budgets()
     _tag_buckets_at_creation()
+    _keep_newest_superseded_versions()
     _name_canonical_images()
     _keep_attributes_of_new_instances()
+    _leave_out_addresses_that_are_not_there()
+    _describe_rules_between_groups()
 
 
 def _budget(response: BudgetsResponse, name: str) -> Budget:
@@ -111,6 +119,35 @@ def _tag_buckets_at_creation() -> None:
     S3Response._bucket_response_put = put_tagged_bucket  # noqa: SLF001
 
 
+def _keep_newest_superseded_versions() -> None:
+    """Answer how many superseded versions a lifecycle rule keeps, which moto reads over."""
+    set_lifecycle: Callable[[FakeBucket, list[dict[str, Any]]], None] = FakeBucket.set_lifecycle
+    get_lifecycle: Callable[[S3Response], Any] = S3Response.get_bucket_lifecycle
+
+    def set_whole_lifecycle(self: FakeBucket, rules: list[dict[str, Any]]) -> None:
+        set_lifecycle(self, rules)
+        for rule, given in zip(self.rules, rules, strict=True):
+            rule.newest_kept = given.get("NoncurrentVersionExpiration", {}).get("NewerNoncurrentVersions")
+
+    def get_whole_lifecycle(self: S3Response) -> Any:
+        serialized: Callable[[ActionResult], Any] = self.serialized
+
+        def with_newest_kept(answer: ActionResult) -> Any:
+            result = cast("Any", answer.result)
+            # An error is serialized on the same way.
+            answered_rules = result["Rules"] if isinstance(result, dict) and "Rules" in result else []
+            for rule, answered in zip(self.backend.get_bucket(self.bucket_name).rules, answered_rules, strict=False):
+                if rule.newest_kept is not None:
+                    answered["NoncurrentVersionExpiration"]["NewerNoncurrentVersions"] = rule.newest_kept
+            return serialized(answer)
+
+        self.serialized = with_newest_kept
+        return get_lifecycle(self)
+
+    FakeBucket.set_lifecycle = set_whole_lifecycle
+    S3Response.get_bucket_lifecycle = get_whole_lifecycle
+
+
 def _name_canonical_images() -> None:
     check_loading_status = ParameterDict._check_loading_status  # noqa: SLF001 — moto loads public parameters here
 
@@ -152,3 +189,27 @@ def _keep_attributes_of_new_instances() -> None:
         return answer
 
     InstanceResponse.run_instances = run_complete_instances
+
+
+def _leave_out_addresses_that_are_not_there() -> None:
+    """Answer no association where there is no public address, which moto answers as an empty one."""
+    association: Callable[[NetworkInterface], dict[str, Any]] = NetworkInterface.association.fget
+
+    def association_or_none(self: NetworkInterface) -> dict[str, Any] | None:
+        return association(self) or None
+
+    NetworkInterface.association = property(association_or_none)
+
+
+def _describe_rules_between_groups() -> None:
+    """Answer the description of a rule whose source is a group, and that group as one of the same account."""
+
+    def description(self: SecurityGroupRule) -> str | None:
+        return cast("str | None", self.ip_range.get("Description") or self.source_group.get("Description"))
+
+    def referenced_group_info(self: SecurityGroupRule) -> dict[str, str] | None:
+        # The owner is left out, as the provider, which is told no account here, would take any for another account.
+        return {"GroupId": self.source_group["GroupId"]} if self.source_group else None
+
+    SecurityGroupRule.description = property(description)
+    SecurityGroupRule.referenced_group_info = property(referenced_group_info)

@@ -1,0 +1,56 @@
+"""What the stack tells the people and scripts that use it: one table, to which docs/outputs.md is equal by test."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pulumi
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+OUTPUTS: Mapping[str, str] = {
+    "region": "the AWS region of everything below",
+    "vpcId": "the VPC",
+    "siteASubnetIds": "the subnets that nodes of site A run in, by zone",
+    "siteBSubnetIds": "the subnets that nodes of site B run in, by zone",
+    "orchestratorSecurityGroupId": "the security group of the orchestrator",
+    "storageSecurityGroupId": "the security group of storage nodes and the cloud conduit",
+    "clientSecurityGroupId": "the security group of clients and the Jepsen controller",
+    "orchestratorId": "the orchestrator's EC2 instance",
+    "orchestratorPrivateIp": "its address in the VPC",
+    "orchestratorPublicIp": "its public address with egress `public-ip`, else empty",
+    "orchestratorImageId": "the AMI that the orchestrator was made from",
+    "orchestratorShell": "the command that opens a shell on the orchestrator",
+    "orchestratorRoleArn": "the orchestrator's IAM role",
+    "orchestratorInstanceProfile": "the instance profile that gives it to the orchestrator",
+    "nodeRoleArn": "the IAM role of storage nodes and clients, spot or not",
+    "nodeInstanceProfile": "the instance profile that gives it to them",
+    "stateBucket": "the bucket that holds Pulumi's state",
+    "artifactBucket": "the bucket that holds releases",
+    "cacheBucket": "the bucket that holds what builds reuse",
+    "encryptionKeyArn": "the KMS key that encrypts buckets, disks, logs and alerts",
+    "logGroup": "the CloudWatch log group of the agents' logs",
+    "dailyBudgetName": "the day's budget",
+    "monthlyBudgetName": "the month's budget",
+    "alertTopicArn": "the SNS topic of budget alerts",
+    "workflowFiles": "the workflow files in the GitHub repository",
+}
+"""Each output and what it is."""
+
+
+def shell_command(instance_id: pulumi.Output[str], *, region: str) -> pulumi.Output[str]:
+    """Give the command that opens a shell on an instance: Session Manager, since SSH is off."""
+    return pulumi.Output.concat("aws ssm start-session --region ", region, " --target ", instance_id)
+
+
+def export(values: Mapping[str, pulumi.Input[object]]) -> None:
+    """Export the stack's outputs.
+
+    Raises:
+        ValueError: They are not exactly those of the table.
+    """
+    if values.keys() != OUTPUTS.keys():
+        raise ValueError(f"the outputs differ from the table's: {sorted(values.keys() ^ OUTPUTS.keys())}")
+    for name in OUTPUTS:
+        pulumi.export(name, values[name])

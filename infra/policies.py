@@ -1,0 +1,533 @@
+"""IAM statements as frozen values, built by verbs that each grant one narrow thing.
+
+A statement that would grant a whole service, or an action on everything although AWS can limit it, cannot be
+constructed. Names of actions, resource types and condition keys are those of the Service Authorization Reference:
+https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from infra.tags import PROJECT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+EVERYTHING = "*"
+
+WITHOUT_RESOURCE_LEVEL = frozenset(
+    {
+        "autoscaling:DescribeAutoScalingGroups",
+        "autoscaling:DescribeAutoScalingInstances",
+        "autoscaling:DescribeScalingActivities",
+        "ce:GetCostAndUsage",
+        "cloudwatch:GetMetricData",
+        "cloudwatch:GetMetricStatistics",
+        "cloudwatch:PutMetricData",
+        "ec2:DescribeImages",
+        "ec2:DescribeInstanceStatus",
+        "ec2:DescribeInstances",
+        "ec2:DescribeKeyPairs",
+        "ec2:DescribeLaunchTemplateVersions",
+        "ec2:DescribeLaunchTemplates",
+        "ec2:DescribeSecurityGroups",
+        "ec2:DescribeSpotInstanceRequests",
+        "ec2:DescribeSpotPriceHistory",
+        "ec2:DescribeSubnets",
+        "ec2:DescribeTags",
+        "ec2:DescribeVolumes",
+        "ec2:DescribeVpcs",
+    }
+)
+"""Actions of this project that cannot be limited to resources; for these alone the resource may be `*`.
+
+`ce:GetCostAndUsage` knows one resource type, a billing view; the account's own costs are asked for without one.
+"""
+
+Operator = Literal[
+    "StringEquals",
+    "StringNotEquals",
+    "StringLike",
+    "ArnLike",
+    "Bool",
+    "Null",
+    "ForAllValues:StringEquals",
+]
+
+
+class PolicyError(ValueError):
+    """A statement grants more than it can say; the message names the statement and what is too wide."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Condition:
+    """A test that a request must pass.
+
+    Attributes:
+        operator: How the values are compared.
+        key: The condition key.
+        values: What is allowed; any one of them.
+    """
+
+    operator: Operator
+    key: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Principal:
+    """Who a resource's own policy speaks of.
+
+    Attributes:
+        kind: `Service` for an AWS service, `AWS` for an account.
+        value: The service's principal, such as `ec2.amazonaws.com`, or an ARN.
+    """
+
+    kind: Literal["Service", "AWS"]
+    value: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statement:
+    """One thing that is allowed; there are no other statements.
+
+    Attributes:
+        sid: What is allowed, in CamelCase.
+        actions: The actions, each in full: wildcards are refused.
+        resources: ARNs or patterns of ARNs. None in a role's trust policy, which is its own resource. `*` only for
+            actions that cannot be limited, and in a KMS key's policy, where it means that key.
+        conditions: Tests that a request must all pass.
+        principal: Who is allowed, in the policy of a resource; None in the policy of a role.
+
+    Raises:
+        PolicyError: The statement is wider than an action or a resource needs.
+    """
+
+    sid: str
+    actions: tuple[str, ...]
+    resources: tuple[str, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    principal: Principal | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what is too wide."""
+        if not (self.sid.isascii() and self.sid.isalnum()):
+            raise PolicyError(f"statement {self.sid!r}: the Sid must be letters and digits")
+        if not self.actions or not (self.resources or self.principal):
+            raise PolicyError(f"statement {self.sid}: needs actions, and resources or a principal")
+        for action in self.actions:
+            service, colon, name = action.partition(":")
+            if not (service and colon and name) or EVERYTHING in action or "?" in action:
+                raise PolicyError(f"statement {self.sid}: action {action!r} must be one action in full, service:Action")
+        for condition in self.conditions:
+            if sum((condition.operator, condition.key) == (other.operator, other.key) for other in self.conditions) > 1:
+                raise PolicyError(f"statement {self.sid}: {condition.key} is tested twice")
+        if self.principal and EVERYTHING in self.principal.value:
+            raise PolicyError(f"statement {self.sid}: principal {self.principal.value!r} lets others in")
+        wide = [resource for resource in self.resources if not resource.startswith("arn:")]
+        if wide and not self._may_name_everything():
+            raise PolicyError(
+                f"statement {self.sid}: resource {wide[0]!r}, though {', '.join(self.actions)} can be limited to ARNs"
+            )
+
+    def _may_name_everything(self) -> bool:
+        if self.resources != (EVERYTHING,):
+            return False
+        if self.principal:
+            return all(action.startswith("kms:") for action in self.actions)
+        return WITHOUT_RESOURCE_LEVEL.issuperset(self.actions)
+
+    def to_json(self) -> dict[str, object]:
+        """Give the statement as IAM reads it."""
+        conditions: dict[str, dict[str, object]] = {}
+        for condition in self.conditions:
+            conditions.setdefault(condition.operator, {})[condition.key] = _one_or_list(condition.values)
+        return {
+            "Sid": self.sid,
+            "Effect": "Allow",
+            **({"Principal": {self.principal.kind: self.principal.value}} if self.principal else {}),
+            "Action": _one_or_list(self.actions),
+            **({"Resource": _one_or_list(self.resources)} if self.resources else {}),
+            **({"Condition": conditions} if conditions else {}),
+        }
+
+
+def document(*statements: Statement) -> str:
+    """Give a policy document, without the white space that would count towards IAM's limits.
+
+    Raises:
+        PolicyError: Two statements have one Sid, or there are none.
+    """
+    sids = [statement.sid for statement in statements]
+    if not sids or len(set(sids)) != len(sids):
+        raise PolicyError(f"a policy needs statements with different Sids, not {sids}")
+    return json.dumps(
+        {"Version": "2012-10-17", "Statement": [statement.to_json() for statement in statements]},
+        separators=(",", ":"),
+    )
+
+
+def _one_or_list(values: Sequence[str]) -> str | list[str]:
+    return values[0] if len(values) == 1 else list(values)
+
+
+def equals(key: str, *values: str) -> Condition:
+    """Allow requests whose `key` is one of `values`."""
+    return Condition(operator="StringEquals", key=key, values=values)
+
+
+def trust(service: str) -> Statement:
+    """Let one AWS service assume the role."""
+    return Statement(
+        sid="ServiceMayAssume",
+        actions=("sts:AssumeRole",),
+        principal=Principal(kind="Service", value=service),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """Where grants hold: one environment in one region of one account.
+
+    Attributes:
+        account_id: The AWS account.
+        region: Its region.
+        environment: The stack's name; resources of others are out of reach.
+    """
+
+    account_id: str
+    region: str
+    environment: str
+
+    def arn(self, service: str, resource: str) -> str:
+        """Give the ARN of a resource in this account and region."""
+        return f"arn:aws:{service}:{self.region}:{self.account_id}:{resource}"
+
+    def ec2(self, *types: str) -> tuple[str, ...]:
+        """Give patterns of all EC2 resources of some types, in this account and region."""
+        return tuple(self.arn("ec2", f"{type_}/*") for type_ in types)
+
+    def requested_tags(self) -> tuple[Condition, ...]:
+        """Ask that what is created gets this environment's tags."""
+        return (
+            equals("aws:RequestTag/project", PROJECT),
+            equals("aws:RequestTag/Environment", self.environment),
+        )
+
+    def existing_tags(self) -> tuple[Condition, ...]:
+        """Ask that what is touched bears this environment's tags."""
+        return (
+            equals("aws:ResourceTag/project", PROJECT),
+            equals("aws:ResourceTag/Environment", self.environment),
+        )
+
+    def in_region(self) -> Condition:
+        """Ask that the request goes to this region."""
+        return equals("aws:RequestedRegion", self.region)
+
+
+def list_objects(bucket_arns: Sequence[str]) -> Statement:
+    """List the objects of some buckets."""
+    return Statement(sid="ListObjects", actions=("s3:ListBucket",), resources=tuple(bucket_arns))
+
+
+def read_objects(bucket_arn: str, prefix: str = "") -> Statement:
+    """Read the objects of a bucket whose keys begin with `prefix`."""
+    return Statement(sid="ReadObjects", actions=("s3:GetObject",), resources=(f"{bucket_arn}/{prefix}*",))
+
+
+def read_and_write_objects(bucket_arns: Sequence[str]) -> Statement:
+    """Read, write and overwrite objects of some buckets. Overwritten versions stay: the buckets are versioned."""
+    return Statement(
+        sid="ReadAndWriteObjects",
+        actions=("s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"),
+        resources=tuple(f"{arn}/*" for arn in bucket_arns),
+    )
+
+
+def delete_objects(bucket_arn: str) -> Statement:
+    """Delete objects of a bucket, though not versions of them."""
+    return Statement(sid="DeleteObjects", actions=("s3:DeleteObject",), resources=(f"{bucket_arn}/*",))
+
+
+def use_key(key_arn: str, scope: Scope, *, services: Sequence[str], encrypt: bool) -> Statement:
+    """Use a KMS key through some services, never directly.
+
+    https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
+    """
+    return Statement(
+        sid="UseKey",
+        actions=("kms:Decrypt", *(("kms:GenerateDataKey",) if encrypt else ())),
+        resources=(key_arn,),
+        conditions=(equals("kms:ViaService", *(f"{service}.{scope.region}.amazonaws.com" for service in services)),),
+    )
+
+
+def encrypt_disks(key_arn: str, scope: Scope) -> tuple[Statement, Statement]:
+    """Launch instances whose disks are encrypted with a KMS key.
+
+    https://docs.aws.amazon.com/ebs/latest/userguide/ebs-encryption-requirements.html
+    """
+    through_ec2 = equals("kms:ViaService", f"ec2.{scope.region}.amazonaws.com")
+    return (
+        Statement(
+            sid="EncryptDisks",
+            actions=("kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKeyWithoutPlaintext"),
+            resources=(key_arn,),
+            conditions=(through_ec2,),
+        ),
+        Statement(
+            sid="LendKeyToDisks",
+            actions=("kms:CreateGrant",),
+            resources=(key_arn,),
+            conditions=(
+                through_ec2,
+                Condition(operator="Bool", key="kms:GrantIsForAWSResource", values=("true",)),
+            ),
+        ),
+    )
+
+
+def read_secrets(scope: Scope, prefix: str) -> Statement:
+    """Read the secrets whose names begin with `prefix`, in this account and region."""
+    return Statement(
+        sid="ReadSecrets",
+        actions=("secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"),
+        resources=(scope.arn("secretsmanager", f"secret:{prefix}*"),),
+    )
+
+
+def put_metrics(namespace: str) -> Statement:
+    """Publish metrics in the namespaces that match a pattern; CloudWatch knows no ARNs of metrics."""
+    return Statement(
+        sid="PutMetrics",
+        actions=("cloudwatch:PutMetricData",),
+        resources=(EVERYTHING,),
+        conditions=(Condition(operator="StringLike", key="cloudwatch:namespace", values=(namespace,)),),
+    )
+
+
+def read_metrics() -> Statement:
+    """Read metrics."""
+    return Statement(
+        sid="ReadMetrics",
+        actions=("cloudwatch:GetMetricData", "cloudwatch:GetMetricStatistics"),
+        resources=(EVERYTHING,),
+    )
+
+
+def write_logs(scope: Scope, group: str) -> Statement:
+    """Write to the log groups that match a pattern. They are the stack's: nobody creates others."""
+    return Statement(
+        sid="WriteLogs",
+        actions=("logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"),
+        resources=(scope.arn("logs", f"log-group:{group}"), scope.arn("logs", f"log-group:{group}:log-stream:*")),
+    )
+
+
+def read_costs(scope: Scope, budget: str) -> tuple[Statement, Statement]:
+    """Read the account's costs and the budgets that match a pattern."""
+    return (
+        Statement(sid="ReadCosts", actions=("ce:GetCostAndUsage",), resources=(EVERYTHING,)),
+        Statement(
+            sid="ReadBudgets",
+            actions=("budgets:ViewBudget",),
+            resources=(f"arn:aws:budgets::{scope.account_id}:budget/{budget}",),
+        ),
+    )
+
+
+def publish(topic_arn: str) -> Statement:
+    """Publish to one SNS topic."""
+    return Statement(sid="Publish", actions=("sns:Publish",), resources=(topic_arn,))
+
+
+def invoke_models(scope: Scope) -> tuple[Statement, Statement]:
+    """Invoke Anthropic's models on Bedrock: those of this region, and others only through an inference profile.
+
+    A profile sends requests to models of other regions, whose ARNs have that region or, for a global profile, none:
+    https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-prereq.html
+    """
+    actions = ("bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream")
+    profiles = tuple(scope.arn("bedrock", f"inference-profile/{reach}.anthropic.*") for reach in ("us", "global"))
+    model = "foundation-model/anthropic.*"
+    return (
+        Statement(
+            sid="InvokeModels", actions=actions, resources=(*profiles, f"arn:aws:bedrock:{scope.region}::{model}")
+        ),
+        Statement(
+            sid="InvokeModelsThroughProfiles",
+            actions=actions,
+            resources=(f"arn:aws:bedrock:*::{model}", f"arn:aws:bedrock:::{model}"),
+            conditions=(Condition(operator="ArnLike", key="bedrock:InferenceProfileArn", values=profiles),),
+        ),
+    )
+
+
+def describe_compute() -> Statement:
+    """See instances and what they are launched from, spot prices and groups; EC2 cannot limit what is seen."""
+    return Statement(
+        sid="DescribeCompute",
+        actions=(
+            "autoscaling:DescribeAutoScalingGroups",
+            "autoscaling:DescribeAutoScalingInstances",
+            "autoscaling:DescribeScalingActivities",
+            "ec2:DescribeImages",
+            "ec2:DescribeInstanceStatus",
+            "ec2:DescribeInstances",
+            "ec2:DescribeKeyPairs",
+            "ec2:DescribeLaunchTemplateVersions",
+            "ec2:DescribeLaunchTemplates",
+            "ec2:DescribeSecurityGroups",
+            "ec2:DescribeSpotInstanceRequests",
+            "ec2:DescribeSpotPriceHistory",
+            "ec2:DescribeSubnets",
+            "ec2:DescribeTags",
+            "ec2:DescribeVolumes",
+            "ec2:DescribeVpcs",
+        ),
+        resources=(EVERYTHING,),
+    )
+
+
+def describe_instances() -> Statement:
+    """See instances and their tags."""
+    return Statement(
+        sid="DescribeInstances", actions=("ec2:DescribeInstances", "ec2:DescribeTags"), resources=(EVERYTHING,)
+    )
+
+
+def run_tagged_instances(scope: Scope) -> tuple[Statement, ...]:
+    """Launch instances that bear this environment's tags, have encrypted disks and answer IMDSv2 only.
+
+    They go into this environment's subnets and security groups. EC2 checks each resource of a launch on its own, so
+    each type has the conditions that exist for it:
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ExamplePolicies_EC2.html#iam-example-runinstances
+    """
+    run = ("ec2:RunInstances",)
+    return (
+        Statement(
+            sid="RunTaggedInstances",
+            actions=run,
+            resources=scope.ec2("instance"),
+            conditions=(*scope.requested_tags(), scope.in_region(), equals("ec2:MetadataHttpTokens", "required")),
+        ),
+        Statement(
+            sid="RunWithTaggedDisks",
+            actions=run,
+            resources=scope.ec2("volume"),
+            conditions=(
+                *scope.requested_tags(),
+                Condition(operator="Bool", key="ec2:Encrypted", values=("true",)),
+            ),
+        ),
+        Statement(
+            sid="RunOnTaggedSpotRequests",
+            actions=run,
+            resources=scope.ec2("spot-instances-request"),
+            conditions=scope.requested_tags(),
+        ),
+        Statement(
+            sid="RunInOwnNetwork",
+            actions=run,
+            resources=scope.ec2("subnet", "security-group", "launch-template"),
+            conditions=scope.existing_tags(),
+        ),
+        Statement(
+            sid="RunFromImages",
+            actions=run,
+            # Public images belong to no account in their ARN; a new network interface has no tags yet.
+            resources=(
+                f"arn:aws:ec2:{scope.region}::image/*",
+                f"arn:aws:ec2:{scope.region}::snapshot/*",
+                *scope.ec2("network-interface"),
+            ),
+            conditions=(scope.in_region(),),
+        ),
+        Statement(
+            sid="TagWhatIsLaunched",
+            actions=("ec2:CreateTags",),
+            resources=scope.ec2("instance", "volume", "network-interface", "spot-instances-request"),
+            # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/supported-iam-actions-tagging.html
+            conditions=(equals("ec2:CreateAction", "RunInstances"), *scope.requested_tags()),
+        ),
+    )
+
+
+def manage_tagged_instances(scope: Scope, *, except_role: str) -> tuple[Statement, Statement]:
+    """Start, stop and terminate this environment's instances, but none that is tagged with the role `except_role`."""
+    return (
+        Statement(
+            sid="ManageTaggedInstances",
+            actions=("ec2:StartInstances", "ec2:StopInstances", "ec2:TerminateInstances"),
+            resources=scope.ec2("instance"),
+            conditions=(
+                *scope.existing_tags(),
+                scope.in_region(),
+                Condition(operator="StringNotEquals", key="aws:ResourceTag/Role", values=(except_role,)),
+            ),
+        ),
+        Statement(
+            sid="CancelTaggedSpotRequests",
+            actions=("ec2:CancelSpotInstanceRequests",),
+            resources=scope.ec2("spot-instances-request"),
+            conditions=(*scope.existing_tags(), scope.in_region()),
+        ),
+    )
+
+
+def resize_tagged_groups(scope: Scope) -> Statement:
+    """Set how many instances this environment's Auto Scaling groups want."""
+    return Statement(
+        sid="ResizeTaggedGroups",
+        actions=("autoscaling:SetDesiredCapacity",),
+        resources=(scope.arn("autoscaling", "autoScalingGroup:*:autoScalingGroupName/*"),),
+        conditions=scope.existing_tags(),
+    )
+
+
+def pass_role(role_arn: str) -> Statement:
+    """Give one role to instances that are launched."""
+    return Statement(
+        sid="PassRole",
+        actions=("iam:PassRole",),
+        resources=(role_arn,),
+        conditions=(equals("iam:PassedToService", "ec2.amazonaws.com"),),
+    )
+
+
+def use_spot(scope: Scope) -> Statement:
+    """Let EC2 make its own role for spot instances, which the account's first spot request needs.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/service-linked-roles-spot-instance-requests.html
+    """
+    return Statement(
+        sid="UseSpot",
+        actions=("iam:CreateServiceLinkedRole",),
+        resources=(
+            f"arn:aws:iam::{scope.account_id}:role/aws-service-role/spot.amazonaws.com/AWSServiceRoleForEC2Spot",
+        ),
+        conditions=(equals("iam:AWSServiceName", "spot.amazonaws.com"),),
+    )
+
+
+def tag_itself(scope: Scope, keys: Sequence[str]) -> Statement:
+    """Let an instance set some tags of its own, and no others.
+
+    `aws:userid` of an instance's role ends in the instance's id, and `ec2:InstanceID` is the id of the one that is
+    tagged: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#principaltable
+    """
+    return Statement(
+        sid="TagItself",
+        actions=("ec2:CreateTags",),
+        resources=scope.ec2("instance"),
+        conditions=(
+            Condition(operator="StringLike", key="aws:userid", values=("*:${ec2:InstanceID}",)),
+            Condition(operator="ForAllValues:StringEquals", key="aws:TagKeys", values=tuple(keys)),
+            # ForAllValues is also true of no keys at all.
+            Condition(operator="Null", key="aws:TagKeys", values=("false",)),
+        ),
+    )

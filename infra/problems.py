@@ -1,0 +1,43 @@
+"""What is wrong with a setting, and the command that repairs it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pulumi
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """One setting that is wrong.
+
+    Attributes:
+        key: The full configuration key.
+        value: What is set, or None where nothing is; `[secret]` for a secret.
+        allowed: What would be right.
+        repair: The command that repairs it.
+    """
+
+    key: str
+    value: str | None
+    allowed: str
+    repair: str
+
+    def __str__(self) -> str:
+        """Say it in two lines."""
+        found = "is not set" if self.value is None else f"is {self.value!r}"
+        return f"{self.key} {found}: {self.allowed}\n    repair: {self.repair}"
+
+
+class SettingsError(pulumi.RunError):
+    """The stack's settings are wrong; nothing has been declared. Pulumi prints it without a traceback."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        """Report all problems at once."""
+        self.problems = tuple(problems)
+        count = "1 setting is wrong" if len(problems) == 1 else f"{len(problems)} settings are wrong"
+        super().__init__("\n  ".join([f"{count}; nothing was deployed.", *map(str, problems)]))

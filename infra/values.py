@@ -1,0 +1,211 @@
+"""The types of the settings' values: each accepts what AWS or GitHub accepts and says what that is otherwise."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Hashable, Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Annotated, TypeVar
+
+from pydantic import AfterValidator, BeforeValidator
+
+from infra.naming import S3_BUCKET
+
+T = TypeVar("T", bound=Hashable)
+
+PRIVATE_IPV4 = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
+"""Addresses of private networks: https://www.rfc-editor.org/rfc/rfc1918#section-3"""
+
+WIDEST_VPC, NARROWEST_VPC = 16, 20
+"""AWS allows a VPC /16 to /28; the subnets of three zones want a sixteenth each, of /24 at least."""
+
+WIDEST_ADMIN = {4: 16, 6: 32}
+"""The widest network of administrators by IP version: a large site's; anything wider is the internet's."""
+
+LOG_RETENTION_DAYS = frozenset(
+    {1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
+)
+"""https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html"""
+
+
+def _text(pattern: str, must: str) -> AfterValidator:
+    """Accept text that matches `pattern` as a whole; say what it `must` be otherwise."""
+    compiled = re.compile(pattern, re.ASCII)
+
+    def check(value: str) -> str:
+        if not compiled.fullmatch(value):
+            raise ValueError(must)
+        return value
+
+    return AfterValidator(check)
+
+
+def _whole(low: int, high: int, unit: str) -> BeforeValidator:
+    """Accept a whole number from `low` to `high`."""
+
+    def check(value: object) -> int:
+        if not re.fullmatch(r"-?[0-9]{1,9}", str(value)) or not low <= int(str(value)) <= high:
+            raise ValueError(f"must be a whole number of {unit} from {low} to {high}")
+        return int(str(value))
+
+    return BeforeValidator(check)
+
+
+def _retention(value: object) -> int:
+    if str(value) not in map(str, LOG_RETENTION_DAYS):
+        allowed = ", ".join(map(str, sorted(LOG_RETENTION_DAYS)))
+        raise ValueError(f"must be a number of days that CloudWatch Logs offers: {allowed}")
+    return int(str(value))
+
+
+def _network(value: object, must: str) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(str(value))
+    except ValueError as error:
+        reason = " (no bits beyond the prefix length)" if "host bits" in str(error) else ""
+        raise ValueError(must + reason) from error
+
+
+def _vpc_network(value: object) -> IPv4Network:
+    must = f"must be a private IPv4 network (RFC 1918) of /{WIDEST_VPC} to /{NARROWEST_VPC}, such as 10.0.0.0/16"
+    network = _network(value, must)
+    private = isinstance(network, IPv4Network) and any(network.subnet_of(allowed) for allowed in PRIVATE_IPV4)
+    if not isinstance(network, IPv4Network) or not private or not WIDEST_VPC <= network.prefixlen <= NARROWEST_VPC:
+        raise ValueError(must)
+    return network
+
+
+def _admin_network(value: object) -> IPv4Network | IPv6Network:
+    must = (
+        "must be the network of the administrators, such as 203.0.113.7/32; one open to the world, or wider than "
+        f"/{WIDEST_ADMIN[4]} (IPv6: /{WIDEST_ADMIN[6]}), is refused"
+    )
+    network = _network(value, must)
+    if network.prefixlen < WIDEST_ADMIN[network.version] or network.is_multicast or network.is_loopback:
+        raise ValueError(must)
+    return network
+
+
+_INSTANCE_TYPE = re.compile(
+    r"(?P<letters>[a-z]+)(?P<generation>[0-9]+)(?P<extras>[a-z]*)(-[a-z0-9]+)?"
+    r"\.(nano|micro|small|medium|large|([0-9]{1,3})?xlarge|metal(-[0-9]{1,3}xl)?)"
+)
+
+
+def _amd64_instance_type(value: str) -> str:
+    """https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-type-names.html."""
+    parts = _INSTANCE_TYPE.fullmatch(value)
+    # After the generation, g means Graviton; a1 was the first of them, and mac is no Linux machine.
+    if parts is None or parts["letters"] in ("a", "mac") or "g" in parts["extras"]:
+        raise ValueError(
+            "must be an EC2 instance type with x86-64 processors (the image is amd64), such as c7a.2xlarge"
+        )
+    return value
+
+
+def _bucket_name(value: str) -> str:
+    if value and (len(value) > S3_BUCKET.max_length or not S3_BUCKET.pattern.fullmatch(value)):
+        raise ValueError(
+            "must be the name of an existing S3 bucket (3 to 63 of a-z 0-9 -), or empty, so that one is made"
+        )
+    return value
+
+
+def distinct(of: str) -> AfterValidator:
+    """Refuse a list that names something twice."""
+
+    def check(values: Sequence[T]) -> Sequence[T]:
+        if len(set(values)) < len(values):
+            raise ValueError(f"must name each of the {of} once")
+        return values
+
+    return AfterValidator(check)
+
+
+def at_most(count: int, of: str, *, because: str) -> AfterValidator:
+    """Refuse a list that is too long."""
+
+    def check(values: Sequence[T]) -> Sequence[T]:
+        if len(values) > count:
+            raise ValueError(f"must be at most {count} {of}: {because}")
+        return values
+
+    return AfterValidator(check)
+
+
+def one_of(allowed: Collection[str]) -> BeforeValidator:
+    """Accept one of some words."""
+
+    def check(value: object) -> object:
+        if value not in allowed:
+            raise ValueError(f"must be one of {', '.join(sorted(allowed))}")
+        return value
+
+    return BeforeValidator(check)
+
+
+StackName = Annotated[
+    str,
+    _text(
+        r"[a-z][a-z0-9]*(-[a-z0-9]+)*(?<!.{21})",
+        "must be 1 to 20 of a-z 0-9 and single -, beginning with a letter: it is part of names and the tag Environment",
+    ),
+]
+Region = Annotated[
+    # Regions of China and GovCloud are other partitions, with accounts, prices and ARNs of their own.
+    str,
+    _text(
+        r"(af|ap|ca|eu|il|me|mx|sa|us)-(central|east|north|northeast|northwest|south|southeast|southwest|west)-[1-9]",
+        "must be an AWS region, such as us-west-2 (no zone, and none of China or GovCloud)",
+    ),
+]
+Zone = Annotated[
+    str, _text(r"[a-z]{2}-[a-z]+-[1-9][a-z]", "must be an availability zone of the region, such as us-west-2a")
+]
+TagValue = Annotated[str, _text(r"[\w .:/=+@-]{1,256}", "must be 1 to 256 letters, digits, spaces or any of _.:/=+-@")]
+OptionalTagValue = Annotated[
+    str, _text(r"[\w .:/=+@-]{0,256}", "must be at most 256 letters, digits, spaces or any of _.:/=+-@")
+]
+VpcNetwork = Annotated[IPv4Network, BeforeValidator(_vpc_network)]
+AdminNetwork = Annotated[IPv4Network | IPv6Network, BeforeValidator(_admin_network)]
+InstanceType = Annotated[str, AfterValidator(_amd64_instance_type)]
+ImageParameter = Annotated[
+    str,
+    _text(
+        # Even years' .04 are the releases with long-term support; images younger than gp3 have no such parameter.
+        r"/aws/service/canonical/ubuntu/server(-minimal)?/(2[2-8]\.04|jammy|noble)/stable/(current|20[0-9]{6}(\.[0-9]+)?)"
+        r"(?<!2[357]\.04/stable/current)/amd64/hvm/ebs-gp[23]/ami-id",
+        "must be one of Canonical's public SSM parameters for an amd64 image of an Ubuntu LTS, "
+        "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id or alike",
+    ),
+]
+DiskGib = Annotated[int, _whole(30, 16384, "GiB")]
+UsDollars = Annotated[int, _whole(1, 1_000_000, "US dollars")]
+RetentionDays = Annotated[int, BeforeValidator(_retention)]
+Email = Annotated[
+    str,
+    _text(r"[^@\s,;<>\"]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", "must be an e-mail address, such as team@example.org"),
+]
+BucketName = Annotated[str, AfterValidator(_bucket_name)]
+OwnerName = Annotated[
+    str,
+    _text(
+        r"(?!.*--)[A-Za-z0-9][A-Za-z0-9-]{0,38}(?<!-)",
+        "must be the GitHub user or organization that owns the repository: 1 to 39 of A-Z a-z 0-9 and single -",
+    ),
+]
+RepositoryName = Annotated[
+    str,
+    _text(
+        r"(?!\.{1,2}$)(?!.*\.git$)[\w.-]{1,100}",
+        "must be a GitHub repository's name without its owner: 1 to 100 of A-Z a-z 0-9 . _ -, not ending in .git",
+    ),
+]
+SecretName = Annotated[
+    # https://docs.github.com/en/actions/reference/security/secrets
+    str,
+    _text(
+        r"(?!GITHUB_)[A-Z_][A-Z0-9_]{0,254}",
+        "must be upper-case letters, digits and _, not begin with a digit or GITHUB_",
+    ),
+]

@@ -1,0 +1,262 @@
+"""Declares components against a recording stand-in for the engine: no network, no credentials, no processes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import re
+import warnings
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import pulumi
+import pytest
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from pulumi.runtime import mocks as pulumi_mocks
+from pulumi.runtime import rpc
+from pulumi.runtime.stack import run_pulumi_func
+
+from infra.tags import Tags
+
+if TYPE_CHECKING:
+    from pulumi.runtime.proto import resource_pb2
+
+T = TypeVar("T")
+
+PROJECT = "claudefs-infra"
+STACK = "test"
+REGION = "us-west-2"
+ACCOUNT_ID: str = DEFAULT_ACCOUNT_ID
+IMAGE = "ami-0123456789abcdef0"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """A resource as the program registered it.
+
+    Attributes:
+        type: Its type token, such as `aws:s3/bucket:Bucket` or `claudefs:infra:Storage`.
+        name: Its logical name.
+        custom: False of a component.
+        parent: Name of its parent, or None where that is the stack.
+        parent_type: Type of its parent, or None where that is the stack.
+        inputs: Its inputs, in camel case, with every output resolved.
+        protect: Whether the engine refuses to delete or replace it.
+        retain_on_delete: Whether the engine leaves it in the account when it leaves the stack.
+        delete_before_replace: Whether a replacement deletes first.
+        ignore_changes: Inputs whose changes the engine ignores.
+        import_id: The id of the existing resource that is adopted, or "".
+        depends_on: Names of the resources that it waits for.
+    """
+
+    type: str
+    name: str
+    custom: bool
+    parent: str | None
+    parent_type: str | None
+    inputs: dict[str, Any]
+    protect: bool
+    retain_on_delete: bool
+    delete_before_replace: bool
+    ignore_changes: tuple[str, ...]
+    import_id: str
+    depends_on: frozenset[str]
+
+    @property
+    def tags(self) -> dict[str, str]:
+        return cast("dict[str, str]", self.inputs.get("tags", {}))
+
+    def document(self, key: str = "policy") -> dict[str, Any]:
+        """Read an input that is a JSON document."""
+        return cast("dict[str, Any]", json.loads(self.inputs[key]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Invoke:
+    """A look-up that the program made."""
+
+    token: str
+    args: dict[str, Any]
+
+
+@dataclass
+class Recorder:
+    """What one program registered.
+
+    Attributes:
+        resources: Components and resources, in order.
+        invokes: Look-ups, in order.
+        outputs: Registered outputs by the URN's last part: the component's name; the stack's own under its name.
+        result: What the program returned, outputs resolved.
+    """
+
+    resources: list[Resource] = field(default_factory=list)
+    invokes: list[Invoke] = field(default_factory=list)
+    outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    result: Any = None
+
+    def of(self, type_: str) -> list[Resource]:
+        """Give the resources of one type; `Bucket` means any type token that ends in `:Bucket`."""
+        return [of for of in self.resources if of.type == type_ or of.type.endswith(f":{type_}")]
+
+    def one(self, type_: str, name: str | None = None) -> Resource:
+        """Give the one resource of a type and, where given, a name."""
+        found = [of for of in self.of(type_) if name in (None, of.name)]
+        assert len(found) == 1, f"{type_} {name or ''}: {[of.name for of in self.of(type_)]}"
+        return found[0]
+
+    @property
+    def custom(self) -> list[Resource]:
+        """What providers make."""
+        return [of for of in self.resources if of.custom]
+
+    @property
+    def components(self) -> list[Resource]:
+        """What groups others."""
+        return [of for of in self.resources if not of.custom]
+
+
+class _Answers(pulumi_mocks.Mocks):
+    """Answers as a provider would where the program reads an output that is no input."""
+
+    def call(self, args: pulumi_mocks.MockCallArgs) -> dict[str, Any]:  # type: ignore[override]  # the mocks take a bare dictionary too
+        answers: dict[str, dict[str, Any]] = {
+            "aws:index/getCallerIdentity:getCallerIdentity": {
+                "accountId": ACCOUNT_ID,
+                "arn": f"arn:aws:iam::{ACCOUNT_ID}:user/test",
+                "id": ACCOUNT_ID,
+                "userId": "test",
+            },
+            "aws:index/getRegion:getRegion": {"region": REGION, "name": REGION, "id": REGION},
+            "aws:index/getPartition:getPartition": {"partition": "aws", "id": "aws"},
+            "aws:ssm/getParameter:getParameter": {"value": IMAGE, "insecureValue": IMAGE, "id": "parameter"},
+            "aws:ec2/getAmi:getAmi": {"imageId": IMAGE, "id": IMAGE},
+        }
+        return {**args.args, **answers[args.token]}
+
+    def new_resource(self, args: pulumi_mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        if not args.custom:
+            return "", args.inputs
+        kind = re.sub(r"(?<!^)(?=[A-Z])", "-", args.typ.rpartition(":")[2]).lower()
+        service = args.typ.split(":")[1].partition("/")[0]
+        identifier = args.resource_id or str(args.inputs.get("bucket") or f"{kind}-{args.name}")
+        name = str(args.inputs.get("name") or args.inputs.get("bucket") or f"{args.name}-name")
+        arn = f"arn:aws:s3:::{name}" if service == "s3" else f"arn:aws:{service}:{REGION}:{ACCOUNT_ID}:{kind}/{name}"
+        computed = {
+            "arn": arn,
+            "name": name,
+            "keyId": identifier,
+            "privateIp": "10.0.0.10",
+            "publicIp": "",
+            "uniqueId": f"unique-{args.name}",
+        }
+        return identifier, {**computed, **args.inputs}
+
+
+class _Monitor(pulumi_mocks.MockMonitor):
+    """Records the whole request: the SDK's mocks hide parents and options."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__(_Answers())
+        self._recorder = recorder
+
+    def Invoke(self, request: resource_pb2.ResourceInvokeRequest) -> object:  # noqa: N802 — named by the engine's protocol
+        self._recorder.invokes.append(Invoke(token=request.tok, args=rpc.deserialize_properties(request.args)))
+        return super().Invoke(request)  # type: ignore[no-untyped-call]  # the mocks are untyped
+
+    def RegisterResource(self, request: resource_pb2.RegisterResourceRequest) -> object:  # noqa: N802 — named by the engine's protocol
+        registered: object = super().RegisterResource(request)  # type: ignore[no-untyped-call]  # the mocks are untyped
+        if request.type == "pulumi:pulumi:Stack":
+            return registered
+        parent_type, parent = _parent(request.parent)
+        self._recorder.resources.append(
+            Resource(
+                type=request.type,
+                name=request.name,
+                custom=bool(request.custom),
+                parent=parent,
+                parent_type=parent_type,
+                inputs=rpc.deserialize_properties(request.object),
+                protect=bool(request.protect),
+                retain_on_delete=bool(request.retainOnDelete),
+                delete_before_replace=bool(request.deleteBeforeReplace),
+                ignore_changes=tuple(request.ignoreChanges),
+                import_id=request.importId,
+                depends_on=frozenset(urn.rpartition("::")[2] for urn in request.dependencies),
+            )
+        )
+        return registered
+
+    def RegisterResourceOutputs(self, request: resource_pb2.RegisterResourceOutputsRequest) -> object:  # noqa: N802 — named by the engine's protocol
+        name = request.urn.rpartition("::")[2]
+        self._recorder.outputs[name] = rpc.deserialize_properties(request.outputs)
+        return super().RegisterResourceOutputs(request)  # type: ignore[no-untyped-call]  # the mocks are untyped
+
+
+def _parent(urn: str) -> tuple[str | None, str | None]:
+    if not urn:
+        return None, None
+    type_, name = urn.split("::")[2].rpartition("$")[2], urn.rpartition("::")[2]
+    return (None, None) if type_ == "pulumi:pulumi:Stack" else (type_, name)
+
+
+Program = Callable[[], Any]
+Declare = Callable[[Program], Recorder]
+"""Runs a program to its end and gives what it registered. Tests name these types under TYPE_CHECKING."""
+
+
+@pytest.fixture
+def declare() -> Declare:
+    """Declare a program: `declare(lambda: Storage("storage", args=…).state_bucket).result`."""
+    return run
+
+
+def run(program: Program, *, stack: str = STACK, preview: bool = False, into: list[Recorder] | None = None) -> Recorder:
+    """Run a program to its end; its result, outputs resolved, becomes `result`.
+
+    The recorder is put `into` a list before, for programs that fail.
+    """
+    recorder = Recorder()
+    if into is not None:
+        into.append(recorder)
+    monitor = _Monitor(recorder)
+
+    async def main() -> None:
+        # One thread, so that what its requests leave open can be closed again.
+        with ThreadPoolExecutor(max_workers=1) as thread:
+            asyncio.get_running_loop().set_default_executor(thread)
+            pulumi_mocks.set_mocks(monitor.mocks, project=PROJECT, stack=stack, preview=preview, monitor=monitor)
+            try:
+                await run_pulumi_func(resolve)
+            finally:
+                await asyncio.get_running_loop().run_in_executor(thread, _close_event_loop)
+
+    async def resolve() -> None:
+        recorder.result = await pulumi.Output.from_input(program()).future()
+
+    with warnings.catch_warnings():
+        # Loading a module of the SDK loads its superseded classes too.
+        warnings.filterwarnings("ignore", ".* has been deprecated in favor of ", DeprecationWarning)
+        asyncio.run(main())
+    return recorder
+
+
+def _close_event_loop() -> None:
+    """Close the loop that the SDK makes in each thread that answers requests."""
+    with contextlib.suppress(RuntimeError):  # no request, no loop
+        asyncio.get_event_loop_policy().get_event_loop().close()
+        asyncio.set_event_loop(None)
+
+
+@pytest.fixture
+def tags() -> Tags:
+    """Give tags of a stack."""
+    return Tags(environment=STACK, owner="claudefs-team")
+
+
+def known(value: T) -> pulumi.Output[T]:
+    """Make an output of a value, for arguments that other components compute."""
+    return pulumi.Output.from_input(value)

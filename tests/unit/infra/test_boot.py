@@ -1,0 +1,387 @@
+"""User data fits EC2, holds no secret, and its programs do what they say: they run here against stand-ins."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import yaml
+
+from infra import boot
+from infra.boot import LIMIT_BYTES, ORCHESTRATOR, ORCHESTRATOR_FILES, BootError, Machine
+
+MACHINE = Machine(
+    environment="test", region="us-west-2", log_group="/cfs/test/orchestrator", repository="owner/claudefs"
+)
+SCRIPTS = sorted(ORCHESTRATOR.glob("*.sh"))
+TOKEN = "marker-of-a-token"
+
+
+def config() -> dict[str, Any]:
+    return cast("dict[str, Any]", yaml.safe_load(boot.cloud_config(MACHINE)))
+
+
+def written() -> dict[str, str]:
+    return {of["path"]: of["content"] for of in config()["write_files"]}
+
+
+def unit(name: str) -> str:
+    return written()[f"/etc/systemd/system/{name}"]
+
+
+def test_user_data_is_plain_text_within_ec2s_limit() -> None:
+    data = base64.b64decode(boot.orchestrator(MACHINE))
+    assert data.startswith(b"#cloud-config\n")
+    assert len(data) <= LIMIT_BYTES
+
+
+def test_longer_user_data_is_compressed_and_equal_text_gives_equal_data() -> None:
+    text = "#cloud-config\n" + "# the same line\n" * 2000
+    data = base64.b64decode(boot.encoded(text))
+    assert data.startswith(b"\x1f\x8b")
+    assert gzip.decompress(data).decode() == text
+    assert boot.encoded(text) == boot.encoded(text)
+
+
+def test_user_data_that_is_too_long_even_compressed_is_refused() -> None:
+    with pytest.raises(BootError, match=r"has \d+ bytes compressed; EC2 takes 16384"):
+        boot.encoded(os.urandom(LIMIT_BYTES).hex())
+
+
+@pytest.mark.parametrize("value", ["", "a b", "$(reboot)", "a\nb", "a'b", 'a"b', "a;b", "${HOME}"])
+def test_a_value_that_a_shell_would_interpret_is_refused(value: str) -> None:
+    with pytest.raises(BootError, match="CFS_REPOSITORY"):
+        boot.cloud_config(Machine(environment="test", region="r", log_group="/cfs", repository=value))
+
+
+def test_every_file_is_on_the_machine_and_each_has_its_place() -> None:
+    sources = {placed.source for placed in ORCHESTRATOR_FILES} | {"cloud-config.yaml"}
+    assert sources == {path.name for path in ORCHESTRATOR.iterdir()}
+    assert len({placed.path for placed in ORCHESTRATOR_FILES}) == len(ORCHESTRATOR_FILES)
+
+
+def test_programs_are_executable_and_nothing_else_is() -> None:
+    for of in config()["write_files"]:
+        assert of["permissions"] == ("0755" if of["path"].startswith("/usr/local/libexec/") else "0644")
+        assert set(of) == {"path", "permissions", "content"}
+
+
+def test_no_placeholder_is_left() -> None:
+    assert not re.findall(r"@[A-Z_]+@", boot.cloud_config(MACHINE))
+
+
+def test_the_agents_user_is_the_only_one_and_becomes_root_by_no_way() -> None:
+    assert config()["users"] == [{"name": "cfs", "gecos": "ClaudeFS agents", "shell": "/bin/bash", "lock_passwd": True}]
+    assert (config()["ssh_pwauth"], config()["disable_root"]) == (False, True)
+
+
+def test_cloud_init_runs_one_program_whose_end_it_reports() -> None:
+    assert config()["runcmd"] == [["/usr/local/libexec/cfs/prepare"]]
+    assert set(config()) == {"users", "ssh_pwauth", "disable_root", "runcmd", "write_files"}
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"AKIA[0-9A-Z]{16}",
+        r"gh[pousr]_\w{10,}",
+        r"github_pat_",
+        r"-----BEGIN",
+        r"\b\d{12}\b",
+        r"(?i)(password|token|secret|api_key)=['\"]?[A-Za-z0-9]{8,}",
+        r"https://[^/\s]*@",
+        r"(curl|wget)[^\n]*\|\s*(sudo\s+)?(ba)?sh",
+        r"\|\|\s*(true|:)",
+        r"(?i)nopasswd",
+        r"StrictHostKeyChecking",
+        r"--insecure|-k\s+https|--no-check-certificate",
+        r"--dangerously",
+        r"set \+e",
+    ],
+)
+def test_what_must_not_be_in_user_data_is_not(pattern: str) -> None:
+    assert not re.search(pattern, boot.cloud_config(MACHINE))
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_every_script_is_strict_and_shellcheck_finds_nothing(script: Path) -> None:
+    assert script.read_text().startswith("#!/usr/bin/env bash\n")
+    assert "\nset -euo pipefail\n" in script.read_text()
+    shellcheck = Path(sys.executable).parent / "shellcheck"
+    found = subprocess.run([shellcheck, script], capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("name, interval", [("cfs-watchdog", "2min"), ("cfs-supervisor", "15min")])
+def test_timers_run_the_watchdog_every_2_and_the_supervisor_every_15_minutes(name: str, interval: str) -> None:
+    timer = unit(f"{name}.timer").splitlines()
+    assert f"OnBootSec={interval}" in timer
+    assert f"OnUnitActiveSec={interval}" in timer
+    assert "WantedBy=timers.target" in timer
+
+
+@pytest.mark.parametrize("name", ["cfs-watchdog", "cfs-supervisor"])
+def test_services_are_the_agents_users_and_get_fresh_secrets_from_memory(name: str) -> None:
+    service = unit(f"{name}.service").splitlines()
+    assert {"User=cfs", "Requires=cfs-secrets.service", "After=cfs-secrets.service"} <= set(service)
+    assert "EnvironmentFile=/run/cfs/secrets.env" in service
+    assert f"/home/cfs/claudefs/tools/{name}.sh" in "\n".join(service)
+
+
+def test_the_watchdog_gets_the_phase_as_the_argument_that_it_reads() -> None:
+    (start,) = [line for line in unit("cfs-watchdog.service").splitlines() if line.startswith("ExecStart=")]
+    assert start.endswith("/tools/cfs-watchdog.sh ${CFS_PHASE}")
+    assert "CFS_PHASE=3\n" in written()["/etc/cfs/agents.env"]
+
+
+def test_agents_outlive_the_watchdog_that_started_them() -> None:
+    assert "KillMode=process" in unit("cfs-watchdog.service").splitlines()
+
+
+def test_a_supervisor_that_hangs_ends_before_the_next_one() -> None:
+    assert "TimeoutStartSec=14min" in unit("cfs-supervisor.service").splitlines()
+
+
+def test_secrets_are_in_memory_for_their_user_alone() -> None:
+    service = unit("cfs-secrets.service").splitlines()
+    assert {"User=cfs", "RuntimeDirectory=cfs", "RuntimeDirectoryMode=0700"} <= set(service)
+
+
+def test_logs_are_shipped_to_the_stacks_group_and_metrics_to_a_granted_namespace() -> None:
+    agent = json.loads(written()["/etc/cfs/cloudwatch-agent.json"])
+    files = agent["logs"]["logs_collected"]["files"]["collect_list"]
+    assert [of["file_path"] for of in files] == [
+        "/var/log/cfs-agents/*.log",
+        "/var/log/cfs-bootstrap.log",
+        "/var/log/cloud-init-output.log",
+    ]
+    assert {of["log_group_name"] for of in files} == {"/cfs/test/orchestrator"}
+    assert files[0]["publish_multi_logs"] is True
+    assert agent["metrics"]["namespace"].startswith("CFS/")
+
+
+def test_the_workspaces_system_packages_are_installed() -> None:
+    packages = set(written()["/etc/cfs/packages.txt"].split())
+    assert {"libfuse3-dev", "protobuf-compiler", "cmake", "libssl-dev", "pkg-config", "rustup", "gh"} <= packages
+    assert "awscli" not in packages
+
+
+def test_every_version_is_pinned() -> None:
+    versions = dict(line.split("=") for line in written()["/etc/cfs/versions.env"].splitlines() if "#" not in line)
+    assert versions["RUST"] == "1.95.0"
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in versions.values())
+    used = set(re.findall(r"@\$(\w+)|install \"\$(\w+)\"", (ORCHESTRATOR / "toolchain.sh").read_text()))
+    assert {first or second for first, second in used} == set(versions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Root:
+    """A folder that stands for the machine's root, with stand-ins for the programs that change a machine."""
+
+    path: Path
+
+    def stand_in(self, name: str, script: str = "") -> None:
+        program = self.path / "stand-ins" / name
+        program.write_text(f'#!/usr/bin/env bash\necho "{name} $*" >>"$CFS_ROOT/calls"\n{script}\n')
+        program.chmod(0o755)
+
+    def run(self, program: str, *args: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        path = f"{self.path / 'stand-ins'}:{os.environ['PATH']}"
+        environment = {"PATH": path, "HOME": str(self.path / "home/cfs"), "CFS_ROOT": str(self.path)}
+        script = self.path / "usr/local/libexec/cfs" / program
+        return subprocess.run(
+            [script, *args], env=environment, input=stdin, capture_output=True, text=True, check=False
+        )
+
+    @property
+    def calls(self) -> str:
+        return (self.path / "calls").read_text()
+
+    def exists(self, name: str) -> bool:
+        return (self.path / name).exists()
+
+    def read(self, name: str) -> str:
+        return (self.path / name).read_text()
+
+
+GPG = """
+case "$*" in *--verify*) echo "[GNUPG:] VALIDSIG ${SIGNED_BY:-937616F3450B7D806CBD9725D58167303B789C72} 2026" ;; esac
+"""
+AWS = """
+case "$*" in
+  *cfs/github-token*) echo '{"GITHUB_TOKEN": "marker-of-a-token"}' ;;
+  *cfs/fireworks-api-key*) echo '{"FIREWORKS_API_KEY": "marker-of-a-key"}' ;;
+esac
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Root:
+    for path, content in written().items():
+        target = tmp_path / path.lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(content)
+        target.chmod(0o755)
+    for folder in ("stand-ins", "home/cfs", "run/cfs", "var/log", "opt/aws/amazon-cloudwatch-agent/bin"):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+    root = Root(path=tmp_path)
+    for name in ("snap", "apt-get", "curl", "dpkg", "systemctl", "runuser", "chown", "cargo", "rustup", "npm", "git"):
+        root.stand_in(name)
+    root.stand_in("gpg", GPG)
+    root.stand_in("aws", AWS)
+    root.stand_in("amazon-cloudwatch-agent-ctl")
+    shutil.move(tmp_path / "stand-ins/amazon-cloudwatch-agent-ctl", tmp_path / "opt/aws/amazon-cloudwatch-agent/bin")
+    return root
+
+
+def test_a_boot_that_succeeds_leaves_its_marker_and_says_so(root: Root) -> None:
+    ended = root.run("prepare")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert root.exists("var/lib/cfs/boot-complete")
+    assert not root.exists("var/lib/cfs/boot-failed")
+    assert "--metric-name BootFailed --value 0 --dimensions Environment=test" in root.calls
+
+
+def test_steps_come_in_the_order_in_which_they_need_each_other(root: Root) -> None:
+    root.run("prepare")
+    order = [
+        "snap install aws-cli --classic",
+        "apt-get",
+        "dpkg --install",
+        "systemctl start cfs-secrets.service",
+        "runuser --user cfs",
+        "systemctl enable --now cfs-watchdog.timer cfs-supervisor.timer",
+        "aws cloudwatch put-metric-data",
+    ]
+    places = [root.calls.index(call) for call in order]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize(
+    "program, step",
+    [
+        ("snap", "tools_from_snaps"),
+        ("apt-get", "packages"),
+        ("curl", "cloudwatch_agent"),
+        ("dpkg", "cloudwatch_agent"),
+        ("systemctl", "secrets"),
+        ("runuser", "toolchain"),
+    ],
+)
+def test_a_step_that_fails_ends_the_boot_and_is_named(root: Root, program: str, step: str) -> None:
+    root.stand_in(program, "exit 3")
+    ended = root.run("prepare")
+    assert ended.returncode == 3
+    assert f"boot failed in step '{step}' with status 3" in ended.stderr
+    assert root.read("var/lib/cfs/boot-failed") == f"{step}\n"
+    assert not root.exists("var/lib/cfs/boot-complete")
+    assert "--metric-name BootFailed --value 1" in root.calls
+    assert "systemctl enable" not in root.calls
+
+
+def test_an_agent_that_another_key_has_signed_is_not_installed(root: Root) -> None:
+    root.stand_in("gpg", GPG.replace("937616F3", "00000000"))
+    assert root.run("prepare").returncode != 0
+    assert "dpkg --install" not in root.calls
+    assert root.read("var/lib/cfs/boot-failed") == "cloudwatch_agent\n"
+
+
+def test_a_failure_is_kept_even_where_it_cannot_be_reported(root: Root) -> None:
+    root.stand_in("aws", "exit 1")
+    root.stand_in("apt-get", "exit 100")
+    assert root.run("prepare").returncode == 100
+    assert "BootFailed=1 could not be reported" in root.read("var/log/cfs-bootstrap.log")
+
+
+def test_a_repaired_boot_can_be_run_again(root: Root) -> None:
+    root.stand_in("apt-get", "exit 100")
+    root.run("prepare")
+    root.stand_in("apt-get")
+    assert root.run("prepare").returncode == 0
+    assert not root.exists("var/lib/cfs/boot-failed")
+
+
+def test_the_toolchain_is_the_pinned_one_and_the_repository_is_cloned_without_a_token(root: Root) -> None:
+    assert root.run("toolchain").returncode == 0
+    assert "rustup toolchain install 1.95.0 --profile minimal --component clippy --component rustfmt" in root.calls
+    assert re.search(r"cargo install --locked cargo-audit@\d\S+ cargo-deny@\d\S+ cargo-nextest@\d", root.calls)
+    assert f"git clone https://github.com/owner/claudefs.git {root.path}/home/cfs/claudefs" in root.calls
+
+
+def test_a_repository_that_is_there_is_left_alone(root: Root) -> None:
+    (root.path / "home/cfs/claudefs/.git").mkdir(parents=True)
+    root.run("toolchain")
+    assert "git clone" not in root.calls
+
+
+def test_secrets_are_read_into_a_file_of_their_user_and_into_no_argument(root: Root) -> None:
+    ended = root.run("fetch-secrets")
+    assert (ended.returncode, ended.stdout) == (0, "")
+    assert root.read("run/cfs/secrets.env") == f"GITHUB_TOKEN={TOKEN}\nFIREWORKS_API_KEY=marker-of-a-key\n"
+    assert (root.path / "run/cfs/secrets.env").stat().st_mode & 0o777 == 0o600
+    assert "marker" not in root.calls
+
+
+@pytest.mark.parametrize(
+    "answer, complaint",
+    [
+        ("exit 254", "secret cfs/github-token has no readable key GITHUB_TOKEN"),
+        ("echo '{}'", "secret cfs/github-token has no readable key GITHUB_TOKEN"),
+        ("echo 'no JSON'", "secret cfs/github-token has no readable key GITHUB_TOKEN"),
+        ("""echo '{"GITHUB_TOKEN": "marker $(reboot)"}'""", "has characters that no token has"),
+    ],
+)
+def test_a_secret_that_cannot_be_had_is_named_and_the_old_file_stays(root: Root, answer: str, complaint: str) -> None:
+    root.run("fetch-secrets")
+    root.stand_in("aws", answer)
+    ended = root.run("fetch-secrets")
+    assert ended.returncode == 1
+    assert complaint in ended.stderr
+    assert "marker" not in ended.stderr
+    assert TOKEN in root.read("run/cfs/secrets.env")
+    assert not root.exists("run/cfs/secrets.env.new")
+
+
+def test_git_gets_the_token_for_github_over_https(root: Root) -> None:
+    root.run("fetch-secrets")
+    answer = root.run("git-credential", "get", stdin="protocol=https\nhost=github.com\n\n")
+    assert answer.stdout == f"username=x-access-token\npassword={TOKEN}\n"
+
+
+@pytest.mark.parametrize(
+    "operation, question",
+    [
+        ("get", "protocol=https\nhost=example.org\n\n"),
+        ("get", "protocol=http\nhost=github.com\n\n"),
+        ("get", "protocol=https\nhost=github.com.example.org\n\n"),
+        ("get", ""),
+        ("store", f"protocol=https\nhost=github.com\npassword={TOKEN}\n\n"),
+        ("erase", "protocol=https\nhost=github.com\n\n"),
+    ],
+)
+def test_git_gets_no_token_for_anything_else(root: Root, operation: str, question: str) -> None:
+    root.run("fetch-secrets")
+    answer = root.run("git-credential", operation, stdin=question)
+    assert (answer.returncode, answer.stdout) == (0, "")
+
+
+def test_output_of_a_service_goes_to_its_log(root: Root) -> None:
+    (root.path / "var/log/cfs-agents").mkdir()
+    assert root.run("logged", "watchdog", "bash", "-c", "echo out; echo err >&2; exit 4").returncode == 4
+    assert root.read("var/log/cfs-agents/watchdog.log") == "out\nerr\n"
+
+
+def test_values_are_frozen_and_keyword_only() -> None:
+    for type_ in cast("tuple[Any, ...]", (Machine, boot.Placed)):
+        assert all(field.kw_only for field in fields(type_))
+        assert type_.__dataclass_params__.frozen

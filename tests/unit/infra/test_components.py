@@ -1,0 +1,248 @@
+"""What holds for every component, as tables over one whole stack."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import inspect
+import json
+import pkgutil
+import runpy
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pulumi_aws as aws
+import pytest
+from pulumi.runtime.config import CONFIG
+
+import infra
+from infra.component import Component
+from infra.naming import S3_BUCKET
+from infra.problems import SettingsError
+from infra.tags import PROJECT, REQUIRED
+from tests.unit.infra.conftest import STACK, Recorder, Resource, run
+from tests.unit.infra.test_settings import DEFAULTS
+from tests.unit.infra.test_settings import STACK as NEEDED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PROGRAM = Path(__file__).parents[3] / "__main__.py"
+
+
+def deploy(**changed: str) -> Recorder:
+    """Run the whole program with some settings changed."""
+    settings = {**DEFAULTS, **NEEDED, **{f"claudefs-infra:{key}": value for key, value in changed.items()}}
+
+    def program() -> None:
+        runpy.run_path(str(PROGRAM), run_name="__main__")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pulumi.runtime.config.CONFIG", CONFIG)
+        CONFIG.set(settings)
+        try:
+            return run(program)
+        finally:
+            CONFIG.set({})
+
+
+@cache
+def stack(egress: str = "nat") -> Recorder:
+    """Give the whole stack with the settings' defaults but for the egress."""
+    return deploy(egress=egress)
+
+
+def module_names() -> list[str]:
+    return [module.name for module in pkgutil.iter_modules(infra.__path__, "infra.") if not module.ispkg]
+
+
+def component_classes() -> list[type[Component]]:
+    modules = [importlib.import_module(name) for name in module_names()]
+    return [
+        value
+        for module in modules
+        for value in vars(module).values()
+        if inspect.isclass(value)
+        and issubclass(value, Component)
+        and value is not Component
+        and value.__module__ == module.__name__
+    ]
+
+
+def values(of: object) -> Iterator[Any]:
+    """Give every value inside a resource's inputs."""
+    if isinstance(of, dict):
+        for inner in of.values():
+            yield from values(inner)
+    elif isinstance(of, list):
+        for inner in of:
+            yield from values(inner)
+    else:
+        yield of
+
+
+def taggable(resource: Resource) -> bool:
+    _, module, kind = resource.type.split(":")
+    if not resource.type.startswith("aws:"):
+        return False
+    of_module = getattr(aws, module.partition("/")[0])
+    return "tags" in inspect.signature(getattr(of_module, kind)._internal_init).parameters  # noqa: SLF001 — its arguments
+
+
+def statements(recorder: Recorder) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Give every statement of every policy document."""
+    for resource in recorder.custom:
+        for key in ("policy", "assumeRolePolicy"):
+            document = resource.inputs.get(key)
+            if isinstance(document, str) and document.startswith("{"):
+                for statement in json.loads(document)["Statement"]:
+                    yield f"{resource.type} {resource.name}", statement
+
+
+@pytest.mark.parametrize("component", component_classes(), ids=lambda of: of.__name__)
+def test_every_component_is_in_the_stack_under_its_type_token_and_has_outputs(component: type[Component]) -> None:
+    found = [of for of in stack().components if of.type == f"claudefs:infra:{component.__name__}"]
+
+    assert found
+    for of in found:
+        assert stack().outputs[of.name], f"{of.name} has no outputs"
+
+
+@pytest.mark.parametrize("component", component_classes(), ids=lambda of: of.__name__)
+def test_every_component_takes_frozen_arguments_by_keyword_alone(component: type[Component]) -> None:
+    parameters = inspect.signature(component).parameters
+
+    assert list(parameters) == ["name", "args", "opts"]
+    assert parameters["args"].kind is parameters["opts"].kind is inspect.Parameter.KEYWORD_ONLY
+    module = importlib.import_module(component.__module__)
+    args = getattr(module, f"{component.__name__}Args")
+    assert args.__dataclass_params__.frozen
+    assert all(field.kw_only for field in dataclasses.fields(args))
+
+
+def test_every_resource_is_the_child_of_a_component() -> None:
+    orphans = [f"{of.type} {of.name}" for of in stack().custom if not (of.parent_type or "").startswith("claudefs:")]
+
+    assert orphans == []
+
+
+def test_a_caller_cannot_replace_the_parent_of_a_components_children() -> None:
+    assert {of.name for of in stack().components if of.parent is None} == {
+        "network",
+        "firewall",
+        "encryption",
+        "storage",
+        "budget",
+        "identity",
+        "orchestrator",
+        "repository",
+    }
+
+
+def test_every_taggable_resource_has_every_required_tag() -> None:
+    missing = {
+        f"{of.type} {of.name}": sorted(set(REQUIRED) - of.tags.keys())
+        for of in stack().custom
+        if taggable(of) and not set(REQUIRED) <= of.tags.keys()
+    }
+
+    assert missing == {}
+    assert {of.tags["project"] for of in stack().custom if of.tags} == {PROJECT}
+    assert {of.tags["Environment"] for of in stack().custom if of.tags} == {STACK}
+
+
+def test_no_two_resources_of_a_type_have_the_same_name() -> None:
+    names = [(of.type, of.tags["Name"]) for of in stack().custom if of.tags]
+
+    assert len(names) == len(set(names))
+
+
+def test_no_node_has_a_public_address_behind_the_nat_gateway() -> None:
+    assert [of.inputs["associatePublicIpAddress"] for of in stack().of("Instance")] == [False]
+    assert not any(of.inputs.get("mapPublicIpOnLaunch") for of in stack().of("Subnet"))
+
+
+def test_every_node_has_a_public_address_where_that_is_its_way_out() -> None:
+    assert [of.inputs["associatePublicIpAddress"] for of in stack("public-ip").of("Instance")] == [True]
+    assert stack("public-ip").of("NatGateway") == stack("public-ip").of("Eip") == []
+
+
+@pytest.mark.parametrize("egress", ["nat", "public-ip"])
+def test_nothing_is_let_in_from_the_internet_and_ssh_from_nowhere(egress: str) -> None:
+    for rule in stack(egress).of("SecurityGroupIngressRule"):
+        assert rule.inputs["referencedSecurityGroupId"]
+        assert not rule.inputs.keys() & {"cidrIpv4", "cidrIpv6"}
+        assert not rule.inputs["fromPort"] <= 22 <= rule.inputs["toPort"]
+    for group in stack(egress).of("SecurityGroup"):
+        assert not group.inputs.keys() & {"ingress", "egress"}
+
+
+def test_no_policy_allows_every_action_or_is_open_to_everyone() -> None:
+    for where, statement in statements(stack()):
+        if statement["Effect"] != "Allow":
+            continue
+        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        if "KeyPolicy" not in where and "kms/key" not in where:
+            assert not [action for action in actions if action.endswith(("*", ":*"))], where
+        assert "*" not in actions, where
+        assert statement.get("Principal") not in ("*", {"AWS": "*"}), where
+
+
+def test_every_disk_is_encrypted() -> None:
+    for instance in stack().of("Instance"):
+        disks = [instance.inputs["rootBlockDevice"], *instance.inputs.get("ebsBlockDevices", [])]
+        assert all(disk["encrypted"] is True for disk in disks)
+
+
+def test_no_bucket_is_emptied_to_be_deleted() -> None:
+    assert not [of.name for of in stack().of("Bucket") if of.inputs.get("forceDestroy")]
+
+
+def test_every_bucket_name_keeps_the_rules_of_s3() -> None:
+    for bucket in stack().of("Bucket"):
+        assert S3_BUCKET.pattern.fullmatch(bucket.inputs["bucket"])
+
+
+def test_what_is_protected_is_protected_unless_a_setting_names_it() -> None:
+    def protected(recorder: Recorder) -> set[str]:
+        return {f"{of.type.rpartition(':')[2]} {of.name}" for of in recorder.custom if of.protect}
+
+    everything = protected(stack())
+    assert {"Instance orchestrator", "Bucket state", "Bucket artifacts", "Key encryption"} <= everything
+    released = everything - protected(deploy(unprotected='["orchestrator", "artifactBucket", "encryptionKey"]'))
+    assert {"Instance orchestrator", "Bucket artifacts", "Key encryption"} <= released
+    assert not {name for name in released if " state" in name}
+
+
+def test_state_is_never_deleted() -> None:
+    parts = [of for of in stack().custom if of.parent == "state"]
+
+    assert len(parts) == 7
+    assert all(of.protect and of.retain_on_delete for of in parts)
+
+
+def test_nothing_is_declared_where_a_setting_is_wrong() -> None:
+    before: list[Recorder] = []
+
+    def program() -> None:
+        runpy.run_path(str(PROGRAM), run_name="__main__")
+
+    CONFIG.set({**DEFAULTS, **NEEDED, "claudefs-infra:vpcCidr": "8.8.0.0/16"})
+    try:
+        with pytest.raises(SettingsError, match="nothing was deployed"):
+            run(program, into=before)
+    finally:
+        CONFIG.set({})
+    assert (before[0].resources, before[0].invokes) == ([], [])
+
+
+def test_the_program_only_wires() -> None:
+    source = PROGRAM.read_text()
+
+    assert not [line for line in source.splitlines() if line.startswith(("def ", "class ", "if ", "for "))]
+
+
+@pytest.mark.parametrize("name", module_names())
+def test_every_module_says_what_it_is_for(name: str) -> None:
+    assert importlib.import_module(name).__doc__

@@ -1,0 +1,432 @@
+"""Settings: what is refused, and how the refusal is worded."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import dataclass
+from ipaddress import IPv4Network, ip_network
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from infra.problems import SettingsError
+from infra.rules import NAMESPACE
+from infra.settings import FIELDS, Settings, parse
+from infra.subnets import plan_subnets
+
+if TYPE_CHECKING:
+    from infra.problems import Problem
+
+PROJECT = Path(__file__).parents[3]
+DECLARED: dict[str, dict[str, Any]] = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
+
+
+def as_config(value: Any) -> str:
+    """Give a value as the engine hands it to the program."""
+    return json.dumps(value) if isinstance(value, list | dict) else str(value)
+
+
+DEFAULTS = {key: as_config(declared["default"]) for key, declared in DECLARED.items()}
+UNHURRIED = settings(deadline=None)
+"""How long one example takes says nothing on a machine that other tests share."""
+STACK = {"aws:region": "us-west-2", "github:owner": "example"}
+
+
+def read(*, stack: str = "prod", secret: tuple[str, ...] = (), without: str = "", **changed: Any) -> Settings:
+    """Read settings of which some are changed, `vpcCidr="…"`; `aws__region` stands for `aws:region`."""
+    changes = {
+        (key.replace("__", ":") if "__" in key else f"{NAMESPACE}:{key}"): as_config(value)
+        for key, value in changed.items()
+    }
+    config = {**DEFAULTS, **STACK, **changes}
+    config.pop(without, None)
+    return parse(config, stack=stack, secret_keys=[f"{NAMESPACE}:{key}" for key in secret])
+
+
+def problems(**changed: Any) -> tuple[Problem, ...]:
+    """Give what is wrong with changed settings."""
+    with pytest.raises(SettingsError) as raised:
+        read(**changed)
+    return raised.value.problems
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bad:
+    """A bad setting.
+
+    Attributes:
+        setting: Its key, without this project's namespace; `__` stands for the colon of another one.
+        value: What it is set to.
+        allowed: Words of what is allowed.
+        at: The key that is named, where it is not the setting's.
+        shown: The value that is named, where it is not the value.
+        repair: The command that repairs it, where it is not `pulumi config set KEY EXAMPLE`.
+    """
+
+    setting: str
+    value: Any
+    allowed: str
+    at: str = ""
+    shown: str | None = ""
+    repair: str = ""
+
+    @property
+    def key(self) -> str:
+        return self.at or (self.setting.replace("__", ":") if "__" in self.setting else f"{NAMESPACE}:{self.setting}")
+
+
+def entry(setting: str, value: object, allowed: str, *, repair: str = "") -> Bad:
+    """Give a list with one bad entry."""
+    at = f"{NAMESPACE}:{setting}[0]"
+    return Bad(
+        setting=setting,
+        value=[value],
+        allowed=allowed,
+        at=at,
+        shown=str(value),
+        repair=repair or f"pulumi config set --path '{at}'",
+    )
+
+
+VPC = "private IPv4 network (RFC 1918) of /16 to /20"
+ADMIN = "open to the world, or wider than /16"
+ZONE = "availability zone of the region"
+AMD64 = "x86-64"
+GIB = "a whole number of GiB from 30 to 16384"
+USD = "a whole number of US dollars from 1 to"
+EMAIL = "an e-mail address"
+IMAGE = "Ubuntu LTS"
+DAYS = "1, 3, 5, 7, 14, 30"
+REPOSITORY = "without its owner"
+BUCKET = "an existing S3 bucket"
+OWNER = "GitHub user or organization"
+SECRET_NAME = "upper-case letters, digits and _"
+REGION = "an AWS region"
+
+BAD = [
+    Bad(setting="vpcCidr", value="10.0.0.0/15", allowed=VPC),
+    Bad(setting="vpcCidr", value="10.0.0.0/21", allowed=VPC),
+    Bad(setting="vpcCidr", value="10.0.1.0/16", allowed="no bits beyond the prefix length"),
+    Bad(setting="vpcCidr", value="8.8.0.0/16", allowed=VPC),
+    Bad(setting="vpcCidr", value="172.32.0.0/16", allowed=VPC),
+    Bad(setting="vpcCidr", value="100.64.0.0/16", allowed=VPC),
+    Bad(setting="vpcCidr", value="fd00::/16", allowed=VPC),
+    Bad(setting="vpcCidr", value="10.0.0.0", allowed=VPC),
+    Bad(setting="vpcCidr", value="", allowed=VPC),
+    entry("adminCidrs", "0.0.0.0/0", ADMIN),
+    entry("adminCidrs", "::/0", ADMIN),
+    entry("adminCidrs", "0.0.0.0/1", ADMIN),
+    entry("adminCidrs", "192.0.0.0/15", ADMIN),
+    entry("adminCidrs", "2001:db8::/31", ADMIN),
+    entry("adminCidrs", "203.0.113.7/24", "no bits beyond the prefix length"),
+    entry("adminCidrs", "office", ADMIN),
+    entry("adminCidrs", "224.0.0.0/24", ADMIN),
+    entry("adminCidrs", "10.0.3.0/24", "outside the stack's own network"),
+    Bad(setting="adminCidrs", value="203.0.113.7/32", allowed="must be a list", repair="pulumi config rm"),
+    Bad(
+        setting="adminCidrs",
+        value=["203.0.113.7/32"] * 2,
+        allowed="each of the networks once",
+        repair="pulumi config rm",
+    ),
+    Bad(
+        setting="adminCidrs",
+        value=[f"203.0.113.{host}/32" for host in range(11)],
+        allowed="at most 10 networks",
+        repair="pulumi config rm",
+    ),
+    entry("availabilityZones", "us-east-1a", "zone of the region us-west-2"),
+    entry("availabilityZones", "us-west-2", ZONE),
+    entry("availabilityZones", "us-west-2-lax-1a", ZONE),
+    Bad(
+        setting="availabilityZones",
+        value=["us-west-2a", "us-west-2b"],
+        allowed="must be 3 zones, or none",
+        shown="us-west-2a, us-west-2b",
+        repair=f"pulumi config rm {NAMESPACE}:availabilityZones",
+    ),
+    Bad(
+        setting="availabilityZones",
+        value=["us-west-2a", "us-west-2a", "us-west-2b"],
+        allowed="each of the zones once",
+        repair="pulumi config rm",
+    ),
+    entry("siteAZones", "us-west-2d", "us-west-2a, us-west-2b, us-west-2c"),
+    entry("siteBZones", "eu-west-1a", "us-west-2a, us-west-2b, us-west-2c"),
+    Bad(
+        setting="siteBZones",
+        value=["us-west-2a", "us-west-2b", "us-west-2c"],
+        allowed="each site have one; site A has none",
+        shown="us-west-2a, us-west-2b, us-west-2c",
+        repair=f"pulumi config rm {NAMESPACE}:siteAZones",
+    ),
+    Bad(setting="egress", value="internet", allowed="one of nat, public-ip"),
+    Bad(setting="egress", value="NAT", allowed="one of nat, public-ip"),
+    Bad(setting="orchestratorInstanceType", value="c7g.2xlarge", allowed=AMD64),
+    Bad(setting="orchestratorInstanceType", value="im4gn.large", allowed=AMD64),
+    Bad(setting="orchestratorInstanceType", value="a1.large", allowed=AMD64),
+    Bad(setting="orchestratorInstanceType", value="mac1.metal", allowed=AMD64),
+    Bad(setting="orchestratorInstanceType", value="c7a", allowed=AMD64),
+    Bad(setting="orchestratorInstanceType", value="c7a.huge", allowed=AMD64),
+    Bad(setting="orchestratorInstanceType", value="C7a.2xlarge", allowed=AMD64),
+    Bad(setting="orchestratorDiskGib", value="29", allowed=GIB),
+    Bad(setting="orchestratorDiskGib", value="16385", allowed=GIB),
+    Bad(setting="orchestratorDiskGib", value="100GB", allowed=GIB),
+    Bad(setting="orchestratorDiskGib", value="99.5", allowed=GIB),
+    Bad(setting="orchestratorDiskGib", value="1_00", allowed=GIB),
+    Bad(setting="orchestratorImageParameter", value="ami-12345678", allowed=IMAGE),
+    Bad(
+        setting="orchestratorImageParameter",
+        value="/aws/service/canonical/ubuntu/server/25.10/stable/current/amd64/hvm/ebs-gp3/ami-id",
+        allowed=IMAGE,
+    ),
+    Bad(
+        setting="orchestratorImageParameter",
+        value="/aws/service/canonical/ubuntu/server/24.04/stable/current/arm64/hvm/ebs-gp3/ami-id",
+        allowed=IMAGE,
+    ),
+    Bad(setting="dailyBudgetUsd", value="0", allowed=USD),
+    Bad(setting="dailyBudgetUsd", value="-5", allowed=USD),
+    Bad(setting="dailyBudgetUsd", value="$100", allowed=USD),
+    Bad(setting="monthlyBudgetUsd", value="a lot", allowed=USD),
+    Bad(
+        setting="monthlyBudgetUsd",
+        value="99",
+        allowed="no less than the day's budget, 100",
+        repair=f"pulumi config set {NAMESPACE}:monthlyBudgetUsd 3000",
+    ),
+    entry("alertEmails", "nobody", EMAIL),
+    entry("alertEmails", "a@b@example.org", EMAIL),
+    entry("alertEmails", "a b@example.org", EMAIL),
+    Bad(setting="alertEmails", value="a@example.org", allowed="must be a list", repair="pulumi config rm"),
+    Bad(
+        setting="alertEmails",
+        value=[f"user{number}@example.org" for number in range(11)],
+        allowed="at most 10 addresses",
+        repair="pulumi config rm",
+    ),
+    Bad(setting="logRetentionDays", value="31", allowed=DAYS),
+    Bad(setting="logRetentionDays", value="0", allowed=DAYS),
+    Bad(setting="logRetentionDays", value="forever", allowed=DAYS),
+    Bad(setting="githubRepository", value="example/claudefs", allowed=REPOSITORY),
+    Bad(setting="githubRepository", value="", allowed=REPOSITORY),
+    Bad(setting="githubRepository", value="claudefs.git", allowed=REPOSITORY),
+    Bad(setting="adoptStateBucket", value="My_Bucket", allowed=BUCKET),
+    Bad(setting="adoptStateBucket", value="ab", allowed=BUCKET),
+    Bad(setting="adoptStateBucket", value="b" * 64, allowed=BUCKET),
+    Bad(setting="adoptStateBucket", value="s3://bucket", allowed=BUCKET),
+    entry("unprotected", "stateBucket", "one of artifactBucket, encryptionKey, orchestrator"),
+    Bad(setting="unprotected", value="orchestrator", allowed="must be a list", repair="pulumi config rm"),
+    Bad(
+        setting="unprotected",
+        value=["orchestrator", "orchestrator"],
+        allowed="each of the protected resources once",
+        repair="pulumi config rm",
+    ),
+    Bad(setting="owner", value="", allowed="1 to 256 letters"),
+    Bad(setting="owner", value="o" * 257, allowed="1 to 256 letters"),
+    Bad(setting="owner", value="team;drop", allowed="1 to 256 letters"),
+    Bad(setting="costCenter", value="a\nb", allowed="at most 256 letters"),
+    Bad(setting="aws__region", value="us-west2", allowed=REGION),
+    Bad(setting="aws__region", value="us-west-2a", allowed=REGION),
+    Bad(setting="aws__region", value="Oregon", allowed=REGION),
+    Bad(setting="aws__region", value="cn-north-1", allowed=REGION),
+    Bad(setting="aws__region", value="us-gov-west-1", allowed=REGION),
+    Bad(setting="github__owner", value="-me", allowed=OWNER),
+    Bad(setting="github__owner", value="me/claudefs", allowed=OWNER),
+    Bad(setting="github__owner", value="", allowed=OWNER),
+    Bad(
+        setting="ownr",
+        value="me",
+        allowed="there is no such setting",
+        repair=f"pulumi config rm {NAMESPACE}:ownr, and if {NAMESPACE}:owner was meant: pulumi config set",
+    ),
+    Bad(setting="sshKeyName", value="me", allowed="there is no such setting", repair="pulumi config rm"),
+    Bad(setting="claudefs__owner", value="me", allowed="there is no such setting", repair="pulumi config rm"),
+]
+
+
+def test_at_least_sixty_bad_settings_are_tried() -> None:
+    assert len(BAD) >= 60
+    assert {FIELDS.get(bad.key.partition("[")[0]) for bad in BAD} >= set(FIELDS.values()) - {
+        FIELDS["stack"],
+        FIELDS[f"{NAMESPACE}:actionsSecrets"],
+    }
+
+
+@pytest.mark.parametrize("bad", BAD, ids=lambda bad: f"{bad.setting}={str(bad.value)[:40]}")
+def test_a_bad_setting_is_refused_with_key_value_what_is_allowed_and_repair(bad: Bad) -> None:
+    [problem] = [each for each in problems(**{bad.setting: bad.value}) if bad.allowed in each.allowed]
+
+    shown = str(bad.value) if bad.shown == "" else bad.shown
+    assert (problem.key, problem.value) == (bad.key, shown)
+    assert problem.repair.startswith(bad.repair or f"pulumi config set {bad.key} ")
+    told = str(SettingsError([problem]))
+    assert all(part in told for part in (bad.key, repr(shown), bad.allowed, problem.repair))
+
+
+@pytest.mark.parametrize("key", sorted(set(FIELDS) - {"stack"}))
+def test_a_setting_that_is_missing_is_named_with_its_repair(key: str) -> None:
+    [problem] = [each for each in problems(without=key) if each.key == key]
+
+    assert (problem.value, problem.allowed) == (None, "must be set")
+    assert "pulumi config set" in problem.repair
+
+
+@pytest.mark.parametrize("name", ["Prod", "1st", "a_b", "a--b", "-a", "a-", "organization/stack", "s" * 21, ""])
+def test_a_stack_is_refused_whose_name_fits_no_resource(name: str) -> None:
+    [problem] = problems(stack=name)
+
+    assert (problem.key, problem.value, problem.repair) == ("stack", name, "pulumi stack rename prod")
+
+
+def test_all_that_is_wrong_is_reported_at_once_rules_between_settings_too() -> None:
+    found = problems(
+        stack="Prod",
+        aws__region="Oregon",
+        vpcCidr="8.8.0.0/16",
+        ownr="me",
+        adminCidrs=["0.0.0.0/0", "203.0.113.7/32", "::/0"],
+        dailyBudgetUsd="200",
+        monthlyBudgetUsd="100",
+    )
+
+    assert {problem.key for problem in found} == {
+        "stack",
+        "aws:region",
+        f"{NAMESPACE}:vpcCidr",
+        f"{NAMESPACE}:ownr",
+        f"{NAMESPACE}:adminCidrs[0]",
+        f"{NAMESPACE}:adminCidrs[2]",
+        f"{NAMESPACE}:monthlyBudgetUsd",
+    }
+    assert str(SettingsError(found)).startswith("7 settings are wrong; nothing was deployed.")
+
+
+def test_a_secret_in_plain_text_is_refused_and_not_shown() -> None:
+    [problem] = problems(actionsSecrets={"TOKEN": "marker"})
+
+    assert problem.allowed == "a secret must be stored encrypted"
+    assert "--secret" in problem.repair
+    assert "marker" not in str(problem)
+
+
+@pytest.mark.parametrize("name", ["lower", "GITHUB_TOKEN", "1ST", "A-B", ""])
+def test_a_secret_of_a_bad_name_is_refused_without_its_value(name: str) -> None:
+    [problem] = problems(actionsSecrets={name: "marker"}, secret=("actionsSecrets",))
+
+    assert SECRET_NAME in problem.allowed
+    assert problem.repair == f"pulumi config rm --path '{NAMESPACE}:actionsSecrets.{name}'"
+    assert "marker" not in str(problem)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"actionSecrets": "marker"}, {"actionsSecrets": "marker"}, {"actionsSecrets": ["marker"]}]
+)
+def test_a_secret_is_never_shown_however_wrong_it_is(changed: dict[str, Any]) -> None:
+    found = problems(**changed, secret=("actionsSecrets",))
+
+    assert found
+    assert "marker" not in str(SettingsError(found))
+
+
+def test_a_value_that_is_stored_encrypted_is_never_shown() -> None:
+    [problem] = problems(owner="marker;", secret=("owner",))
+
+    assert problem.value == "[secret]"
+
+
+def test_a_secret_can_be_read_and_its_value_is_not_in_the_settings_text() -> None:
+    stack = read(actionsSecrets={"TOKEN": "marker"}, secret=("actionsSecrets",))
+
+    assert stack.actions_secrets["TOKEN"].get_secret_value() == "marker"
+    assert "marker" not in repr(stack)
+
+
+def test_providers_and_pulumi_check_their_own_settings() -> None:
+    assert read(aws__s3UsePathStyle="true", github__writeDelayMs="1", pulumi__tags="{}").environment == "prod"
+
+
+def test_the_project_declares_exactly_the_settings_each_with_its_type_and_a_good_default() -> None:
+    assert set(DECLARED) == {key for key in FIELDS if key.startswith(f"{NAMESPACE}:")}
+    for key, declared in DECLARED.items():
+        assert declared["description"].split(":")[0].split(" ")[0] in ("string", "integer", "list", "secret"), key
+        assert "type" not in declared, key
+    assert read().tags.environment == "prod"
+
+
+@pytest.mark.parametrize("key", sorted(set(FIELDS) - {"stack"}))
+def test_the_value_in_a_repair_is_a_good_one(key: str) -> None:
+    example = (FIELDS[key].examples or [])[0]
+    value = as_config([example]) if DEFAULTS.get(key, "").startswith("[") else example
+    if key.endswith((":actionsSecrets", ":availabilityZones")):
+        return  # a secret is asked for, and one zone is not yet three
+    assert isinstance(parse({**DEFAULTS, **STACK, key: value}, stack="prod", secret_keys=[]), Settings)
+
+
+@pytest.mark.parametrize("stack", sorted(PROJECT.glob("Pulumi.*.yaml")), ids=lambda path: path.name)
+def test_every_stack_of_the_project_has_good_settings_and_only_what_differs(stack: Path) -> None:
+    config = yaml.safe_load(stack.read_text())["config"]
+    config.pop(f"{NAMESPACE}:actionsSecrets", None)  # encrypted
+    given = {key: as_config(value) for key, value in config.items()}
+
+    name = stack.name.split(".")[1]
+    assert parse({**DEFAULTS, **given}, stack=name, secret_keys=[]).environment == name
+    assert not [key for key, value in given.items() if DEFAULTS.get(key) == value]
+
+
+@pytest.mark.parametrize(
+    "changed, site_a, site_b",
+    [
+        ({}, ("us-west-2a", "us-west-2c"), ("us-west-2b",)),
+        ({"siteBZones": ["us-west-2a"]}, ("us-west-2b", "us-west-2c"), ("us-west-2a",)),
+        ({"siteAZones": ["us-west-2c"]}, ("us-west-2c",), ("us-west-2a", "us-west-2b")),
+        (
+            {"availabilityZones": ["us-west-2d", "us-west-2b", "us-west-2a"]},
+            ("us-west-2d", "us-west-2a"),
+            ("us-west-2b",),
+        ),
+        ({"aws__region": "eu-west-1"}, ("eu-west-1a", "eu-west-1c"), ("eu-west-1b",)),
+    ],
+)
+def test_sites_are_in_different_zones(
+    changed: dict[str, Any], site_a: tuple[str, ...], site_b: tuple[str, ...]
+) -> None:
+    assert read(**changed).sites == {"A": site_a, "B": site_b}
+
+
+@UNHURRIED
+@given(prefix=st.integers(16, 20), place=st.integers(0, 15))
+def test_subnets_of_any_network_that_is_allowed_lie_in_it_and_apart(prefix: int, place: int) -> None:
+    network = IPv4Network(f"10.{place}.0.0/{prefix}")
+    stack = read(vpcCidr=network)
+
+    subnets = [
+        subnet
+        for plan in plan_subnets(network, zones=stack.zones, sites=stack.sites)
+        for subnet in (plan.private, plan.public)
+    ]
+    assert len(subnets) == 6
+    assert all(subnet.subnet_of(network) for subnet in subnets)
+    assert not any(one.overlaps(other) for one in subnets for other in subnets if one is not other)
+
+
+@UNHURRIED
+@given(key=st.sampled_from(sorted(FIELDS)), text=st.text(max_size=40))
+def test_no_text_makes_reading_fail_in_any_other_way(key: str, text: str) -> None:
+    with contextlib.suppress(SettingsError):
+        parse({**DEFAULTS, **STACK, key: text}, stack="prod", secret_keys=[key])
+
+
+@UNHURRIED
+@given(network=st.ip_addresses(v=4), prefix=st.integers(0, 15))
+def test_no_wide_network_of_administrators_is_let_in(network: object, prefix: int) -> None:
+    wide = ip_network(f"{network}/{prefix}", strict=False)
+    [problem] = problems(adminCidrs=[str(wide)])
+
+    assert ADMIN in problem.allowed
