@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 LOOPBACK = "127.0.0.1"
+THREADS = 32
+"""Enough for all connections of one engine, so that none waits for another's pause."""
+
 HEALTH_PATH = "/_control/health"
 
 
@@ -43,7 +46,7 @@ def main() -> None:
     # Both are read when moto is imported. Without the policies, AWS's own ones cannot be attached to a role.
     os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: PLC0415
-    from werkzeug.serving import run_simple  # noqa: PLC0415
+    from waitress import serve  # noqa: PLC0415
 
     from local.aws.gaps import close_gaps  # noqa: PLC0415
     from local.aws.journal import Journal  # noqa: PLC0415
@@ -55,9 +58,12 @@ def main() -> None:
         sys.exit(f"another process serves {arguments.state}")
     close_gaps()
     logging.basicConfig(format="%(asctime)s %(message)s")
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    # It warns of each request that waits; here they all do, since the journal serves one at a time.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     journal = Journal(DomainDispatcherApplication(create_backend_app), arguments.state)
-    run_simple(LOOPBACK, arguments.port, with_health(journal, changes=journal.changes), threaded=True)
+    # Not werkzeug's own server: under load it resets connections whose requests it has served, and a client that
+    # tries again then creates or deletes twice.
+    serve(with_health(journal, changes=journal.changes), host=LOOPBACK, port=arguments.port, threads=THREADS)
 
 
 if __name__ == "__main__":

@@ -78,6 +78,8 @@ class Journal:
         """Serve one request."""
         body = Request(environ).get_data()
         environ["wsgi.input"] = io.BytesIO(body)
+        # moto reads the path as it was sent from here, where not every server puts it.
+        environ.setdefault("RAW_URI", environ.get("REQUEST_URI", ""))
         request = Request({**environ, "wsgi.input": io.BytesIO(body)})
         if "attempt=1;" not in request.headers.get("Amz-Sdk-Request", "attempt=1;"):
             LOGGER.warning("retried: %s %s", request.path, request.headers["Amz-Sdk-Request"])
