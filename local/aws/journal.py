@@ -94,13 +94,24 @@ class Journal:
             mock_random.seed(self._count + 1)
             if changes_account(request):
                 self._write(entry)
-                return [b"".join(self._app(environ, start_response))]
+                return self._answer(environ, start_response)
             services = _services_in_use()
-            answer = [b"".join(self._app(environ, start_response))]
+            answer = self._answer(environ, start_response)
             if _services_in_use() != services:
                 # The first look at a service makes its defaults (a default VPC), which draws random numbers too.
                 self._write(entry)
             return answer
+
+    def _answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+        def noting(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            statuses.append(status)
+            return start_response(status, headers, *rest)
+
+        statuses: list[str] = []
+        body = b"".join(self._app(environ, noting))
+        if statuses[-1].startswith("5"):
+            LOGGER.warning("%s %s: %s", statuses[-1], environ["RAW_URI"], body[:2000])
+        return [body]
 
     def _write(self, entry: dict[str, Any]) -> None:
         with self._path.open("a") as file:
