@@ -28,6 +28,7 @@ network = Network(
         zones=settings.zones,
         sites=settings.sites,
         egress=settings.egress,
+        protected=settings.protects("orchestrator"),
         tags=tags,
     ),
 )

@@ -33,6 +33,8 @@ class NetworkArgs:
         zones: Its availability zones; the NAT gateway, where there is one, is in the first.
         sites: The zones of each site.
         egress: How nodes reach the internet.
+        protected: Whether Pulumi refuses to delete or replace the VPC, as for what runs in it: a change that would
+            replace both is then refused before the first of the network's resources is touched.
         tags: The stack's tags.
     """
 
@@ -41,6 +43,7 @@ class NetworkArgs:
     zones: Sequence[str]
     sites: Mapping[Site, Sequence[str]]
     egress: Egress
+    protected: bool
     tags: Tags
 
 
@@ -110,7 +113,7 @@ class Network(Component):
             enable_dns_support=True,
             enable_dns_hostnames=True,
             tags=tags.of("vpc", role="network"),
-            opts=self.child(),
+            opts=self.child(protect=self._args.protected),
         )
         # The group that AWS gives each VPC lets its members reach each other; nobody is to use it by mistake.
         ec2.DefaultSecurityGroup(

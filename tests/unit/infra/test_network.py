@@ -31,6 +31,7 @@ def network(egress: Egress = "nat") -> Recorder:
                 zones=ZONES,
                 sites={"A": ("us-west-2a", "us-west-2c"), "B": ("us-west-2b",)},
                 egress=egress,
+                protected=True,
                 tags=TAGS,
             ),
         )
@@ -108,6 +109,10 @@ def test_s3_is_reached_through_the_free_endpoint_from_every_subnet(egress: Egres
         "route-table-network-private",
         "route-table-network-public",
     ]
+
+
+def test_the_vpc_is_protected_with_what_runs_in_it() -> None:
+    assert [of.type for of in network().custom if of.protect] == ["aws:ec2/vpc:Vpc"]
 
 
 def test_the_default_security_group_lets_nothing_in_or_out() -> None:

@@ -1,0 +1,139 @@
+"""The base stack on the real engine: what a setting changes, what is refused, what is adopted and what stays."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from cfs.engine import EngineError
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Stack
+
+CHANGES = Path(__file__).parents[2] / "docs" / "changes.md"
+OPERATIONS = ("update", "create", "delete", "replace")
+OLD_BUCKET = "claudefs-old-state"
+IN_PLACE: dict[str, object] = {
+    "owner": "another-team",
+    "costCenter": "engineering",
+    "siteBZones": ["us-west-2c"],
+    "orchestratorInstanceType": "c7a.4xlarge",
+    "orchestratorDiskGib": 200,
+    "dailyBudgetUsd": 120,
+    "monthlyBudgetUsd": 3500,
+    "alertEmails": ["team@example.org"],
+    "logRetentionDays": 90,
+}
+"""Changes that leave every resource what it is."""
+PROTECTED = {
+    "Bucket state",
+    "BucketLifecycleConfiguration state-lifecycle",
+    "BucketOwnershipControls state-ownership",
+    "BucketPolicy state-policy",
+    "BucketPublicAccessBlock state-public-access",
+    "BucketServerSideEncryptionConfiguration state-encryption",
+    "BucketVersioning state-versioning",
+    "Key encryption",
+}
+"""What `destroy --exclude-protected` leaves: the state, and the key that it is encrypted with."""
+
+
+def table() -> list[tuple[str, str, tuple[str, ...]]]:
+    """Read the documented changes: the setting, its new value, and the types that each operation is to meet."""
+    rows = re.findall(r"^\| `(\w+)` \| `(.+?)` \|(.*)\|$", CHANGES.read_text(), flags=re.MULTILINE)
+    return [(setting, value, tuple(cell.strip(" *") for cell in cells.split("|"))) for setting, value, cells in rows]
+
+
+def change(stack: Stack, **settings: object) -> None:
+    """Change settings of this stack alone."""
+    document = yaml.safe_load(stack.settings.read_text())
+    document["config"] |= {f"claudefs-infra:{key}": value for key, value in settings.items()}
+    stack.settings.write_text(yaml.safe_dump(document))
+
+
+def ids(stack: Stack) -> dict[str, str]:
+    """Give the ids of all that providers made, by URN."""
+    return {of["urn"]: of["id"] for of in stack.resources() if of.get("id")}
+
+
+def met(stack: Stack) -> dict[str, set[str]]:
+    """Preview and give the types of resources that each operation would meet."""
+    operations: dict[str, set[str]] = {}
+    for step in stack.engine.query_json("preview", "--json")["steps"]:
+        kind = step["urn"].split("::")[2].rpartition(":")[2]
+        operations.setdefault(step["op"], set()).add(kind)
+    operations.pop("same", None)
+    return operations
+
+
+def value(text: str) -> Any:  # any value that a setting takes
+    return json.loads(text) if text.startswith("[") else text
+
+
+@pytest.fixture
+def previewed(deployed_account: Stack, tmp_path: Path) -> Stack:
+    """Give the deployed stack to tests that only preview: there is nothing to put back."""
+    own = tmp_path / "settings.yaml"
+    shutil.copy(deployed_account.settings, own)
+    return replace(deployed_account, engine=replace(deployed_account.engine, settings=own), settings=own)
+
+
+@pytest.mark.parametrize("setting, new, expected", table(), ids=[row[0] for row in table()])
+def test_a_change_of_a_setting_does_what_is_documented(
+    previewed: Stack, setting: str, new: str, expected: tuple[str, ...]
+) -> None:
+    change(previewed, **{setting: value(new)})
+    tagged = {of["type"].rpartition(":")[2] for of in previewed.resources() if of.get("inputs", {}).get("tags")}
+
+    found = met(previewed)
+
+    for operation, documented in zip(OPERATIONS, expected, strict=True):
+        types = tagged if documented == "all tagged" else set(re.findall(r"\b[A-Z]\w+", documented))
+        assert found.get(operation, set()) == types, operation
+
+
+@pytest.mark.parametrize("setting, new", [("egress", "public-ip"), ("vpcCidr", "10.2.0.0/16")])
+def test_a_replaced_orchestrator_is_refused_until_a_setting_that_was_deployed_allows_it(
+    stack: Stack, setting: str, new: str
+) -> None:
+    change(stack, unprotected=[])
+    stack.up()
+    before = ids(stack)
+    change(stack, **{setting: new})
+
+    with pytest.raises(EngineError, match="protect"):
+        stack.up()
+
+    assert ids(stack) == before
+
+
+def test_a_stack_adopts_its_state_is_updated_in_place_and_leaves_what_is_protected(empty_stack: Stack) -> None:
+    s3 = empty_stack.client("s3")
+    s3.create_bucket(Bucket=OLD_BUCKET, CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
+    s3.put_bucket_tagging(Bucket=OLD_BUCKET, Tagging={"TagSet": [{"Key": "whose", "Value": "ours"}]})
+    change(empty_stack, adoptStateBucket=OLD_BUCKET)
+
+    assert "1 imported" in empty_stack.up()
+    assert empty_stack.changes() == {}
+    assert empty_stack.outputs()["stateBucket"] == OLD_BUCKET
+    assert s3.get_bucket_tagging(Bucket=OLD_BUCKET)["TagSet"] == [{"Key": "whose", "Value": "ours"}]
+
+    before = ids(empty_stack)
+    change(empty_stack, **IN_PLACE)
+    empty_stack.up()
+    assert ids(empty_stack) == before
+    assert empty_stack.changes() == {}
+
+    with pytest.raises(EngineError, match="protect"):
+        empty_stack.engine.query("destroy", "--yes", "--skip-preview")
+    empty_stack.engine.query("destroy", "--yes", "--skip-preview", "--exclude-protected")
+    left = {urn.split("::")[2].rpartition(":")[2] + " " + urn.rpartition("::")[2] for urn in ids(empty_stack)}
+    assert {name for name in left if not name.startswith("aws ")} == PROTECTED
+    assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == [OLD_BUCKET]
