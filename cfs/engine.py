@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 RUN_MARKER = "CFS_RUN"
 """Variable in the environment of each run's processes, by which those of a dead run are found."""
 
-_QUERY_SECONDS = 120.0
+_QUERY_SECONDS = 300.0
 _LOW_DISK_BYTES = 64 * 2**20
 
 

@@ -57,12 +57,10 @@ def main() -> None:
     except LockTimeout:
         sys.exit(f"another process serves {arguments.state}")
     close_gaps()
-    logging.basicConfig(format="%(asctime)s %(message)s")
     # It warns of each request that waits; here they all do, since the journal serves one at a time.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     journal = Journal(DomainDispatcherApplication(create_backend_app), arguments.state)
-    # Not werkzeug's own server: under load it resets connections whose requests it has served, and a client that
-    # tries again then creates or deletes twice.
+    # Not werkzeug's own server, which is for development alone and opens a connection for each request.
     serve(with_health(journal, changes=journal.changes), host=LOOPBACK, port=arguments.port, threads=THREADS)
 
 

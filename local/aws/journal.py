@@ -10,14 +10,14 @@ from __future__ import annotations
 import base64
 import io
 import json
-import logging
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from moto.core.base_backend import BackendDict
 from moto.moto_api._internal import mock_random
-from werkzeug.test import Client, EnvironBuilder
+from werkzeug.test import Client, EnvironBuilder, run_wsgi_app
 from werkzeug.wrappers import Request
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-LOGGER = logging.getLogger(__name__)
+_ANSWERS_KEPT = 1000
 
 _READING_VERBS = ("Describe", "Get", "List", "Head", "Lookup", "Search", "Simulate", "BatchGet", "AssumeRole")
 _KEPT_HEADERS = ("Authorization", "Content-Type", "X-Amz-Target", "X-Amz-Tagging", "X-Amz-Acl", "X-Amz-Date")
@@ -54,6 +54,15 @@ def _services_in_use() -> int:
     return sum(len(list(service.iter_backends())) for service in BackendDict._instances)  # noqa: SLF001 — no other list
 
 
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What the application has answered to one request."""
+
+    status: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
 class Journal:
     """A WSGI application around moto's that writes down what changes the account."""
 
@@ -63,6 +72,7 @@ class Journal:
         # One request at a time: the seed must belong to the request that uses it.
         self._lock = threading.Lock()
         self._count = 0
+        self._answered: dict[str, Answer] = {}
         path.parent.mkdir(parents=True, exist_ok=True)
         self._drop_torn_line(path)
         for line in path.read_text().splitlines():
@@ -81,8 +91,6 @@ class Journal:
         # moto reads the path as it was sent from here, where not every server puts it.
         environ.setdefault("RAW_URI", environ.get("REQUEST_URI", ""))
         request = Request({**environ, "wsgi.input": io.BytesIO(body)})
-        if "attempt=1;" not in request.headers.get("Amz-Sdk-Request", "attempt=1;"):
-            LOGGER.warning("retried: %s %s", request.path, request.headers["Amz-Sdk-Request"])
         entry = {
             "method": request.method,
             "path": request.environ.get("RAW_URI", request.full_path),
@@ -91,27 +99,40 @@ class Journal:
             "body": base64.b64encode(body).decode(),
         }
         with self._lock:
-            mock_random.seed(self._count + 1)
-            if changes_account(request):
-                self._write(entry)
-                return self._answer(environ, start_response)
-            services = _services_in_use()
-            answer = self._answer(environ, start_response)
-            if _services_in_use() != services:
-                # The first look at a service makes its defaults (a default VPC), which draws random numbers too.
-                self._write(entry)
+            answer = self._answered.get(request.headers.get("Amz-Sdk-Invocation-Id", ""))
+            if answer is None:
+                answer = self._carry_out(request, environ, entry)
+        start_response(answer.status, answer.headers)
+        return [answer.body]
+
+    def _carry_out(self, request: Request, environ: WSGIEnvironment, entry: dict[str, Any]) -> Answer:
+        mock_random.seed(self._count + 1)
+        if changes_account(request):
+            self._write(entry)
+            answer = self._ask(environ)
+            self._remember(request.headers.get("Amz-Sdk-Invocation-Id"), answer)
             return answer
+        services = _services_in_use()
+        answer = self._ask(environ)
+        if _services_in_use() != services:
+            # The first look at a service makes its defaults (a default VPC), which draws random numbers too.
+            self._write(entry)
+        return answer
 
-    def _answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
-        def noting(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
-            statuses.append(status)
-            return start_response(status, headers, *rest)
+    def _ask(self, environ: WSGIEnvironment) -> Answer:
+        body, status, headers = run_wsgi_app(self._app, environ, buffered=True)
+        return Answer(status=status, headers=list(headers), body=b"".join(body))
 
-        statuses: list[str] = []
-        body = b"".join(self._app(environ, noting))
-        if statuses[-1].startswith("5"):
-            LOGGER.warning("%s %s: %s", statuses[-1], environ["RAW_URI"], body[:2000])
-        return [body]
+    def _remember(self, invocation: str | None, answer: Answer) -> None:
+        """Keep an answer for the client that sends a call again since it has not got it.
+
+        AWS's clients number their calls and send one again whose connection breaks. Carried out twice, it would find
+        that what it creates exists already, and that what it deletes does not.
+        """
+        if invocation is not None:
+            self._answered[invocation] = answer
+            while len(self._answered) > _ANSWERS_KEPT:
+                self._answered.pop(next(iter(self._answered)))
 
     def _write(self, entry: dict[str, Any]) -> None:
         with self._path.open("a") as file:

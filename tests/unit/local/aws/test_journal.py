@@ -89,3 +89,21 @@ def test_a_line_torn_by_a_kill_is_dropped_and_the_journal_goes_on(tmp_path: Path
 
     assert [seen[1] for seen in app.seen] == ["/one", "/three"]
     assert [json.loads(line)["path"] for line in path.read_text().splitlines()] == ["/one", "/three"]
+
+
+def test_a_call_that_is_sent_again_is_answered_again_and_carried_out_once(tmp_path: Path) -> None:
+    app = Recorder()
+    client = Client(Journal(app, tmp_path / "account.jsonl"))
+    first = client.put("/one", headers={"Amz-Sdk-Invocation-Id": "call-1", "Amz-Sdk-Request": "attempt=1; max=25"})
+    again = client.put("/one", headers={"Amz-Sdk-Invocation-Id": "call-1", "Amz-Sdk-Request": "attempt=2; max=25"})
+    client.put("/one", headers={"Amz-Sdk-Invocation-Id": "call-2"})
+    assert (again.status, again.data) == (first.status, first.data)
+    assert [seen[1] for seen in app.seen] == ["/one", "/one"]
+
+
+def test_a_reading_call_is_always_carried_out(tmp_path: Path) -> None:
+    app = Recorder()
+    client = Client(Journal(app, tmp_path / "account.jsonl"))
+    for _ in range(2):
+        client.get("/one", headers={"Amz-Sdk-Invocation-Id": "call-1"})
+    assert len(app.seen) == 2
