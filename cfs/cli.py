@@ -14,7 +14,7 @@ from cfs.account import folder, open_account
 from cfs.engine import Engine, EngineError
 from cfs.errors import UserError
 from cfs.progress import console
-from cfs.signals import end_in_order_on_sigterm
+from cfs.signals import end_in_order
 from local import servers
 
 app = typer.Typer(
@@ -117,7 +117,7 @@ def chaos(
 
 def main() -> None:
     """Run `cfs`; a user's error ends it with status 1 and no traceback."""
-    end_in_order_on_sigterm()
+    end_in_order()
     try:
         app()
     except UserError as error:

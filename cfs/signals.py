@@ -1,4 +1,4 @@
-"""SIGTERM to `cfs` ends its engine in order, as Ctrl-C does."""
+"""Ctrl-C ends `cfs` and its engine in order, and so does SIGTERM."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from types import FrameType
 
 
-def end_in_order_on_sigterm() -> None:
+def end_in_order() -> None:
     """Pass SIGTERM on to running engines as SIGINT; where none runs, end this process as Ctrl-C would."""
+    # A process in the background inherits that SIGINT is ignored, and so would all that it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _interrupt)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -131,6 +132,11 @@ def test_interrupted_work_ends_go(workspace: MakeWorkspace) -> None:
         raise KeyboardInterrupt(line)
 
     made = workspace("trap 'echo ended > ended; exit 1' INT; echo started >&2; while :; do sleep 0.05; done")
-    with pytest.raises(KeyboardInterrupt):
-        made.build(on_line=interrupt)
+    # Tests in the background inherit that SIGINT is ignored, and pass it on; a shell could not trap it then.
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            made.build(on_line=interrupt)
+    finally:
+        signal.signal(signal.SIGINT, inherited)
     assert (made.folder / "ended").read_text() == "ended\n"
