@@ -2,7 +2,6 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 CFS := .venv/bin/cfs
-export PYTHONDONTWRITEBYTECODE ?= 1
 
 .PHONY: help up preview refresh down env test lint types unit e2e bench chaos lock clean
 
