@@ -189,7 +189,8 @@ class Network(Component):
             allocation_id=address.allocation_id,
             subnet_id=subnet.id,
             tags=tags,
-            opts=self.child(depends_on=[after]),
+            # The address is kept, and only one gateway can have it.
+            opts=self.child(depends_on=[after], delete_before_replace=True),
         )
 
     def _s3_endpoint(self, *, vpc: ec2.Vpc, tables: Sequence[ec2.RouteTable]) -> None:
