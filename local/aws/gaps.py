@@ -15,6 +15,7 @@ from moto.budgets.responses import BudgetsResponse
 from moto.core.utils import utcnow
 from moto.ec2 import ec2_backends
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface
+from moto.ec2.models.nat_gateways import NatGatewayBackend
 from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ec2.responses.instances import InstanceResponse
 from moto.s3.models import FakeBucket
@@ -39,6 +40,7 @@ def close_gaps() -> None:
     _keep_newest_superseded_versions()
     _name_canonical_images()
     _keep_attributes_of_new_instances()
+    _free_addresses_of_deleted_nat_gateways()
     _leave_out_addresses_that_are_not_there()
     _describe_rules_between_groups()
 
@@ -213,3 +215,16 @@ def _describe_rules_between_groups() -> None:
 
     SecurityGroupRule.description = property(description)
     SecurityGroupRule.referenced_group_info = property(referenced_group_info)
+
+
+def _free_addresses_of_deleted_nat_gateways() -> None:
+    delete_nat_gateway = NatGatewayBackend.delete_nat_gateway
+
+    def delete_and_free(self: NatGatewayBackend, nat_gateway_id: str) -> Any:
+        gateway = delete_nat_gateway(self, nat_gateway_id)
+        for address in self.describe_addresses():
+            if address.eni is not None and address.eni.id == gateway._eni.id:  # noqa: SLF001 — the one place that has it
+                self.disassociate_address(association_id=address.association_id)
+        return gateway
+
+    NatGatewayBackend.delete_nat_gateway = delete_and_free
