@@ -187,7 +187,7 @@ class Inventory:
         for page in sns.get_paginator("list_topics").paginate():
             for topic in page["Topics"]:
                 arn = topic["TopicArn"]
-                tags = {tag["Key"]: tag["Value"] for tag in sns.list_tags_for_resource(ResourceArn=arn)["Tags"]}
+                tags = _tags(sns.list_tags_for_resource(ResourceArn=arn))
                 if self._is_ours(tags):
                     yield Found(type="aws:sns/topic:Topic", id=arn, name=tags.get("Name", ""))
 
@@ -198,7 +198,7 @@ class Inventory:
                 name = role["RoleName"]
                 if not name.startswith(f"{PROJECT}-{self._environment}-"):
                     continue
-                tags = {tag["Key"]: tag["Value"] for tag in iam.list_role_tags(RoleName=name)["Tags"]}
+                tags = _tags(iam.list_role_tags(RoleName=name))
                 if self._is_ours(tags):
                     yield Found(type="aws:iam/role:Role", id=name, name=tags.get("Name", ""))
 
@@ -207,7 +207,7 @@ class Inventory:
         for page in iam.get_paginator("list_instance_profiles").paginate():
             for profile in page["InstanceProfiles"]:
                 name = profile["InstanceProfileName"]
-                tags = {tag["Key"]: tag["Value"] for tag in profile.get("Tags", [])}
+                tags = _tags(profile)
                 if self._is_ours(tags):
                     yield Found(type="aws:iam/instanceProfile:InstanceProfile", id=name, name=tags.get("Name", ""))
 
