@@ -16,10 +16,11 @@ from infra.naming import LOG_GROUP, physical_name
 if TYPE_CHECKING:
     from infra.tags import Tags
 
-ONLY_AT_CREATION = ["ami", "userDataBase64"]
+ONLY_AT_CREATION = ["ami", "userData", "userDataBase64"]
 """What a running orchestrator keeps. A newer image would replace a machine that has work on it. User data runs on an
 instance's first boot alone, so changing it would stop and start the machine and do nothing else. Both are taken anew
-when the instance is created anew."""
+when the instance is created anew. An instance that is adopted after a run has died shows its user data as `userData`,
+a hash, which must not be taken for user data to remove."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,13 +1,15 @@
-"""Ctrl-C and SIGTERM at any moment leave a state from which `cfs up` goes on."""
+"""Ctrl-C, SIGTERM and death at any moment leave a state from which `cfs up` goes on."""
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from cfs import operations
 from cfs.aftermath import aftermath, read_snapshot
 from cfs.deployment import Deployment
 
@@ -22,6 +24,27 @@ def test_ctrl_c_ends_the_engine_in_order_and_up_goes_on(empty_stack: Stack, seco
 
 def test_sigterm_to_the_command_alone_ends_the_engine_in_order(empty_stack: Stack) -> None:
     _interrupt_and_go_on(empty_stack, 4.0, number=signal.SIGTERM, group=False)
+
+
+def test_a_machine_that_was_created_and_not_recorded_is_adopted_and_keeps_running_as_it_is(stack: Stack) -> None:
+    instance_id = stack.outputs()["orchestratorId"]
+    _forget_creation(stack, "aws:ec2/instance:Instance")
+
+    operations.up(stack.engine)
+
+    assert stack.outputs()["orchestratorId"] == instance_id
+    assert stack.changes() == {}
+
+
+def _forget_creation(stack: Stack, kind: str) -> None:
+    """Put the state back to the moment when a resource's creation had begun and not ended."""
+    checkpoint = json.loads(stack.engine.checkpoint.read_text())
+    latest = checkpoint["checkpoint"]["latest"]
+    created = next(resource for resource in latest["resources"] if resource["type"] == kind)
+    latest["resources"].remove(created)
+    begun = {key: value for key, value in created.items() if key not in ("id", "outputs")}
+    latest["pending_operations"] = [{"resource": begun, "type": "creating"}]
+    stack.engine.checkpoint.write_text(json.dumps(checkpoint))
 
 
 def _interrupt_and_go_on(stack: Stack, seconds: float, *, number: signal.Signals, group: bool) -> None:

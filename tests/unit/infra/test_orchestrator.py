@@ -79,7 +79,7 @@ def test_protection_is_pulumis_and_ec2s_at_once(declare: Declare, tags: Tags, *,
 
 
 def test_neither_a_new_image_nor_new_user_data_touches_it(instance: Resource) -> None:
-    assert set(instance.ignore_changes) == {"ami", "userDataBase64"}
+    assert set(instance.ignore_changes) == {"ami", "userData", "userDataBase64"}
     assert instance.inputs["userDataReplaceOnChange"] is False
 
 
