@@ -1,0 +1,103 @@
+"""When a time zone's clocks are changed, and which times of the day do not exist or occur twice because of it.
+
+AWS does not say what becomes of a scheduled action whose time is skipped or occurs twice. So the project lets no such
+time into a schedule: every time that it accepts occurs exactly once on each day of the coming years.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from importlib.resources import files
+from zoneinfo import ZoneInfo
+
+COMING_YEARS = 10
+"""How far ahead times are checked. Parliaments change their clocks' rules at shorter notice; a time that they make
+unfit is refused by the first preview with the new rules."""
+
+_DAY = timedelta(days=1)
+_SECOND = timedelta(seconds=1)
+_QUARTER = 15
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClockChange:
+    """One change of a zone's clocks.
+
+    Attributes:
+        begins: The first local time that is skipped or repeated, without a zone.
+        ends: The first one after it that is not.
+        skipped: Whether the times between do not exist; else they occur twice.
+    """
+
+    begins: datetime
+    ends: datetime
+    skipped: bool
+
+    def hits(self, at: time) -> date | None:
+        """Give the day on which it makes a time of the day unfit, or None."""
+        for day in (self.begins.date(), self.ends.date()):
+            if self.begins <= datetime.combine(day, at) < self.ends:
+                return day
+        return None
+
+
+@cache
+def zone_names() -> frozenset[str]:
+    """Give the names of time zones that AWS takes: the canonical ones, and not `US/Pacific` or `EST`.
+
+    Those are the places of the zone database's `zone.tab`, and `Etc/UTC`.
+    https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_PutScheduledUpdateGroupAction.html
+    """
+    table = files("tzdata.zoneinfo").joinpath("zone.tab").read_text(encoding="utf-8")
+    rows = (line.split("\t") for line in table.splitlines() if line and not line.startswith("#"))
+    return frozenset({row[2] for row in rows} | {"Etc/UTC"})
+
+
+@cache
+def clock_changes(zone: str, *, since: date, years: int = COMING_YEARS) -> tuple[ClockChange, ...]:
+    """Give a zone's changes of the clock in the years from a day on, in order."""
+    rules = ZoneInfo(zone)
+    # A day earlier and later, since it is another date elsewhere.
+    instant = datetime.combine(since, time(), tzinfo=UTC) - _DAY
+    last = instant + timedelta(days=366 * years) + 2 * _DAY
+    changes = []
+    while instant < last:
+        if _offset(rules, instant) != _offset(rules, instant + _DAY):
+            changes.append(_change_between(rules, instant, instant + _DAY))
+        instant += _DAY
+    return tuple(changes)
+
+
+def unfit(zone: str, at: time, *, since: date) -> tuple[date, ClockChange] | None:
+    """Give the first day of the coming years on which a time does not exist or occurs twice, with its reason."""
+    for change in clock_changes(zone, since=since):
+        day = change.hits(at)
+        if day is not None:
+            return day, change
+    return None
+
+
+def nearest_fit(zone: str, at: time, *, since: date) -> time:
+    """Give the quarter of an hour nearest to a time that occurs once on every day of the coming years."""
+    minute = at.hour * 60 + at.minute
+    quarters = [time(hour=hour, minute=minute) for hour in range(24) for minute in range(0, 60, _QUARTER)]
+    # Later rather than earlier where both are as near.
+    quarters.sort(key=lambda fit: (abs(fit.hour * 60 + fit.minute - minute), -fit.hour))
+    return next(fit for fit in quarters if unfit(zone, fit, since=since) is None)
+
+
+def _offset(rules: ZoneInfo, instant: datetime) -> timedelta:
+    return instant.astimezone(rules).utcoffset() or timedelta()
+
+
+def _change_between(rules: ZoneInfo, before: datetime, after: datetime) -> ClockChange:
+    """Find the one change between two instants, to the second."""
+    old, new = _offset(rules, before), _offset(rules, after)
+    while after - before > _SECOND:
+        middle = before + (after - before) // 2
+        middle = middle.replace(microsecond=0)
+        before, after = (middle, after) if _offset(rules, middle) == old else (before, middle)
+    naive = after.replace(tzinfo=None)
+    return ClockChange(begins=naive + min(old, new), ends=naive + max(old, new), skipped=new > old)

@@ -1,0 +1,217 @@
+"""When a cluster runs: its hours on weekdays, its holidays and extra days, and the scheduled actions they become.
+
+Pure arithmetic on dates. A period belongs to the day on which it begins, so overnight hours (20:00 to 04:00) of a
+Friday end on Saturday. Times are local to a time zone and occur once on every day: the settings let no other pass.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+WEEKDAYS = 5
+"""Monday to Friday, which Python counts from 0."""
+
+MOST_ACTIONS = 125
+"""Scheduled actions that one Auto Scaling group can have:
+https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-scheduled-scaling.html"""
+
+START, START_AFTER, EXTRA, STOP = "start", "start-after-", "extra-", "stop"
+"""Names of scheduled actions, and what the names of those that are for a date begin with."""
+
+_DAY = timedelta(days=1)
+_MINUTE = timedelta(minutes=1)
+
+
+class ScheduleError(ValueError):
+    """A calendar that AWS cannot keep; the message says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calendar:
+    """When one group of nodes, or the orchestrator, runs.
+
+    Attributes:
+        time_zone: Name of the IANA time zone that the times are local to.
+        start: When it is started on a day on which it opens, or None where no schedule ever starts it.
+        stop: When it is stopped, every day; not after `start` means on the next day.
+        holidays: Days on which it does not start.
+        extra_days: Days on which it starts although they are a Saturday, a Sunday or a holiday.
+    """
+
+    time_zone: str
+    start: time | None
+    stop: time
+    holidays: frozenset[date] = frozenset()
+    extra_days: frozenset[date] = frozenset()
+
+    @property
+    def is_overnight(self) -> bool:
+        """Whether a period ends on the day after the one that it belongs to."""
+        return self.start is not None and self.stop <= self.start
+
+    def opens_on(self, day: date) -> bool:
+        """Tell whether a period begins on a day."""
+        regular = day.weekday() < WEEKDAYS and day not in self.holidays
+        return self.start is not None and (regular or day in self.extra_days)
+
+    def opening(self, day: date) -> datetime:
+        """Give the instant at which a day's period begins, or would begin if it opened.
+
+        Raises:
+            ScheduleError: No schedule ever starts it.
+        """
+        if self.start is None:
+            raise ScheduleError("a calendar without a start has no openings")
+        return self._instant(day, self.start)
+
+    def closing(self, day: date) -> datetime:
+        """Give the instant at which a day's period ends, or would end if it opened."""
+        return self._instant(day + _DAY if self.is_overnight else day, self.stop)
+
+    def local(self, instant: datetime) -> datetime:
+        """Give an instant in the calendar's time zone."""
+        return instant.astimezone(ZoneInfo(self.time_zone))
+
+    def _instant(self, day: date, at: time) -> datetime:
+        return datetime.combine(day, at, tzinfo=ZoneInfo(self.time_zone)).astimezone(UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScheduledAction:
+    """A scheduled action of an Auto Scaling group.
+
+    Attributes:
+        name: Its name, unique in the group.
+        recurrence: Five fields of cron, in its time zone; None for an action that is done once.
+        time_zone: Name of an IANA time zone; None beside no recurrence, where AWS allows none.
+        start_time: When it is done first; None where the recurrence alone says it. A recurring action is done at
+            this instant **and then** by its recurrence:
+            https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_PutScheduledUpdateGroupAction.html
+        end_time: When it is done no more; None for never.
+        opens: Whether it starts the group's nodes; else it stops them.
+    """
+
+    name: str
+    recurrence: str | None
+    time_zone: str | None
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+    opens: bool
+
+
+def is_open(calendar: Calendar, instant: datetime) -> bool:
+    """Tell whether a period is under way: its first instant belongs to it, its last one does not."""
+    if calendar.start is None:
+        return False
+    local = calendar.local(instant)
+    day, at = local.date(), local.time()
+    if not calendar.is_overnight:
+        return calendar.opens_on(day) and calendar.start <= at < calendar.stop
+    return (calendar.opens_on(day) and at >= calendar.start) or (calendar.opens_on(day - _DAY) and at < calendar.stop)
+
+
+def next_start(calendar: Calendar, instant: datetime) -> datetime | None:
+    """Give the first opening after an instant, or None where there is none."""
+    if calendar.start is None:
+        return None
+    day = calendar.local(instant).date()
+    while not calendar.opens_on(day) or calendar.opening(day) <= instant:
+        day += _DAY
+    return calendar.opening(day)
+
+
+def next_stop(calendar: Calendar, instant: datetime) -> datetime:
+    """Give the first stop after an instant; there is one every day, whether a period has begun or not."""
+    day = calendar.local(instant).date() - _DAY
+    while calendar.closing(day) <= instant:
+        day += _DAY
+    return calendar.closing(day)
+
+
+def window_end(calendar: Calendar, now: datetime, duration: timedelta) -> datetime:
+    """Give the time to which the stop is moved for who wants nodes from now on for a while.
+
+    That is the end of the window, or where it ends within a period, that period's regular stop.
+    """
+    end = now + duration
+    return next_stop(calendar, end) if is_open(calendar, end) else end
+
+
+def actions(calendar: Calendar, *, now: datetime) -> tuple[ScheduledAction, ...]:
+    """Give the scheduled actions that keep a calendar from now on, none of them in the past and no two at one time.
+
+    An action that recurs cannot leave out a day. So the start is cut into segments: each begins at the first opening
+    after a holiday and ends before the opening that the next one takes away. What lies behind falls away: a holiday
+    once its period would be over, an extra day or a segment once its last opening is.
+
+    Raises:
+        ScheduleError: They are more than a group can have.
+    """
+    stop = ScheduledAction(
+        name=STOP,
+        recurrence=f"{calendar.stop.minute} {calendar.stop.hour} * * *",
+        time_zone=calendar.time_zone,
+        opens=False,
+    )
+    found = (*_segments(calendar, now), *_extra_starts(calendar, now), stop)
+    if len(found) > MOST_ACTIONS:
+        raise ScheduleError(
+            f"{len(found)} scheduled actions are more than the {MOST_ACTIONS} that an Auto Scaling group can have: "
+            "there are too many holidays and extra days to come"
+        )
+    return found
+
+
+def _segments(calendar: Calendar, now: datetime) -> Iterator[ScheduledAction]:
+    if calendar.start is None:
+        return
+    taken = sorted(day for day in calendar.holidays - calendar.extra_days if day.weekday() < WEEKDAYS)
+    recurrence = f"{calendar.start.minute} {calendar.start.hour} * * 1-{WEEKDAYS}"
+    for before, after in zip([None, *taken], [*taken, None], strict=True):
+        if after is not None and not _opens_between(calendar, before, after, now):
+            continue
+        in_force = before is None or calendar.closing(before) <= now
+        yield ScheduledAction(
+            name=START if in_force or before is None else f"{START_AFTER}{before}",
+            recurrence=recurrence,
+            time_zone=calendar.time_zone,
+            start_time=None if in_force or before is None else calendar.opening(_next_weekday(before)),
+            end_time=None if after is None else calendar.opening(after) - _MINUTE,
+            opens=True,
+        )
+
+
+def _opens_between(calendar: Calendar, before: date | None, after: date, now: datetime) -> bool:
+    """Tell whether there is a regular opening to come between two holidays."""
+    last = after - _DAY
+    while last.weekday() >= WEEKDAYS:
+        last -= _DAY
+    return (before is None or last > before) and calendar.opening(last) > now
+
+
+def _next_weekday(day: date) -> date:
+    day += _DAY
+    while day.weekday() >= WEEKDAYS:
+        day += _DAY
+    return day
+
+
+def _extra_starts(calendar: Calendar, now: datetime) -> Iterator[ScheduledAction]:
+    """Start once on each day to come that no regular start is for."""
+    if calendar.start is None:
+        return
+    for day in sorted(calendar.extra_days):
+        if day.weekday() >= WEEKDAYS and calendar.opening(day) > now:
+            yield ScheduledAction(
+                name=f"{EXTRA}{day}",
+                recurrence=None,
+                time_zone=None,
+                start_time=calendar.opening(day),
+                opens=True,
+            )
