@@ -76,7 +76,9 @@ def snapshot_of(deployment: dict[str, Any]) -> Snapshot:
 def aftermath(engine: Engine, deployment: Deployment, *, before: Snapshot) -> Aftermath:
     """Check an account on which `up` has ended, and delete the orphans by the commands that are listed."""
     if deployment.status != 0:
-        tail = "\n".join(deployment.output.splitlines()[-_OUTPUT_LINES:])
+        lines = deployment.output.splitlines()
+        # The engine prints the outputs after its errors, which the last lines alone may therefore lack.
+        tail = "\n".join([*(line for line in lines[:-_OUTPUT_LINES] if "error:" in line), *lines[-_OUTPUT_LINES:]])
         after = read_snapshot(engine)
         failure = f"`cfs up` ended with status {deployment.status}: {tail}"
         return Aftermath(recorded=len(after.urns), adopted=0, orphans=0, problems=[failure])
