@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from filelock import FileLock
 
 from cfs.account import PROJECT, open_account
 from cfs.engine import Engine
+from cfs.scratch import copy_account
 from local import servers
 
 if TYPE_CHECKING:
@@ -61,11 +64,13 @@ class Stack:
         self.engine.query("config", "set", key, value)
 
 
-def new_stack(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Stack:
-    """Start a local account in `folder` with a stack on it that has not been deployed."""
+def new_stack(folder: Path, monkeypatch: pytest.MonkeyPatch, *, like: Path | None = None) -> Stack:
+    """Start a local account in `folder`, with a stack that has not been deployed or like that of an account at rest."""
     monkeypatch.setenv("CFS_LOCAL_DIR", str(folder))
     settings = folder / "settings.yaml"
     folder.mkdir(parents=True, exist_ok=True)
+    if like is not None:
+        copy_account(like, folder)
     shutil.copy(PROJECT / "Pulumi.local.yaml", settings)
     engine = Engine(account=open_account(), settings=settings)
     engine.ensure_stack()
@@ -81,21 +86,43 @@ def empty_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sta
 
 
 @pytest.fixture(scope="session")
-def deployed_account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """One deployment for all tests that leave the account as they found it."""
+def deployed_account(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an account at rest with the deployed stack: one worker deploys it, and all copy it."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", os.getpid())
+    folder = tmp_path_factory.getbasetemp().parent / f"deployed-{run}"
+    complete = folder / "complete"
+    with FileLock(f"{folder}.lock", timeout=600), pytest.MonkeyPatch.context() as monkeypatch:
+        if not complete.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            new_stack(folder, monkeypatch).up()
+            servers.stop(folder)
+            complete.touch()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def deployed(deployed_account: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The deployed stack, for tests that change nothing."""
     folder = tmp_path_factory.mktemp("deployed") / "account"
     with pytest.MonkeyPatch.context() as monkeypatch:
-        stack = new_stack(folder, monkeypatch)
-    stack.up()
+        stack = new_stack(folder, monkeypatch, like=deployed_account)
     yield stack
     servers.stop(folder)
 
 
 @pytest.fixture
-def stack(deployed_account: Stack, tmp_path: Path) -> Iterator[Stack]:
+def own_stack(deployed_account: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+    """The deployed stack on an account of the test's own, for what cannot be put back."""
+    stack = new_stack(tmp_path / "account", monkeypatch, like=deployed_account)
+    yield stack
+    servers.stop(stack.engine.account.folder)
+
+
+@pytest.fixture
+def stack(deployed: Stack, tmp_path: Path) -> Iterator[Stack]:
     """The deployed stack; what a test changes is put back by an `up` with the settings that it came with."""
     own = tmp_path / "settings.yaml"
-    shutil.copy(deployed_account.settings, own)
-    yield replace(deployed_account, engine=replace(deployed_account.engine, settings=own), settings=own)
-    deployed_account.engine.query("refresh", "--yes", "--skip-preview")
-    deployed_account.up()
+    shutil.copy(deployed.settings, own)
+    yield replace(deployed, engine=replace(deployed.engine, settings=own), settings=own)
+    deployed.engine.query("refresh", "--yes", "--skip-preview")
+    deployed.up()

@@ -50,8 +50,8 @@ def test_up_deploys_then_says_that_nothing_changes_and_down_stops_the_emulators(
     assert not any(process.is_alive() for process in servers.running(folder).values())
 
 
-def test_plain_pulumi_works_in_a_shell_set_by_env(stack: Stack) -> None:
-    folder = stack.engine.account.folder
+def test_plain_pulumi_works_in_a_shell_set_by_env(deployed: Stack) -> None:
+    folder = deployed.engine.account.folder
     script = f'eval "$({CFS} env)" && pulumi stack output orchestratorId && pulumi preview --expect-no-changes'
     plain = subprocess.run(
         ["/bin/sh", "-c", script],
@@ -63,11 +63,11 @@ def test_plain_pulumi_works_in_a_shell_set_by_env(stack: Stack) -> None:
         timeout=120,
     )
     assert plain.returncode == 0, plain.stderr
-    assert plain.stdout.startswith(stack.outputs()["orchestratorId"])
+    assert plain.stdout.startswith(deployed.outputs()["orchestratorId"])
 
 
-def test_an_emulator_that_died_is_started_again_and_nothing_changes(stack: Stack) -> None:
-    folder = stack.engine.account.folder
+def test_an_emulator_that_died_is_started_again_and_nothing_changes(deployed: Stack) -> None:
+    folder = deployed.engine.account.folder
     before = servers.running(folder)[servers.AWS]
     os.kill(before.pid, signal.SIGKILL)
     psutil.wait_procs([psutil.Process(before.pid)], timeout=5)
@@ -77,7 +77,7 @@ def test_an_emulator_that_died_is_started_again_and_nothing_changes(stack: Stack
     assert preview.returncode == 0, preview.stderr
     assert "emulated AWS account does not run any more: starting it again" in preview.stderr
     assert servers.running(folder)[servers.AWS].port == before.port
-    assert stack.changes("--refresh") == {}
+    assert deployed.changes("--refresh") == {}
 
 
 def test_settings_made_with_another_passphrase_are_named_as_the_cause(empty_stack: Stack, tmp_path: Path) -> None:

@@ -32,22 +32,22 @@ def github(stack: Stack, method: str, path: str, body: dict[str, Any] | None = N
         return json.load(answer)
 
 
-def test_a_second_preview_has_no_changes(stack: Stack) -> None:
-    assert stack.changes("--refresh") == {}
+def test_a_second_preview_has_no_changes(deployed: Stack) -> None:
+    assert deployed.changes("--refresh") == {}
 
 
-def test_all_that_is_tagged_is_found_by_its_tags_for_the_day_that_a_run_dies(stack: Stack) -> None:
+def test_all_that_is_tagged_is_found_by_its_tags_for_the_day_that_a_run_dies(deployed: Stack) -> None:
     tagged = {
         (resource["type"], resource["id"])
-        for resource in stack.resources()
+        for resource in deployed.resources()
         if resource.get("inputs", {}).get("tags") and resource["type"] not in COMES_WITH_ITS_VPC
     }
-    found = {(found.type, found.id) for found in Inventory(stack.engine.account, environment="local").all()}
+    found = {(found.type, found.id) for found in Inventory(deployed.engine.account, environment="local").all()}
     assert found == tagged
 
 
-def test_the_orchestrator_runs_as_declared(stack: Stack) -> None:
-    [reservation] = stack.client("ec2").describe_instances(InstanceIds=[stack.outputs()["orchestratorId"]])[
+def test_the_orchestrator_runs_as_declared(deployed: Stack) -> None:
+    [reservation] = deployed.client("ec2").describe_instances(InstanceIds=[deployed.outputs()["orchestratorId"]])[
         "Reservations"
     ]
     [instance] = reservation["Instances"]
@@ -56,15 +56,15 @@ def test_the_orchestrator_runs_as_declared(stack: Stack) -> None:
     assert instance["MetadataOptions"]["HttpTokens"] == "required"
     assert instance["MetadataOptions"]["HttpPutResponseHopLimit"] == 1
     assert "InstanceLifecycle" not in instance  # on demand
-    [disk] = stack.client("ec2").describe_volumes(
+    [disk] = deployed.client("ec2").describe_volumes(
         Filters=[{"Name": "attachment.instance-id", "Values": [instance["InstanceId"]]}]
     )["Volumes"]
     assert disk["Encrypted"]
     assert (disk["Size"], disk["VolumeType"]) == (100, "gp3")
 
 
-def test_nothing_may_come_in_from_outside(stack: Stack) -> None:
-    for group in stack.client("ec2").describe_security_groups(
+def test_nothing_may_come_in_from_outside(deployed: Stack) -> None:
+    for group in deployed.client("ec2").describe_security_groups(
         Filters=[{"Name": "tag:project", "Values": ["claudefs"]}]
     )["SecurityGroups"]:
         for permission in group["IpPermissions"]:
@@ -73,8 +73,8 @@ def test_nothing_may_come_in_from_outside(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("output", ["stateBucket", "artifactBucket"])
-def test_buckets_are_private_and_versioned(stack: Stack, output: str) -> None:
-    s3, bucket = stack.client("s3"), stack.outputs()[output]
+def test_buckets_are_private_and_versioned(deployed: Stack, output: str) -> None:
+    s3, bucket = deployed.client("s3"), deployed.outputs()[output]
     assert all(s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"].values())
     assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
     [statement] = [
@@ -85,9 +85,9 @@ def test_buckets_are_private_and_versioned(stack: Stack, output: str) -> None:
     assert statement["Effect"] == "Deny"
 
 
-def test_the_day_has_a_budget_with_alerts_at_80_and_100_percent(stack: Stack) -> None:
-    budgets = stack.client("budgets")
-    account_id = stack.client("sts").get_caller_identity()["Account"]
+def test_the_day_has_a_budget_with_alerts_at_80_and_100_percent(deployed: Stack) -> None:
+    budgets = deployed.client("budgets")
+    account_id = deployed.client("sts").get_caller_identity()["Account"]
     name = "claudefs-local-daily"
     budget = budgets.describe_budget(AccountId=account_id, BudgetName=name)["Budget"]
     assert (budget["TimeUnit"], budget["BudgetLimit"]["Unit"]) == ("DAILY", "USD")
@@ -96,11 +96,11 @@ def test_the_day_has_a_budget_with_alerts_at_80_and_100_percent(stack: Stack) ->
     assert sorted((n["NotificationType"], n["Threshold"]) for n in notifications) == [("ACTUAL", 80), ("ACTUAL", 100)]
 
 
-def test_the_repository_gets_a_variable_and_the_workflow_files(stack: Stack) -> None:
-    variable = github(stack, "GET", f"{REPOSITORY}/actions/variables/AWS_REGION")
+def test_the_repository_gets_a_variable_and_the_workflow_files(deployed: Stack) -> None:
+    variable = github(deployed, "GET", f"{REPOSITORY}/actions/variables/AWS_REGION")
     assert variable["value"] == "us-west-2"
     for path in WORKFLOWS.glob("*.yml"):
-        file = github(stack, "GET", f"{REPOSITORY}/contents/.github/workflows/{path.name}")
+        file = github(deployed, "GET", f"{REPOSITORY}/contents/.github/workflows/{path.name}")
         assert base64.b64decode(file["content"]).decode() == path.read_text()
 
 

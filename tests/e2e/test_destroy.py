@@ -13,19 +13,18 @@ if TYPE_CHECKING:
     from tests.e2e.conftest import Stack
 
 
-def test_destroy_leaves_nothing_but_what_is_protected(empty_stack: Stack) -> None:
-    empty_stack.up()
-    state_bucket = empty_stack.outputs()["stateBucket"]
-    key_id = empty_stack.outputs()["encryptionKeyArn"].rpartition("/")[2]
+def test_destroy_leaves_nothing_but_what_is_protected(own_stack: Stack) -> None:
+    state_bucket = own_stack.outputs()["stateBucket"]
+    key_id = own_stack.outputs()["encryptionKeyArn"].rpartition("/")[2]
 
     with pytest.raises(EngineError, match="protect"):
-        empty_stack.engine.query("destroy", "--yes", "--skip-preview")
-    empty_stack.engine.query("destroy", "--yes", "--skip-preview", "--exclude-protected")
+        own_stack.engine.query("destroy", "--yes", "--skip-preview")
+    own_stack.engine.query("destroy", "--yes", "--skip-preview", "--exclude-protected")
 
-    left = Inventory(empty_stack.engine.account, environment="local").all()
+    left = Inventory(own_stack.engine.account, environment="local").all()
     assert {found.id for found in left} == {state_bucket, key_id}  # without its key the state could not be read
     assert all(
         resource.get("protect") or not resource.get("custom") or resource["type"].startswith("pulumi:providers:")
-        for resource in empty_stack.resources()
+        for resource in own_stack.resources()
     )
-    assert empty_stack.client("s3").get_bucket_versioning(Bucket=state_bucket)["Status"] == "Enabled"
+    assert own_stack.client("s3").get_bucket_versioning(Bucket=state_bucket)["Status"] == "Enabled"
