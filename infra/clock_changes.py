@@ -6,6 +6,7 @@ time into a schedule: every time that it accepts occurs exactly once on each day
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
@@ -53,6 +54,19 @@ def zone_names() -> frozenset[str]:
     table = files("tzdata.zoneinfo").joinpath("zone.tab").read_text(encoding="utf-8")
     rows = (line.split("\t") for line in table.splitlines() if line and not line.startswith("#"))
     return frozenset({row[2] for row in rows} | {"Etc/UTC"})
+
+
+def similar_zones(name: str) -> list[str]:
+    """Give the zones that a wrong name may mean: the one that it is another name of, else those spelled alike."""
+    data = files("tzdata.zoneinfo").joinpath("tzdata.zi").read_text(encoding="utf-8")
+    links = dict(reversed(line.split(" ")[1:3]) for line in data.splitlines() if line.startswith("L "))
+    if links.get(name) in zone_names():
+        return [links[name]]
+    known = {zone.lower(): zone for zone in zone_names()}
+    # A city alone is what people remember.
+    known |= {zone.rpartition("/")[2].lower(): zone for zone in zone_names()}
+    found = difflib.get_close_matches(name.lower().replace(" ", "_"), known, n=2, cutoff=0.7)
+    return list(dict.fromkeys(known[match] for match in found))
 
 
 @cache

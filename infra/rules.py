@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Any
 
+from infra.clock_changes import COMING_YEARS, nearest_fit, similar_zones, unfit, zone_names
+from infra.schedule import WEEKDAYS, Calendar, ScheduleError, actions
 from infra.zones import ZONE_COUNT, sites_of, zones_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import date, time
     from ipaddress import IPv6Network
 
 NAMESPACE = "claudefs-infra"
@@ -128,11 +132,101 @@ def _admins_come_from_elsewhere(
             )
 
 
+def _time_zone_is_known(*, schedule_time_zone: str) -> Iterator[Breach]:
+    if schedule_time_zone not in zone_names():
+        similar = similar_zones(schedule_time_zone)
+        meant = f"; did you mean {' or '.join(similar)}?" if similar else ", such as America/Los_Angeles"
+        yield Breach(
+            setting="schedule_time_zone",
+            value=schedule_time_zone,
+            allowed=f"must be the canonical name of an IANA time zone, since AWS takes no other{meant}",
+            example=similar[0] if similar else None,
+        )
+
+
+def _times_occur_once_a_day(*, schedule_time_zone: str, schedule_start: time, schedule_stop: time) -> Iterator[Breach]:
+    if schedule_time_zone not in zone_names():
+        return
+    today = datetime.now(UTC).date()
+    for setting, at in (("schedule_start", schedule_start), ("schedule_stop", schedule_stop)):
+        found = unfit(schedule_time_zone, at, since=today)
+        if found is None:
+            continue
+        day, change = found
+        fit = f"{nearest_fit(schedule_time_zone, at, since=today):%H:%M}"
+        yield Breach(
+            setting=setting,
+            value=f"{at:%H:%M}",
+            allowed=(
+                f"{'does not exist' if change.skipped else 'occurs twice'} on {day} in {schedule_time_zone}, when the "
+                f"clocks are changed; {fit} occurs once on every day of the next {COMING_YEARS} years"
+            ),
+            example=fit,
+        )
+
+
+EVENING = 18
+"""The hour from which on a start is one for the night."""
+
+
+def _start_and_stop_differ(*, schedule_start: time, schedule_stop: time) -> Iterator[Breach]:
+    if schedule_start == schedule_stop:
+        yield Breach(
+            setting="schedule_stop",
+            value=f"{schedule_stop:%H:%M}",
+            allowed="must be another time than scheduleStart; an earlier one is on the next day",
+            example="18:00" if schedule_start.hour < EVENING else "06:00",
+        )
+
+
+def _extra_days_would_not_start(*, holidays: Sequence[date], extra_days: Sequence[date]) -> Iterator[Breach]:
+    for index, day in enumerate(extra_days):
+        if day.weekday() < WEEKDAYS and day not in holidays:
+            yield Breach(
+                setting="extra_days",
+                value=day,
+                allowed=f"must be a Saturday, a Sunday or a holiday: it starts on a {day:%A} as it is",
+                index=index,
+                repair=f"pulumi config rm --path '{NAMESPACE}:extraDays[{index}]'",
+            )
+
+
+def _actions_fit_into_a_group(
+    *,
+    schedule_time_zone: str,
+    schedule_start: time,
+    schedule_stop: time,
+    holidays: Sequence[date],
+    extra_days: Sequence[date],
+) -> Iterator[Breach]:
+    if schedule_time_zone not in zone_names():
+        return
+    calendar = Calendar(
+        time_zone=schedule_time_zone,
+        start=schedule_start,
+        stop=schedule_stop,
+        holidays=frozenset(holidays),
+        extra_days=frozenset(extra_days),
+    )
+    try:
+        actions(calendar, now=datetime.now(UTC))
+    except ScheduleError as error:
+        yield Breach(setting="holidays", value=f"{len(holidays)} days", allowed=str(error), repair=_remove("holidays"))
+
+
 _RULES: tuple[tuple[tuple[str, ...], Callable[..., Iterator[Breach]]], ...] = (
     (("region", "availability_zones"), _zones_belong_to_region),
     (("availability_zones",), _zones_are_three),
     (("region", "availability_zones", "site_a_zones", "site_b_zones"), _sites_share_out_zones),
     (("daily_budget_usd", "monthly_budget_usd"), _month_is_no_less_than_day),
     (("vpc_cidr", "admin_cidrs"), _admins_come_from_elsewhere),
+    (("schedule_time_zone",), _time_zone_is_known),
+    (("schedule_time_zone", "schedule_start", "schedule_stop"), _times_occur_once_a_day),
+    (("schedule_start", "schedule_stop"), _start_and_stop_differ),
+    (("holidays", "extra_days"), _extra_days_would_not_start),
+    (
+        ("schedule_time_zone", "schedule_start", "schedule_stop", "holidays", "extra_days"),
+        _actions_fit_into_a_group,
+    ),
 )
 """Each rule with the settings that it reads."""

@@ -19,10 +19,12 @@ from pydantic.alias_generators import to_camel
 
 from infra.problems import Problem, SettingsError
 from infra.rules import NAMESPACE, Breach, breaches
+from infra.schedule import Calendar
 from infra.tags import Site, Tags
 from infra.values import (
     AdminNetwork,
     BucketName,
+    Day,
     DiskGib,
     Email,
     ImageParameter,
@@ -35,6 +37,8 @@ from infra.values import (
     SecretName,
     StackName,
     TagValue,
+    TimeOfDay,
+    TimeZoneName,
     UsDollars,
     VpcNetwork,
     Zone,
@@ -55,6 +59,10 @@ Protectable = Literal["orchestrator", "artifactBucket", "encryptionKey"]
 
 Egress = Literal["nat", "public-ip"]
 """How nodes reach the internet; nothing reaches them either way."""
+
+
+OrchestratorHours = Literal["always", "weekdays"]
+"""Whether the orchestrator keeps the schedule's hours."""
 
 
 class Settings(BaseModel):
@@ -88,6 +96,12 @@ class Settings(BaseModel):
     orchestrator_image_parameter: ImageParameter = Field(
         examples=["/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"]
     )
+    orchestrator_hours: Annotated[OrchestratorHours, one_of(get_args(OrchestratorHours))] = Field(examples=["always"])
+    schedule_time_zone: TimeZoneName = Field(examples=["America/Los_Angeles"])
+    schedule_start: TimeOfDay = Field(examples=["08:00"])
+    schedule_stop: TimeOfDay = Field(examples=["18:00"])
+    holidays: Annotated[list[Day], distinct("days")] = Field(examples=["2026-12-25"])
+    extra_days: Annotated[list[Day], distinct("days")] = Field(examples=["2026-12-05"])
     unprotected: Annotated[
         list[Annotated[Protectable, one_of(get_args(Protectable))]], distinct("protected resources")
     ] = Field(examples=["orchestrator"])
@@ -112,6 +126,17 @@ class Settings(BaseModel):
     def sites(self) -> Mapping[Site, tuple[str, ...]]:
         """The zones of each site."""
         return sites_of(self.zones, site_a=self.site_a_zones, site_b=self.site_b_zones)
+
+    @property
+    def calendar(self) -> Calendar:
+        """When nodes run, and the orchestrator where it keeps the same hours."""
+        return Calendar(
+            time_zone=self.schedule_time_zone,
+            start=self.schedule_start,
+            stop=self.schedule_stop,
+            holidays=frozenset(self.holidays),
+            extra_days=frozenset(self.extra_days),
+        )
 
     @property
     def tags(self) -> Tags:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Hashable, Sequence
+from datetime import date, time
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, TypeVar
 
@@ -111,6 +112,23 @@ def _bucket_name(value: str) -> str:
     return value
 
 
+def _time_of_day(value: object) -> time:
+    if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", str(value)):
+        raise ValueError("must be a time of the day from 00:00 to 23:59, such as 08:00")
+    return time.fromisoformat(str(value))
+
+
+def _day(value: object) -> date:
+    # A date that stands in a YAML file without quotes comes as its midnight.
+    text = str(value).removesuffix("T00:00:00Z")
+    try:
+        if re.fullmatch(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}", text):
+            return date.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"must be a day that there is: {error}") from error
+    raise ValueError("must be a day as YYYY-MM-DD, such as 2026-12-25")
+
+
 def distinct(of: str) -> AfterValidator:
     """Refuse a list that names something twice."""
 
@@ -180,6 +198,13 @@ ImageParameter = Annotated[
     ),
 ]
 DiskGib = Annotated[int, _whole(30, 16384, "GiB")]
+TimeZoneName = Annotated[
+    # Whether there is such a zone is a rule, which can propose the one that was meant.
+    str,
+    _text(r"[A-Za-z0-9_+/-]{1,64}", "must be the name of an IANA time zone, such as America/Los_Angeles"),
+]
+TimeOfDay = Annotated[time, BeforeValidator(_time_of_day)]
+Day = Annotated[date, BeforeValidator(_day)]
 UsDollars = Annotated[int, _whole(1, 1_000_000, "US dollars")]
 RetentionDays = Annotated[int, BeforeValidator(_retention)]
 Email = Annotated[

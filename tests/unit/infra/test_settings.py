@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from dataclasses import dataclass
+from datetime import date, time, timedelta
 from ipaddress import IPv4Network, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from infra.problems import SettingsError
 from infra.rules import NAMESPACE
+from infra.schedule import Calendar
 from infra.settings import FIELDS, Settings, parse
 from infra.subnets import plan_subnets
 
@@ -107,6 +109,9 @@ BUCKET = "an existing S3 bucket"
 OWNER = "GitHub user or organization"
 SECRET_NAME = "upper-case letters, digits and _"
 REGION = "an AWS region"
+TIME = "a time of the day from 00:00 to 23:59"
+DAY = "a day as YYYY-MM-DD"
+A_FRIDAY_TO_COME = date(2090, 1, 6)
 
 BAD = [
     Bad(setting="vpcCidr", value="10.0.0.0/15", allowed=VPC),
@@ -189,6 +194,76 @@ BAD = [
         setting="orchestratorImageParameter",
         value="/aws/service/canonical/ubuntu/server/24.04/stable/current/arm64/hvm/ebs-gp3/ami-id",
         allowed=IMAGE,
+    ),
+    Bad(setting="orchestratorHours", value="never", allowed="one of always, weekdays"),
+    Bad(
+        setting="scheduleTimeZone",
+        value="US/Pacific",
+        allowed="did you mean America/Los_Angeles?",
+        repair=f"pulumi config set {NAMESPACE}:scheduleTimeZone America/Los_Angeles",
+    ),
+    Bad(
+        setting="scheduleTimeZone",
+        value="Europe/Berln",
+        allowed="did you mean Europe/Berlin",
+        repair=f"pulumi config set {NAMESPACE}:scheduleTimeZone Europe/Berlin",
+    ),
+    Bad(
+        setting="scheduleTimeZone",
+        value="Berlin",
+        allowed="did you mean Europe/Berlin?",
+        repair=f"pulumi config set {NAMESPACE}:scheduleTimeZone Europe/Berlin",
+    ),
+    Bad(setting="scheduleTimeZone", value="PST", allowed="such as America/Los_Angeles"),
+    Bad(setting="scheduleTimeZone", value="", allowed="name of an IANA time zone"),
+    Bad(setting="scheduleTimeZone", value="../etc/passwd", allowed="name of an IANA time zone"),
+    Bad(setting="scheduleStart", value="8:00", allowed=TIME),
+    Bad(setting="scheduleStart", value="24:00", allowed=TIME),
+    Bad(setting="scheduleStart", value="08:00:30", allowed=TIME),
+    Bad(setting="scheduleStart", value="8 am", allowed=TIME),
+    Bad(setting="scheduleStop", value="18:60", allowed=TIME),
+    Bad(
+        setting="scheduleStart",
+        value="02:30",
+        allowed="03:00 occurs once on every day of the next 10 years",
+        repair=f"pulumi config set {NAMESPACE}:scheduleStart 03:00",
+    ),
+    Bad(
+        setting="scheduleStop",
+        value="01:10",
+        allowed="00:45 occurs once on every day of the next 10 years",
+        repair=f"pulumi config set {NAMESPACE}:scheduleStop 00:45",
+    ),
+    Bad(
+        setting="scheduleStop",
+        value="08:00",
+        allowed="must be another time than scheduleStart",
+        repair=f"pulumi config set {NAMESPACE}:scheduleStop 18:00",
+    ),
+    entry("holidays", "2026-02-30", "must be a day that there is"),
+    entry("holidays", "25.12.2026", DAY),
+    entry("holidays", "2026-12-5", DAY),
+    entry("holidays", "Christmas", DAY),
+    Bad(setting="holidays", value="2026-12-25", allowed="must be a list", repair="pulumi config rm"),
+    Bad(
+        setting="holidays",
+        value=["2026-12-25", "2026-12-25"],
+        allowed="each of the days once",
+        repair="pulumi config rm",
+    ),
+    Bad(
+        setting="holidays",
+        value=[str(A_FRIDAY_TO_COME + timedelta(weeks=number)) for number in range(125)],
+        allowed="127 scheduled actions are more than the 125",
+        shown="125 days",
+        repair=f"pulumi config rm {NAMESPACE}:holidays",
+    ),
+    entry("extraDays", "soon", DAY),
+    entry(
+        "extraDays",
+        "2026-12-01",
+        "it starts on a Tuesday as it is",
+        repair=f"pulumi config rm --path '{NAMESPACE}:extraDays[0]'",
     ),
     Bad(setting="dailyBudgetUsd", value="0", allowed=USD),
     Bad(setting="dailyBudgetUsd", value="-5", allowed=USD),
@@ -430,3 +505,22 @@ def test_no_wide_network_of_administrators_is_let_in(network: object, prefix: in
     [problem] = problems(adminCidrs=[str(wide)])
 
     assert ADMIN in problem.allowed
+
+
+def test_the_calendar_is_what_the_settings_say() -> None:
+    calendar = read(
+        scheduleTimeZone="Europe/Berlin",
+        scheduleStart="20:00",
+        scheduleStop="04:30",
+        # A date without quotes in a YAML file comes as its midnight.
+        holidays=["2026-12-25", "2026-12-24T00:00:00Z"],
+        extraDays=["2026-12-25", "2026-12-27"],
+    ).calendar
+
+    assert calendar == Calendar(
+        time_zone="Europe/Berlin",
+        start=time(20),
+        stop=time(4, 30),
+        holidays=frozenset({date(2026, 12, 24), date(2026, 12, 25)}),
+        extra_days=frozenset({date(2026, 12, 25), date(2026, 12, 27)}),
+    )
