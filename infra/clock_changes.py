@@ -59,7 +59,8 @@ def zone_names() -> frozenset[str]:
 def similar_zones(name: str) -> list[str]:
     """Give the zones that a wrong name may mean: the one that it is another name of, else those spelled alike."""
     data = files("tzdata.zoneinfo").joinpath("tzdata.zi").read_text(encoding="utf-8")
-    links = dict(reversed(line.split(" ")[1:3]) for line in data.splitlines() if line.startswith("L "))
+    lines = [line.split(" ") for line in data.splitlines() if line.startswith("L ")]
+    links = {other: canonical for _, canonical, other in lines}
     if links.get(name) in zone_names():
         return [links[name]]
     known = {zone.lower(): zone for zone in zone_names()}

@@ -19,6 +19,7 @@ class ChildOptions(TypedDict, total=False):
     protect: bool
     retain_on_delete: bool
     delete_before_replace: bool
+    replacement_trigger: object
     ignore_changes: list[str]
     depends_on: Sequence[pulumi.Resource]
     import_: str | None

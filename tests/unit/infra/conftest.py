@@ -47,6 +47,7 @@ class Resource:
         protect: Whether the engine refuses to delete or replace it.
         retain_on_delete: Whether the engine leaves it in the account when it leaves the stack.
         delete_before_replace: Whether a replacement deletes first.
+        replacement_trigger: What makes the engine replace it when it changes, or None.
         ignore_changes: Inputs whose changes the engine ignores.
         import_id: The id of the existing resource that is adopted, or "".
         depends_on: Names of the resources that it waits for.
@@ -61,6 +62,7 @@ class Resource:
     protect: bool
     retain_on_delete: bool
     delete_before_replace: bool
+    replacement_trigger: str | None
     ignore_changes: tuple[str, ...]
     import_id: str
     depends_on: frozenset[str]
@@ -183,6 +185,7 @@ class _Monitor(pulumi_mocks.MockMonitor):
                 protect=bool(request.protect),
                 retain_on_delete=bool(request.retainOnDelete),
                 delete_before_replace=bool(request.deleteBeforeReplace),
+                replacement_trigger=request.replacement_trigger.string_value or None,
                 ignore_changes=tuple(request.ignoreChanges),
                 import_id=request.importId,
                 depends_on=frozenset(urn.rpartition("::")[2] for urn in request.dependencies),
