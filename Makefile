@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 CFS := .venv/bin/cfs
 
-.PHONY: help up preview refresh down env test lint types unit e2e bench chaos lock clean
+.PHONY: help up preview refresh down env test lint workflows types unit e2e bench chaos lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -25,10 +25,13 @@ env: .venv/.ready ## print the variables for plain pulumi, aws, boto3: eval "$(m
 
 test: lint types unit e2e ## all checks and tests
 
-lint: .venv/.ready ## ruff, its format, and shellcheck
+lint: .venv/.ready workflows ## ruff, its format, shellcheck, and the workflow files
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@git ls-files -z '*.sh' bin toolchain/bin .ci | xargs -0 .venv/bin/shellcheck
+
+workflows: .venv/.ready ## actionlint, shellcheck, zizmor and GitHub's schemas on the workflow files
+	@$(CFS) ci lint
 
 types: .venv/.ready ## mypy, strict
 	@.venv/bin/mypy

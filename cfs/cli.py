@@ -11,6 +11,7 @@ from rich.table import Table
 
 from cfs import operations, report
 from cfs.account import folder, open_account
+from cfs.ci.commands import app as ci_app
 from cfs.engine import Engine, EngineError
 from cfs.errors import UserError
 from cfs.progress import console
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 orphans_app = typer.Typer(help="Resources with the stack's tags that its state does not know.")
 app.add_typer(orphans_app, name="orphans")
+app.add_typer(ci_app, name="ci")
 
 
 @app.command()

@@ -69,7 +69,7 @@ def _use_filtered_aws(workspace: Workspace, services: frozenset[str]) -> None:
 
 def _download(workspace: Workspace, part: Part) -> int:
     """Download all modules that the build needs; give the number of packages that it compiles."""
-    with step(f"Downloading the Go modules of Pulumi's {part.name}") as progress:
+    with step(f"Downloading the Go modules of {part.title}") as progress:
         done = 0
 
         def count(line: str) -> None:
@@ -83,7 +83,7 @@ def _download(workspace: Workspace, part: Part) -> int:
 
 def _compile(workspace: Workspace, part: Part, target: Path, total: int) -> None:
     target.mkdir()
-    with step(f"Compiling Pulumi's {part.name}") as progress:
+    with step(f"Compiling {part.title}") as progress:
         done = 0
 
         def count(_: str) -> None:

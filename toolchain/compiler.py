@@ -63,7 +63,10 @@ def obtain(root: Path) -> Go:
         UserError: There is none and none can be installed.
     """
     needed = max(
-        (versions.go_directive(module) for module in (versions.ENGINE_MODULE, versions.PROVIDERS_MODULE)),
+        (
+            versions.go_directive(module)
+            for module in (versions.ENGINE_MODULE, versions.PROVIDERS_MODULE, versions.ACTIONLINT_MODULE)
+        ),
         key=versions.numbers,
     )
     found = shutil.which("go")

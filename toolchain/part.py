@@ -1,4 +1,4 @@
-"""The two Go modules that are built, and all that decides what comes out."""
+"""The Go modules that are built, and all that decides what comes out."""
 
 from __future__ import annotations
 
@@ -41,6 +41,8 @@ class Part:
     """A Go module to build. The compiler's version is not an input: a newer one makes no other program."""
 
     name: str
+    title: str
+    """What progress messages call it."""
     module: Path
     programs: Mapping[str, str]
     """The main packages, and where each one's program comes to lie in the part's folder."""
@@ -73,6 +75,7 @@ def engine() -> Part:
     module = versions.ENGINE_MODULE
     return Part(
         name="engine",
+        title="Pulumi's engine",
         module=module,
         programs={"github.com/pulumi/pulumi/pkg/v3/cmd/pulumi": "bin/pulumi"},
         variables={"github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": f"v{versions.built_engine()}"},
@@ -89,6 +92,7 @@ def providers() -> Part:
     module = versions.PROVIDERS_MODULE
     return Part(
         name="providers",
+        title="Pulumi's providers",
         module=module,
         programs={f"./cmd/pulumi-resource-{name}": _plugin_place(name) for name in versions.PLUGINS},
         variables={
@@ -98,6 +102,20 @@ def providers() -> Part:
         sources=[*_module_files(module), resources.TABLE, versions.HERE / "aws_source.py"],
         space=4 * cache.GIB,
         services=resources.aws_services(),
+    )
+
+
+def actionlint() -> Part:
+    """Describe `actionlint`, which checks workflow files."""
+    module = versions.ACTIONLINT_MODULE
+    return Part(
+        name="actionlint",
+        title="actionlint",
+        module=module,
+        programs={"github.com/rhysd/actionlint/cmd/actionlint": "bin/actionlint"},
+        variables={},
+        sources=_module_files(module),
+        space=cache.GIB // 2,
     )
 
 

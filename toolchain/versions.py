@@ -11,6 +11,7 @@ HERE = Path(__file__).resolve().parent
 
 ENGINE_MODULE = HERE / "engine"
 PROVIDERS_MODULE = HERE / "providers"
+ACTIONLINT_MODULE = HERE / "actionlint"
 
 NEXT_MAJOR = 4
 """The first major version of Pulumi whose protocol is not that of the installed SDK."""

@@ -1,0 +1,114 @@
+"""Checks workflow files by actionlint, shellcheck, zizmor and GitHub's own schemas, as they lie in a repository.
+
+The files are put into a folder as they are delivered, so that the checkers see what GitHub sees: which action of the
+repository a step uses, and with which inputs.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cfs.errors import UserError
+from toolchain import actionlint
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+PROJECT = Path(__file__).parent.parent.parent
+"""This project's repository."""
+
+CHECK_LIMIT = 300
+"""Seconds for one checker."""
+
+SELF_REFERENCE = re.compile(r"(\buses:\s*)\$/")
+"""The way to name an action of the same repository and commit; actionlint 1.7.12 knows only the older `./`, and would
+take this for a repository: https://github.com/rhysd/actionlint/issues/711"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One checker's verdict.
+
+    Attributes:
+        name: What checked.
+        findings: What it printed; empty where nothing is wrong.
+    """
+
+    name: str
+    findings: str
+
+
+def own_files() -> Mapping[str, Path]:
+    """Give this project's own workflow files and actions by their paths."""
+    files = (path for path in (PROJECT / ".github").rglob("*") if path.is_file())
+    return {path.relative_to(PROJECT).as_posix(): path for path in sorted(files)}
+
+
+def check(files: Mapping[str, Path]) -> list[Check]:
+    """Check the files of one repository.
+
+    Args:
+        files: Each file by its path in the repository.
+
+    Raises:
+        UserError: A checker cannot be had or does not end.
+    """
+    with tempfile.TemporaryDirectory(prefix="cfs-workflows-") as name:
+        root = Path(name)
+        # What names the repository's root to the checkers.
+        (root / ".git").mkdir()
+        for place, source in files.items():
+            target = root / place
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+        workflows = [place for place in files if re.fullmatch(r"\.github/workflows/[^/]+\.ya?ml", place)]
+        actions = [place for place in files if re.fullmatch(r"\.github/actions/.+/action\.ya?ml", place)]
+        checks = [
+            _run("zizmor", root, _tool("zizmor"), "--offline", "--quiet", "--no-progress", "--persona=auditor", "."),
+            _run("workflow schema", root, *_schema("vendor.github-workflows"), *workflows),
+        ]
+        if actions:
+            checks.append(_run("action schema", root, *_schema("vendor.github-actions"), *actions))
+        for place in (*workflows, *actions):
+            text = (root / place).read_text()
+            (root / place).write_text(SELF_REFERENCE.sub(r"\1./", text))
+        linter = str(actionlint.obtain())
+        options = (f"-shellcheck={_tool('shellcheck')}", "-pyflakes=", "-no-color")
+        checks.append(_run("actionlint", root, linter, *options, *workflows))
+    return checks
+
+
+def _tool(name: str) -> str:
+    return str(Path(sys.executable).with_name(name))
+
+
+def _schema(name: str) -> Sequence[str]:
+    return (_tool("check-jsonschema"), "--builtin-schema", name)
+
+
+def _run(name: str, root: Path, *command: str) -> Check:
+    try:
+        done = subprocess.run(
+            command,
+            cwd=root,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=CHECK_LIMIT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise UserError(
+            f"{name} has not ended within {CHECK_LIMIT} s.", repair="Run `make workflows` again; the machine is busy."
+        ) from error
+    if done.returncode == 0:
+        return Check(name=name, findings="")
+    return Check(name=name, findings=done.stdout.strip() or f"{command[0]} ended with status {done.returncode}")

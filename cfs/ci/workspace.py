@@ -1,0 +1,82 @@
+"""What ClaudeFS's Rust workspace has, as the workflows and their tests need it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cfs.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+TEST_CRATE = "claudefs-tests"
+"""The crate whose modules are test suites."""
+
+COMMAND_LIMIT = 60
+"""Seconds for git or cargo; neither uses the network here."""
+
+_MODULE = re.compile(r"^pub mod (\w+);", re.MULTILINE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workspace:
+    """The workspace at one commit.
+
+    Attributes:
+        commit: The commit, 40 hexadecimal digits.
+        crates: Names of the packages, sorted.
+        binaries: Names of their programs, sorted.
+        suites: Modules of the test crate, sorted.
+    """
+
+    commit: str
+    crates: Sequence[str]
+    binaries: Sequence[str]
+    suites: Sequence[str]
+
+
+def read(checkout: Path) -> Workspace:
+    """Read a checkout of ClaudeFS.
+
+    Raises:
+        UserError: It is none, or git or cargo cannot read it.
+    """
+    packages = json.loads(_run(checkout, "cargo", "metadata", "--no-deps", "--format-version=1"))["packages"]
+    tests = next((package for package in packages if package["name"] == TEST_CRATE), None)
+    if tests is None:
+        raise UserError(f"{checkout} has no crate {TEST_CRATE}.", repair="Name a checkout of ClaudeFS.")
+    library = next(target["src_path"] for target in tests["targets"] if "lib" in target["kind"])
+    # By git, as it is at the commit.
+    source = _run(checkout, "git", "show", f"HEAD:./{_relative(library, checkout)}")
+    return Workspace(
+        commit=_run(checkout, "git", "rev-parse", "HEAD").strip(),
+        crates=sorted(package["name"] for package in packages),
+        binaries=sorted(
+            target["name"] for package in packages for target in package["targets"] if "bin" in target["kind"]
+        ),
+        suites=sorted(_MODULE.findall(source)),
+    )
+
+
+def _relative(path: str, checkout: Path) -> str:
+    return path.removeprefix(f"{checkout.resolve()}/")
+
+
+def _run(folder: Path, *command: str) -> str:
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=COMMAND_LIMIT, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise UserError(
+            f"`{' '.join(command)}` cannot run in {folder}: {error}.",
+            repair="Name a checkout of ClaudeFS; git and cargo must be on PATH.",
+        ) from error
+    if done.returncode != 0:
+        raise UserError(
+            f"`{' '.join(command)}` failed in {folder}: {done.stderr.strip()}", repair="Name a checkout of ClaudeFS."
+        )
+    return done.stdout

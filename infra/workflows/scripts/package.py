@@ -1,0 +1,72 @@
+"""Packs ClaudeFS's programs into the archive that nodes install, the same bytes from the same programs.
+
+Usage: package.py PROGRAMS ARCHITECTURE OUTPUT
+
+PROGRAMS is cargo's folder of built programs, ARCHITECTURE x86_64 or aarch64. OUTPUT gets
+`claudefs-ARCHITECTURE.tar.zst`, which holds `bin/` with the five programs.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+PROGRAMS = ("cfs-fuse", "cfs-gateway", "cfs-meta", "cfs-mgmt", "cfs-repl")
+
+MACHINES = {"x86_64": 62, "aarch64": 183}
+"""What an ELF file says of its machine: EM_X86_64 and EM_AARCH64, /usr/include/elf.h."""
+
+PACK_LIMIT = 900
+"""Seconds for tar and zstd."""
+
+
+def check(program: Path, architecture: str) -> None:
+    """Refuse a program that is missing, or is none of this architecture.
+
+    Raises:
+        SystemExit: It is; the message says what was found.
+    """
+    if not program.is_file():
+        raise SystemExit(f"error: there is no {program}\nrepair: cargo build --release --workspace --bins")
+    header = program.read_bytes()[:20]
+    machine = int.from_bytes(header[18:20], "little")
+    if header[:4] != b"\x7fELF" or machine != MACHINES[architecture]:
+        raise SystemExit(f"error: {program} is no ELF program for {architecture}\nrepair: build on such a machine")
+
+
+def pack(programs: Path, architecture: str, output: Path) -> Path:
+    """Pack the programs and give the archive.
+
+    Raises:
+        SystemExit: A program is missing, or of another architecture.
+        subprocess.SubprocessError: tar or zstd failed, and has said why.
+    """
+    archive = output / f"claudefs-{architecture}.tar.zst"
+    with tempfile.TemporaryDirectory() as work:
+        folder = Path(work) / "bin"
+        folder.mkdir()
+        for name in PROGRAMS:
+            check(programs / name, architecture)
+            shutil.copyfile(programs / name, folder / name)
+            (folder / name).chmod(0o755)
+        output.mkdir(parents=True, exist_ok=True)
+        tar = ["tar", "--create", f"--directory={work}", f"--file={archive}", "--use-compress-program=zstd -19 -T0"]
+        owner = ["--owner=0", "--group=0", "--numeric-owner"]
+        subprocess.run([*tar, *owner, "--mtime=@0", "--sort=name", "bin"], check=True, timeout=PACK_LIMIT)
+    return archive
+
+
+def main() -> None:
+    """Pack, and say how large it is."""
+    programs, architecture, output = sys.argv[1:]
+    if architecture not in MACHINES:
+        raise SystemExit(f"error: architecture {architecture!r}\nrepair: name one of {', '.join(MACHINES)}")
+    archive = pack(Path(programs), architecture, Path(output))
+    sys.stdout.write(f"{archive}: {archive.stat().st_size / 2**20:.1f} MiB\n")
+
+
+if __name__ == "__main__":
+    main()

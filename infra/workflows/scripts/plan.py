@@ -1,0 +1,59 @@
+"""Plans the jobs that run the compiled tests: one for each crate, several for a crate with many tests.
+
+Usage: plan.py TESTS WORKSPACE
+
+TESTS is what `cargo nextest list --message-format json` printed, WORKSPACE what `cargo metadata --no-deps` did. The
+matrix goes to the step's output `matrix`. A crate of the workspace that has no test fails the plan: that is how a crate
+would otherwise drop out of continuous integration unseen.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+TESTS_PER_JOB = 1000
+"""A thousand tests, each a process of its own, take a few minutes; fetching the archive takes half a one."""
+
+
+def matrix(tests: dict[str, Any], crates: list[str]) -> list[dict[str, str]]:
+    """Give the jobs of the matrix: the crate, its slice in nextest's notation, and an id that may name a file.
+
+    Args:
+        tests: nextest's list of tests.
+        crates: The names of the workspace's crates.
+
+    Raises:
+        SystemExit: Crates have no tests.
+    """
+    counts: Counter[str] = Counter()
+    for suite in tests["rust-suites"].values():
+        counts[suite["package-name"]] += len(suite["testcases"])
+    without = sorted(crate for crate in crates if not counts[crate])
+    if without:
+        raise SystemExit(f"error: no tests were compiled for {', '.join(without)}\nrepair: write one, or say why not")
+    jobs = []
+    for crate in sorted(crates):
+        slices = -(-counts[crate] // TESTS_PER_JOB)
+        jobs += [
+            {"crate": crate, "slice": f"{number}/{slices}", "id": f"{crate}-{number}"}
+            for number in range(1, slices + 1)
+        ]
+    return jobs
+
+
+def main() -> None:
+    """Write the matrix to the step's output."""
+    tests, workspace = (json.loads(Path(name).read_text()) for name in sys.argv[1:])
+    jobs = matrix(tests, [package["name"] for package in workspace["packages"]])
+    with Path(os.environ["GITHUB_OUTPUT"]).open("a") as output:
+        output.write(f"matrix={json.dumps({'include': jobs})}\n")
+    sys.stdout.write("".join(f"{job['crate']} {job['slice']}\n" for job in jobs))
+
+
+if __name__ == "__main__":
+    main()

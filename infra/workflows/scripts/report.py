@@ -1,0 +1,156 @@
+"""Writes how long a job took, what it found in the build cache and how its tests went to the run's summary.
+
+Usage: report.py [--junit FILE]
+
+On main, where the job has AWS credentials, the same goes to CloudWatch as metrics of the namespace CFS/CI, with the
+dimensions Workflow and Job: Duration (Seconds), CacheHitRate (Percent), Tests and FailedTests (Count).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import time
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+NAMESPACE = "CFS/CI"
+
+COMMAND_LIMIT = 60
+"""Seconds for sccache or AWS's command line to answer; the latter retries by itself."""
+
+SCCACHE_CONFIG = Path("~/.config/sccache/config").expanduser()
+"""What the setup writes where the job uses the build cache."""
+
+WANTED_HITS = 75
+"""Percent of compilations that a warm build cache answers; less is marked in the summary."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cache:
+    """What the compilations found in the build cache."""
+
+    hits: int
+    misses: int
+    errors: int
+
+    @property
+    def rate(self) -> float | None:
+        """Percent of compilations that it answered; None where there were none."""
+        compilations = self.hits + self.misses
+        return 100 * self.hits / compilations if compilations else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tests:
+    """How tests went."""
+
+    count: int
+    failed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What there is to say of a job."""
+
+    job: str
+    seconds: int
+    cache: Cache | None = None
+    tests: Tests | None = None
+
+
+def read_cache(stats: dict[str, Any]) -> Cache:
+    """Read what `sccache --show-stats --stats-format=json` prints."""
+    counts = stats["stats"]
+    return Cache(
+        hits=sum(counts["cache_hits"]["counts"].values()),
+        misses=sum(counts["cache_misses"]["counts"].values()),
+        errors=sum(counts["cache_errors"]["counts"].values())
+        + counts["cache_read_errors"]
+        + counts["cache_write_errors"]
+        + counts["cache_timeouts"],
+    )
+
+
+def read_junit(file: Path) -> Tests:
+    """Read nextest's report, which a job writes itself.
+
+    Raises:
+        SystemExit: There is none: the tests have not run.
+    """
+    if not file.is_file():
+        raise SystemExit(f"error: there is no {file}\nrepair: see in the steps before why no test has run")
+    root = ET.parse(file).getroot()  # noqa: S314 -- this very job wrote it
+    cases = list(root.iter("testcase"))
+    failed = sum(case.find("failure") is not None or case.find("error") is not None for case in cases)
+    return Tests(count=len(cases), failed=failed)
+
+
+def summary(report: Report) -> str:
+    """Word the report in Markdown."""
+    minutes, seconds = divmod(report.seconds, 60)
+    facts = [f"{minutes} min {seconds:02} s"]
+    if report.cache:
+        rate = report.cache.rate
+        shown = "nothing to compile" if rate is None else f"{rate:.0f} % of {report.cache.hits + report.cache.misses}"
+        low = " :warning:" if rate is not None and rate < WANTED_HITS else ""
+        facts.append(f"build cache: {shown}{low}")
+        if report.cache.errors:
+            facts.append(f"{report.cache.errors} cache errors")
+    if report.tests:
+        facts.append(f"{report.tests.count} tests, {report.tests.failed} failed")
+    return f"**{report.job}**: {'; '.join(facts)}\n"
+
+
+def metrics(report: Report, *, workflow: str) -> list[dict[str, Any]]:
+    """Give the report as CloudWatch takes it.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html
+    """
+    values: list[tuple[str, float, str]] = [("Duration", report.seconds, "Seconds")]
+    if report.cache and report.cache.rate is not None:
+        values.append(("CacheHitRate", round(report.cache.rate, 1), "Percent"))
+    if report.tests:
+        values += [("Tests", report.tests.count, "Count"), ("FailedTests", report.tests.failed, "Count")]
+    dimensions = [{"Name": "Workflow", "Value": workflow}, {"Name": "Job", "Value": report.job}]
+    return [
+        {"MetricName": name, "Value": value, "Unit": unit, "Dimensions": dimensions} for name, value, unit in values
+    ]
+
+
+def publish(data: list[dict[str, Any]]) -> None:
+    """Send metrics to CloudWatch."""
+    command = ["aws", "cloudwatch", "put-metric-data", "--namespace", NAMESPACE, "--metric-data", json.dumps(data)]
+    environment = {**os.environ, "AWS_RETRY_MODE": "standard", "AWS_MAX_ATTEMPTS": "4"}
+    subprocess.run(command, env=environment, check=True, timeout=COMMAND_LIMIT)
+
+
+def main() -> None:
+    """Report the job that this runs in."""
+    parser = argparse.ArgumentParser(description="Report how a job went.")
+    parser.add_argument("--junit", type=Path, help="nextest's report of its tests")
+    options = parser.parse_args()
+    cache = None
+    if SCCACHE_CONFIG.exists():
+        command = ["sccache", "--show-stats", "--stats-format=json"]
+        answer = subprocess.run(command, capture_output=True, check=True, timeout=COMMAND_LIMIT)
+        cache = read_cache(json.loads(answer.stdout))
+    started = int((Path(os.environ["RUNNER_TEMP"]) / "cfs-started").read_text())
+    report = Report(
+        job=os.environ["GITHUB_JOB"],
+        seconds=int(time.time()) - started,
+        cache=cache,
+        tests=read_junit(options.junit) if options.junit else None,
+    )
+    with Path(os.environ["GITHUB_STEP_SUMMARY"]).open("a") as file:
+        file.write(summary(report))
+    if os.environ["GITHUB_REF"] == "refs/heads/main" and "AWS_ACCESS_KEY_ID" in os.environ:
+        publish(metrics(report, workflow=os.environ["GITHUB_WORKFLOW"]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""Sums up a workflow's jobs and their tests in the run's summary, and fails unless every job has succeeded.
+
+Usage: result.py FOLDER
+
+FOLDER holds nextest's reports, each in a folder of its own; the variable NEEDS holds the jobs, as `toJSON(needs)`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
+
+SHOWN_FAILURES = 100
+"""Failed tests that the summary lists; GitHub cuts a summary at 1 MiB."""
+
+
+def unsuccessful(needs: dict[str, Any]) -> dict[str, str]:
+    """Give the jobs that have not succeeded, with what became of them: a skipped or canceled one has not run."""
+    return {job: need["result"] for job, need in needs.items() if need["result"] != "success"}
+
+
+def summary(folder: Path) -> str:
+    """Word the tests of all reports in Markdown: a line for each report, then the failed ones."""
+    rows, failures = [], []
+    total = 0
+    for file in sorted(folder.rglob("*.xml")):
+        root = ET.parse(file).getroot()  # noqa: S314 -- jobs of this run wrote it
+        cases = list(root.iter("testcase"))
+        failed = [case for case in cases if case.find("failure") is not None or case.find("error") is not None]
+        name = file.parent.name.removeprefix("junit-")
+        rows.append(f"| {name} | {len(cases)} | {len(failed)} | {float(root.get('time', '0')):.0f} s |")
+        failures += [f"- `{case.get('classname')}` `{case.get('name')}`" for case in failed]
+        total += len(cases)
+    lines = [
+        f"### {total} tests, {len(failures)} failed",
+        "",
+        "| | tests | failed | time |",
+        "|---|--:|--:|--:|",
+        *rows,
+    ]
+    if failures:
+        hidden = len(failures) - SHOWN_FAILURES
+        lines += ["", *failures[:SHOWN_FAILURES], *([f"- and {hidden} more"] if hidden > 0 else [])]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Write the summary; exit with 1 if a job has not succeeded."""
+    text = summary(Path(sys.argv[1]))
+    others = unsuccessful(json.loads(os.environ["NEEDS"]))
+    if others:
+        text += "\n" + "".join(f"- job `{job}`: {result}\n" for job, result in others.items())
+    with Path(os.environ["GITHUB_STEP_SUMMARY"]).open("a") as file:
+        file.write(text)
+    sys.stdout.write(text)
+    sys.exit(bool(others))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""The workflow files and actions, of ClaudeFS and of this project, as they are parsed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cfs.ci.lint import own_files
+from infra.delivery import delivered
+
+WORKSPACE = Path(__file__).parent / "workspace.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class File:
+    """One YAML file."""
+
+    place: str
+    text: str
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """Its content; every scalar is text, so that `on` is no truth value."""
+        parsed = yaml.load(self.text, Loader=yaml.BaseLoader)  # noqa: S506 -- BaseLoader makes text alone
+        assert isinstance(parsed, dict)
+        return parsed
+
+    @property
+    def steps(self) -> list[dict[str, Any]]:
+        """All steps of its jobs, or of the action."""
+        jobs = self.content["jobs"].values() if "jobs" in self.content else [self.content["runs"]]
+        return [step for job in jobs for step in job.get("steps", [])]
+
+
+def _files(part: str) -> list[File]:
+    """Give the files below a folder of `.github`; those of this project are marked as such."""
+    both = {**{f"claudefs-infra/{place}": path for place, path in own_files().items()}, **delivered()}
+    return [
+        File(place=place, text=path.read_text())
+        for place, path in both.items()
+        if f".github/{part}/" in place and place.endswith(".yml")
+    ]
+
+
+WORKFLOWS = _files("workflows")
+ACTIONS = _files("actions")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that takes `workflow` for each workflow, and one that takes `file` for each action too."""
+    for name, files in (("workflow", WORKFLOWS), ("file", [*WORKFLOWS, *ACTIONS])):
+        if name in metafunc.fixturenames:
+            metafunc.parametrize(name, files, ids=[file.place for file in files])
+
+
+@pytest.fixture
+def files() -> list[File]:
+    """All workflows and actions."""
+    return [*WORKFLOWS, *ACTIONS]
+
+
+@pytest.fixture
+def workspace() -> dict[str, Any]:
+    """What ClaudeFS's workspace has."""
+    content = json.loads(WORKSPACE.read_text())
+    assert isinstance(content, dict)
+    return content

@@ -1,0 +1,32 @@
+"""Each file's place in ClaudeFS's repository."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+import pytest
+
+from infra.delivery import WORKFLOWS, delivered, path_in_repository
+
+
+@pytest.mark.parametrize(
+    "source, place",
+    [
+        ("ci-build.yml", ".github/workflows/ci-build.yml"),
+        ("actions/setup/action.yml", ".github/actions/setup/action.yml"),
+        ("scripts/plan.py", ".github/scripts/plan.py"),
+        ("deny.toml", ".github/deny.toml"),
+    ],
+)
+def test_place_of(source: str, place: str) -> None:
+    assert str(path_in_repository(PurePosixPath(source))) == place
+
+
+def test_every_file_is_delivered() -> None:
+    files = {path for path in WORKFLOWS.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+    assert set(delivered().values()) == files
+
+
+def test_every_workflow_that_is_activated_is_there() -> None:
+    names = ("ci-build", "tests-all", "integration-tests", "a9-tests", "release", "release-build")
+    assert {f".github/workflows/{name}.yml" for name in names} <= delivered().keys()

@@ -1,0 +1,30 @@
+"""The checker of workflow files, built from Go modules: no package registry carries the program itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from toolchain import cache as cache_module
+from toolchain import part
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def obtain(*, cache: Path | None = None) -> Path:
+    """Give the program, built if it is not in the cache yet.
+
+    Args:
+        cache: The folder for what is built, instead of the default one.
+
+    Raises:
+        UserError: It cannot be built here; the message says why.
+    """
+    root = cache or cache_module.root()
+    declared = part.actionlint()
+    entry = declared.entry(root)
+    if not entry.is_finished():
+        from toolchain import build  # noqa: PLC0415 -- heavy, and not needed when all is built
+
+        build.make(declared, root, needed=declared.space)
+    return entry.folder / "bin" / "actionlint"
