@@ -9,7 +9,9 @@ from infra.budget import Budget, BudgetArgs
 from infra.encryption import Encryption, EncryptionArgs
 from infra.firewall import Firewall, FirewallArgs
 from infra.identity import Identity, IdentityArgs
+from infra.interruptions import Interruptions, InterruptionsArgs
 from infra.network import Network, NetworkArgs
+from infra.node_commands import NodeCommands, NodeCommandsArgs
 from infra.orchestrator import Orchestrator, OrchestratorArgs
 from infra.repository import Repository, RepositoryArgs
 from infra.settings import load
@@ -94,6 +96,18 @@ orchestrator = Orchestrator(
         tags=tags,
     ),
 )
+node_commands = NodeCommands("node-commands", args=NodeCommandsArgs(tags=tags))
+interruptions = Interruptions(
+    "interruptions",
+    args=InterruptionsArgs(
+        account_id=account_id,
+        region=settings.region,
+        commands=node_commands,
+        key_arn=encryption.key_arn,
+        log_retention_days=settings.log_retention_days,
+        tags=tags,
+    ),
+)
 repository = Repository(
     "repository",
     args=RepositoryArgs(
@@ -126,6 +140,7 @@ outputs.export(
         "cacheBucket": storage.cache_bucket,
         "encryptionKeyArn": encryption.key_arn,
         "logGroup": orchestrator.log_group,
+        "eventLogGroup": interruptions.log_group,
         "dailyBudgetName": budget.budget_name,
         "monthlyBudgetName": budget.monthly_budget_name,
         "alertTopicArn": budget.topic_arn,

@@ -238,6 +238,7 @@ def _node(reach: Reach) -> tuple[Statement, ...]:
         policies.use_key(reach.key_arn, reach.scope, services=("s3", "secretsmanager"), encrypt=False),
         policies.describe_instances(),
         policies.tag_itself(reach.scope, NODE_TAGS),
+        policies.complete_lifecycle_actions(reach.scope),
         policies.put_metrics(METRICS),
         policies.write_logs(reach.scope, reach.logs),
     )

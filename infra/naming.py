@@ -74,6 +74,18 @@ BUDGET = NameRule(
     pattern=re.compile(r"[^:\\/]+"),
     source="https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_budgets_Budget.html",
 )
+EVENT_RULE = NameRule(
+    service="EventBridge rule",
+    max_length=64,
+    pattern=re.compile(r"[.A-Za-z0-9_-]+"),
+    source="https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html",
+)
+SSM_DOCUMENT = NameRule(
+    service="SSM document",
+    max_length=128,
+    pattern=re.compile(r"(?!aws|amazon|amzn)[A-Za-z0-9_.-]{3,}", re.IGNORECASE),
+    source="https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_CreateDocument.html",
+)
 
 
 def physical_name(rule: NameRule, *parts: str) -> str:

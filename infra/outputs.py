@@ -31,6 +31,7 @@ OUTPUTS: Mapping[str, str] = {
     "cacheBucket": "the bucket that holds what builds reuse",
     "encryptionKeyArn": "the KMS key that encrypts buckets, disks, logs and alerts",
     "logGroup": "the CloudWatch log group of the agents' logs",
+    "eventLogGroup": "the CloudWatch log group of what befell nodes: interruptions, terminations, failed launches",
     "dailyBudgetName": "the day's budget",
     "monthlyBudgetName": "the month's budget",
     "alertTopicArn": "the SNS topic of budget alerts",

@@ -40,6 +40,10 @@ WITHOUT_RESOURCE_LEVEL = frozenset(
         "ec2:DescribeTags",
         "ec2:DescribeVolumes",
         "ec2:DescribeVpcs",
+        "ssm:DescribeInstanceInformation",
+        "ssm:GetCommandInvocation",
+        "ssm:ListCommandInvocations",
+        "ssm:ListCommands",
     }
 )
 """Actions of this project that cannot be limited to resources; for these alone the resource may be `*`.
@@ -179,12 +183,24 @@ def equals(key: str, *values: str) -> Condition:
     return Condition(operator="StringEquals", key=key, values=values)
 
 
-def trust(service: str) -> Statement:
-    """Let one AWS service assume the role."""
+def trust(service: str, *conditions: Condition) -> Statement:
+    """Let one AWS service assume the role, where it acts for what the conditions say."""
     return Statement(
         sid="ServiceMayAssume",
         actions=("sts:AssumeRole",),
+        conditions=conditions,
         principal=Principal(kind="Service", value=service),
+    )
+
+
+def from_source(account_id: str, pattern: str) -> tuple[Condition, Condition]:
+    """Ask that a service acts for resources of this account whose ARNs match a pattern, and for nobody else's.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
+    """
+    return (
+        equals("aws:SourceAccount", account_id),
+        Condition(operator="ArnLike", key="aws:SourceArn", values=(pattern,)),
     )
 
 
@@ -489,13 +505,13 @@ def resize_tagged_groups(scope: Scope) -> Statement:
     )
 
 
-def pass_role(role_arn: str) -> Statement:
-    """Give one role to instances that are launched."""
+def pass_role(role_arn: str, *, to: str = "ec2.amazonaws.com") -> Statement:
+    """Give one role to one AWS service; EC2 gives it on to instances that are launched."""
     return Statement(
         sid="PassRole",
         actions=("iam:PassRole",),
         resources=(role_arn,),
-        conditions=(equals("iam:PassedToService", "ec2.amazonaws.com"),),
+        conditions=(equals("iam:PassedToService", to),),
     )
 
 
@@ -530,4 +546,70 @@ def tag_itself(scope: Scope, keys: Sequence[str]) -> Statement:
             # ForAllValues is also true of no keys at all.
             Condition(operator="Null", key="aws:TagKeys", values=("false",)),
         ),
+    )
+
+
+def send_commands(scope: Scope, documents: Sequence[str]) -> tuple[Statement, Statement]:
+    """Run some SSM Command documents, and no others, on this environment's instances.
+
+    Run Command checks the document and each instance on its own; the tags are the instance's:
+    https://docs.aws.amazon.com/systems-manager/latest/userguide/run-command-setting-up.html
+    """
+    return (
+        Statement(
+            sid="SendCommands",
+            actions=("ssm:SendCommand",),
+            resources=tuple(scope.arn("ssm", f"document/{name}") for name in documents),
+        ),
+        Statement(
+            sid="SendCommandsToTaggedInstances",
+            actions=("ssm:SendCommand",),
+            resources=scope.ec2("instance"),
+            conditions=(
+                equals("ssm:resourceTag/project", PROJECT),
+                equals("ssm:resourceTag/Environment", scope.environment),
+            ),
+        ),
+    )
+
+
+def follow_commands() -> Statement:
+    """See what became of commands; Systems Manager cannot limit what is seen."""
+    return Statement(
+        sid="FollowCommands",
+        actions=(
+            "ssm:DescribeInstanceInformation",
+            "ssm:GetCommandInvocation",
+            "ssm:ListCommandInvocations",
+            "ssm:ListCommands",
+        ),
+        resources=(EVERYTHING,),
+    )
+
+
+def start_runbooks(scope: Scope, documents: Sequence[str]) -> Statement:
+    """Start some SSM Automation documents, and no others.
+
+    A start is checked against the document and the execution that it makes. Until AWS has retired the older
+    `automation-definition` ARNs, a caller may meet either:
+    https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-setup-identity-based-policies.html
+    """
+    return Statement(
+        sid="StartRunbooks",
+        actions=("ssm:StartAutomationExecution",),
+        resources=(
+            *(scope.arn("ssm", f"document/{name}") for name in documents),
+            *(scope.arn("ssm", f"automation-definition/{name}:*") for name in documents),
+            scope.arn("ssm", "automation-execution/*"),
+        ),
+    )
+
+
+def complete_lifecycle_actions(scope: Scope) -> Statement:
+    """Let instances of this environment's Auto Scaling groups go on that wait to be launched or terminated."""
+    return Statement(
+        sid="CompleteLifecycleActions",
+        actions=("autoscaling:CompleteLifecycleAction",),
+        resources=(scope.arn("autoscaling", "autoScalingGroup:*:autoScalingGroupName/*"),),
+        conditions=scope.existing_tags(),
     )

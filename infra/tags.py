@@ -27,6 +27,8 @@ Role = Literal[
     "jepsen",
     "logs",
     "alerts",
+    "commands",
+    "interruptions",
 ]
 """What a resource is for: the value of the tag `Role`, which ClaudeFS's scripts select nodes by."""
 

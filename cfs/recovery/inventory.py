@@ -130,6 +130,8 @@ class Inventory:
             *self._roles(),
             *self._profiles(),
             *self._budgets(),
+            *self._documents(),
+            *self._rules(),
         ]
 
     def account_id(self) -> str:
@@ -222,6 +224,23 @@ class Inventory:
                 tags = {tag["Key"]: tag["Value"] for tag in listed}
                 if self._is_ours(tags):
                     yield Found(type="aws:budgets/budget:Budget", id=f"{account_id}:{name}", name=tags.get("Name", ""))
+
+    def _documents(self) -> Iterator[Found]:
+        ssm = self._client("ssm")
+        for page in ssm.get_paginator("list_documents").paginate(Filters=[{"Key": "Owner", "Values": ["Self"]}]):
+            for document in page["DocumentIdentifiers"]:
+                tags = _tags(document)
+                if self._is_ours(tags):
+                    yield Found(type="aws:ssm/document:Document", id=document["Name"], name=tags.get("Name", ""))
+
+    def _rules(self) -> Iterator[Found]:
+        events = self._client("events")
+        for page in events.get_paginator("list_rules").paginate(NamePrefix=f"{PROJECT}-{self._environment}-"):
+            for rule in page["Rules"]:
+                tags = _tags(events.list_tags_for_resource(ResourceARN=rule["Arn"]))
+                if self._is_ours(tags):
+                    name = tags.get("Name", "")
+                    yield Found(type="aws:cloudwatch/eventRule:EventRule", id=rule["Name"], name=name)
 
 
 def _listed(ec2: Any, kind: Ec2Kind) -> Iterator[dict[str, Any]]:

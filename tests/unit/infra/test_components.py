@@ -137,6 +137,8 @@ def test_a_caller_cannot_replace_the_parent_of_a_components_children() -> None:
         "identity",
         "orchestrator",
         "repository",
+        "node-commands",
+        "interruptions",
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,13 +12,15 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from infra.identity import INLINE_POLICIES_LIMIT, NODE_GRANTS, ORCHESTRATOR_GRANTS, Identity, IdentityArgs, Reach
 from infra.policies import Scope, document
+from tests.unit.infra.iam import listed, permits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from infra.identity import Grants
     from infra.tags import Tags
     from tests.unit.infra.conftest import Declare, Recorder
+    from tests.unit.infra.iam import Context
 
 REGION = "us-west-2"
 ACCOUNT_ID: str = DEFAULT_ACCOUNT_ID
@@ -35,50 +36,15 @@ REACH = Reach(
     alert_topic_arn=TOPIC,
 )
 
-Context = dict[str, str]
-
 
 def statements(grants: Grants, reach: Reach = REACH) -> Iterator[dict[str, Any]]:
     for grant in grants.values():
         yield from json.loads(document(*grant(reach)))["Statement"]
 
 
-def listed(value: str | list[str]) -> list[str]:
-    return [value] if isinstance(value, str) else value
-
-
-def like(pattern: str, value: str) -> bool:
-    return re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), value) is not None
-
-
-def holds(operator: str, key: str, wanted: str | list[str], context: Mapping[str, str]) -> bool:
-    values = [re.sub(r"\$\{([\w:]+)\}", lambda found: context.get(found[1], "?"), value) for value in listed(wanted)]
-    if operator == "Null":
-        return (key not in context) is (values == ["true"])
-    if operator == "ForAllValues:StringEquals":
-        return key not in context or set(context[key].split(",")) <= set(values)
-    if operator == "StringNotEquals":
-        return context.get(key) not in values
-    if key not in context:
-        return False
-    if operator in ("StringEquals", "Bool"):
-        return context[key] in values
-    assert operator in ("StringLike", "ArnLike")
-    return any(like(value, context[key]) for value in values)
-
-
 def allows(grants: Grants, action: str, resource: str, context: Context | None = None) -> bool:
-    """Evaluate a role's documents as IAM does; there are only statements that allow."""
-    return any(
-        action in listed(said["Action"])
-        and any(like(pattern, resource) for pattern in listed(said["Resource"]))
-        and all(
-            holds(operator, key, wanted, context or {})
-            for operator, tests in said.get("Condition", {}).items()
-            for key, wanted in tests.items()
-        )
-        for said in statements(grants)
-    )
+    """Evaluate a role's documents as IAM does."""
+    return any(permits(document(*grant(REACH)), action, resource, context) for grant in grants.values())
 
 
 def secret(name: str, region: str = REGION) -> str:
@@ -221,6 +187,7 @@ ITSELF = {"aws:userid": "AROAEXAMPLE:i-1", "ec2:InstanceID": "i-1", "aws:TagKeys
         ("ec2:CreateTags", f"{EC2}:instance/i-1", {**ITSELF, "aws:TagKeys": "Name,NodeNum"}),
         ("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": "CFS/Storage"}),
         ("logs:PutLogEvents", f"arn:aws:logs:{REGION}:{ACCOUNT_ID}:log-group:/cfs/test/storage:log-stream:i", {}),
+        ("autoscaling:CompleteLifecycleAction", GROUP, BEARS_TAGS),
     ],
 )
 def test_a_node_may_do_what_its_programs_do(action: str, resource: str, context: Context) -> None:
@@ -245,6 +212,9 @@ def test_a_node_may_do_what_its_programs_do(action: str, resource: str, context:
         ("ec2:CreateTags", f"{EC2}:volume/vol-1", ITSELF),
         ("ec2:RunInstances", f"{EC2}:instance/i-1", LAUNCH),
         ("ec2:TerminateInstances", f"{EC2}:instance/i-1", {**HERE, **BEARS_TAGS}),
+        ("autoscaling:CompleteLifecycleAction", GROUP, {**BEARS_TAGS, "aws:ResourceTag/Environment": "prod"}),
+        ("autoscaling:SetDesiredCapacity", GROUP, BEARS_TAGS),
+        ("ssm:SendCommand", f"{EC2}:instance/i-2", {}),
         ("iam:PassRole", NODE_ROLE, TO_EC2),
         ("bedrock:InvokeModel", PROFILE, {}),
         ("sns:Publish", TOPIC, {}),

@@ -63,7 +63,7 @@ def test_everything_is_accepted_where_aws_knows_no_resource(action: str) -> None
 
 def test_what_aws_cannot_limit_only_looks_or_measures() -> None:
     verbs = {action.partition(":")[2] for action in policies.WITHOUT_RESOURCE_LEVEL}
-    assert {verb for verb in verbs if not verb.startswith(("Describe", "Get"))} == {"PutMetricData"}
+    assert {verb for verb in verbs if not verb.startswith(("Describe", "Get", "List"))} == {"PutMetricData"}
 
 
 def test_only_kms_actions_name_everything_in_the_policy_of_a_resource() -> None:
@@ -147,6 +147,17 @@ def test_a_trust_policy_lets_one_service_assume_the_role() -> None:
     ]
 
 
+def test_a_trust_policy_may_ask_for_whom_the_service_acts() -> None:
+    rules = f"arn:aws:events:{REGION}:{ACCOUNT_ID}:rule/*"
+    [said] = json.loads(document(policies.trust("events.amazonaws.com", *policies.from_source(ACCOUNT_ID, rules))))[
+        "Statement"
+    ]
+    assert said["Condition"] == {
+        "StringEquals": {"aws:SourceAccount": ACCOUNT_ID},
+        "ArnLike": {"aws:SourceArn": rules},
+    }
+
+
 @pytest.mark.parametrize("type_", [Statement, Condition, Principal, Scope])
 def test_values_are_frozen_and_keyword_only(type_: Any) -> None:
     assert all(field.kw_only for field in fields(type_))
@@ -157,6 +168,7 @@ TAGS_ASKED_FOR = {"aws:RequestTag/project": "claudefs", "aws:RequestTag/Environm
 TAGS_BORNE = {"aws:ResourceTag/project": "claudefs", "aws:ResourceTag/Environment": "test"}
 IN_REGION = {"aws:RequestedRegion": REGION}
 EC2 = f"arn:aws:ec2:{REGION}:{ACCOUNT_ID}"
+SSM = f"arn:aws:ssm:{REGION}:{ACCOUNT_ID}"
 
 
 @pytest.mark.parametrize(
@@ -259,6 +271,42 @@ EC2 = f"arn:aws:ec2:{REGION}:{ACCOUNT_ID}"
             "iam:PassRole",
             f"arn:aws:iam::{ACCOUNT_ID}:role/node",
             {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}},
+        ),
+        (
+            policies.pass_role(f"arn:aws:iam::{ACCOUNT_ID}:role/runbooks", to="ssm.amazonaws.com"),
+            "iam:PassRole",
+            f"arn:aws:iam::{ACCOUNT_ID}:role/runbooks",
+            {"StringEquals": {"iam:PassedToService": "ssm.amazonaws.com"}},
+        ),
+        (
+            policies.send_commands(SCOPE, ["claudefs-test-drain"])[0],
+            "ssm:SendCommand",
+            f"{SSM}:document/claudefs-test-drain",
+            {},
+        ),
+        (
+            policies.send_commands(SCOPE, ["claudefs-test-drain"])[1],
+            "ssm:SendCommand",
+            f"{EC2}:instance/*",
+            {"StringEquals": {"ssm:resourceTag/project": "claudefs", "ssm:resourceTag/Environment": "test"}},
+        ),
+        (
+            policies.start_runbooks(SCOPE, ["a", "b"]),
+            "ssm:StartAutomationExecution",
+            [
+                f"{SSM}:document/a",
+                f"{SSM}:document/b",
+                f"{SSM}:automation-definition/a:*",
+                f"{SSM}:automation-definition/b:*",
+                f"{SSM}:automation-execution/*",
+            ],
+            {},
+        ),
+        (
+            policies.complete_lifecycle_actions(SCOPE),
+            "autoscaling:CompleteLifecycleAction",
+            f"arn:aws:autoscaling:{REGION}:{ACCOUNT_ID}:autoScalingGroup:*:autoScalingGroupName/*",
+            {"StringEquals": TAGS_BORNE},
         ),
         (
             policies.use_spot(SCOPE),
