@@ -78,11 +78,11 @@ def value(text: str) -> Any:  # any value that a setting takes
 
 
 @pytest.fixture
-def previewed(deployed_account: Stack, tmp_path: Path) -> Stack:
+def previewed(deployed: Stack, tmp_path: Path) -> Stack:
     """Give the deployed stack to tests that only preview: there is nothing to put back."""
     own = tmp_path / "settings.yaml"
-    shutil.copy(deployed_account.settings, own)
-    return replace(deployed_account, engine=replace(deployed_account.engine, settings=own), settings=own)
+    shutil.copy(deployed.settings, own)
+    return replace(deployed, engine=replace(deployed.engine, settings=own), settings=own)
 
 
 @pytest.mark.parametrize("setting, new, expected", table(), ids=[row[0] for row in table()])

@@ -22,6 +22,8 @@ from pulumi.runtime.stack import run_pulumi_func
 from infra.tags import Tags
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pulumi.runtime.proto import resource_pb2
 
 T = TypeVar("T")
@@ -263,3 +265,45 @@ def tags() -> Tags:
 def known(value: T) -> pulumi.Output[T]:
     """Make an output of a value, for arguments that other components compute."""
     return pulumi.Output.from_input(value)
+
+
+Context = dict[str, str]
+"""The condition keys of a request; several values of one are joined by commas."""
+
+
+def permits(policy: str, action: str, resource: str, context: Context | None = None) -> bool:
+    """Tell whether a document allows an action, as IAM would; this project's documents have only statements that allow."""
+    return any(
+        action in listed(said["Action"])
+        and any(like(pattern, resource) for pattern in listed(said["Resource"]))
+        and all(
+            holds(operator, key, wanted, context or {})
+            for operator, tests in said.get("Condition", {}).items()
+            for key, wanted in tests.items()
+        )
+        for said in json.loads(policy)["Statement"]
+    )
+
+
+def listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def like(pattern: str, value: str) -> bool:
+    return re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), value) is not None
+
+
+def holds(operator: str, key: str, wanted: str | list[str], context: Mapping[str, str]) -> bool:
+    values = [re.sub(r"\$\{([\w:]+)\}", lambda found: context.get(found[1], "?"), value) for value in listed(wanted)]
+    if operator == "Null":
+        return (key not in context) is (values == ["true"])
+    if operator == "ForAllValues:StringEquals":
+        return key not in context or set(context[key].split(",")) <= set(values)
+    if operator == "StringNotEquals":
+        return context.get(key) not in values
+    if key not in context:
+        return False
+    if operator in ("StringEquals", "Bool"):
+        return context[key] in values
+    assert operator in ("StringLike", "ArnLike")
+    return any(like(value, context[key]) for value in values)

@@ -12,15 +12,14 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from infra.identity import INLINE_POLICIES_LIMIT, NODE_GRANTS, ORCHESTRATOR_GRANTS, Identity, IdentityArgs, Reach
 from infra.policies import Scope, document
-from tests.unit.infra.iam import listed, permits
+from tests.unit.infra.conftest import listed, permits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from infra.identity import Grants
     from infra.tags import Tags
-    from tests.unit.infra.conftest import Declare, Recorder
-    from tests.unit.infra.iam import Context
+    from tests.unit.infra.conftest import Context, Declare, Recorder
 
 REGION = "us-west-2"
 ACCOUNT_ID: str = DEFAULT_ACCOUNT_ID

@@ -23,13 +23,11 @@ from infra.interruptions import (
 from infra.node_commands import NodeCommands, NodeCommandsArgs
 from infra.policies import Scope
 from infra.runbooks import NOTICES
-from tests.unit.infra.conftest import known
-from tests.unit.infra.iam import permits
+from tests.unit.infra.conftest import known, permits
 
 if TYPE_CHECKING:
     from infra.tags import Tags
-    from tests.unit.infra.conftest import Declare, Recorder
-    from tests.unit.infra.iam import Context
+    from tests.unit.infra.conftest import Context, Declare, Recorder
 
 ACCOUNT_ID: str = DEFAULT_ACCOUNT_ID
 REGION = "us-west-2"

@@ -15,7 +15,7 @@ from infra.interruptions import runbooks_policy
 from infra.lifecycle import HEARTBEAT_SECONDS
 from infra.policies import Scope
 from infra.runbooks import GROUP, INSTANCE, NOTICES, steps
-from tests.unit.infra.iam import permits
+from tests.unit.infra.conftest import permits
 
 if TYPE_CHECKING:
     from infra.runbooks import Notice, Step
