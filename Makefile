@@ -3,10 +3,10 @@
 SHELL := /bin/sh
 CFS := .venv/bin/cfs
 
-.PHONY: help up preview refresh down env test lint workflows types unit e2e bench chaos lock clean
+.PHONY: help up preview refresh down env test lint workflows types unit e2e bench chaos schedule-year lock clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 up: .venv/.ready ## deploy the stack on the emulated account and repository
 	@$(CFS) up
@@ -48,6 +48,9 @@ bench: .venv/.ready ## how long previews take, against the floor; figures: .venv
 
 chaos: .venv/.ready ## kill the engine 20 times and watch `up` converge (about 15 minutes)
 	@$(CFS) chaos
+
+schedule-year: .venv/.ready ## simulate a year of schedules in three time zones
+	@$(CFS) schedule year
 
 lock: .venv/.ready ## resolve requirements.in anew into requirements.txt
 	@.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes \

@@ -27,6 +27,8 @@ app = typer.Typer(
 orphans_app = typer.Typer(help="Resources with the stack's tags that its state does not know.")
 app.add_typer(orphans_app, name="orphans")
 app.add_typer(ci_app, name="ci")
+schedule_app = typer.Typer(help="When the cluster is started and stopped.")
+app.add_typer(schedule_app, name="schedule")
 
 
 @app.command()
@@ -87,6 +89,21 @@ def orphans_list() -> None:
 def orphans_delete(ids: Annotated[list[str], typer.Argument(help="the ids that `cfs orphans list` shows")]) -> None:
     """Delete some of them."""
     operations.delete_orphans(Engine(account=open_account()), ids)
+
+
+@schedule_app.command("year")
+def schedule_year(
+    year: Annotated[int, typer.Option(min=2020, max=2090, help="which year to simulate")] = 2027,
+    *,
+    json: Annotated[bool, typer.Option("--json", help="print figures for programs")] = False,
+) -> None:
+    """Simulate a year in three time zones and compare the calendar with what the scheduled actions make of it."""
+    from cfs import schedule_year as simulation  # noqa: PLC0415 — the other commands need none of it
+
+    outcomes = simulation.run(simulation.cases(year))
+    report.show(simulation.report(outcomes), as_json=json)
+    if any(outcome.differences for outcome in outcomes):
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -48,6 +48,8 @@ def main() -> None:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: PLC0415
     from waitress import serve  # noqa: PLC0415
 
+    from local.aws import scheduling  # noqa: PLC0415
+    from local.aws.clock import Clock  # noqa: PLC0415
     from local.aws.gaps import close_gaps  # noqa: PLC0415
     from local.aws.journal import Journal  # noqa: PLC0415
 
@@ -57,9 +59,12 @@ def main() -> None:
     except LockTimeout:
         sys.exit(f"another process serves {arguments.state}")
     close_gaps()
+    clock = Clock()
+    scheduling.keep_timetables(clock)
     # It warns of each request that waits; here they all do, since the journal serves one at a time.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-    journal = Journal(DomainDispatcherApplication(create_backend_app), arguments.state)
+    app = scheduling.with_clock(DomainDispatcherApplication(create_backend_app), clock)
+    journal = Journal(app, arguments.state, clock=clock, chores=scheduling.chores(clock))
     # Not werkzeug's own server, which is for development alone and opens a connection for each request.
     serve(with_health(journal, changes=journal.changes), host=LOOPBACK, port=arguments.port, threads=THREADS)
 

@@ -3,6 +3,8 @@
 moto holds its account in memory. Every changing request is written down before it is carried out, and moto's random
 numbers, from which it makes ids, are seeded by the request's number; so the same requests give the same account.
 A restart, or the death of the server at any moment, loses nothing.
+
+Beside each request stands when it came, which the account's clock shows again while the request is replayed.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import io
 import json
 import threading
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -21,9 +24,11 @@ from werkzeug.test import Client, EnvironBuilder, run_wsgi_app
 from werkzeug.wrappers import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from local.aws.clock import Clock
 
 _ANSWERS_KEPT = 1000
 
@@ -66,9 +71,20 @@ class Answer:
 class Journal:
     """A WSGI application around moto's that writes down what changes the account."""
 
-    def __init__(self, app: WSGIApplication, path: Path) -> None:
-        """Wrap `app` and replay what `path` holds from earlier runs."""
+    def __init__(
+        self, app: WSGIApplication, path: Path, *, clock: Clock, chores: Callable[[], Request | None] = lambda: None
+    ) -> None:
+        """Wrap `app` and replay what `path` holds from earlier runs.
+
+        Args:
+            app: moto's application.
+            path: The journal.
+            clock: The account's clock.
+            chores: Gives a request that the account makes to itself before the next one is served, if there is any.
+        """
         self._app = app
+        self._clock = clock
+        self._chores = chores
         # One request at a time: the seed must belong to the request that uses it.
         self._lock = threading.Lock()
         self._count = 0
@@ -91,21 +107,17 @@ class Journal:
         # moto reads the path as it was sent from here, where not every server puts it.
         environ.setdefault("RAW_URI", environ.get("REQUEST_URI", ""))
         request = Request({**environ, "wsgi.input": io.BytesIO(body)})
-        entry = {
-            "method": request.method,
-            "path": request.environ.get("RAW_URI", request.full_path),
-            "host": request.host,
-            "headers": {key: request.headers[key] for key in _KEPT_HEADERS if key in request.headers},
-            "body": base64.b64encode(body).decode(),
-        }
         with self._lock:
+            while (chore := self._chores()) is not None:
+                self._carry_out(chore, chore.environ)
             answer = self._answered.get(request.headers.get("Amz-Sdk-Invocation-Id", ""))
             if answer is None:
-                answer = self._carry_out(request, environ, entry)
+                answer = self._carry_out(request, environ)
         start_response(answer.status, answer.headers)
         return [answer.body]
 
-    def _carry_out(self, request: Request, environ: WSGIEnvironment, entry: dict[str, Any]) -> Answer:
+    def _carry_out(self, request: Request, environ: WSGIEnvironment) -> Answer:
+        entry = self._entry(request)
         mock_random.seed(self._count + 1)
         if changes_account(request):
             self._write(entry)
@@ -118,6 +130,17 @@ class Journal:
             # The first look at a service makes its defaults (a default VPC), which draws random numbers too.
             self._write(entry)
         return answer
+
+    def _entry(self, request: Request) -> dict[str, Any]:
+        """Give what the journal keeps of a request."""
+        return {
+            "at": self._clock.machine().isoformat(),
+            "method": request.method,
+            "path": request.environ.get("RAW_URI", request.full_path),
+            "host": request.host,
+            "headers": {key: request.headers[key] for key in _KEPT_HEADERS if key in request.headers},
+            "body": base64.b64encode(request.get_data()).decode(),
+        }
 
     def _ask(self, environ: WSGIEnvironment) -> Answer:
         body, status, headers = run_wsgi_app(self._app, environ, buffered=True)
@@ -151,7 +174,10 @@ class Journal:
             headers=entry["headers"],
             data=base64.b64decode(entry["body"]),
         )
-        Client(self._app).open(builder)
+        # Journals of earlier versions do not say when.
+        at = datetime.fromisoformat(entry["at"]) if "at" in entry else self._clock.machine()
+        with self._clock.replaying(at):
+            Client(self._app).open(builder)
 
     @staticmethod
     def _drop_torn_line(path: Path) -> None:

@@ -1,0 +1,210 @@
+"""A simulated year: do the scheduled actions keep the calendar at every quarter of an hour, clock changes and all?
+
+Two ways lead to each answer. The calendar compares local times. The scheduled actions that it becomes are carried out
+by the emulated account's executor, which asks a cron library. They are deployed once for the whole year, and then over
+and over at all hours of the day, as people run `pulumi up`: a deployment must neither start nor stop anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING
+
+from cfs.report import Report
+from infra import schedule
+from infra.clock_changes import clock_changes
+from infra.schedule import Calendar
+from local.aws.timetable import Sizes, Timetable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from infra.schedule import ScheduledAction
+
+    Expansion = Callable[[Calendar, datetime], tuple[ScheduledAction, ...]]
+
+QUARTER = timedelta(minutes=15)
+HOURS = 365 * 24
+SHOWN_DIFFERENCES = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One simulated year.
+
+    Attributes:
+        calendar: What is to be kept.
+        begins: When the year begins: at a stop, so that nothing runs.
+        deployed_every: How often the actions are deployed anew, or None for once.
+    """
+
+    calendar: Calendar
+    begins: datetime
+    deployed_every: timedelta | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a simulated year has shown.
+
+    Attributes:
+        case: The year.
+        compared: Quarters of an hour at which the calendar and the actions' result were compared.
+        carried_out: How many actions were carried out.
+        deployments: How often they were deployed.
+        differences: The instants at which nodes ran and should not, or the other way about.
+    """
+
+    case: Case
+    compared: int
+    carried_out: int
+    deployments: int
+    differences: Sequence[datetime]
+
+
+def cases(year: int) -> list[Case]:
+    """Give the years to simulate: office hours, hours over night, and a zone that changes its clocks by 30 minutes."""
+    hours = (
+        ("America/Los_Angeles", time(8), time(18)),
+        ("Europe/Berlin", time(20), time(4)),
+        ("Australia/Lord_Howe", time(6, 45), time(1, 15)),
+    )
+    calendars = [_calendar(zone, start, stop, year) for zone, start, stop in hours]
+    return [
+        Case(calendar=calendar, begins=_beginning(calendar, year), deployed_every=every)
+        for calendar in calendars
+        # Five hours, so that deployments fall on all hours of the day.
+        for every in (None, timedelta(hours=5))
+    ]
+
+
+def _calendar(zone: str, start: time, stop: time, year: int) -> Calendar:
+    """Give a calendar that opens on the days of clock changes and closes after them, besides the usual holidays."""
+    changed = {change.begins.date() for change in clock_changes(zone, since=date(year, 1, 1), years=1)}
+    return Calendar(
+        time_zone=zone,
+        start=start,
+        stop=stop,
+        holidays=frozenset(
+            {date(year, 1, 1), date(year, 12, 24), date(year, 12, 25), date(year, 12, 31)}
+            | {day + timedelta(days=1) for day in changed}
+        ),
+        extra_days=frozenset(
+            {date(year, 12, 31)} | changed | {day - timedelta(days=1) for day in changed if day.month > 1}
+        ),
+    )
+
+
+def _beginning(calendar: Calendar, year: int) -> datetime:
+    return schedule.next_stop(calendar, datetime(year, 1, 1, tzinfo=UTC))
+
+
+def expansion(calendar: Calendar, now: datetime) -> tuple[ScheduledAction, ...]:
+    """Give the actions that a deployment declares at an instant."""
+    return schedule.actions(calendar, now=now)
+
+
+def run(years: Sequence[Case], *, expand: Expansion = expansion) -> list[Outcome]:
+    """Simulate some years.
+
+    Args:
+        years: What to simulate.
+        expand: Makes actions of a calendar; another one than the project's own shows whether a fault would be found.
+    """
+    return [_simulate(case, expand) for case in years]
+
+
+class _Account:
+    """An account with one group of nodes."""
+
+    def __init__(self) -> None:
+        self.timetable = Timetable()
+        self.deployed: dict[str, ScheduledAction] = {}
+        self.is_running = False
+        self.carried_out = 0
+        self.deployments = 0
+
+    def deploy(self, actions: Sequence[ScheduledAction], *, now: datetime) -> None:
+        """Make the actions what they are to be, as Pulumi does: what has changed is deleted and put anew."""
+        wanted = {action.name: action for action in actions}
+        there = {waiting.name for waiting in self.timetable}
+        for name, action in self.deployed.items():
+            if wanted.get(name) != action and name in there:
+                self.timetable.delete(name)
+        for name, action in wanted.items():
+            if self.deployed.get(name) != action:
+                self.timetable.put(action, Sizes(minimum=0, desired=1 if action.opens else 0), now=now)
+        self.deployed = wanted
+        self.deployments += 1
+
+    def carry_out(self, until: datetime) -> None:
+        """Do what is due."""
+        while (waiting := self.timetable.next()) is not None and waiting.at <= until:
+            self.is_running = self.timetable.take().sizes.desired == 1
+            self.carried_out += 1
+
+
+def _simulate(case: Case, expand: Expansion) -> Outcome:
+    account = _Account()
+    differences = []
+    compared = HOURS * timedelta(hours=1) // QUARTER
+    for number in range(compared):
+        now = case.begins + number * QUARTER
+        account.carry_out(now)
+        if number == 0 or (case.deployed_every and number * QUARTER % case.deployed_every == timedelta()):
+            account.deploy(expand(case.calendar, now), now=now)
+        if account.is_running != schedule.is_open(case.calendar, now):
+            differences.append(now)
+    return Outcome(
+        case=case,
+        compared=compared,
+        carried_out=account.carried_out,
+        deployments=account.deployments,
+        differences=differences,
+    )
+
+
+def report(outcomes: Sequence[Outcome]) -> Report:
+    """Tell what the years have shown."""
+    rows = [
+        (
+            outcome.case.calendar.time_zone,
+            f"{outcome.case.calendar.start:%H:%M}-{outcome.case.calendar.stop:%H:%M}",
+            f"{outcome.deployments}",
+            f"{outcome.compared * QUARTER // timedelta(hours=1)}",
+            f"{outcome.compared}",
+            f"{len(outcome.differences)}",
+        )
+        for outcome in outcomes
+    ]
+    return Report(
+        title=f"The year from {outcomes[0].case.begins:%Y-%m-%d} on: calendar against scheduled actions",
+        columns=("time zone", "open", "deployed", "hours", "quarters", "differ"),
+        rows=rows,
+        notes=[
+            f"{outcome.case.calendar.time_zone}: {_told(outcome, at)}"
+            for outcome in outcomes
+            for at in outcome.differences[:SHOWN_DIFFERENCES]
+        ],
+        figures={
+            "years": [
+                {
+                    "timeZone": outcome.case.calendar.time_zone,
+                    "begins": outcome.case.begins.isoformat(),
+                    "deployments": outcome.deployments,
+                    "actionsCarriedOut": outcome.carried_out,
+                    "hoursCompared": outcome.compared * QUARTER // timedelta(hours=1),
+                    "quartersCompared": outcome.compared,
+                    "differences": len(outcome.differences),
+                }
+                for outcome in outcomes
+            ]
+        },
+    )
+
+
+def _told(outcome: Outcome, at: datetime) -> str:
+    wanted = schedule.is_open(outcome.case.calendar, at)
+    local = outcome.case.calendar.local(at)
+    return f"{local:%Y-%m-%d %H:%M %Z} nodes {'do not run and should' if wanted else 'run and should not'}"

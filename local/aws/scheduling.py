@@ -1,0 +1,218 @@
+"""Carries out the scheduled actions of the account's Auto Scaling groups, which moto only keeps.
+
+What is due is carried out before the next request is served: nobody can look at the account in between. It is a
+request itself, `POST /_control/clock`, so that the journal replays it in its place.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import NAMESPACE_URL, uuid5
+
+from moto.autoscaling.exceptions import AutoscalingClientError
+from moto.autoscaling.models import AutoScalingBackend, FakeScheduledAction, autoscaling_backends
+from moto.core.exceptions import ServiceException
+from werkzeug.test import EnvironBuilder
+from werkzeug.wrappers import Request, Response
+
+from infra.schedule import ScheduledAction
+from local.aws.timetable import Sizes, Timetable, TimetableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from moto.autoscaling.models import FakeAutoScalingGroup
+
+    from local.aws.clock import Clock
+    from local.aws.timetable import Waiting
+
+CLOCK_PATH = "/_control/clock"
+
+_LOG = logging.getLogger(__name__)
+
+
+def timetable(group: FakeAutoScalingGroup) -> Timetable:
+    """Give the scheduled actions of a group."""
+    found: Timetable = vars(group).setdefault("timetable", Timetable())
+    return found
+
+
+def next_time() -> datetime | None:
+    """Give the time of the account's next scheduled action, or None where there is none."""
+    return min((waiting.at for group in _groups() if (waiting := timetable(group).next())), default=None)
+
+
+def carry_out(until: datetime) -> None:
+    """Carry out, in order, what is due until an instant."""
+    while (at := next_time()) is not None and at <= until:
+        # The order of groups that have something to do at one time is not said; theirs is as good as any.
+        for group in list(_groups()):
+            waiting = timetable(group).next()
+            if waiting is not None and waiting.at == at:
+                timetable(group).take()
+                _apply(group, waiting.sizes, name=waiting.name)
+
+
+def chores(clock: Clock) -> Callable[[], Request | None]:
+    """Give the account's request to itself to carry out what is due, where something is."""
+
+    def chore() -> Request | None:
+        at = next_time()
+        due = at is not None and at <= clock.now()
+        return Request(EnvironBuilder(method="POST", path=CLOCK_PATH).get_environ()) if due else None
+
+    return chore
+
+
+def with_clock(app: WSGIApplication, clock: Clock) -> WSGIApplication:
+    """Answer `/_control/clock` and leave all else to `app`.
+
+    `GET` gives the account's time, `PUT {"now": …}` moves it forward, and `POST` carries out what is due.
+    """
+
+    def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"] != CLOCK_PATH:
+            return app(environ, start_response)
+        return _control(Request(environ), clock)(environ, start_response)
+
+    return serve
+
+
+def _control(request: Request, clock: Clock) -> Response:
+    if request.method == "PUT":
+        try:
+            now = _instant(json.loads(request.get_data())["now"])
+            clock.move(now or clock.now())
+            carry_out(clock.now())
+        except (ValueError, KeyError, TypeError) as error:
+            return _answer({"error": f'send {{"now": "2026-12-01T08:00:00Z"}}: {error}'}, status=400)
+    elif request.method == "POST":
+        carry_out(clock.now())
+    return _answer({"now": clock.now().isoformat()})
+
+
+def _answer(content: dict[str, str], *, status: int = 200) -> Response:
+    return Response(json.dumps(content), status=status, content_type="application/json")
+
+
+def _groups() -> Iterator[FakeAutoScalingGroup]:
+    for _, _, backend in autoscaling_backends.iter_backends():
+        yield from backend.autoscaling_groups.values()
+
+
+def _apply(group: FakeAutoScalingGroup, sizes: Sizes, *, name: str) -> None:
+    """Give a group new sizes, or leave it as it is where they contradict those that it has."""
+    if any(process["ProcessName"] == "ScheduledActions" for process in group.suspended_processes):
+        return
+    resulting = Sizes(
+        minimum=group.min_size if sizes.minimum is None else sizes.minimum,
+        maximum=group.max_size if sizes.maximum is None else sizes.maximum,
+        desired=sizes.desired,
+    )
+    desired = group.desired_capacity if resulting.desired is None else resulting.desired
+    desired = max(resulting.minimum or 0, min(desired, resulting.maximum or 0))
+    try:
+        resulting.check()
+        group.min_size, group.max_size = resulting.minimum, resulting.maximum
+        if desired != group.desired_capacity:
+            group.autoscaling_backend.set_desired_capacity(group.name, desired)
+    except (TimetableError, ServiceException) as error:
+        _LOG.warning("the scheduled action %s of %s failed: %s", name, group.name, error)
+
+
+def keep_timetables(clock: Clock) -> None:
+    """Let each group keep its actions by AWS's rules; moto has one list for all groups, by the actions' names alone."""
+
+    def put(
+        self: AutoScalingBackend,
+        *,
+        name: str,
+        scheduled_action_name: str,
+        **given: Any,
+    ) -> None:
+        action = ScheduledAction(
+            name=scheduled_action_name,
+            recurrence=given["recurrence"],
+            time_zone=given["timezone"],
+            start_time=_instant(given["start_time"]),
+            end_time=_instant(given["end_time"]),
+            opens=True,
+        )
+        sizes = Sizes(
+            minimum=_size(given["min_size"]), maximum=_size(given["max_size"]), desired=_size(given["desired_capacity"])
+        )
+        with _refusals():
+            timetable(_group(self, name)).put(action, sizes, now=clock.now())
+
+    def describe(
+        self: AutoScalingBackend,
+        autoscaling_group_name: str | None = None,
+        scheduled_action_names: list[str] | None = None,
+    ) -> list[FakeScheduledAction]:
+        return [
+            _described(group, waiting)
+            for group in self.autoscaling_groups.values()
+            if autoscaling_group_name in (None, group.name)
+            for waiting in timetable(group)
+            if not scheduled_action_names or waiting.name in scheduled_action_names
+        ]
+
+    def delete(self: AutoScalingBackend, auto_scaling_group_name: str, scheduled_action_name: str) -> None:
+        with _refusals():
+            timetable(_group(self, auto_scaling_group_name)).delete(scheduled_action_name)
+
+    AutoScalingBackend.put_scheduled_update_group_action = put
+    AutoScalingBackend.describe_scheduled_actions = describe
+    AutoScalingBackend.delete_scheduled_action = delete
+
+
+def _described(group: FakeAutoScalingGroup, waiting: Waiting) -> FakeScheduledAction:
+    described = FakeScheduledAction(
+        autos_caling_group_name=group.name,
+        desired_capacity=waiting.sizes.desired,
+        max_size=waiting.sizes.maximum,
+        min_size=waiting.sizes.minimum,
+        scheduled_action_name=waiting.name,
+        start_time=waiting.at,
+        end_time=waiting.end_time,
+        recurrence=waiting.recurrence,
+        time_zone=waiting.time_zone,
+    )
+    described.scheduled_action_arn = (
+        f"arn:aws:autoscaling:{group.region}:{group.account_id}:scheduledUpdateGroupAction:"
+        f"{uuid5(NAMESPACE_URL, group.arn + waiting.name)}:"
+        f"autoScalingGroupName/{group.name}:scheduledActionName/{waiting.name}"
+    )
+    return described
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Answer what a timetable refuses as AWS does."""
+    try:
+        yield
+    except TimetableError as error:
+        raise AutoscalingClientError(error.code, str(error)) from error
+
+
+def _group(backend: AutoScalingBackend, name: str) -> FakeAutoScalingGroup:
+    if name not in backend.autoscaling_groups:
+        raise TimetableError(f"Group {name} not found")
+    return backend.autoscaling_groups[name]
+
+
+def _instant(given: str | datetime | None) -> datetime | None:
+    if not given:
+        return None
+    read = datetime.fromisoformat(given) if isinstance(given, str) else given
+    return read.replace(tzinfo=read.tzinfo or UTC)
+
+
+def _size(given: str | int | None) -> int | None:
+    """Read a size; without one, or with -1, the group's stays as it is."""
+    return None if given in (None, "", -1, "-1") else int(given)

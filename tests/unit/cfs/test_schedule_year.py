@@ -1,0 +1,108 @@
+"""A simulated year finds no difference between the calendar and the actions, and finds a fault that is planted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from typer.testing import CliRunner
+
+from cfs import schedule_year
+from cfs.cli import app
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from infra.schedule import Calendar, ScheduledAction
+
+CASES = schedule_year.cases(2027)
+
+
+def test_the_command_shows_each_zone_and_no_difference() -> None:
+    done = CliRunner().invoke(app, ["schedule", "year"])
+
+    assert done.exit_code == 0
+    for zone in ("America/Los_Angeles", "Europe/Berlin", "Australia/Lord_Howe"):
+        rows = [line.split() for line in done.output.splitlines() if zone in line]
+        assert [row[-2] for row in rows] == ["0", "0"]
+
+
+def test_the_actions_keep_the_calendar_through_holidays_extra_days_and_clock_changes() -> None:
+    outcomes = schedule_year.run(CASES)
+
+    assert [len(outcome.differences) for outcome in outcomes] == [0] * 6
+    for outcome in outcomes:
+        assert outcome.compared == 365 * 24 * 4
+        calendar = outcome.case.calendar
+        assert any(day.weekday() < 5 for day in calendar.holidays)
+        assert (
+            calendar.local(outcome.case.begins).utcoffset()
+            != calendar.local(outcome.case.begins + timedelta(days=182)).utcoffset()
+        )
+        assert {day.weekday() for day in calendar.extra_days} >= {5, 6}
+    once, often = outcomes[0], outcomes[1]
+    assert (once.deployments, often.deployments) == (1, 1752)
+    assert once.carried_out == often.carried_out > 600
+
+
+def without_segment(calendar: Calendar, now: datetime) -> tuple[ScheduledAction, ...]:
+    """Leave out the segment after one holiday."""
+    actions = schedule_year.expansion(calendar, now)
+    return tuple(action for action in actions if action.name != "start-after-2027-12-24")
+
+
+def without_end(calendar: Calendar, now: datetime) -> tuple[ScheduledAction, ...]:
+    """Let segments go on over their holiday."""
+    return tuple(replace(action, end_time=None) for action in schedule_year.expansion(calendar, now))
+
+
+def without_extra_days(calendar: Calendar, now: datetime) -> tuple[ScheduledAction, ...]:
+    actions = schedule_year.expansion(calendar, now)
+    return tuple(action for action in actions if not action.name.startswith("extra-"))
+
+
+def in_utc(calendar: Calendar, now: datetime) -> tuple[ScheduledAction, ...]:
+    """Forget the time zone."""
+    return tuple(replace(action, time_zone=None) for action in schedule_year.expansion(calendar, now))
+
+
+def with_stops_on_weekdays(calendar: Calendar, now: datetime) -> tuple[ScheduledAction, ...]:
+    return tuple(
+        action if action.opens else replace(action, recurrence=f"{action.recurrence[:-1]}1-5")
+        for action in schedule_year.expansion(calendar, now)
+        if action.recurrence
+    )
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [without_segment, without_end, without_extra_days, in_utc, with_stops_on_weekdays],
+    ids=lambda of: of.__name__,
+)
+def test_a_planted_fault_is_found(fault: schedule_year.Expansion) -> None:
+    berlin = CASES[2]
+    [outcome] = schedule_year.run([berlin], expand=fault)
+
+    assert outcome.differences
+    assert schedule_year.report([outcome]).notes
+
+
+def test_a_missing_segment_is_found_on_the_days_that_it_is_for() -> None:
+    [outcome] = schedule_year.run(CASES[:1], expand=without_segment)
+
+    days = {CASES[0].calendar.local(at).date() for at in outcome.differences}
+    assert days == {date(2027, 12, 27) + timedelta(days=number) for number in range(5)}
+    assert (
+        schedule_year.report([outcome])
+        .notes[0]
+        .startswith("America/Los_Angeles: 2027-12-27 08:00 PST nodes do not run")
+    )
+
+
+def test_the_command_ends_red_on_a_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    outcomes = schedule_year.run(CASES[:1], expand=without_segment)
+    monkeypatch.setattr(schedule_year, "run", lambda _: outcomes)
+
+    assert CliRunner().invoke(app, ["schedule", "year", "--json"]).exit_code == 1
