@@ -1,10 +1,23 @@
-"""Systems Manager: the public parameters that name Canonical's images."""
+"""Systems Manager: the public parameters that name Canonical's images, and Automation."""
 
 from __future__ import annotations
 
+import json
+from typing import TYPE_CHECKING
+
+from moto.core.responses import ActionResult
 from moto.core.utils import utcnow
 from moto.ec2 import ec2_backends
+from moto.ssm.exceptions import SSMException
 from moto.ssm.models import Parameter, ParameterDict
+from moto.ssm.responses import SimpleSystemManagerResponse
+
+from local.aws import automation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from moto.ssm.models import SimpleSystemManagerBackend
 
 _CANONICAL_IMAGES = "/aws/service/canonical/ubuntu/server"
 
@@ -12,6 +25,20 @@ _CANONICAL_IMAGES = "/aws/service/canonical/ubuntu/server"
 def close() -> None:
     """Close the gaps of this service."""
     _name_canonical_images()
+    _run_automations()
+
+
+def start_automation(
+    backend: SimpleSystemManagerBackend, name: str, parameters: Mapping[str, list[str]]
+) -> automation.Execution:
+    """Run an Automation document of the account, and keep what became of it."""
+    content = json.dumps(backend._get_documents(name).get_default_version().content_json)  # noqa: SLF001 — answers an unknown name as AWS does
+    try:
+        execution = automation.execute(name, content, parameters, region=backend.region_name)
+    except automation.ParametersError as error:
+        raise SSMException("InvalidAutomationExecutionParametersException", str(error)) from None
+    _executions(backend)[execution.id] = execution
+    return execution
 
 
 def _name_canonical_images() -> None:
@@ -40,3 +67,53 @@ def _image_parameter(parameters: ParameterDict, name: str) -> Parameter:
         version=1,
         data_type="aws:ec2:image",
     )
+
+
+def _run_automations() -> None:
+    def start_automation_execution(self: SimpleSystemManagerResponse) -> ActionResult:
+        execution = start_automation(
+            self.ssm_backend, self._get_param("DocumentName"), self._get_param("Parameters", {})
+        )
+        return ActionResult({"AutomationExecutionId": execution.id})
+
+    def get_automation_execution(self: SimpleSystemManagerResponse) -> ActionResult:
+        execution = _executions(self.ssm_backend).get(self._get_param("AutomationExecutionId"))
+        if execution is None:
+            raise SSMException("AutomationExecutionNotFoundException", "There is no such automation execution.")
+        steps = [
+            {
+                "StepName": step.name,
+                "Action": step.action,
+                "StepStatus": step.status,
+                **({"FailureMessage": step.failure} if step.failure else {}),
+            }
+            for step in execution.steps
+        ]
+        return ActionResult({"AutomationExecution": {**_described(execution), "StepExecutions": steps}})
+
+    def describe_automation_executions(self: SimpleSystemManagerResponse) -> ActionResult:
+        filters = {given["Key"]: given["Values"] for given in self._get_param("Filters", [])}
+        prefixes = tuple(filters.get("DocumentNamePrefix", [""]))
+        found = [_described(of) for of in _executions(self.ssm_backend).values() if of.document.startswith(prefixes)]
+        # The newest come first.
+        return ActionResult({"AutomationExecutionMetadataList": found[::-1]})
+
+    SimpleSystemManagerResponse.start_automation_execution = start_automation_execution
+    SimpleSystemManagerResponse.get_automation_execution = get_automation_execution
+    SimpleSystemManagerResponse.describe_automation_executions = describe_automation_executions
+
+
+def _executions(backend: SimpleSystemManagerBackend) -> dict[str, automation.Execution]:
+    """Give the backend's executions by id; moto has no place for them."""
+    executions: dict[str, automation.Execution] = vars(backend).setdefault("automation_executions", {})
+    return executions
+
+
+def _described(execution: automation.Execution) -> dict[str, object]:
+    return {
+        "AutomationExecutionId": execution.id,
+        "DocumentName": execution.document,
+        "DocumentVersion": "1",
+        "AutomationExecutionStatus": execution.status,
+        "Parameters": dict(execution.parameters),
+    }

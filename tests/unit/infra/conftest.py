@@ -272,7 +272,7 @@ Context = dict[str, str]
 
 
 def permits(policy: str, action: str, resource: str, context: Context | None = None) -> bool:
-    """Tell whether a document allows an action, as IAM would; this project's documents have only statements that allow."""
+    """Tell whether a document allows an action, as IAM would; there are only statements that allow."""
     return any(
         action in listed(said["Action"])
         and any(like(pattern, resource) for pattern in listed(said["Resource"]))

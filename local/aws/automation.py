@@ -1,0 +1,187 @@
+"""Systems Manager's Automation, which moto has not: runs a document's steps against the emulated account.
+
+It knows the actions and step properties that this project's documents have. Steps take no time, and a role's rights
+are not asked for.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import jmespath
+from botocore.exceptions import BotoCoreError, ClientError
+from moto.core.botocore_stubber import BotocoreStubber
+from moto.moto_api._internal import mock_random
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Step = dict[str, Any]
+
+_OF_AUTOMATION = ("Service", "Api", "PropertySelector", "DesiredValues")
+_MOST_STEPS = 100
+"""More than any document has: a document whose steps lead round in a circle ends."""
+
+
+class StepError(Exception):
+    """A step that failed; the message says why."""
+
+
+class ParametersError(Exception):
+    """Parameters that a document does not take; the message names the first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepExecution:
+    """What became of one step.
+
+    Attributes:
+        name: The step's name.
+        action: What it did.
+        failure: Why it failed, or "".
+    """
+
+    name: str
+    action: str
+    failure: str = ""
+
+    @property
+    def status(self) -> str:
+        """How Systems Manager calls it."""
+        return "Failed" if self.failure else "Success"
+
+
+@dataclass(kw_only=True)
+class Execution:
+    """One run of a document.
+
+    Attributes:
+        id: Its id.
+        document: The document's name.
+        parameters: What it was told.
+        status: `Success`, or `Failed` where a critical step failed.
+        steps: What its steps did, in the order in which they ran.
+    """
+
+    id: str
+    document: str
+    parameters: Mapping[str, list[str]]
+    status: str = "Success"
+    steps: list[StepExecution] = field(default_factory=list)
+
+
+def execute(name: str, content: str, parameters: Mapping[str, list[str]], *, region: str) -> Execution:
+    """Run a document to its end.
+
+    Raises:
+        ParametersError: It is not told what it wants to be told.
+    """
+    document = json.loads(content)
+    _check(document.get("parameters", {}), parameters)
+    execution = Execution(id=str(mock_random.uuid4()), document=name, parameters=parameters)
+    written: list[Step] = json.loads(_filled(json.dumps(document["mainSteps"]), parameters))
+    places = {step["name"]: place for place, step in enumerate(written)}
+    place = 0
+    while place < len(written) and len(execution.steps) < _MOST_STEPS:
+        step = written[place]
+        failure = _failure(step, region)
+        execution.steps.append(StepExecution(name=step["name"], action=step["action"], failure=failure))
+        if failure and step.get("isCritical", True):
+            execution.status = "Failed"
+        following = _next(step, failed=bool(failure))
+        if following is None:
+            break
+        place = places[following] if following else place + 1
+    return execution
+
+
+def _check(declared: Mapping[str, Mapping[str, str]], given: Mapping[str, list[str]]) -> None:
+    if set(declared) != set(given):
+        raise ParametersError(f"Parameters {sorted(given)} were given, but {sorted(declared)} are wanted.")
+    for name, parameter in declared.items():
+        for value in given[name]:
+            if not re.search(parameter.get("allowedPattern", ""), value):
+                raise ParametersError(f"Parameter {name} does not match {parameter['allowedPattern']}: {value}")
+
+
+def _filled(text: str, parameters: Mapping[str, list[str]]) -> str:
+    """Replace references to parameters, which stand inside strings of a JSON text, by their values."""
+    return re.sub(r"\{\{ *(\w+) *\}\}", lambda found: json.dumps(parameters[found[1]][0])[1:-1], text)
+
+
+def _next(step: Step, *, failed: bool) -> str | None:
+    """Give the name of the next step, "" for the one that is written next, None at the end."""
+    on_failure: str = step.get("onFailure", "Abort")
+    if failed and on_failure.startswith("step:"):
+        return on_failure.removeprefix("step:")
+    if step.get("isEnd") or (failed and on_failure == "Abort"):
+        return None
+    return str(step.get("nextStep", ""))
+
+
+def _failure(step: Step, region: str) -> str:
+    """Carry a step out and say why it failed, or nothing."""
+    try:
+        _ACTIONS[step["action"]](step["inputs"], region)
+    except (StepError, ClientError, BotoCoreError) as error:
+        return str(error)
+    return ""
+
+
+def _call(service: str, api: str, parameters: Mapping[str, Any], region: str) -> Any:
+    """Call the emulated account from inside, where a request of its own would wait for the one that is served."""
+    client = _client(service, region)
+    operations = {named: method for method, named in client.meta.method_to_api_mapping.items()}
+    return getattr(client, operations[api])(**parameters)
+
+
+@cache
+def _client(service: str, region: str) -> Any:
+    client: Any = boto3.client(
+        service,
+        region_name=region,
+        aws_access_key_id="automation",
+        aws_secret_access_key="automation",  # noqa: S106 — the emulator checks none
+    )
+    inside = BotocoreStubber()
+    inside.enabled = True
+    client.meta.events.register("before-send", inside)
+    return client
+
+
+def _execute_api(inputs: Mapping[str, Any], region: str) -> Any:
+    given = {key: value for key, value in inputs.items() if key not in _OF_AUTOMATION}
+    return _call(inputs["Service"], inputs["Api"], given, region)
+
+
+def _assert_property(inputs: Mapping[str, Any], region: str) -> None:
+    # A path of names and places means the same to JSONPath, but for its beginning, as to JMESPath.
+    found = jmespath.search(inputs["PropertySelector"].removeprefix("$."), _execute_api(inputs, region))
+    if found not in inputs["DesiredValues"]:
+        raise StepError(f"{inputs['PropertySelector']} is {found}, not one of {inputs['DesiredValues']}")
+
+
+def _run_command(inputs: Mapping[str, Any], region: str) -> None:
+    command = _call("ssm", "SendCommand", inputs, region)["Command"]
+    for instance in command["InstanceIds"]:
+        asked = {"CommandId": command["CommandId"], "InstanceId": instance}
+        status = _call("ssm", "GetCommandInvocation", asked, region)["Status"]
+        if status != "Success":
+            raise StepError(f"{inputs['DocumentName']} on {instance}: {status}")
+
+
+def _sleep(_inputs: Mapping[str, Any], _region: str) -> None:
+    """Take no time."""
+
+
+_ACTIONS = {
+    "aws:executeAwsApi": _execute_api,
+    "aws:assertAwsResourceProperty": _assert_property,
+    "aws:runCommand": _run_command,
+    "aws:sleep": _sleep,
+}

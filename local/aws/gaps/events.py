@@ -1,0 +1,52 @@
+"""EventBridge: a rule starts an Automation document, which moto refuses as a target."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from moto.events.models import Rule
+from moto.events.utils import EventTemplateParser
+from moto.ssm import ssm_backends
+from moto.ssm.exceptions import SSMException
+
+from local.aws.gaps import ssm
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from moto.events.models import EventMessageType
+
+_RUNBOOK = ":automation-definition/"
+
+
+def close() -> None:
+    """Close the gaps of this service."""
+    _start_runbooks()
+
+
+def _start_runbooks() -> None:
+    send_to_targets: Callable[..., None] = Rule.send_to_targets
+
+    def send_to_all_targets(self: Rule, original_event: EventMessageType, transform_input: bool = True) -> None:  # noqa: FBT001, FBT002 — as moto has it
+        every = self.targets
+        self.targets = [target for target in every if _RUNBOOK not in target["Arn"]]
+        try:
+            send_to_targets(self, original_event, transform_input)
+        finally:
+            self.targets = every
+        if self.event_pattern.matches_event(original_event):
+            for target in every:
+                if _RUNBOOK in target["Arn"]:
+                    _start(self, target, original_event)
+
+    Rule.send_to_targets = send_to_all_targets
+
+
+def _start(rule: Rule, target: dict[str, dict[str, str]], event: EventMessageType) -> None:
+    transformer = target["InputTransformer"]
+    parameters = EventTemplateParser.parse(transformer["InputTemplate"], transformer["InputPathsMap"], event)
+    name = str(target["Arn"]).rpartition("/")[2].partition(":")[0]
+    # Who puts an event does not hear of a target that refuses it.
+    with contextlib.suppress(SSMException):
+        ssm.start_automation(ssm_backends[rule.account_id][rule.region_name], name, parameters)

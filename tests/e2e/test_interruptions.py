@@ -1,0 +1,123 @@
+"""A node that goes: the events on the emulated account's bus, and what becomes of each."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Stack
+
+WARNING = ("aws.ec2", "EC2 Spot Instance Interruption Warning")
+RECOMMENDATION = ("aws.ec2", "EC2 Instance Rebalance Recommendation")
+TERMINATION = ("aws.autoscaling", "EC2 Instance-terminate Lifecycle Action")
+LAUNCH_FAILURE = ("aws.autoscaling", "EC2 Instance Launch Unsuccessful")
+GROUP = "claudefs-local-storage-a"
+
+
+def put(stack: Stack, event: tuple[str, str], **detail: str) -> None:
+    """Put an event on the account's bus, as AWS does."""
+    source, detail_type = event
+    entry = {"Source": source, "DetailType": detail_type, "Detail": json.dumps(detail)}
+    assert stack.client("events").put_events(Entries=[entry])["FailedEntryCount"] == 0
+
+
+def node(stack: Stack, environment: str = "local") -> str:
+    """Launch an instance with the tags of an environment's node."""
+    tags = [{"Key": "project", "Value": "claudefs"}, {"Key": "Environment", "Value": environment}]
+    launched = stack.client("ec2").run_instances(
+        ImageId=stack.outputs()["orchestratorImageId"],
+        MinCount=1,
+        MaxCount=1,
+        TagSpecifications=[{"ResourceType": "instance", "Tags": tags}],
+    )
+    return str(launched["Instances"][0]["InstanceId"])
+
+
+def written(stack: Stack) -> list[dict[str, Any]]:
+    """Read the log of events."""
+    events = stack.client("logs").filter_log_events(logGroupName=stack.outputs()["eventLogGroup"])["events"]
+    return [json.loads(event["message"]) for event in events]
+
+
+def ran(stack: Stack, instance: str) -> list[tuple[str, str, list[str]]]:
+    """Give the runbooks that ran for an instance, how each ended, and its steps."""
+    ssm = stack.client("ssm")
+    found = ssm.describe_automation_executions()["AutomationExecutionMetadataList"]
+    executions = [
+        ssm.get_automation_execution(AutomationExecutionId=of["AutomationExecutionId"])["AutomationExecution"]
+        for of in reversed(found)
+    ]
+    return [
+        (of["DocumentName"], of["AutomationExecutionStatus"], [step["StepName"] for step in of["StepExecutions"]])
+        for of in executions
+        if of["Parameters"]["InstanceId"] == [instance]
+    ]
+
+
+def drains(stack: Stack, instance: str) -> list[dict[str, list[str]]]:
+    """Give the parameters of the drains that an instance was sent."""
+    commands = stack.client("ssm").list_commands(InstanceId=instance)["Commands"]
+    return [of["Parameters"] for of in commands if of["DocumentName"] == "claudefs-local-drain"]
+
+
+def counted(stack: Stack, name: str) -> float:
+    """Give a metric's sum over the environment's whole time."""
+    metrics = stack.client("cloudwatch").get_metric_statistics(
+        Namespace="CFS/Cluster",
+        MetricName=name,
+        Dimensions=[{"Name": "Environment", "Value": "local"}],
+        StartTime="2020-01-01T00:00:00Z",
+        EndTime="2100-01-01T00:00:00Z",
+        Period=86_400,
+        Statistics=["Sum"],
+    )["Datapoints"]
+    return float(sum(point["Sum"] for point in metrics))
+
+
+def test_a_spot_node_is_drained_at_the_warning_and_counted(own_stack: Stack) -> None:
+    instance = node(own_stack)
+
+    put(own_stack, WARNING, **{"instance-id": instance, "instance-action": "terminate"})
+
+    assert ran(own_stack, instance) == [("claudefs-local-spot-interruption", "Success", ["belongs", "drain", "count"])]
+    assert drains(own_stack, instance) == [{"Reason": ["spot-interruption"]}]
+    assert counted(own_stack, "SpotInterruptions") == 1
+    [event] = written(own_stack)
+    assert event["detail"]["instance-id"] == instance
+
+
+def test_another_environments_node_is_left_alone_and_not_counted(own_stack: Stack) -> None:
+    instance = node(own_stack, "prod")
+
+    put(own_stack, WARNING, **{"instance-id": instance, "instance-action": "terminate"})
+
+    assert ran(own_stack, instance) == [("claudefs-local-spot-interruption", "Success", ["belongs", "leave"])]
+    assert drains(own_stack, instance) == []
+    assert counted(own_stack, "SpotInterruptions") == 0
+
+
+def test_a_recommendation_is_counted_and_drains_nobody(own_stack: Stack) -> None:
+    instance = node(own_stack)
+
+    put(own_stack, RECOMMENDATION, **{"instance-id": instance})
+
+    assert drains(own_stack, instance) == []
+    assert counted(own_stack, "RebalanceRecommendations") == 1
+
+
+def test_a_failed_launch_is_written_down(own_stack: Stack) -> None:
+    put(own_stack, LAUNCH_FAILURE, AutoScalingGroupName=GROUP, StatusMessage="no spot capacity")
+    put(own_stack, LAUNCH_FAILURE, AutoScalingGroupName="claudefs-prod-storage-a", StatusMessage="not ours")
+
+    [event] = written(own_stack)
+    assert event["detail"]["StatusMessage"] == "no spot capacity"
+
+
+@pytest.mark.parametrize("document", ["drain", "install", "probe"])
+def test_a_command_document_is_there_for_the_environment(deployed: Stack, document: str) -> None:
+    described = deployed.client("ssm").describe_document(Name=f"claudefs-local-{document}")["Document"]
+    assert (described["DocumentType"], described["SchemaVersion"]) == ("Command", "2.2")
+    assert described["Parameters"]
