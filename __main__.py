@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pulumi_aws as aws
 
 from infra import outputs
@@ -13,6 +15,7 @@ from infra.interruptions import Interruptions, InterruptionsArgs
 from infra.network import Network, NetworkArgs
 from infra.node_commands import NodeCommands, NodeCommandsArgs
 from infra.orchestrator import Orchestrator, OrchestratorArgs
+from infra.orchestrator_hours import keep_hours
 from infra.repository import Repository, RepositoryArgs
 from infra.settings import load
 from infra.storage import Storage, StorageArgs
@@ -21,6 +24,7 @@ settings = load()
 account_id = aws.get_caller_identity_output().account_id
 region = aws.get_region_output().region
 tags = settings.tags
+now = datetime.now(UTC)
 
 network = Network(
     "network",
@@ -107,6 +111,16 @@ interruptions = Interruptions(
         log_retention_days=settings.log_retention_days,
         tags=tags,
     ),
+)
+keep_hours(
+    "orchestrator-hours",
+    settings.orchestrator_calendar,
+    instance_id=orchestrator.instance_id,
+    key_arn=encryption.key_arn,
+    now=now,
+    account_id=account_id,
+    region=settings.region,
+    tags=tags,
 )
 repository = Repository(
     "repository",

@@ -86,6 +86,12 @@ SSM_DOCUMENT = NameRule(
     pattern=re.compile(r"(?!aws|amazon|amzn)[A-Za-z0-9_.-]{3,}", re.IGNORECASE),
     source="https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_CreateDocument.html",
 )
+SCHEDULE_GROUP = NameRule(
+    service="EventBridge Scheduler group",
+    max_length=64,
+    pattern=re.compile(r"[0-9A-Za-z_.-]+"),
+    source="https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateScheduleGroup.html",
+)
 
 
 def physical_name(rule: NameRule, *parts: str) -> str:

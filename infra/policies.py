@@ -307,6 +307,32 @@ def encrypt_disks(key_arn: str, scope: Scope) -> tuple[Statement, Statement]:
     )
 
 
+def start_and_stop(instance_arn: str) -> Statement:
+    """Start and stop one instance."""
+    return Statement(sid="StartAndStop", actions=("ec2:StartInstances", "ec2:StopInstances"), resources=(instance_arn,))
+
+
+def lend_key_to_started_disks(key_arn: str, scope: Scope) -> Statement:
+    """Start an instance whose disks are encrypted with a KMS key: EC2 asks for the disks' data key again.
+
+    https://docs.aws.amazon.com/solutions/latest/instance-scheduler-on-aws/security-1
+    """
+    return Statement(
+        sid="LendKeyToStartedDisks",
+        actions=("kms:CreateGrant",),
+        resources=(key_arn,),
+        conditions=(
+            equals("kms:ViaService", f"ec2.{scope.region}.amazonaws.com"),
+            Condition(operator="Bool", key="kms:GrantIsForAWSResource", values=("true",)),
+            Condition(operator="ForAllValues:StringEquals", key="kms:GrantOperations", values=("Decrypt",)),
+            Condition(operator="ForAllValues:StringEquals", key="kms:EncryptionContextKeys", values=("aws:ebs:id",)),
+            # Without any value "for all" would hold.
+            Condition(operator="Null", key="kms:GrantOperations", values=("false",)),
+            Condition(operator="Null", key="kms:EncryptionContextKeys", values=("false",)),
+        ),
+    )
+
+
 def read_secrets(scope: Scope, prefix: str) -> Statement:
     """Read the secrets whose names begin with `prefix`, in this account and region."""
     return Statement(

@@ -214,12 +214,26 @@ def _actions_fit_into_a_group(
         yield Breach(setting="holidays", value=f"{len(holidays)} days", allowed=str(error), repair=_remove("holidays"))
 
 
+def _hours_leave_the_address(*, orchestrator_hours: str, egress: str) -> Iterator[Breach]:
+    if orchestrator_hours == "weekdays" and egress == "public-ip":
+        yield Breach(
+            setting="orchestrator_hours",
+            value=orchestrator_hours,
+            allowed=(
+                'must be always with egress "public-ip": an instance gives its public address back when it is stopped, '
+                "and the provider would replace it for that"
+            ),
+            example="always",
+        )
+
+
 _RULES: tuple[tuple[tuple[str, ...], Callable[..., Iterator[Breach]]], ...] = (
     (("region", "availability_zones"), _zones_belong_to_region),
     (("availability_zones",), _zones_are_three),
     (("region", "availability_zones", "site_a_zones", "site_b_zones"), _sites_share_out_zones),
     (("daily_budget_usd", "monthly_budget_usd"), _month_is_no_less_than_day),
     (("vpc_cidr", "admin_cidrs"), _admins_come_from_elsewhere),
+    (("orchestrator_hours", "egress"), _hours_leave_the_address),
     (("schedule_time_zone",), _time_zone_is_known),
     (("schedule_time_zone", "schedule_start", "schedule_stop"), _times_occur_once_a_day),
     (("schedule_start", "schedule_stop"), _start_and_stop_differ),

@@ -129,7 +129,7 @@ class Settings(BaseModel):
 
     @property
     def calendar(self) -> Calendar:
-        """When nodes run, and the orchestrator where it keeps the same hours."""
+        """When nodes run."""
         return Calendar(
             time_zone=self.schedule_time_zone,
             start=self.schedule_start,
@@ -137,6 +137,11 @@ class Settings(BaseModel):
             holidays=frozenset(self.holidays),
             extra_days=frozenset(self.extra_days),
         )
+
+    @property
+    def orchestrator_calendar(self) -> Calendar | None:
+        """When the orchestrator runs, or None where it always does."""
+        return self.calendar if self.orchestrator_hours == "weekdays" else None
 
     @property
     def tags(self) -> Tags:

@@ -49,8 +49,8 @@ def deploy(**changed: str) -> Recorder:
 
 @cache
 def stack(egress: str = "nat") -> Recorder:
-    """Give the whole stack with the settings' defaults but for the egress."""
-    return deploy(egress=egress)
+    """Give the whole stack, as large as the settings of an egress make it, and otherwise with their defaults."""
+    return deploy(egress=egress, orchestratorHours="weekdays" if egress == "nat" else "always")
 
 
 def module_names() -> list[str]:
@@ -136,6 +136,7 @@ def test_a_caller_cannot_replace_the_parent_of_a_components_children() -> None:
         "budget",
         "identity",
         "orchestrator",
+        "orchestrator-hours",
         "repository",
         "node-commands",
         "interruptions",

@@ -507,6 +507,14 @@ def test_no_wide_network_of_administrators_is_let_in(network: object, prefix: in
     assert ADMIN in problem.allowed
 
 
+def test_hours_of_the_orchestrator_would_cost_it_its_public_address() -> None:
+    [problem] = problems(orchestratorHours="weekdays", egress="public-ip")
+
+    assert problem.key == f"{NAMESPACE}:orchestratorHours"
+    assert "replace it" in problem.allowed
+    assert problem.repair == f"pulumi config set {NAMESPACE}:orchestratorHours always"
+
+
 def test_the_calendar_is_what_the_settings_say() -> None:
     calendar = read(
         scheduleTimeZone="Europe/Berlin",
