@@ -127,6 +127,7 @@ class Inventory:
             *self._keys(),
             *self._log_groups(),
             *self._topics(),
+            *self._schedule_groups(),
             *self._roles(),
             *self._profiles(),
             *self._budgets(),
@@ -192,6 +193,15 @@ class Inventory:
                 tags = _tags(sns.list_tags_for_resource(ResourceArn=arn))
                 if self._is_ours(tags):
                     yield Found(type="aws:sns/topic:Topic", id=arn, name=tags.get("Name", ""))
+
+    def _schedule_groups(self) -> Iterator[Found]:
+        scheduler = self._client("scheduler")
+        for page in scheduler.get_paginator("list_schedule_groups").paginate():
+            for group in page["ScheduleGroups"]:
+                tags = _tags(scheduler.list_tags_for_resource(ResourceArn=group["Arn"]))
+                if self._is_ours(tags):
+                    name = tags.get("Name", "")
+                    yield Found(type="aws:scheduler/scheduleGroup:ScheduleGroup", id=group["Name"], name=name)
 
     def _roles(self) -> Iterator[Found]:
         iam = self._client("iam")

@@ -29,6 +29,7 @@ NAMED: Mapping[str, Callable[[Inputs], str]] = {
     "aws:kms/alias:Alias": lambda of: str(of["name"]),
     "aws:ec2/route:Route": lambda of: f"{of['routeTableId']}_{of['destinationCidrBlock']}",
     "aws:ec2/routeTableAssociation:RouteTableAssociation": lambda of: f"{of['subnetId']}/{of['routeTableId']}",
+    "aws:scheduler/schedule:Schedule": lambda of: f"{of['groupName']}/{of['name']}",
     "github:index/actionsVariable:ActionsVariable": lambda of: f"{of['repository']}:{of['variableName']}",
 }
 """Resources without tags whose second creation the service refuses: how an import names each. All others without

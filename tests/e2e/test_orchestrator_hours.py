@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cfs.recovery.inventory import Inventory
+from cfs.recovery.pending import NAMED
+
 if TYPE_CHECKING:
     from tests.e2e.conftest import Stack
 
@@ -49,6 +52,15 @@ def test_a_deployment_neither_starts_nor_stops_the_orchestrator(keeping_hours: S
         assert state(keeping_hours) == "stopped"
     finally:
         keeping_hours.client("ec2").start_instances(InstanceIds=[instance])
+
+
+def test_the_schedules_are_found_for_the_day_that_a_run_dies(keeping_hours: Stack) -> None:
+    made = {of["type"]: of for of in keeping_hours.resources() if of["type"].startswith("aws:scheduler/")}
+    group = made["aws:scheduler/scheduleGroup:ScheduleGroup"]
+    found = {(of.type, of.id) for of in Inventory(keeping_hours.engine.account, environment="local").all()}
+    assert (group["type"], group["id"]) in found
+    schedule = made["aws:scheduler/schedule:Schedule"]
+    assert NAMED[schedule["type"]](schedule["inputs"]) == schedule["id"]
 
 
 def test_an_orchestrator_that_is_always_on_again_has_no_schedules_left(keeping_hours: Stack) -> None:
