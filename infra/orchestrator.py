@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pulumi
 from pulumi_aws import cloudwatch, ec2, ssm
 
-from infra import boot
+from infra.boot import orchestrator
 from infra.component import Component
 from infra.encryption import LOG_GROUPS
 from infra.naming import LOG_GROUP, physical_name
@@ -106,8 +106,8 @@ class Orchestrator(Component):
         tags = args.tags.of("orchestrator", role="orchestrator")
         image = ssm.get_parameter_output(name=args.image_parameter, opts=pulumi.InvokeOutputOptions(parent=self))
         user_data = log_group.apply(
-            lambda group: boot.orchestrator(
-                boot.Machine(
+            lambda group: orchestrator.user_data(
+                orchestrator.OrchestratorMachine(
                     environment=args.tags.environment,
                     region=args.region,
                     log_group=group,

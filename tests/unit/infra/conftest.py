@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import re
+import subprocess
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -22,7 +24,7 @@ from pulumi.runtime.stack import run_pulumi_func
 from infra.tags import Tags
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from pathlib import Path
 
     from pulumi.runtime.proto import resource_pb2
 
@@ -307,3 +309,67 @@ def holds(operator: str, key: str, wanted: str | list[str], context: Mapping[str
         return context[key] in values
     assert operator in ("StringLike", "ArnLike")
     return any(like(value, context[key]) for value in values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Root:
+    """A folder that stands for a machine's root, with stand-ins for the programs that change a machine.
+
+    Attributes:
+        path: The folder.
+    """
+
+    path: Path
+
+    def stand_in(self, name: str, script: str = "", *, folder: str = "stand-ins") -> None:
+        """Put a program in the place of the real one. It notes that it was called, and does what the script says."""
+        program = self.path / folder / name
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text(f'#!/usr/bin/env bash\necho "{name} $*" >>"$CFS_ROOT/calls"\n{script}\n')
+        program.chmod(0o755)
+
+    def run(
+        self, program: str, *args: str, stdin: str = "", variables: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run one of the machine's programs."""
+        environment = {
+            "PATH": f"{self.path / 'stand-ins'}:{os.environ['PATH']}",
+            "HOME": str(self.path / "home/cfs"),
+            "CFS_ROOT": str(self.path),
+            **(variables or {}),
+        }
+        script = self.path / "usr/local/libexec/cfs" / program
+        return subprocess.run(
+            [script, *args], env=environment, input=stdin, capture_output=True, text=True, check=False, timeout=60
+        )
+
+    @property
+    def calls(self) -> str:
+        path = self.path / "calls"
+        return path.read_text() if path.exists() else ""
+
+    def exists(self, name: str) -> bool:
+        return (self.path / name).exists()
+
+    def read(self, name: str) -> str:
+        return (self.path / name).read_text()
+
+
+MakeRoot = Callable[[list[dict[str, str]]], Root]
+
+
+@pytest.fixture
+def make_root(tmp_path: Path) -> MakeRoot:
+    """Make a root in which cloud-init has written its files."""
+
+    def make(files: list[dict[str, str]]) -> Root:
+        for file in files:
+            target = tmp_path / file["path"].lstrip("/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(file["content"])
+            target.chmod(int(file["permissions"], 8))
+        for folder in ("stand-ins", "home/cfs", "run/cfs", "var/log"):
+            (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        return Root(path=tmp_path)
+
+    return make

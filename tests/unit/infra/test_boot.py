@@ -7,28 +7,28 @@ import gzip
 import json
 import os
 import re
-import shutil
-import subprocess
-import sys
-from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import Any, cast
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 import yaml
 
-from infra import boot
-from infra.boot import LIMIT_BYTES, ORCHESTRATOR, ORCHESTRATOR_FILES, BootError, Machine
+from infra.boot import orchestrator, userdata
+from infra.boot.orchestrator import FILES, OrchestratorMachine
+from infra.boot.userdata import FOLDER, LIMIT_BYTES, BootError, Placed
 
-MACHINE = Machine(
+if TYPE_CHECKING:
+    from tests.unit.infra.conftest import MakeRoot, Root
+
+MACHINE = OrchestratorMachine(
     environment="test", region="us-west-2", log_group="/cfs/test/orchestrator", repository="owner/claudefs"
 )
-SCRIPTS = sorted(ORCHESTRATOR.glob("*.sh"))
+ORCHESTRATOR = FOLDER / "orchestrator"
 TOKEN = "marker-of-a-token"
 
 
 def config() -> dict[str, Any]:
-    return cast("dict[str, Any]", yaml.safe_load(boot.cloud_config(MACHINE)))
+    return cast("dict[str, Any]", yaml.safe_load(orchestrator.cloud_config(MACHINE)))
 
 
 def written() -> dict[str, str]:
@@ -40,34 +40,37 @@ def unit(name: str) -> str:
 
 
 def test_user_data_is_plain_text_within_ec2s_limit() -> None:
-    data = base64.b64decode(boot.orchestrator(MACHINE))
+    data = base64.b64decode(orchestrator.user_data(MACHINE))
     assert data.startswith(b"#cloud-config\n")
     assert len(data) <= LIMIT_BYTES
 
 
 def test_longer_user_data_is_compressed_and_equal_text_gives_equal_data() -> None:
     text = "#cloud-config\n" + "# the same line\n" * 2000
-    data = base64.b64decode(boot.encoded(text))
+    data = base64.b64decode(userdata.encoded(text))
     assert data.startswith(b"\x1f\x8b")
     assert gzip.decompress(data).decode() == text
-    assert boot.encoded(text) == boot.encoded(text)
+    assert userdata.encoded(text) == userdata.encoded(text)
 
 
 def test_user_data_that_is_too_long_even_compressed_is_refused() -> None:
     with pytest.raises(BootError, match=r"has \d+ bytes compressed; EC2 takes 16384"):
-        boot.encoded(os.urandom(LIMIT_BYTES).hex())
+        userdata.encoded(os.urandom(LIMIT_BYTES).hex())
 
 
 @pytest.mark.parametrize("value", ["", "a b", "$(reboot)", "a\nb", "a'b", 'a"b', "a;b", "${HOME}"])
 def test_a_value_that_a_shell_would_interpret_is_refused(value: str) -> None:
     with pytest.raises(BootError, match="CFS_REPOSITORY"):
-        boot.cloud_config(Machine(environment="test", region="r", log_group="/cfs", repository=value))
+        orchestrator.cloud_config(
+            OrchestratorMachine(environment="test", region="r", log_group="/cfs", repository=value)
+        )
 
 
 def test_every_file_is_on_the_machine_and_each_has_its_place() -> None:
-    sources = {placed.source for placed in ORCHESTRATOR_FILES} | {"cloud-config.yaml"}
-    assert sources == {path.name for path in ORCHESTRATOR.iterdir()}
-    assert len({placed.path for placed in ORCHESTRATOR_FILES}) == len(ORCHESTRATOR_FILES)
+    sources = {placed.source for placed in FILES} | {orchestrator.FRAME}
+    folders = (ORCHESTRATOR, FOLDER / "shared")
+    assert sources == {str(path.relative_to(FOLDER)) for folder in folders for path in folder.iterdir()}
+    assert len({placed.path for placed in FILES}) == len(FILES)
 
 
 def test_programs_are_executable_and_nothing_else_is() -> None:
@@ -77,7 +80,7 @@ def test_programs_are_executable_and_nothing_else_is() -> None:
 
 
 def test_no_placeholder_is_left() -> None:
-    assert not re.findall(r"@[A-Z_]+@", boot.cloud_config(MACHINE))
+    assert not re.findall(r"@[A-Z_]+@", orchestrator.cloud_config(MACHINE))
 
 
 def test_the_agents_user_is_the_only_one_and_becomes_root_by_no_way() -> None:
@@ -110,16 +113,7 @@ def test_cloud_init_runs_one_program_whose_end_it_reports() -> None:
     ],
 )
 def test_what_must_not_be_in_user_data_is_not(pattern: str) -> None:
-    assert not re.search(pattern, boot.cloud_config(MACHINE))
-
-
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
-def test_every_script_is_strict_and_shellcheck_finds_nothing(script: Path) -> None:
-    assert script.read_text().startswith("#!/usr/bin/env bash\n")
-    assert "\nset -euo pipefail\n" in script.read_text()
-    shellcheck = Path(sys.executable).parent / "shellcheck"
-    found = subprocess.run([shellcheck, script], capture_output=True, text=True, check=False)
-    assert (found.returncode, found.stdout) == (0, "")
+    assert not re.search(pattern, orchestrator.cloud_config(MACHINE))
 
 
 @pytest.mark.parametrize("name, interval", [("cfs-watchdog", "2min"), ("cfs-supervisor", "15min")])
@@ -184,36 +178,6 @@ def test_every_version_is_pinned() -> None:
     assert {first or second for first, second in used} == set(versions)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Root:
-    """A folder that stands for the machine's root, with stand-ins for the programs that change a machine."""
-
-    path: Path
-
-    def stand_in(self, name: str, script: str = "") -> None:
-        program = self.path / "stand-ins" / name
-        program.write_text(f'#!/usr/bin/env bash\necho "{name} $*" >>"$CFS_ROOT/calls"\n{script}\n')
-        program.chmod(0o755)
-
-    def run(self, program: str, *args: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        path = f"{self.path / 'stand-ins'}:{os.environ['PATH']}"
-        environment = {"PATH": path, "HOME": str(self.path / "home/cfs"), "CFS_ROOT": str(self.path)}
-        script = self.path / "usr/local/libexec/cfs" / program
-        return subprocess.run(
-            [script, *args], env=environment, input=stdin, capture_output=True, text=True, check=False
-        )
-
-    @property
-    def calls(self) -> str:
-        return (self.path / "calls").read_text()
-
-    def exists(self, name: str) -> bool:
-        return (self.path / name).exists()
-
-    def read(self, name: str) -> str:
-        return (self.path / name).read_text()
-
-
 GPG = """
 case "$*" in *--verify*) echo "[GNUPG:] VALIDSIG ${SIGNED_BY:-937616F3450B7D806CBD9725D58167303B789C72} 2026" ;; esac
 """
@@ -226,21 +190,13 @@ esac
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Root:
-    for path, content in written().items():
-        target = tmp_path / path.lstrip("/")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(content)
-        target.chmod(0o755)
-    for folder in ("stand-ins", "home/cfs", "run/cfs", "var/log", "opt/aws/amazon-cloudwatch-agent/bin"):
-        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
-    root = Root(path=tmp_path)
+def root(make_root: MakeRoot) -> Root:
+    root = make_root(config()["write_files"])
     for name in ("snap", "apt-get", "curl", "dpkg", "systemctl", "runuser", "chown", "cargo", "rustup", "npm", "git"):
         root.stand_in(name)
     root.stand_in("gpg", GPG)
     root.stand_in("aws", AWS)
-    root.stand_in("amazon-cloudwatch-agent-ctl")
-    shutil.move(tmp_path / "stand-ins/amazon-cloudwatch-agent-ctl", tmp_path / "opt/aws/amazon-cloudwatch-agent/bin")
+    root.stand_in("amazon-cloudwatch-agent-ctl", folder="opt/aws/amazon-cloudwatch-agent/bin")
     return root
 
 
@@ -270,7 +226,7 @@ def test_steps_come_in_the_order_in_which_they_need_each_other(root: Root) -> No
 @pytest.mark.parametrize(
     "program, step",
     [
-        ("snap", "tools_from_snaps"),
+        ("snap", "aws_cli"),
         ("apt-get", "packages"),
         ("curl", "cloudwatch_agent"),
         ("dpkg", "cloudwatch_agent"),
@@ -382,6 +338,6 @@ def test_output_of_a_service_goes_to_its_log(root: Root) -> None:
 
 
 def test_values_are_frozen_and_keyword_only() -> None:
-    for type_ in cast("tuple[Any, ...]", (Machine, boot.Placed)):
+    for type_ in cast("tuple[Any, ...]", (OrchestratorMachine, Placed)):
         assert all(field.kw_only for field in fields(type_))
         assert type_.__dataclass_params__.frozen

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Stops the node's units, the last that started first, before the node is taken away: drain <reason>
+#
+# A spot instance has 120 seconds from its notice. After 110 of them what has not stopped is killed. Called again, it
+# does nothing. `install-release` or a reboot starts the units again.
+set -euo pipefail
+
+# shellcheck source=infra/boot/node/node.sh
+source "${CFS_ROOT:-}/usr/local/lib/cfs/node.sh"
+
+reason=${1:?usage: drain <reason>}
+[[ $reason =~ ^[A-Za-z0-9:._-]{1,64}$ ]] || { echo "'$reason' is no reason: letters, digits and :._- only" >&2 && exit 2; }
+readonly seconds="${CFS_DRAIN_SECONDS:-110}" done_mark="$root/run/claudefs/drained"
+
+mkdir --parents "${done_mark%/*}"
+exec 9>"$root/run/claudefs/drain.lock"
+# Who comes second waits for the first, and finds it done.
+flock --timeout 120 9
+if [[ -e $done_mark ]]; then
+  say "drain $reason: done before, because of $(<"$done_mark")"
+  exit 0
+fi
+
+SECONDS=0
+say "drain $reason: begins"
+mapfile -t names < <(units | tac)
+late=()
+for unit in "${names[@]}"; do
+  left=$((seconds - SECONDS))
+  if ((left <= 0)) || ! timeout "$left" systemctl stop "$unit"; then
+    late+=("$unit")
+  fi
+done
+for unit in "${late[@]}"; do
+  say "drain $reason: $unit did not stop and is killed"
+  systemctl kill --signal=KILL "$unit" || say "drain $reason: $unit could not be killed"
+done
+echo "$reason" >"$done_mark"
+if ((${#late[@]})); then
+  say "drain $reason: failed after $SECONDS s"
+  count DrainFailed 1
+  exit 1
+fi
+say "drain $reason: done after $SECONDS s"
+count Drained 1

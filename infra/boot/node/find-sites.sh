@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Writes the arguments of cfs-repl, and restarts it where they have changed: nodes come and go, and it reads them only
+# when it starts.
+#
+# Sites reach each other through the conduit, the conduit reaches a storage node of each. cfs-repl takes one address
+# for a site: the first by name.
+set -euo pipefail
+
+# shellcheck source=infra/boot/node/node.sh
+source "${CFS_ROOT:-}/usr/local/lib/cfs/node.sh"
+readonly file="$root/run/claudefs/repl.env"
+declare -A ids=([A]=1 [B]=2)
+readonly conduit_id=3 port=5051
+
+# Adds a site's address, where it has a node: peer <site id> <argument of peers> …
+peer() {
+  local id=$1 names
+  shift
+  names=$("$root/usr/local/libexec/cfs/peers" "$@")
+  if [[ -n $names ]]; then
+    arguments+=" --peer $id:$AWS_REGION:grpc://${names%%$'\n'*}:$port"
+  fi
+}
+
+if [[ $CFS_PROFILE == conduit ]]; then
+  arguments="--site-id $conduit_id"
+  peer "${ids[A]}" --role storage --site A
+  peer "${ids[B]}" --role storage --site B
+else
+  arguments="--site-id ${ids[$CFS_SITE]}"
+  peer "$conduit_id" --role conduit
+fi
+
+mkdir --parents "${file%/*}"
+if [[ -e $file && $(<"$file") == "CFS_REPL_ARGUMENTS=$arguments" ]]; then
+  exit 0
+fi
+echo "CFS_REPL_ARGUMENTS=$arguments" >"$file.new"
+mv "$file.new" "$file"
+say "replication: $arguments"
+# Its start waits for this program, which must therefore not wait for it.
+systemctl --no-block try-restart cfs-repl.service

@@ -1,0 +1,156 @@
+#!/usr/bin/env bash
+# Installs a release and restarts what runs of it:
+#   install-release [<key of its release.json> <sha256 of it>]
+# Without arguments: the release that the environment's pointer names, or none where there is no pointer yet.
+#
+# Nothing is switched before the checksums and the build's attestation are right: a release that is refused leaves the
+# old one as it is. /opt/claudefs/current is switched in one step, and the tag Version says what it is.
+set -euo pipefail
+
+# shellcheck source=infra/boot/node/node.sh
+source "${CFS_ROOT:-}/usr/local/lib/cfs/node.sh"
+readonly home="$root/opt/claudefs" binaries=(cfs-fuse cfs-gateway cfs-meta cfs-mgmt cfs-repl)
+arch=$(uname --machine)
+
+refuse() {
+  say "release refused: $*" >&2
+  exit 1
+}
+
+# get <key> <file> [<sha256>]
+get() {
+  aws s3 cp "s3://$CFS_ARTIFACTS/$1" "$2" --only-show-errors
+  if [[ -n ${3:-} ]] && ! sha256sum --check --status <<<"$3  $2"; then
+    refuse "$1 has another SHA-256 than $3"
+  fi
+}
+
+# Prints a value of a JSON file, which must match a pattern:
+#   value_of <file> <its name in messages> <pattern> <filter of jq> [<option of jq> …]
+value_of() {
+  local file=$1 name=$2 pattern=$3 filter=$4 value
+  shift 4
+  value=$(jq --raw-output "$@" "$filter // \"\"" "$file") || refuse "$name: the file is no JSON object"
+  [[ $value =~ ^($pattern)$ ]] || refuse "$name is '$value', not of the form $pattern"
+  echo "$value"
+}
+
+# Sets `key` and `sum` to what the pointer names, or to nothing where there is no pointer.
+read_pointer() {
+  local pointer="environments/$CFS_ENVIRONMENT/version.json" found
+  key='' sum=''
+  found=$(aws s3api list-objects-v2 --bucket "$CFS_ARTIFACTS" --prefix "$pointer" --no-paginate --query KeyCount \
+    --output text)
+  if [[ $found != 0 ]]; then
+    get "$pointer" "$work/version.json"
+    value_of "$work/version.json" 'the schema of the pointer' 1 .schema >/dev/null
+    key=$(value_of "$work/version.json" 'the pointer' 'releases/[0-9a-f]{40}/release\.json' .release)
+    sum=$(value_of "$work/version.json" 'the checksum of the pointer' '[0-9a-f]{64}' .sha256)
+  fi
+}
+
+# The node itself says which repository and workflow it trusts; what the release says of itself must only agree.
+verify_attestation() {
+  if ! HOME="$work" gh attestation verify "$1" --bundle "$2" --repo "$CFS_REPOSITORY" \
+    --signer-workflow "$CFS_REPOSITORY/$CFS_SIGNER_WORKFLOW" --source-digest "$commit" --deny-self-hosted-runners; then
+    refuse "its attestation does not prove that $CFS_SIGNER_WORKFLOW of $CFS_REPOSITORY has built it from $commit"
+  fi
+}
+
+# Prints what the release says of its tarball for this machine: artifact <field> <pattern>
+artifact() {
+  value_of "$work/release.json" "the $1 for $arch" "$2" ".artifacts[\$arch].$1" --arg arch "$arch"
+}
+
+# Fetches and verifies the release, and puts it into its folder, which appears complete or not at all.
+unpack() {
+  local file tarball="$work/release.tar.zst" tarball_key tarball_sum bundle_key
+  tarball_key=$(artifact key "releases/$commit/claudefs-$arch\.tar\.zst")
+  tarball_sum=$(artifact sha256 '[0-9a-f]{64}')
+  bundle_key=$(artifact attestation "releases/$commit/[A-Za-z0-9_.-]+")
+  get "$tarball_key" "$tarball" "$tarball_sum"
+  # The ending tells gh that there may be several attestations, one a line.
+  get "$bundle_key" "$work/bundle.jsonl"
+  verify_attestation "$tarball" "$work/bundle.jsonl"
+  tar --extract --zstd --file "$tarball" --directory "$work/new" --no-same-owner
+  for file in "${binaries[@]}"; do
+    [[ -f "$work/new/bin/$file" && -x "$work/new/bin/$file" ]] || refuse "it has no program bin/$file"
+  done
+  cp "$work/release.json" "$work/new/release.json"
+  chmod 0755 "$work/new"
+  rm --recursive --force "$home/releases/$commit"
+  mv --no-target-directory "$work/new" "$home/releases/$commit"
+}
+
+switch() {
+  local previous='' folder
+  if [[ -L $home/current ]]; then
+    previous=$(readlink "$home/current")
+  fi
+  if [[ $previous == "releases/$commit" ]]; then
+    return
+  fi
+  ln --symbolic --force --no-dereference "releases/$commit" "$home/current.new"
+  mv --no-target-directory "$home/current.new" "$home/current"
+  # The one before stays, for the way back.
+  for folder in "$home"/releases/*; do
+    if [[ $folder != "$home/releases/$commit" && $folder != "$home/$previous" ]]; then
+      rm --recursive --force "$folder"
+    fi
+  done
+}
+
+restart() {
+  local unit status=0
+  rm --force "$root/run/claudefs/drained"
+  while read -r unit; do
+    if ! systemctl restart "$unit"; then
+      say "$unit did not start" >&2
+      status=1
+    fi
+  done < <(units)
+  return "$status"
+}
+
+mkdir --parents "$home/releases" "$root/run/claudefs"
+exec 9>"$root/run/claudefs/install.lock"
+flock --timeout 600 9 || refuse 'another installation has not ended in 10 minutes'
+# On the same file system as the releases, so that moving a folder there is one step.
+work=$(mktemp --directory "$home/.install-XXXXXX")
+trap 'rm --recursive --force "$work"' EXIT
+mkdir "$work/new"
+
+if (($# == 0)); then
+  read_pointer
+  if [[ -z $key ]]; then
+    say "environment $CFS_ENVIRONMENT has no release yet"
+    tag Version none
+    exit 0
+  fi
+elif (($# == 2)); then
+  key=$1 sum=$2
+else
+  echo 'usage: install-release [<key of its release.json> <sha256 of it>]' >&2
+  exit 2
+fi
+[[ $key =~ ^releases/([0-9a-f]{40})/release\.json$ ]] || refuse "'$key' is no key of a release"
+commit=${BASH_REMATCH[1]}
+[[ $sum =~ ^[0-9a-f]{64}$ ]] || refuse "'$sum' is no SHA-256"
+
+get "$key" "$work/release.json" "$sum"
+value_of "$work/release.json" 'the schema' 1 .schema >/dev/null
+value_of "$work/release.json" 'the commit' "$commit" .commit >/dev/null
+value_of "$work/release.json" 'the repository' "${CFS_REPOSITORY//./\\.}" .repository >/dev/null
+value_of "$work/release.json" 'the signer workflow' "${CFS_SIGNER_WORKFLOW//./\\.}" .signerWorkflow >/dev/null
+version=$(value_of "$work/release.json" 'the version' '[A-Za-z0-9._+-]{1,64}' .version)
+
+# What has been unpacked was verified then.
+if ! cmp --quiet "$work/release.json" "$home/releases/$commit/release.json"; then
+  unpack
+fi
+switch
+status=0
+restart || status=1
+tag Version "$version"
+say "release $version of commit $commit installed"
+exit "$status"

@@ -1,0 +1,118 @@
+#!/usr/bin/env bash
+# Prepares a node. cloud-init runs it on the first boot; it can be run again after a repair.
+#
+# How it ended stands in /var/lib/cfs, in the tag BootState, in the metric CFS/Cluster BootFailed, and in the answer to
+# the Auto Scaling group's launch hook: a node that failed is replaced.
+set -euo pipefail
+
+# shellcheck source=infra/boot/shared/boot.sh
+source "${CFS_ROOT:-}/usr/local/lib/cfs/boot.sh"
+# shellcheck source=infra/boot/node/node.sh
+source "${CFS_ROOT:-}/usr/local/lib/cfs/node.sh"
+readonly programs="$root/usr/local/libexec/cfs"
+
+# Fingerprint of the key that signs GitHub's packages since September 2026: https://github.com/cli/cli/issues/13118
+readonly github_key=7F38BBB59D064DBCB3D84D725612B36462313325
+
+report() {
+  local status=0
+  if (($1 == 0)); then
+    "$programs/report" ready || status=1
+    complete_launch CONTINUE || status=1
+  else
+    "$programs/report" "failed:$step" || status=1
+    complete_launch ABANDON || status=1
+  fi
+  return "$status"
+}
+
+# Answers the group's launch hook. A node that was launched by hand is in no group and has nothing to answer.
+complete_launch() {
+  local id found=0 try
+  imds autoscaling/target-lifecycle-state || found=$?
+  if ((found == 4)); then
+    return 0
+  fi
+  id=$(imds instance-id) || return 1
+  for try in 1 2 3; do
+    if aws autoscaling complete-lifecycle-action --auto-scaling-group-name "$CFS_SCALING_GROUP" \
+      --lifecycle-hook-name "$CFS_LIFECYCLE_HOOK" --instance-id "$id" --lifecycle-action-result "$1"; then
+      return 0
+    fi
+    sleep "$((try * ${CFS_PAUSE_SECONDS:-10}))"
+  done
+  echo "the launch hook could not be answered with $1"
+  return 1
+}
+
+folders() {
+  systemd-tmpfiles --create "$root/etc/tmpfiles.d/claudefs.conf"
+}
+
+kernel() {
+  # Unlike `sysctl --system`, this fails at a setting that the kernel does not know.
+  sysctl --load "$root"/etc/sysctl.d/99-cfs-*.conf
+}
+
+# Releases are verified by GitHub's own program. Ubuntu's version of it is older than the command that does it.
+github_cli() {
+  local folder keyring="$root/etc/apt/keyrings/github-cli.gpg"
+  folder=$(mktemp --directory)
+  download https://cli.github.com/packages/githubcli-archive-keyring.gpg "$folder/all.gpg"
+  gpg --homedir "$folder" --batch --import "$folder/all.gpg"
+  # Only the key of this fingerprint is trusted, whatever else was downloaded.
+  mkdir --parents "${keyring%/*}" "$root/etc/apt/sources.list.d"
+  gpg --homedir "$folder" --batch --export "$github_key" >"$folder/github-cli.gpg"
+  [[ -s "$folder/github-cli.gpg" ]]
+  install --mode=0644 "$folder/github-cli.gpg" "$keyring"
+  install --mode=0644 "$root/etc/cfs/github-cli.sources" "$root/etc/apt/sources.list.d/"
+  rm --recursive "$folder"
+  apt-get -o Acquire::Retries=5 update
+  # Before 2.67.0 it could succeed without an attestation (CVE-2025-25204):
+  # https://github.com/cli/cli/security/advisories/GHSA-fgw4-v983-mgp8
+  apt-get -o Acquire::Retries=5 -o DPkg::Lock::Timeout=600 satisfy --yes --no-install-recommends 'gh (>= 2.67.0)'
+}
+
+disks() {
+  if [[ $CFS_PROFILE == storage ]]; then
+    systemctl daemon-reload
+    systemctl enable --now claudefs-disks.service
+  fi
+}
+
+daemons() {
+  local names
+  mapfile -t names < <(units)
+  systemctl daemon-reload
+  if ((${#names[@]})); then
+    systemctl enable "${names[@]}"
+  fi
+  if [[ -e "$root/etc/systemd/system/claudefs-sites.timer" ]]; then
+    systemctl enable --now claudefs-sites.timer
+  fi
+  systemctl enable --now claudefs-spot-watch.service
+}
+
+release() {
+  "$programs/install-release"
+}
+
+health() {
+  if [[ -e "$root/opt/claudefs/current" ]]; then
+    "$programs/probe"
+  fi
+}
+
+begin
+
+# The AWS CLI comes first, so that every later failure can be reported; then the agent that ships the log of the rest.
+run aws_cli
+run packages
+run cloudwatch_agent
+run folders
+run kernel
+run github_cli
+run disks
+run daemons
+run release
+run health

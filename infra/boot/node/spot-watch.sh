@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Asks the instance metadata every 5 seconds whether this spot instance is about to be taken away, and then drains it:
+# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html
+#
+# The account's event of the same drains it too; whichever comes first. On demand there is nothing to watch.
+set -euo pipefail
+
+# shellcheck source=infra/boot/node/node.sh
+source "${CFS_ROOT:-}/usr/local/lib/cfs/node.sh"
+
+life_cycle=$(imds instance-life-cycle)
+if [[ $life_cycle != spot ]]; then
+  echo "nothing to watch: this instance is $life_cycle"
+  exit 0
+fi
+failures=0
+while ((failures < 12)); do
+  status=0
+  notice=$(imds spot/instance-action) || status=$?
+  case $status in
+    0)
+      action=$(jq --raw-output .action <<<"$notice")
+      exec "$root/usr/local/libexec/cfs/drain" "spot-$action"
+      ;;
+    4) failures=0 ;;
+    *) failures=$((failures + 1)) ;;
+  esac
+  sleep "${CFS_PAUSE_SECONDS:-5}"
+done
+say 'spot-watch: the instance metadata have not answered for a minute' >&2
+exit 1

@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# Steps of a first boot that all machines share. `prepare` sources this file, defines `report`, and runs the steps.
+#
+# /var/lib/cfs/boot-complete exists only if every step has succeeded. Otherwise /var/lib/cfs/boot-failed names the step
+# that has not, /var/log/cfs-bootstrap.log has its output, and `report` has told others.
+set -euo pipefail
+
+# Tests run this in a folder of their own.
+root="${CFS_ROOT:-}"
+readonly state="$root/var/lib/cfs" log="$root/var/log/cfs-bootstrap.log"
+
+# Fingerprint of the key that signs the CloudWatch agent:
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/verify-CloudWatch-Agent-Package-Signature.html
+readonly agent_key=937616F3450B7D806CBD9725D58167303B789C72
+
+set -a
+# shellcheck source=/dev/null  # written by cloud-init
+source "$root/etc/cfs/machine.env"
+set +a
+export DEBIAN_FRONTEND=noninteractive PATH="/snap/bin:$PATH"
+
+step=start
+
+# Opens the log and sees to it that the end is reported, whatever it is. What is printed later goes to the log.
+begin() {
+  mkdir --parents "$state"
+  rm --force "$state/boot-complete" "$state/boot-failed"
+  exec 3>&2 >>"$log" 2>&1
+  trap finish EXIT
+}
+
+# Calls `report 0`, or `report 1` after a step that failed; a boot that cannot be reported has failed too.
+finish() {
+  local status=$?
+  if ((status == 0)) && ! report 0; then
+    step=report status=1
+  fi
+  if ((status == 0)); then
+    date --iso-8601=seconds >"$state/boot-complete"
+  else
+    echo "$step" >"$state/boot-failed"
+    report 1 || echo "the failure could not be reported in full"
+    echo "boot failed in step '$step' with status $status; see $log" >&3
+  fi
+  exit "$status"
+}
+
+run() {
+  step=$1
+  echo "$(date --iso-8601=seconds) $step"
+  "$step"
+}
+
+download() {
+  curl --fail --silent --show-error --location --proto '=https' --tlsv1.2 --retry 5 --max-time 300 --output "$2" "$1"
+}
+
+aws_cli() {
+  # Ubuntu 24.04 has no package of it; AWS publishes this snap.
+  snap install aws-cli --classic
+}
+
+packages() {
+  local names
+  mapfile -t names < <(cat "$root"/etc/cfs/packages*.txt)
+  apt-get -o Acquire::Retries=5 update
+  apt-get -o Acquire::Retries=5 -o DPkg::Lock::Timeout=600 install --yes --no-install-recommends "${names[@]}"
+}
+
+cloudwatch_agent() {
+  local folder source="https://amazoncloudwatch-agent-$AWS_REGION.s3.$AWS_REGION.amazonaws.com/ubuntu"
+  source+="/$(dpkg --print-architecture)/latest"
+  folder=$(mktemp --directory)
+  download "$source/amazon-cloudwatch-agent.deb" "$folder/agent.deb"
+  download "$source/amazon-cloudwatch-agent.deb.sig" "$folder/agent.sig"
+  download https://amazoncloudwatch-agent.s3.amazonaws.com/assets/amazon-cloudwatch-agent.gpg "$folder/agent.key"
+  gpg --homedir "$folder" --batch --import "$folder/agent.key"
+  # The status names the key that has signed, so a good signature by any other key is refused.
+  gpg --homedir "$folder" --batch --status-fd 1 --verify "$folder/agent.sig" "$folder/agent.deb" >"$folder/status"
+  grep --quiet "^\[GNUPG:\] VALIDSIG $agent_key " "$folder/status"
+  dpkg --install "$folder/agent.deb"
+  rm --recursive "$folder"
+  "$root/opt/aws/amazon-cloudwatch-agent/bin/amazon-cloudwatch-agent-ctl" \
+    -a fetch-config -m ec2 -s -c "file:$root/etc/cfs/cloudwatch-agent.json"
+}
