@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # What the nodes' programs share: who this node is, and how it tells others. They source this file.
 set -euo pipefail
+# Else a failure inside $( ) would be passed over.
+shopt -s inherit_errexit
 
 # Tests run this in a folder of their own.
 root="${CFS_ROOT:-}"

@@ -17,12 +17,11 @@ readonly github_key=7F38BBB59D064DBCB3D84D725612B36462313325
 report() {
   local status=0
   if (($1 == 0)); then
-    "$programs/report" ready || status=1
-    complete_launch CONTINUE || status=1
-  else
-    "$programs/report" "failed:$step" || status=1
-    complete_launch ABANDON || status=1
+    # In a trap, a bare `return` would give the status from before it.
+    if "$programs/report" ready && complete_launch CONTINUE; then return 0; else return 1; fi
   fi
+  "$programs/report" "failed:$step" || status=1
+  complete_launch ABANDON || status=1
   return "$status"
 }
 

@@ -4,6 +4,8 @@
 # /var/lib/cfs/boot-complete exists only if every step has succeeded. Otherwise /var/lib/cfs/boot-failed names the step
 # that has not, /var/log/cfs-bootstrap.log has its output, and `report` has told others.
 set -euo pipefail
+# Else a failure inside $( ) would be passed over.
+shopt -s inherit_errexit
 
 # Tests run this in a folder of their own.
 root="${CFS_ROOT:-}"

@@ -1,0 +1,85 @@
+"""User data fits EC2, and no file that goes into it holds a secret or swallows a failure."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from infra.boot import nodes, orchestrator, userdata
+from infra.boot.userdata import FOLDER, LIMIT_BYTES, BootError, Placed
+
+FOLDERS = sorted(path for path in FOLDER.iterdir() if path.is_dir() and path.name != "__pycache__")
+PROJECT = FOLDER.parent.parent
+SCRIPTS = sorted(FOLDER.glob("*/*.sh"))
+
+
+def test_longer_user_data_is_compressed_and_equal_text_gives_equal_data() -> None:
+    text = "#cloud-config\n" + "# the same line\n" * 2000
+    data = base64.b64decode(userdata.encoded(text))
+    assert data.startswith(b"\x1f\x8b")
+    assert gzip.decompress(data).decode() == text
+    assert userdata.encoded(text) == userdata.encoded(text)
+
+
+def test_user_data_that_is_too_long_even_compressed_is_refused() -> None:
+    with pytest.raises(BootError, match=r"has \d+ bytes compressed; EC2 takes 16384"):
+        userdata.encoded(os.urandom(LIMIT_BYTES).hex())
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"AKIA[0-9A-Z]{16}",
+        r"gh[pousr]_\w{10,}",
+        r"github_pat_",
+        r"-----BEGIN",
+        r"\b\d{12}\b",
+        r"(?i)(password|token|secret|api_key)=['\"]?[A-Za-z0-9]{8,}",
+        r"https://[^/\s]*@",
+        r"(curl|wget)[^\n]*\|\s*(sudo\s+)?(ba)?sh",
+        r"\|\|\s*(true|:)",
+        r"(?i)nopasswd",
+        r"StrictHostKeyChecking",
+        r"--insecure|-k\s+https|--no-check-certificate",
+        r"--dangerously",
+        r"set \+e",
+    ],
+)
+def test_what_must_not_be_in_user_data_is_not(pattern: str) -> None:
+    for folder in FOLDERS:
+        for path in folder.iterdir():
+            assert not re.search(pattern, path.read_text()), path
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_every_script_is_strict_and_shellcheck_finds_nothing(script: Path) -> None:
+    assert script.read_text().startswith("#!/usr/bin/env bash\n")
+    assert "\nset -euo pipefail\n" in script.read_text()
+    shellcheck = Path(sys.executable).parent / "shellcheck"
+    found = subprocess.run([shellcheck, script], cwd=PROJECT, capture_output=True, text=True, check=False, timeout=60)
+    assert (found.returncode, found.stdout) == (0, "")
+
+
+def test_every_file_goes_to_some_machine() -> None:
+    placed = {of.source for files in (orchestrator.FILES, *nodes.FILES.values()) for of in files}
+    frames = {orchestrator.FRAME, nodes.FRAME}
+    assert placed | frames == {str(path.relative_to(FOLDER)) for folder in FOLDERS for path in folder.iterdir()}
+
+
+def test_a_file_that_names_an_unknown_variable_is_refused() -> None:
+    agent = Placed(source="node/cloudwatch-agent.json", path="/etc/agent.json")
+    with pytest.raises(KeyError, match="CFS_LOG_GROUP"):
+        userdata.cloud_config(nodes.FRAME, files=[agent], variables={})
+
+
+@pytest.mark.parametrize("value", ["", "a b", "$(reboot)", "a\nb", "a'b", 'a"b', "a;b", "${HOME}"])
+def test_a_value_that_a_shell_would_interpret_is_refused(value: str) -> None:
+    with pytest.raises(BootError, match="CFS_REPOSITORY"):
+        userdata.cloud_config(nodes.FRAME, files=[], variables={"CFS_REPOSITORY": value})
