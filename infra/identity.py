@@ -39,7 +39,7 @@ NODE_SECRETS = f"{SECRETS}nodes/"
 METRICS = "CFS/*"
 """Namespaces of ClaudeFS's metrics."""
 
-NODE_TAGS = ("Name", "NodeNum")
+NODE_TAGS = ("Name", "NodeNum", "Version", "BootState")
 """What a node may change of its own tags; the others decide what the orchestrator may do to it."""
 
 Purpose = Literal["orchestrator", "node"]

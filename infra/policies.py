@@ -632,10 +632,15 @@ def start_runbooks(scope: Scope, documents: Sequence[str]) -> Statement:
 
 
 def complete_lifecycle_actions(scope: Scope) -> Statement:
-    """Let instances of this environment's Auto Scaling groups go on that wait to be launched or terminated."""
+    """Let instances of this environment's Auto Scaling groups go on that wait to be launched or terminated.
+
+    A group has the stack's name in its own. AWS cannot limit it to the instance that asks:
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2autoscaling.html
+    """
+    group = f"autoScalingGroup:*:autoScalingGroupName/{PROJECT}-{scope.environment}-*"
     return Statement(
         sid="CompleteLifecycleActions",
         actions=("autoscaling:CompleteLifecycleAction",),
-        resources=(scope.arn("autoscaling", "autoScalingGroup:*:autoScalingGroupName/*"),),
+        resources=(scope.arn("autoscaling", group),),
         conditions=scope.existing_tags(),
     )

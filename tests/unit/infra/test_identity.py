@@ -58,6 +58,7 @@ NODE_ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/claudefs-test-node"
 TO_EC2 = {"iam:PassedToService": "ec2.amazonaws.com"}
 THROUGH_S3 = {"kms:ViaService": f"s3.{REGION}.amazonaws.com"}
 GROUP = f"arn:aws:autoscaling:{REGION}:{ACCOUNT_ID}:autoScalingGroup:0:autoScalingGroupName/storage"
+NODE_GROUP = GROUP.replace("/storage", "/claudefs-test-storage-a")
 LAUNCH = {**HERE, **ASKS_FOR_TAGS, "ec2:MetadataHttpTokens": "required"}
 MODEL = "foundation-model/anthropic.claude"
 PROFILE = f"arn:aws:bedrock:{REGION}:{ACCOUNT_ID}:inference-profile/us.anthropic.claude"
@@ -184,6 +185,12 @@ ITSELF = {"aws:userid": "AROAEXAMPLE:i-1", "ec2:InstanceID": "i-1", "aws:TagKeys
         ("ec2:DescribeTags", "*", {}),
         ("ec2:CreateTags", f"{EC2}:instance/i-1", ITSELF),
         ("ec2:CreateTags", f"{EC2}:instance/i-1", {**ITSELF, "aws:TagKeys": "Name,NodeNum"}),
+        ("ec2:CreateTags", f"{EC2}:instance/i-1", {**ITSELF, "aws:TagKeys": "Version"}),
+        ("ec2:CreateTags", f"{EC2}:instance/i-1", {**ITSELF, "aws:TagKeys": "BootState"}),
+        ("autoscaling:CompleteLifecycleAction", NODE_GROUP, BEARS_TAGS),
+        ("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": "CFS/Cluster"}),
+        ("s3:GetObject", f"{ARTIFACTS}/environments/test/version.json", {}),
+        (READ_SECRET, secret("cfs/nodes/test/management"), {}),
         ("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": "CFS/Storage"}),
         ("logs:PutLogEvents", f"arn:aws:logs:{REGION}:{ACCOUNT_ID}:log-group:/cfs/test/storage:log-stream:i", {}),
         ("autoscaling:CompleteLifecycleAction", GROUP, BEARS_TAGS),
@@ -208,7 +215,14 @@ def test_a_node_may_do_what_its_programs_do(action: str, resource: str, context:
         ("ec2:CreateTags", f"{EC2}:instance/i-1", {**ITSELF, "aws:TagKeys": "Name,project"}),
         ("ec2:CreateTags", f"{EC2}:instance/i-1", {**ITSELF, "aws:TagKeys": "Role"}),
         ("ec2:CreateTags", f"{EC2}:instance/i-1", {"aws:userid": "AROAEXAMPLE:i-1", "ec2:InstanceID": "i-1"}),
+        ("ec2:CreateTags", f"{EC2}:instance/i-2", {**ITSELF, "ec2:InstanceID": "i-2", "aws:TagKeys": "Version"}),
         ("ec2:CreateTags", f"{EC2}:volume/vol-1", ITSELF),
+        ("autoscaling:CompleteLifecycleAction", NODE_GROUP.replace("test", "staging"), BEARS_TAGS),
+        ("autoscaling:CompleteLifecycleAction", NODE_GROUP, STAGING),
+        ("autoscaling:CompleteLifecycleAction", NODE_GROUP, {}),
+        ("autoscaling:CompleteLifecycleAction", GROUP, BEARS_TAGS),
+        ("autoscaling:SetDesiredCapacity", NODE_GROUP, BEARS_TAGS),
+        ("autoscaling:TerminateInstanceInAutoScalingGroup", NODE_GROUP, BEARS_TAGS),
         ("ec2:RunInstances", f"{EC2}:instance/i-1", LAUNCH),
         ("ec2:TerminateInstances", f"{EC2}:instance/i-1", {**HERE, **BEARS_TAGS}),
         ("autoscaling:CompleteLifecycleAction", GROUP, {**BEARS_TAGS, "aws:ResourceTag/Environment": "prod"}),
