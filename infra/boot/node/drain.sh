@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Stops the node's units, the last that started first, before the node is taken away: drain <reason>
 #
-# A spot instance has 120 seconds from its notice. After 110 of them what has not stopped is killed. Called again, it
-# does nothing. `install-release` or a reboot starts the units again.
+# A spot instance has 120 seconds from its notice, of which 110 are the drain's. After 100 what has not stopped is
+# killed; the rest is for telling it. Called again, it does nothing. `install-release` or a reboot starts the units again.
 set -euo pipefail
 
 # shellcheck source=infra/boot/node/node.sh
@@ -10,7 +10,7 @@ source "${CFS_ROOT:-}/usr/local/lib/cfs/node.sh"
 
 reason=${1:?usage: drain <reason>}
 [[ $reason =~ ^[A-Za-z0-9:._-]{1,64}$ ]] || { echo "'$reason' is no reason: letters, digits and :._- only" >&2 && exit 2; }
-readonly seconds="${CFS_DRAIN_SECONDS:-110}" done_mark="$root/run/claudefs/drained"
+readonly seconds="${CFS_DRAIN_SECONDS:-100}" done_mark="$root/run/claudefs/drained"
 
 mkdir --parents "${done_mark%/*}"
 exec 9>"$root/run/claudefs/drain.lock"

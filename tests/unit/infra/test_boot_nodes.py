@@ -177,7 +177,7 @@ def test_what_serves_the_network_is_hardened(profile: Profile) -> None:
 
 def test_a_storage_nodes_units_stop_within_a_drain_one_after_the_other() -> None:
     (stop,) = [line for line in unit("storage", "cfs-.service.d/hardening.conf") if line.startswith("TimeoutStopSec=")]
-    assert int(stop.removeprefix("TimeoutStopSec=").removesuffix("s")) * len(daemons("storage")) <= 110
+    assert int(stop.removeprefix("TimeoutStopSec=").removesuffix("s")) * len(daemons("storage")) < 100
 
 
 @pytest.mark.parametrize(
