@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pulumi_aws import ssm
 
-from infra.boot import PROGRAMS
+from infra.boot.userdata import PROGRAMS
 from infra.component import Component
 from infra.documents import Parameter, document_name
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from infra.boot import userdata
 from infra.boot.userdata import BootError, Placed, library, program, unit
+from infra.lifecycle import BOOT_HOOK
 from infra.tags import PROJECT
 
 if TYPE_CHECKING:
@@ -19,9 +20,6 @@ Profile = Literal["storage", "client", "conduit", "jepsen"]
 
 SIGNER_WORKFLOW = ".github/workflows/release-build.yml"
 """The workflow of ClaudeFS's repository that builds releases and attests them. Nodes take no release from another."""
-
-LIFECYCLE_HOOK = "boot"
-"""Name of each group's launch hook, which a node completes when it has booted: CONTINUE, or ABANDON if it failed."""
 
 _HAVE_SITES: tuple[Profile, ...] = ("storage",)
 
@@ -138,7 +136,7 @@ def cloud_config(machine: NodeMachine) -> str:
         **({} if machine.site is None else {"CFS_SITE": machine.site}),
         "CFS_NODE_GROUP": machine.node_group,
         "CFS_SCALING_GROUP": f"{PROJECT}-{machine.environment}-{machine.node_group}",
-        "CFS_LIFECYCLE_HOOK": LIFECYCLE_HOOK,
+        "CFS_LIFECYCLE_HOOK": BOOT_HOOK,
         "CFS_LOG_GROUP": machine.log_group,
         "CFS_ARTIFACTS": machine.artifact_bucket,
         "CFS_REPOSITORY": machine.repository,

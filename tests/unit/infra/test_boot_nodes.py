@@ -17,8 +17,9 @@ import pytest
 import yaml
 
 from infra.boot import nodes
-from infra.boot.nodes import FILES, LIFECYCLE_HOOK, SIGNER_WORKFLOW, NodeMachine, Profile
+from infra.boot.nodes import FILES, SIGNER_WORKFLOW, NodeMachine, Profile
 from infra.boot.userdata import LIMIT_BYTES, BootError
+from infra.lifecycle import BOOT_HOOK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -387,7 +388,7 @@ def metric(name: str, value: int) -> str:
 def answer(result: str) -> str:
     return (
         "aws autoscaling complete-lifecycle-action --auto-scaling-group-name claudefs-test-storage-a "
-        f"--lifecycle-hook-name {LIFECYCLE_HOOK} --instance-id i-1 --lifecycle-action-result {result}\n"
+        f"--lifecycle-hook-name {BOOT_HOOK} --instance-id i-1 --lifecycle-action-result {result}\n"
     )
 
 

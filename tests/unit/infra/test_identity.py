@@ -193,7 +193,6 @@ ITSELF = {"aws:userid": "AROAEXAMPLE:i-1", "ec2:InstanceID": "i-1", "aws:TagKeys
         (READ_SECRET, secret("cfs/nodes/test/management"), {}),
         ("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": "CFS/Storage"}),
         ("logs:PutLogEvents", f"arn:aws:logs:{REGION}:{ACCOUNT_ID}:log-group:/cfs/test/storage:log-stream:i", {}),
-        ("autoscaling:CompleteLifecycleAction", GROUP, BEARS_TAGS),
     ],
 )
 def test_a_node_may_do_what_its_programs_do(action: str, resource: str, context: Context) -> None:
@@ -225,7 +224,7 @@ def test_a_node_may_do_what_its_programs_do(action: str, resource: str, context:
         ("autoscaling:TerminateInstanceInAutoScalingGroup", NODE_GROUP, BEARS_TAGS),
         ("ec2:RunInstances", f"{EC2}:instance/i-1", LAUNCH),
         ("ec2:TerminateInstances", f"{EC2}:instance/i-1", {**HERE, **BEARS_TAGS}),
-        ("autoscaling:CompleteLifecycleAction", GROUP, {**BEARS_TAGS, "aws:ResourceTag/Environment": "prod"}),
+        ("autoscaling:CompleteLifecycleAction", NODE_GROUP, {**BEARS_TAGS, "aws:ResourceTag/Environment": "prod"}),
         ("autoscaling:SetDesiredCapacity", GROUP, BEARS_TAGS),
         ("ssm:SendCommand", f"{EC2}:instance/i-2", {}),
         ("iam:PassRole", NODE_ROLE, TO_EC2),

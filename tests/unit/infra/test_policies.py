@@ -305,7 +305,7 @@ SSM = f"arn:aws:ssm:{REGION}:{ACCOUNT_ID}"
         (
             policies.complete_lifecycle_actions(SCOPE),
             "autoscaling:CompleteLifecycleAction",
-            f"arn:aws:autoscaling:{REGION}:{ACCOUNT_ID}:autoScalingGroup:*:autoScalingGroupName/*",
+            f"arn:aws:autoscaling:{REGION}:{ACCOUNT_ID}:autoScalingGroup:*:autoScalingGroupName/claudefs-test-*",
             {"StringEquals": TAGS_BORNE},
         ),
         (
