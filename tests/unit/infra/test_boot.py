@@ -6,6 +6,7 @@ import base64
 import json
 import re
 from dataclasses import fields
+from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -25,6 +26,7 @@ ORCHESTRATOR = FOLDER / "orchestrator"
 TOKEN = "marker-of-a-token"
 
 
+@cache
 def config() -> dict[str, Any]:
     return cast("dict[str, Any]", yaml.safe_load(orchestrator.cloud_config(MACHINE)))
 

@@ -10,6 +10,7 @@ import platform
 import re
 import subprocess
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -44,6 +45,7 @@ def machine(profile: Profile, site: Site | None = "A") -> NodeMachine:
     )
 
 
+@cache
 def config(profile: Profile, site: Site | None = "A") -> dict[str, Any]:
     return cast("dict[str, Any]", yaml.safe_load(nodes.cloud_config(machine(profile, site))))
 
@@ -370,6 +372,14 @@ def point(root: Root, release: Release, changes: Mapping[str, object] = MappingP
     pointer.write_text(json.dumps(named))
 
 
+def install_older(root: Root) -> None:
+    """Let the node have an older release."""
+    folder = root.path / "opt/claudefs/releases" / OLDER
+    folder.mkdir(parents=True)
+    (folder / "release.json").write_text("{}")
+    (folder.parent.parent / "current").symlink_to(f"releases/{OLDER}")
+
+
 def current(root: Root) -> str:
     return (root.path / "opt/claudefs/current").readlink().name
 
@@ -569,15 +579,13 @@ REFUSED: list[tuple[dict[str, object], str]] = [
 def test_a_release_that_is_not_what_it_should_be_leaves_the_old_one(
     root: Root, changes: dict[str, object], complaint: str
 ) -> None:
-    point(root, publish(root, OLDER, "v0.6.0"))
-    run(root, "install-release")
+    install_older(root)
     point(root, publish(root, changes=changes))
     refused_and_old_stays(root, complaint)
 
 
 def test_a_release_that_lacks_a_program_leaves_the_old_one(root: Root) -> None:
-    point(root, publish(root, OLDER, "v0.6.0"))
-    run(root, "install-release")
+    install_older(root)
     point(root, publish(root, binaries=BINARIES[:-1]))
     refused_and_old_stays(root, "it has no program bin/cfs-repl")
 
@@ -596,8 +604,7 @@ def refused_and_old_stays(root: Root, complaint: str, *args: str) -> None:
 
 
 def test_a_release_whose_attestation_is_wrong_leaves_the_old_one(root: Root) -> None:
-    point(root, publish(root, OLDER, "v0.6.0"))
-    run(root, "install-release")
+    install_older(root)
     point(root, publish(root))
     root.stand_in("gh", "exit 1")
     refused_and_old_stays(root, f"does not prove that {SIGNER_WORKFLOW} of owner/claudefs has built it from {COMMIT}")
@@ -605,8 +612,7 @@ def test_a_release_whose_attestation_is_wrong_leaves_the_old_one(root: Root) -> 
 
 @pytest.mark.parametrize("name", ["release.json", f"claudefs-{ARCH}.tar.zst"])
 def test_a_file_that_has_another_checksum_leaves_the_old_one(root: Root, name: str) -> None:
-    point(root, publish(root, OLDER, "v0.6.0"))
-    run(root, "install-release")
+    install_older(root)
     release = publish(root)
     point(root, release)
     with (release.folder / name).open("ab") as file:
@@ -625,8 +631,7 @@ def test_a_file_that_has_another_checksum_leaves_the_old_one(root: Root, name: s
 def test_a_pointer_that_is_not_what_it_should_be_leaves_the_old_release(
     root: Root, changes: dict[str, object], complaint: str
 ) -> None:
-    point(root, publish(root, OLDER, "v0.6.0"))
-    run(root, "install-release")
+    install_older(root)
     point(root, publish(root), changes)
     refused_and_old_stays(root, complaint)
 

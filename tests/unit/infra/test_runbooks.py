@@ -122,7 +122,7 @@ def test_only_declared_parameters_are_used_and_each_has_a_pattern(notice: Notice
 
 @each_notice
 def test_the_role_may_make_every_call_on_its_own_nodes(notice: Notice) -> None:
-    group = f"arn:aws:autoscaling:{REGION}:{ACCOUNT_ID}:autoScalingGroup:0:autoScalingGroupName/{GROUP.example}"
+    group = f"arn:aws:autoscaling:{REGION}:{ACCOUNT_ID}:autoScalingGroup:0:autoScalingGroupName/claudefs-test-storage-a"
     bears = {f"aws:ResourceTag/{key}": value for key, value in OWN_TAGS.items()}
     contexts = {
         "CompleteLifecycleAction": (group, bears),
