@@ -48,6 +48,7 @@ def declare_schedule(component: Component, name: str, *, args: GroupScheduleArgs
 def _declared(
     component: Component, name: str, action: ScheduledAction, *, args: GroupScheduleArgs
 ) -> autoscaling.Schedule:
+    most, nodes = (args.most_nodes, args.nodes) if action.opens else (UNCHANGED, 0)
     return autoscaling.Schedule(
         name,
         autoscaling_group_name=args.group_name,
@@ -57,15 +58,13 @@ def _declared(
         start_time=_utc(action.start_time),
         end_time=_utc(action.end_time),
         min_size=0,
-        max_size=args.most_nodes if action.opens else UNCHANGED,
-        desired_capacity=args.nodes if action.opens else 0,
+        max_size=most,
+        desired_capacity=nodes,
         # The provider keeps what AWS has computed: an end that is taken away would stay without a word, and the next
         # start, by then past, would be sent along with any other change and refused. So a changed action is made
         # anew, and the old one of the same name goes first.
         # https://github.com/hashicorp/terraform-provider-aws/issues/38983
-        opts=component.child(
-            delete_before_replace=True, replacement_trigger=f"{action} {args.nodes} of {args.most_nodes}"
-        ),
+        opts=component.child(delete_before_replace=True, replacement_trigger=f"{action} {nodes} of {most}"),
     )
 
 

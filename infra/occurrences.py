@@ -82,17 +82,26 @@ def next_stop(actions: Sequence[ScheduledAction], instant: datetime) -> datetime
     return _next(actions, instant, opens=False)
 
 
-def window_end(actions: Sequence[ScheduledAction], now: datetime, duration: timedelta) -> datetime:
+def window_end(
+    actions: Sequence[ScheduledAction], now: datetime, duration: timedelta, *, running: bool = False
+) -> datetime:
     """Give the time to which the stop is moved for who wants nodes from now on for a while.
 
     That is the end of the window, or where it ends within a period, that period's regular stop: the stop's own
     recurrence, since its start time may have been moved by an earlier window.
+
+    Args:
+        actions: The group's actions.
+        now: When the window begins.
+        duration: How long it is.
+        running: Whether the group has nodes already. The stop that is before them is then not brought forward: it
+            may be that of an extra day, or the end of somebody else's window.
     """
     end = now + duration
-    if not is_open(actions, end):
-        return end
-    regular = [_with_past(action) for action in actions if not action.opens]
-    return _next(regular, end, opens=False) or end
+    if is_open(actions, end):
+        regular = [_with_past(action) for action in actions if not action.opens]
+        end = _next(regular, end, opens=False) or end
+    return max(end, next_stop(actions, now) or end) if running else end
 
 
 def _next(actions: Sequence[ScheduledAction], instant: datetime, *, opens: bool) -> datetime | None:

@@ -81,4 +81,6 @@ def test_whatever_changes_of_an_action_makes_it_anew_after_the_old_one_has_gone(
 
 def test_what_is_the_same_is_not_made_anew(declare: Declare) -> None:
     without = declared(declare, replace(CALENDAR, holidays=frozenset())).one("Schedule", "storage-a-stop")
-    assert declared(declare).one("Schedule", "storage-a-stop").replacement_trigger == without.replacement_trigger
+    more = declared(declare, nodes=5).one("Schedule", "storage-a-stop")
+    stop = declared(declare).one("Schedule", "storage-a-stop")
+    assert stop.replacement_trigger == without.replacement_trigger == more.replacement_trigger

@@ -115,6 +115,36 @@ def test_a_window_ends_at_its_end_or_with_the_period_in_which_that_lies(now: str
     assert occurrences.window_end(described, at(now), duration) == at(end)
 
 
+def test_a_window_does_not_bring_the_stop_of_running_nodes_forward() -> None:
+    extra = replace(OFFICE, extra_days=frozenset({date(2026, 12, 5)}))
+    now = at("2026-12-05 10:00")  # the extra start has been done and has left no trace
+    described = actions(extra, now=now)
+    assert occurrences.window_end(described, now, timedelta(hours=1)) == at("2026-12-05 11:00")
+    assert occurrences.window_end(described, now, timedelta(hours=1), running=True) == at("2026-12-05 18:00")
+    assert occurrences.window_end(described, now, timedelta(hours=9), running=True) == at("2026-12-05 19:00")
+
+
+def test_a_window_counts_on_the_regular_stop_and_not_on_one_that_was_moved() -> None:
+    now = at("2026-12-01 19:00")
+    start, stop = actions(OFFICE, now=now)
+    moved = (start, replace(stop, start_time=at("2026-12-01 21:00")))
+    assert occurrences.window_end(moved, now, timedelta(hours=14)) == at("2026-12-02 18:00")
+    assert occurrences.window_end(moved, now, timedelta(hours=1), running=True) == at("2026-12-01 21:00")
+
+
+def test_what_aws_describes_reads_as_an_action() -> None:
+    answer = {
+        "AutoScalingGroupName": "claudefs-prod-storage-a",
+        "ScheduledActionName": "start",
+        "Recurrence": "0 8 * * 1-5",
+        "TimeZone": LOS_ANGELES,
+        "StartTime": at("2026-12-02 08:00"),
+        "DesiredCapacity": 2,
+    }
+    read = occurrences.described(answer, opens=True)
+    assert read == replace(actions(OFFICE, now=at("2026-12-01 12:00"))[0], start_time=at("2026-12-02 08:00"))
+
+
 def test_who_is_never_started_is_still_stopped_every_day() -> None:
     assert [action.name for action in actions(NEVER, now=at("2026-12-01 12:00"))] == ["stop"]
     assert schedule.next_start(NEVER, at("2026-12-01 12:00")) is None
