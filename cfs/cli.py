@@ -12,6 +12,7 @@ from rich.table import Table
 from cfs import operations, report
 from cfs.account import folder, open_account
 from cfs.ci.commands import app as ci_app
+from cfs.deploy.console import app as deploy_app
 from cfs.engine import Engine, EngineError
 from cfs.errors import UserError
 from cfs.progress import console
@@ -29,6 +30,7 @@ app.add_typer(orphans_app, name="orphans")
 app.add_typer(ci_app, name="ci")
 schedule_app = typer.Typer(help="When the cluster is started and stopped.")
 app.add_typer(schedule_app, name="schedule")
+app.add_typer(deploy_app, name="deploy")
 
 
 @app.command()

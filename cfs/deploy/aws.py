@@ -1,0 +1,96 @@
+"""AWS as `cfs deploy` reaches it: with the caller's credentials, or the emulated account for the stack `local`."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, ProfileNotFound, TokenRetrievalError
+
+from cfs.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import boto3
+
+CLIENT = Config(
+    connect_timeout=5,
+    read_timeout=30,
+    # Adaptive: all calls of one client slow down together when AWS throttles one, and waits have jitter.
+    # https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
+    retries={"mode": "adaptive", "total_max_attempts": 6},
+)
+
+_SIGN_IN = "sign in (`aws sso login`, `aws configure`), or in a workflow give the job the environment's role"
+_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+_EXPIRED = frozenset(
+    {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId", "UnrecognizedClientException"}
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Aws:
+    """An AWS account in one region.
+
+    Attributes:
+        session: Whose credentials are used.
+        region: The region.
+        url: Where the emulated account answers; None: AWS itself.
+    """
+
+    session: boto3.Session
+    region: str
+    url: str | None = None
+
+    def client(self, service: str) -> Any:  # boto3 makes its clients' classes at run time
+        """Give a client whose calls time out and are repeated a few times."""
+        return self.session.client(service, region_name=self.region, endpoint_url=self.url, config=CLIENT)
+
+    def account_id(self) -> str:
+        """Give the account's number.
+
+        Raises:
+            UserError: There are no valid credentials.
+        """
+        with asking("find out whose credentials these are"):
+            return str(self.client("sts").get_caller_identity()["Account"])
+
+
+@contextmanager
+def asking(purpose: str) -> Iterator[None]:
+    """Turn what boto3 raises into an error with a repair; its own retries are over by then.
+
+    Raises:
+        UserError: AWS refused or did not answer.
+    """
+    try:
+        yield
+    except (NoCredentialsError, ProfileNotFound, TokenRetrievalError) as error:
+        raise UserError(f"To {purpose}, AWS credentials are needed: {error}.", repair=_SIGN_IN) from error
+    except ClientError as error:
+        raise UserError(f"AWS would not {purpose}: {error}.", repair=_repair(code(error))) from error
+    except BotoCoreError as error:
+        raise UserError(
+            f"AWS did not answer when asked to {purpose}: {error}.",
+            repair="check the network and the region, and run the same command again: it goes on where it stopped",
+        ) from error
+
+
+def code(error: ClientError) -> str:
+    """Give AWS's name of an error."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def _repair(name: str) -> str:
+    if name in _DENIED:
+        return "give the caller the rights that docs/deploy.md lists"
+    if name in _EXPIRED:
+        return _SIGN_IN
+    if name == "NoSuchBucket":
+        return "deploy the environment's stack first (`cfs deploy apply`): it makes the bucket"
+    if name == "InvalidDocument":
+        return "deploy the environment's stack first (`cfs deploy apply`): it makes the documents of Systems Manager"
+    return "run the same command again: it goes on where it stopped"

@@ -1,0 +1,87 @@
+"""The commands `cfs deploy …`: read arguments, call the step, tell its result.
+
+What the steps need is imported when one runs: the other commands of `cfs` wait for none of it.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path  # noqa: TC003 — typer reads the annotations when the program runs
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from cfs.deploy.reporting import Result
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Publish releases, apply what was reviewed, and bring a release to an environment's nodes: docs/deploy.md.",
+)
+
+EnvironmentOption = Annotated[
+    str, typer.Option("--environment", help="the stack's name: prod, staging, or local for the emulated account")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="print the result for programs")]
+SoakOption = Annotated[
+    float, typer.Option(min=0, max=3600, help="seconds that a stage must stay green before the next begins")
+]
+
+
+@app.command()
+def publish(  # noqa: PLR0913 — one parameter an option
+    *,
+    environment: EnvironmentOption,
+    source: Annotated[Path, typer.Option("--from", help="folder with the tarballs, their bundles and SHA256SUMS")],
+    version: Annotated[str, typer.Option(help="v1.2.3, or as `git describe --tags` prints it")],
+    commit: Annotated[str, typer.Option(help="the 40 digits of the commit that was built")],
+    repository: Annotated[str, typer.Option(help="whose attestation nodes accept: owner/name")],
+    signer_workflow: Annotated[
+        str, typer.Option(help="the workflow that attests")
+    ] = ".github/workflows/release-build.yml",
+    json: JsonOption = False,
+) -> None:
+    """Put a built release into the bucket, where nothing is ever overwritten."""
+    from cfs.deploy import steps  # noqa: PLC0415 — see above
+
+    built = steps.Source(version=version, commit=commit, repository=repository, signer_workflow=signer_workflow)
+    _tell(steps.publish(environment, source, built), as_json=json)
+
+
+@app.command()
+def roll_out(
+    *,
+    environment: EnvironmentOption,
+    release: Annotated[str, typer.Option(help="key of the release: releases/<commit>/release.json")],
+    sha256: Annotated[str, typer.Option(help="sum that the release's file must have")] = "",
+    soak: SoakOption = 60.0,
+    json: JsonOption = False,
+) -> None:
+    """Bring a release to all nodes, stage by stage; a stage that fails takes it back."""
+    from cfs.deploy import steps  # noqa: PLC0415 — see above
+
+    _tell(steps.roll_out(environment, release, sha256=sha256 or None, soak=soak), as_json=json)
+
+
+@app.command()
+def roll_back(*, environment: EnvironmentOption, soak: SoakOption = 60.0, json: JsonOption = False) -> None:
+    """Take an unfinished roll-out back, or go back to the version before."""
+    from cfs.deploy import steps  # noqa: PLC0415 — see above
+
+    _tell(steps.roll_back(environment, soak=soak), as_json=json)
+
+
+@app.command()
+def status(*, environment: EnvironmentOption, json: JsonOption = False) -> None:
+    """Show what the environment runs, and who deploys to it."""
+    from cfs.deploy import steps  # noqa: PLC0415 — see above
+
+    _tell(steps.status(environment), as_json=json)
+
+
+def _tell(result: Result, *, as_json: bool) -> None:
+    from cfs.deploy import reporting  # noqa: PLC0415 — see above
+
+    reporting.tell(result, as_json=as_json, variables=os.environ)
+    if result.exit_code:
+        raise typer.Exit(result.exit_code)

@@ -1,0 +1,88 @@
+"""What a command does next, from what is recorded, what the pointer names, and what is wanted: computed, not done."""
+
+from __future__ import annotations
+
+from cfs.deploy.documents import RollOut, Target
+from cfs.errors import UserError
+
+
+def of_roll_out(unfinished: RollOut | None, current: Target | None, wanted: Target, *, environment: str) -> RollOut:
+    """Decide what `roll-out` works on: what is unfinished, if it has the same target, else a new roll-out.
+
+    Args:
+        unfinished: The recorded roll-out, if one is not finished.
+        current: What the pointer names.
+        wanted: The release to bring to the nodes.
+        environment: For messages.
+
+    Raises:
+        UserError: Another roll-out must be ended first, or probes could not tell the two releases apart.
+    """
+    if unfinished is not None:
+        if unfinished.target != wanted:
+            raise UserError(
+                f"The {unfinished.kind} of {unfinished.target.version} to {environment} is not finished: "
+                f"{wanted.version} cannot begin.",
+                repair=f"finish it (`{_command(unfinished, environment)}`), or take it back "
+                f"(`cfs deploy roll-back --environment {environment}`)",
+            )
+        return _resumed(unfinished, current, environment=environment)
+    if current == wanted:
+        return RollOut(kind="roll-out", target=wanted, previous=current, state="settling")
+    if current is not None and current.version == wanted.version:
+        raise UserError(
+            f"{wanted.release} has the version {wanted.version}, as has {current.release}, which {environment} runs: "
+            "no probe could tell them apart.",
+            repair="publish it under a version of its own, such as `git describe --tags` gives: "
+            f"{wanted.version.partition('-')[0]}-3-g{wanted.release.split('/')[1][:7]}",
+        )
+    return RollOut(kind="roll-out", target=wanted, previous=current)
+
+
+def of_roll_back(
+    unfinished: RollOut | None, current: Target | None, before: Target | None, *, environment: str
+) -> RollOut:
+    """Decide what `roll-back` works on.
+
+    A roll-out whose pointer has not moved is taken back. Otherwise the environment goes to the version before.
+
+    Args:
+        unfinished: The recorded roll-out, if one is not finished.
+        current: What the pointer names.
+        before: What it named before.
+        environment: For messages.
+
+    Raises:
+        UserError: There is nothing to go back to.
+    """
+    if unfinished is not None and unfinished.kind == "roll-back":
+        return _resumed(unfinished, current, environment=environment)
+    if unfinished is not None and unfinished.target != current:
+        reason = unfinished.reason or "taken back by `cfs deploy roll-back`"
+        return unfinished.model_copy(update={"state": "returning", "previous": current, "reason": reason})
+    if current is None or before is None:
+        what = f"only {current.version} was deployed" if current else "no release was deployed"
+        raise UserError(
+            f"There is no version to go back to: {what} to {environment}.",
+            repair=f"roll out another release: `cfs deploy roll-out --environment {environment} --release …`",
+        )
+    return RollOut(kind="roll-back", target=before, previous=current)
+
+
+def _resumed(unfinished: RollOut, current: Target | None, *, environment: str) -> RollOut:
+    if unfinished.target == current:
+        # The run died between the move of the pointer and the note of it.
+        return unfinished.model_copy(update={"state": "settling"})
+    if unfinished.state == "rolling" and unfinished.previous != current:
+        named = current.version if current else "nothing"
+        raise UserError(
+            f"The pointer of {environment} names {named}, which it did not when the {unfinished.kind} of "
+            f"{unfinished.target.version} began: somebody else has moved it.",
+            repair=f"take it back to that: `cfs deploy roll-back --environment {environment}`",
+        )
+    return unfinished.model_copy(update={"previous": current})
+
+
+def _command(unfinished: RollOut, environment: str) -> str:
+    command = f"cfs deploy {unfinished.kind} --environment {environment}"
+    return f"{command} --release {unfinished.target.release}" if unfinished.kind == "roll-out" else command

@@ -1,0 +1,226 @@
+"""The JSON documents in the artifact bucket: a release, an environment's version pointer, its record of roll-outs."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime  # noqa: TC003 — pydantic reads the annotations when the program runs
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from cfs.errors import UserError
+
+COMMIT = r"[0-9a-f]{40}"
+RELEASE_KEY = rf"releases/{COMMIT}/release\.json"
+VERSION = r"v\d+\.\d+\.\d+(-[0-9A-Za-z][0-9A-Za-z.-]*)?"
+"""A semantic version with the prefix `v`, or what `git describe` makes of one: `v0.7.0-3-g1f75e51`."""
+
+SHA256 = r"[0-9a-f]{64}"
+
+Architecture = Literal["x86_64", "aarch64"]
+"""What a tarball of a release was built for, as Rust names it."""
+
+Commit = Annotated[str, Field(pattern=f"^{COMMIT}$")]
+ReleaseKey = Annotated[str, Field(pattern=f"^{RELEASE_KEY}$")]
+Version = Annotated[str, Field(pattern=f"^{VERSION}$", max_length=64)]
+Sha256 = Annotated[str, Field(pattern=f"^{SHA256}$")]
+
+
+def version_key(environment: str) -> str:
+    """Name the object that says what a booting node of the environment installs."""
+    return f"environments/{environment}/version.json"
+
+
+def record_key(environment: str) -> str:
+    """Name the object that says who deploys to the environment, and how far that is."""
+    return f"environments/{environment}/rollout.json"
+
+
+class Document(BaseModel):
+    """One of the documents, or a part of one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True)
+
+    @classmethod
+    def read(cls, body: bytes, *, key: str) -> Self:
+        """Read a document.
+
+        Raises:
+            UserError: It is none of its kind; the message names its key and what is wrong.
+        """
+        try:
+            return cls.model_validate_json(body)
+        except ValidationError as error:
+            problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'it'}: {e['msg']}" for e in error.errors())
+            raise UserError(
+                f"{key} is not what this `cfs` writes: {problems}.",
+                repair="deploy with the version of this project that wrote it, or restore an earlier version of "
+                "the object (the bucket keeps superseded versions)",
+            ) from error
+
+    def body(self) -> bytes:
+        """Give it as it is stored."""
+        return self.model_dump_json(by_alias=True, indent=2).encode() + b"\n"
+
+
+class Artifact(Document):
+    """One tarball of a release.
+
+    Attributes:
+        key: Its key in the bucket.
+        sha256: Of its content.
+        attestation: Key of the bundle that attests who built it from what.
+    """
+
+    key: str
+    sha256: Sha256
+    attestation: str
+
+
+class Release(Document):
+    """What was built from one commit; nodes install nothing else.
+
+    Attributes:
+        schema_version: 1.
+        version: What the nodes report when they run it.
+        commit: What it was built from.
+        repository: Whose attestation nodes accept, as `owner/name`.
+        signer_workflow: Path of the workflow file in it that attests.
+        artifacts: The tarballs, by architecture.
+    """
+
+    schema_version: Literal[1] = Field(alias="schema", default=1)
+    version: Version
+    commit: Commit
+    repository: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+$")]
+    signer_workflow: Annotated[str, Field(pattern=r"^\.github/workflows/[A-Za-z0-9._-]+\.ya?ml$")]
+    artifacts: Annotated[dict[Architecture, Artifact], Field(min_length=1)]
+
+    @property
+    def key(self) -> str:
+        """Its key in the bucket."""
+        return f"releases/{self.commit}/release.json"
+
+    @property
+    def target(self) -> Target:
+        """What a roll-out of it aims at."""
+        return Target(release=self.key, sha256=hashlib.sha256(self.body()).hexdigest(), version=self.version)
+
+
+class Pointed(Document):
+    """A release as the version pointer names it.
+
+    Attributes:
+        release: Key of its `release.json`.
+        sha256: Of that file.
+    """
+
+    release: ReleaseKey
+    sha256: Sha256
+
+
+class Pointer(Pointed):
+    """What a booting node of an environment installs.
+
+    Attributes:
+        schema_version: 1.
+        previous: What the pointer named before, and `cfs deploy roll-back` goes back to.
+    """
+
+    schema_version: Literal[1] = Field(alias="schema", default=1)
+    previous: Pointed | None
+
+
+class Target(Pointed):
+    """A release that nodes are brought to.
+
+    Attributes:
+        version: What they report then.
+    """
+
+    version: Version
+
+    @property
+    def pointed(self) -> Pointed:
+        """The same as the pointer names it."""
+        return Pointed(release=self.release, sha256=self.sha256)
+
+
+Kind = Literal["roll-out", "roll-back"]
+
+State = Literal["rolling", "settling", "returning"]
+"""What an unfinished roll-out is at: the stages; after the pointer has moved, nodes that booted by the old one; after a
+stage has failed, the way back."""
+
+
+class RollOut(Document):
+    """A roll-out that is not finished.
+
+    Attributes:
+        kind: Whether it goes to a new release or back to the one before.
+        target: Where it goes.
+        previous: What the pointer named when it began; None: nothing yet.
+        state: What it is at.
+        stages_done: Names of the stages that were green.
+        touched: Ids of the nodes that were told to install the target; written before they are told.
+        reason: Why it is on the way back.
+    """
+
+    kind: Kind
+    target: Target
+    previous: Target | None
+    state: State = "rolling"
+    stages_done: tuple[str, ...] = ()
+    touched: tuple[str, ...] = ()
+    reason: str = ""
+
+
+class Ended(Document):
+    """How the last roll-out ended.
+
+    Attributes:
+        kind: Whether it went to a new release or back.
+        target: Where it went.
+        outcome: Whether it arrived or was taken back.
+        reason: Why it was taken back.
+        ended: When.
+    """
+
+    kind: Kind
+    target: Target
+    outcome: Literal["done", "returned"]
+    reason: str = ""
+    ended: datetime
+
+
+class Lease(Document):
+    """Who may deploy to the environment now.
+
+    Attributes:
+        holder: Who, for people.
+        token: Who, for programs.
+        heartbeat: When the holder was last at work.
+        expires: When it counts as dead.
+    """
+
+    holder: str
+    token: str
+    heartbeat: datetime
+    expires: datetime
+
+
+class Record(Document):
+    """Who deploys to an environment, and how far that is.
+
+    Attributes:
+        schema_version: 1.
+        lease: Who holds the lease; None: nobody.
+        roll_out: What is not finished; None: nothing.
+        last: How the one before ended; None: there was none.
+    """
+
+    schema_version: Literal[1] = Field(alias="schema", default=1)
+    lease: Lease | None = None
+    roll_out: RollOut | None = None
+    last: Ended | None = None

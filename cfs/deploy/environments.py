@@ -1,0 +1,67 @@
+"""An environment as `cfs deploy` reaches it: whose account it is in, and which bucket holds its releases."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import boto3
+import yaml
+
+from cfs.account import PROJECT as FOLDER
+from cfs.account import STACK, open_account
+from cfs.deploy.aws import Aws
+from cfs.deploy.store import Store
+from cfs.errors import UserError
+from infra.naming import S3_BUCKET, physical_name
+from infra.tags import PROJECT
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """An environment.
+
+    Attributes:
+        name: The stack's name.
+        aws: Its account.
+    """
+
+    name: str
+    aws: Aws
+
+    def store(self) -> Store:
+        """Give its artifact bucket.
+
+        Raises:
+            UserError: There are no valid credentials.
+        """
+        account_id = self.aws.account_id()
+        bucket = physical_name(S3_BUCKET, PROJECT, self.name, "artifacts", account_id, self.aws.region)
+        return Store(self.aws.client("s3"), bucket=bucket)
+
+
+def open_environment(name: str) -> Environment:
+    """Find an environment: the emulated account for `local`, the caller's credentials for any other.
+
+    Raises:
+        UserError: There is no such stack here, or the emulated account cannot be had.
+    """
+    settings = FOLDER / f"Pulumi.{name}.yaml"
+    if not settings.exists():
+        there = ", ".join(sorted(path.name.split(".")[1] for path in FOLDER.glob("Pulumi.*.yaml")))
+        raise UserError(
+            f"There is no environment {name!r}: {settings} does not exist.",
+            repair=f"give one of these to --environment: {there}",
+        )
+    region = (yaml.safe_load(settings.read_text()) or {}).get("config", {}).get("aws:region")
+    if not isinstance(region, str):
+        raise UserError(
+            f"{settings} does not set aws:region.", repair=f"pulumi config set aws:region us-west-2 --stack {name}"
+        )
+    if name != STACK:
+        return Environment(name=name, aws=Aws(session=boto3.Session(), region=region))
+    account = open_account()
+    variables = account.variables()
+    session = boto3.Session(
+        aws_access_key_id=variables["AWS_ACCESS_KEY_ID"], aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"]
+    )
+    return Environment(name=name, aws=Aws(session=session, region=region, url=account.aws_url))

@@ -1,0 +1,90 @@
+"""The nodes of an environment as EC2 and their tags show them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cfs.deploy.aws import asking
+from infra.tags import PROJECT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+READY = "ready"
+"""The tag `BootState` of a node that has booted; before, and where that failed, it is something else."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """An instance of one of the environment's node groups that lives.
+
+    Attributes:
+        id: Its instance id.
+        role: Its tag `Role`: `storage` or what kind of client it is.
+        site: Its tag `Site`, or "" where it has none.
+        ready: Whether it runs and has booted.
+        version: Its tag `Version`: what it says that it has installed; "" before.
+        boot_state: Its tag `BootState`.
+    """
+
+    id: str
+    role: str
+    site: str
+    ready: bool
+    version: str = ""
+    boot_state: str = ""
+
+
+class Nodes:
+    """Lists the nodes of one environment."""
+
+    def __init__(self, ec2: Any, *, environment: str) -> None:
+        """Take boto3's client and the value of the tag `Environment`."""
+        self._ec2 = ec2
+        self._environment = environment
+
+    def living(self) -> list[Node]:
+        """List what runs or is about to; the orchestrator belongs to no group and is none of them.
+
+        Raises:
+            UserError: AWS does not answer.
+        """
+        filters = [
+            {"Name": "tag:project", "Values": [PROJECT]},
+            {"Name": "tag:Environment", "Values": [self._environment]},
+            {"Name": "tag-key", "Values": ["NodeGroup"]},
+            {"Name": "instance-state-name", "Values": ["pending", "running"]},
+        ]
+        with asking("list the environment's nodes"):
+            pages = self._ec2.get_paginator("describe_instances").paginate(
+                Filters=filters, PaginationConfig={"PageSize": 500}
+            )
+            instances = [
+                instance
+                for page in pages
+                for reservation in page["Reservations"]
+                for instance in reservation["Instances"]
+            ]
+        return sorted(map(_node, instances), key=lambda node: node.id)
+
+    def ready(self) -> list[Node]:
+        """List those that have booted.
+
+        Raises:
+            UserError: AWS does not answer.
+        """
+        return [node for node in self.living() if node.ready]
+
+
+def _node(instance: Mapping[str, Any]) -> Node:
+    tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
+    state = tags.get("BootState", "")
+    return Node(
+        id=instance["InstanceId"],
+        role=tags.get("Role", ""),
+        site=tags.get("Site", ""),
+        ready=instance["State"]["Name"] == "running" and state == READY,
+        version=tags.get("Version", ""),
+        boot_state=state,
+    )

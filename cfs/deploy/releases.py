@@ -1,0 +1,94 @@
+"""Reads releases and the version pointer from the bucket, and moves the pointer."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cfs.deploy.documents import Pointed, Pointer, Release, Target, version_key
+from cfs.deploy.store import ConflictError
+from cfs.errors import UserError
+
+if TYPE_CHECKING:
+    from cfs.deploy.store import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Current:
+    """What an environment's pointer names.
+
+    Attributes:
+        target: The release; None: nothing was deployed yet.
+        before: What it named before.
+        etag: Of the pointer as it was read.
+    """
+
+    target: Target | None
+    before: Target | None
+    etag: str | None
+
+
+def read_target(store: Store, key: str, *, sha256: str | None = None) -> Target:
+    """Read what a roll-out of a release aims at.
+
+    Args:
+        store: The environment's bucket.
+        key: Key of its `release.json`.
+        sha256: What that file must have; None: whatever it has.
+
+    Raises:
+        UserError: It was not published, or is not what it should be.
+    """
+    stored = store.read(key)
+    if stored is None:
+        raise UserError(
+            f"There is no release s3://{store.bucket}/{key}.",
+            repair="publish it with `cfs deploy publish`, whose output `release` is the key",
+        )
+    found = hashlib.sha256(stored.body).hexdigest()
+    if sha256 is not None and found != sha256:
+        raise UserError(
+            f"{key} has the SHA-256 sum {found}, not {sha256}.",
+            repair="deploy only what `cfs deploy publish` has written: take `release` and `sha256` of one run of it",
+        )
+    release = Release.read(stored.body, key=key)
+    if release.key != key:
+        raise UserError(
+            f"{key} says that it is {release.key}.", repair="publish the release again from the commit that was built"
+        )
+    return Target(release=key, sha256=found, version=release.version)
+
+
+def read_current(store: Store, environment: str) -> Current:
+    """Read what an environment's pointer names.
+
+    Raises:
+        UserError: It names what is not there.
+    """
+    stored = store.read(version_key(environment))
+    if stored is None:
+        return Current(target=None, before=None, etag=None)
+    pointer = Pointer.read(stored.body, key=version_key(environment))
+    before = pointer.previous
+    return Current(
+        target=read_target(store, pointer.release, sha256=pointer.sha256),
+        before=read_target(store, before.release, sha256=before.sha256) if before else None,
+        etag=stored.etag,
+    )
+
+
+def move_pointer(store: Store, environment: str, *, to: Target, previous: Pointed | None, etag: str | None) -> None:
+    """Let booting nodes install another release.
+
+    Raises:
+        UserError: Somebody else has moved the pointer.
+    """
+    pointer = Pointer(release=to.release, sha256=to.sha256, previous=previous)
+    try:
+        store.replace(version_key(environment), pointer.body(), etag=etag)
+    except ConflictError as error:
+        raise UserError(
+            f"Somebody else has moved the pointer of {environment} meanwhile.",
+            repair=f"see what it names by `cfs deploy status --environment {environment}`, and whether that is wanted",
+        ) from error

@@ -1,0 +1,495 @@
+"""An environment whose nodes install, answer probes and fail as told: in moto, or faster in memory."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from itertools import count
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Protocol
+
+import boto3
+import pytest
+from botocore.response import StreamingBody
+from moto import mock_aws
+from moto.core.models import DEFAULT_ACCOUNT_ID
+
+from cfs.deploy import rollout
+from cfs.deploy.aws import CLIENT
+from cfs.deploy.commands import Commands
+from cfs.deploy.documents import Pointer, Record, Release, Target, record_key, version_key
+from cfs.deploy.lease import LEASE_SECONDS, HeldRecord
+from cfs.deploy.nodes import READY, Node, Nodes
+from cfs.deploy.rollout import Means, Outcome, Patience
+from cfs.deploy.store import Store
+from infra.tags import Tags
+from local.aws.gaps import close_gaps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from infra.tags import Role, Site
+
+ENVIRONMENT = "test"
+REGION = "us-west-2"
+BUCKET = f"claudefs-{ENVIRONMENT}-artifacts-{DEFAULT_ACCOUNT_ID}-{REGION}"
+START = datetime(2026, 1, 5, 12, tzinfo=UTC)
+
+
+class Killed(BaseException):
+    """The process is gone: nothing more is done by it."""
+
+
+@dataclass
+class Clock:
+    """A clock on which time passes by sleeping alone."""
+
+    time: datetime = START
+    alarms: list[Callable[[datetime], None]] = field(default_factory=list)
+
+    def now(self) -> datetime:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.time += timedelta(seconds=seconds)
+        for alarm in self.alarms:
+            alarm(self.time)
+
+
+@dataclass
+class Wire:
+    """What lies between boto3 and AWS: counts calls, and fails or kills when told to.
+
+    Attributes:
+        calls: The operations that were called, in order.
+        before: Is asked before each call; may raise.
+        after: Is asked after each call that was carried out; may raise.
+        memory: What answers; None: moto.
+    """
+
+    calls: list[str] = field(default_factory=list)
+    before: Callable[[str, dict[str, Any]], None] | None = None
+    after: Callable[[str], None] | None = None
+    memory: MemoryAccount | None = None
+
+    def reset(self) -> None:
+        self.calls = []
+        self.before = self.after = self.memory = None
+
+
+WIRE = Wire()
+
+
+def _before(model: Any, context: dict[str, Any], **_: Any) -> Any:
+    operation = f"{model.service_model.service_name}:{model.name}"
+    WIRE.calls.append(operation)
+    if WIRE.before:
+        WIRE.before(operation, context["asked"])
+    return None if WIRE.memory is None else WIRE.memory.answer(model.name, context["asked"])
+
+
+def _after(model: Any, **_: Any) -> None:
+    if WIRE.after:
+        WIRE.after(f"{model.service_model.service_name}:{model.name}")
+
+
+def _asked(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+    context["asked"] = params
+
+
+@cache
+def client(service: str, *, watched: bool = True) -> Any:
+    """Give a client; the tests' own calls are not watched."""
+    session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test")
+    if watched:
+        session.events.register("before-parameter-build", _asked)
+        session.events.register("before-call", _before)
+        session.events.register("after-call", _after)
+    return session.client(service, region_name=REGION, config=CLIENT)
+
+
+@cache
+def close_gaps_once() -> None:
+    close_gaps()
+
+
+class Account(Protocol):
+    """What a world is made of: an emulated account."""
+
+    def launch(self, tags: dict[str, str], count: int) -> list[str]: ...
+
+    def tag(self, node: str, tags: dict[str, str]) -> None: ...
+
+    def terminate(self, node: str) -> None: ...
+
+    def read(self, key: str) -> bytes | None: ...
+
+    def write(self, key: str, body: bytes) -> None: ...
+
+    def living(self) -> list[Node]: ...
+
+
+class MotoAccount:
+    """An account in moto, as `make up` serves it; a call takes tens of milliseconds."""
+
+    def __init__(self) -> None:
+        close_gaps_once()
+        self._ec2 = client("ec2", watched=False)
+        self._s3 = client("s3", watched=False)
+        self._s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+        for document in ("install", "probe", "drain"):
+            client("ssm", watched=False).create_document(
+                Name=f"claudefs-{ENVIRONMENT}-{document}",
+                DocumentType="Command",
+                Content=json.dumps({"schemaVersion": "2.2", "description": "", "parameters": {}, "mainSteps": []}),
+            )
+
+    def launch(self, tags: dict[str, str], count: int) -> list[str]:
+        given = [{"Key": key, "Value": value} for key, value in tags.items()]
+        started = self._ec2.run_instances(
+            ImageId="ami-12c6146b",
+            MinCount=count,
+            MaxCount=count,
+            TagSpecifications=[{"ResourceType": "instance", "Tags": given}],
+        )["Instances"]
+        return [instance["InstanceId"] for instance in started]
+
+    def tag(self, node: str, tags: dict[str, str]) -> None:
+        self._ec2.create_tags(Resources=[node], Tags=[{"Key": key, "Value": value} for key, value in tags.items()])
+
+    def terminate(self, node: str) -> None:
+        self._ec2.terminate_instances(InstanceIds=[node])
+
+    def read(self, key: str) -> bytes | None:
+        stored = Store(self._s3, bucket=BUCKET).read(key)
+        return stored.body if stored else None
+
+    def write(self, key: str, body: bytes) -> None:
+        self._s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+
+    def living(self) -> list[Node]:
+        return Nodes(self._ec2, environment=ENVIRONMENT).living()
+
+
+class RefusedError(Exception):
+    """AWS refuses a call."""
+
+    def __init__(self, code: str, status: int = 400) -> None:
+        super().__init__(code)
+        self.code = code
+        self.status = status
+
+
+@dataclass
+class Instance:
+    """A node: its tags, and what runs on it."""
+
+    id: str
+    tags: dict[str, str]
+    state: str = "running"
+    active: bool = False
+
+    @property
+    def faults(self) -> list[str]:
+        return self.tags.get("EmulatedFault", "").split()
+
+    @property
+    def version(self) -> str:
+        return self.tags.get("Version", "")
+
+
+class MemoryAccount:
+    """Answers boto3's calls before they become requests; its nodes behave as those of `local/aws/nodes.py`."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+        self.instances: dict[str, Instance] = {}
+        self._commands: dict[str, dict[str, tuple[str, str]]] = {}
+        self._numbers = count(1)
+
+    def answer(self, operation: str, asked: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """Answer a call as botocore hands it on."""
+        name = "_" + re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower()
+        try:
+            return SimpleNamespace(status_code=200), getattr(self, name)(**asked)
+        except RefusedError as error:
+            return SimpleNamespace(status_code=error.status), {"Error": {"Code": error.code, "Message": error.code}}
+
+    def launch(self, tags: dict[str, str], count: int) -> list[str]:
+        started = [Instance(id=f"i-{next(self._numbers):017x}", tags=dict(tags)) for _ in range(count)]
+        for instance in started:
+            self.instances[instance.id] = instance
+            if "boot" not in instance.faults:
+                version = self._pointed()
+                instance.tags |= {"Version": version, "BootState": READY}
+                instance.active = version != "none"
+        return [instance.id for instance in started]
+
+    def tag(self, node: str, tags: dict[str, str]) -> None:
+        self.instances[node].tags |= tags
+        if "Version" in tags:
+            self.instances[node].active = True
+
+    def terminate(self, node: str) -> None:
+        self.instances[node].state = "terminated"
+
+    def read(self, key: str) -> bytes | None:
+        return self.objects.get(key)
+
+    def write(self, key: str, body: bytes) -> None:
+        self.objects[key] = body
+
+    def living(self) -> list[Node]:
+        return [
+            Node(
+                id=instance.id,
+                role=instance.tags["Role"],
+                site=instance.tags.get("Site", ""),
+                ready=instance.tags.get("BootState") == READY,
+                version=instance.version,
+            )
+            for instance in self.instances.values()
+            if instance.state == "running"
+        ]
+
+    def _pointed(self) -> str:
+        pointer = next((body for key, body in self.objects.items() if key.endswith("/version.json")), None)
+        if pointer is None:
+            return "none"
+        version: str = json.loads(self.objects[json.loads(pointer)["release"]])["version"]
+        return version
+
+    def _get_object(self, *, Key: str, **_: Any) -> dict[str, Any]:  # noqa: N803 — AWS's names
+        if Key not in self.objects:
+            raise RefusedError("NoSuchKey", 404)
+        body = self.objects[Key]
+        return {"Body": StreamingBody(io.BytesIO(body), len(body)), "ETag": _etag(body)}
+
+    def _put_object(
+        self,
+        *,
+        Key: str,  # noqa: N803
+        Body: Any,  # noqa: N803
+        IfNoneMatch: str = "",  # noqa: N803
+        IfMatch: str = "",  # noqa: N803
+        **_: Any,
+    ) -> dict[str, Any]:
+        there = self.objects.get(Key)
+        if IfNoneMatch and there is not None:
+            raise RefusedError("PreconditionFailed", 412)
+        if IfMatch and (there is None or _etag(there) != IfMatch):
+            raise RefusedError("PreconditionFailed", 412)
+        self.objects[Key] = Body if isinstance(Body, bytes) else Body.read()
+        return {"ETag": _etag(self.objects[Key])}
+
+    def _describe_instances(self, **_: Any) -> dict[str, Any]:
+        found = [
+            {
+                "InstanceId": instance.id,
+                "State": {"Name": instance.state},
+                "Tags": [{"Key": key, "Value": value} for key, value in instance.tags.items()],
+            }
+            for instance in self.instances.values()
+            if instance.state == "running"
+        ]
+        return {"Reservations": [{"Instances": found}]}
+
+    def _describe_instance_information(self, *, Filters: list[Any], **_: Any) -> dict[str, Any]:  # noqa: N803
+        wanted = Filters[0]["Values"]
+        return {
+            "InstanceInformationList": [
+                {"InstanceId": node, "PingStatus": "Online" if self._reached(node) else "ConnectionLost"}
+                for node in wanted
+            ]
+        }
+
+    def _send_command(
+        self,
+        *,
+        DocumentName: str,  # noqa: N803
+        InstanceIds: list[str],  # noqa: N803
+        Parameters: dict[str, list[str]],  # noqa: N803
+        **_: Any,
+    ) -> dict[str, Any]:
+        if not all(map(self._reached, InstanceIds)):
+            raise RefusedError("InvalidInstanceId")
+        document = DocumentName.rpartition("-")[2]
+        given = {name: values[0] for name, values in Parameters.items()}
+        command = f"{next(self._numbers):036x}"
+        self._commands[command] = {node: self._run(self.instances[node], document, given) for node in InstanceIds}
+        return {"Command": {"CommandId": command}}
+
+    def _list_command_invocations(self, *, CommandId: str, **_: Any) -> dict[str, Any]:  # noqa: N803
+        return {
+            "CommandInvocations": [
+                {
+                    "InstanceId": node,
+                    "Status": status,
+                    "StatusDetails": status,
+                    "CommandPlugins": [{"Output": output}],
+                }
+                for node, (status, output) in self._commands[CommandId].items()
+            ]
+        }
+
+    def _reached(self, node: str) -> bool:
+        instance = self.instances.get(node)
+        return instance is not None and instance.state == "running" and "unreachable" not in instance.faults
+
+    def _run(self, instance: Instance, document: str, given: dict[str, str]) -> tuple[str, str]:
+        if document == "drain":
+            instance.active = False
+            return "Success", ""
+        if document == "probe":
+            return _probe(instance, given["ExpectedVersion"])
+        body = self.objects[given["ReleaseKey"]]
+        assert hashlib.sha256(body).hexdigest() == given["Sha256"]
+        version = json.loads(body)["version"]
+        if f"vanish:{version}" in instance.faults:
+            instance.state = "terminated"
+        if {f"vanish:{version}", f"install:{version}"} & set(instance.faults):
+            return "Failed", "release refused: emulated"
+        instance.tags["Version"], instance.active = version, True
+        return "Success", ""
+
+
+def _probe(instance: Instance, expected: str) -> tuple[str, str]:
+    if instance.version != expected:
+        return "Failed", f"wrong: the release is {instance.version}, not {expected}"
+    if not instance.active:
+        return "Failed", "wrong: cfs-mgmt.service is inactive"
+    if f"probe:{expected}" in instance.faults:
+        return "Failed", "wrong: the management API is not ready"
+    return "Success", ""
+
+
+def _etag(body: bytes) -> str:
+    return f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
+
+
+class World:
+    """One environment with its bucket, documents and nodes."""
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+        self.clock = Clock()
+
+    def launch(self, role: Role, count: int = 1, *, site: Site | None = None, fault: str = "") -> list[str]:
+        """Start nodes of one group; they boot by what the pointer names."""
+        tags = Tags(environment=ENVIRONMENT, owner="team").of("node", role=role, site=site)
+        tags |= {"NodeGroup": f"{role}-{(site or '').lower()}"} | ({"EmulatedFault": fault} if fault else {})
+        return self.account.launch(tags, count)
+
+    def cluster(self) -> list[str]:
+        """Start nine nodes, as the stack's defaults do."""
+        return [
+            *self.launch("storage", 3, site="A"),
+            *self.launch("storage", 2, site="B"),
+            *self.launch("client", 2),
+            *self.launch("conduit"),
+            *self.launch("jepsen"),
+        ]
+
+    def fault(self, node: str, *words: str) -> None:
+        self.account.tag(node, {"EmulatedFault": " ".join(words)})
+
+    def terminate(self, node: str) -> None:
+        self.account.terminate(node)
+
+    def booted(self, node: str, version: str) -> None:
+        """Let a node that was launched with the fault `boot` get ready."""
+        self.account.tag(node, {"Version": version, "BootState": "ready", "EmulatedFault": ""})
+
+    def published(self, version: str) -> Target:
+        """Put a release into the bucket."""
+        commit = hashlib.sha1(version.encode(), usedforsecurity=False).hexdigest()
+        tarball = f"releases/{commit}/claudefs-x86_64.tar.zst"
+        release = Release.model_validate(
+            {
+                "version": version,
+                "commit": commit,
+                "repository": "owner/claudefs",
+                "signer_workflow": ".github/workflows/release-build.yml",
+                "artifacts": {
+                    "x86_64": {"key": tarball, "sha256": "0" * 64, "attestation": f"{tarball}.sigstore.json"}
+                },
+            }
+        )
+        self.account.write(release.key, release.body())
+        return release.target
+
+    def runs(self, version: str) -> Target:
+        """Let the pointer name a release, before nodes are launched."""
+        target = self.published(version)
+        pointer = Pointer(release=target.release, sha256=target.sha256, previous=None)
+        self.account.write(version_key(ENVIRONMENT), pointer.body())
+        return target
+
+    def means(self, *, soak: float = 0.0, holder: str = "somebody") -> Means:
+        store = Store(client("s3"), bucket=BUCKET)
+        held = HeldRecord(store, environment=ENVIRONMENT, holder=holder, clock=self.clock)
+        return Means(
+            environment=ENVIRONMENT,
+            store=store,
+            nodes=Nodes(client("ec2"), environment=ENVIRONMENT),
+            commands=Commands(
+                client("ssm"),
+                environment=ENVIRONMENT,
+                clock=self.clock,
+                pause=lambda seconds: rollout.pause(self.clock, held, seconds),
+            ),
+            held=held,
+            clock=self.clock,
+            patience=Patience(),
+            soak=soak,
+        )
+
+    def roll_out(self, wanted: Target, *, soak: float = 0.0) -> Outcome:
+        return rollout.roll_out(self.means(soak=soak), wanted=wanted)
+
+    def roll_back(self) -> Outcome:
+        return rollout.roll_back(self.means())
+
+    def versions(self) -> dict[str, str]:
+        """Give what each living node runs."""
+        return {node.id: node.version for node in self.account.living()}
+
+    def pointer(self) -> Pointer:
+        """Give the pointer, which must be there."""
+        body = self.account.read(version_key(ENVIRONMENT))
+        assert body is not None
+        return Pointer.read(body, key="pointer")
+
+    def record(self) -> Record:
+        body = self.account.read(record_key(ENVIRONMENT))
+        return Record() if body is None else Record.read(body, key="record")
+
+    def until_the_lease_expires(self) -> None:
+        self.clock.time += timedelta(seconds=LEASE_SECONDS + 1)
+
+
+@pytest.fixture
+def wire() -> Iterator[Wire]:
+    WIRE.reset()
+    yield WIRE
+    WIRE.reset()
+
+
+@pytest.fixture
+def world(wire: Wire) -> World:
+    """An environment in memory, fast enough for hundreds of roll-outs."""
+    wire.memory = MemoryAccount()
+    return World(wire.memory)
+
+
+@pytest.fixture
+def emulated_world(wire: Wire) -> Iterator[World]:
+    """An environment in the account that `make up` emulates."""
+    wire.memory = None
+    with mock_aws():
+        yield World(MotoAccount())

@@ -1,0 +1,305 @@
+"""Whatever is interrupted, and whenever: the same command ends it, and nodes and pointer agree."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cfs.deploy import rollout
+from cfs.deploy.stages import STAGES
+from cfs.errors import UserError
+from tests.unit.cfs.deploy.conftest import WIRE, Killed, MemoryAccount, World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from cfs.deploy.documents import Target
+    from cfs.deploy.rollout import Outcome
+
+OLD, NEW = "v1.0.0", "v1.1.0"
+
+
+class Watch:
+    """Sees every call, checks what must hold at that moment, and kills the process at one of them."""
+
+    def __init__(self, world: World, *, kill_at: int | None = None, after: bool = False) -> None:
+        self._world = world
+        self._kill_at = kill_at
+        self._after = after
+        self._number = 0
+        self._dead = False
+        self._told: set[str] = set()
+        self.candidate: Target | None = None
+        WIRE.before, WIRE.after = self.before, self.after
+
+    def revive(self, *, kill_at: int | None = None) -> None:
+        """Start another process, which may die as well."""
+        self._dead, self._number, self._kill_at = False, 0, kill_at
+
+    def before(self, operation: str, asked: dict[str, Any]) -> None:
+        if self._dead:
+            raise Killed
+        self._number += 1
+        if self._number == self._kill_at and not self._after:
+            self._dead = True
+            raise Killed
+        if operation == "ssm:SendCommand":
+            self._check_command(asked)
+        if operation == "s3:PutObject" and asked["Key"].endswith("/version.json"):
+            self._check_pointer()
+
+    def after(self, _operation: str) -> None:
+        if self._number == self._kill_at and self._after:
+            self._dead = True
+            raise Killed
+
+    def _check_command(self, asked: dict[str, Any]) -> None:
+        """A stage begins only after the one before is green on all of its nodes that live."""
+        if self.candidate is None or asked["Parameters"].get("ReleaseKey") != [self.candidate.release]:
+            return
+        work = self._world.record().roll_out
+        assert work is not None
+        assert set(asked["InstanceIds"]) <= set(work.touched) or work.state == "settling"
+        new = set(asked["InstanceIds"]) - self._told
+        before = [node for node in self._world.account.living() if node.id in self._told - set(asked["InstanceIds"])]
+        self._told |= set(asked["InstanceIds"])
+        if not new or work.state != "rolling":
+            return
+        stages = STAGES[work.kind]
+        living = self._world.account.living()
+        reached = sum(node.id in self._told for node in living)
+        stage = next(number for number, of in enumerate(stages) if reached <= of.size(len(living)))
+        # Nodes that have gone since may have left a stage that is done with room for more.
+        assert len(work.stages_done) >= stage or reached <= stages[len(work.stages_done)].size(len(living))
+        assert not [node for node in before if self._is_red(node.id)]
+
+    def _is_red(self, node: str) -> bool:
+        instance = self._world.account.instances[node]  # type: ignore[attr-defined]  # of the account in memory
+        return instance.version != NEW or f"probe:{NEW}" in instance.faults
+
+    def _check_pointer(self) -> None:
+        """The pointer moves only to what has passed all stages."""
+        work = self._world.record().roll_out
+        assert work is not None
+        assert work.state == "rolling"
+        assert work.stages_done == tuple(stage.name for stage in STAGES[work.kind])
+
+
+def new_world() -> World:
+    WIRE.reset()
+    WIRE.memory = MemoryAccount()
+    return World(WIRE.memory)
+
+
+@pytest.fixture(autouse=True)
+def quiet_wire() -> Iterator[None]:
+    yield
+    WIRE.reset()
+
+
+def small_cluster(world: World) -> list[str]:
+    return [*world.launch("storage", 3, site="A"), *world.launch("storage", site="B"), *world.launch("client")]
+
+
+def succeeds(world: World) -> None:
+    small_cluster(world)
+
+
+def fails_at_the_canary(world: World) -> None:
+    for node in small_cluster(world)[:3]:
+        world.fault(node, f"probe:{NEW}")
+
+
+def fails_at_half(world: World) -> None:
+    world.fault(small_cluster(world)[4], f"install:{NEW}")
+
+
+def loses_its_canary(world: World) -> None:
+    for node in small_cluster(world)[:2]:
+        world.fault(node, f"vanish:{NEW}")
+
+
+SCENARIOS = [succeeds, fails_at_the_canary, fails_at_half, loses_its_canary]
+
+
+def begin(scenario: Callable[[World], None], **watch: Any) -> tuple[World, Watch, Target]:
+    world = new_world()
+    world.runs(OLD)
+    scenario(world)
+    wanted = world.published(NEW)
+    watching = Watch(world, **watch)
+    watching.candidate = wanted
+    return world, watching, wanted
+
+
+def check_end(world: World, outcome: Outcome, *, scenario: Callable[[World], None]) -> None:
+    failed = scenario in (fails_at_the_canary, fails_at_half)
+    assert outcome.result == ("returned" if failed else "done")
+    version = OLD if failed else NEW
+    assert set(world.versions().values()) == {version} == {outcome.version}
+    assert world.pointer().release == world.published(version).release
+    record = world.record()
+    assert (record.lease, record.roll_out) == (None, None)
+
+
+def calls_of(scenario: Callable[[World], None]) -> int:
+    world, _, wanted = begin(scenario)
+    WIRE.calls.clear()
+    check_end(world, world.roll_out(wanted), scenario=scenario)
+    return len(WIRE.calls)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_a_process_that_is_killed_at_any_call_is_gone_on_with(
+    scenario: Callable[[World], None], *, after: bool
+) -> None:
+    killed = 0
+    for kill_at in range(1, calls_of(scenario) + 1):
+        world, watching, wanted = begin(scenario, kill_at=kill_at, after=after)
+        try:
+            outcome = world.roll_out(wanted)
+        except Killed:
+            killed += 1
+        else:
+            # It was killed while it gave the lease back.
+            check_end(world, outcome, scenario=scenario)
+            continue
+        watching.revive()
+        held = world.record().lease
+        if held is not None:
+            with pytest.raises(UserError, match="somebody is deploying to test"):
+                world.roll_out(wanted)
+            world.until_the_lease_expires()
+        done = world.record().last
+        outcome = world.roll_out(wanted)
+        if done is not None and done.outcome == "returned":
+            # It died after it was back: the same command has tried once more, to the same end.
+            assert scenario in (fails_at_the_canary, fails_at_half)
+        if outcome.result == "unchanged":
+            assert done is not None
+            assert done.outcome == "done"
+            assert set(world.versions().values()) == {NEW}
+            continue
+        check_end(world, outcome, scenario=scenario)
+    assert killed > 20
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_a_process_that_is_killed_at_any_call_can_be_taken_back(scenario: Callable[[World], None]) -> None:
+    for kill_at in range(1, calls_of(scenario), 3):
+        world, watching, wanted = begin(scenario, kill_at=kill_at)
+        with pytest.raises(Killed):
+            world.roll_out(wanted)
+        watching.revive()
+        world.until_the_lease_expires()
+        if world.record().roll_out is None and world.pointer().previous is None:
+            continue
+        outcome = world.roll_back()
+        assert outcome.version == OLD
+        assert set(world.versions().values()) == {OLD}
+        assert world.pointer().release == world.published(OLD).release
+        assert world.record().roll_out is None
+
+
+FAULTS = st.sampled_from(["", "", "", f"probe:{NEW}", f"install:{NEW}", f"vanish:{NEW}", f"vanish:{OLD}"])
+GROUPS = st.tuples(st.integers(1, 4), st.integers(0, 3), st.integers(0, 4))
+EVENTS = st.lists(
+    st.tuples(st.integers(0, 900), st.sampled_from(["terminate", "launch", "boot", "heal"]), st.integers(0, 30)),
+    max_size=6,
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    groups=GROUPS,
+    faults=st.lists(FAULTS, min_size=11, max_size=11),
+    kills=st.lists(st.integers(1, 120), max_size=4),
+    events=EVENTS,
+    after=st.booleans(),
+)
+def test_any_history_of_failures_ends_with_one_version_that_the_pointer_names(
+    *,
+    groups: tuple[int, int, int],
+    faults: list[str],
+    kills: list[int],
+    events: list[tuple[int, str, int]],
+    after: bool,
+) -> None:
+    world = new_world()
+    world.runs(OLD)
+    nodes = [
+        *world.launch("storage", groups[0], site="A"),
+        *(world.launch("storage", groups[1], site="B") if groups[1] else []),
+        *(world.launch("client", groups[2]) if groups[2] else []),
+    ]
+    for node, fault in zip(nodes, faults, strict=False):
+        world.fault(node, fault)
+    schedule(world, events)
+    wanted = world.published(NEW)
+    watching = Watch(world, kill_at=kills[0] if kills else None, after=after)
+    watching.candidate = wanted
+    outcome = until_it_ends(world, wanted, watching, kills=kills[1:])
+    if outcome is None:
+        # Nothing was left to prove the release on.
+        assert not [node for node in world.account.living() if node.ready]
+        return
+    settled = {node.version for node in world.account.living() if node.ready}
+    if outcome.result in ("done", "unchanged"):
+        assert settled <= {NEW}
+        assert world.pointer().release == wanted.release
+    else:
+        assert outcome.result == "returned"
+        assert settled <= {OLD}
+        assert world.pointer().release != wanted.release
+    assert world.record().roll_out is None
+
+
+def schedule(world: World, events: list[tuple[int, str, int]]) -> None:
+    """Let nodes come, go, boot and recover at some times."""
+    began = world.clock.now()
+    waiting = sorted(events)
+    booting: list[tuple[str, str]] = []
+
+    def happen(now: Any) -> None:
+        while waiting and (now - began).total_seconds() >= waiting[0][0]:
+            _, what, which = waiting.pop(0)
+            living = [node for node in world.account.living() if node.ready]
+            if what == "terminate" and len(living) > 1:
+                world.terminate(living[which % len(living)].id)
+            if what == "launch":
+                pointed = OLD if world.pointer().release == world.published(OLD).release else NEW
+                booting.append((world.launch("client", fault="boot")[0], pointed))
+            if what == "heal" and living:
+                world.fault(living[which % len(living)].id, "")
+            if what == "boot" and booting:
+                world.booted(*booting.pop(0))
+        if not waiting:
+            while booting:
+                world.booted(*booting.pop(0))
+
+    world.clock.alarms.append(happen)
+
+
+def until_it_ends(world: World, wanted: Target, watching: Watch, *, kills: list[int]) -> Outcome | None:
+    """Give the same command until it has ended, as an operator does."""
+    for _ in range(12):
+        try:
+            outcome = rollout.roll_out(world.means(), wanted=wanted)
+        except Killed:
+            watching.revive(kill_at=kills.pop(0) if kills else None)
+            world.until_the_lease_expires()
+            continue
+        except UserError as error:
+            if "No node of test runs" in error.problem:
+                return None
+            assert "would lose their quorum" in error.problem  # noqa: PT017 — what the operator waits for
+            watching.revive()
+            continue
+        if outcome.result != "unsettled":
+            return outcome
+        watching.revive()
+    raise AssertionError("it does not end")
