@@ -192,7 +192,7 @@ class Instance:
     id: str
     tags: dict[str, str]
     state: str = "running"
-    active: bool = False
+    drained: bool = False
 
     @property
     def faults(self) -> list[str]:
@@ -225,15 +225,11 @@ class MemoryAccount:
         for instance in started:
             self.instances[instance.id] = instance
             if "boot" not in instance.faults:
-                version = self._pointed()
-                instance.tags |= {"Version": version, "BootState": READY}
-                instance.active = version != "none"
+                instance.tags |= {"Version": self._pointed(), "BootState": READY}
         return [instance.id for instance in started]
 
     def tag(self, node: str, tags: dict[str, str]) -> None:
         self.instances[node].tags |= tags
-        if "Version" in tags:
-            self.instances[node].active = True
 
     def terminate(self, node: str) -> None:
         self.instances[node].state = "terminated"
@@ -343,7 +339,7 @@ class MemoryAccount:
 
     def _run(self, instance: Instance, document: str, given: dict[str, str]) -> tuple[str, str]:
         if document == "drain":
-            instance.active = False
+            instance.drained = True
             return "Success", ""
         if document == "probe":
             return _probe(instance, given["ExpectedVersion"])
@@ -354,14 +350,14 @@ class MemoryAccount:
             instance.state = "terminated"
         if {f"vanish:{version}", f"install:{version}"} & set(instance.faults):
             return "Failed", "release refused: emulated"
-        instance.tags["Version"], instance.active = version, True
+        instance.tags["Version"], instance.drained = version, False
         return "Success", ""
 
 
 def _probe(instance: Instance, expected: str) -> tuple[str, str]:
     if instance.version != expected:
         return "Failed", f"wrong: the release is {instance.version}, not {expected}"
-    if not instance.active:
+    if instance.drained:
         return "Failed", "wrong: cfs-mgmt.service is inactive"
     if f"probe:{expected}" in instance.faults:
         return "Failed", "wrong: the management API is not ready"
