@@ -21,6 +21,8 @@ report() {
     if "$programs/report" ready && complete_launch CONTINUE; then return 0; else return 1; fi
   fi
   "$programs/report" "failed:$step" || status=1
+  # Time for the CloudWatch agent to ship the end of the log: the node is ended at the answer.
+  sleep "${CFS_PAUSE_SECONDS:-20}"
   complete_launch ABANDON || status=1
   return "$status"
 }
@@ -66,7 +68,7 @@ github_cli() {
   install --mode=0644 "$folder/github-cli.gpg" "$keyring"
   install --mode=0644 "$root/etc/cfs/github-cli.sources" "$root/etc/apt/sources.list.d/"
   rm --recursive "$folder"
-  apt-get -o Acquire::Retries=5 update
+  update_lists
   # Before 2.67.0 it could succeed without an attestation (CVE-2025-25204):
   # https://github.com/cli/cli/security/advisories/GHSA-fgw4-v983-mgp8
   apt-get -o Acquire::Retries=5 -o DPkg::Lock::Timeout=600 satisfy --yes --no-install-recommends 'gh (>= 2.67.0)'

@@ -42,6 +42,8 @@ finish() {
   else
     echo "$step" >"$state/boot-failed"
     report 1 || echo "the failure could not be reported in full"
+    # cloud-init prints it on the console, which EC2 shows even after the end of the machine.
+    tail --lines 20 "$log" >&3
     echo "boot failed in step '$step' with status $status; see $log" >&3
   fi
   exit "$status"
@@ -58,14 +60,30 @@ download() {
 }
 
 aws_cli() {
+  # On the first boot snapd takes in the snaps of the image first, and refuses others until then.
+  snap wait system seed.loaded
   # Ubuntu 24.04 has no package of it; AWS publishes this snap.
   snap install aws-cli --classic
+}
+
+# Reads the lists of packages. Ubuntu's own timer may hold their lock at a boot, for which apt does not wait.
+update_lists() {
+  local _ status
+  for _ in 1 2 3 4 5 6; do
+    status=0
+    apt-get -o Acquire::Retries=5 -o APT::Update::Error-Mode=any update || status=$?
+    if ((status == 0)); then
+      return 0
+    fi
+    sleep "${CFS_PAUSE_SECONDS:-20}"
+  done
+  return "$status"
 }
 
 packages() {
   local names
   mapfile -t names < <(cat "$root"/etc/cfs/packages*.txt)
-  apt-get -o Acquire::Retries=5 update
+  update_lists
   apt-get -o Acquire::Retries=5 -o DPkg::Lock::Timeout=600 install --yes --no-install-recommends "${names[@]}"
 }
 

@@ -53,6 +53,7 @@ mount_disk() {
   chmod 0750 "$folder"
 }
 
+udevadm settle
 mapfile -t devices < <(instance_store)
 if ((${#devices[@]} == 0)); then
   say "disks: there is no disk of the model '$model': a storage node needs an instance type with instance store" >&2

@@ -336,6 +336,7 @@ class Root:
             "PATH": f"{self.path / 'stand-ins'}:{os.environ['PATH']}",
             "HOME": str(self.path / "home/cfs"),
             "CFS_ROOT": str(self.path),
+            "CFS_PAUSE_SECONDS": "0",
             **(variables or {}),
         }
         script = self.path / "usr/local/libexec/cfs" / program

@@ -299,10 +299,6 @@ def disk(root: Root, name: str, *, model: str, serial: str) -> None:
     (folder / "serial").write_text(f"{serial}\n")
 
 
-def run(root: Root, program: str, *args: str) -> subprocess.CompletedProcess[str]:
-    return root.run(program, *args, variables={"CFS_PAUSE_SECONDS": "0"})
-
-
 COMMIT, OLDER, OLDEST = "c" * 40, "b" * 40, "a" * 40
 ARCH = platform.machine()
 
@@ -406,7 +402,7 @@ def answer(result: str) -> str:
 def test_a_boot_that_succeeds_says_so_to_all_who_wait_for_it(make_root: MakeRoot, profile: Profile) -> None:
     root = node(make_root, profile)
     point(root, publish(root))
-    ended = run(root, "prepare")
+    ended = root.run("prepare")
     assert (ended.returncode, ended.stderr) == (0, ""), root.read("var/log/cfs-bootstrap.log")
     assert root.exists("var/lib/cfs/boot-complete")
     assert not root.exists("var/lib/cfs/boot-failed")
@@ -418,8 +414,9 @@ def test_a_boot_that_succeeds_says_so_to_all_who_wait_for_it(make_root: MakeRoot
 
 def test_steps_come_in_the_order_in_which_they_need_each_other(root: Root) -> None:
     point(root, publish(root))
-    run(root, "prepare")
+    root.run("prepare")
     order = [
+        "snap wait system seed.loaded",
         "snap install aws-cli --classic",
         "apt-get -o Acquire::Retries=5 -o DPkg::Lock::Timeout=600 install",
         "dpkg --install",
@@ -468,7 +465,7 @@ def test_a_step_that_fails_ends_the_boot_and_is_told_everywhere(
 ) -> None:
     point(root, publish(root))
     root.stand_in(program, script)
-    ended = run(root, "prepare")
+    ended = root.run("prepare")
     assert ended.returncode != 0
     assert f"boot failed in step '{step}'" in ended.stderr
     assert root.read("var/lib/cfs/boot-failed") == f"{step}\n"
@@ -482,7 +479,7 @@ def test_a_step_that_fails_ends_the_boot_and_is_told_everywhere(
 
 def test_a_node_that_cannot_say_that_it_is_ready_has_failed(root: Root) -> None:
     root.stand_in("aws", failing("*create-tags*BootState*", AWS))
-    assert run(root, "prepare").returncode == 1
+    assert root.run("prepare").returncode == 1
     assert root.read("var/lib/cfs/boot-failed") == "report\n"
     assert metric("BootFailed", 1) in root.calls
     assert answer("ABANDON") in root.calls
@@ -491,18 +488,18 @@ def test_a_node_that_cannot_say_that_it_is_ready_has_failed(root: Root) -> None:
 
 def test_the_answer_to_the_launch_hook_is_tried_three_times(root: Root) -> None:
     root.stand_in("aws", failing("*--lifecycle-action-result*", AWS))
-    assert run(root, "prepare").returncode == 1
+    assert root.run("prepare").returncode == 1
     assert root.calls.count(answer("CONTINUE")) == 3
 
 
 def test_a_node_that_was_launched_by_hand_has_no_hook_to_answer(root: Root) -> None:
     (root.path / "metadata/autoscaling/target-lifecycle-state").unlink()
-    assert run(root, "prepare").returncode == 0
+    assert root.run("prepare").returncode == 0
     assert "complete-lifecycle-action" not in root.calls
 
 
 def test_before_the_first_deployment_a_node_is_ready_without_a_release(root: Root) -> None:
-    assert run(root, "prepare").returncode == 0
+    assert root.run("prepare").returncode == 0
     assert tag("Version", "none") in root.calls
     assert tag("BootState", "ready") in root.calls
     assert not root.exists("opt/claudefs/current")
@@ -519,23 +516,34 @@ def tree(root: Root) -> dict[str, str]:
 
 def test_a_second_run_changes_nothing(root: Root) -> None:
     point(root, publish(root))
-    run(root, "prepare")
+    root.run("prepare")
     first = tree(root)
-    assert run(root, "prepare").returncode == 0
+    assert root.run("prepare").returncode == 0
     assert tree(root) == first
+
+
+def test_the_end_of_the_log_is_on_the_console_too(root: Root) -> None:
+    root.stand_in("sysctl", "echo 'sysctl: cannot stat /proc/sys/kernel/io_uring_disabled' >&2; exit 255")
+    assert "cannot stat /proc/sys/kernel/io_uring_disabled" in root.run("prepare").stderr
+
+
+def test_lists_of_packages_that_another_holds_are_waited_for(root: Root) -> None:
+    held = 'case "$*" in *update) (($(grep --count "apt-get .* update" "$CFS_ROOT/calls") > 3)) ;; esac'
+    root.stand_in("apt-get", held)
+    assert root.run("prepare").returncode == 0
 
 
 def test_a_repaired_boot_can_be_run_again(root: Root) -> None:
     root.stand_in("sysctl", "exit 3")
-    run(root, "prepare")
+    root.run("prepare")
     root.stand_in("sysctl")
-    assert run(root, "prepare").returncode == 0
+    assert root.run("prepare").returncode == 0
     assert not root.exists("var/lib/cfs/boot-failed")
     assert tag("BootState", "ready") in root.calls
 
 
 def test_github_s_packages_are_taken_by_the_pinned_key_and_are_none_but_gh(root: Root) -> None:
-    run(root, "prepare")
+    root.run("prepare")
     assert root.read("etc/apt/keyrings/github-cli.gpg") == "key\n"
     assert "Signed-By: /etc/apt/keyrings/github-cli.gpg\n" in root.read("etc/apt/sources.list.d/github-cli.sources")
     assert "Package: *\nPin: origin cli.github.com\nPin-Priority: -1\n" in root.read("etc/apt/preferences.d/github-cli")
@@ -543,7 +551,7 @@ def test_github_s_packages_are_taken_by_the_pinned_key_and_are_none_but_gh(root:
 
 def test_a_release_is_verified_then_unpacked_then_switched_to_then_started(root: Root) -> None:
     point(root, publish(root))
-    ended = run(root, "install-release")
+    ended = root.run("install-release")
     assert ended.returncode == 0, ended.stderr
     assert current(root) == COMMIT
     for name in BINARIES:
@@ -556,7 +564,7 @@ def test_a_release_is_verified_then_unpacked_then_switched_to_then_started(root:
 
 def test_the_attestation_is_judged_by_what_the_node_trusts(root: Root) -> None:
     point(root, publish(root))
-    run(root, "install-release")
+    root.run("install-release")
     (call,) = re.findall(r"^gh .*$", root.calls, re.MULTILINE)
     assert f"--repo owner/claudefs --signer-workflow owner/claudefs/{SIGNER_WORKFLOW} --source-digest {COMMIT}" in call
     assert "--deny-self-hosted-runners" in call
@@ -592,7 +600,7 @@ def test_a_release_that_lacks_a_program_leaves_the_old_one(root: Root) -> None:
 
 def refused_and_old_stays(root: Root, complaint: str, *args: str) -> None:
     (root.path / "calls").write_text("")
-    ended = run(root, "install-release", *args)
+    ended = root.run("install-release", *args)
     assert ended.returncode == 1
     assert complaint in ended.stderr
     assert complaint in root.read("var/log/claudefs/node.log")
@@ -638,14 +646,14 @@ def test_a_pointer_that_is_not_what_it_should_be_leaves_the_old_release(
 
 def test_a_bucket_that_cannot_be_read_is_no_bucket_without_a_release(root: Root) -> None:
     root.stand_in("aws", failing("*list-objects*", AWS))
-    assert run(root, "install-release").returncode != 0
+    assert root.run("install-release").returncode != 0
     assert "Version" not in root.calls
 
 
 def test_a_release_can_be_named(root: Root) -> None:
     point(root, publish(root, OLDER, "v0.6.0"))
     release = publish(root)
-    assert run(root, "install-release", release.key, release.sha256).returncode == 0
+    assert root.run("install-release", release.key, release.sha256).returncode == 0
     assert current(root) == COMMIT
     assert "version.json" not in root.calls
 
@@ -660,7 +668,7 @@ def test_a_release_can_be_named(root: Root) -> None:
     ],
 )
 def test_wrong_arguments_are_refused_before_anything_is_fetched(root: Root, args: tuple[str, ...], status: int) -> None:
-    ended = run(root, "install-release", *args)
+    ended = root.run("install-release", *args)
     assert ended.returncode == status
     assert ended.stderr
     assert root.calls == ""
@@ -668,9 +676,9 @@ def test_wrong_arguments_are_refused_before_anything_is_fetched(root: Root, args
 
 def test_what_is_installed_is_not_fetched_again(root: Root) -> None:
     point(root, publish(root))
-    run(root, "install-release")
+    root.run("install-release")
     (root.path / "calls").write_text("")
-    assert run(root, "install-release").returncode == 0
+    assert root.run("install-release").returncode == 0
     assert ".tar.zst" not in root.calls
     assert "systemctl restart cfs-mgmt.service" in root.calls
     assert tag("Version", "v0.7.0") in root.calls
@@ -679,8 +687,8 @@ def test_what_is_installed_is_not_fetched_again(root: Root) -> None:
 def test_the_release_before_stays_for_the_way_back_and_older_ones_go(root: Root) -> None:
     for commit, version in ((OLDEST, "v0.5.0"), (OLDER, "v0.6.0"), (COMMIT, "v0.7.0")):
         point(root, publish(root, commit, version))
-        run(root, "install-release")
-    run(root, "install-release")
+        root.run("install-release")
+    root.run("install-release")
     kept = {path.name for path in (root.path / "opt/claudefs/releases").iterdir()}
     assert kept == {OLDER, COMMIT}
 
@@ -688,7 +696,7 @@ def test_the_release_before_stays_for_the_way_back_and_older_ones_go(root: Root)
 def test_units_that_do_not_start_fail_the_installation_which_still_says_what_is_installed(root: Root) -> None:
     point(root, publish(root))
     root.stand_in("systemctl", failing("restart?cfs-meta*", SYSTEMCTL))
-    ended = run(root, "install-release")
+    ended = root.run("install-release")
     assert ended.returncode == 1
     assert "cfs-meta.service did not start" in ended.stderr
     assert "systemctl restart cfs-gateway.service" in root.calls
@@ -698,13 +706,13 @@ def test_units_that_do_not_start_fail_the_installation_which_still_says_what_is_
 @pytest.fixture
 def installed(root: Root) -> Root:
     point(root, publish(root))
-    run(root, "install-release")
+    root.run("install-release")
     (root.path / "calls").write_text("")
     return root
 
 
 def test_a_node_that_runs_its_release_passes_the_probe(installed: Root) -> None:
-    ended = run(installed, "probe", "v0.7.0")
+    ended = installed.run("probe", "v0.7.0")
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "release v0.7.0 runs\n", "")
     assert "http://127.0.0.1:8443/ready" in installed.calls
 
@@ -714,12 +722,12 @@ def test_the_probe_finds_a_process_of_an_older_release(installed: Root) -> None:
     process.mkdir(parents=True)
     (process / "exe").symlink_to(installed.path / f"opt/claudefs/releases/{OLDER}/bin/cfs-mgmt")
     installed.stand_in("systemctl", "case $* in is-active*) echo active ;; *MainPID*mgmt*) echo 7 ;; *) echo 0 ;; esac")
-    ended = run(installed, "probe")
+    ended = installed.run("probe")
     assert ended.returncode == 1
     assert "wrong: cfs-mgmt.service runs " in ended.stderr
     (process / "exe").unlink()
     (process / "exe").symlink_to(installed.path / f"opt/claudefs/releases/{COMMIT}/bin/cfs-mgmt")
-    assert run(installed, "probe").returncode == 0
+    assert installed.run("probe").returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -731,14 +739,14 @@ def test_the_probe_finds_a_process_of_an_older_release(installed: Root) -> None:
 )
 def test_the_probe_says_all_that_is_wrong(installed: Root, program: str, script: str, complaint: str) -> None:
     installed.stand_in(program, script)
-    ended = run(installed, "probe", "v0.8.0")
+    ended = installed.run("probe", "v0.8.0")
     assert ended.returncode == 1
     assert complaint in ended.stderr
     assert "wrong: the release is v0.7.0, not v0.8.0" in ended.stderr
 
 
 def test_a_node_without_a_release_does_not_pass_the_probe(root: Root) -> None:
-    ended = run(root, "probe")
+    ended = root.run("probe")
     assert ended.returncode == 1
     assert "no release is installed" in ended.stderr
 
@@ -746,13 +754,13 @@ def test_a_node_without_a_release_does_not_pass_the_probe(root: Root) -> None:
 def test_only_storage_nodes_are_asked_for_their_management_api(make_root: MakeRoot) -> None:
     root = node(make_root, "client")
     point(root, publish(root))
-    run(root, "install-release")
-    assert run(root, "probe").returncode == 0
+    root.run("install-release")
+    assert root.run("probe").returncode == 0
     assert "/ready" not in root.calls
 
 
 def test_a_drain_stops_units_in_the_reverse_of_their_order_and_is_counted(root: Root) -> None:
-    assert run(root, "drain", "spot-terminate").returncode == 0
+    assert root.run("drain", "spot-terminate").returncode == 0
     stopped = re.findall(r"systemctl stop (\S+)", root.calls)
     assert stopped == daemons("storage")[::-1]
     assert metric("Drained", 1) in root.calls
@@ -760,8 +768,8 @@ def test_a_drain_stops_units_in_the_reverse_of_their_order_and_is_counted(root: 
 
 
 def test_a_second_drain_does_nothing(root: Root) -> None:
-    run(root, "drain", "spot-terminate")
-    assert run(root, "drain", "event").returncode == 0
+    root.run("drain", "spot-terminate")
+    assert root.run("drain", "event").returncode == 0
     assert root.calls.count("systemctl stop") == len(daemons("storage"))
     assert root.calls.count("Drained") == 1
     assert "drain event: done before, because of spot-terminate" in root.read("var/log/claudefs/node.log")
@@ -778,21 +786,21 @@ def test_a_unit_that_does_not_stop_in_time_is_killed_and_the_drain_has_failed(ro
 
 @pytest.mark.parametrize("args", [(), ("two words",), ("$(reboot)",)])
 def test_a_drain_needs_a_reason(root: Root, args: tuple[str, ...]) -> None:
-    assert run(root, "drain", *args).returncode != 0
+    assert root.run("drain", *args).returncode != 0
     assert root.calls == ""
 
 
 def test_an_installation_after_a_drain_lets_the_node_be_drained_again(installed: Root) -> None:
-    run(installed, "drain", "once")
-    run(installed, "install-release")
+    installed.run("drain", "once")
+    installed.run("install-release")
     (installed.path / "calls").write_text("")
-    run(installed, "drain", "twice")
+    installed.run("drain", "twice")
     assert "systemctl stop" in installed.calls
 
 
 def test_a_notice_drains_the_node(root: Root) -> None:
     metadata(root, "spot/instance-action", '{"action": "terminate", "time": "2026-11-21T15:00:00Z"}')
-    assert run(root, "spot-watch").returncode == 0
+    assert root.run("spot-watch").returncode == 0
     assert "drain spot-terminate: done" in root.read("var/log/claudefs/node.log")
 
 
@@ -803,14 +811,14 @@ case "$*" in */spot/*) if (($(grep --count spot/instance-action "$CFS_ROOT/calls
   printf 'nothing\\n404'; exit; fi ;; esac
 """
     root.stand_in("curl", late + CURL)
-    assert run(root, "spot-watch").returncode == 0
+    assert root.run("spot-watch").returncode == 0
     assert "drain spot-stop: done" in root.read("var/log/claudefs/node.log")
     assert root.calls.count("meta-data/spot/instance-action") == 4
 
 
 def test_metadata_that_do_not_answer_are_no_peace(root: Root) -> None:
     root.stand_in("curl", failing("*/spot/*", CURL))
-    ended = run(root, "spot-watch")
+    ended = root.run("spot-watch")
     assert ended.returncode == 1
     assert "have not answered" in ended.stderr
     assert "systemctl stop" not in root.calls
@@ -818,13 +826,13 @@ def test_metadata_that_do_not_answer_are_no_peace(root: Root) -> None:
 
 def test_an_on_demand_node_has_nothing_to_watch(root: Root) -> None:
     metadata(root, "instance-life-cycle", "on-demand")
-    assert run(root, "spot-watch").returncode == 0
+    assert root.run("spot-watch").returncode == 0
     assert "spot/instance-action" not in root.calls
 
 
 def test_peers_are_this_environments_running_nodes_in_order(root: Root) -> None:
     (root.path / "instances").write_text("i-2.us-west-2.compute.internal\ni-1.us-west-2.compute.internal\n")
-    ended = run(root, "peers", "--role", "storage", "--site", "B")
+    ended = root.run("peers", "--role", "storage", "--site", "B")
     assert ended.stdout == "i-1.us-west-2.compute.internal\ni-2.us-west-2.compute.internal\n"
     for part in (
         "Name=tag:project,Values=claudefs",
@@ -838,7 +846,7 @@ def test_peers_are_this_environments_running_nodes_in_order(root: Root) -> None:
 
 @pytest.mark.parametrize("args", [("--role",), ("--role", "orchestrator"), ("--site", "C"), ("storage",)])
 def test_peers_that_there_cannot_be_are_refused(root: Root, args: tuple[str, ...]) -> None:
-    ended = run(root, "peers", *args)
+    ended = root.run("peers", *args)
     assert ended.returncode == 2
     assert "usage: peers" in ended.stderr
     assert "describe-instances" not in root.calls
@@ -861,25 +869,25 @@ def test_replication_is_told_the_other_sites(
 ) -> None:
     root = node(make_root, profile, site)
     (root.path / "instances").write_text("i-1.internal\ni-2.internal\n")
-    assert run(root, "find-sites").returncode == 0
+    assert root.run("find-sites").returncode == 0
     assert root.read("run/claudefs/repl.env") == f"CFS_REPL_ARGUMENTS={arguments}\n"
 
 
 def test_replication_starts_anew_when_the_others_have_changed_and_only_then(root: Root) -> None:
     restart = "systemctl --no-block try-restart cfs-repl.service"
-    run(root, "find-sites")
+    root.run("find-sites")
     assert root.read("run/claudefs/repl.env") == "CFS_REPL_ARGUMENTS=--site-id 1\n"
-    run(root, "find-sites")
+    root.run("find-sites")
     assert root.calls.count(restart) == 1
     (root.path / "instances").write_text("i-3.internal\n")
-    run(root, "find-sites")
+    root.run("find-sites")
     assert root.calls.count(restart) == 2
 
 
 def test_sites_that_cannot_be_looked_up_leave_the_arguments_as_they_are(root: Root) -> None:
-    run(root, "find-sites")
+    root.run("find-sites")
     root.stand_in("aws", "exit 254")
-    assert run(root, "find-sites").returncode != 0
+    assert root.run("find-sites").returncode != 0
     assert root.read("run/claudefs/repl.env") == "CFS_REPL_ARGUMENTS=--site-id 1\n"
 
 
@@ -892,7 +900,7 @@ def mounted(root: Root) -> list[tuple[str, str]]:
 
 
 def test_the_instance_store_is_found_by_its_model_and_mounted_by_uuid(root: Root) -> None:
-    assert run(root, "disks").returncode == 0
+    assert root.run("disks").returncode == 0
     assert formatted(root) == ["nvme1n1"]
     assert mounted(root) == [("nvme1n1", "nvme0")]
     assert f"chown cfs:cfs {root.path}/data/nvme0" in root.calls
@@ -900,32 +908,32 @@ def test_the_instance_store_is_found_by_its_model_and_mounted_by_uuid(root: Root
 
 def test_several_disks_are_numbered_by_serial_whatever_their_device_names(root: Root) -> None:
     disk(root, "nvme2n1", model="Amazon EC2 NVMe Instance Storage", serial="AWS0")
-    run(root, "disks")
+    root.run("disks")
     assert mounted(root) == [("nvme2n1", "nvme0"), ("nvme1n1", "nvme1")]
 
 
 def test_a_disk_that_has_our_file_system_is_mounted_where_it_was_and_never_formatted(root: Root) -> None:
-    run(root, "disks")
+    root.run("disks")
     (root.path / "calls").write_text("")
     disk(root, "nvme2n1", model="Amazon EC2 NVMe Instance Storage", serial="AWS0")
-    run(root, "disks")
+    root.run("disks")
     assert formatted(root) == ["nvme2n1"]
     assert sorted(mounted(root)) == [("nvme1n1", "nvme0"), ("nvme2n1", "nvme1")]
 
 
 def test_after_a_reboot_nothing_is_formatted(root: Root) -> None:
-    run(root, "disks")
+    root.run("disks")
     (root.path / "calls").write_text("")
-    assert run(root, "disks").returncode == 0
+    assert root.run("disks").returncode == 0
     assert formatted(root) == []
     assert mounted(root) == [("nvme1n1", "nvme0")]
 
 
 def test_what_is_mounted_is_not_mounted_over(root: Root) -> None:
-    run(root, "disks")
+    root.run("disks")
     (root.path / "calls").write_text("")
     root.stand_in("mountpoint")
-    assert run(root, "disks").returncode == 0
+    assert root.run("disks").returncode == 0
     assert mounted(root) == []
 
 
@@ -935,7 +943,7 @@ def test_what_is_mounted_is_not_mounted_over(root: Root) -> None:
 def test_a_disk_that_bears_anything_else_is_left_alone_and_said(root: Root, signatures: str) -> None:
     (root.path / "signatures").mkdir()
     (root.path / "signatures/nvme1n1").write_text(f"{signatures}\n")
-    ended = run(root, "disks")
+    ended = root.run("disks")
     assert ended.returncode == 1
     assert "which is not ours" in ended.stderr
     assert formatted(root) == []
@@ -946,19 +954,19 @@ def test_nothing_is_formatted_where_one_disk_is_strange(root: Root) -> None:
     disk(root, "nvme2n1", model="Amazon EC2 NVMe Instance Storage", serial="AWS2")
     (root.path / "signatures").mkdir()
     (root.path / "signatures/nvme2n1").write_text("ext4 theirs\n")
-    assert run(root, "disks").returncode == 1
+    assert root.run("disks").returncode == 1
     assert formatted(root) == []
 
 
 def test_a_signature_that_cannot_be_read_is_not_taken_for_none(root: Root) -> None:
     root.stand_in("wipefs", "exit 1")
-    assert run(root, "disks").returncode == 1
+    assert root.run("disks").returncode == 1
     assert formatted(root) == []
 
 
 def test_a_storage_node_without_instance_store_has_failed(root: Root) -> None:
     (root.path / "sys/block/nvme1n1/device/model").write_text("Amazon Elastic Block Store\n")
-    ended = run(root, "disks")
+    ended = root.run("disks")
     assert ended.returncode == 1
     assert "there is no disk of the model 'Amazon EC2 NVMe Instance Storage'" in ended.stderr
 
@@ -968,7 +976,7 @@ TOKEN = "marker-of-a-long-token"
 
 def test_the_management_apis_token_is_in_memory_and_in_no_argument(root: Root) -> None:
     root.stand_in("aws", f"""echo '{{"ADMIN_TOKEN": "{TOKEN}"}}'""")
-    ended = run(root, "mgmt-config")
+    ended = root.run("mgmt-config")
     assert (ended.returncode, ended.stderr) == (0, "")
     assert f'admin_token = "{TOKEN}"\n' in root.read("run/claudefs/mgmt.toml")
     assert 'bind_addr = "0.0.0.0:8443"\n' in root.read("run/claudefs/mgmt.toml")
@@ -981,7 +989,7 @@ def test_without_a_secret_the_management_api_is_closed_instead_of_open(root: Roo
     root.stand_in("aws", "echo 'An error occurred (ResourceNotFoundException): no such secret' >&2; exit 254")
     tokens = set()
     for _ in range(2):
-        assert run(root, "mgmt-config").returncode == 0
+        assert root.run("mgmt-config").returncode == 0
         tokens |= set(re.findall(r'^admin_token = "(\S{44})"$', root.read("run/claudefs/mgmt.toml"), re.MULTILINE))
     assert len(tokens) == 2
 
@@ -998,7 +1006,7 @@ def test_without_a_secret_the_management_api_is_closed_instead_of_open(root: Roo
 )
 def test_a_secret_that_cannot_be_used_keeps_the_management_api_from_starting(root: Root, script: str) -> None:
     root.stand_in("aws", script)
-    ended = run(root, "mgmt-config")
+    ended = root.run("mgmt-config")
     assert ended.returncode != 0
     assert ended.stderr
     assert "marker" not in ended.stderr
@@ -1006,7 +1014,7 @@ def test_a_secret_that_cannot_be_used_keeps_the_management_api_from_starting(roo
 
 
 def test_a_unit_that_fails_at_a_later_boot_is_told(root: Root) -> None:
-    assert run(root, "report", "failed:disks").returncode == 0
+    assert root.run("report", "failed:disks").returncode == 0
     assert tag("BootState", "failed:disks") in root.calls
     assert metric("BootFailed", 1) in root.calls
     assert "ExecStart=/usr/local/libexec/cfs/report failed:%i" in unit("storage", "claudefs-failed@.service")
