@@ -119,7 +119,8 @@ def ensure_running(folder: Path) -> dict[Emulator, Running]:
             for emulator in EMULATORS:
                 if emulator not in started:
                     started[emulator] = _start(emulator, folder, before=recorded.get(emulator))
-            _record(folder, started)
+                    # At once, so that `stop` finds it although the next one may not start.
+                    _record(folder, started)
             for emulator, process in started.items():
                 _await_health(emulator, process, folder)
             return started

@@ -120,6 +120,9 @@ def test_a_port_that_is_none_is_refused(folder: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("CFS_GITHUB_PORT", value)
     with pytest.raises(UserError, match=f"CFS_GITHUB_PORT is '{value}'"):
         servers.ensure_running(folder)
+    servers.stop(folder)
+    assert [process for process in servers.running(folder).values() if process.is_alive()] == []
+    assert servers.AWS in servers.running(folder)  # what was started before is known, and so was stopped
 
 
 def test_another_port_is_taken_where_the_one_before_is_gone(folder: Path) -> None:
