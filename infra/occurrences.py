@@ -61,8 +61,8 @@ def next_occurrence(action: ScheduledAction, *, after: datetime) -> datetime | N
 def is_open(actions: Sequence[ScheduledAction], instant: datetime) -> bool:
     """Tell whether nodes are to run by a group's actions: whether the last one that is done until then starts them.
 
-    A start that is done once leaves no trace once it is done: until the stop of its period, the day of an extra
-    start reads as closed.
+    A start that is done no more leaves no trace once it is done: until the stop of its period, the day of an extra
+    start reads as closed, and so may the day before a holiday.
     """
     done = [
         (done_at, action.opens)
