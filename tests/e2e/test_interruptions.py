@@ -24,9 +24,10 @@ def put(stack: Stack, event: tuple[str, str], **detail: str) -> None:
     assert stack.client("events").put_events(Entries=[entry])["FailedEntryCount"] == 0
 
 
-def node(stack: Stack, environment: str = "local") -> str:
+def node(stack: Stack, environment: str = "local", *, fault: str = "") -> str:
     """Launch an instance with the tags of an environment's node."""
-    tags = [{"Key": "project", "Value": "claudefs"}, {"Key": "Environment", "Value": environment}]
+    named = {"project": "claudefs", "Environment": environment, "EmulatedFault": fault}
+    tags = [{"Key": key, "Value": value} for key, value in named.items()]
     launched = stack.client("ec2").run_instances(
         ImageId=stack.outputs()["orchestratorImageId"],
         MinCount=1,
@@ -87,6 +88,16 @@ def test_a_spot_node_is_drained_at_the_warning_and_counted(own_stack: Stack) -> 
     assert counted(own_stack, "SpotInterruptions") == 1
     [event] = written(own_stack)
     assert event["detail"]["instance-id"] == instance
+
+
+def test_a_node_that_does_not_answer_is_counted_as_not_drained(own_stack: Stack) -> None:
+    instance = node(own_stack, fault="unreachable")
+
+    put(own_stack, WARNING, **{"instance-id": instance, "instance-action": "terminate"})
+
+    [(_, status, steps)] = ran(own_stack, instance)
+    assert (status, steps) == ("Failed", ["belongs", "drain", "countFailure", "count"])
+    assert (counted(own_stack, "DrainsFailed"), counted(own_stack, "SpotInterruptions")) == (1, 1)
 
 
 def test_another_environments_node_is_left_alone_and_not_counted(own_stack: Stack) -> None:
