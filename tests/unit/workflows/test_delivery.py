@@ -28,5 +28,14 @@ def test_every_file_is_delivered() -> None:
 
 
 def test_every_workflow_that_is_activated_is_there() -> None:
-    names = ("ci-build", "tests-all", "integration-tests", "a9-tests", "release", "release-build")
+    names = (
+        "ci-build",
+        "tests-all",
+        "integration-tests",
+        "a9-tests",
+        "release",
+        "release-build",
+        "deploy-prod",
+        "pulumi-preview",
+    )
     assert {f".github/workflows/{name}.yml" for name in names} <= delivered().keys()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.workflows.scripts import package, plan, report, result
+from infra.workflows.scripts import package, plan, report, result, verify
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -222,6 +222,68 @@ def test_a_missing_program_is_named(tmp_path: Path) -> None:
     (built / "cfs-repl").unlink()
     with pytest.raises(SystemExit, match="cfs-repl"):
         package.pack(built, "x86_64", tmp_path)
+
+
+def release(folder: Path, *architectures: str) -> Path:
+    for architecture in architectures:
+        for suffix in ("", ".sigstore.json"):
+            (folder / f"claudefs-{architecture}.tar.zst{suffix}").write_text(architecture + suffix)
+    return folder
+
+
+def verified(folder: Path, *, status: int = 0, accepts: bool = True) -> list[str]:
+    """Run the check with a stand-in for GitHub's command line; give what that was asked."""
+    commands = folder / "commands"
+    commands.mkdir()
+    (commands / "gh").write_text(f'#!/bin/sh\necho "$@" >> asked\nexit {int(not accepts)}\n')
+    (commands / "gh").chmod(0o755)
+    path = f"{commands}:/usr/bin:/bin"
+    run(verify.__file__, ".", "c" * 40, folder=folder, status=status, PATH=path, GITHUB_REPOSITORY="owner/name")
+    return (folder / "asked").read_text().splitlines() if (folder / "asked").exists() else []
+
+
+def test_every_archive_must_come_from_the_release_workflow_and_the_commit(tmp_path: Path) -> None:
+    asked = verified(release(tmp_path, "x86_64", "aarch64"))
+    assert len(asked) == 2
+    for line in asked:
+        assert line.startswith("attestation verify claudefs-")
+        assert f"--source-digest {'c' * 40}" in line
+        assert "--signer-workflow owner/name/.github/workflows/release-build.yml" in line
+        assert "--deny-self-hosted-runners" in line
+
+
+def test_a_release_that_somebody_else_built_is_refused(tmp_path: Path) -> None:
+    assert verified(release(tmp_path, "x86_64"), status=1, accepts=False)
+
+
+def test_checksums_are_written_for_what_was_just_built_as_sha256sum_reads_them(tmp_path: Path) -> None:
+    verified(release(tmp_path, "x86_64"))
+    subprocess.run(["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=tmp_path, check=True, timeout=30)
+
+
+@pytest.mark.parametrize("suffix", ["", ".sigstore.json"])
+def test_a_file_that_is_not_what_the_checksums_name_is_refused(tmp_path: Path, suffix: str) -> None:
+    verify.check_sums(release(tmp_path, "x86_64"))
+    (tmp_path / f"claudefs-x86_64.tar.zst{suffix}").write_text("other")
+    with pytest.raises(SystemExit, match="not what SHA256SUMS names"):
+        verify.check_sums(tmp_path)
+
+
+def test_a_file_that_the_checksums_do_not_name_is_refused(tmp_path: Path) -> None:
+    verify.check_sums(release(tmp_path, "x86_64"))
+    with pytest.raises(SystemExit, match="aarch64"):
+        verify.check_sums(release(tmp_path, "aarch64"))
+
+
+def test_an_archive_without_attestation_is_refused(tmp_path: Path) -> None:
+    (release(tmp_path, "x86_64") / "claudefs-x86_64.tar.zst.sigstore.json").unlink()
+    with pytest.raises(SystemExit, match="without attestation"):
+        verify.archives(tmp_path)
+
+
+def test_a_release_without_archives_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="there is no"):
+        verify.archives(tmp_path)
 
 
 def run(script: str, *arguments: str, folder: Path, status: int = 0, **variables: str | None) -> str:

@@ -1,0 +1,133 @@
+"""One comment on a pull request, one issue for a purpose: written anew in place, never twice."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from githubkit import GitHub
+from githubkit.exception import GitHubException
+
+from cfs.ci.markdown import marker
+from cfs.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ANSWER_LIMIT = 30.0
+"""Seconds for one answer of GitHub; server errors and rate limits are tried again by the client."""
+
+_PAGE = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repository:
+    """A repository as its jobs reach it.
+
+    Attributes:
+        github: The client.
+        owner: The repository's owner.
+        name: Its name.
+    """
+
+    github: GitHub[Any]
+    owner: str
+    name: str
+
+    def write_comment(self, pull_request: int, body: str, *, purpose: str) -> None:
+        """Write the comment of this purpose, in place if it is there.
+
+        Raises:
+            UserError: GitHub refuses or does not answer.
+        """
+        issues = self.github.rest.issues
+        with _asking("write the comment", "pull-requests: write"):
+            pages = self.github.rest.paginate(
+                issues.list_comments,
+                map_func=_items,
+                owner=self.owner,
+                repo=self.name,
+                issue_number=pull_request,
+                per_page=_PAGE,
+            )
+            found = next((each["id"] for each in pages if _is_for(each, purpose)), None)
+            if found is None:
+                issues.create_comment(self.owner, self.name, pull_request, body=body)
+            else:
+                issues.update_comment(self.owner, self.name, found, body=body)
+
+    def write_issue(self, title: str, body: str, *, purpose: str) -> None:
+        """Open the issue of this purpose, or write it anew if it is open.
+
+        Raises:
+            UserError: GitHub refuses or does not answer.
+        """
+        issues = self.github.rest.issues
+        with _asking("write the issue", "issues: write"):
+            found = self._open_issue(purpose)
+            if found is None:
+                issues.create(self.owner, self.name, title=title, body=body)
+            else:
+                issues.update(self.owner, self.name, found, title=title, body=body)
+
+    def close_issue(self, *, purpose: str) -> None:
+        """Close the issue of this purpose, if one is open.
+
+        Raises:
+            UserError: GitHub refuses or does not answer.
+        """
+        with _asking("close the issue", "issues: write"):
+            found = self._open_issue(purpose)
+            if found is not None:
+                self.github.rest.issues.update(self.owner, self.name, found, state="closed", state_reason="completed")
+
+    def _open_issue(self, purpose: str) -> int | None:
+        pages = self.github.rest.paginate(
+            self.github.rest.issues.list_for_repo,
+            map_func=_items,
+            owner=self.owner,
+            repo=self.name,
+            state="open",
+            per_page=_PAGE,
+        )
+        return next((each["number"] for each in pages if _is_for(each, purpose)), None)
+
+
+def this_repository() -> Repository:
+    """Give the repository of the job that this runs in.
+
+    Raises:
+        UserError: This is no job, or it has no token.
+    """
+    missing = [name for name in ("GITHUB_REPOSITORY", "GITHUB_TOKEN") if not os.environ.get(name)]
+    if missing:
+        raise UserError(
+            f"{' and '.join(missing)} must be set.",
+            repair="In a workflow: env: GITHUB_TOKEN: ${{ github.token }}; elsewhere set both, OWNER/NAME and a token.",
+        )
+    owner, _, name = os.environ["GITHUB_REPOSITORY"].partition("/")
+    url = os.environ.get("GITHUB_API_URL") or "https://api.github.com"
+    github = GitHub(os.environ["GITHUB_TOKEN"], base_url=url, timeout=ANSWER_LIMIT, http_cache=False)
+    return Repository(github=github, owner=owner, name=name)
+
+
+def _items(response: Any) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = response.json()
+    return items
+
+
+def _is_for(item: dict[str, Any], purpose: str) -> bool:
+    """Tell whether a comment or an issue is of this purpose; people may quote the marker, but do not begin with it."""
+    return str(item.get("body") or "").startswith(marker(purpose))
+
+
+@contextmanager
+def _asking(what: str, permission: str) -> Iterator[None]:
+    try:
+        yield
+    except GitHubException as error:
+        raise UserError(
+            f"GitHub did not {what}: {error}.", repair=f"Check that the job has the permission `{permission}`."
+        ) from error

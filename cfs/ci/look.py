@@ -1,0 +1,115 @@
+"""What a stack would change, and what has drifted from its state, as the engine tells it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from cfs.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+_NO_CHANGES = frozenset({"same", "refresh", "read", "read-discard", "discard"})
+"""Operations of the engine that change nothing."""
+
+_PARTS = frozenset({"create-replacement", "delete-replaced"})
+"""Operations that are parts of a replacement, which is told once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One resource that differs.
+
+    Attributes:
+        operation: The engine's word: create, update, replace, delete, import, …
+        type: The resource's type, without what its parents are.
+        name: Its name in the program.
+        properties: Paths of what differs in it, never a value.
+    """
+
+    operation: str
+    type: str
+    name: str
+    properties: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What there is to say of one environment.
+
+    Attributes:
+        environment: The stack's name.
+        changes: What `up` would change.
+        drift: What differs in the account from the state; None where nobody looked.
+    """
+
+    environment: str
+    changes: Sequence[Change]
+    drift: Sequence[Change] | None = None
+
+    def to_json(self) -> str:
+        """Write it down for another job."""
+        return json.dumps(asdict(self), indent=2)
+
+    @classmethod
+    def from_json(cls, text: str) -> Look:
+        """Read what `to_json` wrote."""
+        content = json.loads(text)
+        drift = content["drift"]
+        return cls(
+            environment=content["environment"],
+            changes=[Change(**change) for change in content["changes"]],
+            drift=None if drift is None else [Change(**change) for change in drift],
+        )
+
+
+def collected(folder: Path, expected: str) -> dict[str, Look | None]:
+    """Read the looks of all environments.
+
+    Args:
+        folder: Holds the files that `to_json` wrote; it may be missing where every preview failed.
+        expected: The GitHub environments, as a JSON list, such as `["staging", "production"]`.
+
+    Returns:
+        What there is to say of each, None where its preview failed; by the environments' names.
+
+    Raises:
+        UserError: `expected` is no such list, or a file is none of those.
+    """
+    try:
+        names = [str(name) for name in json.loads(expected)]
+        looks = [Look.from_json(path.read_text()) for path in sorted(folder.glob("*.json"))]
+    except (ValueError, TypeError, KeyError) as error:
+        raise UserError(
+            f"--expected {expected} or a file in {folder} cannot be read: {error}.",
+            repair="""Give the variable PREVIEW_ENVIRONMENTS, such as '["staging", "production"]', """
+            "and what `cfs ci preview --output` wrote.",
+        ) from error
+    by_stack = {look.environment: look for look in looks}
+    return {name: by_stack.get(stack_of(name)) for name in names}
+
+
+def stack_of(environment: str) -> str:
+    """Give the stack that a GitHub environment is of."""
+    return "prod" if environment == "production" else environment
+
+
+def differences(told: Mapping[str, Any]) -> list[Change]:
+    """Read what `pulumi preview --json` or `pulumi refresh --preview-only --json` printed."""
+    return [
+        _change(step) for step in told.get("steps", []) if step["op"] not in _NO_CHANGES and step["op"] not in _PARTS
+    ]
+
+
+def _change(step: Mapping[str, Any]) -> Change:
+    # urn:pulumi:STACK::PROJECT::PARENT$TYPE::NAME
+    _, _, types, name = step["urn"].split("::", 3)
+    return Change(
+        operation=step["op"],
+        type=types.rpartition("$")[2],
+        name=name,
+        properties=sorted(step.get("detailedDiff") or step.get("replaceReasons") or ()),
+    )

@@ -1,0 +1,77 @@
+"""Which commit a deployment is of."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cfs.ci.source import find
+from cfs.errors import UserError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
+    done = subprocess.run(
+        ["git", *identity, *arguments], cwd=folder, capture_output=True, text=True, check=True, timeout=30
+    )
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout whose main has three commits; a clone's `origin/main` is where it is pushed to."""
+    git(tmp_path, "init", "--quiet", "--initial-branch=main")
+    for number in range(3):
+        git(tmp_path, "commit", "--quiet", "--allow-empty", "--message", f"Commit {number}")
+    git(tmp_path, "update-ref", "refs/remotes/origin/main", "HEAD")
+    return tmp_path
+
+
+def test_a_release_is_its_tags_commit(checkout: Path) -> None:
+    git(checkout, "tag", "--annotate", "v0.7.0", "HEAD~1", "--message", "Seven")
+    found = find(checkout, version="v0.7.0")
+    assert (found.version, found.commit, found.built) == ("v0.7.0", git(checkout, "rev-parse", "HEAD~1"), True)
+
+
+def test_a_commit_after_a_tag_is_built_and_counts_from_it(checkout: Path) -> None:
+    git(checkout, "tag", "v0.7.0", "HEAD~2")
+    found = find(checkout, version="")
+    assert found.commit == git(checkout, "rev-parse", "HEAD")
+    assert found.version == f"v0.7.0-2-g{found.commit[:7]}"
+    assert not found.built
+
+
+def test_a_tagged_commit_is_deployed_from_its_release(checkout: Path) -> None:
+    git(checkout, "tag", "v0.7.0")
+    found = find(checkout, version="")
+    assert (found.version, found.built) == ("v0.7.0", True)
+
+
+def test_before_the_first_version_commits_count_from_zero(checkout: Path) -> None:
+    git(checkout, "tag", "phase-1")
+    found = find(checkout, version="")
+    assert found.version == f"v0.0.0-3-g{found.commit[:7]}"
+
+
+@pytest.mark.parametrize("version", ["0.7.0", "v0.7", "v0.7.0-rc1", "main", "--help", "v0.7.0\n"])
+def test_what_is_no_version_is_refused(checkout: Path, version: str) -> None:
+    with pytest.raises(UserError, match="is no version"):
+        find(checkout, version=version)
+
+
+def test_a_version_without_tag_is_named(checkout: Path) -> None:
+    with pytest.raises(UserError, match=r"no tag v9\.9\.9"):
+        find(checkout, version="v9.9.9")
+
+
+def test_what_is_not_on_main_is_not_deployed(checkout: Path) -> None:
+    git(checkout, "commit", "--quiet", "--allow-empty", "--message", "Not merged")
+    git(checkout, "tag", "v0.8.0")
+    for version in ("", "v0.8.0"):
+        with pytest.raises(UserError, match="is not on origin/main"):
+            find(checkout, version=version)
