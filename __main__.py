@@ -8,6 +8,7 @@ import pulumi_aws as aws
 
 from infra import outputs
 from infra.budget import Budget, BudgetArgs
+from infra.cluster import Cluster, ClusterArgs
 from infra.encryption import Encryption, EncryptionArgs
 from infra.firewall import Firewall, FirewallArgs
 from infra.identity import Identity, IdentityArgs
@@ -122,6 +123,25 @@ keep_hours(
     region=settings.region,
     tags=tags,
 )
+cluster = Cluster(
+    "cluster",
+    args=ClusterArgs(
+        groups=settings.groups,
+        image_parameter=settings.node_image_parameter,
+        subnet_ids={site: network.node_subnet_ids(site) for site in settings.sites},
+        security_group_ids=firewall.group_ids,
+        assign_public_ip=network.assigns_public_ips,
+        instance_profile=identity.node_profile,
+        key_arn=encryption.key_arn,
+        artifact_bucket=storage.artifact_bucket,
+        region=settings.region,
+        repository=f"{settings.github_owner}/{settings.github_repository}",
+        log_retention_days=settings.log_retention_days,
+        calendar=settings.calendar,
+        now=now,
+        tags=tags,
+    ),
+)
 repository = Repository(
     "repository",
     args=RepositoryArgs(
@@ -149,6 +169,8 @@ outputs.export(
         "orchestratorInstanceProfile": identity.orchestrator_profile,
         "nodeRoleArn": identity.node_role_arn,
         "nodeInstanceProfile": identity.node_profile,
+        "nodeGroups": cluster.group_names,
+        "nodeLogGroup": cluster.log_group,
         "stateBucket": storage.state_bucket,
         "artifactBucket": storage.artifact_bucket,
         "cacheBucket": storage.cache_bucket,

@@ -9,7 +9,7 @@ from pulumi_aws import kms
 
 from infra.component import Component
 from infra.naming import KMS_ALIAS, physical_name
-from infra.policies import EVERYTHING, Condition, Principal, Statement, document, equals
+from infra.policies import EVERYTHING, Condition, Principal, ServiceLinkedRoles, Statement, document, equals
 from infra.tags import PROJECT
 
 if TYPE_CHECKING:
@@ -56,6 +56,12 @@ _USE = (
     "kms:ReEncryptFrom",
     "kms:ReEncryptTo",
 )
+
+LAUNCHING_ROLES = {
+    "autoscaling.amazonaws.com": "AWSServiceRoleForAutoScaling",
+    "spot.amazonaws.com": "AWSServiceRoleForEC2Spot",
+}
+"""The roles under which Auto Scaling and EC2 Spot launch nodes, by service."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,12 +122,11 @@ class Encryption(Component):
 
 
 def key_policy(*, account_id: str, region: str, environment: str) -> str:
-    """Say who may use the key: whom the account's IAM policies let, and the two services that act for nobody.
+    """Say who may use the key: whom the account's IAM policies let, and the services that act for nobody.
 
-    S3, EBS, SNS and Secrets Manager use the key with the rights of their caller, so they stand in no statement. Auto
-    Scaling and EC2 Spot launch under roles of their own, which need a grant on this key before they can launch a node
-    with a disk that it encrypts: https://docs.aws.amazon.com/autoscaling/ec2/userguide/key-policy-requirements-EBS-encryption.html
+    S3, EBS, SNS and Secrets Manager use the key with the rights of their caller, so they stand in no statement.
     """
+    launching = ServiceLinkedRoles(account_id=account_id, names=LAUNCHING_ROLES)
     return document(
         Statement(
             # Without this statement not even the account's administrators could change the key:
@@ -163,5 +168,27 @@ def key_policy(*, account_id: str, region: str, environment: str) -> str:
                 Condition(operator="ArnLike", key="aws:SourceArn", values=(f"arn:aws:budgets::{account_id}:*",)),
             ),
             principal=Principal(kind="Service", value="budgets.amazonaws.com"),
+        ),
+        Statement(
+            # https://docs.aws.amazon.com/autoscaling/ec2/userguide/key-policy-requirements-EBS-encryption.html
+            sid="DisksOfLaunchedNodes",
+            actions=(
+                "kms:Decrypt",
+                "kms:DescribeKey",
+                "kms:Encrypt",
+                "kms:GenerateDataKey",
+                "kms:GenerateDataKeyWithoutPlaintext",
+                "kms:ReEncryptFrom",
+                "kms:ReEncryptTo",
+            ),
+            resources=(EVERYTHING,),
+            principal=launching,
+        ),
+        Statement(
+            sid="LendKeyToLaunchedNodes",
+            actions=("kms:CreateGrant",),
+            resources=(EVERYTHING,),
+            conditions=(Condition(operator="Bool", key="kms:GrantIsForAWSResource", values=("true",)),),
+            principal=launching,
         ),
     )

@@ -92,6 +92,18 @@ SCHEDULE_GROUP = NameRule(
     pattern=re.compile(r"[0-9A-Za-z_.-]+"),
     source="https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateScheduleGroup.html",
 )
+LAUNCH_TEMPLATE = NameRule(
+    service="launch template",
+    max_length=128,
+    pattern=re.compile(r"[a-zA-Z0-9().\-/_]{3,}"),
+    source="https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateLaunchTemplate.html",
+)
+AUTO_SCALING_GROUP = NameRule(
+    service="Auto Scaling group",
+    max_length=255,
+    pattern=re.compile(r"[^:]+"),
+    source="https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_CreateAutoScalingGroup.html",
+)
 
 
 def physical_name(rule: NameRule, *parts: str) -> str:

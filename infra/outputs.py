@@ -26,6 +26,8 @@ OUTPUTS: Mapping[str, str] = {
     "orchestratorInstanceProfile": "the instance profile that gives it to the orchestrator",
     "nodeRoleArn": "the IAM role of storage nodes and clients, spot or not",
     "nodeInstanceProfile": "the instance profile that gives it to them",
+    "nodeGroups": "the Auto Scaling group of each node group, by the node group's name",
+    "nodeLogGroup": "the CloudWatch log group of the nodes' logs",
     "stateBucket": "the bucket that holds Pulumi's state",
     "artifactBucket": "the bucket that holds releases",
     "cacheBucket": "the bucket that holds what builds reuse",

@@ -8,13 +8,14 @@ https://docs.aws.amazon.com/service-authorization/latest/reference/reference_pol
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from infra.tags import PROJECT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 EVERYTHING = "*"
 
@@ -95,6 +96,44 @@ class Principal:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ServiceLinkedRoles:
+    """Roles that AWS makes for its services when the account first uses them, as whom the policy of a key speaks of.
+
+    KMS refuses a policy that names a role which does not exist yet, so a fresh account could not make the key. The
+    statement therefore names everybody, and its conditions let in callers of this account that are one of these roles
+    and nobody else: https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-caller-account
+
+    Attributes:
+        account_id: The AWS account.
+        names: The roles by the service principals that assume them.
+
+    Raises:
+        PolicyError: None is named, or one by a pattern.
+    """
+
+    account_id: str
+    names: Mapping[str, str]
+
+    def __post_init__(self) -> None:
+        """Refuse what would let others in."""
+        if not self.names or not all(
+            re.fullmatch(r"[A-Za-z0-9.]+", part) for part in (*self.names, *self.names.values())
+        ):
+            raise PolicyError(f"service-linked roles {dict(self.names)!r}: each must be a service and a role by name")
+        if not re.fullmatch(r"[A-Za-z0-9]+", self.account_id):
+            raise PolicyError(f"service-linked roles: {self.account_id!r} is no account")
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """What only they fulfill."""
+        arns = (
+            f"arn:aws:iam::{self.account_id}:role/aws-service-role/{service}/{name}"
+            for service, name in self.names.items()
+        )
+        return (equals("kms:CallerAccount", self.account_id), equals("aws:PrincipalArn", *arns))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Statement:
     """One thing that is allowed; there are no other statements.
 
@@ -114,7 +153,7 @@ class Statement:
     actions: tuple[str, ...]
     resources: tuple[str, ...] = ()
     conditions: tuple[Condition, ...] = ()
-    principal: Principal | None = None
+    principal: Principal | ServiceLinkedRoles | None = None
 
     def __post_init__(self) -> None:
         """Refuse what is too wide."""
@@ -126,16 +165,27 @@ class Statement:
             service, colon, name = action.partition(":")
             if not (service and colon and name) or EVERYTHING in action or "?" in action:
                 raise PolicyError(f"statement {self.sid}: action {action!r} must be one action in full, service:Action")
-        for condition in self.conditions:
-            if sum((condition.operator, condition.key) == (other.operator, other.key) for other in self.conditions) > 1:
-                raise PolicyError(f"statement {self.sid}: {condition.key} is tested twice")
-        if self.principal and EVERYTHING in self.principal.value:
+        tests = [(condition.operator, condition.key) for condition in self._tests()]
+        for operator, key in tests:
+            if tests.count((operator, key)) > 1:
+                raise PolicyError(f"statement {self.sid}: {key} is tested twice")
+        if isinstance(self.principal, Principal) and EVERYTHING in self.principal.value:
             raise PolicyError(f"statement {self.sid}: principal {self.principal.value!r} lets others in")
         wide = [resource for resource in self.resources if not resource.startswith("arn:")]
         if wide and not self._may_name_everything():
             raise PolicyError(
                 f"statement {self.sid}: resource {wide[0]!r}, though {', '.join(self.actions)} can be limited to ARNs"
             )
+
+        if isinstance(self.principal, ServiceLinkedRoles) and self.resources != (EVERYTHING,):
+            raise PolicyError(f"statement {self.sid}: only the policy of a KMS key speaks of service-linked roles")
+
+    def _tests(self) -> tuple[Condition, ...]:
+        """Give all conditions, those that make up the principal too."""
+        return (
+            *self.conditions,
+            *(self.principal.conditions if isinstance(self.principal, ServiceLinkedRoles) else ()),
+        )
 
     def _may_name_everything(self) -> bool:
         if self.resources != (EVERYTHING,):
@@ -147,16 +197,22 @@ class Statement:
     def to_json(self) -> dict[str, object]:
         """Give the statement as IAM reads it."""
         conditions: dict[str, dict[str, object]] = {}
-        for condition in self.conditions:
+        for condition in self._tests():
             conditions.setdefault(condition.operator, {})[condition.key] = _one_or_list(condition.values)
         return {
             "Sid": self.sid,
             "Effect": "Allow",
-            **({"Principal": {self.principal.kind: self.principal.value}} if self.principal else {}),
+            **({"Principal": _principal(self.principal)} if self.principal else {}),
             "Action": _one_or_list(self.actions),
             **({"Resource": _one_or_list(self.resources)} if self.resources else {}),
             **({"Condition": conditions} if conditions else {}),
         }
+
+
+def _principal(principal: Principal | ServiceLinkedRoles) -> dict[str, str]:
+    if isinstance(principal, ServiceLinkedRoles):
+        return {"AWS": EVERYTHING}
+    return {principal.kind: principal.value}
 
 
 def document(*statements: Statement) -> str:

@@ -7,14 +7,20 @@ from datetime import UTC, datetime
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Any
 
+from infra import nodegroups
 from infra.clock_changes import COMING_YEARS, nearest_fit, similar_zones, unfit, zone_names
+from infra.localdisks import LEAST_GB, LOCAL_NVME_GB, fitting
+from infra.nodegroups import DEFAULT_NAMES
 from infra.schedule import WEEKDAYS, Calendar, ScheduleError, actions
+from infra.subnets import plan_subnets
 from infra.zones import ZONE_COUNT, sites_of, zones_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import date, time
     from ipaddress import IPv6Network
+
+    from infra.nodegroups import NodeGroupChange
 
 NAMESPACE = "claudefs-infra"
 """The project's name in `Pulumi.yaml`, which prefixes its configuration keys."""
@@ -29,6 +35,7 @@ class Breach:
         value: What it is, or None where it is not set.
         allowed: What would be right.
         index: Which entry of a list is wrong.
+        path: Which value inside an object is wrong: the names and places that lead to it.
         example: A value that would be right, where the setting's usual one might not be.
         repair: The command that repairs it, where setting the example does not.
     """
@@ -37,6 +44,7 @@ class Breach:
     value: object
     allowed: str
     index: int | None = None
+    path: tuple[str | int, ...] = ()
     example: str | None = None
     repair: str | None = None
 
@@ -149,20 +157,21 @@ def _times_occur_once_a_day(*, schedule_time_zone: str, schedule_start: time, sc
         return
     today = datetime.now(UTC).date()
     for setting, at in (("schedule_start", schedule_start), ("schedule_stop", schedule_stop)):
-        found = unfit(schedule_time_zone, at, since=today)
-        if found is None:
-            continue
-        day, change = found
-        fit = f"{nearest_fit(schedule_time_zone, at, since=today):%H:%M}"
-        yield Breach(
-            setting=setting,
-            value=f"{at:%H:%M}",
-            allowed=(
-                f"{'does not exist' if change.skipped else 'occurs twice'} on {day} in {schedule_time_zone}, when the "
-                f"clocks are changed; {fit} occurs once on every day of the next {COMING_YEARS} years"
-            ),
-            example=fit,
-        )
+        found = _once_a_day(schedule_time_zone, at, since=today)
+        if found is not None:
+            allowed, fit = found
+            yield Breach(setting=setting, value=f"{at:%H:%M}", allowed=allowed, example=fit)
+
+
+def _once_a_day(zone: str, at: time, *, since: date) -> tuple[str, str] | None:
+    """Say why a time of the day does not fit, and one that does; None where it occurs once on every day."""
+    found = unfit(zone, at, since=since)
+    if found is None:
+        return None
+    day, change = found
+    fit = f"{nearest_fit(zone, at, since=since):%H:%M}"
+    why = f"{'does not exist' if change.skipped else 'occurs twice'} on {day} in {zone}, when the clocks are changed"
+    return f"{why}; {fit} occurs once on every day of the next {COMING_YEARS} years", fit
 
 
 EVENING = 18
@@ -227,6 +236,105 @@ def _hours_leave_the_address(*, orchestrator_hours: str, egress: str) -> Iterato
         )
 
 
+def _groups_are_complete(*, node_groups: Mapping[str, NodeGroupChange]) -> Iterator[Breach]:
+    for name, change in node_groups.items():
+        if name in DEFAULT_NAMES:
+            if change.role is not None:
+                yield Breach(
+                    setting="node_groups",
+                    path=(name, "role"),
+                    value=change.role,
+                    allowed=f"the role of the default group {name} is fixed: disable it and add a group",
+                    repair=f"pulumi config rm --path '{NAMESPACE}:nodeGroups.{name}.role'",
+                )
+            continue
+        for field, value in (("role", change.role), ("count", change.count)):
+            if value is None:
+                yield Breach(
+                    setting="node_groups",
+                    path=(name, field),
+                    value=None,
+                    allowed=f"must be set for a new group; the groups that need neither are {', '.join(DEFAULT_NAMES)}",
+                )
+
+
+def _storage_has_local_disks(*, cluster_size: int, node_groups: Mapping[str, NodeGroupChange]) -> Iterator[Breach]:
+    for group in nodegroups.node_groups(cluster_size, node_groups):
+        if group.role != "storage":
+            continue
+        for place, type_ in enumerate(group.instance_types):
+            size = LOCAL_NVME_GB.get(type_)
+            if size is not None and size >= LEAST_GB:
+                continue
+            has = "is none of the known types with local NVMe" if size is None else f"has {size} GB of local NVMe"
+            yield Breach(
+                setting="node_groups",
+                path=(group.name, "instanceTypes", place),
+                value=type_,
+                allowed=f"{has}, and a storage node needs at least {LEAST_GB} GB; fitting are {', '.join(fitting())}",
+            )
+
+
+def _own_hours_fit(
+    *,
+    schedule_time_zone: str,
+    schedule_start: time,
+    schedule_stop: time,
+    node_groups: Mapping[str, NodeGroupChange],
+) -> Iterator[Breach]:
+    if schedule_time_zone not in zone_names():
+        return
+    today = datetime.now(UTC).date()
+    for name, change in node_groups.items():
+        for field, own in (("scheduleStart", change.schedule_start), ("scheduleStop", change.schedule_stop)):
+            found = _once_a_day(schedule_time_zone, own, since=today) if own is not None and own != "none" else None
+            if found is not None:
+                allowed, fit = found
+                yield Breach(
+                    setting="node_groups", path=(name, field), value=f"{own:%H:%M}", allowed=allowed, example=fit
+                )
+        stop = change.schedule_stop or schedule_stop
+        if (change.schedule_start or schedule_start) == stop and (change.schedule_start or change.schedule_stop):
+            yield Breach(
+                setting="node_groups",
+                path=(name, "scheduleStop"),
+                value=f"{stop:%H:%M}",
+                allowed="must be another time than the group's start; an earlier one is on the next day",
+                example="18:00" if stop.hour < EVENING else "06:00",
+            )
+
+
+def _nodes_have_addresses(  # noqa: PLR0913 — a rule takes the settings that it reads
+    *,
+    region: str,
+    availability_zones: Sequence[str],
+    site_a_zones: Sequence[str],
+    site_b_zones: Sequence[str],
+    vpc_cidr: IPv4Network,
+    cluster_size: int,
+    node_groups: Mapping[str, NodeGroupChange],
+) -> Iterator[Breach]:
+    zones = zones_of(region, availability_zones)
+    sites = sites_of(zones, site_a=site_a_zones, site_b=site_b_zones)
+    if len(zones) != ZONE_COUNT or sorted(sites["A"] + sites["B"]) != sorted(zones):
+        return
+    subnets = plan_subnets(vpc_cidr, zones=zones, sites=sites)
+    for site in sites:
+        room = sum(subnet.private.num_addresses - KEPT_BY_AWS for subnet in subnets if subnet.site == site)
+        wanted = sum(group.most for group in nodegroups.node_groups(cluster_size, node_groups) if group.site == site)
+        if wanted > room:
+            yield Breach(
+                setting="vpc_cidr",
+                value=vpc_cidr,
+                allowed=f"the subnets of site {site} have {room} addresses, and its node groups {wanted} nodes: "
+                "give the VPC more addresses, or the groups fewer nodes",
+                example="10.0.0.0/16",
+            )
+
+
+KEPT_BY_AWS = 5
+"""Addresses of each subnet: https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html"""
+
 _RULES: tuple[tuple[tuple[str, ...], Callable[..., Iterator[Breach]]], ...] = (
     (("region", "availability_zones"), _zones_belong_to_region),
     (("availability_zones",), _zones_are_three),
@@ -241,6 +349,21 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[..., Iterator[Breach]]], ...] = (
     (
         ("schedule_time_zone", "schedule_start", "schedule_stop", "holidays", "extra_days"),
         _actions_fit_into_a_group,
+    ),
+    (("node_groups",), _groups_are_complete),
+    (("cluster_size", "node_groups"), _storage_has_local_disks),
+    (("schedule_time_zone", "schedule_start", "schedule_stop", "node_groups"), _own_hours_fit),
+    (
+        (
+            "region",
+            "availability_zones",
+            "site_a_zones",
+            "site_b_zones",
+            "vpc_cidr",
+            "cluster_size",
+            "node_groups",
+        ),
+        _nodes_have_addresses,
     ),
 )
 """Each rule with the settings that it reads."""

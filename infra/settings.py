@@ -17,6 +17,7 @@ from pulumi.runtime.config import CONFIG, get_config_env, get_config_secret_keys
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
+from infra.nodegroups import NodeGroup, NodeGroupChange, node_groups
 from infra.problems import Problem, SettingsError
 from infra.rules import NAMESPACE, Breach, breaches
 from infra.schedule import Calendar
@@ -24,9 +25,11 @@ from infra.tags import Site, Tags
 from infra.values import (
     AdminNetwork,
     BucketName,
+    ClusterSize,
     Day,
     DiskGib,
     Email,
+    GroupName,
     ImageParameter,
     InstanceType,
     OptionalTagValue,
@@ -49,7 +52,7 @@ from infra.values import (
 from infra.zones import sites_of, zones_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
@@ -102,6 +105,11 @@ class Settings(BaseModel):
     schedule_stop: TimeOfDay = Field(examples=["18:00"])
     holidays: Annotated[list[Day], distinct("days")] = Field(examples=["2026-12-25"])
     extra_days: Annotated[list[Day], distinct("days")] = Field(examples=["2026-12-05"])
+    cluster_size: ClusterSize = Field(examples=["5"])
+    node_groups: dict[GroupName, NodeGroupChange] = Field(examples=["5"])
+    node_image_parameter: ImageParameter = Field(
+        examples=["/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"]
+    )
     unprotected: Annotated[
         list[Annotated[Protectable, one_of(get_args(Protectable))]], distinct("protected resources")
     ] = Field(examples=["orchestrator"])
@@ -142,6 +150,11 @@ class Settings(BaseModel):
     def orchestrator_calendar(self) -> Calendar | None:
         """When the orchestrator runs, or None where it always does."""
         return self.calendar if self.orchestrator_hours == "weekdays" else None
+
+    @property
+    def groups(self) -> tuple[NodeGroup, ...]:
+        """The node groups: the default ones as changed, and those that are added."""
+        return node_groups(self.cluster_size, self.node_groups)
 
     @property
     def tags(self) -> Tags:
@@ -201,7 +214,12 @@ FIELDS: Mapping[str, FieldInfo] = {field.alias or name: field for name, field in
 
 _STACK = "stack"
 _SECRETS = (f"{NAMESPACE}:actionsSecrets",)
+_NODE_GROUPS = f"{NAMESPACE}:nodeGroups"
+_LIST_OF_GROUP = "instanceTypes"
+"""The one field of a node group that is a list."""
 _PLUGINS = ("aws", "github", "pulumi")
+_Path = tuple[str | int, ...]
+"""The names and places that lead to a value inside a setting."""
 _JSON_START = re.compile(r"\s*[\[{]")
 
 
@@ -247,7 +265,7 @@ class _Report:
                 key=key,
                 value="[in plain text]",
                 allowed="a secret must be stored encrypted",
-                repair=f"pulumi config rm {key}, then {_set_command(key, nested='NAME')}",
+                repair=f"pulumi config rm {key}, then {_set_command(key, path=('NAME',))}",
             )
             for key in _SECRETS
             if self.given.get(key, "{}") != "{}" and key not in self.secret_keys
@@ -256,35 +274,50 @@ class _Report:
     def refused(self, details: ErrorDetails) -> Problem:
         """Word what a field's type refuses."""
         key, *inner = (str(part) for part in details["loc"])
-        if details["type"] == "extra_forbidden":
+        if details["type"] == "extra_forbidden" and not inner:
             return self._unknown(key)
-        nested = next((part for part in inner if part != "[key]" and (part.isdecimal() or key in _SECRETS)), None)
-        whole = nested is None and _is_many(key)
-        if inner[-1:] == ["[key]"]:
-            repair = f"pulumi config rm --path '{key}.{nested}'"
-        else:
-            repair = (f"pulumi config rm {key}, then " if whole else "") + _set_command(key, nested=nested)
+        path = _path(key, details["loc"][1:])
+        if details["type"] == "extra_forbidden":
+            return self._unknown_field(key, path, details["input"])
+        badly_named = inner[-1:] == ["[key]"]
+        removed = badly_named or _is_many(key, path) or details["type"] == "model_type"
+        repairs = [
+            *([_remove_command(key, path)] if removed else []),
+            *([] if badly_named else [_set_command(key, path=path)]),
+        ]
         return Problem(
-            key=key + (f"[{nested}]" if nested else ""),
+            key=key + _path_text(path),
             value=self._shown(key, details["input"]) if key in self.given else None,
             allowed=_allowed(details),
-            repair=repair,
+            repair=", then ".join(repairs),
         )
 
     def breached(self, breach: Breach) -> Problem:
         """Word a rule between settings that is broken."""
         key = Settings.model_fields[breach.setting].alias or breach.setting
-        nested = None if breach.index is None else str(breach.index)
+        path = breach.path if breach.index is None else (breach.index,)
         return Problem(
-            key=key + (f"[{nested}]" if nested else ""),
+            key=key + _path_text(path),
             value=None if breach.value is None else self._shown(key, breach.value),
             allowed=breach.allowed,
-            repair=breach.repair or _set_command(key, nested=nested, example=breach.example),
+            repair=breach.repair or _set_command(key, path=path, example=breach.example),
+        )
+
+    def _unknown_field(self, key: str, path: _Path, value: object) -> Problem:
+        fields = _fields()
+        similar = difflib.get_close_matches(str(path[-1]).lower(), {name.lower(): name for name in fields}, n=1)
+        meant = next((name for name in fields if [name.lower()] == similar), None)
+        rename = f", and if {meant} was meant: {_set_command(key, path=(*path[:-1], meant))}" if meant else ""
+        return Problem(
+            key=key + _path_text(path),
+            value=self._shown(key, value),
+            allowed=f"a node group has no such field; allowed are {', '.join(sorted(fields))}",
+            repair=_remove_command(key, path) + rename,
         )
 
     def _unknown(self, key: str) -> Problem:
         similar = _similar(key, FIELDS)
-        rename = f", and if {similar[0]} was meant: {_set_command(similar[0], nested=None)}" if similar else ""
+        rename = f", and if {similar[0]} was meant: {_set_command(similar[0])}" if similar else ""
         settings = ", ".join(sorted(known.removeprefix(f"{NAMESPACE}:") for known in FIELDS if known != _STACK))
         return Problem(
             key=key,
@@ -311,24 +344,60 @@ def _allowed(details: ErrorDetails) -> str:
         "missing": "must be set",
         "list_type": "must be a list",
         "dict_type": "must be an object of names and values",
+        "model_type": "must be an object of a node group's fields",
+        "tuple_type": "must be a list",
         "string_type": "must be text",
     }
     return known.get(details["type"]) or details["msg"].removeprefix("Value error, ")
 
 
-def _is_many(key: str) -> bool:
-    return get_origin(FIELDS[key].annotation) in (list, dict)
+def _is_many(key: str, path: _Path) -> bool:
+    """Tell whether a path ends at a list or an object, into which a value cannot be set while another is there."""
+    if key == _NODE_GROUPS and path[1:] == (_LIST_OF_GROUP,):
+        return True
+    return not path and get_origin(FIELDS[key].annotation) in (list, dict)
 
 
-def _set_command(key: str, *, nested: str | None, example: str | None = None) -> str:
+def _path(key: str, location: Sequence[str | int]) -> _Path:
+    """Read the path from where pydantic found a value, which names its own checks and a bad key of an object too."""
+    names = get_origin(FIELDS[key].annotation) is dict if key in FIELDS else False
+    return tuple(part for part in location if isinstance(part, int) or (names and part != "[key]"))
+
+
+def _path_text(path: _Path) -> str:
+    """Write a path as `pulumi config set --path` takes it: `.name[0]`."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+
+
+def _fields() -> Mapping[str, FieldInfo]:
+    """Give the fields of a node group by the names that settings have for them."""
+    return {field.alias or name: field for name, field in NodeGroupChange.model_fields.items()}
+
+
+def _remove_command(key: str, path: _Path) -> str:
+    return f"pulumi config rm --path '{key}{_path_text(path)}'" if path else f"pulumi config rm {key}"
+
+
+def _set_command(key: str, *, path: _Path = (), example: str | None = None) -> str:
     value = example or (FIELDS[key].examples or [])[0]
     if key == _STACK:
         return f"pulumi stack rename {value}"
-    origin = get_origin(FIELDS[key].annotation)
-    if origin is dict:
+    if key in _SECRETS:
         # Without a value on the command line pulumi asks for it, so that no secret gets into the shell's history.
-        secret = "--secret " if key in _SECRETS else ""
-        return f"pulumi config set {secret}--path '{key}.{nested or 'NAME'}'"
-    if origin is list:
-        return f"pulumi config set --path '{key}[{nested or 0}]' {value}"
-    return f"pulumi config set {key} {value}"
+        return f"pulumi config set --secret --path '{key}{_path_text(path or ('NAME',))}'"
+    if key == _NODE_GROUPS:
+        path, value = _of_group(path)
+        value = example or value
+    elif get_origin(FIELDS[key].annotation) is list:
+        path = path or (0,)
+    return f"pulumi config set --path '{key}{_path_text(path)}' {value}" if path else f"pulumi config set {key} {value}"
+
+
+def _of_group(path: _Path) -> tuple[_Path, str]:
+    """Give the nearest value of a node group that can be set, and a good one for it."""
+    usual: _Path = ("storage-a", "count")
+    path = path + usual[len(path) :]
+    field = str(path[1])
+    if field == _LIST_OF_GROUP:
+        path = (*path[:2], *(path[2:] or (0,)))
+    return path, str((_fields()[field].examples or [])[0])

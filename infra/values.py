@@ -6,9 +6,9 @@ import re
 from collections.abc import Collection, Hashable, Sequence
 from datetime import date, time
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, PlainValidator
 
 from infra.naming import S3_BUCKET
 
@@ -27,6 +27,9 @@ LOG_RETENTION_DAYS = frozenset(
     {1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
 )
 """https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html"""
+
+CLUSTER_SIZES = (3, 5, 10)
+"""Storage nodes of the clusters that ClaudeFS's `deploy-prod` workflow offers."""
 
 
 def _text(pattern: str, must: str) -> AfterValidator:
@@ -50,6 +53,18 @@ def _whole(low: int, high: int, unit: str) -> BeforeValidator:
         return int(str(value))
 
     return BeforeValidator(check)
+
+
+def _flag(value: object) -> bool:
+    if str(value).lower() not in ("true", "false"):
+        raise ValueError("must be true or false")
+    return str(value).lower() == "true"
+
+
+def _cluster_size(value: object) -> int:
+    if str(value) not in map(str, CLUSTER_SIZES):
+        raise ValueError(f"must be one of {', '.join(map(str, CLUSTER_SIZES))} storage nodes")
+    return int(str(value))
 
 
 def _retention(value: object) -> int:
@@ -118,6 +133,13 @@ def _time_of_day(value: object) -> time:
     return time.fromisoformat(str(value))
 
 
+def _own_start(value: object) -> time | Literal["none"]:
+    try:
+        return "none" if value == "none" else _time_of_day(value)
+    except ValueError as error:
+        raise ValueError(f"{error}, or none, so that no schedule starts the group") from None
+
+
 def _day(value: object) -> date:
     # A date that stands in a YAML file without quotes comes as its midnight.
     text = str(value).removesuffix("T00:00:00Z")
@@ -146,6 +168,17 @@ def at_most(count: int, of: str, *, because: str) -> AfterValidator:
     def check(values: Sequence[T]) -> Sequence[T]:
         if len(values) > count:
             raise ValueError(f"must be at most {count} {of}: {because}")
+        return values
+
+    return AfterValidator(check)
+
+
+def not_empty(of: str) -> AfterValidator:
+    """Refuse a list without entries."""
+
+    def check(values: Sequence[T]) -> Sequence[T]:
+        if not values:
+            raise ValueError(f"must name at least one {of}")
         return values
 
     return AfterValidator(check)
@@ -204,7 +237,21 @@ TimeZoneName = Annotated[
     _text(r"[A-Za-z0-9_+/-]{1,64}", "must be the name of an IANA time zone, such as America/Los_Angeles"),
 ]
 TimeOfDay = Annotated[time, BeforeValidator(_time_of_day)]
+OwnStart = Annotated[time | Literal["none"], PlainValidator(_own_start)]
 Day = Annotated[date, BeforeValidator(_day)]
+Flag = Annotated[bool, BeforeValidator(_flag)]
+ClusterSize = Annotated[int, BeforeValidator(_cluster_size)]
+GroupName = Annotated[
+    str,
+    _text(
+        r"[a-z][a-z0-9]*(-[a-z0-9]+)*(?<!.{25})",
+        "the name of a node group must be 1 to 24 of a-z 0-9 and single -, beginning with a letter",
+    ),
+]
+NodeCount = Annotated[int, _whole(0, 500, "nodes")]
+# The image's own files take 8 GiB.
+NodeDiskGib = Annotated[int, _whole(10, 16384, "GiB")]
+Percent = Annotated[int, _whole(0, 100, "percent")]
 UsDollars = Annotated[int, _whole(1, 1_000_000, "US dollars")]
 RetentionDays = Annotated[int, BeforeValidator(_retention)]
 Email = Annotated[

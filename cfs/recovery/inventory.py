@@ -80,11 +80,18 @@ EC2_KINDS = (
     Ec2Kind(
         type="aws:ec2/instance:Instance",
         operation="describe_instances",
-        path="Reservations[].Instances[]",
+        path="Reservations[].Instances[] | [?!(Tags[?Key == 'aws:autoscaling:groupName'])]",
         id="InstanceId",
     ),
+    Ec2Kind(
+        type="aws:ec2/launchTemplate:LaunchTemplate",
+        operation="describe_launch_templates",
+        path="LaunchTemplates",
+        id="LaunchTemplateId",
+    ),
 )
-"""A VPC's default security group is not among them: it comes and goes with the VPC."""
+"""A VPC's default security group is not among them: it comes and goes with the VPC. Nor are the instances of an Auto
+Scaling group, which do so with their group."""
 
 _GONE = frozenset({"deleted", "deleting", "shutting-down", "terminated"})
 """States in which EC2 still lists what costs nothing any more and cannot come back."""
@@ -123,6 +130,7 @@ class Inventory:
         """Find everything."""
         return [
             *self._ec2(),
+            *self._auto_scaling_groups(),
             *self._buckets(),
             *self._keys(),
             *self._log_groups(),
@@ -152,6 +160,15 @@ class Inventory:
                 tags = _tags(resource)
                 if self._is_ours(tags) and _state(resource) not in _GONE:
                     yield Found(type=kind.type, id=resource[kind.id], name=tags.get("Name", ""))
+
+    def _auto_scaling_groups(self) -> Iterator[Found]:
+        autoscaling = self._client("autoscaling")
+        for page in autoscaling.get_paginator("describe_auto_scaling_groups").paginate():
+            for group in page["AutoScalingGroups"]:
+                tags = _tags(group)
+                if self._is_ours(tags):
+                    name = tags.get("Name", "")
+                    yield Found(type="aws:autoscaling/group:Group", id=group["AutoScalingGroupName"], name=name)
 
     def _keys(self) -> Iterator[Found]:
         kms = self._client("kms")

@@ -26,14 +26,15 @@ if TYPE_CHECKING:
 Inputs = dict[str, Any]
 
 NAMED: Mapping[str, Callable[[Inputs], str]] = {
+    "aws:autoscaling/group:Group": lambda of: str(of["name"]),
     "aws:kms/alias:Alias": lambda of: str(of["name"]),
     "aws:ec2/route:Route": lambda of: f"{of['routeTableId']}_{of['destinationCidrBlock']}",
     "aws:ec2/routeTableAssociation:RouteTableAssociation": lambda of: f"{of['subnetId']}/{of['routeTableId']}",
     "aws:scheduler/schedule:Schedule": lambda of: f"{of['groupName']}/{of['name']}",
     "github:index/actionsVariable:ActionsVariable": lambda of: f"{of['repository']}:{of['variableName']}",
 }
-"""Resources without tags whose second creation the service refuses: how an import names each. All others without
-tags are put, not created: doing it again does no harm."""
+"""Resources whose second creation the service refuses and that have a name of their own or no tags: how an import names
+each. All others without tags are put, not created: doing it again does no harm."""
 
 
 def adopt(engine: Engine) -> list[str]:

@@ -6,9 +6,9 @@ deletion here.
 
 from __future__ import annotations
 
-from local.aws.gaps import budgets, ec2, events, lifecycle, nodes, s3, ssm
+from local.aws.gaps import autoscaling, budgets, ec2, events, lifecycle, nodes, s3, ssm
 
-SERVICES = (budgets, ec2, events, lifecycle, nodes, s3, ssm)
+SERVICES = (autoscaling, budgets, ec2, events, lifecycle, nodes, s3, ssm)
 
 
 def close_gaps() -> None:

@@ -1,21 +1,32 @@
-"""EC2: attributes of instances, addresses, and rules between security groups."""
+"""EC2: attributes of instances, launch templates, addresses, and rules between security groups."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface
+from moto.ec2.models.instances import Instance, InstanceBackend
+from moto.ec2.models.launch_templates import LaunchTemplate, LaunchTemplateVersion
 from moto.ec2.models.nat_gateways import NatGatewayBackend
 from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ec2.responses.instances import InstanceResponse
+from moto.ec2.utils import convert_tag_spec, parse_user_data
+from moto.ssm import ssm_backends
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from moto.ec2.models import EC2Backend
+    from moto.ec2.models.instances import Reservation
 
 
 def close() -> None:
     """Close the gaps of this service."""
     _keep_attributes_of_new_instances()
+    _make_versions_of_templates_whole()
+    _resolve_images_of_templates()
+    _launch_all_that_templates_say()
+    _name_instances_by_their_ids()
     _free_addresses_of_deleted_nat_gateways()
     _leave_out_addresses_that_are_not_there()
     _describe_rules_between_groups()
@@ -71,3 +82,84 @@ def _describe_rules_between_groups() -> None:
 
     SecurityGroupRule.description = property(description)
     SecurityGroupRule.referenced_group_info = property(referenced_group_info)
+
+
+def _make_versions_of_templates_whole() -> None:
+    """Keep a template's own tags off what it launches, and the user data of later versions as that of the first."""
+    create_version: Callable[[LaunchTemplate, dict[str, Any], str], LaunchTemplateVersion] = (
+        LaunchTemplate.create_version
+    )
+
+    def create_whole_version(self: LaunchTemplate, data: dict[str, Any], description: str) -> LaunchTemplateVersion:
+        launched = [tags for tags in data.get("TagSpecifications", []) if tags["ResourceType"] != "launch-template"]
+        user_data = data.get("UserData") or None
+        if isinstance(user_data, str):
+            user_data = parse_user_data(user_data)
+        return create_version(self, {**data, "TagSpecifications": launched, "UserData": user_data}, description)
+
+    LaunchTemplate.create_version = create_whole_version
+
+
+def _resolve_images_of_templates() -> None:
+    """Give the image that an SSM parameter names at the time of a launch."""
+    prefix = "resolve:ssm:"
+
+    def image_id(self: LaunchTemplateVersion) -> str:
+        image = str(self.data.get("ImageId", ""))
+        if not image.startswith(prefix):
+            return image
+        ec2: EC2Backend = self.template.ec2_backend
+        parameters = ssm_backends[ec2.account_id][ec2.region_name]
+        return str(parameters.get_parameter(image.removeprefix(prefix)).value)
+
+    LaunchTemplateVersion.image_id = property(image_id)
+
+
+def _launch_all_that_templates_say() -> None:
+    """Launch with the network interface, the metadata options, the profile and the tags of disks of a template."""
+    run_instances: Callable[..., Reservation] = InstanceBackend.run_instances
+
+    def run_whole_template(
+        self: EC2Backend, image_id: str, count: int, user_data: Any, security_group_names: list[str], **wanted: Any
+    ) -> Reservation:
+        if not wanted.get("launch_template"):
+            return run_instances(self, image_id, count, user_data, security_group_names, **wanted)
+        data = self._get_template_from_args(wanted["launch_template"]).data
+        interface: dict[str, Any] = next(iter(data.get("NetworkInterfaces", [])), {})
+        tags = convert_tag_spec(data.get("TagSpecifications", []))
+        given = {
+            "security_group_ids": interface.get("Groups", []),
+            "associate_public_ip": interface.get("AssociatePublicIpAddress"),
+            "metadata_options": data.get("MetadataOptions", {}),
+            # Beside its own root volume, which moto makes unless it is given one.
+            "block_device_mappings": data.get("BlockDeviceMappings", []),
+        }
+        whole = {**wanted, **{key: value for key, value in given.items() if value and not wanted.get(key)}}
+        whole["tags"] = {**tags, **wanted.get("tags", {})}
+        reservation = run_instances(self, image_id, count, user_data, security_group_names, **whole)
+        for instance in reservation.instances:
+            _complete(self, instance, data, tags.get("network-interface", {}))
+        return reservation
+
+    InstanceBackend.run_instances = run_whole_template
+
+
+def _complete(ec2: EC2Backend, instance: Instance, data: dict[str, Any], tags: dict[str, str]) -> None:
+    instance.hostname_type = data.get("PrivateDnsNameOptions", {}).get("HostnameType")
+    profile = data.get("IamInstanceProfile", {}).get("Name")
+    if profile:
+        ec2.associate_iam_instance_profile(instance_id=instance.id, iam_instance_profile_name=profile)
+    for interface in instance.nics.values():
+        interface.add_tags(tags)
+
+
+def _name_instances_by_their_ids() -> None:
+    """Give the private name that follows the id, for instances that were launched with such names."""
+    private_dns_name: Callable[[Instance], str] = Instance.private_dns_name.fget
+
+    def resource_name(self: Instance) -> str:
+        if getattr(self, "hostname_type", None) != "resource-name":
+            return private_dns_name(self)
+        return f"{self.id}.{self.ec2_backend.region_name}.compute.internal"
+
+    Instance.private_dns_name = property(resource_name)

@@ -306,3 +306,36 @@ def test_the_inventory_leaves_out_terminated_instances(account: LocalAccount, mo
     ec2.terminate_instances(InstanceIds=[started[0]["InstanceId"]])
     found = list(Inventory(account, environment="local")._ec2())  # noqa: SLF001 — the part that EC2 answers
     assert found == [Found(type="aws:ec2/instance:Instance", id=started[1]["InstanceId"], name="claudefs-local-node")]
+
+
+def test_the_inventory_has_auto_scaling_groups_and_templates_and_none_of_their_instances(
+    account: LocalAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ec2, autoscaling = (boto3.client(service, region_name="us-west-2") for service in ("ec2", "autoscaling"))
+    clients = {"ec2": ec2, "autoscaling": autoscaling}
+    monkeypatch.setattr(Inventory, "_client", lambda _self, service: clients[service])
+    tags = [
+        {"Key": key, "Value": value}
+        for key, value in Tags(environment="local", owner="team").of("fio", role="client").items()
+    ]
+    template = ec2.create_launch_template(
+        LaunchTemplateName="fio",
+        LaunchTemplateData={"ImageId": ec2.describe_images()["Images"][0]["ImageId"], "InstanceType": "c7a.xlarge"},
+        TagSpecifications=[{"ResourceType": "launch-template", "Tags": tags}],
+    )["LaunchTemplate"]
+    autoscaling.create_auto_scaling_group(
+        AutoScalingGroupName="claudefs-local-fio",
+        LaunchTemplate={"LaunchTemplateId": template["LaunchTemplateId"]},
+        MinSize=1,
+        MaxSize=1,
+        AvailabilityZones=["us-west-2a"],
+        Tags=[{**tag, "PropagateAtLaunch": True} for tag in tags],
+    )
+    assert ec2.describe_instances()["Reservations"]
+
+    inventory = Inventory(account, environment="local")
+    found = [*inventory._ec2(), *inventory._auto_scaling_groups()]  # noqa: SLF001 — the parts that the two answer
+    assert found == [
+        Found(type="aws:ec2/launchTemplate:LaunchTemplate", id=template["LaunchTemplateId"], name="claudefs-local-fio"),
+        Found(type="aws:autoscaling/group:Group", id="claudefs-local-fio", name="claudefs-local-fio"),
+    ]

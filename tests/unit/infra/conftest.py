@@ -73,7 +73,11 @@ class Resource:
 
     @property
     def tags(self) -> dict[str, str]:
-        return cast("dict[str, str]", self.inputs.get("tags", {}))
+        """Its tags; an Auto Scaling group has them as a list, each with whether its nodes get it too."""
+        tags = self.inputs.get("tags", {})
+        if isinstance(tags, list):
+            return {tag["key"]: tag["value"] for tag in tags}
+        return cast("dict[str, str]", tags)
 
     def document(self, key: str = "policy") -> dict[str, Any]:
         """Read an input that is a JSON document."""
@@ -158,6 +162,7 @@ class _Answers(pulumi_mocks.Mocks):
             "privateIp": "10.0.0.10",
             "publicIp": "",
             "uniqueId": f"unique-{args.name}",
+            "latestVersion": 7,
         }
         return identifier, {**computed, **args.inputs}
 

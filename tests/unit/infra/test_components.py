@@ -137,6 +137,7 @@ def test_a_caller_cannot_replace_the_parent_of_a_components_children() -> None:
         "identity",
         "orchestrator",
         "orchestrator-hours",
+        "cluster",
         "repository",
         "node-commands",
         "interruptions",
@@ -161,13 +162,21 @@ def test_no_two_resources_of_a_type_have_the_same_name() -> None:
     assert len(names) == len(set(names))
 
 
+def public_addresses_of_nodes(recorder: Recorder) -> set[str]:
+    interfaces = [of.inputs["networkInterfaces"] for of in recorder.of("LaunchTemplate")]
+    assert all(len(of_template) == 1 for of_template in interfaces)
+    return {interface["associatePublicIpAddress"] for of_template in interfaces for interface in of_template}
+
+
 def test_no_node_has_a_public_address_behind_the_nat_gateway() -> None:
     assert [of.inputs["associatePublicIpAddress"] for of in stack().of("Instance")] == [False]
+    assert public_addresses_of_nodes(stack()) == {"false"}
     assert not any(of.inputs.get("mapPublicIpOnLaunch") for of in stack().of("Subnet"))
 
 
 def test_every_node_has_a_public_address_where_that_is_its_way_out() -> None:
     assert [of.inputs["associatePublicIpAddress"] for of in stack("public-ip").of("Instance")] == [True]
+    assert public_addresses_of_nodes(stack("public-ip")) == {"true"}
     assert stack("public-ip").of("NatGateway") == stack("public-ip").of("Eip") == []
 
 
@@ -189,13 +198,16 @@ def test_no_policy_allows_every_action_or_is_open_to_everyone() -> None:
         if "KeyPolicy" not in where and "kms/key" not in where:
             assert not [action for action in actions if action.endswith(("*", ":*"))], where
         assert "*" not in actions, where
-        assert statement.get("Principal") not in ("*", {"AWS": "*"}), where
+        if statement.get("Principal") in ("*", {"AWS": "*"}):
+            assert statement["Condition"]["StringEquals"].keys() == {"kms:CallerAccount", "aws:PrincipalArn"}, where
 
 
 def test_every_disk_is_encrypted() -> None:
     for instance in stack().of("Instance"):
         disks = [instance.inputs["rootBlockDevice"], *instance.inputs.get("ebsBlockDevices", [])]
         assert all(disk["encrypted"] is True for disk in disks)
+    for template in stack().of("LaunchTemplate"):
+        assert [disk["ebs"]["encrypted"] for disk in template.inputs["blockDeviceMappings"]] == ["true"]
 
 
 def test_no_bucket_is_emptied_to_be_deleted() -> None:

@@ -1,4 +1,4 @@
-"""One key: rotated, hard to lose, used by whom IAM lets and by two services under conditions."""
+"""One key: rotated, hard to lose, used by whom IAM lets, and by two services and two roles under conditions."""
 
 from __future__ import annotations
 
@@ -58,12 +58,72 @@ def test_the_key_has_the_policy_of_its_place(declare: Declare, tags: Tags) -> No
     assert key.document() == json.loads(key_policy(account_id=ACCOUNT_ID, region=REGION, environment="test"))
 
 
-def test_nobody_beside_the_account_and_two_services_uses_the_key() -> None:
-    assert [said["Principal"] for said in statements().values()] == [
-        {"AWS": f"arn:aws:iam::{ACCOUNT_ID}:root"},
-        {"Service": f"logs.{REGION}.amazonaws.com"},
-        {"Service": "budgets.amazonaws.com"},
-    ]
+def test_nobody_beside_the_account_two_services_and_two_roles_uses_the_key() -> None:
+    assert {sid: said["Principal"] for sid, said in statements().items()} == {
+        "IamPoliciesDecide": {"AWS": f"arn:aws:iam::{ACCOUNT_ID}:root"},
+        "LogsOfThisEnvironment": {"Service": f"logs.{REGION}.amazonaws.com"},
+        "AlertsOfBudgets": {"Service": "budgets.amazonaws.com"},
+        "DisksOfLaunchedNodes": {"AWS": "*"},
+        "LendKeyToLaunchedNodes": {"AWS": "*"},
+    }
+
+
+OF_ROLES = ("DisksOfLaunchedNodes", "LendKeyToLaunchedNodes")
+AUTO_SCALING = f"arn:aws:iam::{ACCOUNT_ID}:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"
+SPOT = f"arn:aws:iam::{ACCOUNT_ID}:role/aws-service-role/spot.amazonaws.com/AWSServiceRoleForEC2Spot"
+
+
+def let_in(sid: str, action: str, context: dict[str, str]) -> bool:
+    """Evaluate a statement as KMS does, whose conditions are all of equality."""
+    said = statements()[sid]
+    return action in said["Action"] and all(
+        context.get(key) in (wanted if isinstance(wanted, list) else [wanted])
+        for tests in said["Condition"].values()
+        for key, wanted in tests.items()
+    )
+
+
+@pytest.mark.parametrize("role", [AUTO_SCALING, SPOT])
+def test_auto_scaling_and_spot_encrypt_the_disks_of_nodes(role: str) -> None:
+    caller = {"kms:CallerAccount": ACCOUNT_ID, "aws:PrincipalArn": role}
+
+    assert let_in("DisksOfLaunchedNodes", "kms:GenerateDataKeyWithoutPlaintext", caller)
+    lends = {**caller, "kms:GrantIsForAWSResource": "true"}
+    assert let_in("LendKeyToLaunchedNodes", "kms:CreateGrant", lends)
+    assert not let_in("LendKeyToLaunchedNodes", "kms:CreateGrant", {**lends, "kms:GrantIsForAWSResource": "false"})
+    assert not let_in("LendKeyToLaunchedNodes", "kms:CreateGrant", caller)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"kms:CallerAccount": "210987654321"},
+        {"aws:PrincipalArn": AUTO_SCALING.replace(ACCOUNT_ID, "210987654321")},
+        {"aws:PrincipalArn": f"{AUTO_SCALING}_2"},
+        {"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT_ID}:role/AWSServiceRoleForAutoScaling"},
+        {"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT_ID}:user/someone"},
+        {"aws:PrincipalArn": "*"},
+    ],
+)
+def test_nobody_else_gets_in_where_those_roles_do(changed: dict[str, str]) -> None:
+    caller = {
+        "kms:CallerAccount": ACCOUNT_ID,
+        "aws:PrincipalArn": AUTO_SCALING,
+        "kms:GrantIsForAWSResource": "true",
+        **changed,
+    }
+
+    assert not [sid for sid in OF_ROLES for action in statements()[sid]["Action"] if let_in(sid, action, caller)]
+
+
+def test_a_caller_without_account_or_role_does_not_get_in_where_those_roles_do() -> None:
+    everything = {"kms:GrantIsForAWSResource": "true"}
+
+    assert not [sid for sid in OF_ROLES for action in statements()[sid]["Action"] if let_in(sid, action, everything)]
+    assert all(
+        {"kms:CallerAccount", "aws:PrincipalArn"} <= statements()[sid]["Condition"]["StringEquals"].keys()
+        for sid in OF_ROLES
+    )
 
 
 def test_iam_policies_can_hand_out_every_right_that_keeps_the_key_manageable() -> None:
@@ -84,7 +144,7 @@ def test_budgets_use_it_for_this_account_alone() -> None:
     }
 
 
-@pytest.mark.parametrize("sid", ["LogsOfThisEnvironment", "AlertsOfBudgets"])
+@pytest.mark.parametrize("sid", ["LogsOfThisEnvironment", "AlertsOfBudgets", "DisksOfLaunchedNodes"])
 def test_services_do_not_manage_the_key(sid: str) -> None:
     use = {"Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext"}
     allowed = {f"kms:{name}" for name in use | {"ReEncryptFrom", "ReEncryptTo"}}

@@ -10,7 +10,7 @@ import pytest
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from infra import policies
-from infra.policies import Condition, PolicyError, Principal, Scope, Statement, document
+from infra.policies import Condition, PolicyError, Principal, Scope, ServiceLinkedRoles, Statement, document
 
 REGION = "us-west-2"
 ACCOUNT_ID: str = DEFAULT_ACCOUNT_ID
@@ -76,6 +76,67 @@ def test_only_kms_actions_name_everything_in_the_policy_of_a_resource() -> None:
 def test_a_principal_that_is_everybody_is_refused() -> None:
     with pytest.raises(PolicyError, match="lets others in"):
         Statement(sid="Open", actions=("sns:Publish",), resources=(BUCKET,), principal=Principal(kind="AWS", value="*"))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [{}, {"spot.amazonaws.com": "*"}, {"*": "AWSServiceRoleForEC2Spot"}, {"spot.amazonaws.com": ""}, {"a/b": "Role"}],
+)
+def test_service_linked_roles_are_refused_that_are_not_named_exactly(names: dict[str, str]) -> None:
+    with pytest.raises(PolicyError, match="each must be a service and a role by name"):
+        ServiceLinkedRoles(account_id=ACCOUNT_ID, names=names)
+
+
+@pytest.mark.parametrize("account_id", ["", "*", "1234*", "1234/*"])
+def test_service_linked_roles_are_refused_that_are_of_no_account(account_id: str) -> None:
+    with pytest.raises(PolicyError, match="no account"):
+        ServiceLinkedRoles(account_id=account_id, names={"spot.amazonaws.com": "AWSServiceRoleForEC2Spot"})
+
+
+def test_service_linked_roles_are_everybody_under_conditions_that_they_alone_fulfill() -> None:
+    roles = ServiceLinkedRoles(account_id=ACCOUNT_ID, names={"spot.amazonaws.com": "AWSServiceRoleForEC2Spot"})
+    said = json.loads(document(Statement(sid="Key", actions=("kms:Decrypt",), resources=("*",), principal=roles)))
+
+    assert said["Statement"] == [
+        {
+            "Sid": "Key",
+            "Effect": "Allow",
+            "Principal": {"AWS": "*"},
+            "Action": "kms:Decrypt",
+            "Resource": "*",
+            "Condition": {
+                "StringEquals": {
+                    "kms:CallerAccount": ACCOUNT_ID,
+                    "aws:PrincipalArn": (
+                        f"arn:aws:iam::{ACCOUNT_ID}:role/aws-service-role/spot.amazonaws.com/AWSServiceRoleForEC2Spot"
+                    ),
+                }
+            },
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        {"actions": ("s3:GetObject",), "resources": (BUCKET,)},
+        {"actions": ("sns:Publish",), "resources": ("*",)},
+        {"actions": ("sts:AssumeRole",)},
+        {"actions": ("kms:Decrypt",), "resources": (KEY,)},
+        {
+            "actions": ("kms:Decrypt",),
+            "resources": ("*",),
+            "conditions": (policies.equals("aws:PrincipalArn", "arn:aws:iam::0:role/x"),),
+        },
+    ],
+)
+def test_service_linked_roles_are_refused_beside_other_conditions_of_theirs_and_outside_keys(
+    statement: dict[str, Any],
+) -> None:
+    roles = ServiceLinkedRoles(account_id=ACCOUNT_ID, names={"spot.amazonaws.com": "AWSServiceRoleForEC2Spot"})
+
+    with pytest.raises(PolicyError):
+        Statement(sid="Open", principal=roles, **statement)
 
 
 @pytest.mark.parametrize("sid", ["", "Has Space", "Has-Hyphen", "Größe"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from ipaddress import IPv4Network, ip_network
@@ -15,6 +16,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from infra.nodegroups import DEFAULT_NAMES, NodeGroupChange
 from infra.problems import SettingsError
 from infra.rules import NAMESPACE
 from infra.schedule import Calendar
@@ -95,6 +97,30 @@ def entry(setting: str, value: object, allowed: str, *, repair: str = "") -> Bad
     )
 
 
+def group(path: str, value: object, allowed: str, *, shown: str = "", repair: str = "") -> Bad:
+    """Give node groups of which one value is bad: `storage-a.count`."""
+    at = f"{NAMESPACE}:nodeGroups.{path}"
+    nested: Any = value
+    for part in reversed(path.replace("[0]", ".0").split(".")):
+        nested = [nested] if part == "0" else {part: nested}
+    return Bad(
+        setting="nodeGroups",
+        value=nested,
+        allowed=allowed,
+        at=at,
+        shown=shown or str(value),
+        repair=repair or f"pulumi config set --path '{at}'",
+    )
+
+
+def removal(path: str) -> str:
+    return f"pulumi config rm --path '{NAMESPACE}:nodeGroups.{path}'"
+
+
+NEW = {"role": "client", "count": 1}
+NODES = "a whole number of nodes from 0 to 500"
+GROUP_NAME = "1 to 24 of a-z 0-9 and single -"
+LOCAL_DISKS = "a storage node needs at least 1800 GB"
 VPC = "private IPv4 network (RFC 1918) of /16 to /20"
 ADMIN = "open to the world, or wider than /16"
 ZONE = "availability zone of the region"
@@ -295,6 +321,82 @@ BAD = [
     Bad(setting="adoptStateBucket", value="ab", allowed=BUCKET),
     Bad(setting="adoptStateBucket", value="b" * 64, allowed=BUCKET),
     Bad(setting="adoptStateBucket", value="s3://bucket", allowed=BUCKET),
+    Bad(setting="clusterSize", value="4", allowed="one of 3, 5, 10"),
+    Bad(setting="clusterSize", value="five", allowed="one of 3, 5, 10"),
+    Bad(setting="clusterSize", value="05", allowed="one of 3, 5, 10"),
+    Bad(setting="nodeGroups", value="5", allowed="must be an object", repair="pulumi config rm"),
+    Bad(setting="nodeGroups", value=["storage-a"], allowed="must be an object", repair="pulumi config rm"),
+    group("storage-a", 5, "an object of a node group's fields", repair=removal("storage-a")),
+    group("storage-a.count", 501, NODES),
+    group("storage-a.count", -1, NODES),
+    group("storage-a.count", "many", NODES),
+    group("storage-a.count", 1.5, NODES),
+    group("storage-a.count", True, NODES, shown="True"),  # noqa: FBT003 — a value in a file
+    group("storage-a.enabled", "no", "true or false"),
+    group("storage-a.enabled", 0, "true or false"),
+    group("storage-a.site", "C", "one of A, B"),
+    group("storage-a.site", "a", "one of A, B"),
+    group("storage-a.rootDiskGib", 9, "a whole number of GiB from 10 to 16384"),
+    group("storage-a.onDemandBase", 501, NODES),
+    group("storage-a.onDemandPercent", 101, "a whole number of percent from 0 to 100"),
+    group("storage-a.onDemandPercent", "half", "a whole number of percent from 0 to 100"),
+    group("storage-a.instanceTypes", [], "at least one instance type", repair=removal("storage-a.instanceTypes")),
+    group("storage-a.instanceTypes", "i4i.2xlarge", "a list", repair=removal("storage-a.instanceTypes")),
+    group(
+        "storage-a.instanceTypes",
+        ["i4i.2xlarge", "i4i.2xlarge"],
+        "each of the instance types once",
+        shown="['i4i.2xlarge', 'i4i.2xlarge']",
+        repair=removal("storage-a.instanceTypes"),
+    ),
+    group("storage-a.instanceTypes[0]", "i8g.2xlarge", AMD64),
+    group("storage-a.instanceTypes[0]", "i4i.xlarge", f"has 937 GB of local NVMe, and {LOCAL_DISKS}"),
+    group("storage-a.instanceTypes[0]", "c7a.xlarge", f"none of the known types with local NVMe, and {LOCAL_DISKS}"),
+    group("storage-a.instanceTypes[0]", "d3.2xlarge", LOCAL_DISKS),
+    group("conduit.instanceTypes[0]", "t4g.medium", AMD64),
+    group("storage-a.scheduleStart", "8 am", "a time of the day from 00:00 to 23:59, such as 08:00, or none"),
+    group("storage-a.scheduleStop", "none", "a time of the day from 00:00 to 23:59"),
+    group("storage-a.scheduleStart", "02:30", "does not exist on"),
+    group("storage-a.scheduleStop", "01:30", "occurs twice on"),
+    Bad(
+        setting="nodeGroups",
+        value={"storage-a": {"scheduleStart": "18:00"}},
+        allowed="another time than the group's start",
+        at=f"{NAMESPACE}:nodeGroups.storage-a.scheduleStop",
+        shown="18:00",
+        repair=f"pulumi config set --path '{NAMESPACE}:nodeGroups.storage-a.scheduleStop' 06:00",
+    ),
+    group(
+        "storage-a.role", "client", "the role of the default group storage-a is fixed", repair=removal("storage-a.role")
+    ),
+    group("storage-a.cuont", 5, "no such field; allowed are count, enabled", repair=removal("storage-a.cuont")),
+    group("storage-a.profile", "client", "no such field", repair=removal("storage-a.profile")),
+    Bad(
+        setting="nodeGroups",
+        value={"fio": {"count": 2}},
+        allowed="must be set for a new group",
+        at=f"{NAMESPACE}:nodeGroups.fio.role",
+        shown=None,
+        repair=f"pulumi config set --path '{NAMESPACE}:nodeGroups.fio.role' client",
+    ),
+    Bad(
+        setting="nodeGroups",
+        value={"fio": {"role": "client"}},
+        allowed="must be set for a new group",
+        at=f"{NAMESPACE}:nodeGroups.fio.count",
+        shown=None,
+        repair=f"pulumi config set --path '{NAMESPACE}:nodeGroups.fio.count' 5",
+    ),
+    group("fio.role", "orchestrator", "one of client, conduit, jepsen, storage"),
+    *(
+        group(name, NEW, GROUP_NAME, shown=name, repair=removal(name))
+        for name in ("Storage", "storage_a", "1st", "a--b", "-a", "a-", "a" * 25)
+    ),
+    Bad(
+        setting="nodeImageParameter",
+        value="ami-12345678",
+        allowed=IMAGE,
+    ),
     entry("unprotected", "stateBucket", "one of artifactBucket, encryptionKey, orchestrator"),
     Bad(setting="unprotected", value="orchestrator", allowed="must be a list", repair="pulumi config rm"),
     Bad(
@@ -328,7 +430,7 @@ BAD = [
 
 def test_at_least_sixty_bad_settings_are_tried() -> None:
     assert len(BAD) >= 60
-    assert {FIELDS.get(bad.key.partition("[")[0]) for bad in BAD} >= set(FIELDS.values()) - {
+    assert {FIELDS.get(re.split(r"[.\[]", bad.key)[0]) for bad in BAD} >= set(FIELDS.values()) - {
         FIELDS["stack"],
         FIELDS[f"{NAMESPACE}:actionsSecrets"],
     }
@@ -342,7 +444,8 @@ def test_a_bad_setting_is_refused_with_key_value_what_is_allowed_and_repair(bad:
     assert (problem.key, problem.value) == (bad.key, shown)
     assert problem.repair.startswith(bad.repair or f"pulumi config set {bad.key} ")
     told = str(SettingsError([problem]))
-    assert all(part in told for part in (bad.key, repr(shown), bad.allowed, problem.repair))
+    found = "is not set" if shown is None else repr(shown)
+    assert all(part in told for part in (bad.key, found, bad.allowed, problem.repair))
 
 
 @pytest.mark.parametrize("key", sorted(set(FIELDS) - {"stack"}))
@@ -358,6 +461,72 @@ def test_a_stack_is_refused_whose_name_fits_no_resource(name: str) -> None:
     [problem] = problems(stack=name)
 
     assert (problem.key, problem.value, problem.repair) == ("stack", name, "pulumi stack rename prod")
+
+
+def test_every_wrong_value_of_every_group_is_reported_at_once() -> None:
+    found = problems(
+        nodeGroups={
+            "storage-a": {"count": 501, "instanceTypes": ["i4i.2xlarge", "i4g.large", "c7g.large"], "cuont": 1},
+            "fio": {"site": "C"},
+            "Bad": NEW,
+        },
+        vpcCidr="10.0.0.0/20",
+        clusterSize="4",
+    )
+
+    prefix = f"{NAMESPACE}:nodeGroups"
+    assert {problem.key for problem in found} == {
+        f"{NAMESPACE}:clusterSize",
+        f"{prefix}.storage-a.count",
+        f"{prefix}.storage-a.instanceTypes[1]",
+        f"{prefix}.storage-a.instanceTypes[2]",
+        f"{prefix}.storage-a.cuont",
+        f"{prefix}.fio.site",
+        f"{prefix}.Bad",
+    }
+
+
+def test_a_field_that_may_have_been_meant_is_named_with_the_command_that_sets_it() -> None:
+    [problem] = problems(nodeGroups={"storage-a": {"instancetype": "i4i.2xlarge"}})
+
+    assert problem.repair.endswith(
+        f"and if instanceTypes was meant: pulumi config set --path '{NAMESPACE}:nodeGroups.storage-a.instanceTypes[0]' "
+        "i4i.2xlarge"
+    )
+
+
+@pytest.mark.parametrize("field", sorted(field.alias or name for name, field in NodeGroupChange.model_fields.items()))
+def test_the_value_in_a_repair_of_a_group_is_a_good_one(field: str) -> None:
+    wrong: Any = ["?"] if field == "instanceTypes" else "?"
+    [problem] = problems(nodeGroups={"fio": {**NEW, field: wrong}})
+
+    path, value = re.fullmatch(r"pulumi config set --path '\S+:nodeGroups\.fio\.(\S+)' (\S+)", problem.repair).groups()  # type: ignore[union-attr]  # a repair of another form fails the test
+    right = [value] if path.endswith("[0]") else value
+    assert read(nodeGroups={"fio": {**NEW, path.removesuffix("[0]"): right}}).groups[-1].name in ("fio", "jepsen")
+
+
+@pytest.mark.parametrize(
+    "vpc, counts, site",
+    [
+        ("10.0.0.0/20", {"storage-b": 252}, "B"),
+        ("10.0.0.0/20", {"storage-a": 499}, "A"),
+        ("10.0.0.0/18", {f"more-{number}": 300 for number in range(8)}, "A"),
+    ],
+)
+def test_more_nodes_than_a_site_has_addresses_are_refused(vpc: str, counts: dict[str, int], site: str) -> None:
+    new = {
+        name: {"count": count} if name.startswith("storage") else {**NEW, "count": count}
+        for name, count in counts.items()
+    }
+    [problem] = problems(vpcCidr=vpc, nodeGroups=new)
+
+    assert problem.key == f"{NAMESPACE}:vpcCidr"
+    assert f"the subnets of site {site} have" in problem.allowed
+
+
+def test_500_nodes_have_addresses_in_the_default_network() -> None:
+    groups = {name: {"count": 500} for name in ("storage-a", "storage-b")}
+    assert [group.count for group in read(nodeGroups=groups).groups[:2]] == [500, 500]
 
 
 def test_all_that_is_wrong_is_reported_at_once_rules_between_settings_too() -> None:
@@ -430,7 +599,13 @@ def test_providers_and_pulumi_check_their_own_settings() -> None:
 def test_the_project_declares_exactly_the_settings_each_with_its_type_and_a_good_default() -> None:
     assert set(DECLARED) == {key for key in FIELDS if key.startswith(f"{NAMESPACE}:")}
     for key, declared in DECLARED.items():
-        assert declared["description"].split(":")[0].split(" ")[0] in ("string", "integer", "list", "secret"), key
+        assert declared["description"].split(":")[0].split(" ")[0] in (
+            "string",
+            "integer",
+            "list",
+            "object",
+            "secret",
+        ), key
         assert "type" not in declared, key
     assert read().tags.environment == "prod"
 
@@ -439,8 +614,8 @@ def test_the_project_declares_exactly_the_settings_each_with_its_type_and_a_good
 def test_the_value_in_a_repair_is_a_good_one(key: str) -> None:
     example = (FIELDS[key].examples or [])[0]
     value = as_config([example]) if DEFAULTS.get(key, "").startswith("[") else example
-    if key.endswith((":actionsSecrets", ":availabilityZones")):
-        return  # a secret is asked for, and one zone is not yet three
+    if key.endswith((":actionsSecrets", ":availabilityZones", ":nodeGroups")):
+        return  # a secret is asked for, one zone is not yet three, and the values of groups are tried by themselves
     assert isinstance(parse({**DEFAULTS, **STACK, key: value}, stack="prod", secret_keys=[]), Settings)
 
 
@@ -496,6 +671,36 @@ def test_subnets_of_any_network_that_is_allowed_lie_in_it_and_apart(prefix: int,
 def test_no_text_makes_reading_fail_in_any_other_way(key: str, text: str) -> None:
     with contextlib.suppress(SettingsError):
         parse({**DEFAULTS, **STACK, key: text}, stack="prod", secret_keys=[key])
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=10),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
+    max_leaves=8,
+)
+FIELD_NAMES = st.sampled_from([field.alias or name for name, field in NodeGroupChange.model_fields.items()])
+
+
+@UNHURRIED
+@given(
+    groups=JSON
+    | st.dictionaries(
+        st.sampled_from([*DEFAULT_NAMES, "fio", "Bad"]), JSON | st.dictionaries(FIELD_NAMES | st.text(max_size=5), JSON)
+    )
+)
+def test_no_value_of_node_groups_makes_reading_fail_in_any_other_way(groups: object) -> None:
+    with contextlib.suppress(SettingsError):
+        read(nodeGroups=groups)
+
+
+@UNHURRIED
+@given(counts=st.dictionaries(st.sampled_from(DEFAULT_NAMES), st.integers(0, 500)), size=st.sampled_from([3, 5, 10]))
+def test_any_sizes_keep_the_groups_that_there_are(counts: dict[str, int], size: int) -> None:
+    groups = read(clusterSize=size, nodeGroups={name: {"count": count} for name, count in counts.items()}).groups
+
+    assert tuple(group.name for group in groups) == DEFAULT_NAMES
+    assert {group.name: group.count for group in groups if group.name in counts} == counts
+    assert all(group.count <= group.most <= group.count + 1 for group in groups)
 
 
 @UNHURRIED
