@@ -214,7 +214,7 @@ def test_no_action_is_in_the_past_and_no_two_are_at_one_time(calendar: Calendar,
 def last_openings(calendar: Calendar) -> set[date]:
     """Give the days on which an action is done for the last time: extra days, and the weekdays before holidays."""
     before = {holiday - timedelta(days=days) for holiday in calendar.holidays for days in (1, 2, 3)}
-    return calendar.extra_days | before
+    return set(calendar.extra_days) | before
 
 
 @given(
