@@ -24,6 +24,7 @@ def close() -> None:
     """Close the gaps of this service."""
     _keep_attributes_of_new_instances()
     _make_versions_of_templates_whole()
+    _tag_templates_anew()
     _resolve_images_of_templates()
     _launch_all_that_templates_say()
     _name_instances_by_their_ids()
@@ -98,6 +99,18 @@ def _make_versions_of_templates_whole() -> None:
         return create_version(self, {**data, "TagSpecifications": launched, "UserData": user_data}, description)
 
     LaunchTemplate.create_version = create_whole_version
+
+
+def _tag_templates_anew() -> None:
+    """Answer a template's tags as they are, not as they were at its creation."""
+
+    def tags(self: LaunchTemplate) -> list[dict[str, str]]:
+        return cast("list[dict[str, str]]", self.get_tags())
+
+    def keep_none(_self: LaunchTemplate, _tags: list[dict[str, str]]) -> None:
+        """Take what moto's constructor sets."""
+
+    LaunchTemplate.tags = property(tags, keep_none)
 
 
 def _resolve_images_of_templates() -> None:
