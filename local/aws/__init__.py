@@ -3,5 +3,6 @@
 Scheduled actions of Auto Scaling groups are carried out, by a clock that can be moved forward.
 
 Known differences from AWS: resources exist at once, quotas and IAM policies are not enforced, nothing runs on
-instances, and no mail or message leaves the machine.
+instances, there is always spot capacity, and no mail or message leaves the machine. Prices are placeholders: one for
+all spot instances, one for all on demand.
 """

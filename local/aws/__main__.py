@@ -50,8 +50,9 @@ def main() -> None:
 
     from local.aws import scheduling  # noqa: PLC0415
     from local.aws.clock import Clock  # noqa: PLC0415
-    from local.aws.gaps import close_gaps  # noqa: PLC0415
+    from local.aws.gaps import activities, close_gaps  # noqa: PLC0415
     from local.aws.journal import Journal  # noqa: PLC0415
+    from local.aws.price_list import with_price_list  # noqa: PLC0415
 
     lock = FileLock(arguments.state.with_suffix(".lock"), timeout=0)
     try:
@@ -61,12 +62,14 @@ def main() -> None:
     close_gaps()
     clock = Clock()
     scheduling.keep_timetables(clock)
+    activities.tell_time(clock)
     # It warns of each request that waits; here they all do, since the journal serves one at a time.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     app = scheduling.with_clock(DomainDispatcherApplication(create_backend_app), clock)
     journal = Journal(app, arguments.state, clock=clock, chores=scheduling.chores(clock))
     # Not werkzeug's own server, which is for development alone and opens a connection for each request.
-    serve(with_health(journal, changes=journal.changes), host=LOOPBACK, port=arguments.port, threads=THREADS)
+    app = with_price_list(with_health(journal, changes=journal.changes))
+    serve(app, host=LOOPBACK, port=arguments.port, threads=THREADS)
 
 
 if __name__ == "__main__":

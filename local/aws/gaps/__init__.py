@@ -6,12 +6,15 @@ deletion here.
 
 from __future__ import annotations
 
-from local.aws.gaps import autoscaling, budgets, ec2, events, lifecycle, nodes, s3, ssm
+from functools import cache
 
-SERVICES = (autoscaling, budgets, ec2, events, lifecycle, nodes, s3, ssm)
+from local.aws.gaps import activities, autoscaling, budgets, ec2, events, lifecycle, nodes, s3, spot_prices, ssm
+
+SERVICES = (autoscaling, activities, budgets, ec2, events, lifecycle, nodes, s3, spot_prices, ssm)
 
 
+@cache
 def close_gaps() -> None:
-    """Close all gaps; call once, before the first request."""
+    """Close all gaps; call before the first request. Later calls do nothing."""
     for service in SERVICES:
         service.close()

@@ -94,8 +94,6 @@ def _run(group: FakeAutoScalingGroup, tags: dict[str, str]) -> Any:
     subnets = group.vpc_zone_identifier.split(",")
     number = len(group.instance_states)
     overrides = policy["LaunchTemplate"].get("Overrides") or []
-    on_demand = sum(state.instance.lifecycle is None for state in group.instance_states)
-    spot = on_demand >= _on_demand(policy["InstancesDistribution"], of=number + 1)
     return group.ec2_backend.run_instances(
         group.image_id,
         1,
@@ -106,9 +104,18 @@ def _run(group: FakeAutoScalingGroup, tags: dict[str, str]) -> Any:
         region_name=group.region,
         subnet_id=subnets[number % len(subnets)],
         tags={"instance": tags},
-        instance_market_options="spot" if spot else None,
+        instance_market_options="spot" if launches_spot_next(group) else None,
         launch_template={"LaunchTemplateId": group.ec2_launch_template.id, "Version": group.launch_template_version},
     )
+
+
+def launches_spot_next(group: FakeAutoScalingGroup) -> bool:
+    """Tell whether the next node of a group is a spot instance."""
+    if not group.mixed_instances_policy:
+        return False
+    on_demand = sum(state.instance.lifecycle is None for state in group.instance_states)
+    distribution = group.mixed_instances_policy["InstancesDistribution"]
+    return on_demand >= _on_demand(distribution, of=len(group.instance_states) + 1)
 
 
 def _on_demand(distribution: dict[str, Any], *, of: int) -> int:

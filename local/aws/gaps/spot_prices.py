@@ -1,0 +1,38 @@
+"""Spot prices in the form in which AWS gives them. They are placeholders, and none of AWS's."""
+
+from __future__ import annotations
+
+from moto.core.responses import ActionResult
+from moto.ec2.responses.spot_instances import SpotInstances
+
+PLACEHOLDER_USD = "0.030000"
+"""An hour of any instance type in any zone."""
+
+IN_FORCE_SINCE = "2020-01-01T00:00:00.000Z"
+
+
+def close() -> None:
+    """Close the gaps of this service."""
+    _describe_prices_of_linux()
+
+
+def _describe_prices_of_linux() -> None:
+    def describe_spot_price_history(self: SpotInstances) -> ActionResult:
+        offers = self.ec2_backend.describe_spot_price_history(
+            self._get_param("InstanceTypes", []), self._filters_from_querystring()
+        )
+        products = self._get_param("ProductDescriptions", []) or ["Linux/UNIX"]
+        history = [
+            {
+                "InstanceType": offer["InstanceType"],
+                "ProductDescription": product,
+                "SpotPrice": PLACEHOLDER_USD,
+                "AvailabilityZone": offer["Location"],
+                "Timestamp": IN_FORCE_SINCE,
+            }
+            for offer in offers
+            for product in products
+        ]
+        return ActionResult({"SpotPriceHistory": history})
+
+    SpotInstances.describe_spot_price_history = describe_spot_price_history

@@ -1,0 +1,42 @@
+"""AWS's Price List, which moto has not: every instance type at one price. It is a placeholder, and none of AWS's."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.wrappers import Request, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+TARGET = "AWSPriceListService.GetProducts"
+PLACEHOLDER_USD = "0.1000000000"
+"""An hour of any instance type on demand."""
+
+
+def with_price_list(app: WSGIApplication) -> WSGIApplication:
+    """Answer GetProducts and leave all else to `app`."""
+
+    def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ.get("HTTP_X_AMZ_TARGET") != TARGET:
+            return app(environ, start_response)
+        answer = get_products(json.loads(Request(environ).get_data()))
+        return Response(json.dumps(answer), content_type="application/x-amz-json-1.1")(environ, start_response)
+
+    return serve
+
+
+def get_products(question: dict[str, Any]) -> dict[str, Any]:
+    """Give the one product that filters by type and region mean."""
+    wanted = {given["Field"]: given["Value"] for given in question.get("Filters", [])}
+    if "instanceType" not in wanted:
+        return {"FormatVersion": "aws_v1", "PriceList": []}
+    price = {"unit": "Hrs", "pricePerUnit": {"USD": PLACEHOLDER_USD}, "description": "placeholder of the emulator"}
+    product = {
+        "product": {"productFamily": "Compute Instance", "attributes": wanted},
+        "serviceCode": question["ServiceCode"],
+        "terms": {"OnDemand": {"placeholder": {"priceDimensions": {"placeholder": price}}}},
+    }
+    return {"FormatVersion": "aws_v1", "PriceList": [json.dumps(product)]}
