@@ -13,6 +13,7 @@ from cfs import operations, report
 from cfs.account import folder, open_account
 from cfs.ci.commands import app as ci_app
 from cfs.deploy.console import app as deploy_app
+from cfs.cluster.console import app as cluster_app
 from cfs.engine import Engine, EngineError
 from cfs.errors import UserError
 from cfs.progress import console
@@ -31,6 +32,7 @@ app.add_typer(ci_app, name="ci")
 schedule_app = typer.Typer(help="When the cluster is started and stopped.")
 app.add_typer(schedule_app, name="schedule")
 app.add_typer(deploy_app, name="deploy")
+app.add_typer(cluster_app, name="cluster")
 
 
 @app.command()

@@ -1,0 +1,222 @@
+"""AWS as `cfs cluster` reaches it: bounded calls, all pages, and errors that name the right that is missing."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+    NoRegionError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSOError,
+    TokenRetrievalError,
+    UnauthorizedSSOTokenError,
+)
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+
+from cfs.account import REGION, STACK, folder
+from cfs.errors import UserError
+from local import servers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+CLIENT = Config(
+    connect_timeout=5,
+    read_timeout=30,
+    # Adaptive: where AWS throttles one call, all calls of the client slow down together.
+    # https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
+    retries={"mode": "adaptive", "total_max_attempts": 6},
+)
+
+GLOBAL_REGION = "us-east-1"
+"""Where the Price List and the Budgets of all regions answer:
+https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/using-price-list-query-api.html"""
+
+RIGHTS_OF_OTHER_NAMES = {"budgets:DescribeBudget": "budgets:ViewBudget"}
+"""Calls whose right is not called like them:
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsbudgetservice.html"""
+
+_SIGN_IN = "sign in (`aws sso login` or `aws configure`), or set AWS_PROFILE to a profile that is"
+_NOT_SIGNED_IN = (
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSOError,
+    TokenRetrievalError,
+    UnauthorizedSSOTokenError,
+)
+_EXPIRED = frozenset(
+    {
+        "AuthFailure",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidClientTokenId",
+        "RequestExpired",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    }
+)
+_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+_BUSY = frozenset({"ResourceContention", "ResourceContentionFault", "ScalingActivityInProgress"})
+_BUSY_ATTEMPTS = 5
+
+CLOCK_PATH = "/_control/clock"
+"""Where the emulated account tells its time."""
+
+_CLOCK_SECONDS = 30.0
+"""It carries out first what has become due meanwhile."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Aws:
+    """An AWS account in one region, and the time there.
+
+    Attributes:
+        session: Whose credentials are used.
+        url: Where the emulated account answers; None for AWS itself.
+        clock: Tells the time, with its zone: the machine's, or that of the emulated account.
+    """
+
+    session: boto3.Session
+    url: str | None = None
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    _clients: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def is_emulated(self) -> bool:
+        """Whether it is the emulated account, whose prices are placeholders."""
+        return self.url is not None
+
+    def call(self, service: str, operation: str, /, **arguments: Any) -> dict[str, Any]:
+        """Make one call and give its answer.
+
+        Raises:
+            UserError: AWS refused or did not answer; its repair says what to do.
+        """
+        with _explained(service, operation):
+            client = self._client(service)
+            for attempt in Retrying(
+                retry=retry_if_exception(_is_busy),
+                stop=stop_after_attempt(_BUSY_ATTEMPTS),
+                wait=wait_exponential_jitter(multiplier=0.5, max=8),
+                reraise=True,
+            ):
+                with attempt:
+                    answer: dict[str, Any] = getattr(client, operation)(**arguments)
+            return answer
+
+    def each(self, service: str, operation: str, path: str, /, **arguments: Any) -> Iterator[dict[str, Any]]:
+        """Give what all pages of a listing call hold at a JMESPath.
+
+        Raises:
+            UserError: As for `call`.
+        """
+        with _explained(service, operation):
+            yield from self._client(service).get_paginator(operation).paginate(**arguments).search(path)
+
+    def account_id(self) -> str:
+        """Give the account's number.
+
+        Raises:
+            UserError: There are no valid credentials.
+        """
+        return str(self.call("sts", "get_caller_identity")["Account"])
+
+    def region(self) -> str:
+        """Give the name of the region."""
+        return str(self.session.region_name)
+
+    def _client(self, service: str) -> Any:  # boto3 makes its clients' classes at run time
+        if service not in self._clients:
+            region = GLOBAL_REGION if service in ("pricing", "budgets") else None
+            client = self.session.client(service, region_name=region, endpoint_url=self.url, config=CLIENT)
+            self._clients[service] = client
+        return self._clients[service]
+
+
+def open_environment(name: str, *, region: str | None) -> Aws:
+    """Reach an environment's account: the emulated one for `local`, else the caller's by boto3's own chain.
+
+    Raises:
+        UserError: The emulators do not come up, or no region is set.
+    """
+    if name == STACK:
+        url = servers.ensure_running(folder())[servers.AWS].url
+        session = boto3.Session(
+            aws_access_key_id="test",
+            aws_secret_access_key="test",  # noqa: S106 — the emulator asks for any
+            region_name=region or REGION,
+        )
+        return Aws(session=session, url=url, clock=lambda: _emulated_time(url))
+    with _explained("sts", "get_caller_identity"):
+        session = boto3.Session(region_name=region)
+    if session.region_name is None:
+        raise UserError(
+            f"No region is set for the environment {name!r}.",
+            repair="give --region us-west-2, or set AWS_REGION, or a region in the AWS profile",
+        )
+    return Aws(session=session)
+
+
+def _emulated_time(url: str) -> datetime:
+    """Ask the emulated account for its time, which may have been moved ahead of the machine's."""
+    try:
+        with urllib.request.urlopen(f"{url}{CLOCK_PATH}", timeout=_CLOCK_SECONDS) as answer:
+            return datetime.fromisoformat(json.load(answer)["now"])
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"The emulated account does not tell its time: {error}.", repair="cfs status") from error
+
+
+def right(service: str, operation: str) -> str:
+    """Give the IAM action that a call needs: `right("ec2", "DescribeInstances")`."""
+    name = f"{service}:{operation}"
+    return RIGHTS_OF_OTHER_NAMES.get(name, name)
+
+
+@contextmanager
+def _explained(service: str, operation: str) -> Iterator[None]:
+    name = "".join(part.capitalize() for part in operation.split("_"))
+    try:
+        yield
+    except _NOT_SIGNED_IN as error:
+        raise UserError(f"{service}:{name} needs AWS credentials: {error}.", repair=_SIGN_IN) from error
+    except NoRegionError as error:
+        raise UserError(f"{service}:{name} needs a region.", repair="give --region, or set AWS_REGION") from error
+    except ClientError as error:
+        problem = f"AWS refused {service}:{name}: {error.response['Error'].get('Message') or code(error)}"
+        raise UserError(f"{problem} ({code(error)})", repair=_repair(error, right(service, name))) from error
+    except BotoCoreError as error:
+        raise UserError(
+            f"AWS did not answer {service}:{name}: {error}.",
+            repair="check the network and the region, and give the same command again",
+        ) from error
+
+
+def code(error: ClientError) -> str:
+    """Give AWS's name of an error."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def _is_busy(error: BaseException) -> bool:
+    return isinstance(error, ClientError) and code(error) in _BUSY
+
+
+def _repair(error: ClientError, action: str) -> str:
+    if code(error) in _DENIED:
+        return f"have the action {action} allowed for you: docs/cluster-console.md lists all that the command needs"
+    if code(error) in _EXPIRED:
+        return _SIGN_IN
+    if code(error) == "NotFoundException":
+        return "deploy the environment's stack first: it makes the budget"
+    return "give the same command again; where it fails again, repair what AWS says"

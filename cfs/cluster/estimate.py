@@ -1,0 +1,105 @@
+"""What the cluster has cost today, costs an hour, and is going to cost: looked up once for a command."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from cfs.cluster import costs, prices, runs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from cfs.cluster.aws import Aws
+    from cfs.cluster.costs import Cost, Pool, Prices, Run
+    from cfs.cluster.groups import NodeGroup
+    from cfs.cluster.runs import Instance
+
+INCLUDED = (
+    "In the figures: the nodes' instances, by the second at the spot price that held, or by the Price List on demand. "
+    "Not in them: root volumes, public addresses, traffic, the orchestrator and all else that the account pays for."
+)
+PLACEHOLDERS = "All prices are placeholders of the emulated account, none of AWS's."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """What is known of the nodes' time and prices.
+
+    Attributes:
+        now: As of when.
+        midnight: The beginning of the day, in UTC.
+        instances: What EC2 describes.
+        runs: The time of each node that has run today.
+        prices: What they cost.
+    """
+
+    now: datetime
+    midnight: datetime
+    instances: Sequence[Instance]
+    runs: Sequence[Run]
+    prices: Prices = field(repr=False)
+
+    def today(self) -> Cost:
+        """Give what the nodes have cost today."""
+        return costs.total(costs.of_run(run, self.prices, until=self.now) for run in self.runs)
+
+    def an_hour(self) -> Cost:
+        """Give what the nodes that run cost an hour."""
+        return costs.an_hour(self.runs, self.prices)
+
+    def ahead(self, groups: Sequence[NodeGroup], until: Mapping[str, datetime], *, on_demand: bool) -> Cost:
+        """Give what the cluster is going to cost until the end of today.
+
+        Args:
+            groups: All of it.
+            until: When each group's nodes stop, by its name: those that run, and those that are to.
+            on_demand: Whether nodes to come may be on demand.
+        """
+        return costs.total(self._ahead(group, until[group.name], on_demand) for group in groups if group.name in until)
+
+    def _ahead(self, group: NodeGroup, until: datetime, on_demand: bool) -> Cost:  # noqa: FBT001 — private
+        left = max(min(until, self.midnight + timedelta(days=1)) - self.now, timedelta(0))
+        running = [run for run in self.runs if run.group == group.name and run.ended is None]
+        hourly = costs.an_hour(running, self.prices)
+        there = costs.Cost(usd=hourly.usd * costs.hours(left), unknown=hourly.unknown)
+        to_come = max(group.nodes - len(running), 0)
+        return there + costs.ahead(_priced(group, on_demand), self.prices, nodes=to_come, duration=left)
+
+
+def look_up(aws: Aws, environment: str, groups: Sequence[NodeGroup], *, on_demand: bool = False) -> Estimate:
+    """Look up what has run today and the prices that this takes.
+
+    Args:
+        aws: The account.
+        environment: The stack's name.
+        groups: All of its groups.
+        on_demand: Whether nodes to come may be on demand.
+
+    Raises:
+        UserError: AWS refused or did not answer.
+    """
+    now = aws.clock()
+    midnight = runs.today(now)
+    instances = runs.instances(aws, environment, groups)
+    ran = runs.since(aws, groups, instances, midnight=midnight)
+    pools = {pool for run in ran for pool in run.pools}
+    pools |= {pool for group in groups for pool in _priced(group, on_demand)}
+    found = prices.look_up(
+        aws,
+        spot={pool.instance_type for pool in pools if pool.zone},
+        on_demand={pool.instance_type for pool in pools if not pool.zone},
+        since=midnight,
+    )
+    return Estimate(now=now, midnight=midnight, instances=instances, runs=ran, prices=found)
+
+
+def _priced(group: NodeGroup, on_demand: bool) -> list[Pool]:  # noqa: FBT001 — private
+    """Give what a group's nodes to come may run on."""
+    certain = group.distribution.on_demand(group.nodes)
+    found = list(runs.pools(group, "spot")) if certain < group.nodes else []
+    if certain or on_demand:
+        found += runs.pools(group, "on-demand")
+    return found

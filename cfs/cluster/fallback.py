@@ -1,0 +1,110 @@
+"""Nodes on demand where AWS has no spot capacity, without touching those that run.
+
+A change of a group's distribution is no matter of new nodes alone: AWS replaces running ones step by step until they
+match it. https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-autoscaling-autoscalinggroup-instancesdistribution.html
+("gradual replacement of instances"). So the distribution is set to exactly what then runs: as many on demand as there
+are and are missing, the others on spot. And it stays so while these nodes run, since putting it back would have them
+replaced in the middle of a test. The group's tag `OnDemandFallback` holds what to put back; it is set before the
+distribution and removed after it, so that a dead console leaves a note in any case.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+from cfs.cluster.groups import FALLBACK_TAG, Distribution
+from cfs.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from cfs.cluster.aws import Aws
+    from cfs.cluster.groups import NodeGroup
+    from cfs.cluster.runs import Instance
+
+
+def on_demand(group: NodeGroup, instances: Sequence[Instance]) -> int:
+    """Count a group's nodes on demand."""
+    return sum(
+        instance.group == group.name and instance.is_there and instance.market == "on-demand" for instance in instances
+    )
+
+
+def distribution(group: NodeGroup, instances: Sequence[Instance]) -> Distribution:
+    """Decide on a distribution that lets AWS launch a group's missing nodes on demand and replace none that runs."""
+    return Distribution(base=on_demand(group, instances) + group.missing, percent=0)
+
+
+def is_over(group: NodeGroup, instances: Sequence[Instance]) -> bool:
+    """Tell whether a group's distribution can be put back without a node being replaced for it."""
+    return group.fallback_from is not None and on_demand(group, instances) <= group.fallback_from.on_demand(
+        group.desired
+    )
+
+
+def begin(aws: Aws, group: NodeGroup, wanted: Distribution) -> None:
+    """Have a group launch on demand what it lacks.
+
+    Raises:
+        UserError: It has no distribution to change, or AWS refused.
+    """
+    if group.policy is None:
+        raise UserError(
+            f"The group {group.name} knows no spot instances: --on-demand changes nothing for it.",
+            repair="repair what keeps AWS from launching its nodes",
+        )
+    if group.fallback_from is None:
+        aws.call("autoscaling", "create_or_update_tags", Tags=[{**_tag(group), "Value": str(group.distribution)}])
+    _distribute(aws, group, wanted)
+
+
+def end(aws: Aws, group: NodeGroup) -> None:
+    """Put a group's distribution back.
+
+    Raises:
+        UserError: AWS refused.
+    """
+    if group.fallback_from is None:
+        return
+    _distribute(aws, group, group.fallback_from)
+    aws.call("autoscaling", "delete_tags", Tags=[_tag(group)])
+
+
+def policy(described: Mapping[str, Any], wanted: Distribution) -> dict[str, Any]:
+    """Give a mixed instances policy with another distribution and nothing else changed.
+
+    AWS describes its launch template by id and by name and takes one of them:
+    https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_LaunchTemplateSpecification.html
+    """
+    changed = copy.deepcopy(dict(described))
+    template = changed.get("LaunchTemplate", {})
+    specifications = [template, *template.get("Overrides", [])]
+    for holder in specifications:
+        specification = holder.get("LaunchTemplateSpecification")
+        if specification and "LaunchTemplateId" in specification:
+            specification.pop("LaunchTemplateName", None)
+    changed["InstancesDistribution"] = {
+        **changed.get("InstancesDistribution", {}),
+        "OnDemandBaseCapacity": wanted.base,
+        "OnDemandPercentageAboveBaseCapacity": wanted.percent,
+    }
+    return changed
+
+
+def _distribute(aws: Aws, group: NodeGroup, wanted: Distribution) -> None:
+    aws.call(
+        "autoscaling",
+        "update_auto_scaling_group",
+        AutoScalingGroupName=group.full_name,
+        MixedInstancesPolicy=policy(group.policy or {}, wanted),
+    )
+
+
+def _tag(group: NodeGroup) -> dict[str, Any]:
+    return {
+        "ResourceId": group.full_name,
+        "ResourceType": "auto-scaling-group",
+        "Key": FALLBACK_TAG,
+        "PropagateAtLaunch": False,
+    }

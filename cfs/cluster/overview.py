@@ -1,0 +1,116 @@
+"""`cfs cluster status`: what runs, why, until when, and what it costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cfs.cluster import budget, estimate, fallback, runs, stops
+from cfs.cluster.groups import discover
+from cfs.errors import UserError
+from infra.occurrences import is_open, next_start
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from decimal import Decimal
+
+    from cfs.cluster.aws import Aws
+    from cfs.cluster.budget import Budget
+    from cfs.cluster.estimate import Estimate
+    from cfs.cluster.groups import NodeGroup
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """How a group is.
+
+    Attributes:
+        group: The group.
+        running: How many instances of it there are, in service or not.
+        on_demand: How many of them are on demand.
+        cheapest: The lowest price now of a node and hour, in US dollars: of those that run, or of those that it may
+            start; None where it is unknown.
+        dearest: The highest, likewise.
+        since: Since when the oldest of its nodes has run.
+        next_start: When the schedule starts it next; None where it does not, or while it runs.
+        next_stop: When it stops next by itself, while it is to run; None where nothing stops it.
+        why: Why it runs or does not.
+    """
+
+    group: NodeGroup
+    running: int
+    on_demand: int
+    cheapest: Decimal | None
+    dearest: Decimal | None
+    since: datetime | None
+    next_start: datetime | None
+    next_stop: datetime | None
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """How the cluster is.
+
+    Attributes:
+        states: Its groups.
+        estimate: What it costs.
+        budget: The day's budget, or what kept it from being read.
+    """
+
+    states: Sequence[State]
+    estimate: Estimate
+    budget: Budget | UserError
+
+
+def status(aws: Aws, environment: str) -> Status:
+    """Look the cluster over; changes nothing.
+
+    Raises:
+        UserError: AWS refused or did not answer.
+    """
+    groups = discover(aws, environment)
+    known = estimate.look_up(aws, environment, groups)
+    try:
+        limit: Budget | UserError = budget.read(aws, environment)
+    except UserError as error:
+        limit = error
+    return Status(states=[_state(group, known) for group in groups], estimate=known, budget=limit)
+
+
+def _state(group: NodeGroup, known: Estimate) -> State:
+    there = [instance for instance in known.instances if instance.group == group.name and instance.is_there]
+    pools = {instance.pool for instance in there} or {*runs.pools(group, "spot")}
+    priced = [usd for pool in pools if (usd := known.prices.now(pool)) is not None]
+    on_demand = fallback.on_demand(group, there)
+    is_wanted = group.desired > 0
+    return State(
+        group=group,
+        running=len(there),
+        on_demand=on_demand,
+        cheapest=min(priced, default=None),
+        dearest=max(priced, default=None),
+        since=min((instance.launched for instance in there), default=None),
+        next_start=None if is_wanted else next_start(group.actions, known.now),
+        next_stop=stops.upcoming(group, known.now) if is_wanted else None,
+        why="; ".join(_why(group, known.now, on_demand)),
+    )
+
+
+def _why(group: NodeGroup, now: datetime, on_demand: int) -> list[str]:
+    held = None if group.stop is None else stops.held_until(group.stop, now)
+    is_period = is_open(group.actions, now)
+    if group.desired:
+        reasons = ["schedule" if is_period and held is None else "started by hand"]
+    elif group.nodes == 0:
+        reasons = ["has no nodes by its settings"]
+    else:
+        reasons = ["stopped by hand or by a guard" if is_period else "schedule"]
+    if group.desired and group.stop is None:
+        reasons.append("nothing stops it: no scheduled action `stop`")
+    if group.fallback_from is not None:
+        reasons.append(f"{on_demand} on demand for want of spot capacity, until they are stopped")
+    if group.hindered_by:
+        reasons.append(f"suspended: {', '.join(group.hindered_by)}")
+    return reasons

@@ -1,0 +1,99 @@
+"""Prices of EC2 instances as AWS gives them: spot by the price history, on demand by the Price List.
+
+A price that AWS does not give is left out, never taken for nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from cfs.cluster.costs import Pool, Prices, PriceStep
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from cfs.cluster.aws import Aws
+
+PRODUCT = "Linux/UNIX"
+"""What runs on the nodes, as the price history calls it."""
+
+_TYPES_A_CALL = 100
+"""Instance types in one call of DescribeSpotPriceHistory; AWS takes at most 1000:
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSpotPriceHistory.html"""
+
+_LISTED = {
+    "operatingSystem": "Linux",
+    "tenancy": "Shared",
+    "preInstalledSw": "NA",
+    "capacitystatus": "Used",
+    "marketoption": "OnDemand",
+}
+"""What tells the price of plain Linux on demand from those of other systems, reservations and licenses:
+https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/using-price-list-query-api.html"""
+
+
+def look_up(aws: Aws, *, spot: Collection[str], on_demand: Collection[str], since: datetime) -> Prices:
+    """Look prices up, each once.
+
+    Args:
+        aws: The account and region.
+        spot: Instance types whose spot prices are wanted, in all zones, from `since` to now.
+        on_demand: Instance types whose price on demand is wanted.
+        since: The beginning of what is looked at; AWS gives the prices in force then, too.
+
+    Raises:
+        UserError: AWS refused or did not answer.
+    """
+    return Prices(
+        spot=_spot(aws, sorted(spot), since=since),
+        on_demand={name: usd for name in sorted(on_demand) if (usd := _on_demand(aws, name)) is not None},
+    )
+
+
+def _spot(aws: Aws, types: list[str], *, since: datetime) -> Mapping[Pool, tuple[PriceStep, ...]]:
+    steps: defaultdict[Pool, list[PriceStep]] = defaultdict(list)
+    for start in range(0, len(types), _TYPES_A_CALL):
+        history = aws.each(
+            "ec2",
+            "describe_spot_price_history",
+            "SpotPriceHistory[]",
+            InstanceTypes=types[start : start + _TYPES_A_CALL],
+            ProductDescriptions=[PRODUCT],
+            StartTime=since,
+            EndTime=aws.clock(),
+        )
+        for price in history:
+            pool = Pool(instance_type=price["InstanceType"], zone=price["AvailabilityZone"])
+            steps[pool].append(PriceStep(since=price["Timestamp"].astimezone(UTC), usd=Decimal(price["SpotPrice"])))
+    return {pool: tuple(sorted(found, key=lambda step: step.since)) for pool, found in steps.items()}
+
+
+def _on_demand(aws: Aws, instance_type: str) -> Decimal | None:
+    wanted = {**_LISTED, "instanceType": instance_type, "regionCode": aws.region()}
+    products = aws.each(
+        "pricing",
+        "get_products",
+        "PriceList[]",
+        ServiceCode="AmazonEC2",
+        Filters=[{"Type": "TERM_MATCH", "Field": field, "Value": value} for field, value in wanted.items()],
+    )
+    prices = {usd for product in products for usd in _hourly(json.loads(_text(product)))}
+    # Two prices would mean that the filter does not tell what is run; neither is then known to be the one.
+    return prices.pop() if len(prices) == 1 else None
+
+
+def _text(product: Any) -> str:
+    """Give one product of the list: JSON in a string, whatever the paginator's types say."""
+    return str(product)
+
+
+def _hourly(product: Mapping[str, Any]) -> Iterable[Decimal]:
+    for term in product.get("terms", {}).get("OnDemand", {}).values():
+        for dimension in term["priceDimensions"].values():
+            usd = Decimal(dimension["pricePerUnit"].get("USD", "0"))
+            if dimension["unit"] == "Hrs" and usd:
+                yield usd

@@ -1,0 +1,167 @@
+"""Which nodes have run today and for how long, from what EC2 describes and what Auto Scaling has recorded.
+
+EC2 forgets an instance about an hour after it has ended; Auto Scaling remembers for six weeks that it has ended, but
+not its type. https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DescribeScalingActivities.html
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from cfs.cluster import activities
+from cfs.cluster.costs import Market, Pool, Run
+from infra.tags import PROJECT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from cfs.cluster.activities import Activity
+    from cfs.cluster.aws import Aws
+    from cfs.cluster.groups import NodeGroup
+
+_LONGEST_TERMINATION = timedelta(hours=2)
+"""A termination that began before midnight may end after it."""
+
+_GONE = frozenset({"terminated", "stopped"})
+_ENDED_AT = re.compile(r"\((?P<at>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (?:GMT|UTC)\)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instance:
+    """An instance as EC2 describes it.
+
+    Attributes:
+        id: Its id.
+        group: Name of its node group.
+        pool: What it runs on.
+        market: How it is paid for.
+        launched: When it was launched.
+        state: EC2's name of its state.
+        ended: When it ended, where EC2 says so.
+    """
+
+    id: str
+    group: str
+    pool: Pool
+    market: Market
+    launched: datetime
+    state: str
+    ended: datetime | None
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it runs, begins to, or has not ended yet."""
+        return self.state not in _GONE
+
+
+def today(now: datetime) -> datetime:
+    """Give the beginning of the day in UTC, in which AWS Budgets counts:
+    https://docs.aws.amazon.com/cost-management/latest/userguide/budgets-managing-costs.html
+    """  # noqa: D205, D415 — the source stands at the end
+    return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def instances(aws: Aws, environment: str, groups: Sequence[NodeGroup]) -> list[Instance]:
+    """List the instances of groups that EC2 still describes, those that ended a short time ago included.
+
+    Raises:
+        UserError: AWS refused or did not answer.
+    """
+    found = aws.each(
+        "ec2",
+        "describe_instances",
+        "Reservations[].Instances[]",
+        Filters=[
+            {"Name": "tag:project", "Values": [PROJECT]},
+            {"Name": "tag:Environment", "Values": [environment]},
+            {"Name": "tag:NodeGroup", "Values": [group.name for group in groups]},
+        ],
+    )
+    return [_read(answer) for answer in found]
+
+
+def since(aws: Aws, groups: Sequence[NodeGroup], known: Sequence[Instance], *, midnight: datetime) -> list[Run]:
+    """Give the time of each node that has run since a midnight.
+
+    Raises:
+        UserError: AWS refused or did not answer.
+    """
+    runs: list[Run] = []
+    for group in groups:
+        recorded = activities.read(aws, group, since=midnight - _LONGEST_TERMINATION)
+        runs += assemble(group, [instance for instance in known if instance.group == group.name], recorded, midnight)
+    return runs
+
+
+def assemble(
+    group: NodeGroup, known: Sequence[Instance], recorded: Sequence[Activity], midnight: datetime
+) -> list[Run]:
+    """Put together what is known of a group's nodes since a midnight."""
+    ends = {activity.instance_id: activity.ended for activity in recorded if not activity.launches}
+    begins = {
+        activity.instance_id: activity.began
+        for activity in recorded
+        if activity.launches and activity.instance_id and not activity.has_failed
+    }
+    runs = [_of_instance(instance, ends) for instance in known]
+    described = {instance.id for instance in known}
+    runs += [
+        Run(
+            id=identifier,
+            group=group.name,
+            pools=pools(group, "spot" if _is_spot(group) else "on-demand"),
+            market="spot" if _is_spot(group) else "on-demand",
+            began=begins.get(identifier, midnight),
+            ended=ends.get(identifier),
+        )
+        # A launch that is recorded alone, of an instance that EC2 does not know, has no end to count to.
+        for identifier in ends
+        if identifier and identifier not in described and ends[identifier] is not None
+    ]
+    return [
+        Run(**{**vars(run), "began": max(run.began, midnight)})
+        for run in runs
+        if run.ended is None or run.ended > midnight
+    ]
+
+
+def pools(group: NodeGroup, market: Market) -> tuple[Pool, ...]:
+    """Give all that a group's nodes may run on."""
+    zones = group.zones if market == "spot" else ("",)
+    return tuple(Pool(instance_type=name, zone=zone) for name in group.instance_types for zone in zones)
+
+
+def _is_spot(group: NodeGroup) -> bool:
+    """Tell whether any of a group's nodes is a spot instance."""
+    return group.distribution.on_demand(max(group.nodes, 1)) < max(group.nodes, 1)
+
+
+def _of_instance(instance: Instance, ends: Mapping[str, datetime | None]) -> Run:
+    ended = instance.ended or ends.get(instance.id)
+    return Run(
+        id=instance.id,
+        group=instance.group,
+        pools=(instance.pool,),
+        market=instance.market,
+        began=instance.launched,
+        # One that is gone without a word of when counts as gone at its launch's end at the least: see `_read`.
+        ended=None if instance.is_there else ended or instance.launched,
+    )
+
+
+def _read(answer: Mapping[str, Any]) -> Instance:
+    tags = {tag["Key"]: tag["Value"] for tag in answer["Tags"]}
+    spot = answer.get("InstanceLifecycle") == "spot"
+    ended = _ENDED_AT.search(answer.get("StateTransitionReason", ""))
+    return Instance(
+        id=answer["InstanceId"],
+        group=tags["NodeGroup"],
+        pool=Pool(instance_type=answer["InstanceType"], zone=answer["Placement"]["AvailabilityZone"] if spot else ""),
+        market="spot" if spot else "on-demand",
+        launched=answer["LaunchTime"].astimezone(UTC),
+        state=answer["State"]["Name"],
+        ended=datetime.fromisoformat(f"{ended['at']}+00:00") if ended else None,
+    )

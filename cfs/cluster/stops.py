@@ -1,0 +1,112 @@
+"""When a group stops by itself: what its scheduled action `stop` says, and to which time it is moved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from cfs.errors import UserError
+from infra.occurrences import next_occurrence, window_end
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from cfs.cluster.groups import NodeGroup
+    from infra.schedule import ScheduledAction
+
+Reason = Literal["window", "period", "held"]
+"""Why a group stops when it does: its window ends; the period of the schedule in which the window ends does; or its
+nodes run already, and longer than that."""
+
+_SIZES = ("MinSize", "MaxSize", "DesiredCapacity")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stop:
+    """When a group is to stop.
+
+    Attributes:
+        group: Which one.
+        at: When.
+        reason: Why then.
+    """
+
+    group: NodeGroup
+    at: datetime
+    reason: Reason
+
+
+def plan(group: NodeGroup, *, now: datetime, duration: timedelta, shorten: bool) -> Stop:
+    """Decide when a group stops that is wanted from now on for a while.
+
+    That is the end of the window, or where it ends within a period of the schedule, that period's regular stop. Nodes
+    that run already are not stopped earlier than they would be, by the schedule or by another window, unless the time
+    is to be shortened.
+
+    Raises:
+        UserError: Nothing would stop the group.
+    """
+    _stop_of(group)
+    alone = window_end(group.actions, now, duration).replace(microsecond=0)
+    runs_on = group.desired > 0 and not shorten
+    at = window_end(group.actions, now, duration, running=runs_on).replace(microsecond=0)
+    if at > alone:
+        return Stop(group=group, at=at, reason="held")
+    return Stop(group=group, at=at, reason="window" if at == (now + duration).replace(microsecond=0) else "period")
+
+
+def held_until(stop: ScheduledAction, now: datetime) -> datetime | None:
+    """Give the time to which a window has moved a stop, or None where it is at its regular time."""
+    if stop.start_time is None or stop.start_time <= now or stop.start_time == regular(stop, now):
+        return None
+    return stop.start_time
+
+
+def regular(stop: ScheduledAction, now: datetime) -> datetime | None:
+    """Give the next time of a stop by its recurrence alone."""
+    return next_occurrence(replace(stop, start_time=None), after=now)
+
+
+def to_put_back(group: NodeGroup, now: datetime) -> datetime | None:
+    """Give the regular time that a group's stop is put back to when its window is given up.
+
+    None where there is nothing to be done: a stop that lies before its regular time stays, since it must never become
+    later, and one that does not recur is none of the stack's.
+    """
+    if group.stop is None or group.stop.recurrence is None:
+        return None
+    held, at = held_until(group.stop, now), regular(group.stop, now)
+    return at if held is not None and at is not None and at < held else None
+
+
+def is_in_force(group: NodeGroup, at: datetime, now: datetime) -> bool:
+    """Tell whether a group stops next at this time already."""
+    return next_occurrence(_stop_of(group), after=now) == at
+
+
+def upcoming(group: NodeGroup, now: datetime) -> datetime | None:
+    """Give the time at which a group stops next by itself, or None where nothing stops it."""
+    return None if group.stop is None else next_occurrence(group.stop, after=now)
+
+
+def request(group: NodeGroup, at: datetime) -> dict[str, Any]:
+    """Give the arguments of PutScheduledUpdateGroupAction that move a group's stop.
+
+    All else stays as AWS describes it, so that Pulumi, which sets no start time on it, sees no change. AWS carries a
+    recurring action out at its start time and then by its recurrence:
+    https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_PutScheduledUpdateGroupAction.html
+    """
+    described = group.stop_as_described or {}
+    kept = ("ScheduledActionName", "Recurrence", "TimeZone", "EndTime", *_SIZES)
+    arguments = {key: described[key] for key in kept if described.get(key) is not None}
+    return {"AutoScalingGroupName": group.full_name, "StartTime": at, **arguments}
+
+
+def _stop_of(group: NodeGroup) -> ScheduledAction:
+    if group.stop is None or group.stop.recurrence is None or (group.stop_as_described or {}).get("DesiredCapacity"):
+        raise UserError(
+            f"The group {group.name} has no scheduled action `stop` that recurs and stops all nodes, so nothing would "
+            "stop them.",
+            repair="put it back: pulumi up --refresh",
+        )
+    return group.stop

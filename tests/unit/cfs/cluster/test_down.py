@@ -1,0 +1,116 @@
+"""`cfs cluster down`: nothing runs, and nothing of a window is left that would keep later nodes running."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from cfs.cluster.halt import Stopped, down
+from cfs.cluster.start import Window, up
+from cfs.errors import UserError
+from tests.unit.cfs.cluster.conftest import ENVIRONMENT, Cluster, full_name, local
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def start(cluster: Cluster, hours: float) -> None:
+    up(cluster.aws, Window(environment=ENVIRONMENT, duration=timedelta(hours=hours)), pace=cluster.pace)
+
+
+def stop(cluster: Cluster, *words: str) -> Stopped:
+    return down(cluster.aws, ENVIRONMENT, words, pace=cluster.pace)
+
+
+def test_no_node_is_left_and_the_next_start_is_the_schedules(cluster: Cluster) -> None:
+    start(cluster, 3)
+    stopped = stop(cluster)
+    assert cluster.instances("pending", "running", "shutting-down") == []
+    assert stopped.next_starts == dict.fromkeys(("fuse-client", "storage-a", "storage-b"), local(24, 8))
+    group = cluster.group("fuse-client")
+    assert (group["MinSize"], group["MaxSize"], group["DesiredCapacity"]) == (0, 2, 0)
+
+
+def test_other_groups_run_on(cluster: Cluster) -> None:
+    start(cluster, 3)
+    stop(cluster, "client")
+    assert len(cluster.instances()) == 5
+    assert cluster.stop("storage-a")["StartTime"] == local(23, 23)
+
+
+def test_a_stop_that_was_moved_past_its_regular_time_is_put_back(cluster: Cluster) -> None:
+    start(cluster, 72)
+    assert cluster.stop("storage-a")["StartTime"] == local(26, 20)
+    stop(cluster)
+    assert cluster.stop("storage-a")["StartTime"] == local(24, 18)
+    # The schedule starts the nodes on Tuesday, and stops them then.
+    cluster.now = local(24, 9)
+    assert len(cluster.instances()) == 6
+    cluster.now = local(24, 18)
+    assert cluster.instances() == []
+
+
+def test_a_stop_is_never_put_to_a_later_time(cluster: Cluster) -> None:
+    start(cluster, 3)
+    stop(cluster)
+    assert cluster.stop("storage-a")["StartTime"] == local(23, 23)
+
+
+def test_killed_at_any_change_it_lets_nothing_run_longer_than_before(cluster: Cluster) -> None:
+    class KilledError(Exception):
+        """The console dies."""
+
+    start(cluster, 72)
+    for number in range(1, 7):
+        seen: list[str] = []
+
+        def die(model: Any, number: int = number, seen: list[str] = seen, **_: Any) -> None:
+            seen.extend([model.name] if model.name.startswith(("Put", "Update")) else [])
+            if len(seen) == number:
+                raise KilledError
+
+        before = {name: cluster.stop(name)["StartTime"] for name in ("storage-a", "storage-b", "fuse-client")}
+        with cluster.hearing("after-call", die), suppress(KilledError):
+            stop(cluster)
+        assert all(cluster.stop(name)["StartTime"] <= at for name, at in before.items())
+    assert cluster.instances() == []
+
+
+def test_a_group_without_a_stop_is_stopped_all_the_same(cluster: Cluster) -> None:
+    start(cluster, 3)
+    cluster.client("autoscaling").delete_scheduled_action(
+        AutoScalingGroupName=full_name("storage-a"), ScheduledActionName="stop"
+    )
+    stop(cluster)
+    assert cluster.instances() == []
+
+
+def test_a_cluster_that_is_stopped_stays_so(cluster: Cluster) -> None:
+    assert stop(cluster).groups
+    assert cluster.stop("storage-a")["StartTime"] == local(24, 18)
+
+
+@pytest.mark.parametrize("hindrance, told", [
+    ("protection", "is protected from scale-in"),
+    ("suspension", "storage-a has Terminate suspended"),
+])  # fmt: skip
+def test_nodes_that_do_not_end_are_named_with_the_reason(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, hindrance: str, told: str
+) -> None:
+    start(cluster, 3)
+    autoscaling = cluster.client("autoscaling")
+    name = full_name("storage-a")
+    if hindrance == "protection":
+        ids: Sequence[str] = [member["InstanceId"] for member in cluster.group("storage-a")["Instances"]]
+        autoscaling.set_instance_protection(AutoScalingGroupName=name, InstanceIds=ids, ProtectedFromScaleIn=True)
+    else:
+        autoscaling.suspend_processes(AutoScalingGroupName=name, ScalingProcesses=["Terminate"])
+        # moto terminates nonetheless.
+        monkeypatch.setattr("cfs.cluster.runs.Instance.is_there", property(lambda node: node.group == "storage-a"))
+    with pytest.raises(UserError, match=told) as caught:
+        stop(cluster)
+    assert "3 instances have not ended in 10 minutes" in caught.value.problem
+    assert "terminate-instances --instance-ids i-" in caught.value.repair
