@@ -12,8 +12,8 @@ from rich.table import Table
 from cfs import operations, report
 from cfs.account import folder, open_account
 from cfs.ci.commands import app as ci_app
-from cfs.deploy.console import app as deploy_app
 from cfs.cluster.console import app as cluster_app
+from cfs.deploy.console import app as deploy_app
 from cfs.engine import Engine, EngineError
 from cfs.errors import UserError
 from cfs.progress import console

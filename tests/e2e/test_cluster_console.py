@@ -10,6 +10,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from cfs.cluster import fallback
+from cfs.cluster.aws import open_environment
+from cfs.cluster.groups import Distribution, choose, discover
 from tests.e2e.test_console import cfs
 
 if TYPE_CHECKING:
@@ -88,6 +91,19 @@ def test_down_ends_a_window_of_days_and_gives_the_schedule_back(weekend: Stack) 
     clock(weekend, datetime.fromisoformat(stop) + timedelta(minutes=1))
     assert running(weekend) == dict.fromkeys(NODES, 0)
     assert weekend.changes() == {}
+
+
+def test_a_fallback_to_on_demand_that_was_left_is_put_back_by_pulumi(own_stack: Stack) -> None:
+    aws = open_environment("local", region=None)
+    [group] = choose(discover(aws, "local"), ["storage-a"])
+    fallback.begin(aws, group, Distribution(base=2, percent=0))
+    [left] = choose(discover(aws, "local"), ["storage-a"])
+    assert (left.distribution, left.fallback_from) == (Distribution(base=2, percent=0), group.distribution)
+
+    own_stack.engine.query("up", "--refresh", "--yes", "--skip-preview")
+
+    [back] = choose(discover(aws, "local"), ["storage-a"])
+    assert (back.distribution, back.fallback_from) == (group.distribution, None)
 
 
 @pytest.mark.parametrize("arguments, told", [
