@@ -97,8 +97,8 @@ def test_auto_scaling_and_spot_encrypt_the_disks_of_nodes(role: str) -> None:
 @pytest.mark.parametrize(
     "changed",
     [
-        {"kms:CallerAccount": "210987654321"},
-        {"aws:PrincipalArn": AUTO_SCALING.replace(ACCOUNT_ID, "210987654321")},
+        {"kms:CallerAccount": ACCOUNT_ID[::-1]},
+        {"aws:PrincipalArn": AUTO_SCALING.replace(ACCOUNT_ID, ACCOUNT_ID[::-1])},
         {"aws:PrincipalArn": f"{AUTO_SCALING}_2"},
         {"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT_ID}:role/AWSServiceRoleForAutoScaling"},
         {"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT_ID}:user/someone"},
