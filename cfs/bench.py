@@ -1,4 +1,7 @@
-"""How long previews take, against the floor: what any program that imports the same SDK modules takes."""
+"""How long previews take, against the floor: what any program that imports the same SDK modules takes.
+
+And whether a larger cluster takes longer: the same stack with more nodes has as many resources.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,8 @@ import shutil
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -19,9 +23,11 @@ from cfs.errors import UserError
 from cfs.progress import step
 from cfs.report import Report
 from cfs.scratch import scratch_engine
+from infra.rules import NAMESPACE
+from local import servers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from cfs.engine import Engine
@@ -34,6 +40,9 @@ UP = "up, nothing to change"
 UP_OF_CFS = "cfs up, nothing to change"
 OBTAIN = "toolchain.obtain(), warm"
 
+NODES = {5: PREVIEW, 50: "preview with 50 storage nodes, no change", 500: "preview with 500 storage nodes, no change"}
+"""Previews by the number of storage nodes, of which the settings' default is 5."""
+
 _DEADLINE_SECONDS = 120.0
 
 
@@ -44,10 +53,12 @@ class Command:
     Attributes:
         arguments: The command.
         folder: Where it runs.
+        environment: Its environment, which says on which account.
     """
 
     arguments: Sequence[str]
     folder: Path
+    environment: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,12 +67,12 @@ class Measured:
 
     Attributes:
         seconds: The times of each command, in the order of the rounds.
-        resources: How many resources the stack has.
+        resources: How many resources the stack has, by its number of storage nodes.
         loaded: What the program loads of the SDKs.
     """
 
     seconds: Mapping[str, Sequence[float]]
-    resources: int
+    resources: Mapping[int, int]
     loaded: sdk.Loaded
 
 
@@ -72,42 +83,87 @@ def run(*, runs: int) -> Measured:
         UserError: Pulumi cannot be had, or a command fails.
     """
     loaded = sdk.load()
-    with scratch_engine() as engine:
-        with step("Deploying what is measured"):
-            engine.query("up", "--yes", "--skip-preview")
-        commands = _commands(engine, loaded)
-        environment = engine.account.environment()
+    with _clusters() as engines:
+        commands = _commands(engines, loaded)
         with step(f"{runs} rounds after one warm-up") as progress:
             rounds = []
             for number in range(runs + 1):
-                rounds.append({name: _time(command, environment) for name, command in commands.items()})
+                rounds.append({name: _time(command) for name, command in commands.items()})
                 progress.advance(number + 1, runs + 1)
-        resources = len(engine.query_json("stack", "export")["deployment"]["resources"])
+        resources = {
+            nodes: len(engine.query_json("stack", "export")["deployment"]["resources"])
+            for nodes, engine in engines.items()
+        }
     seconds = {name: [of_round[name] for of_round in rounds[1:]] for name in commands}
     return Measured(seconds=seconds, resources=resources, loaded=loaded)
 
 
-def _commands(engine: Engine, loaded: sdk.Loaded) -> dict[str, Command]:
-    folder = engine.account.folder
-    environment = engine.account.environment()
+@contextmanager
+def _clusters() -> Iterator[dict[int, Engine]]:
+    """Deploy the stack with each number of storage nodes, on accounts of their own: one deployment, resized."""
+    with ExitStack() as accounts:
+        first = accounts.enter_context(scratch_engine())
+        with step("Deploying what is measured"):
+            first.query("up", "--yes", "--skip-preview")
+        servers.stop(first.account.folder)
+        engines = {}
+        for nodes in NODES:
+            copy = accounts.enter_context(scratch_engine(like=first.account.folder))
+            with step(f"Resizing to {nodes} storage nodes"):
+                engines[nodes] = replace(copy, settings=write_settings(copy.account.folder, nodes=nodes))
+                engines[nodes].query("up", "--yes", "--skip-preview")
+        yield engines
+
+
+def write_settings(folder: Path, *, nodes: int) -> Path:
+    """Write the local stack's settings with so many storage nodes, three of five in site A."""
+    settings = yaml.safe_load((PROJECT / f"Pulumi.{STACK}.yaml").read_text())
+    in_site_a = nodes * 3 // 5
+    settings["config"][f"{NAMESPACE}:nodeGroups"] = {
+        "storage-a": {"count": in_site_a},
+        "storage-b": {"count": nodes - in_site_a},
+    }
+    path = folder / "settings.yaml"
+    path.write_text(yaml.safe_dump(settings))
+    return path
+
+
+def _commands(engines: Mapping[int, Engine], loaded: sdk.Loaded) -> dict[str, Command]:
+    environments = {
+        # Of all these accounts only the last opened one is that of this process.
+        nodes: {**engine.account.environment(), "CFS_LOCAL_DIR": str(engine.account.folder)}
+        for nodes, engine in engines.items()
+    }
+    folder, environment = engines[5].account.folder, environments[5]
     pulumi = shutil.which("pulumi", path=environment["PATH"]) or "pulumi"
     preview = (pulumi, "preview", "--non-interactive", "--stack", STACK)
     empty = write_program(folder / "empty", name="empty", packages=[])
     floor = write_program(folder / "floor", name="floor", packages=sdk.packages(loaded.modules))
     for program in (empty, floor):
         arguments = (pulumi, "stack", "init", STACK, "--no-select", "--non-interactive")
-        _time(Command(arguments=arguments, folder=program), environment)
-    obtain = (sys.executable, "-c", "from toolchain import obtain; obtain()")
-    up = (pulumi, "up", "--yes", "--skip-preview", "--non-interactive", "--stack", STACK)
+        _time(Command(arguments=arguments, folder=program, environment=environment))
+    timed = {
+        EMPTY: (preview, empty),
+        FLOOR: (preview, floor),
+        PREVIEW_OF_CFS: ((*COMMAND, "preview"), PROJECT),
+        UP: ((pulumi, "up", "--yes", "--skip-preview", "--non-interactive", "--stack", STACK), PROJECT),
+        UP_OF_CFS: ((*COMMAND, "up"), PROJECT),
+        OBTAIN: ((sys.executable, "-c", "from toolchain import obtain; obtain()"), PROJECT),
+    }
     # One round runs them all, so that a machine that is slow for a while is slow for all of them.
     return {
-        EMPTY: Command(arguments=preview, folder=empty),
-        FLOOR: Command(arguments=preview, folder=floor),
-        PREVIEW: Command(arguments=preview, folder=PROJECT),
-        PREVIEW_OF_CFS: Command(arguments=(*COMMAND, "preview"), folder=PROJECT),
-        UP: Command(arguments=up, folder=PROJECT),
-        UP_OF_CFS: Command(arguments=(*COMMAND, "up"), folder=PROJECT),
-        OBTAIN: Command(arguments=obtain, folder=PROJECT),
+        **{
+            NODES[nodes]: Command(
+                arguments=(*preview, "--config-file", str(engine.settings)),
+                folder=PROJECT,
+                environment=environments[nodes],
+            )
+            for nodes, engine in engines.items()
+        },
+        **{
+            name: Command(arguments=arguments, folder=where, environment=environment)
+            for name, (arguments, where) in timed.items()
+        },
     }
 
 
@@ -124,12 +180,12 @@ def write_program(folder: Path, *, name: str, packages: Sequence[str]) -> Path:
     return folder
 
 
-def _time(command: Command, environment: Mapping[str, str]) -> float:
+def _time(command: Command) -> float:
     began = time.perf_counter()
     done = subprocess.run(
         command.arguments,
         cwd=command.folder,
-        env=environment,
+        env=command.environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -157,7 +213,7 @@ def per_resource(measured: Measured) -> float:
     It includes the providers' start, which the floor does without.
     """
     pairs = zip(measured.seconds[PREVIEW], measured.seconds[FLOOR], strict=True)
-    return median((stack - floor) / measured.resources for stack, floor in pairs)
+    return median((stack - floor) / measured.resources[5] for stack, floor in pairs)
 
 
 def unused(loaded: sdk.Loaded) -> list[str]:
@@ -179,16 +235,25 @@ def report(measured: Measured) -> Report:
     ]
     loaded = sdk.packages(measured.loaded.modules)
     return Report(
-        title=f"{measured.resources} resources, medians of {len(measured.seconds[FLOOR])}",
+        title=f"{measured.resources[5]} resources, medians of {len(measured.seconds[FLOOR])}",
         columns=("what", "median", "range", "÷ floor"),
         rows=rows,
         notes=[
-            f"{1000 * per_resource(measured):.1f} ms a resource: (stack - floor) / {measured.resources}",
+            f"{1000 * per_resource(measured):.1f} ms a resource: (stack - floor) / {measured.resources[5]}",
+            *(
+                f"{nodes} storage nodes: {measured.resources[nodes]} resources, "
+                f"preview ÷ that with 5: {ratio(measured, name, PREVIEW):.2f}"
+                for nodes, name in NODES.items()
+            ),
             f"{len(measured.loaded.modules)} SDK modules are loaded, in {', '.join(loaded)}",
             f"loaded and not used: {', '.join(unused(measured.loaded)) or 'none'}",
         ],
         figures={
-            "resources": measured.resources,
+            "resources": measured.resources[5],
+            "resourcesByStorageNodes": {str(nodes): count for nodes, count in measured.resources.items()},
+            "ratioToFiveStorageNodes": {
+                str(nodes): round(ratio(measured, name, PREVIEW), 3) for nodes, name in NODES.items()
+            },
             "medianSeconds": {_key(name): round(median(seconds), 3) for name, seconds in measured.seconds.items()},
             "seconds": {_key(name): [round(run, 3) for run in seconds] for name, seconds in measured.seconds.items()},
             "ratioToFloor": {_key(name): round(ratio(measured, name, FLOOR), 3) for name in measured.seconds},
@@ -204,6 +269,8 @@ _KEYS = {
     EMPTY: "previewEmpty",
     FLOOR: "previewFloor",
     PREVIEW: "previewStack",
+    NODES[50]: "preview50StorageNodes",
+    NODES[500]: "preview500StorageNodes",
     PREVIEW_OF_CFS: "cfsPreviewStack",
     UP: "upStack",
     UP_OF_CFS: "cfsUpStack",

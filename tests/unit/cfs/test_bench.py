@@ -8,8 +8,10 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from cfs import bench, sdk
+from cfs.account import PROJECT
 from cfs.report import Report, show
 
 if TYPE_CHECKING:
@@ -23,8 +25,11 @@ LOADED = sdk.Loaded(
 
 def measured(*, floor: list[float], stack: list[float], resources: int = 10) -> bench.Measured:
     others = dict.fromkeys((bench.EMPTY, bench.PREVIEW_OF_CFS, bench.UP, bench.UP_OF_CFS, bench.OBTAIN), floor)
+    larger = {bench.NODES[50]: stack, bench.NODES[500]: [2 * seconds for seconds in stack]}
     return bench.Measured(
-        seconds={**others, bench.FLOOR: floor, bench.PREVIEW: stack}, resources=resources, loaded=LOADED
+        seconds={**others, bench.FLOOR: floor, bench.PREVIEW: stack, **larger},
+        resources=dict.fromkeys(bench.NODES, resources),
+        loaded=LOADED,
     )
 
 
@@ -67,7 +72,20 @@ def test_the_figures_are_json_of_medians_ratios_and_counts() -> None:
     assert figures["ratioToFloor"]["previewStack"] == 2.0
     assert figures["seconds"]["previewStack"] == [2.0, 4.0, 6.0]
     assert figures["resources"] == 10
+    assert figures["resourcesByStorageNodes"] == {"5": 10, "50": 10, "500": 10}
+    assert figures["ratioToFiveStorageNodes"] == {"5": 1.0, "50": 1.0, "500": 2.0}
     assert figures["sdkPackagesUnused"] == ["pulumi_aws.s3"]
+
+
+@pytest.mark.parametrize("nodes, site_a, site_b", [(5, 3, 2), (50, 30, 20), (500, 300, 200)])
+def test_the_settings_of_a_larger_cluster_differ_in_two_counts(
+    tmp_path: Path, nodes: int, site_a: int, site_b: int
+) -> None:
+    settings = yaml.safe_load(bench.write_settings(tmp_path, nodes=nodes).read_text())
+
+    counts = settings["config"].pop("claudefs-infra:nodeGroups")
+    assert counts == {"storage-a": {"count": site_a}, "storage-b": {"count": site_b}}
+    assert settings == yaml.safe_load((PROJECT / "Pulumi.local.yaml").read_text())
 
 
 def test_the_floor_program_loads_what_it_is_told_to(tmp_path: Path) -> None:
