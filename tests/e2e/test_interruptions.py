@@ -37,6 +37,24 @@ def node(stack: Stack, environment: str = "local", *, fault: str = "") -> str:
     return str(launched["Instances"][0]["InstanceId"])
 
 
+def nodes(stack: Stack, group: str) -> dict[str, str]:
+    """Give the running nodes of a group with their subnets."""
+    filters = [
+        {"Name": "tag:NodeGroup", "Values": [group]},
+        {"Name": "instance-state-name", "Values": ["running"]},
+    ]
+    found = stack.client("ec2").describe_instances(Filters=filters)["Reservations"]
+    return {of["InstanceId"]: of["SubnetId"] for reservation in found for of in reservation["Instances"]}
+
+
+def start(stack: Stack, group: str, count: int) -> dict[str, str]:
+    """Start a group's nodes and give them."""
+    stack.client("autoscaling").set_desired_capacity(
+        AutoScalingGroupName=f"claudefs-local-{group}", DesiredCapacity=count
+    )
+    return nodes(stack, group)
+
+
 def written(stack: Stack) -> list[dict[str, Any]]:
     """Read the log of events."""
     events = stack.client("logs").filter_log_events(logGroupName=stack.outputs()["eventLogGroup"])["events"]
@@ -117,6 +135,60 @@ def test_a_recommendation_is_counted_and_drains_nobody(own_stack: Stack) -> None
 
     assert drains(own_stack, instance) == []
     assert counted(own_stack, "RebalanceRecommendations") == 1
+
+
+def test_a_node_that_its_group_ends_is_drained_and_let_go(own_stack: Stack) -> None:
+    [instance] = start(own_stack, "storage-a", 1)
+
+    put(own_stack, TERMINATION, EC2InstanceId=instance, AutoScalingGroupName=GROUP, LifecycleHookName="drain")
+
+    assert ran(own_stack, instance) == [
+        ("claudefs-local-termination", "Success", ["belongs", "runs", "drain", "release", "count"])
+    ]
+    assert drains(own_stack, instance) == [{"Reason": ["termination"]}]
+    assert (counted(own_stack, "Terminations"), counted(own_stack, "DrainsFailed")) == (1, 0)
+
+
+def test_a_node_that_is_gone_already_is_not_waited_for(own_stack: Stack) -> None:
+    [instance] = start(own_stack, "storage-a", 1)
+    own_stack.client("ec2").terminate_instances(InstanceIds=[instance])
+
+    put(own_stack, TERMINATION, EC2InstanceId=instance, AutoScalingGroupName=GROUP, LifecycleHookName="drain")
+
+    assert ran(own_stack, instance) == [
+        ("claudefs-local-termination", "Success", ["belongs", "runs", "release", "count"])
+    ]
+    assert drains(own_stack, instance) == []
+    assert counted(own_stack, "DrainsFailed") == 0
+
+
+@pytest.mark.parametrize("group, site, count", [("storage-a", "A", 3), ("storage-b", "B", 2)])
+def test_a_lost_node_is_replaced_in_its_own_site(own_stack: Stack, group: str, site: str, count: int) -> None:
+    before = start(own_stack, group, count)
+    lost = min(before)
+
+    own_stack.client("ec2").terminate_instances(InstanceIds=[lost])
+
+    after = nodes(own_stack, group)
+    [replacement] = set(after) - set(before)
+    assert len(after) == count
+    assert lost not in after
+    assert after[replacement] in own_stack.outputs()[f"site{site}SubnetIds"]
+
+
+def test_every_group_waits_for_its_nodes_to_be_ready_and_to_be_drained(deployed: Stack) -> None:
+    autoscaling = deployed.client("autoscaling")
+    groups = autoscaling.describe_auto_scaling_groups()["AutoScalingGroups"]
+    assert groups
+    for group in groups:
+        hooks = autoscaling.describe_lifecycle_hooks(AutoScalingGroupName=group["AutoScalingGroupName"])
+        assert {
+            (hook["LifecycleHookName"], hook["LifecycleTransition"], hook["DefaultResult"], hook["HeartbeatTimeout"])
+            for hook in hooks["LifecycleHooks"]
+        } == {
+            ("boot", "autoscaling:EC2_INSTANCE_LAUNCHING", "ABANDON", 900),
+            ("drain", "autoscaling:EC2_INSTANCE_TERMINATING", "CONTINUE", 300),
+        }
 
 
 def test_a_failed_launch_is_written_down(own_stack: Stack) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from moto.autoscaling.exceptions import ValidationError
 from moto.autoscaling.models import (
     ASG_NAME_TAG,
     AutoScalingBackend,
@@ -13,6 +14,7 @@ from moto.autoscaling.models import (
     LifecycleHook,
 )
 from moto.autoscaling.responses import AutoScalingResponse
+from moto.core.responses import ActionResult, EmptyResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +27,7 @@ def close() -> None:
     _launch_by_version_and_subnet()
     _end_the_oldest_nodes_first()
     _leave_out_targets_that_hooks_have_not()
+    _complete_lifecycle_actions()
     _delete_hooks_with_their_groups()
 
 
@@ -150,6 +153,18 @@ def _leave_out_targets_that_hooks_have_not() -> None:
         return answer
 
     AutoScalingResponse.put_lifecycle_hook = put_hook
+
+
+def _complete_lifecycle_actions() -> None:
+    """Let a node of a group with a hook go on. moto's nodes wait in no hook, so there is nothing to be done."""
+
+    def complete_lifecycle_action(self: AutoScalingResponse) -> ActionResult:
+        group, hook = self._get_param("AutoScalingGroupName"), self._get_param("LifecycleHookName")
+        if not self.autoscaling_backend.describe_lifecycle_hooks(group, [hook]):
+            raise ValidationError(f"No active Lifecycle Action found with hook {hook} of {group}")
+        return EmptyResult()
+
+    AutoScalingResponse.complete_lifecycle_action = complete_lifecycle_action
 
 
 def _set_targets(hook: LifecycleHook, request: AutoScalingResponse) -> None:

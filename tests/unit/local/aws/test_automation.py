@@ -11,7 +11,7 @@ from moto import mock_aws
 
 from local.aws import automation
 from local.aws.automation import ParametersError
-from local.aws.gaps import lifecycle, ssm
+from local.aws.gaps import close_gaps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,8 +27,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     with mock_aws():
-        ssm.close()
-        lifecycle.close()
+        close_gaps()
         yield
 
 
