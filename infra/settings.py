@@ -201,7 +201,7 @@ def parse(config: Mapping[str, str], *, stack: str, secret_keys: Collection[str]
     except ValidationError as error:
         details = error.errors(include_url=False)
         problems += map(report.refused, details)
-        valid = dict(_valid_fields(given, wrong={str(each["loc"][0]) for each in details}))
+        valid = dict(_valid_fields(given, wrong=[each["loc"] for each in details]))
         raise SettingsError(problems + list(map(report.breached, breaches(valid)))) from None
     problems += map(report.breached, breaches({name: getattr(settings, name) for name in Settings.model_fields}))
     if problems:
@@ -238,17 +238,25 @@ def _decoded(key: str, value: str) -> object:
     return value
 
 
-def _valid_fields(given: Mapping[str, str], *, wrong: Collection[str]) -> Iterator[tuple[str, Any]]:
-    """Read the fields that are right beside some that are wrong, so that rules between them are reported at once."""
+def _valid_fields(given: Mapping[str, str], *, wrong: Sequence[_Path]) -> Iterator[tuple[str, Any]]:
+    """Read the fields that are right beside some that are wrong, so that rules between them are reported at once.
+
+    Of the node groups those are left out that are wrong, and the others read.
+    """
+    groups = {path[1] for path in wrong if path[0] == _NODE_GROUPS and len(path) > 1}
+    keys = {path[0] for path in wrong if path[0] != _NODE_GROUPS or len(path) == 1}
     for name, field in Settings.model_fields.items():
         key = field.alias or name
-        if key in wrong:
+        if key in keys:
             continue
         if key not in given:
             yield name, field.default
             continue
+        value = _decoded(key, given[key])
+        if key == _NODE_GROUPS and isinstance(value, dict):
+            value = {group: change for group, change in value.items() if group not in groups}
         annotated: Any = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
-        yield name, TypeAdapter(annotated).validate_python(_decoded(key, given[key]))
+        yield name, TypeAdapter(annotated).validate_python(value)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -467,16 +467,19 @@ def test_every_wrong_value_of_every_group_is_reported_at_once() -> None:
     found = problems(
         nodeGroups={
             "storage-a": {"count": 501, "instanceTypes": ["i4i.2xlarge", "i4g.large", "c7g.large"], "cuont": 1},
+            "storage-b": {"instanceTypes": ["i4i.large"]},
             "fio": {"site": "C"},
+            "more": {"role": "client"},
             "Bad": NEW,
         },
-        vpcCidr="10.0.0.0/20",
-        clusterSize="4",
+        vpcCidr="10.0.0.0/21",
     )
 
     prefix = f"{NAMESPACE}:nodeGroups"
     assert {problem.key for problem in found} == {
-        f"{NAMESPACE}:clusterSize",
+        f"{NAMESPACE}:vpcCidr",
+        f"{prefix}.storage-b.instanceTypes[0]",
+        f"{prefix}.more.count",
         f"{prefix}.storage-a.count",
         f"{prefix}.storage-a.instanceTypes[1]",
         f"{prefix}.storage-a.instanceTypes[2]",
