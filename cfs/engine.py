@@ -1,4 +1,4 @@
-"""Runs `pulumi` on the local account and says in plain words why it failed."""
+"""Runs `pulumi` on a stack and says in plain words why it failed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,24 +25,37 @@ if TYPE_CHECKING:
 RUN_MARKER = "CFS_RUN"
 """Variable in the environment of each run's processes, by which those of a dead run are found."""
 
+_STDERR = 2
 _QUERY_SECONDS = 300.0
 _LOW_DISK_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Engine:
-    """The engine at work on one local account.
+class StackEngine(ABC):
+    """The engine at work on one stack.
 
     Attributes:
-        account: The account.
-        settings: Another file of the stack's settings than `Pulumi.local.yaml`.
+        settings: Another file of the stack's settings than `Pulumi.<stack>.yaml`.
     """
 
-    account: LocalAccount
     settings: Path | None = None
 
-    def run(self, operation: str, *arguments: str) -> None:
+    @property
+    @abstractmethod
+    def stack(self) -> str:
+        """The stack's name."""
+
+    @abstractmethod
+    def environment(self) -> dict[str, str]:
+        """Give the whole environment of its processes."""
+
+    def run(self, operation: str, *arguments: str, to_stderr: bool = False) -> None:
         """Run an operation that people watch, such as `up`; Ctrl-C reaches it and lets it end in order.
+
+        Args:
+            operation: What it is to do.
+            arguments: With what.
+            to_stderr: Whether all that it says goes to standard error, where standard output is for a result.
 
         Raises:
             UserError: It failed for a reason that the user can repair.
@@ -51,7 +65,8 @@ class Engine:
         process = subprocess.Popen(
             command,
             cwd=PROJECT,
-            env=self.account.environment() | {RUN_MARKER: self.marker},
+            env=self.environment(),
+            stdout=_STDERR if to_stderr else None,
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -73,7 +88,7 @@ class Engine:
             done = subprocess.run(
                 [*self._command(*arguments), "--non-interactive"],
                 cwd=PROJECT,
-                env=self.account.environment() | {RUN_MARKER: self.marker},
+                env=self.environment(),
                 capture_output=True,
                 text=True,
                 check=False,
@@ -82,11 +97,16 @@ class Engine:
         except subprocess.TimeoutExpired as error:
             raise UserError(
                 f"`pulumi {' '.join(arguments)}` has not answered for {_QUERY_SECONDS:.0f} s.",
-                repair="run it again; `make down` and `make up` start the emulators afresh",
+                repair="run it again; `make down` and `make up` start the emulators of a local account afresh",
             ) from error
         if done.returncode != 0:
             self._explain(done.stderr)
-            raise EngineError(operation=arguments[0], status=done.returncode, said=done.stderr + done.stdout)
+            raise EngineError(
+                operation=arguments[0],
+                status=done.returncode,
+                said=done.stderr + done.stdout,
+                output=done.stdout,
+            )
         return done.stdout
 
     def query_json(self, *arguments: str) -> Any:
@@ -97,6 +117,49 @@ class Engine:
             EngineError: As `query`.
         """
         return json.loads(self.query(*arguments))
+
+    def _command(self, operation: str, *arguments: str) -> list[str]:
+        path = self.environment()["PATH"]
+        pulumi = shutil.which("pulumi", path=path)
+        if pulumi is None:
+            raise UserError(f"There is no pulumi on {path}.", repair="run `make up`, which gets it")
+        stack = [] if operation == "stack" and "init" in arguments else ["--stack", self.stack]
+        settings = ["--config-file", str(self.settings)] if self.settings and operation in _CONFIGURED else []
+        return [pulumi, operation, *arguments, *stack, *settings]
+
+    def _explain(self, said: str) -> None:
+        """Raise the message that fits, if one does."""
+        if "incorrect passphrase" in said:
+            raise UserError(
+                "The passphrase does not fit the stack's settings: their encryptionsalt was made with another one.",
+                repair=f"`git checkout Pulumi.{self.stack}.yaml`; for a stack of your own set PULUMI_CONFIG_PASSPHRASE",
+            )
+        if lock := re.search(r"the stack is currently locked by .*", said):
+            raise UserError(f"Another run is at work on the stack: {lock[0]}.", repair=self._repair_of_lock())
+
+    @abstractmethod
+    def _repair_of_lock(self) -> str:
+        """Say what to do about a lock on the stack."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine(StackEngine):
+    """The engine at work on one local account.
+
+    Attributes:
+        account: The account.
+    """
+
+    account: LocalAccount
+
+    @property
+    def stack(self) -> str:
+        """The stack's name."""
+        return STACK
+
+    def environment(self) -> dict[str, str]:
+        """Give the environment of its processes: they reach the account, and carry its marker."""
+        return self.account.environment() | {RUN_MARKER: self.marker}
 
     @property
     def marker(self) -> str:
@@ -113,17 +176,7 @@ class Engine:
         if not self.checkpoint.exists():
             self.query("stack", "init", STACK, "--no-select")
 
-    def _command(self, operation: str, *arguments: str) -> list[str]:
-        path = self.account.environment()["PATH"]
-        pulumi = shutil.which("pulumi", path=path)
-        if pulumi is None:
-            raise UserError(f"There is no pulumi on {path}.", repair="run `make up`, which gets it")
-        stack = [] if operation == "stack" and "init" in arguments else ["--stack", STACK]
-        settings = ["--config-file", str(self.settings)] if self.settings and operation in _CONFIGURED else []
-        return [pulumi, operation, *arguments, *stack, *settings]
-
     def _explain(self, said: str) -> None:
-        """Raise the message that fits, if one does."""
         dead = servers.dead(self.account.folder)
         if dead:
             raise UserError(
@@ -136,16 +189,10 @@ class Engine:
                 f"The disk of {self.account.folder} is full: {free / 2**20:.0f} MiB are free.",
                 repair="free some space and run the same command again, or name another folder by CFS_LOCAL_DIR",
             )
-        if "incorrect passphrase" in said:
-            raise UserError(
-                "The passphrase does not fit the stack's settings: their encryptionsalt was made with another one.",
-                repair="`git checkout Pulumi.local.yaml`; for a stack of your own set PULUMI_CONFIG_PASSPHRASE",
-            )
-        if lock := re.search(r"the stack is currently locked by .*", said):
-            raise UserError(
-                f"Another run is at work on the stack: {lock[0]}.",
-                repair="wait for it to end and run the same command again; a lock of a dead run is removed by itself",
-            )
+        super()._explain(said)
+
+    def _repair_of_lock(self) -> str:
+        return "wait for it to end and run the same command again; a lock of a dead run is removed by itself"
 
 
 _CONFIGURED = frozenset({"up", "preview", "refresh", "destroy", "config"})
@@ -155,10 +202,18 @@ _CONFIGURED = frozenset({"up", "preview", "refresh", "destroy", "config"})
 class EngineError(Exception):
     """The engine failed and has said why itself."""
 
-    def __init__(self, *, operation: str, status: int, said: str = "") -> None:
-        """Name the operation, its exit status (negative: the signal that ended it), and what was not shown of it."""
+    def __init__(self, *, operation: str, status: int, said: str = "", output: str = "") -> None:
+        """Describe the failure.
+
+        Args:
+            operation: What the engine was to do.
+            status: Its exit status; negative: the signal that ended it.
+            said: What was not shown of it.
+            output: What of that went to its standard output.
+        """
         super().__init__(f"pulumi {operation} ended with status {status}\n{said}".rstrip())
         self.status = status
+        self.output = output
 
 
 class _Complaints:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from botocore.exceptions import ClientError
 
 from cfs.deploy.aws import asking, code
-from infra.tags import PROJECT
+from infra.documents import document_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -113,10 +113,11 @@ class Commands:
         self, document: Document, parameters: Mapping[str, str], nodes: Sequence[str], answers: dict[str, Answer]
     ) -> Iterator[tuple[str, Sequence[str]]]:
         """Send to all; one node that is gone makes AWS refuse the whole call, so the rest is sent apart from it."""
-        with asking(f"run {self._name(document)} on {len(nodes)} nodes"):
+        name = document_name(self._environment, document)
+        with asking(f"run {name} on {len(nodes)} nodes"):
             try:
                 answer = self._ssm.send_command(
-                    DocumentName=self._name(document),
+                    DocumentName=name,
                     InstanceIds=list(nodes),
                     Parameters={name: [value] for name, value in parameters.items()},
                     TimeoutSeconds=_DELIVERY_SECONDS,
@@ -172,9 +173,6 @@ class Commands:
             for invocation in invocations
             if invocation["Status"] not in _PENDING
         }
-
-    def _name(self, document: Document) -> str:
-        return f"{PROJECT}-{self._environment}-{document}"
 
 
 def chunks(items: Sequence[str], size: int) -> Iterator[list[str]]:

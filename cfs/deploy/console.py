@@ -6,7 +6,7 @@ What the steps need is imported when one runs: the other commands of `cfs` wait 
 from __future__ import annotations
 
 import os
-from pathlib import Path  # noqa: TC003 — typer reads the annotations when the program runs
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,6 +23,10 @@ EnvironmentOption = Annotated[
     str, typer.Option("--environment", help="the stack's name: prod, staging, or local for the emulated account")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="print the result for programs")]
+SizeOption = Annotated[int | None, typer.Option(help="storage nodes: the stack's setting clusterSize for this run")]
+CommitOption = Annotated[
+    str | None, typer.Option(help="the commit that is deployed; default: $GITHUB_SHA, else this project's")
+]
 SoakOption = Annotated[
     float, typer.Option(min=0, max=3600, help="seconds that a stage must stay green before the next begins")
 ]
@@ -46,6 +50,39 @@ def publish(  # noqa: PLR0913 — one parameter an option
 
     built = steps.Source(version=version, commit=commit, repository=repository, signer_workflow=signer_workflow)
     _tell(steps.publish(environment, source, built), as_json=json)
+
+
+@app.command()
+def preview(
+    *,
+    environment: EnvironmentOption,
+    cluster_size: SizeOption = None,
+    commit: CommitOption = None,
+    review: Annotated[Path, typer.Option(help="file that what is to be reviewed is written to")] = Path("review.json"),
+    json: JsonOption = False,
+) -> None:
+    """Show what would change in the infrastructure, with the digest to approve."""
+    from cfs.deploy import apply as applying  # noqa: PLC0415 — see above
+
+    wanted = applying.Wanted(environment=environment, cluster_size=cluster_size, commit=commit)
+    _tell(applying.preview(wanted, file=review), as_json=json)
+
+
+@app.command()
+def apply(  # noqa: PLR0913 — one parameter an option
+    *,
+    environment: EnvironmentOption,
+    digest: Annotated[str, typer.Option(help="output of `preview` that was approved")],
+    review: Annotated[Path | None, typer.Option(help="the file of that preview, to say what differs")] = None,
+    cluster_size: SizeOption = None,
+    commit: CommitOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Change what was reviewed, or nothing."""
+    from cfs.deploy import apply as applying  # noqa: PLC0415 — see above
+
+    wanted = applying.Wanted(environment=environment, cluster_size=cluster_size, commit=commit)
+    _tell(applying.apply(wanted, digest=digest, file=review), as_json=json)
 
 
 @app.command()

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import boto3
 import yaml
 
 from cfs.account import PROJECT as FOLDER
 from cfs.account import STACK, open_account
-from cfs.deploy.aws import Aws
+from cfs.deploy.aws import Aws, asking
 from cfs.deploy.store import Store
 from cfs.errors import UserError
 from infra.naming import S3_BUCKET, physical_name
 from infra.tags import PROJECT
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,11 +43,11 @@ class Environment:
         return Store(self.aws.client("s3"), bucket=bucket)
 
 
-def open_environment(name: str) -> Environment:
-    """Find an environment: the emulated account for `local`, the caller's credentials for any other.
+def settings_file(name: str) -> Path:
+    """Find the file with an environment's settings.
 
     Raises:
-        UserError: There is no such stack here, or the emulated account cannot be had.
+        UserError: There is none.
     """
     settings = FOLDER / f"Pulumi.{name}.yaml"
     if not settings.exists():
@@ -52,13 +56,24 @@ def open_environment(name: str) -> Environment:
             f"There is no environment {name!r}: {settings} does not exist.",
             repair=f"give one of these to --environment: {there}",
         )
+    return settings
+
+
+def open_environment(name: str) -> Environment:
+    """Find an environment: the emulated account for `local`, the caller's credentials for any other.
+
+    Raises:
+        UserError: There is no such stack here, or the emulated account cannot be had.
+    """
+    settings = settings_file(name)
     region = (yaml.safe_load(settings.read_text()) or {}).get("config", {}).get("aws:region")
     if not isinstance(region, str):
         raise UserError(
             f"{settings} does not set aws:region.", repair=f"pulumi config set aws:region us-west-2 --stack {name}"
         )
     if name != STACK:
-        return Environment(name=name, aws=Aws(session=boto3.Session(), region=region))
+        with asking("find the caller's credentials"):
+            return Environment(name=name, aws=Aws(session=boto3.Session(), region=region))
     account = open_account()
     variables = account.variables()
     session = boto3.Session(

@@ -301,7 +301,7 @@ class _RollOut:
     def _stop(self, nodes: Collection[str]) -> dict[str, str]:
         """Stop the units: where no release was before, there is none to go back to."""
         self._means.held.beat()
-        parameters = {"Reason": "the first release failed"}
+        parameters = {"Reason": "release-failed"}
         answers = self._means.commands.run("drain", parameters, nodes, seconds=self._means.patience.install)
         red = {node: answer.detail for node, answer in answers.items() if not answer.ok}
         return {node: said for node, said in red.items() if node in self._living_ids()} if red else {}

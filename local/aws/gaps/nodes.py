@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from moto.core.responses import ActionResult
@@ -46,8 +48,8 @@ def _run_commands() -> None:
         name = given["document_name"]
         document = name.rpartition("-")[2]
         ours = name.startswith(f"{PROJECT}-") and document in _DOCUMENTS
-        if ours and name not in self._documents:
-            raise SSMException("InvalidDocument", f"Document {name} does not exist.")
+        if ours:
+            _check(self, name, given["parameters"])
         instances = _instances(self)
         lost = [id_ for id_ in given["instance_ids"] if id_ not in instances or not nodes.is_reachable(instances[id_])]
         if lost:
@@ -73,6 +75,21 @@ def _run_commands() -> None:
         return command
 
     SimpleSystemManagerBackend.send_command = send_command
+
+
+def _check(backend: SimpleSystemManagerBackend, name: str, parameters: dict[str, list[str]]) -> None:
+    """Refuse what Systems Manager would: a document that is not there, parameters that it does not declare so."""
+    if name not in backend._documents:  # noqa: SLF001 — the one place that has them
+        raise SSMException("InvalidDocument", f"Document {name} does not exist.")
+    declared = json.loads(backend._documents[name].get_default_version().content)["parameters"]  # noqa: SLF001
+    wrong = [
+        key
+        for key in declared.keys() | parameters.keys()
+        if key not in declared
+        or not re.fullmatch(declared[key].get("allowedPattern", ".*"), "".join(parameters.get(key, [])))
+    ]
+    if wrong:
+        raise SSMException("InvalidParameters", f"Parameters {sorted(wrong)} of {name} are not as declared.")
 
 
 def _list_invocations() -> None:

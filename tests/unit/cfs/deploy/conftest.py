@@ -27,6 +27,7 @@ from cfs.deploy.lease import LEASE_SECONDS, HeldRecord
 from cfs.deploy.nodes import READY, Node, Nodes
 from cfs.deploy.rollout import Means, Outcome, Patience
 from cfs.deploy.store import Store
+from infra.node_commands import NODE_COMMANDS
 from infra.tags import Tags
 from local.aws.gaps import close_gaps
 
@@ -142,11 +143,12 @@ class MotoAccount:
         self._ec2 = client("ec2", watched=False)
         self._s3 = client("s3", watched=False)
         self._s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
-        for document in ("install", "probe", "drain"):
+        for name, command in NODE_COMMANDS.items():
             client("ssm", watched=False).create_document(
-                Name=f"claudefs-{ENVIRONMENT}-{document}",
+                Name=f"claudefs-{ENVIRONMENT}-{name}",
                 DocumentType="Command",
-                Content=json.dumps({"schemaVersion": "2.2", "description": "", "parameters": {}, "mainSteps": []}),
+                DocumentFormat="JSON",
+                Content=command.content(),
             )
 
     def launch(self, tags: dict[str, str], count: int) -> list[str]:
@@ -314,8 +316,10 @@ class MemoryAccount:
     ) -> dict[str, Any]:
         if not all(map(self._reached, InstanceIds)):
             raise RefusedError("InvalidInstanceId")
-        document = DocumentName.rpartition("-")[2]
+        document = DocumentName.removeprefix(f"claudefs-{ENVIRONMENT}-")
         given = {name: values[0] for name, values in Parameters.items()}
+        for parameter in NODE_COMMANDS[document].parameters:  # type: ignore[index]  # or there is no such document
+            assert re.fullmatch(parameter.pattern, given[parameter.name])
         command = f"{next(self._numbers):036x}"
         self._commands[command] = {node: self._run(self.instances[node], document, given) for node in InstanceIds}
         return {"Command": {"CommandId": command}}

@@ -152,8 +152,10 @@ def calls_of(scenario: Callable[[World], None]) -> int:
     return len(WIRE.calls)
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize(
+    "scenario,after",
+    [*((scenario, False) for scenario in SCENARIOS), (succeeds, True), (fails_at_the_canary, True)],
+)
 def test_a_process_that_is_killed_at_any_call_is_gone_on_with(
     scenario: Callable[[World], None], *, after: bool
 ) -> None:
@@ -188,7 +190,7 @@ def test_a_process_that_is_killed_at_any_call_is_gone_on_with(
     assert killed > 20
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("scenario", [succeeds, fails_at_half])
 def test_a_process_that_is_killed_at_any_call_can_be_taken_back(scenario: Callable[[World], None]) -> None:
     for kill_at in range(1, calls_of(scenario), 3):
         world, watching, wanted = begin(scenario, kill_at=kill_at)

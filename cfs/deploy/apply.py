@@ -1,0 +1,139 @@
+"""Previews an environment's stack for review, and applies exactly what was reviewed."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cfs.deploy import review as reviewing
+from cfs.deploy.reporting import Result
+from cfs.deploy.review import Review
+from cfs.deploy.stack import head, open_stack, program_sum
+from cfs.errors import UserError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cfs.deploy.stack import Previewed, Stack
+
+DIFFERS = 3
+"""Exit code: what would be done is not what was reviewed; nothing was changed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What is to be deployed.
+
+    Attributes:
+        environment: The stack's name.
+        cluster_size: How many storage nodes, for this run; None: what the settings file says.
+        commit: The commit that is deployed; None: `$GITHUB_SHA`, else that of this project.
+    """
+
+    environment: str
+    cluster_size: int | None
+    commit: str | None
+
+
+def preview(wanted: Wanted, *, file: Path) -> Result:
+    """Preview, and write to a file what is to be reviewed.
+
+    Raises:
+        UserError: The engine cannot run, or the file cannot be written.
+        EngineError: The engine failed and has said why.
+    """
+    with open_stack(wanted.environment, cluster_size=wanted.cluster_size) as stack:
+        review, complaints, _ = _look(stack, wanted)
+    if not complaints:
+        _write(file, review)
+    return Result(
+        text=reviewing.text(review, complaints),
+        summary=reviewing.summary(review, complaints),
+        # What cannot be applied must not be approved either.
+        outputs={"changes": str(len(review.changes))}
+        | ({} if complaints else {"digest": review.digest, "review": str(file)}),
+        figures={"digest": review.digest, "errors": complaints, "review": review.model_dump(by_alias=True)},
+        exit_code=1 if complaints else 0,
+    )
+
+
+def apply(wanted: Wanted, *, digest: str, file: Path | None) -> Result:
+    """Apply what was reviewed; where anything else would be done, change nothing and say what.
+
+    The engine is held to the plan of the preview that was compared, so that nothing comes in between.
+
+    Raises:
+        UserError: The engine cannot run, or the file is not what was reviewed.
+        EngineError: The engine failed and has said why.
+    """
+    reviewed = _read(file, digest) if file else None
+    with open_stack(wanted.environment, cluster_size=wanted.cluster_size) as stack:
+        review, complaints, previewed = _look(stack, wanted)
+        if review.digest != digest:
+            return _refusal(review, reviewed, digest)
+        if complaints:
+            raise UserError(
+                f"What was reviewed cannot be applied: {' '.join(complaints)}",
+                repair="change the program or the settings, and review a new preview",
+            )
+        stack.apply(previewed.plan)
+    changed = f"{len(review.changes)} resources"
+    return Result(
+        text=f"{wanted.environment}: {changed} changed, as reviewed",
+        summary=f"### {wanted.environment}: {changed} changed\n\nAs reviewed: digest `{digest}`\n",
+        outputs={"changes": str(len(review.changes))},
+        figures={"digest": digest, "changes": len(review.changes), "applied": True},
+    )
+
+
+def _look(stack: Stack, wanted: Wanted) -> tuple[Review, list[str], Previewed]:
+    previewed = stack.preview()
+    commit = wanted.commit if wanted.commit is not None else os.environ.get("GITHUB_SHA") or head()
+    review = reviewing.of_preview(
+        previewed.found,
+        environment=wanted.environment,
+        commit=commit,
+        program=program_sum(wanted.environment),
+        engine=stack.version,
+    )
+    return review, reviewing.errors(previewed.found), previewed
+
+
+def _refusal(now: Review, reviewed: Review | None, digest: str) -> Result:
+    if reviewed is not None:
+        differences = reviewing.differences(reviewed, now)
+    else:
+        differences = [f"{change.operation} {change.name} would be done now" for change in now.changes]
+        differences.append("what was reviewed is not known here: give the file of the preview by --review")
+    lines = "\n".join(f"- {difference}" for difference in differences)
+    return Result(
+        text=f"Nothing was changed: what would be done has the digest {now.digest}, not {digest}.\n{lines}\n"
+        "Repair: review a new preview (`cfs deploy preview`), and apply its digest.",
+        summary=f"### {now.environment}: not applied\n\nWhat would be done is not what was reviewed:\n\n{lines}\n",
+        outputs={"changes": "0"},
+        figures={"digest": now.digest, "reviewed": digest, "applied": False, "differences": differences},
+        exit_code=DIFFERS,
+    )
+
+
+def _write(file: Path, review: Review) -> None:
+    try:
+        file.write_bytes(review.body())
+    except OSError as error:
+        raise UserError(f"{file} cannot be written: {error}.", repair="give another file by --review") from error
+
+
+def _read(file: Path, digest: str) -> Review:
+    try:
+        review = Review.read(file.read_bytes(), key=str(file))
+    except OSError as error:
+        raise UserError(
+            f"{file} cannot be read: {error}.", repair="give the file that `cfs deploy preview` has written, or none"
+        ) from error
+    if review.digest != digest:
+        raise UserError(
+            f"{file} has the digest {review.digest}, not {digest}.",
+            repair="give --digest and --review of one and the same preview",
+        )
+    return review

@@ -1,0 +1,179 @@
+"""Pulumi at work on the stack of an environment: previews, and applies what a preview has planned."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cfs.account import PROJECT, STACK, open_account
+from cfs.deploy.environments import settings_file
+from cfs.engine import Engine, EngineError, StackEngine
+from cfs.errors import UserError
+from cfs.operations import recover
+from toolchain import obtain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from toolchain import Toolchain
+
+_DECLARING = ("__main__.py", "Pulumi.yaml", "requirements.txt", "infra")
+"""What decides what the program declares, besides the settings of this run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemoteEngine(StackEngine):
+    """The engine at work on a stack in a real account, with the caller's own environment.
+
+    Attributes:
+        environment_name: The stack's name.
+        toolchain: The Pulumi that works on it.
+    """
+
+    environment_name: str
+    toolchain: Toolchain
+
+    @property
+    def stack(self) -> str:
+        """The stack's name."""
+        return self.environment_name
+
+    def environment(self) -> dict[str, str]:
+        """Give the caller's environment, with this Pulumi first."""
+        path = os.pathsep.join([*map(str, self.toolchain.path), os.environ.get("PATH", os.defpath)])
+        return {**os.environ, **self.toolchain.env, "PATH": path}
+
+    def _explain(self, said: str) -> None:
+        if "no stack named" in said:
+            raise UserError(
+                f"The backend has no stack {self.stack}.",
+                repair=f"log in to the backend that has it (PULUMI_BACKEND_URL), or make it: "
+                f"pulumi stack init {self.stack}",
+            )
+        if "PULUMI_ACCESS_TOKEN must be set" in said or "pulumi login" in said:
+            raise UserError(
+                "Pulumi is logged in to no backend.",
+                repair="set PULUMI_BACKEND_URL to the state bucket: the stack's output stateBucket names it",
+            )
+        super()._explain(said)
+
+    def _repair_of_lock(self) -> str:
+        return f"wait for it to end; if it is dead: pulumi cancel --stack {self.stack}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Previewed:
+    """What a preview has given.
+
+    Attributes:
+        found: Its JSON.
+        plan: The file to which the engine can be held; it may hold secrets, encrypted, and is gone when the stack is
+            closed.
+    """
+
+    found: dict[str, Any]
+    plan: Path
+
+
+class Stack:
+    """A stack with the settings of one run."""
+
+    def __init__(self, engine: StackEngine, *, version: str, folder: Path) -> None:
+        """Take the engine, its version, and a folder that nobody else reads."""
+        self.version = version
+        self._engine = engine
+        self._plan = folder / "plan.json"
+
+    def preview(self) -> Previewed:
+        """Preview; what the engine complains of is in what is found.
+
+        Raises:
+            UserError: The engine cannot run.
+            EngineError: It failed otherwise.
+        """
+        try:
+            found = self._engine.query_json("preview", "--json", "--save-plan", str(self._plan))
+        except EngineError as error:
+            # A preview that fails says so in its JSON, with all that it has found until then.
+            found = _json_of(error)
+        return Previewed(found=found, plan=self._plan)
+
+    def apply(self, plan: Path) -> None:
+        """Change what a plan allows, and nothing else.
+
+        Raises:
+            UserError: The engine cannot run.
+            EngineError: It failed, or would have done what was not planned, and has said so.
+        """
+        self._engine.run("up", "--yes", "--skip-preview", "--plan", str(plan), to_stderr=True)
+
+
+@contextmanager
+def open_stack(environment: str, *, cluster_size: int | None) -> Iterator[Stack]:
+    """Open an environment's stack, with the settings of its file and the size of this run.
+
+    Raises:
+        UserError: There is no such environment, or Pulumi cannot be had.
+    """
+    settings = settings_file(environment)
+    with tempfile.TemporaryDirectory(prefix="cfs-deploy-") as name:
+        folder = Path(name)
+        own = folder / settings.name
+        # Pulumi would write the size into the file.
+        shutil.copy2(settings, own)
+        toolchain = obtain()
+        engine = replace(_engine(environment, toolchain), settings=own)
+        if cluster_size is not None:
+            engine.query("config", "set", "claudefs-infra:clusterSize", str(cluster_size))
+        yield Stack(engine, version=toolchain.version, folder=folder)
+
+
+def program_sum(environment: str) -> str:
+    """Give the sum of the files that declare the infrastructure, committed or not, with the encrypted settings."""
+    digest = hashlib.sha256()
+    for declaring in (*_DECLARING, settings_file(environment).name):
+        root = PROJECT / declaring
+        files = [root] if root.is_file() else sorted(path for path in root.rglob("*") if path.is_file())
+        for file in files:
+            if "__pycache__" not in file.parts:
+                content = hashlib.sha256(file.read_bytes()).hexdigest()
+                digest.update(f"{file.relative_to(PROJECT).as_posix()} {content}\n".encode())
+    return digest.hexdigest()
+
+
+def head() -> str:
+    """Give the commit of this project's working tree; "" where it is none."""
+    git = shutil.which("git")
+    if git is None:
+        return ""
+    done = subprocess.run(
+        [git, "rev-parse", "HEAD"], cwd=PROJECT, capture_output=True, text=True, check=False, timeout=30
+    )
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _engine(environment: str, toolchain: Toolchain) -> StackEngine:
+    if environment != STACK:
+        return RemoteEngine(environment_name=environment, toolchain=toolchain)
+    engine = Engine(account=open_account())
+    engine.ensure_stack()
+    recover(engine)
+    return engine
+
+
+def _json_of(error: EngineError) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(error.output)
+    except ValueError:
+        raise error from None
+    if not found.get("diagnostics"):
+        raise error
+    return found

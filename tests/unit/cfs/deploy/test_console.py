@@ -1,0 +1,107 @@
+"""The commands: what they take, what they write for people, programs and GitHub, and how they end."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from typer.testing import CliRunner
+
+from cfs.cli import app
+from cfs.deploy import environments, reporting, steps
+from cfs.deploy.environments import open_environment
+from cfs.deploy.reporting import Result
+from cfs.errors import UserError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RESULT = Result(
+    text="done [bold]", summary="### Done", outputs={"release": "r", "reason": "a\nb=c"}, figures={"n": 1}, exit_code=3
+)
+
+
+def run(*arguments: str) -> Any:
+    return CliRunner().invoke(app, ["deploy", *arguments])
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Note what a roll-out was told instead of doing it."""
+    seen: list[Any] = []
+
+    def roll_out(*arguments: object, **options: object) -> Result:
+        seen.append((arguments, options))
+        return RESULT
+
+    monkeypatch.setattr(steps, "roll_out", roll_out)
+    for variable in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"):
+        monkeypatch.delenv(variable, raising=False)
+    return seen
+
+
+def test_a_command_ends_with_the_exit_code_of_its_result(told: list[Any]) -> None:
+    done = run("roll-out", "--environment", "prod", "--release", "r", "--soak", "0")
+    assert (done.exit_code, done.stdout) == (3, "done [bold]\n")
+    assert told == [(("prod", "r"), {"sha256": None, "soak": 0.0})]
+
+
+def test_json_is_all_that_is_on_stdout(told: list[Any]) -> None:
+    done = run("roll-out", "--environment", "prod", "--release", "r", "--sha256", "s", "--json")
+    assert json.loads(done.stdout) == {"n": 1}
+    assert told[0][1] == {"sha256": "s", "soak": 60.0}
+
+
+@pytest.mark.parametrize("soak", ["-1", "3601"])
+def test_a_soak_out_of_bounds_is_wrong_usage(told: list[Any], soak: str) -> None:
+    assert run("roll-out", "--environment", "prod", "--release", "r", "--soak", soak).exit_code == 2
+    assert told == []
+
+
+def test_a_job_gets_a_summary_and_outputs_of_one_line_each(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    summary, output = tmp_path / "summary", tmp_path / "output"
+    output.write_text("before=1\n")
+    variables = {"GITHUB_STEP_SUMMARY": str(summary), "GITHUB_OUTPUT": str(output)}
+    reporting.tell(RESULT, as_json=False, variables=variables)
+    reporting.tell(RESULT, as_json=True, variables=variables)
+    assert output.read_text() == "before=1\n" + "release=r\nreason=a b=c\n" * 2
+    assert summary.read_text() == "### Done\n\n" * 2
+    assert capsys.readouterr().out.startswith("done [bold]\n{")
+
+
+def test_a_file_of_the_job_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    missing = str(tmp_path / "no" / "summary")
+    with pytest.raises(UserError, match="cannot be written"):
+        reporting.tell(RESULT, as_json=True, variables={"GITHUB_STEP_SUMMARY": missing})
+
+
+@pytest.mark.parametrize("command", ["publish", "preview", "apply", "roll-out", "roll-back", "status"])
+def test_each_command_says_what_it_takes(command: str) -> None:
+    done = run(command, "--help")
+    assert done.exit_code == 0
+    assert "--environment" in done.stdout
+    assert "--json" in done.stdout
+
+
+def test_an_environment_that_is_not_there_is_named_with_those_that_are() -> None:
+    with pytest.raises(UserError, match="no environment 'production'") as raised:
+        open_environment("production")
+    assert "local, prod, staging" in raised.value.repair
+
+
+def test_an_environment_takes_its_region_from_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environments, "FOLDER", tmp_path)
+    (tmp_path / "Pulumi.east.yaml").write_text("config:\n  aws:region: us-east-2\n")
+    (tmp_path / "Pulumi.none.yaml").write_text("")
+    found = open_environment("east")
+    assert (found.aws.region, found.aws.url) == ("us-east-2", None)
+    assert found.aws.client("s3").meta.region_name == "us-east-2"
+    with pytest.raises(UserError, match="does not set aws:region"):
+        open_environment("none")
+
+
+def test_a_profile_that_does_not_exist_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    with pytest.raises(UserError, match="nobody"):
+        open_environment("prod")

@@ -1,0 +1,221 @@
+"""What is reviewed: all that decides what is done, and no secrets; what would do the same has one digest."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from cfs.deploy import review
+from cfs.deploy.review import Review
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PREFIX = "urn:pulumi:prod::claudefs-infra::claudefs:infra:"
+PROVIDER = "urn:pulumi:prod::claudefs-infra::pulumi:providers:aws::default_7_51_1::a4f2fe1b-4c13-4cc3-a334-372fb0f65c1f"
+VPC = f"{PREFIX}Network$aws:ec2/vpc:Vpc::network-vpc"
+LOGS = f"{PREFIX}Orchestrator$aws:cloudwatch/logGroup:LogGroup::orchestrator"
+TOPIC = f"{PREFIX}Budget$aws:sns/topic:Topic::alerts"
+BUCKET = f"{PREFIX}Storage$aws:s3/bucket:Bucket::artifacts"
+
+PREVIEW: dict[str, Any] = {
+    "config": {
+        "aws:region": "us-west-2",
+        "claudefs-infra:clusterSize": "5",
+        "claudefs-infra:actionsSecrets": "[secret]",
+    },
+    "steps": [
+        {"op": "same", "urn": f"{PREFIX}Budget::budget", "newState": {"inputs": {}}},
+        {
+            "op": "replace",
+            "urn": VPC,
+            "provider": PROVIDER,
+            "oldState": {"inputs": {"cidrBlock": "10.0.0.0/16"}, "protect": True, "modified": "2026-01-05T12:00:00Z"},
+            "newState": {"inputs": {"cidrBlock": "10.3.0.0/16"}, "protect": True},
+            "replaceReasons": ["cidrBlock"],
+            "diffReasons": ["tags", "cidrBlock"],
+            "detailedDiff": {"cidrBlock": {"kind": "update-replace"}},
+        },
+        {
+            "op": "update",
+            "urn": LOGS,
+            "provider": PROVIDER,
+            "oldState": {"inputs": {"retentionInDays": 30}},
+            "newState": {"inputs": {"retentionInDays": 60}},
+            "diffReasons": ["retentionInDays"],
+            "detailedDiff": {"retentionInDays": {"kind": "update"}},
+        },
+        {
+            "op": "create",
+            "urn": TOPIC,
+            "provider": PROVIDER,
+            "newState": {"inputs": {"name": "alerts", "nested": [{"__defaults": ["drawn"], "drawn": "a", "given": 1}]}},
+        },
+        {"op": "delete", "urn": BUCKET, "provider": PROVIDER, "oldState": {"inputs": {"bucket": "b"}}},
+    ],
+}
+
+
+def of(preview: dict[str, Any], **given: str) -> Review:
+    known = {"environment": "prod", "commit": "c" * 40, "program": "p" * 64, "engine": "3.259.0", **given}
+    return review.of_preview(preview, **known)
+
+
+def changed(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+    preview = copy.deepcopy(PREVIEW)
+    change(preview)
+    return preview
+
+
+def test_what_changes_is_reviewed_with_the_paths_of_its_properties() -> None:
+    found = {change.urn: change for change in of(PREVIEW).changes}
+    assert {urn: change.operation for urn, change in found.items()} == {
+        VPC: "replace",
+        LOGS: "update",
+        TOPIC: "create",
+        BUCKET: "delete",
+    }
+    assert found[VPC].properties == ("cidrBlock", "tags")
+    assert found[VPC].protected
+    assert not found[LOGS].protected
+    assert (found[TOPIC].before, found[BUCKET].after) == ("", "")
+    assert of(PREVIEW).providers == ("aws 7.51.1",)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda preview: preview["steps"].reverse(),
+        # The provider draws a new name at each preview.
+        lambda preview: preview["steps"][3]["newState"]["inputs"]["nested"][0].update(drawn="b"),
+        lambda preview: preview["steps"][1]["diffReasons"].reverse(),
+        lambda preview: preview["steps"][1]["oldState"].update(modified="2026-02-05T12:00:00Z"),
+        lambda preview: preview["steps"][1].update(sourcePosition="project:///__main__.py#80"),
+        lambda preview: preview.update(duration=5),
+        lambda preview: preview["steps"].pop(0),
+        lambda preview: preview.update(config=dict(reversed(preview["config"].items()))),
+        lambda preview: preview["steps"][2].update(provider=PROVIDER.replace("a4f2fe1b", "00000000")),
+    ],
+)
+def test_previews_that_would_do_the_same_have_one_digest(change: Callable[[dict[str, Any]], object]) -> None:
+    assert of(changed(change)).digest == of(PREVIEW).digest
+
+
+@pytest.mark.parametrize(
+    "change,said",
+    [
+        (
+            lambda preview: preview["config"].update({"claudefs-infra:clusterSize": "10"}),
+            "setting claudefs-infra:clusterSize: reviewed '5', now '10'",
+        ),
+        (
+            lambda preview: preview["config"].pop("claudefs-infra:clusterSize"),
+            "setting claudefs-infra:clusterSize: reviewed '5', now unset",
+        ),
+        (
+            lambda preview: preview["steps"].pop(),
+            "no longer: delete aws:s3/bucket:Bucket artifacts",
+        ),
+        (
+            lambda preview: preview["steps"][3].update(op="replace"),
+            "not reviewed: replace aws:sns/topic:Topic alerts",
+        ),
+        (
+            # A drift: the way to the reviewed state begins elsewhere.
+            lambda preview: preview["steps"][2]["oldState"]["inputs"].update(retentionInDays=7),
+            "update aws:cloudwatch/logGroup:LogGroup orchestrator: other state to start from",
+        ),
+        (
+            lambda preview: preview["steps"][2]["newState"]["inputs"].update(retentionInDays=7),
+            "update aws:cloudwatch/logGroup:LogGroup orchestrator: other values to set",
+        ),
+        (
+            lambda preview: preview["steps"][3]["newState"]["inputs"]["nested"][0].update(given=2),
+            "create aws:sns/topic:Topic alerts: other values to set",
+        ),
+        (
+            lambda preview: preview["steps"][1]["detailedDiff"].update({"tags.Owner": {}}),
+            "replace aws:ec2/vpc:Vpc network-vpc: other properties",
+        ),
+        (
+            lambda preview: (
+                [step["oldState"].update(protect=False) for step in preview["steps"][1:2]]
+                + [step["newState"].update(protect=False) for step in preview["steps"][1:2]]
+            ),
+            "replace aws:ec2/vpc:Vpc network-vpc: other protection",
+        ),
+        (
+            lambda preview: [
+                step.update(provider=PROVIDER.replace("7_51_1", "7_52_0")) for step in preview["steps"][1:]
+            ],
+            "providers: reviewed aws 7.51.1, now aws 7.52.0",
+        ),
+    ],
+)
+def test_whatever_would_be_done_otherwise_has_another_digest_and_is_named(
+    change: Callable[[dict[str, Any]], object], said: str
+) -> None:
+    now = of(changed(change))
+    assert now.digest != of(PREVIEW).digest
+    assert said in review.differences(of(PREVIEW), now)
+
+
+@pytest.mark.parametrize("field", ["environment", "commit", "program", "engine"])
+def test_another_program_commit_engine_or_environment_has_another_digest(field: str) -> None:
+    now = of(PREVIEW, **{field: "other"})
+    assert now.digest != of(PREVIEW).digest
+    assert [said.partition(":")[0] for said in review.differences(of(PREVIEW), now)] == [field]
+
+
+def test_what_is_the_same_has_no_differences() -> None:
+    assert review.differences(of(PREVIEW), of(PREVIEW)) == []
+
+
+def test_a_review_is_read_as_it_was_written() -> None:
+    found = of(PREVIEW)
+    assert Review.read(found.body(), key="review.json") == found
+    assert len(found.digest) == 64
+
+
+def test_no_value_of_a_property_is_in_the_review() -> None:
+    written = of(PREVIEW).body().decode()
+    assert "10.3.0.0/16" not in written
+    assert json.loads(written)["settings"]["claudefs-infra:actionsSecrets"] == "[secret]"
+
+
+def test_the_summary_lists_what_goes_before_what_comes_and_has_places_for_price_and_policies() -> None:
+    said = review.summary(of(PREVIEW), [])
+    assert said.startswith("### Preview of prod: 1 to replace, 1 to delete, 1 to update, 1 to create\n")
+    headings = [line for line in said.splitlines() if line.startswith("####")]
+    assert headings == ["#### Replaced (1)", "#### Deleted (1)", "#### Updated (1)", "#### Created (1)"]
+    assert "| `aws:ec2/vpc:Vpc network-vpc` **protected** | `cidrBlock`, `tags` |" in said
+    assert "| cluster size | `5` |" in said
+    assert review.PRICE_MARK in said
+    assert review.POLICY_MARK in said
+    assert of(PREVIEW).digest in said
+
+
+def test_the_summary_of_very_many_changes_is_cut() -> None:
+    steps = [{"op": "create", "urn": f"{TOPIC}-{number}", "newState": {"inputs": {}}} for number in range(5000)]
+    said = review.summary(of({"config": {}, "steps": steps}), [])
+    assert "… and 4900 more" in said
+    assert len(said) < 2**20
+
+
+def test_an_empty_preview_says_that_nothing_changes() -> None:
+    assert review.summary(of({"config": {}, "steps": []}), []).startswith("### Preview of prod: no changes\n")
+
+
+def test_what_the_engine_complains_of_is_told_without_its_last_word() -> None:
+    preview = {
+        "diagnostics": [
+            {"severity": "error", "message": 'error: unable to replace resource "urn"\nas it is protected\n'},
+            {"severity": "info", "message": "by the way"},
+            {"severity": "error", "message": "error: preview failed\n"},
+        ]
+    }
+    assert review.errors(preview) == ['unable to replace resource "urn" as it is protected']
+    assert "**It cannot be applied:**" in review.summary(of(PREVIEW), review.errors(preview))

@@ -1,0 +1,139 @@
+"""The rights of `cfs deploy` are what it calls, and no more."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from moto.core.models import DEFAULT_ACCOUNT_ID
+
+from cfs.deploy import publish, status
+from cfs.deploy.publish import Source
+from infra.policies import Scope, document
+from infra.releases import release_grants
+from tests.unit.cfs.deploy.conftest import BUCKET, ENVIRONMENT, REGION, client
+from tests.unit.infra.conftest import permits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.unit.cfs.deploy.conftest import Wire, World
+
+ACCOUNT_ID: str = DEFAULT_ACCOUNT_ID
+OBJECTS = f"arn:aws:s3:::{BUCKET}"
+KEY = f"arn:aws:kms:{REGION}:{ACCOUNT_ID}:key/key"
+SCOPE = Scope(account_id=ACCOUNT_ID, region=REGION, environment=ENVIRONMENT)
+POLICY = document(*release_grants(SCOPE, artifact_bucket_arn=OBJECTS, key_arn=KEY))
+OURS = {"ssm:resourceTag/project": "claudefs", "ssm:resourceTag/Environment": ENVIRONMENT}
+
+Request = tuple[str, str, tuple[tuple[str, str], ...]]
+"""An action, the ARN that it touches, and the condition keys of the request."""
+
+INDIRECT = {"s3:ListBucket", "kms:Decrypt", "kms:GenerateDataKey"}
+"""What S3 asks for on behalf of a call: for its answer that nothing is there, and for its encryption."""
+
+
+def requests(operation: str, asked: dict[str, Any]) -> Iterator[Request]:
+    """Say what IAM checks of a call."""
+    if operation.startswith("s3:"):
+        keys = {"IfNoneMatch": "s3:if-none-match", "IfMatch": "s3:if-match"}
+        context = tuple((key, asked[name]) for name, key in keys.items() if name in asked)
+        yield operation, f"{OBJECTS}/{asked['Key']}", context
+    elif operation == "ssm:SendCommand":
+        yield operation, f"arn:aws:ssm:{REGION}:{ACCOUNT_ID}:document/{asked['DocumentName']}", ()
+        for node in asked["InstanceIds"]:
+            yield operation, instance(node), tuple(OURS.items())
+    else:
+        yield operation, "*", ()
+
+
+def instance(node: str) -> str:
+    return f"arn:aws:ec2:{REGION}:{ACCOUNT_ID}:instance/{node}"
+
+
+def everything(world: World, folder: Path) -> None:
+    """Publish, roll out, fail with and without a version before, take back, and look."""
+    (folder / "SHA256SUMS").write_text(f"{publish._sum_of(tarball(folder))}  claudefs-x86_64.tar.zst\n")  # noqa: SLF001
+    built = publish.find_built(folder)
+    source = Source(
+        version="v1.0.0",
+        commit="a" * 40,
+        repository="owner/claudefs",
+        signer_workflow=".github/workflows/release-build.yml",
+    )
+    store = world.means().store
+    for _ in range(2):
+        first = publish.publish(store, built, publish.describe(built, source)).target
+    (node,) = world.launch("storage", site="A", fault="probe:v1.0.0")
+    assert world.roll_out(first).result == "returned"
+    world.fault(node, "probe:v1.2.0")
+    assert world.roll_out(first).result == "done"
+    assert world.roll_out(world.published("v1.1.0")).result == "done"
+    assert world.roll_out(world.published("v1.2.0")).result == "returned"
+    assert world.roll_back().result == "done"
+    means = world.means()
+    status.look(means.store, means.nodes, environment=ENVIRONMENT, now=world.clock.now())
+
+
+def tarball(folder: Path) -> Path:
+    path = folder / "claudefs-x86_64.tar.zst"
+    path.write_bytes(b"binaries")
+    path.with_name(f"{path.name}.sigstore.json").write_text("{}")
+    return path
+
+
+@pytest.fixture
+def called(world: World, wire: Wire, tmp_path: Path) -> set[Request]:
+    seen: set[Request] = set()
+    wire.before = lambda operation, asked: seen.update(requests(operation, asked))
+    everything(world, tmp_path)
+    return seen
+
+
+def test_every_call_is_allowed(called: set[Request]) -> None:
+    refused = [(action, arn) for action, arn, context in called if not permits(POLICY, action, arn, dict(context))]
+    assert refused == []
+
+
+def test_nothing_is_allowed_that_is_not_called(called: set[Request]) -> None:
+    statements = json.loads(POLICY)["Statement"]
+    allowed = {
+        action
+        for said in statements
+        for action in (said["Action"] if isinstance(said["Action"], list) else [said["Action"]])
+    }
+    assert allowed - INDIRECT == {action for action, _, _ in called}
+    assert allowed >= INDIRECT
+
+
+@pytest.mark.parametrize(
+    "action,arn,context",
+    [
+        # A release is never overwritten, by whatever condition.
+        ("s3:PutObject", f"{OBJECTS}/releases/{'a' * 40}/release.json", {}),
+        ("s3:PutObject", f"{OBJECTS}/releases/{'a' * 40}/release.json", {"s3:if-match": "etag"}),
+        ("s3:PutObject", f"{OBJECTS}/environments/{ENVIRONMENT}/version.json", {}),
+        ("s3:PutObject", f"{OBJECTS}/environments/prod/version.json", {"s3:if-match": "etag"}),
+        ("s3:PutObject", f"{OBJECTS}/environments/prod/version.json", {"s3:if-none-match": "*"}),
+        ("s3:DeleteObject", f"{OBJECTS}/releases/{'a' * 40}/release.json", {}),
+        ("ssm:SendCommand", f"arn:aws:ssm:{REGION}::document/AWS-RunShellScript", {}),
+        ("ssm:SendCommand", f"arn:aws:ssm:{REGION}:{ACCOUNT_ID}:document/claudefs-prod-install", {}),
+        ("ssm:SendCommand", instance("i-other"), {**OURS, "ssm:resourceTag/Environment": "prod"}),
+        ("ssm:SendCommand", instance("i-other"), {}),
+    ],
+)
+def test_what_a_deployment_must_not_do_is_refused(action: str, arn: str, context: dict[str, str]) -> None:
+    assert not permits(POLICY, action, arn, context)
+
+
+def test_the_calls_are_those_of_the_emulated_account_too(
+    emulated_world: World, wire: Wire, tmp_path: Path, called: set[Request]
+) -> None:
+    wire.memory = None
+    seen: set[Request] = set()
+    wire.before = lambda operation, asked: seen.update(requests(operation, asked))
+    everything(emulated_world, tmp_path)
+    assert {action for action, _, _ in seen} == {action for action, _, _ in called}
+    assert client("s3").meta.region_name == REGION
