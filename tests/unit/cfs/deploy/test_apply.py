@@ -1,0 +1,223 @@
+"""Preview and apply on a real account's stack, with a stand-in for `pulumi` that notes what it is told."""
+
+from __future__ import annotations
+
+import copy
+import json
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from cfs.account import PROJECT
+from cfs.deploy import apply as applying
+from cfs.deploy import stack
+from cfs.deploy.apply import Wanted
+from cfs.deploy.review import Review
+from cfs.engine import EngineError
+from cfs.errors import UserError
+from toolchain import Toolchain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+URN = "urn:pulumi:prod::claudefs-infra::aws:sns/topic:Topic::alerts"
+PREVIEW: dict[str, Any] = {
+    "config": {"aws:region": "us-west-2"},
+    "steps": [{"op": "create", "urn": URN, "newState": {"inputs": {"name": "alerts"}}}],
+}
+COMPLAINT = {"severity": "error", "message": "error: unable to replace resource\n"}
+WANTED = Wanted(environment="prod", cluster_size=None, commit="c" * 40)
+
+STAND_IN = """\
+#!/bin/sh
+cd "$(dirname "$0")" || exit 9
+echo "$*" >> told
+case "$1" in
+preview)
+  test ! -e says || { cat says >&2; exit 1; }
+  while test "$1" != --save-plan; do shift; done
+  echo plan > "$2"
+  cat preview.json
+  exit "$(cat preview.status)"
+  ;;
+up)
+  while test "$1" != --plan; do shift; done
+  cp "$2" applied
+  ;;
+esac
+"""
+
+
+@pytest.fixture
+def pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Put a stand-in for `pulumi` in the place of the real one, and give its folder."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    program = folder / "pulumi"
+    program.write_text(STAND_IN)
+    program.chmod(0o755)
+    toolchain = Toolchain(origin="built", version="3.259.0", path=(folder,), env={})
+    monkeypatch.setattr(stack, "obtain", lambda: toolchain)
+    show(folder, PREVIEW)
+    return folder
+
+
+def show(folder: Path, preview: dict[str, Any], *, status: int = 0) -> None:
+    (folder / "preview.json").write_text(json.dumps(preview))
+    (folder / "preview.status").write_text(str(status))
+
+
+def told(folder: Path) -> list[str]:
+    return (folder / "told").read_text().splitlines()
+
+
+def reviewed(file: Path, wanted: Wanted = WANTED) -> str:
+    return applying.preview(wanted, file=file).outputs["digest"]
+
+
+def test_what_was_reviewed_is_applied_by_the_plan_of_the_second_preview(pulumi: Path, tmp_path: Path) -> None:
+    file = tmp_path / "review.json"
+    digest = reviewed(file)
+    result = applying.apply(WANTED, digest=digest, file=file)
+    assert (result.exit_code, result.outputs) == (0, {"changes": "1"})
+    assert (pulumi / "applied").read_text() == "plan\n"
+    up = told(pulumi)[-1].split()
+    assert up[:4] == ["up", "--yes", "--skip-preview", "--plan"]
+    assert up[up.index("--stack") + 1] == "prod"
+
+
+def test_the_plan_and_the_settings_of_the_run_are_gone_in_the_end(pulumi: Path, tmp_path: Path) -> None:
+    digest = reviewed(tmp_path / "review.json")
+    applying.apply(WANTED, digest=digest, file=None)
+    words = told(pulumi)[-1].split()
+    for option in ("--plan", "--config-file"):
+        assert not (tmp_path / words[words.index(option) + 1]).exists()
+
+
+def test_what_differs_is_not_applied_and_is_named(pulumi: Path, tmp_path: Path) -> None:
+    file = tmp_path / "review.json"
+    digest = reviewed(file)
+    other = copy.deepcopy(PREVIEW)
+    other["steps"][0]["op"] = "delete"
+    show(pulumi, other)
+    result = applying.apply(WANTED, digest=digest, file=file)
+    assert result.exit_code == applying.DIFFERS
+    assert "- not reviewed: delete aws:sns/topic:Topic alerts" in result.text
+    assert "cfs deploy preview" in result.text
+    assert not (pulumi / "applied").exists()
+
+
+def test_without_the_file_a_refusal_says_what_would_be_done(pulumi: Path) -> None:
+    result = applying.apply(WANTED, digest="0" * 64, file=None)
+    assert result.exit_code == applying.DIFFERS
+    assert "create aws:sns/topic:Topic alerts would be done now" in result.text
+    assert not (pulumi / "applied").exists()
+
+
+def test_a_file_of_another_preview_is_refused(pulumi: Path, tmp_path: Path) -> None:
+    file = tmp_path / "review.json"
+    reviewed(file)
+    with pytest.raises(UserError, match="has the digest"):
+        applying.apply(WANTED, digest="0" * 64, file=file)
+    with pytest.raises(UserError, match="cannot be read"):
+        applying.apply(WANTED, digest="0" * 64, file=tmp_path / "missing.json")
+    assert not (pulumi / "applied").exists()
+
+
+def test_a_preview_that_fails_gives_no_digest_and_says_why(pulumi: Path, tmp_path: Path) -> None:
+    show(pulumi, {**PREVIEW, "diagnostics": [COMPLAINT]}, status=1)
+    result = applying.preview(WANTED, file=tmp_path / "review.json")
+    assert (result.exit_code, result.outputs) == (1, {"changes": "1"})
+    assert "- unable to replace resource" in result.summary
+    assert not (tmp_path / "review.json").exists()
+
+
+def test_what_the_engine_has_begun_to_refuse_since_is_not_applied(pulumi: Path, tmp_path: Path) -> None:
+    digest = reviewed(tmp_path / "review.json")
+    show(pulumi, {**PREVIEW, "diagnostics": [COMPLAINT]}, status=1)
+    with pytest.raises(UserError, match="cannot be applied: unable to replace resource"):
+        applying.apply(WANTED, digest=digest, file=None)
+    assert not (pulumi / "applied").exists()
+
+
+def test_a_preview_that_says_nothing_of_use_is_the_engines_error(pulumi: Path, tmp_path: Path) -> None:
+    show(pulumi, {}, status=3)
+    with pytest.raises(EngineError, match="pulumi preview ended with status 3"):
+        applying.preview(WANTED, file=tmp_path / "review.json")
+
+
+@pytest.mark.parametrize(
+    "says,problem",
+    [
+        ("error: no stack named 'prod' found", "has no stack prod"),
+        ("error: PULUMI_ACCESS_TOKEN must be set for login", "logged in to no backend"),
+        ("error: the stack is currently locked by 1 lock(s)", "Another run is at work on the stack"),
+        ("error: incorrect passphrase", "The passphrase does not fit"),
+    ],
+)
+def test_why_the_engine_cannot_run_is_told_with_a_repair(pulumi: Path, tmp_path: Path, says: str, problem: str) -> None:
+    (pulumi / "says").write_text(says)
+    with pytest.raises(UserError, match=problem) as raised:
+        applying.preview(WANTED, file=tmp_path / "review.json")
+    assert "prod" in raised.value.repair or "PULUMI_BACKEND_URL" in raised.value.repair
+
+
+def test_the_size_of_the_cluster_is_set_in_a_copy_of_the_settings(pulumi: Path, tmp_path: Path) -> None:
+    before = (PROJECT / "Pulumi.prod.yaml").read_bytes()
+    applying.preview(Wanted(environment="prod", cluster_size=10, commit=""), file=tmp_path / "review.json")
+    size, preview = told(pulumi)
+    assert size.startswith("config set claudefs-infra:clusterSize 10 ")
+    own = size.split()[size.split().index("--config-file") + 1]
+    assert own in preview
+    assert own != str(PROJECT / "Pulumi.prod.yaml")
+    assert (PROJECT / "Pulumi.prod.yaml").read_bytes() == before
+
+
+@pytest.mark.usefixtures("pulumi")
+def test_the_commit_is_that_of_the_job_or_of_this_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def commit() -> str:
+        file = tmp_path / "review.json"
+        applying.preview(Wanted(environment="prod", cluster_size=None, commit=None), file=file)
+        return Review.read(file.read_bytes(), key="review.json").commit
+
+    monkeypatch.setenv("GITHUB_SHA", "d" * 40)
+    assert commit() == "d" * 40
+    monkeypatch.delenv("GITHUB_SHA")
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert commit() == head.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda folder: (folder / "infra" / "cluster.py").write_text("changed"),
+        lambda folder: (folder / "infra" / "new.py").write_text(""),
+        lambda folder: (folder / "infra" / "cluster.py").rename(folder / "infra" / "other.py"),
+        lambda folder: (folder / "requirements.txt").write_text("changed"),
+        lambda folder: (folder / "Pulumi.prod.yaml").write_text("changed"),
+    ],
+)
+def test_the_programs_sum_sees_every_file_that_declares(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], object]
+) -> None:
+    (tmp_path / "infra").mkdir()
+    for name in ("__main__.py", "Pulumi.yaml", "requirements.txt", "infra/cluster.py", "Pulumi.prod.yaml"):
+        (tmp_path / name).write_text(name)
+    monkeypatch.setattr(stack, "PROJECT", tmp_path)
+    monkeypatch.setattr("cfs.deploy.environments.FOLDER", tmp_path)
+    before = stack.program_sum("prod")
+    cache = tmp_path / "infra" / "__pycache__"
+    cache.mkdir()
+    (cache / "cluster.pyc").write_text("")
+    (tmp_path / "Pulumi.staging.yaml").write_text("")
+    assert stack.program_sum("prod") == before
+    change(tmp_path)
+    assert stack.program_sum("prod") != before
+
+
+@pytest.mark.usefixtures("pulumi")
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="cannot be written"):
+        applying.preview(WANTED, file=tmp_path / "no" / "review.json")

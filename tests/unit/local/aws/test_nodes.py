@@ -1,0 +1,142 @@
+"""The emulated account's nodes where they are more than a stand-in for a good day."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+from moto.core.models import DEFAULT_ACCOUNT_ID
+
+from infra.bucket import bucket_policy
+from infra.node_commands import NODE_COMMANDS
+from local.aws.gaps import nodes, s3
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+REGION = "us-west-2"
+BUCKET = f"claudefs-local-artifacts-{DEFAULT_ACCOUNT_ID}-{REGION}"
+TAGS = {"project": "claudefs", "Environment": "local", "NodeGroup": "storage-a", "Role": "storage"}
+
+
+@pytest.fixture(autouse=True)
+def account() -> Iterator[None]:
+    with mock_aws():
+        nodes.close()
+        s3.close()
+        client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+        yield
+
+
+def client(service: str) -> Any:
+    return boto3.client(service, region_name=REGION)
+
+
+def launch(**more: str) -> str:
+    given = [{"Key": key, "Value": value} for key, value in (TAGS | more).items()]
+    started: str = client("ec2").run_instances(
+        ImageId="ami-12c6146b",
+        MinCount=1,
+        MaxCount=1,
+        TagSpecifications=[{"ResourceType": "instance", "Tags": given}],
+    )["Instances"][0]["InstanceId"]
+    return started
+
+
+def tags(node: str) -> dict[str, str]:
+    listed = client("ec2").describe_instances(InstanceIds=[node])["Reservations"][0]["Instances"][0]["Tags"]
+    return {tag["Key"]: tag["Value"] for tag in listed}
+
+
+def test_a_node_whose_release_is_gone_fails_to_boot() -> None:
+    pointer = json.dumps({"release": f"releases/{'a' * 40}/release.json"})
+    client("s3").put_object(Bucket=BUCKET, Key="environments/local/version.json", Body=pointer)
+    assert tags(launch())["BootState"] == "failed:release"
+
+
+def test_an_instance_of_no_group_does_not_boot() -> None:
+    given = {key: value for key, value in TAGS.items() if key != "NodeGroup"}
+    node = client("ec2").run_instances(
+        ImageId="ami-12c6146b",
+        MinCount=1,
+        MaxCount=1,
+        TagSpecifications=[
+            {"ResourceType": "instance", "Tags": [{"Key": key, "Value": value} for key, value in given.items()]}
+        ],
+    )["Instances"][0]["InstanceId"]
+    assert "BootState" not in tags(node)
+
+
+def document() -> None:
+    client("ssm").create_document(
+        Name="claudefs-local-probe",
+        DocumentType="Command",
+        DocumentFormat="JSON",
+        Content=NODE_COMMANDS["probe"].content(),
+    )
+
+
+def probe(node: str, **parameters: list[str]) -> Any:
+    return client("ssm").send_command(
+        DocumentName="claudefs-local-probe",
+        InstanceIds=[node],
+        Parameters=parameters or {"ExpectedVersion": ["v1.0.0"]},
+    )
+
+
+def test_a_document_that_is_not_there_is_refused() -> None:
+    with pytest.raises(ClientError, match="InvalidDocument"):
+        probe(launch())
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{"ExpectedVersion": ["v1; reboot"]}, {"Other": ["x"]}, {"ExpectedVersion": ["v1.0.0"], "Other": ["x"]}],
+)
+def test_parameters_that_the_document_does_not_declare_so_are_refused(parameters: dict[str, list[str]]) -> None:
+    document()
+    with pytest.raises(ClientError, match="InvalidParameters"):
+        probe(launch(), **parameters)
+
+
+@pytest.mark.parametrize("state", ["gone", "unreachable"])
+def test_a_node_that_is_not_reached_makes_the_whole_call_fail(state: str) -> None:
+    document()
+    node = launch(EmulatedFault=state)
+    if state == "gone":
+        client("ec2").terminate_instances(InstanceIds=[node])
+    with pytest.raises(ClientError, match="InvalidInstanceId"):
+        probe(node)
+
+
+def test_a_command_runs_on_the_nodes_that_it_names_alone() -> None:
+    document()
+    node, _ = launch(), launch()
+    command = probe(node)["Command"]["CommandId"]
+    listed = client("ssm").list_command_invocations(CommandId=command, Details=True)["CommandInvocations"]
+    assert [(one["InstanceId"], one["Status"]) for one in listed] == [(node, "Failed")]
+    assert listed[0]["CommandPlugins"][0]["Output"] == "wrong: the release is none, not v1.0.0"
+
+
+def test_other_peoples_documents_do_nothing() -> None:
+    sent = client("ssm").send_command(DocumentName="AWS-RunShellScript", InstanceIds=[launch()])
+    assert sent["Command"]["Status"] == "Success"
+
+
+def test_a_bucket_that_asks_for_tls_is_reached_without_here() -> None:
+    client("s3").put_bucket_policy(Bucket=BUCKET, Policy=bucket_policy(f"arn:aws:s3:::{BUCKET}", "arn:aws:kms:::key/k"))
+    client("s3").put_object(Bucket=BUCKET, Key="key", Body=b"body")
+    assert client("s3").get_object(Bucket=BUCKET, Key="key")["Body"].read() == b"body"
+
+
+def test_a_bucket_that_refuses_everybody_is_closed_here_too() -> None:
+    client("s3").put_object(Bucket=BUCKET, Key="key", Body=b"body")
+    closed = {"Effect": "Deny", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{BUCKET}/*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [closed]})
+    client("s3").put_bucket_policy(Bucket=BUCKET, Policy=policy)
+    with pytest.raises(ClientError, match="403"):
+        client("s3").get_object(Bucket=BUCKET, Key="key")
