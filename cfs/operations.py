@@ -131,6 +131,12 @@ def delete_orphans(engine: Engine, ids: Sequence[str]) -> None:
 
 
 def is_unchanged(engine: Engine) -> bool:
-    """Tell whether the last run changed nothing."""
-    changes = engine.query_json("stack", "history", "--json", "--page-size", "1")[0].get("resourceChanges", {})
-    return set(changes) <= {"same"}
+    """Tell whether the last run changed nothing.
+
+    Raises:
+        UserError: There was none: the engine was interrupted before it began, which it does not call a failure.
+    """
+    runs = engine.query_json("stack", "history", "--json", "--page-size", "1")
+    if not runs:
+        raise UserError("The deployment was interrupted before it began.", repair="run the same command again")
+    return set(runs[0].get("resourceChanges", {})) <= {"same"}

@@ -121,8 +121,15 @@ def ensure_running(folder: Path) -> dict[Emulator, Running]:
                     started[emulator] = _start(emulator, folder, before=recorded.get(emulator))
                     # At once, so that `stop` finds it although the next one may not start.
                     _record(folder, started)
-            for emulator, process in started.items():
-                _await_health(emulator, process, folder)
+            for emulator in EMULATORS:
+                try:
+                    _await_health(emulator, started[emulator], folder)
+                except UserError:
+                    if not _lost_its_port(emulator, started[emulator], folder):
+                        raise
+                    started[emulator] = _start(emulator, folder, before=None)
+                    _record(folder, started)
+                    _await_health(emulator, started[emulator], folder)
             return started
     except LockTimeout as error:
         raise UserError(
@@ -194,6 +201,12 @@ def _start(emulator: Emulator, folder: Path, *, before: Running | None) -> Runni
         setsid=True,
     )
     return Running(pid=pid, created=psutil.Process(pid).create_time(), port=port)
+
+
+def _lost_its_port(emulator: Emulator, process: Running, folder: Path) -> bool:
+    """Tell whether another process has taken a port that any would do for, between its choice and its use."""
+    is_fixed = os.environ.get(emulator.port_variable, "") not in ("", "0")
+    return not is_fixed and not process.is_alive() and "Address already in use" in _tail(_log(emulator, folder))
 
 
 def _end(process: Running) -> None:

@@ -125,6 +125,24 @@ def test_a_port_that_is_none_is_refused(folder: Path, monkeypatch: pytest.Monkey
     assert servers.AWS in servers.running(folder)  # what was started before is known, and so was stopped
 
 
+def test_another_port_is_taken_where_the_chosen_one_was_lost_to_another_process(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choose = servers._choose_port  # noqa: SLF001 — what a test must put in the way of
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        ports = [taken.getsockname()[1]]
+        monkeypatch.setattr(
+            servers,
+            "_choose_port",
+            lambda emulator, *, before: ports.pop() if ports else choose(emulator, before=before),
+        )
+        started = servers.ensure_running(folder)
+        assert started[servers.AWS].port != taken.getsockname()[1]
+        assert started[servers.AWS].is_healthy()
+
+
 def test_another_port_is_taken_where_the_one_before_is_gone(folder: Path) -> None:
     before = servers.ensure_running(folder)[servers.AWS]
     servers.stop(folder)
