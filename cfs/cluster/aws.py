@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -25,19 +24,13 @@ from botocore.exceptions import (
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from cfs.account import REGION, STACK, folder
+from cfs.aws import CLIENT, DENIED, code
 from cfs.errors import UserError
 from local import servers
+from local.aws.clock import CLOCK_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-CLIENT = Config(
-    connect_timeout=5,
-    read_timeout=30,
-    # Adaptive: where AWS throttles one call, all calls of the client slow down together.
-    # https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
-    retries={"mode": "adaptive", "total_max_attempts": 6},
-)
 
 GLOBAL_REGION = "us-east-1"
 """Where the Price List and the Budgets of all regions answer:
@@ -67,15 +60,11 @@ _EXPIRED = frozenset(
         "UnrecognizedClientException",
     }
 )
-_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 _BUSY = frozenset({"ResourceContention", "ResourceContentionFault", "ScalingActivityInProgress"})
 _BUSY_ATTEMPTS = 5
 
-CLOCK_PATH = "/_control/clock"
-"""Where the emulated account tells its time."""
-
 _CLOCK_SECONDS = 30.0
-"""It carries out first what has become due meanwhile."""
+"""The emulated account carries out what has become due meanwhile before it tells its time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,17 +192,12 @@ def _explained(service: str, operation: str) -> Iterator[None]:
         ) from error
 
 
-def code(error: ClientError) -> str:
-    """Give AWS's name of an error."""
-    return str(error.response.get("Error", {}).get("Code", ""))
-
-
 def _is_busy(error: BaseException) -> bool:
     return isinstance(error, ClientError) and code(error) in _BUSY
 
 
 def _repair(error: ClientError, action: str) -> str:
-    if code(error) in _DENIED:
+    if code(error) in DENIED:
         return f"have the action {action} allowed for you: docs/cluster-console.md lists all that the command needs"
     if code(error) in _EXPIRED:
         return _SIGN_IN

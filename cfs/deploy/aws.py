@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, ProfileNotFound, TokenRetrievalError
 
+from cfs.aws import CLIENT, DENIED, code
 from cfs.errors import UserError
 
 if TYPE_CHECKING:
@@ -16,16 +16,7 @@ if TYPE_CHECKING:
 
     import boto3
 
-CLIENT = Config(
-    connect_timeout=5,
-    read_timeout=30,
-    # Adaptive: all calls of one client slow down together when AWS throttles one, and waits have jitter.
-    # https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
-    retries={"mode": "adaptive", "total_max_attempts": 6},
-)
-
 _SIGN_IN = "sign in (`aws sso login`, `aws configure`), or in a workflow give the job the environment's role"
-_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 _EXPIRED = frozenset(
     {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId", "UnrecognizedClientException"}
 )
@@ -79,13 +70,8 @@ def asking(purpose: str) -> Iterator[None]:
         ) from error
 
 
-def code(error: ClientError) -> str:
-    """Give AWS's name of an error."""
-    return str(error.response.get("Error", {}).get("Code", ""))
-
-
 def _repair(name: str) -> str:
-    if name in _DENIED:
+    if name in DENIED:
         return "give the caller the rights that docs/deploy.md lists"
     if name in _EXPIRED:
         return _SIGN_IN

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
 
-from cfs.deploy.aws import asking, code
+from cfs.aws import code
+from cfs.deploy.aws import asking
 from infra.documents import document_name
 
 if TYPE_CHECKING:

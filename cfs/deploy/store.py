@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from cfs.deploy.aws import asking, code
+from cfs.aws import code
+from cfs.deploy.aws import asking
 
 if TYPE_CHECKING:
     from typing import IO

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+CLOCK_PATH = "/_control/clock"
+"""Where the emulated account tells its time, and is told another."""
+
 
 class Clock:
     """Tells the account's time; it goes on as the machine's does, from wherever it has been moved to."""

@@ -20,6 +20,7 @@ from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request, Response
 
 from infra.schedule import ScheduledAction
+from local.aws.clock import CLOCK_PATH
 from local.aws.timetable import Sizes, Timetable, TimetableError
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
     from local.aws.clock import Clock
     from local.aws.timetable import Waiting
-
-CLOCK_PATH = "/_control/clock"
 
 _LOG = logging.getLogger(__name__)
 

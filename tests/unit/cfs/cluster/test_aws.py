@@ -20,8 +20,9 @@ from botocore.exceptions import (
 )
 
 from cfs.account import PROJECT
+from cfs.aws import CLIENT
 from cfs.cluster import activities, prices, runs
-from cfs.cluster.aws import CLIENT, Aws, open_environment, right
+from cfs.cluster.aws import Aws, open_environment, right
 from cfs.cluster.costs import Pool
 from cfs.cluster.groups import choose, discover
 from cfs.cluster.halt import down

@@ -19,8 +19,8 @@ from botocore.response import StreamingBody
 from moto import mock_aws
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
+from cfs.aws import CLIENT
 from cfs.deploy import rollout
-from cfs.deploy.aws import CLIENT
 from cfs.deploy.commands import Commands
 from cfs.deploy.documents import Pointer, Record, Release, Target, record_key, version_key
 from cfs.deploy.lease import LEASE_SECONDS, HeldRecord

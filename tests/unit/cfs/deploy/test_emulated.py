@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.awsrequest import AWSResponse
 
+from cfs.aws import CLIENT
 from cfs.deploy import status
-from cfs.deploy.aws import CLIENT
 from cfs.errors import UserError
 from tests.unit.cfs.deploy.conftest import BUCKET, ENVIRONMENT, REGION, client
 

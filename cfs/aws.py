@@ -1,0 +1,26 @@
+"""What every command that calls AWS with boto3 shares: bounds of a call, and names of errors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
+
+CLIENT = Config(
+    connect_timeout=5,
+    read_timeout=30,
+    # Adaptive: all calls of one client slow down together when AWS throttles one, and waits have jitter.
+    # https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
+    retries={"mode": "adaptive", "total_max_attempts": 6},
+)
+
+DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+"""Names of errors by which services say that a right is missing."""
+
+
+def code(error: ClientError) -> str:
+    """Give AWS's name of an error."""
+    return str(error.response.get("Error", {}).get("Code", ""))
