@@ -23,7 +23,7 @@ from cfs.errors import UserError
 from cfs.progress import step
 from cfs.report import Report
 from cfs.scratch import scratch_engine
-from infra.rules import NAMESPACE
+from infra.naming import NAMESPACE
 from local import servers
 
 if TYPE_CHECKING:

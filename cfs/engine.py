@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from cfs.account import PROJECT, STACK
 from cfs.errors import UserError
+from infra.naming import NAMESPACE
 from local import servers
 
 if TYPE_CHECKING:
@@ -169,7 +170,7 @@ class Engine(StackEngine):
     @property
     def checkpoint(self) -> Path:
         """The file that holds the stack's state."""
-        return self.account.backend / ".pulumi" / "stacks" / "claudefs-infra" / f"{STACK}.json"
+        return self.account.backend / ".pulumi" / "stacks" / NAMESPACE / f"{STACK}.json"
 
     def ensure_stack(self) -> None:
         """Make the stack where it does not exist yet."""

@@ -6,6 +6,9 @@ import hashlib
 import re
 from dataclasses import dataclass
 
+NAMESPACE = "claudefs-infra"
+"""The project's name in `Pulumi.yaml`, which prefixes its configuration keys."""
+
 _HASH_LENGTH = 8
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from infra import nodegroups
 from infra.clock_changes import COMING_YEARS, nearest_fit, similar_zones, unfit, zone_names
 from infra.localdisks import LEAST_GB, LOCAL_NVME_GB, fitting
+from infra.naming import NAMESPACE
 from infra.nodegroups import DEFAULT_NAMES
 from infra.schedule import WEEKDAYS, Calendar, ScheduleError, actions
 from infra.subnets import plan_subnets
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from ipaddress import IPv6Network
 
     from infra.nodegroups import NodeGroupChange
-
-NAMESPACE = "claudefs-infra"
-"""The project's name in `Pulumi.yaml`, which prefixes its configuration keys."""
 
 
 @dataclass(frozen=True, kw_only=True)

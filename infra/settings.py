@@ -17,9 +17,10 @@ from pulumi.runtime.config import CONFIG, get_config_env, get_config_secret_keys
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
+from infra.naming import NAMESPACE
 from infra.nodegroups import NodeGroup, NodeGroupChange, node_groups
 from infra.problems import Problem, SettingsError
-from infra.rules import NAMESPACE, Breach, breaches
+from infra.rules import Breach, breaches
 from infra.schedule import Calendar
 from infra.tags import Site, Tags
 from infra.values import (

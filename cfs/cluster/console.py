@@ -1,4 +1,7 @@
-"""The sub-commands of `cfs cluster`: read arguments, call what does the work, print its result."""
+"""The sub-commands of `cfs cluster`: read arguments, call what does the work, print its result.
+
+What the work needs is imported when a command runs: the other commands of `cfs` wait for none of it.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,6 @@ import typer
 
 from cfs import report
 from cfs.account import STACK
-from cfs.cluster import durations, reports
-from cfs.cluster.aws import open_environment
-from cfs.cluster.halt import down as stop_nodes
-from cfs.cluster.overview import status as look_over
-from cfs.cluster.start import Window
-from cfs.cluster.start import up as start_nodes
 
 app = typer.Typer(no_args_is_help=True, help="Start the test cluster out of hours, stop it, see it and its cost.")
 
@@ -39,7 +36,10 @@ def up(  # noqa: PLR0913 — one for each option
     json: AsJson = False,
 ) -> None:
     """Start nodes for a while; they stop by themselves, even if this command is killed."""
-    window = Window(
+    from cfs.cluster import durations, reports, start  # noqa: PLC0415 — see above
+    from cfs.cluster.aws import open_environment  # noqa: PLC0415 — see above
+
+    window = start.Window(
         environment=environment,
         duration=durations.parse(duration),
         groups=tuple(group or ()),
@@ -47,7 +47,7 @@ def up(  # noqa: PLR0913 — one for each option
         force=force,
         shorten=shorten,
     )
-    started = start_nodes(open_environment(environment, region=region), window)
+    started = start.up(open_environment(environment, region=region), window)
     report.show(reports.of_start(started, environment=environment), as_json=json)
 
 
@@ -60,15 +60,21 @@ def down(
     json: AsJson = False,
 ) -> None:
     """Stop nodes, wait until none is left, and say when the schedule starts them next."""
-    stopped = stop_nodes(open_environment(environment, region=region), environment, group or ())
+    from cfs.cluster import halt, reports  # noqa: PLC0415 — see above
+    from cfs.cluster.aws import open_environment  # noqa: PLC0415 — see above
+
+    stopped = halt.down(open_environment(environment, region=region), environment, group or ())
     report.show(reports.of_stop(stopped, environment=environment), as_json=json)
 
 
 @app.command()
 def status(environment: Environment = STACK, region: Region = None, *, json: AsJson = False) -> None:
     """Show what runs, why, until when, and what it costs; changes nothing."""
+    from cfs.cluster import overview, reports  # noqa: PLC0415 — see above
+    from cfs.cluster.aws import open_environment  # noqa: PLC0415 — see above
+
     aws = open_environment(environment, region=region)
     shown = reports.of_status(
-        look_over(aws, environment), environment=environment, region=aws.region(), is_emulated=aws.is_emulated
+        overview.status(aws, environment), environment=environment, region=aws.region(), is_emulated=aws.is_emulated
     )
     report.show(shown, as_json=json)

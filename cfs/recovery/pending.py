@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from cfs.account import STACK
 from cfs.errors import UserError
-from infra.rules import NAMESPACE
+from infra.naming import NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence

@@ -16,9 +16,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from infra.naming import NAMESPACE
 from infra.nodegroups import DEFAULT_NAMES, NodeGroupChange
 from infra.problems import SettingsError
-from infra.rules import NAMESPACE
 from infra.schedule import Calendar
 from infra.settings import FIELDS, Settings, parse
 from infra.subnets import plan_subnets
