@@ -56,6 +56,16 @@ _USE = (
     "kms:ReEncryptFrom",
     "kms:ReEncryptTo",
 )
+_USE_BY_SERVICES = (
+    "kms:Decrypt",
+    "kms:DescribeKey",
+    "kms:Encrypt",
+    "kms:GenerateDataKey",
+    "kms:GenerateDataKeyWithoutPlaintext",
+    "kms:ReEncryptFrom",
+    "kms:ReEncryptTo",
+)
+"""What CloudWatch Logs and the launching roles do with the key, each by AWS's own page."""
 
 LAUNCHING_ROLES = {
     "autoscaling.amazonaws.com": "AWSServiceRoleForAutoScaling",
@@ -139,15 +149,7 @@ def key_policy(*, account_id: str, region: str, environment: str) -> str:
         Statement(
             # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
             sid="LogsOfThisEnvironment",
-            actions=(
-                "kms:Decrypt",
-                "kms:DescribeKey",
-                "kms:Encrypt",
-                "kms:GenerateDataKey",
-                "kms:GenerateDataKeyWithoutPlaintext",
-                "kms:ReEncryptFrom",
-                "kms:ReEncryptTo",
-            ),
+            actions=_USE_BY_SERVICES,
             resources=(EVERYTHING,),
             conditions=(
                 Condition(
@@ -172,15 +174,7 @@ def key_policy(*, account_id: str, region: str, environment: str) -> str:
         Statement(
             # https://docs.aws.amazon.com/autoscaling/ec2/userguide/key-policy-requirements-EBS-encryption.html
             sid="DisksOfLaunchedNodes",
-            actions=(
-                "kms:Decrypt",
-                "kms:DescribeKey",
-                "kms:Encrypt",
-                "kms:GenerateDataKey",
-                "kms:GenerateDataKeyWithoutPlaintext",
-                "kms:ReEncryptFrom",
-                "kms:ReEncryptTo",
-            ),
+            actions=_USE_BY_SERVICES,
             resources=(EVERYTHING,),
             principal=launching,
         ),
