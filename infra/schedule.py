@@ -116,31 +116,12 @@ def is_open(calendar: Calendar, instant: datetime) -> bool:
     return (calendar.opens_on(day) and at >= calendar.start) or (calendar.opens_on(day - _DAY) and at < calendar.stop)
 
 
-def next_start(calendar: Calendar, instant: datetime) -> datetime | None:
-    """Give the first opening after an instant, or None where there is none."""
-    if calendar.start is None:
-        return None
-    day = calendar.local(instant).date()
-    while not calendar.opens_on(day) or calendar.opening(day) <= instant:
-        day += _DAY
-    return calendar.opening(day)
-
-
 def next_stop(calendar: Calendar, instant: datetime) -> datetime:
     """Give the first stop after an instant; there is one every day, whether a period has begun or not."""
     day = calendar.local(instant).date() - _DAY
     while calendar.closing(day) <= instant:
         day += _DAY
     return calendar.closing(day)
-
-
-def window_end(calendar: Calendar, now: datetime, duration: timedelta) -> datetime:
-    """Give the time to which the stop is moved for who wants nodes from now on for a while.
-
-    That is the end of the window, or where it ends within a period, that period's regular stop.
-    """
-    end = now + duration
-    return next_stop(calendar, end) if is_open(calendar, end) else end
 
 
 def actions(calendar: Calendar, *, now: datetime) -> tuple[ScheduledAction, ...]:
