@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local import servers
-from toolchain import obtain
+from toolchain import obtain, waits
 
 if TYPE_CHECKING:
     from toolchain import Toolchain
@@ -21,6 +21,9 @@ STACK = "local"
 
 PASSPHRASE = "local"  # noqa: S105 — protects nothing: the stack's one secret is a placeholder in an emulator
 REGION = "us-west-2"
+
+LONGEST_WAIT = "20ms"
+"""How long the AWS provider waits at most between two looks at an account that does at once what it is asked for."""
 
 
 def folder() -> Path:
@@ -63,6 +66,7 @@ class LocalAccount:
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
+            waits.VARIABLE: LONGEST_WAIT,
             "GITHUB_BASE_URL": f"{self.github_url}/",
             "GITHUB_TOKEN": "ghp_local",
         }

@@ -2,7 +2,7 @@
 
 The whole provider has more than 250 services and takes most of an hour to compile. Two generated files
 tie them together: the list of services and the list of their API clients. Here both are filtered and
-only the packages that remain reachable are copied. One wait that only a real account needs is shortened.
+only the packages that remain reachable are copied.
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ CLIENTS = "github.com/aws/aws-sdk-go-v2/service/"
 
 SERVICE_LIST = "internal/provider/sdkv2/service_packages_gen.go"
 CLIENT_LIST = "internal/conns/awsclient_gen.go"
-
-LIFECYCLE = "internal/service/s3/bucket_lifecycle_configuration.go"
 
 ENTRY = "xpprovider"
 """The package that the plugin imports."""
@@ -47,10 +45,7 @@ def copy_needed(source: Path, target: Path, services: frozenset[str]) -> None:
     target.mkdir(parents=True)
     for name in ("go.mod", "go.sum"):
         shutil.copyfile(source / name, target / name)
-    replaced = {
-        SERVICE_LIST: filter_services((source / SERVICE_LIST).read_text(), services),
-        LIFECYCLE: shorten_lifecycle_wait((source / LIFECYCLE).read_text()),
-    }
+    replaced = {SERVICE_LIST: filter_services((source / SERVICE_LIST).read_text(), services)}
     clients = _copy_reachable(source, target, replaced)
     (target / CLIENT_LIST).write_text(filter_clients((source / CLIENT_LIST).read_text(), clients))
 
@@ -113,23 +108,6 @@ def filter_services(text: str, services: frozenset[str]) -> str:
         return found is None or (found[1] or found[2]) in services
 
     return "\n".join(filter(keeps, text.split("\n")))
-
-
-def shorten_lifecycle_wait(text: str) -> str:
-    """Make the provider look for a bucket's lifecycle rules every tenth of a second instead of every five seconds.
-
-    It looks ten times, since S3 answers from many places that agree late: 55 seconds in all, which an emulator that is
-    one process does not need. Nothing else is changed in what the provider does.
-
-    Raises:
-        LookupError: The wait is not where it was; another version of the provider has come.
-    """
-    before, function, after = text.partition("func waitLifecycleConfigEquals(")
-    for long, short in (("10 * time.Second", "time.Second"), ("5 * time.Second", "time.Second / 10")):
-        if after.count(long) != 1:
-            raise LookupError(f"{LIFECYCLE} does not wait for {long} once in {function}")
-        after = after.replace(long, short)
-    return before + function + after
 
 
 def filter_clients(text: str, clients: set[str]) -> str:

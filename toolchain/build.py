@@ -8,14 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cfs.progress import step
-from toolchain import aws_source, compiler
+from toolchain import aws_source, compiler, waits
 from toolchain.gocommand import Workspace
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from toolchain.part import Part
 
 AWS_FOLDER = "terraform-provider-aws"
-"""The folder, within the work folder, of the filtered AWS provider."""
+"""The folder, within the module's, of the filtered AWS provider."""
+
+SDK_FOLDER = "terraform-plugin-sdk"
+"""The folder, within the module's, of what the AWS provider is made with."""
 
 
 def make(part: Part, root: Path, *, needed: int) -> None:
@@ -36,35 +41,47 @@ def make(part: Part, root: Path, *, needed: int) -> None:
         if work is None:
             return
         source = work / "source"
-        _copy_module(part, source)
+        _copy([file for file in part.sources if file.is_relative_to(part.module)], part.module, source)
         entry.log.write_text("")
         go = compiler.obtain(root)
         workspace = Workspace(go=go, folder=source, log=entry.log, needed=needed)
         if part.services:
             _use_filtered_aws(workspace, part.services)
+            _use_limited_waits(workspace)
         total = _download(workspace, part)
         _compile(workspace, part, work / "programs", total)
         _arrange(part, work)
         shutil.rmtree(source)
 
 
-def _copy_module(part: Part, target: Path) -> None:
-    for file in part.sources:
-        if file.is_relative_to(part.module):
-            copy = target / file.relative_to(part.module)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, copy)
+def _copy(files: Iterable[Path], source: Path, target: Path) -> None:
+    """Copy files of a folder, without the protection against changes that Go gives those of its modules."""
+    for file in files:
+        copy = target / file.relative_to(source)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, copy)
 
 
 def _use_filtered_aws(workspace: Workspace, services: frozenset[str]) -> None:
-    """Put the needed part of the AWS provider beside the module, in place of the whole one.
-
-    Go checks the whole one against go.sum while it downloads it.
-    """
+    """Put the needed part of the AWS provider beside the module, in place of the whole one."""
     with step("Downloading the AWS provider's source"):
-        answer = json.loads(workspace.download("mod", "download", "-json", aws_source.MODULE))
-    aws_source.copy_needed(Path(answer["Dir"]), workspace.folder / AWS_FOLDER, services)
+        source = _downloaded(workspace, aws_source.MODULE)
+    aws_source.copy_needed(source, workspace.folder / AWS_FOLDER, services)
     workspace.download("mod", "edit", f"-replace={aws_source.MODULE}=./{AWS_FOLDER}")
+
+
+def _use_limited_waits(workspace: Workspace) -> None:
+    """Let the AWS provider's waits be limited by the environment, those in what it is made with too."""
+    waits.limit(workspace.folder / AWS_FOLDER, waits.IN_PROVIDER)
+    source = _downloaded(workspace, waits.SDK)
+    _copy((file for file in source.rglob("*") if file.is_file()), source, workspace.folder / SDK_FOLDER)
+    waits.limit(workspace.folder / SDK_FOLDER, waits.IN_SDK)
+    workspace.download("mod", "edit", f"-replace={waits.SDK}=./{SDK_FOLDER}")
+
+
+def _downloaded(workspace: Workspace, module: str) -> Path:
+    """Give a module's source, which Go checks against go.sum while it downloads it."""
+    return Path(json.loads(workspace.download("mod", "download", "-json", module))["Dir"])
 
 
 def _download(workspace: Workspace, part: Part) -> int:

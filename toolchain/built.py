@@ -15,6 +15,8 @@ ENVIRONMENT = {
     "PULUMI_IGNORE_AMBIENT_PLUGINS": "true",
     "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
     "PULUMI_SKIP_UPDATE_CHECK": "true",
+    # Go's collector would take a fifth of a preview's time, to save memory that a short-lived process can have.
+    "GOGC": "400",
     "CFS_REPOSITORY": str(versions.HERE.parent),
 }
 

@@ -51,7 +51,7 @@ class Part:
     sources: Sequence[Path]
     """All files that decide what is built."""
     scripts: Mapping[Path, str] = field(default_factory=dict)
-    """Files to copy, and where each comes to lie in the part's folder."""
+    """Files to copy as they stand, and where each comes to lie in the part's folder."""
     space: int
     """Bytes of disk that a build from empty caches of Go takes, those caches included."""
     services: frozenset[str] = frozenset()
@@ -99,7 +99,13 @@ def providers() -> Part:
             "claudefs-infra/providers.AWSVersion": versions.plugin("aws"),
             "claudefs-infra/providers.GitHubVersion": versions.plugin("github"),
         },
-        sources=[*_module_files(module), resources.TABLE, versions.HERE / "aws_source.py"],
+        sources=[
+            *_module_files(module),
+            resources.TABLE,
+            versions.HERE / "aws_source.py",
+            versions.HERE / "waits.py",
+        ],
+        scripts={module / "no-logs": f"{HOME}/logs"},
         space=4 * cache.GIB,
         services=resources.aws_services(),
     )

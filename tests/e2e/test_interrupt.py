@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from tests.e2e.conftest import Stack
 
 
-@pytest.mark.parametrize("seconds", [0.5, 4.0, 15.0])
-def test_ctrl_c_ends_the_engine_in_order_and_up_goes_on(empty_stack: Stack, seconds: float) -> None:
-    _interrupt_and_go_on(empty_stack, seconds, number=signal.SIGINT, group=True)
+@pytest.mark.parametrize("recorded", [0, 20, 120])
+def test_ctrl_c_ends_the_engine_in_order_and_up_goes_on(empty_stack: Stack, recorded: int) -> None:
+    _interrupt_and_go_on(empty_stack, recorded, number=signal.SIGINT, group=True)
 
 
 def test_sigterm_to_the_command_alone_ends_the_engine_in_order(empty_stack: Stack) -> None:
-    _interrupt_and_go_on(empty_stack, 4.0, number=signal.SIGTERM, group=False)
+    _interrupt_and_go_on(empty_stack, 20, number=signal.SIGTERM, group=False)
 
 
 def test_a_machine_that_was_created_and_not_recorded_is_adopted_and_keeps_running_as_it_is(stack: Stack) -> None:
@@ -47,10 +47,13 @@ def _forget_creation(stack: Stack, kind: str) -> None:
     stack.engine.checkpoint.write_text(json.dumps(checkpoint))
 
 
-def _interrupt_and_go_on(stack: Stack, seconds: float, *, number: signal.Signals, group: bool) -> None:
+def _interrupt_and_go_on(stack: Stack, recorded: int, *, number: signal.Signals, group: bool) -> None:
+    """Interrupt it when so many resources are in the state."""
     with Deployment(stack.engine) as deployment:
-        deployment.await_engine()
-        time.sleep(seconds)
+        engine = deployment.await_engine()
+        time.sleep(0.5)
+        while len(read_snapshot(stack.engine).urns) < recorded and engine.is_running():
+            time.sleep(0.05)
         deployment.interrupt(number=number, group=group)
         deployment.wait()
     assert deployment.status == 1

@@ -56,27 +56,12 @@ func (c *AWSClient) LexClient(ctx context.Context) *lex_sdkv2.Client {{
 }}
 """
 
-LIFECYCLE = """package s3
-
-func resourceCreate() {
-	wait(5 * time.Second)
-}
-
-func waitLifecycleConfigEquals(ctx context.Context) {
-	conf := &retry.StateChangeConf{
-		Delay:        10 * time.Second,
-		PollInterval: 5 * time.Second,
-	}
-}
-"""
-
 FILES = {
     "go.mod": f"module {MODULE}\n",
     "go.sum": "",
     "xpprovider/xpprovider.go": f'package xpprovider\n\nimport "{MODULE}/internal/provider/sdkv2"\n',
     aws_source.SERVICE_LIST: SERVICE_LIST,
     aws_source.CLIENT_LIST: CLIENT_LIST,
-    aws_source.LIFECYCLE: LIFECYCLE,
     "internal/errs/must.go": "package errs\n",
     "internal/service/ec2/vpc.go": f'package ec2\n\nimport (\n\t"{CLIENTS}ec2/types"\n\t"{MODULE}/names"\n)\n',
     "internal/service/ec2/vpc_test.go": f'package ec2\n\nimport "{MODULE}/internal/acctest"\n',
@@ -156,14 +141,3 @@ def test_source_is_left_as_it_is(source: Path, tmp_path: Path) -> None:
 def test_imports_are_read_in_both_forms() -> None:
     text = 'package a\n\nimport "one"\n\nimport (\n\t"two"\n\tthree "3"\n\t_ "four"\n)\n\nvar x = "five"\n'
     assert aws_source.imports(text) == ["one", "two", "3", "four"]
-
-
-def test_the_wait_for_lifecycle_rules_is_shortened_and_nothing_else() -> None:
-    assert aws_source.shorten_lifecycle_wait(LIFECYCLE) == LIFECYCLE.replace(
-        "Delay:        10 * time.Second", "Delay:        time.Second"
-    ).replace("PollInterval: 5 * time.Second", "PollInterval: time.Second / 10")
-
-
-def test_another_wait_than_the_known_one_is_refused() -> None:
-    with pytest.raises(LookupError, match="does not wait for 10"):
-        aws_source.shorten_lifecycle_wait(LIFECYCLE.replace("10 * time.Second", "20 * time.Second"))

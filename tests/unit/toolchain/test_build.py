@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from cfs.errors import UserError
-from toolchain import aws_source, build, built, part, versions
+from toolchain import aws_source, build, built, part, versions, waits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,9 +51,18 @@ def go(command: Command) -> None:
 
 @pytest.fixture
 def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the copying of the AWS provider's source be no part of these tests."""
-    monkeypatch.setenv("FAKE_SOURCE", str(tmp_path))
-    monkeypatch.setattr(aws_source, "copy_needed", lambda *_: None)
+    """Let the source of the AWS provider, and of what it is made with, be no more than what waits in it."""
+    source = tmp_path / "modules"
+    for place in (waits.IN_PROVIDER, waits.IN_SDK):
+        write_place(source, place)
+    monkeypatch.setenv("FAKE_SOURCE", str(source))
+    monkeypatch.setattr(aws_source, "copy_needed", lambda _source, target, _: write_place(target, waits.IN_PROVIDER))
+
+
+def write_place(module: Path, place: waits.Place) -> None:
+    file = module / place.file
+    file.parent.mkdir(parents=True)
+    file.write_text("package any\n\n" + "".join(f"\ttime.After({wait})\n" for wait in place.waits))
 
 
 @pytest.mark.usefixtures("go", "aws")
@@ -115,15 +124,18 @@ def test_failed_build_leaves_nothing_but_its_log(tmp_path: Path, command: Comman
     assert "broken" in entry.log.read_text()
 
 
-@pytest.mark.usefixtures("go")
-def test_whole_aws_provider_is_replaced_by_the_needed_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[object] = []
-    monkeypatch.setenv("FAKE_SOURCE", str(tmp_path))
-    monkeypatch.setattr(aws_source, "copy_needed", lambda *arguments: asked.append(arguments))
+@pytest.mark.usefixtures("go", "aws")
+def test_aws_provider_and_what_it_is_made_with_are_replaced_by_copies(tmp_path: Path) -> None:
     build.make(part.providers(), tmp_path / "cache", needed=0)
-    assert len(asked) == 1
     log = part.providers().entry(tmp_path / "cache").log.read_text()
     assert "-replace=github.com/hashicorp/terraform-provider-aws=./terraform-provider-aws" in log
+    assert "-replace=github.com/hashicorp/terraform-plugin-sdk/v2=./terraform-plugin-sdk" in log
+
+
+@pytest.mark.usefixtures("go", "aws")
+def test_engine_can_make_no_folder_for_a_log_of_each_run(tmp_path: Path) -> None:
+    made = built.make(tmp_path / "cache")
+    assert tmp_path.joinpath(made.env["PULUMI_HOME"], "logs").is_file()
 
 
 @pytest.mark.usefixtures("go", "aws")
