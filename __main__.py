@@ -7,10 +7,13 @@ from datetime import UTC, datetime
 import pulumi_aws as aws
 
 from infra import outputs
+from infra.boundary import Boundary, BoundaryArgs
 from infra.budget import Budget, BudgetArgs
-from infra.cluster import Cluster, ClusterArgs, group_name
+from infra.cluster import Cluster, ClusterArgs
 from infra.encryption import Encryption, EncryptionArgs
+from infra.environments import Approval, DeploymentEnvironment, DeploymentEnvironmentArgs
 from infra.firewall import Firewall, FirewallArgs
+from infra.github_access import GitHubAccess, GitHubAccessArgs, subjects
 from infra.identity import Identity, IdentityArgs
 from infra.interruptions import Interruptions, InterruptionsArgs
 from infra.network import Network, NetworkArgs
@@ -20,6 +23,7 @@ from infra.orchestrator_hours import keep_hours
 from infra.repository import Repository, RepositoryArgs
 from infra.settings import load
 from infra.storage import Storage, StorageArgs
+from infra.workflow_files import WorkflowFiles, WorkflowFilesArgs
 
 settings = load()
 account_id = aws.get_caller_identity_output().account_id
@@ -71,6 +75,7 @@ budget = Budget(
         tags=tags,
     ),
 )
+boundary = Boundary("boundary", args=BoundaryArgs(account_id=account_id, region=settings.region, tags=tags))
 identity = Identity(
     "identity",
     args=IdentityArgs(
@@ -80,6 +85,7 @@ identity = Identity(
         cache_bucket_arn=storage.cache_bucket_arn,
         key_arn=encryption.key_arn,
         alert_topic_arn=budget.topic_arn,
+        boundary_arn=boundary.arn,
         tags=tags,
     ),
 )
@@ -107,10 +113,10 @@ interruptions = Interruptions(
     args=InterruptionsArgs(
         account_id=account_id,
         region=settings.region,
-        groups=[group_name(settings.environment, group) for group in settings.groups],
         commands=node_commands,
         key_arn=encryption.key_arn,
         log_retention_days=settings.log_retention_days,
+        boundary_arn=boundary.arn,
         tags=tags,
     ),
 )
@@ -122,6 +128,7 @@ keep_hours(
     now=now,
     account_id=account_id,
     region=settings.region,
+    boundary_arn=boundary.arn,
     tags=tags,
 )
 cluster = Cluster(
@@ -143,12 +150,80 @@ cluster = Cluster(
         tags=tags,
     ),
 )
+access = GitHubAccess(
+    "github-access",
+    args=GitHubAccessArgs(
+        account_id=account_id,
+        region=settings.region,
+        creates_provider=settings.github_oidc_provider == "create",
+        subjects=subjects(
+            prefix=settings.github_subject_prefix,
+            environment=settings.github_environment,
+            builds=settings.manages_repository,
+        ),
+        vpc_id=network.vpc_id,
+        key_arn=encryption.key_arn,
+        state_bucket_arn=storage.state_bucket_arn,
+        artifact_bucket_arn=storage.artifact_bucket_arn,
+        cache_bucket_arn=storage.cache_bucket_arn,
+        tags=tags,
+    ),
+)
+job_variables = {
+    "AWS_REGION": region,
+    "PULUMI_STACK": settings.environment,
+    "STATE_BUCKET": storage.state_bucket,
+    "ARTIFACT_BUCKET": storage.artifact_bucket,
+}
 repository = Repository(
     "repository",
     args=RepositoryArgs(
         repository=settings.github_repository,
-        variables={"AWS_REGION": region},
+        managed=settings.manages_repository,
+        variables={
+            "AWS_REGION": region,
+            "CACHE_BUCKET": storage.cache_bucket,
+            "CACHE_ROLE_ARN": access.role_arns["ci-read"],
+            "AWS_ROLE_ARN": access.role_arns["ci-write"],
+            "INFRA_REPOSITORY": settings.infra_repository,
+            "INFRA_REF": settings.infra_ref,
+            "PREVIEW_ENVIRONMENTS": settings.preview_environments_json,
+        },
         secrets=settings.actions_secrets,
+    ),
+)
+workflow_files = WorkflowFiles(
+    "workflow-files",
+    args=WorkflowFilesArgs(
+        repository=settings.github_repository,
+        delivered=settings.manages_repository,
+        delivery=settings.workflow_delivery,
+    ),
+)
+deployments = DeploymentEnvironment(
+    "deployments",
+    args=DeploymentEnvironmentArgs(
+        repository=settings.github_repository,
+        environment=settings.github_environment,
+        branches=settings.deployment_branches,
+        approval=Approval(
+            users=settings.reviewer_users,
+            teams=settings.reviewer_teams,
+            prevent_self_review=settings.prevent_self_review,
+            wait_minutes=settings.deployment_wait_minutes,
+        ),
+        variables={**job_variables, "AWS_ROLE_ARN": access.role_arns["deploy"]},
+        secrets=settings.environment_secrets,
+    ),
+)
+previews = DeploymentEnvironment(
+    "previews",
+    args=DeploymentEnvironmentArgs(
+        repository=settings.github_repository,
+        environment=f"{settings.github_environment}-preview",
+        branches=settings.preview_branches,
+        variables={**job_variables, "AWS_ROLE_ARN": access.role_arns["preview"]},
+        secrets=settings.preview_secrets,
     ),
 )
 
@@ -181,6 +256,10 @@ outputs.export(
         "dailyBudgetName": budget.budget_name,
         "monthlyBudgetName": budget.monthly_budget_name,
         "alertTopicArn": budget.topic_arn,
-        "workflowFiles": repository.workflow_files,
+        "workflowFiles": workflow_files.paths,
+        "workflowPullRequest": workflow_files.pull_request,
+        "githubEnvironment": deployments.environment,
+        "previewRoleArn": access.role_arns["preview"],
+        "deployRoleArn": access.role_arns["deploy"],
     }
 )

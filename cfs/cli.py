@@ -28,6 +28,8 @@ app = typer.Typer(
 )
 orphans_app = typer.Typer(help="Resources with the stack's tags that its state does not know.")
 app.add_typer(orphans_app, name="orphans")
+doctor_app = typer.Typer(help="Whether what a deployment needs elsewhere is there.")
+app.add_typer(doctor_app, name="doctor")
 app.add_typer(ci_app, name="ci")
 schedule_app = typer.Typer(help="When the cluster is started and stopped.")
 app.add_typer(schedule_app, name="schedule")
@@ -107,6 +109,21 @@ def schedule_year(
     outcomes = simulation.run(simulation.cases(year))
     report.show(simulation.report(outcomes), as_json=json)
     if any(outcome.differences for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+@doctor_app.command("github")
+def doctor_github(
+    stack: Annotated[str, typer.Option(help="the stack whose settings are looked at")] = "local",
+    *,
+    json: Annotated[bool, typer.Option("--json", help="print what was found for programs")] = False,
+) -> None:
+    """Ask GitHub, before a deployment, whether it will take what the stack declares there."""
+    from cfs.doctor import commands  # noqa: PLC0415 — the other commands need none of it
+
+    findings = commands.examine_github(stack)
+    report.show(commands.as_report(findings, stack=stack), as_json=json)
+    if any(finding.verdict == "wrong" for finding in findings):
         raise typer.Exit(1)
 
 

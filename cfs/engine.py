@@ -27,6 +27,7 @@ RUN_MARKER = "CFS_RUN"
 """Variable in the environment of each run's processes, by which those of a dead run are found."""
 
 _STDERR = 2
+_QUERY_SECONDS = 300.0
 _LOW_DISK_BYTES = 64 * 2**20
 
 
@@ -36,11 +37,9 @@ class StackEngine(ABC):
 
     Attributes:
         settings: Another file of the stack's settings than `Pulumi.<stack>.yaml`.
-        answer_seconds: How long a command may take that nobody watches.
     """
 
     settings: Path | None = None
-    answer_seconds: float = 300.0
 
     @property
     @abstractmethod
@@ -94,19 +93,19 @@ class StackEngine(ABC):
                 capture_output=True,
                 text=True,
                 check=False,
-                timeout=self.answer_seconds,
+                timeout=_QUERY_SECONDS,
             )
         except subprocess.TimeoutExpired as error:
             raise UserError(
-                f"`pulumi {' '.join(arguments)}` has not answered for {self.answer_seconds:g} s.",
-                repair=self._repair_of_silence(),
+                f"`pulumi {' '.join(arguments)}` has not answered for {_QUERY_SECONDS:.0f} s.",
+                repair="run it again; `make down` and `make up` start the emulators of a local account afresh",
             ) from error
         if done.returncode != 0:
             self._explain(done.stderr)
             raise EngineError(
                 operation=arguments[0],
                 status=done.returncode,
-                said=done.stderr,
+                said=done.stderr + done.stdout,
                 output=done.stdout,
             )
         return done.stdout
@@ -142,10 +141,6 @@ class StackEngine(ABC):
     @abstractmethod
     def _repair_of_lock(self) -> str:
         """Say what to do about a lock on the stack."""
-
-    @abstractmethod
-    def _repair_of_silence(self) -> str:
-        """Say what to do where the engine does not answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,9 +195,6 @@ class Engine(StackEngine):
     def _repair_of_lock(self) -> str:
         return "wait for it to end and run the same command again; a lock of a dead run is removed by itself"
 
-    def _repair_of_silence(self) -> str:
-        return "run it again; `make down` and `make up` start the emulators afresh"
-
 
 _CONFIGURED = frozenset({"up", "preview", "refresh", "destroy", "config"})
 """Operations that take `--config-file`."""
@@ -217,13 +209,11 @@ class EngineError(Exception):
         Args:
             operation: What the engine was to do.
             status: Its exit status; negative: the signal that ended it.
-            said: What it wrote to its standard error and was not shown.
-            output: What it wrote to its standard output and was not shown.
+            said: What was not shown of it.
+            output: What of that went to its standard output.
         """
-        super().__init__(f"pulumi {operation} ended with status {status}\n{said}{output}".rstrip())
-        self.operation = operation
+        super().__init__(f"pulumi {operation} ended with status {status}\n{said}".rstrip())
         self.status = status
-        self.said = said
         self.output = output
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cfs.doctor import commands as github
+from cfs.engine import EngineError
 from cfs.errors import UserError
 from cfs.progress import console, step
 from cfs.recovery import leftovers, pending
@@ -30,13 +32,34 @@ def up(engine: Engine) -> None:
         EngineError: The engine failed and has said why.
     """
     engine.ensure_stack()
+    github.check(engine, again="make up")
     died = recover(engine)
-    engine.run("up", "--yes", "--skip-preview")
+    try:
+        engine.run("up", "--yes", "--skip-preview", *_repairs(engine))
+    except EngineError:
+        # The provider's words for what GitHub refuses are not a user's: see whether it can be said better.
+        github.check(engine, again="make up")
+        raise
     if died:
         list_orphans(engine)
     if is_unchanged(engine):
         console.print("[green]No changes:[/] the account is as declared.")
     console.print(NEXT_STEPS, markup=False, soft_wrap=True)
+
+
+def _repairs(engine: Engine) -> list[str]:
+    """Prepare that the deployment repairs what somebody has changed at GitHub, and give the arguments for it."""
+    drift = github.find_drift(engine)
+    if drift.stale:
+        # Only after a refresh does the engine see that they differ.
+        engine.query("refresh", "--yes", "--skip-preview", *_each("--target", drift.stale))
+    for urn in (*drift.stale, *drift.replaced):
+        console.print(f"  {urn.rpartition('::')[2]} was changed at GitHub: it is written again", highlight=False)
+    return _each("--replace", drift.replaced)
+
+
+def _each(option: str, values: Sequence[str]) -> list[str]:
+    return [argument for value in values for argument in (option, value)]
 
 
 def preview(engine: Engine) -> None:
@@ -59,6 +82,7 @@ def refresh(engine: Engine) -> None:
         EngineError: The engine failed and has said why.
     """
     engine.ensure_stack()
+    github.check(engine, again="make refresh", deploys=False)
     recover(engine)
     engine.run("refresh", "--yes", "--skip-preview", "--diff")
 

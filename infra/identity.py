@@ -62,6 +62,7 @@ class IdentityArgs:
         cache_bucket_arn: The build cache, which the orchestrator also clears.
         key_arn: The KMS key of both buckets, of disks and of the topic.
         alert_topic_arn: Where the orchestrator publishes alerts.
+        boundary_arn: The policy that says the most that the roles can be allowed.
         tags: The stack's tags.
     """
 
@@ -71,6 +72,7 @@ class IdentityArgs:
     cache_bucket_arn: pulumi.Output[str]
     key_arn: pulumi.Output[str]
     alert_topic_arn: pulumi.Output[str]
+    boundary_arn: pulumi.Output[str]
     tags: Tags
 
 
@@ -122,6 +124,7 @@ class Identity(Component):
         """Declare the roles."""
         super().__init__(name, opts=opts)
         reach = _reach(args)
+        self._boundary_arn = args.boundary_arn
         node = self._role("node", role="storage", grants=NODE_GRANTS, reach=reach, tags=args.tags)
         orchestrator = self._role(
             "orchestrator", role="orchestrator", grants=ORCHESTRATOR_GRANTS, reach=reach, tags=args.tags
@@ -146,6 +149,7 @@ class Identity(Component):
             name=role_name(tags.environment, purpose),
             description=DESCRIPTIONS[purpose],
             assume_role_policy=document(policies.trust("ec2.amazonaws.com")),
+            permissions_boundary=self._boundary_arn,
             tags=tags.of(f"{purpose}-role", role=role),
             opts=self.child(),
         )

@@ -19,7 +19,7 @@ from infra.runbooks import NAMESPACE, NOTICES
 from infra.tags import PROJECT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from infra.runbooks import Notice
     from infra.tags import Tags
@@ -48,19 +48,19 @@ class InterruptionsArgs:
     Attributes:
         account_id: The AWS account.
         region: Its region.
-        groups: Names of the environment's Auto Scaling groups.
         commands: The Command documents, of which the runbooks run one.
         key_arn: The KMS key that encrypts the log of events.
         log_retention_days: How long the log is kept, in days.
+        boundary_arn: The policy that says the most that the roles can be allowed.
         tags: The stack's tags.
     """
 
     account_id: pulumi.Output[str]
     region: str
-    groups: Sequence[str]
     commands: pulumi.Resource
     key_arn: pulumi.Output[str]
     log_retention_days: int
+    boundary_arn: pulumi.Output[str]
     tags: Tags
 
 
@@ -99,7 +99,7 @@ class Interruptions(Component):
         worker, starter = self._roles()
         rules = {notice.name: self._answer(notice, worker=worker, starter=starter) for notice in NOTICES}
         rules[LAUNCH_FAILURE] = self._rule(
-            LAUNCH_FAILURE, "a group wanted a node and did not get it", pattern=launch_failures(args.groups)
+            LAUNCH_FAILURE, "a group wanted a node and did not get it", pattern=launch_failures(self._environment)
         )
         logs = self._log(name, rules)
         self.log_group = logs.name
@@ -130,6 +130,7 @@ class Interruptions(Component):
             name=role_name(self._environment, purpose),
             description=description,
             assume_role_policy=trust,
+            permissions_boundary=self._args.boundary_arn,
             tags=self._args.tags.of(f"{purpose}-role", role="interruptions"),
             opts=self.child(),
         )
@@ -148,7 +149,7 @@ class Interruptions(Component):
 
     def _answer(self, notice: Notice, *, worker: Granted, starter: Granted) -> cloudwatch.EventRule:
         """Declare a notice's rule, its runbook, and that the one starts the other."""
-        rule = self._rule(notice.name, notice.description, pattern=notice.pattern(self._args.groups))
+        rule = self._rule(notice.name, notice.description, pattern=notice.pattern(self._environment))
         runbook = ssm.Document(
             notice.name,
             name=document_name(self._environment, notice.name),
@@ -226,13 +227,13 @@ def role_name(environment: str, purpose: str) -> str:
     return physical_name(IAM_ROLE, PROJECT, environment, purpose)
 
 
-def launch_failures(groups: Sequence[str]) -> str:
-    """Give the pattern of launches in these Auto Scaling groups that failed."""
+def launch_failures(environment: str) -> str:
+    """Give the pattern of launches in this environment's groups that failed."""
     return json.dumps(
         {
             "source": ["aws.autoscaling"],
             "detail-type": [LAUNCH_UNSUCCESSFUL],
-            "detail": runbooks.of_groups(groups),
+            "detail": {"AutoScalingGroupName": [{"prefix": f"{PROJECT}-{environment}-"}]},
         }
     )
 
@@ -247,8 +248,13 @@ def runbooks_trust(scope: Scope) -> str:
 
 
 def runbooks_policy(scope: Scope) -> str:
+    """Give the policy of the role that runbooks work under."""
+    return document(*runbooks_grant(scope))
+
+
+def runbooks_grant(scope: Scope) -> tuple[Statement, ...]:
     """Say what a runbook may do: look, drain this environment's nodes, let them go, count."""
-    return document(
+    return (
         policies.describe_instances(),
         *policies.send_commands(scope, [document_name(scope.environment, "drain")]),
         policies.follow_commands(),
@@ -266,13 +272,22 @@ def events_trust(scope: Scope) -> str:
 
 
 def events_policy(scope: Scope) -> str:
+    """Give the policy of the role that EventBridge starts runbooks under."""
+    return document(*events_grant(scope))
+
+
+def events_grant(scope: Scope) -> tuple[Statement, ...]:
     """Say what EventBridge may do: start the runbooks and give them the role that they work under."""
-    return document(
+    return (
         policies.start_runbooks(scope, [document_name(scope.environment, notice.name) for notice in NOTICES]),
         policies.pass_role(
             f"arn:aws:iam::{scope.account_id}:role/{role_name(scope.environment, 'runbooks')}", to="ssm.amazonaws.com"
         ),
     )
+
+
+GRANTS: Mapping[str, Callable[[Scope], tuple[Statement, ...]]] = {"runbooks": runbooks_grant, "events": events_grant}
+"""What the two roles may do, by their purpose."""
 
 
 def log_policy(log_group_arn: str, scope: Scope) -> str:

@@ -53,6 +53,12 @@ IAM_INSTANCE_PROFILE = NameRule(
     pattern=re.compile(r"[\w+=,.@-]+", re.ASCII),
     source="https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateInstanceProfile.html",
 )
+IAM_POLICY = NameRule(
+    service="IAM policy",
+    max_length=128,
+    pattern=re.compile(r"[\w+=,.@-]+", re.ASCII),
+    source="https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreatePolicy.html",
+)
 KMS_ALIAS = NameRule(
     service="KMS alias",
     max_length=256,

@@ -25,6 +25,7 @@ from infra.tags import PROJECT
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from infra.policies import Statement
     from infra.schedule import Calendar, ScheduledAction
     from infra.tags import Tags
 
@@ -52,6 +53,7 @@ class OrchestratorHoursArgs:
         now: What lies before is left out.
         account_id: The AWS account.
         region: The instance's region.
+        boundary_arn: The policy that says the most that the role can be allowed.
         tags: The stack's tags.
     """
 
@@ -61,6 +63,7 @@ class OrchestratorHoursArgs:
     now: datetime
     account_id: pulumi.Output[str]
     region: str
+    boundary_arn: pulumi.Output[str]
     tags: Tags
 
 
@@ -102,6 +105,7 @@ class OrchestratorHours(Component):
             name=physical_name(IAM_ROLE, PROJECT, args.tags.environment, NAME),
             description="EventBridge Scheduler: starts and stops ClaudeFS's orchestrator at its hours",
             assume_role_policy=scope.apply(trust_policy),
+            permissions_boundary=args.boundary_arn,
             tags=args.tags.of(f"{NAME}-role", role="orchestrator"),
             opts=self.child(),
         )
@@ -155,6 +159,7 @@ class _Given(TypedDict):
     now: datetime
     account_id: pulumi.Output[str]
     region: str
+    boundary_arn: pulumi.Output[str]
     tags: Tags
 
 
@@ -186,8 +191,13 @@ def trust_policy(scope: Scope) -> str:
 
 
 def role_policy(scope: Scope, *, instance_id: str, key_arn: str) -> str:
+    """Give the role's policy."""
+    return document(*grant(scope, instance_id=instance_id, key_arn=key_arn))
+
+
+def grant(scope: Scope, *, instance_id: str, key_arn: str) -> tuple[Statement, ...]:
     """Let the role start and stop one instance."""
-    return document(
+    return (
         policies.start_and_stop(scope.arn("ec2", f"instance/{instance_id}")),
         policies.lend_key_to_started_disks(key_arn, scope),
     )

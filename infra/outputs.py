@@ -37,7 +37,11 @@ OUTPUTS: Mapping[str, str] = {
     "dailyBudgetName": "the day's budget",
     "monthlyBudgetName": "the month's budget",
     "alertTopicArn": "the SNS topic of budget alerts",
-    "workflowFiles": "the workflow files in the GitHub repository",
+    "workflowFiles": "the workflow files in the GitHub repository, where this stack delivers them",
+    "workflowPullRequest": "number of the pull request that brings changed workflow files, or empty",
+    "githubEnvironment": "the GitHub environment that deployments of this stack run in",
+    "previewRoleArn": "the IAM role of jobs on GitHub that preview this stack",
+    "deployRoleArn": "the IAM role of jobs on GitHub that deploy this stack",
 }
 """Each output and what it is."""
 

@@ -23,24 +23,43 @@ WITHOUT_RESOURCE_LEVEL = frozenset(
     {
         "autoscaling:DescribeAutoScalingGroups",
         "autoscaling:DescribeAutoScalingInstances",
+        "autoscaling:DescribeLifecycleHooks",
         "autoscaling:DescribeScalingActivities",
+        "autoscaling:DescribeScheduledActions",
         "ce:GetCostAndUsage",
         "cloudwatch:GetMetricData",
         "cloudwatch:GetMetricStatistics",
         "cloudwatch:PutMetricData",
+        "ec2:DescribeAddresses",
+        "ec2:DescribeAddressesAttribute",
         "ec2:DescribeImages",
         "ec2:DescribeInstanceStatus",
+        "ec2:DescribeInstanceTypes",
         "ec2:DescribeInstances",
+        "ec2:DescribeInternetGateways",
         "ec2:DescribeKeyPairs",
         "ec2:DescribeLaunchTemplateVersions",
         "ec2:DescribeLaunchTemplates",
+        "ec2:DescribeNatGateways",
+        "ec2:DescribeNetworkAcls",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribePrefixLists",
+        "ec2:DescribeRouteTables",
+        "ec2:DescribeSecurityGroupRules",
         "ec2:DescribeSecurityGroups",
         "ec2:DescribeSpotInstanceRequests",
         "ec2:DescribeSpotPriceHistory",
         "ec2:DescribeSubnets",
         "ec2:DescribeTags",
         "ec2:DescribeVolumes",
+        "ec2:DescribeVpcEndpoints",
         "ec2:DescribeVpcs",
+        "kms:CreateKey",
+        "kms:ListAliases",
+        "logs:DeleteResourcePolicy",
+        "logs:DescribeLogGroups",
+        "logs:DescribeResourcePolicies",
+        "logs:PutResourcePolicy",
         "ssm:DescribeInstanceInformation",
         "ssm:GetCommandInvocation",
         "ssm:ListCommandInvocations",
@@ -87,11 +106,11 @@ class Principal:
     """Who a resource's own policy speaks of.
 
     Attributes:
-        kind: `Service` for an AWS service, `AWS` for an account.
+        kind: `Service` for an AWS service, `AWS` for an account, `Federated` for an identity provider.
         value: The service's principal, such as `ec2.amazonaws.com`, or an ARN.
     """
 
-    kind: Literal["Service", "AWS"]
+    kind: Literal["Service", "AWS", "Federated"]
     value: str
 
 
@@ -144,6 +163,7 @@ class Statement:
             actions that cannot be limited, and in a KMS key's policy, where it means that key.
         conditions: Tests that a request must all pass.
         principal: Who is allowed, in the policy of a resource; None in the policy of a role.
+        ceiling: Whether it stands in a permissions boundary, which grants nothing and may name everything.
 
     Raises:
         PolicyError: The statement is wider than an action or a resource needs.
@@ -154,6 +174,7 @@ class Statement:
     resources: tuple[str, ...] = ()
     conditions: tuple[Condition, ...] = ()
     principal: Principal | ServiceLinkedRoles | None = None
+    ceiling: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what is too wide."""
@@ -190,6 +211,8 @@ class Statement:
     def _may_name_everything(self) -> bool:
         if self.resources != (EVERYTHING,):
             return False
+        if self.ceiling:
+            return True
         if self.principal:
             return all(action.startswith("kms:") for action in self.actions)
         return WITHOUT_RESOURCE_LEVEL.issuperset(self.actions)
@@ -257,6 +280,32 @@ def from_source(account_id: str, pattern: str) -> tuple[Condition, Condition]:
     return (
         equals("aws:SourceAccount", account_id),
         Condition(operator="ArnLike", key="aws:SourceArn", values=(pattern,)),
+    )
+
+
+def trust_jobs(provider_arn: str, subjects: Sequence[str], *, patterns: Sequence[str] = ()) -> tuple[Statement, ...]:
+    """Let jobs on GitHub assume the role whose token is meant for AWS and has one of some subjects.
+
+    https://docs.github.com/en/actions/how-tos/secure-your-work/security-harden-deployments/oidc-in-aws
+
+    Args:
+        provider_arn: AWS's record of GitHub as an identity provider.
+        subjects: Subjects, word for word.
+        patterns: Patterns of further subjects, for what does no harm.
+    """
+    provider = provider_arn.partition("/")[2]
+    audience, key = equals(f"{provider}:aud", "sts.amazonaws.com"), f"{provider}:sub"
+    tests = [equals(key, *subjects)]
+    if patterns:
+        tests.append(Condition(operator="StringLike", key=key, values=tuple(patterns)))
+    return tuple(
+        Statement(
+            sid=f"JobsMayAssume{number}",
+            actions=("sts:AssumeRoleWithWebIdentity",),
+            conditions=(audience, test),
+            principal=Principal(kind="Federated", value=provider_arn),
+        )
+        for number, test in enumerate(tests, start=1)
     )
 
 
@@ -498,6 +547,10 @@ def describe_instances() -> Statement:
     )
 
 
+SPOT_REQUESTS = "RunOnTaggedSpotRequests"
+"""The statement for launches on the spot market."""
+
+
 def run_tagged_instances(scope: Scope) -> tuple[Statement, ...]:
     """Launch instances that bear this environment's tags, have encrypted disks and answer IMDSv2 only.
 
@@ -523,7 +576,7 @@ def run_tagged_instances(scope: Scope) -> tuple[Statement, ...]:
             ),
         ),
         Statement(
-            sid="RunOnTaggedSpotRequests",
+            sid=SPOT_REQUESTS,
             actions=run,
             resources=scope.ec2("spot-instances-request"),
             conditions=scope.requested_tags(),

@@ -1,9 +1,8 @@
-"""What the stack puts into ClaudeFS's GitHub repository."""
+"""What ClaudeFS's GitHub repository has once, whatever stacks use it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pulumi
@@ -16,38 +15,64 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-WORKFLOWS = Path(__file__).parent / "workflows"
-"""The workflow files, each delivered as it stands here."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class RepositoryArgs:
-    """What goes into the repository.
+    """What the repository gets.
 
     Attributes:
         repository: Name of the existing repository, without its owner; it is not managed here.
-        variables: Actions variables: nothing secret.
-        secrets: Actions secrets by name.
+        managed: Whether this stack is the one that declares it; else nothing is declared.
+        variables: Actions variables that every job can read: nothing secret. One that is "" is left out.
+        secrets: Actions secrets that every job can read, by name.
     """
 
     repository: str
+    managed: bool
     variables: Mapping[str, pulumi.Input[str]]
     secrets: Mapping[str, SecretStr]
 
 
 class Repository(Component):
-    """Actions variables, Actions secrets and workflow files of an existing repository.
+    """What Actions may do in an existing repository, and the variables and secrets of all its jobs.
 
     Attributes:
-        workflow_files: Paths of the files in the repository.
+        managed: Whether this stack declares them.
     """
 
-    workflow_files: pulumi.Output[list[str]]
+    managed: bool
 
     def __init__(self, name: str, *, args: RepositoryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        """Declare the repository's contents."""
+        """Declare the repository's own contents."""
         super().__init__(name, opts=opts)
+        self.managed = args.managed
+        if args.managed:
+            self._limit_actions(args.repository)
+            self._inform_jobs(args)
+        self.register_outputs({"managed": self.managed})
+
+    def _limit_actions(self, repository: str) -> None:
+        github.ActionsRepositoryPermissions(
+            "actions",
+            repository=repository,
+            enabled=True,
+            allowed_actions="all",
+            # A tag can be moved to other code; a commit's hash cannot.
+            sha_pinning_required=True,
+            opts=self.child(),
+        )
+        github.WorkflowRepositoryPermissions(
+            "workflow-token",
+            repository=repository,
+            default_workflow_permissions="read",
+            can_approve_pull_request_reviews=False,
+            opts=self.child(),
+        )
+
+    def _inform_jobs(self, args: RepositoryArgs) -> None:
         for variable, value in args.variables.items():
+            if value == "":
+                continue  # GitHub has no empty ones
             github.ActionsVariable(
                 variable,
                 repository=args.repository,
@@ -63,18 +88,3 @@ class Repository(Component):
                 value=pulumi.Output.secret(secret_value.get_secret_value()),
                 opts=self.child(delete_before_replace=True),
             )
-        files = [self._workflow_file(path, args.repository) for path in sorted(WORKFLOWS.glob("*.yml"))]
-        self.workflow_files = pulumi.Output.all(*(file.file for file in files))
-        self.register_outputs({"workflowFiles": self.workflow_files})
-
-    def _workflow_file(self, path: Path, repository: str) -> github.RepositoryFile:
-        return github.RepositoryFile(
-            path.name,
-            repository=repository,
-            file=f".github/workflows/{path.name}",
-            content=path.read_text(),
-            commit_message=f"Update {path.name} from claudefs-infra",
-            # The file may exist already: the stack takes it over instead of failing.
-            overwrite_on_create=True,
-            opts=self.child(delete_before_replace=True),
-        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import IPv4Network
@@ -11,7 +12,7 @@ from infra import nodegroups
 from infra.clock_changes import COMING_YEARS, nearest_fit, similar_zones, unfit, zone_names
 from infra.localdisks import LEAST_GB, LOCAL_NVME_GB, fitting
 from infra.naming import NAMESPACE
-from infra.nodegroups import DEFAULT_NAMES, MOST_GROUPS
+from infra.nodegroups import DEFAULT_NAMES
 from infra.schedule import WEEKDAYS, Calendar, ScheduleError, actions
 from infra.subnets import plan_subnets
 from infra.zones import ZONE_COUNT, sites_of, zones_of
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from ipaddress import IPv6Network
 
     from infra.nodegroups import NodeGroupChange
+
+MOST_REVIEWERS = 6
+"""https://docs.github.com/en/rest/deployments/environments#create-or-update-an-environment"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -256,17 +260,6 @@ def _groups_are_complete(*, node_groups: Mapping[str, NodeGroupChange]) -> Itera
                 )
 
 
-def _groups_fit_into_a_rule(*, cluster_size: int, node_groups: Mapping[str, NodeGroupChange]) -> Iterator[Breach]:
-    groups = nodegroups.node_groups(cluster_size, node_groups)
-    if len(groups) > MOST_GROUPS:
-        yield Breach(
-            setting="node_groups",
-            value=f"{len(groups)} groups",
-            allowed=f"must be at most {MOST_GROUPS} with the default ones: an EventBridge rule names them all",
-            repair=f"pulumi config rm --path '{NAMESPACE}:nodeGroups.{groups[-1].name}'",
-        )
-
-
 def _storage_has_local_disks(*, cluster_size: int, node_groups: Mapping[str, NodeGroupChange]) -> Iterator[Breach]:
     for group in nodegroups.node_groups(cluster_size, node_groups):
         if group.role != "storage":
@@ -344,6 +337,54 @@ def _nodes_have_addresses(  # noqa: PLR0913 — a rule takes the settings that i
 KEPT_BY_AWS = 5
 """Addresses of each subnet: https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html"""
 
+
+def _secrets_of_the_repository_have_one_stack(
+    *, manages_repository: bool, actions_secrets: Mapping[str, object]
+) -> Iterator[Breach]:
+    if actions_secrets and not manages_repository:
+        yield Breach(
+            setting="actions_secrets",
+            value=", ".join(actions_secrets),
+            allowed="belong to the stack that manages the repository; this stack's own are environmentSecrets",
+            repair=_remove("actionsSecrets"),
+        )
+
+
+def _reviewers_are_at_most_six(*, reviewer_users: Sequence[str], reviewer_teams: Sequence[str]) -> Iterator[Breach]:
+    if len(reviewer_users) + len(reviewer_teams) > MOST_REVIEWERS:
+        yield Breach(
+            setting="reviewer_users",
+            value=", ".join([*reviewer_users, *reviewer_teams]),
+            allowed=f"GitHub takes at most {MOST_REVIEWERS} users and teams together",
+            repair=_remove("reviewerUsers"),
+        )
+
+
+def _self_review_needs_reviewers(
+    *, prevent_self_review: bool, reviewer_users: Sequence[str], reviewer_teams: Sequence[str]
+) -> Iterator[Breach]:
+    if prevent_self_review and not (reviewer_users or reviewer_teams):
+        yield Breach(
+            setting="prevent_self_review",
+            value="true",
+            allowed="needs reviewerUsers or reviewerTeams: without reviewers GitHub forgets it",
+            example="false",
+        )
+
+
+def _subject_names_the_repository(
+    *, github_owner: str, github_repository: str, github_subject: str
+) -> Iterator[Breach]:
+    named = re.sub(r"@[0-9]+", "", github_subject)
+    if github_subject and named != f"repo:{github_owner}/{github_repository}":
+        yield Breach(
+            setting="github_subject",
+            value=github_subject,
+            allowed=f"must name {github_owner}/{github_repository}; cfs doctor github shows what is right",
+            example=f"repo:{github_owner}@1/{github_repository}@2",
+        )
+
+
 _RULES: tuple[tuple[tuple[str, ...], Callable[..., Iterator[Breach]]], ...] = (
     (("region", "availability_zones"), _zones_belong_to_region),
     (("availability_zones",), _zones_are_three),
@@ -360,7 +401,6 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[..., Iterator[Breach]]], ...] = (
         _actions_fit_into_a_group,
     ),
     (("node_groups",), _groups_are_complete),
-    (("cluster_size", "node_groups"), _groups_fit_into_a_rule),
     (("cluster_size", "node_groups"), _storage_has_local_disks),
     (("schedule_time_zone", "schedule_start", "schedule_stop", "node_groups"), _own_hours_fit),
     (
@@ -375,5 +415,9 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[..., Iterator[Breach]]], ...] = (
         ),
         _nodes_have_addresses,
     ),
+    (("manages_repository", "actions_secrets"), _secrets_of_the_repository_have_one_stack),
+    (("reviewer_users", "reviewer_teams"), _reviewers_are_at_most_six),
+    (("prevent_self_review", "reviewer_users", "reviewer_teams"), _self_review_needs_reviewers),
+    (("github_owner", "github_repository", "github_subject"), _subject_names_the_repository),
 )
 """Each rule with the settings that it reads."""

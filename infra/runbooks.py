@@ -19,14 +19,13 @@ from infra.node_commands import DRAIN_SECONDS, REASON
 from infra.tags import PROJECT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
 NAMESPACE = "CFS/Cluster"
 """Where interruptions are counted, by the dimension `Environment`."""
 
-Metric = Literal["SpotInterruptions", "RebalanceRecommendations", "Terminations", "DrainCommandsFailed"]
-"""What runbooks count. A drain's command also fails where the node does not answer; `DrainFailed` is counted by a node
-itself, where its services did not stop in time."""
+Metric = Literal["SpotInterruptions", "RebalanceRecommendations", "Terminations", "DrainsFailed"]
+"""What runbooks count."""
 
 SENDING_SECONDS = 30
 """How long Run Command tries to reach a node, the shortest that it takes: a node that does not answer cannot drain.
@@ -80,14 +79,13 @@ class Notice:
         """What the runbook is told, and the place of each in the event."""
         return {INSTANCE: self.instance, **({GROUP: self.group} if self.group else {})}
 
-    def pattern(self, groups: Sequence[str]) -> str:
-        """Give the pattern of the events that it stands for.
-
-        Args:
-            groups: Names of the environment's Auto Scaling groups.
-        """
+    def pattern(self, environment: str) -> str:
+        """Give the pattern of the events that it stands for."""
+        detail = {
+            "AutoScalingGroupName": [{"prefix": f"{PROJECT}-{environment}-"}],
+            "LifecycleHookName": [DRAIN_HOOK],
+        }
         events = {"source": [self.source], "detail-type": [self.detail_type]}
-        detail = {**of_groups(groups), "LifecycleHookName": [DRAIN_HOOK]}
         return json.dumps({**events, "detail": detail} if self.group else events)
 
 
@@ -127,17 +125,6 @@ NOTICES = (
     ),
 )
 """The events that are answered."""
-
-
-def of_groups(groups: Sequence[str]) -> dict[str, object]:
-    """Choose the events of Auto Scaling groups in a pattern, by their whole names.
-
-    What a name begins with would not do: the groups of an environment `dev-eu` begin like those of `dev`.
-
-    Args:
-        groups: Their names. None match no event: EventBridge refuses an empty list.
-    """
-    return {"AutoScalingGroupName": [*groups] or [{"exists": False}]}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,7 +200,7 @@ def steps(notice: Notice, environment: str) -> Iterator[Step]:
         yield _is("runs", {"instance-state-name": "running"}, otherwise="release")
     if notice.drains:
         yield _drain(notice, environment)
-        yield _count("countFailure", "DrainCommandsFailed", environment)
+        yield _count("countFailure", "DrainsFailed", environment)
     if notice.group:
         yield Step(
             name="release",

@@ -17,6 +17,7 @@ from pulumi.runtime.config import CONFIG, get_config_env, get_config_secret_keys
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
+from infra.delivery import DEFAULT_BRANCH, PULL_REQUESTS, Delivery
 from infra.naming import NAMESPACE
 from infra.nodegroups import NodeGroup, NodeGroupChange, node_groups
 from infra.problems import Problem, SettingsError
@@ -25,14 +26,21 @@ from infra.schedule import Calendar
 from infra.tags import Site, Tags
 from infra.values import (
     AdminNetwork,
+    BranchPattern,
     BucketName,
     ClusterSize,
+    CommitHash,
     Day,
     DiskGib,
     Email,
+    EnvironmentName,
+    Flag,
+    FullName,
+    GitHubSubject,
     GroupName,
     ImageParameter,
     InstanceType,
+    Login,
     OptionalTagValue,
     OwnerName,
     Region,
@@ -41,10 +49,12 @@ from infra.values import (
     SecretName,
     StackName,
     TagValue,
+    TeamSlug,
     TimeOfDay,
     TimeZoneName,
     UsDollars,
     VpcNetwork,
+    WaitMinutes,
     Zone,
     at_most,
     distinct,
@@ -64,9 +74,11 @@ Protectable = Literal["orchestrator", "artifactBucket", "encryptionKey"]
 Egress = Literal["nat", "public-ip"]
 """How nodes reach the internet; nothing reaches them either way."""
 
-
 OrchestratorHours = Literal["always", "weekdays"]
 """Whether the orchestrator keeps the schedule's hours."""
+
+OidcProvider = Literal["create", "existing"]
+"""Whether the stack makes AWS's record of GitHub as an identity provider. An account has one, whatever uses it."""
 
 
 class Settings(BaseModel):
@@ -124,7 +136,26 @@ class Settings(BaseModel):
     ] = Field(examples=["team@example.org"])
     log_retention_days: RetentionDays = Field(examples=["30"])
     github_repository: RepositoryName = Field(examples=["claudefs"])
+    manages_repository: Flag = Field(examples=["true"])
     actions_secrets: dict[SecretName, SecretStr] = Field(examples=["…"])
+    environment_secrets: dict[SecretName, SecretStr] = Field(examples=["…"])
+    preview_secrets: dict[SecretName, SecretStr] = Field(examples=["…"])
+    reviewer_users: Annotated[list[Login], distinct("users")] = Field(examples=["your-login"])
+    reviewer_teams: Annotated[list[TeamSlug], distinct("teams")] = Field(examples=["your-team"])
+    prevent_self_review: Flag = Field(examples=["false"])
+    deployment_wait_minutes: WaitMinutes = Field(examples=["0"])
+    deployment_branches: Annotated[
+        list[BranchPattern],
+        distinct("branches"),
+        at_most(10, "branches", because="what deploys should be few"),
+    ] = Field(examples=["main"])
+    workflow_delivery: Annotated[Delivery, one_of(get_args(Delivery))] = Field(examples=["commit"])
+    overwrite_edited_workflows: Flag = Field(examples=["false"])
+    github_oidc_provider: Annotated[OidcProvider, one_of(get_args(OidcProvider))] = Field(examples=["existing"])
+    infra_repository: FullName = Field(examples=["your-organization/claudefs-infra"])
+    infra_ref: CommitHash = Field(examples=["0" * 40])
+    preview_environments: Annotated[list[EnvironmentName], distinct("environments")] = Field(examples=["staging"])
+    github_subject: GitHubSubject = Field(examples=["repo:your-organization@1/claudefs@2"])
 
     @property
     def zones(self) -> tuple[str, ...]:
@@ -161,6 +192,26 @@ class Settings(BaseModel):
     def tags(self) -> Tags:
         """The stack's tags."""
         return Tags(environment=self.environment, owner=self.owner, cost_center=self.cost_center)
+
+    @property
+    def github_environment(self) -> str:
+        """The repository's environment that the stack's deployments run in."""
+        return "production" if self.environment == "prod" else self.environment
+
+    @property
+    def github_subject_prefix(self) -> str:
+        """How the subjects of the repository's OIDC tokens begin."""
+        return self.github_subject or f"repo:{self.github_owner}/{self.github_repository}"
+
+    @property
+    def preview_environments_json(self) -> str:
+        """The environments that pull requests are previewed in, as workflows read them; "" where there are none."""
+        return json.dumps(self.preview_environments) if self.preview_environments else ""
+
+    @property
+    def preview_branches(self) -> list[str]:
+        """The branches whose jobs may preview: those that may deploy, and what a pull request would make of one."""
+        return [*(self.deployment_branches or [DEFAULT_BRANCH]), PULL_REQUESTS]
 
     def protects(self, resource: Protectable) -> bool:
         """Tell whether Pulumi is to refuse the resource's deletion and replacement."""
@@ -214,7 +265,7 @@ FIELDS: Mapping[str, FieldInfo] = {field.alias or name: field for name, field in
 """The settings' fields by configuration key."""
 
 _STACK = "stack"
-_SECRETS = (f"{NAMESPACE}:actionsSecrets",)
+_SECRETS = tuple(f"{NAMESPACE}:{name}" for name in ("actionsSecrets", "environmentSecrets", "previewSecrets"))
 _NODE_GROUPS = f"{NAMESPACE}:nodeGroups"
 _LIST_OF_GROUP = "instanceTypes"
 """The one field of a node group that is a list."""
@@ -336,7 +387,8 @@ class _Report:
         )
 
     def _shown(self, key: str, value: object) -> str:
-        secret = key in self.secret_keys or bool(_similar(key, _SECRETS))
+        # A misspelt key may hold what was meant for a secret one.
+        secret = key in (*self.secret_keys, *_SECRETS) or (key not in FIELDS and bool(_similar(key, _SECRETS)))
         return "[secret]" if secret else str(value)
 
 

@@ -29,6 +29,7 @@ Role = Literal[
     "alerts",
     "commands",
     "interruptions",
+    "delivery",
 ]
 """What a resource is for: the value of the tag `Role`, which ClaudeFS's scripts select nodes by."""
 

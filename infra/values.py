@@ -253,6 +253,8 @@ NodeCount = Annotated[int, _whole(0, 500, "nodes")]
 NodeDiskGib = Annotated[int, _whole(10, 16384, "GiB")]
 Percent = Annotated[int, _whole(0, 100, "percent")]
 UsDollars = Annotated[int, _whole(1, 1_000_000, "US dollars")]
+WaitMinutes = Annotated[int, _whole(0, 43_200, "minutes")]
+"""https://docs.github.com/en/rest/deployments/environments#create-or-update-an-environment"""
 RetentionDays = Annotated[int, BeforeValidator(_retention)]
 Email = Annotated[
     str,
@@ -280,4 +282,41 @@ SecretName = Annotated[
         r"(?!GITHUB_)[A-Z_][A-Z0-9_]{0,254}",
         "must be upper-case letters, digits and _, not begin with a digit or GITHUB_",
     ),
+]
+Login = Annotated[
+    str,
+    _text(
+        r"(?!.*--)[A-Za-z0-9][A-Za-z0-9-]{0,38}(?<!-)",
+        "must be a GitHub user's login: 1 to 39 of A-Z a-z 0-9 and single -",
+    ),
+]
+TeamSlug = Annotated[
+    str,
+    _text(
+        r"[a-z0-9][a-z0-9_-]{0,99}",
+        "must be a team's slug, as in its page's address: lower-case letters, digits, - and _, without the owner",
+    ),
+]
+BranchPattern = Annotated[
+    # https://docs.github.com/en/rest/deployments/branch-policies
+    str,
+    _text(r"[^\s~^:\\]{1,255}", "must be a branch's name, in which * stands for anything but /, such as main"),
+]
+GitHubSubject = Annotated[
+    str,
+    _text(
+        r"(repo:[A-Za-z0-9-]{1,39}@[0-9]{1,18}/[\w.-]{1,100}@[0-9]{1,18})?",
+        "must be repo:OWNER@ID/REPOSITORY@ID, or empty for a repository whose tokens name it without numbers; "
+        "cfs doctor github shows what is right",
+    ),
+]
+FullName = Annotated[
+    str,
+    _text(r"([A-Za-z0-9-]{1,39}/[\w.-]{1,100})?", "must be a repository with its owner, OWNER/REPOSITORY, or empty"),
+]
+CommitHash = Annotated[
+    str, _text(r"([0-9a-f]{40})?", "must be a commit's hash of 40 digits, or empty: a branch or a tag can be moved")
+]
+EnvironmentName = Annotated[
+    str, _text(r"[a-z][a-z0-9-]{0,30}", "must be a GitHub environment that deployments run in, such as staging")
 ]

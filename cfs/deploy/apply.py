@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cfs.deploy import review as reviewing
 from cfs.deploy.reporting import Result
 from cfs.deploy.review import Review
 from cfs.deploy.stack import head, open_stack, program_sum
+from cfs.doctor.commands import check_stack, is_of_github
 from cfs.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from cfs.deploy.stack import Previewed, Stack
@@ -64,7 +66,7 @@ def apply(wanted: Wanted, *, digest: str, file: Path | None) -> Result:
     The engine is held to the plan of the preview that was compared, so that nothing comes in between.
 
     Raises:
-        UserError: The engine cannot run, or the file is not what was reviewed.
+        UserError: The engine cannot run, the file is not what was reviewed, or GitHub would refuse the changes.
         EngineError: The engine failed and has said why.
     """
     reviewed = _read(file, digest) if file else None
@@ -77,6 +79,7 @@ def apply(wanted: Wanted, *, digest: str, file: Path | None) -> Result:
                 f"What was reviewed cannot be applied: {' '.join(complaints)}",
                 repair="change the program or the settings, and review a new preview",
             )
+        _ask_github(wanted.environment, previewed.found)
         stack.apply(previewed.plan)
     changed = f"{len(review.changes)} resources"
     return Result(
@@ -85,6 +88,19 @@ def apply(wanted: Wanted, *, digest: str, file: Path | None) -> Result:
         outputs={"changes": str(len(review.changes))},
         figures={"digest": digest, "changes": len(review.changes), "applied": True},
     )
+
+
+def _ask_github(environment: str, found: Mapping[str, Any]) -> None:
+    """Stop before anything is changed if GitHub would refuse what is to be changed there, or if an edit would be lost.
+
+    Raises:
+        UserError: It would, or it cannot be asked.
+    """
+    steps = [step for step in found.get("steps", []) if is_of_github(step.get("oldState") or step.get("newState"))]
+    changed = [step for step in steps if step["op"] not in reviewing.UNCHANGED]
+    if changed:
+        recorded = [step["oldState"] for step in changed if "oldState" in step]
+        check_stack(environment, recorded=recorded, again="cfs deploy apply")
 
 
 def _look(stack: Stack, wanted: Wanted) -> tuple[Review, list[str], Previewed]:

@@ -25,7 +25,7 @@ PRICE_MARK = "<!-- cfs:price -->"
 POLICY_MARK = "<!-- cfs:policy -->"
 """Where the findings of policies go."""
 
-_UNCHANGED = frozenset({"same", "read", "refresh"})
+UNCHANGED = frozenset({"same", "read", "refresh"})
 """Steps that change nothing."""
 
 _HEADINGS = {"create": "Created", "update": "Updated", "replace": "Replaced", "delete": "Deleted"}
@@ -91,7 +91,7 @@ class Review(Document):
 def of_preview(preview: Mapping[str, Any], *, environment: str, commit: str, program: str, engine: str) -> Review:
     """Take from a preview's JSON what is reviewed."""
     steps = preview.get("steps", [])
-    changes = [_change(step) for step in steps if step["op"] not in _UNCHANGED]
+    changes = [_change(step) for step in steps if step["op"] not in UNCHANGED]
     return Review(
         environment=environment,
         commit=commit,

@@ -138,6 +138,8 @@ class Inventory:
             *self._schedule_groups(),
             *self._roles(),
             *self._profiles(),
+            *self._policies(),
+            *self._identity_providers(),
             *self._budgets(),
             *self._documents(),
             *self._rules(),
@@ -239,6 +241,25 @@ class Inventory:
                 tags = _tags(profile)
                 if self._is_ours(tags):
                     yield Found(type="aws:iam/instanceProfile:InstanceProfile", id=name, name=tags.get("Name", ""))
+
+    def _policies(self) -> Iterator[Found]:
+        iam = self._client("iam")
+        for page in iam.get_paginator("list_policies").paginate(Scope="Local"):
+            for policy in page["Policies"]:
+                if not policy["PolicyName"].startswith(f"{PROJECT}-{self._environment}-"):
+                    continue
+                tags = _tags(iam.list_policy_tags(PolicyArn=policy["Arn"]))
+                if self._is_ours(tags):
+                    yield Found(type="aws:iam/policy:Policy", id=policy["Arn"], name=tags.get("Name", ""))
+
+    def _identity_providers(self) -> Iterator[Found]:
+        iam = self._client("iam")
+        for provider in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
+            arn = provider["Arn"]
+            tags = _tags(iam.list_open_id_connect_provider_tags(OpenIDConnectProviderArn=arn))
+            if self._is_ours(tags):
+                name = tags.get("Name", "")
+                yield Found(type="aws:iam/openIdConnectProvider:OpenIdConnectProvider", id=arn, name=name)
 
     def _budgets(self) -> Iterator[Found]:
         budgets = self._client("budgets")

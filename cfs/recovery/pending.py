@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cfs.account import STACK
+from cfs.doctor import commands as github
+from cfs.doctor.resource_types import PULL_REQUEST
 from cfs.errors import UserError
 from infra.naming import NAMESPACE
 
@@ -32,6 +34,9 @@ NAMED: Mapping[str, Callable[[Inputs], str]] = {
     "aws:ec2/routeTableAssociation:RouteTableAssociation": lambda of: f"{of['subnetId']}/{of['routeTableId']}",
     "aws:scheduler/schedule:Schedule": lambda of: f"{of['groupName']}/{of['name']}",
     "github:index/actionsVariable:ActionsVariable": lambda of: f"{of['repository']}:{of['variableName']}",
+    "github:index/actionsEnvironmentVariable:ActionsEnvironmentVariable": lambda of: ":".join(
+        (of["repository"], of["environment"], of["variableName"])
+    ),
 }
 """Resources whose second creation the service refuses and that have a name of their own or no tags: how an import names
 each. All others without tags are put, not created: doing it again does no harm."""
@@ -56,12 +61,20 @@ def adopt(engine: Engine) -> list[str]:
         {**operation["resource"], "id": identifier}
         for operation in deployment.get("pending_operations") or []
         if operation["type"] == "creating"
-        and (identifier := identify(operation["resource"], inventory, recorded)) is not None
+        and (identifier := _find(engine, operation["resource"], inventory, recorded)) is not None
     ]
     enter(engine, exported, candidates)
     after = engine.query_json("stack", "export")["deployment"].get("resources", [])
     known = {resource["urn"] for resource in after if not resource.get("delete")}
     return [candidate["urn"] for candidate in candidates if candidate["urn"] in known]
+
+
+def _find(
+    engine: Engine, resource: dict[str, Any], inventory: Sequence[Found], recorded: Collection[tuple[str, str]]
+) -> str | None:
+    if resource["type"] == PULL_REQUEST:
+        return github.find_pull_request(engine, resource.get("inputs") or {})
+    return identify(resource, inventory, recorded)
 
 
 def has_pending(engine: Engine) -> bool:

@@ -49,6 +49,7 @@ def main() -> None:
     from waitress import serve  # noqa: PLC0415
 
     from local.aws import scheduling  # noqa: PLC0415
+    from local.aws.actions import ActionRecorder  # noqa: PLC0415
     from local.aws.clock import Clock  # noqa: PLC0415
     from local.aws.gaps import activities, close_gaps  # noqa: PLC0415
     from local.aws.journal import Journal  # noqa: PLC0415
@@ -68,7 +69,7 @@ def main() -> None:
     app = scheduling.with_clock(DomainDispatcherApplication(create_backend_app), clock)
     journal = Journal(app, arguments.state, clock=clock, chores=scheduling.chores(clock))
     # Not werkzeug's own server, which is for development alone and opens a connection for each request.
-    app = with_price_list(with_health(journal, changes=journal.changes))
+    app = with_price_list(with_health(ActionRecorder(journal), changes=journal.changes))
     serve(app, host=LOOPBACK, port=arguments.port, threads=THREADS)
 
 

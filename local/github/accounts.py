@@ -87,6 +87,14 @@ def get_user(call: Call, login: str) -> Answer:
     raise not_found()
 
 
+@routes.on("GET", "/users/<login>/gpg_keys", model="list[GpgKey]", docs="users/gpg-keys#list-gpg-keys-for-a-user")
+@routes.on("GET", "/users/<login>/keys", model="list[KeySimple]", docs="users/keys#list-public-keys-for-a-user")
+def list_keys(call: Call, login: str) -> Answer:
+    """List the keys of a user: nobody has any here."""
+    get_user(call, login)
+    return Answer([])
+
+
 @routes.on("GET", "/orgs/<login>", model="OrganizationFull", docs="orgs/orgs#get-an-organization")
 def get_organization(call: Call, login: str) -> Answer:
     """Show the owner where it is an organization."""

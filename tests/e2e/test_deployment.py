@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cfs.recovery.inventory import Inventory
-from infra.repository import WORKFLOWS
+from infra.delivery import delivered
 from local import servers
 
 if TYPE_CHECKING:
@@ -99,9 +99,9 @@ def test_the_day_has_a_budget_with_alerts_at_80_and_100_percent(deployed: Stack)
 def test_the_repository_gets_a_variable_and_the_workflow_files(deployed: Stack) -> None:
     variable = github(deployed, "GET", f"{REPOSITORY}/actions/variables/AWS_REGION")
     assert variable["value"] == "us-west-2"
-    for path in WORKFLOWS.glob("*.yml"):
-        file = github(deployed, "GET", f"{REPOSITORY}/contents/.github/workflows/{path.name}")
-        assert base64.b64decode(file["content"]).decode() == path.read_text()
+    for target, source in delivered().items():
+        file = github(deployed, "GET", f"{REPOSITORY}/contents/{target}")
+        assert base64.b64decode(file["content"]).decode() == source.read_text()
 
 
 def test_a_secret_is_nowhere_in_plain_text(stack: Stack) -> None:
@@ -126,14 +126,14 @@ def test_a_tag_changed_by_hand_is_found_by_refresh_and_repaired_by_up(stack: Sta
 
 
 def test_a_workflow_file_edited_by_hand_is_found_by_refresh_and_repaired_by_up(stack: Stack) -> None:
-    path = next(iter(sorted(WORKFLOWS.glob("*.yml"))))
-    url = f"{REPOSITORY}/contents/.github/workflows/{path.name}"
+    target, source = next(iter(delivered().items()))
+    url = f"{REPOSITORY}/contents/{target}"
     edited = base64.b64encode(b"name: edited by hand\n").decode()
     github(stack, "PUT", url, {"message": "edit", "content": edited, "sha": github(stack, "GET", url)["sha"]})
     assert stack.changes("--refresh") == {"update": 1}
     stack.engine.query("refresh", "--yes", "--skip-preview")
     stack.up()
-    assert base64.b64decode(github(stack, "GET", url)["content"]).decode() == path.read_text()
+    assert base64.b64decode(github(stack, "GET", url)["content"]).decode() == source.read_text()
 
 
 def test_a_changed_budget_is_updated_in_place(stack: Stack) -> None:

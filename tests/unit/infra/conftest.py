@@ -34,6 +34,8 @@ PROJECT = "claudefs-infra"
 STACK = "test"
 REGION = "us-west-2"
 ACCOUNT_ID: str = DEFAULT_ACCOUNT_ID
+TREE: list[dict[str, str]] = []
+"""The files of the repository's default branch; tests replace it."""
 IMAGE = "ami-0123456789abcdef0"
 
 
@@ -144,6 +146,9 @@ class _Answers(pulumi_mocks.Mocks):
             "aws:index/getPartition:getPartition": {"partition": "aws", "id": "aws"},
             "aws:ssm/getParameter:getParameter": {"value": IMAGE, "insecureValue": IMAGE, "id": "parameter"},
             "aws:ec2/getAmi:getAmi": {"imageId": IMAGE, "id": IMAGE},
+            "github:index/getUser:getUser": {"id": "7"},
+            "github:index/getTeam:getTeam": {"id": "8"},
+            "github:index/getTree:getTree": {"entries": TREE, "id": "tree"},
         }
         return {**args.args, **answers[args.token]}
 
@@ -162,6 +167,7 @@ class _Answers(pulumi_mocks.Mocks):
             "privateIp": "10.0.0.10",
             "publicIp": "",
             "uniqueId": f"unique-{args.name}",
+            "number": 1,
             "latestVersion": 7,
         }
         return identifier, {**computed, **args.inputs}

@@ -141,6 +141,11 @@ def test_a_caller_cannot_replace_the_parent_of_a_components_children() -> None:
         "repository",
         "node-commands",
         "interruptions",
+        "workflow-files",
+        "boundary",
+        "github-access",
+        "deployments",
+        "previews",
     }
 
 

@@ -266,6 +266,7 @@ def recorder(declare: Declare, tags: Tags) -> Recorder:
 def arguments(tags: Tags) -> IdentityArgs:
     known = pulumi.Output.from_input
     return IdentityArgs(
+        boundary_arn=pulumi.Output.from_input("arn:aws:iam:::policy/boundary"),
         account_id=known(ACCOUNT_ID),
         region=REGION,
         artifact_bucket_arn=known(ARTIFACTS),

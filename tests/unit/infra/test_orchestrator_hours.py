@@ -60,6 +60,7 @@ def recorder(declare: Declare, tags: Tags) -> Recorder:
                     now=NOW,
                     account_id=known(ACCOUNT_ID),
                     region=REGION,
+                    boundary_arn=known("arn:aws:iam:::policy/boundary"),
                     tags=tags,
                 ),
             ).group_name

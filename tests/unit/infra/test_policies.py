@@ -61,9 +61,14 @@ def test_everything_is_accepted_where_aws_knows_no_resource(action: str) -> None
     assert Statement(sid="See", actions=(action,), resources=("*",)).resources == ("*",)
 
 
-def test_what_aws_cannot_limit_only_looks_or_measures() -> None:
+def test_what_aws_cannot_limit_only_looks_or_measures_or_makes_what_has_no_arn() -> None:
     verbs = {action.partition(":")[2] for action in policies.WITHOUT_RESOURCE_LEVEL}
-    assert {verb for verb in verbs if not verb.startswith(("Describe", "Get", "List"))} == {"PutMetricData"}
+    assert {verb for verb in verbs if not verb.startswith(("Describe", "Get", "List"))} == {
+        "CreateKey",
+        "DeleteResourcePolicy",
+        "PutMetricData",
+        "PutResourcePolicy",
+    }
 
 
 def test_only_kms_actions_name_everything_in_the_policy_of_a_resource() -> None:

@@ -139,6 +139,9 @@ TIME = "a time of the day from 00:00 to 23:59"
 DAY = "a day as YYYY-MM-DD"
 A_FRIDAY_TO_COME = date(2090, 1, 6)
 
+FLAGS = ("managesRepository", "preventSelfReview", "overwriteEditedWorkflows")
+SECRETS = ("actionsSecrets", "environmentSecrets", "previewSecrets")
+
 BAD = [
     Bad(setting="vpcCidr", value="10.0.0.0/15", allowed=VPC),
     Bad(setting="vpcCidr", value="10.0.0.0/21", allowed=VPC),
@@ -387,13 +390,6 @@ BAD = [
         shown=None,
         repair=f"pulumi config set --path '{NAMESPACE}:nodeGroups.fio.count' 5",
     ),
-    Bad(
-        setting="nodeGroups",
-        value={f"extra-{number}": {"role": "client", "count": 1} for number in range(10, 35)},
-        allowed="must be at most 30 with the default ones",
-        shown="31 groups",
-        repair=f"pulumi config rm --path '{NAMESPACE}:nodeGroups.extra-34'",
-    ),
     group("fio.role", "orchestrator", "one of client, conduit, jepsen, storage"),
     *(
         group(name, NEW, GROUP_NAME, shown=name, repair=removal(name))
@@ -424,6 +420,26 @@ BAD = [
     Bad(setting="github__owner", value="-me", allowed=OWNER),
     Bad(setting="github__owner", value="me/claudefs", allowed=OWNER),
     Bad(setting="github__owner", value="", allowed=OWNER),
+    *(Bad(setting=setting, value="yes", allowed="true or false") for setting in FLAGS),
+    entry("reviewerUsers", "me@example.org", "a GitHub user's login"),
+    entry("reviewerTeams", "organization/Team", "a team's slug"),
+    Bad(
+        setting="reviewerUsers",
+        value=[f"user-{number}" for number in range(7)],
+        allowed="at most 6 users and teams together",
+        shown=", ".join(f"user-{number}" for number in range(7)),
+        repair=f"pulumi config rm {NAMESPACE}:reviewerUsers",
+    ),
+    Bad(setting="preventSelfReview", value="true", allowed="needs reviewerUsers or reviewerTeams"),
+    Bad(setting="deploymentWaitMinutes", value="43201", allowed="a whole number of minutes from 0 to 43200"),
+    entry("deploymentBranches", "a b", "a branch's name"),
+    Bad(setting="workflowDelivery", value="push", allowed="one of commit, pull-request"),
+    Bad(setting="infraRepository", value="claudefs-infra", allowed="a repository with its owner"),
+    Bad(setting="infraRef", value="main", allowed="a commit's hash of 40 digits"),
+    entry("previewEnvironments", "Staging", "a GitHub environment"),
+    Bad(setting="githubOidcProvider", value="yes", allowed="one of create, existing"),
+    Bad(setting="githubSubject", value="repo:example/claudefs", allowed="must be repo:OWNER@ID/REPOSITORY@ID"),
+    Bad(setting="githubSubject", value="repo:other@1/claudefs@2", allowed="must name example/claudefs"),
     Bad(
         setting="ownr",
         value="me",
@@ -437,10 +453,8 @@ BAD = [
 
 def test_at_least_sixty_bad_settings_are_tried() -> None:
     assert len(BAD) >= 60
-    assert {FIELDS.get(re.split(r"[.\[]", bad.key)[0]) for bad in BAD} >= set(FIELDS.values()) - {
-        FIELDS["stack"],
-        FIELDS[f"{NAMESPACE}:actionsSecrets"],
-    }
+    tried = {re.split(r"[.\[]", bad.key)[0] for bad in BAD}
+    assert tried >= FIELDS.keys() - {"stack", *(f"{NAMESPACE}:{secrets}" for secrets in SECRETS)}
 
 
 @pytest.mark.parametrize("bad", BAD, ids=lambda bad: f"{bad.setting}={str(bad.value)[:40]}")
@@ -562,8 +576,9 @@ def test_all_that_is_wrong_is_reported_at_once_rules_between_settings_too() -> N
     assert str(SettingsError(found)).startswith("7 settings are wrong; nothing was deployed.")
 
 
-def test_a_secret_in_plain_text_is_refused_and_not_shown() -> None:
-    [problem] = problems(actionsSecrets={"TOKEN": "marker"})
+@pytest.mark.parametrize("setting", SECRETS)
+def test_a_secret_in_plain_text_is_refused_and_not_shown(setting: str) -> None:
+    [problem] = problems(**{setting: {"TOKEN": "marker"}}, managesRepository="true")
 
     assert problem.allowed == "a secret must be stored encrypted"
     assert "--secret" in problem.repair
@@ -589,6 +604,19 @@ def test_a_secret_is_never_shown_however_wrong_it_is(changed: dict[str, Any]) ->
     assert "marker" not in str(SettingsError(found))
 
 
+def test_the_repositorys_secrets_belong_to_the_stack_that_manages_it() -> None:
+    [problem] = problems(actionsSecrets={"TOKEN": "marker"}, secret=("actionsSecrets",))
+
+    assert "belong to the stack that manages the repository" in problem.allowed
+    assert problem.repair == f"pulumi config rm {NAMESPACE}:actionsSecrets"
+    assert "marker" not in str(problem)
+
+
+@pytest.mark.parametrize("stack, environment", [("prod", "production"), ("staging", "staging"), ("local", "local")])
+def test_each_stack_deploys_in_an_environment_of_its_own(stack: str, environment: str) -> None:
+    assert read(stack=stack).github_environment == environment
+
+
 def test_a_value_that_is_stored_encrypted_is_never_shown() -> None:
     [problem] = problems(owner="marker;", secret=("owner",))
 
@@ -596,7 +624,7 @@ def test_a_value_that_is_stored_encrypted_is_never_shown() -> None:
 
 
 def test_a_secret_can_be_read_and_its_value_is_not_in_the_settings_text() -> None:
-    stack = read(actionsSecrets={"TOKEN": "marker"}, secret=("actionsSecrets",))
+    stack = read(actionsSecrets={"TOKEN": "marker"}, managesRepository="true", secret=("actionsSecrets",))
 
     assert stack.actions_secrets["TOKEN"].get_secret_value() == "marker"
     assert "marker" not in repr(stack)
@@ -606,16 +634,13 @@ def test_providers_and_pulumi_check_their_own_settings() -> None:
     assert read(aws__s3UsePathStyle="true", github__writeDelayMs="1", pulumi__tags="{}").environment == "prod"
 
 
+_TYPES = ("string", "integer", "boolean", "list", "object", "secret")
+
+
 def test_the_project_declares_exactly_the_settings_each_with_its_type_and_a_good_default() -> None:
     assert set(DECLARED) == {key for key in FIELDS if key.startswith(f"{NAMESPACE}:")}
     for key, declared in DECLARED.items():
-        assert declared["description"].split(":")[0].split(" ")[0] in (
-            "string",
-            "integer",
-            "list",
-            "object",
-            "secret",
-        ), key
+        assert declared["description"].split(":")[0].split(" ")[0] in _TYPES, key
         assert "type" not in declared, key
     assert read().tags.environment == "prod"
 
@@ -624,8 +649,10 @@ def test_the_project_declares_exactly_the_settings_each_with_its_type_and_a_good
 def test_the_value_in_a_repair_is_a_good_one(key: str) -> None:
     example = (FIELDS[key].examples or [])[0]
     value = as_config([example]) if DEFAULTS.get(key, "").startswith("[") else example
-    if key.endswith((":actionsSecrets", ":availabilityZones", ":nodeGroups")):
-        return  # a secret is asked for, one zone is not yet three, and the values of groups are tried by themselves
+    if key.endswith((*SECRETS, ":availabilityZones", ":githubSubject", ":nodeGroups")):
+        # A secret is asked for, one zone is not yet three, the subject names the stack's repository, and the values of
+        # groups are tried by themselves.
+        return
     assert isinstance(parse({**DEFAULTS, **STACK, key: value}, stack="prod", secret_keys=[]), Settings)
 
 

@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-URN = "urn:pulumi:prod::claudefs-infra::aws:sns/topic:Topic::alerts"
+TYPE = "aws:sns/topic:Topic"
+URN = f"urn:pulumi:prod::claudefs-infra::{TYPE}::alerts"
 PREVIEW: dict[str, Any] = {
     "config": {"aws:region": "us-west-2"},
-    "steps": [{"op": "create", "urn": URN, "newState": {"inputs": {"name": "alerts"}}}],
+    "steps": [{"op": "create", "urn": URN, "newState": {"type": TYPE, "inputs": {"name": "alerts"}}}],
 }
 COMPLAINT = {"severity": "error", "message": "error: unable to replace resource\n"}
 WANTED = Wanted(environment="prod", cluster_size=None, commit="c" * 40)
@@ -36,6 +37,7 @@ cd "$(dirname "$0")" || exit 9
 echo "$*" >> told
 case "$1" in
 preview)
+  test ! -e says || { cat says >&2; exit 1; }
   while test "$1" != --save-plan; do shift; done
   echo plan > "$2"
   cat preview.json
@@ -95,6 +97,27 @@ def test_the_plan_and_the_settings_of_the_run_are_gone_in_the_end(pulumi: Path, 
         assert not (tmp_path / words[words.index(option) + 1]).exists()
 
 
+def test_what_github_would_refuse_is_not_applied(pulumi: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "review.json"
+    secret = {"type": "github:index/actionsSecret:ActionsSecret", "inputs": {"secretName": "TOKEN"}}
+    urn = "urn:pulumi:prod::claudefs-infra::github:index/actionsSecret:ActionsSecret::TOKEN"
+    show(pulumi, {**PREVIEW, "steps": [{"op": "create", "urn": urn, "newState": secret}]})
+    digest = reviewed(file)
+    monkeypatch.setenv("GITHUB_TOKEN", "")
+    with pytest.raises(UserError, match="GITHUB_TOKEN is not set"):
+        applying.apply(WANTED, digest=digest, file=file)
+    assert not (pulumi / "applied").exists()
+
+
+def test_github_is_not_asked_where_nothing_there_is_changed(
+    pulumi: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_TOKEN", "")
+    digest = reviewed(tmp_path / "review.json")
+    assert applying.apply(WANTED, digest=digest, file=None).exit_code == 0
+    assert (pulumi / "applied").exists()
+
+
 def test_what_differs_is_not_applied_and_is_named(pulumi: Path, tmp_path: Path) -> None:
     file = tmp_path / "review.json"
     digest = reviewed(file)
@@ -145,6 +168,22 @@ def test_a_preview_that_says_nothing_of_use_is_the_engines_error(pulumi: Path, t
     show(pulumi, {}, status=3)
     with pytest.raises(EngineError, match="pulumi preview ended with status 3"):
         applying.preview(WANTED, file=tmp_path / "review.json")
+
+
+@pytest.mark.parametrize(
+    "says,problem",
+    [
+        ("error: no stack named 'prod' found", "has no stack prod"),
+        ("error: PULUMI_ACCESS_TOKEN must be set for login", "logged in to no backend"),
+        ("error: the stack is currently locked by 1 lock(s)", "Another run is at work on the stack"),
+        ("error: incorrect passphrase", "The passphrase does not fit"),
+    ],
+)
+def test_why_the_engine_cannot_run_is_told_with_a_repair(pulumi: Path, tmp_path: Path, says: str, problem: str) -> None:
+    (pulumi / "says").write_text(says)
+    with pytest.raises(UserError, match=problem) as raised:
+        applying.preview(WANTED, file=tmp_path / "review.json")
+    assert "prod" in raised.value.repair or "PULUMI_BACKEND_URL" in raised.value.repair
 
 
 def test_the_size_of_the_cluster_is_set_in_a_copy_of_the_settings(pulumi: Path, tmp_path: Path) -> None:

@@ -35,6 +35,8 @@ class Try(NamedTuple):
 TRIES = [
     Try("GET", "/user"),
     Try("GET", "/users/octo-owner"),
+    Try("GET", "/users/octo-owner/keys"),
+    Try("GET", "/users/octo-owner/gpg_keys"),
     Try("GET", "/rate_limit"),
     Try("GET", "/meta"),
     Try("GET", HOME),

@@ -1,0 +1,143 @@
+"""GitHub's answers, or in plain words why there are none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from githubkit import GitHub, TokenAuthStrategy
+from githubkit.exception import GitHubException, RateLimitExceeded, RequestError, RequestFailed, RequestTimeout
+from githubkit.retry import RetryOption
+
+from cfs.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from githubkit import Response
+
+DOTCOM = "https://api.github.com/"
+TIMEOUT_SECONDS = 10.0
+"""How long one answer may take."""
+
+MOST_RETRIES = 2
+"""How often a call is sent again that GitHub's servers failed or did not answer."""
+
+RETRY_SECONDS = 1.0
+"""How long it waits before the first of them; before each further one as long again."""
+
+STATUS_PAGE = "https://www.githubstatus.com"
+
+
+class Missing(Exception):  # noqa: N818 — it is an answer, and often a right one
+    """GitHub says that there is no such thing, or that the token may not see it."""
+
+
+class Forbidden(Exception):  # noqa: N818 — likewise
+    """GitHub says that the token may not."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answered:
+    """What GitHub answered.
+
+    Attributes:
+        body: The JSON.
+        scopes: The token's scopes where GitHub tells them.
+    """
+
+    body: Any
+    scopes: tuple[str, ...]
+
+
+class Client:
+    """Reads from GitHub with a token that it never shows."""
+
+    def __init__(self, *, token: str, base_url: str) -> None:
+        """Prepare calls.
+
+        Args:
+            token: The token.
+            base_url: Where GitHub answers, as the provider's variable GITHUB_BASE_URL has it: without `api/v3`.
+        """
+        # As the provider does: any host but GitHub's own has its API below a path.
+        self._base_url = base_url if base_url == DOTCOM else f"{base_url.rstrip('/')}/api/v3/"
+        self._github = GitHub(
+            TokenAuthStrategy(token),
+            base_url=self._base_url,
+            timeout=TIMEOUT_SECONDS,
+            http_cache=False,
+            auto_retry=_retry,
+        )
+
+    def get(self, address: str, /, **query: str) -> Answered:
+        """Read something.
+
+        Args:
+            address: Its path, without the first slash.
+            query: Parameters.
+
+        Raises:
+            Missing: GitHub does not show it.
+            Forbidden: The token may not see it.
+            UserError: GitHub cannot be asked; the message says why.
+        """
+        try:
+            response = self._github.request("GET", address, params=dict(query) or None)
+        except RateLimitExceeded as error:
+            raise _limited(error.retry_after) from None
+        except RequestFailed as error:
+            raise self._refused(error.response) from None
+        except RequestTimeout:
+            raise self._unreachable(f"has not answered for {TIMEOUT_SECONDS:.0f} s") from None
+        except RequestError as error:
+            raise self._unreachable(f"cannot be reached ({type(error.exc).__name__})") from None
+        return Answered(body=response.json(), scopes=_scopes(response.headers))
+
+    def _refused(self, response: Response[Any, Any]) -> Exception:
+        status = response.status_code
+        if status == HTTPStatus.NOT_FOUND:
+            return Missing()
+        if status == HTTPStatus.UNAUTHORIZED:
+            return UserError(
+                "GitHub does not accept the token in GITHUB_TOKEN: it has expired, was revoked, or is no token.",
+                repair="make a new one on https://github.com/settings/tokens (classic: scopes repo and workflow), and "
+                "`export GITHUB_TOKEN`",
+            )
+        if status == HTTPStatus.FORBIDDEN:
+            return Forbidden()
+        return self._unreachable(f"answers {status}, {MOST_RETRIES + 1} times in a row")
+
+    def _unreachable(self, how: str) -> UserError:
+        return UserError(
+            f"GitHub at {self._base_url} {how}. Nothing was changed.",
+            repair=f"look at {STATUS_PAGE}, and run the command again",
+        )
+
+
+def _retry(error: GitHubException, done: int) -> RetryOption:
+    """Send a call again where GitHub's servers failed or kept silent, but wait for no rate limit."""
+    failed = isinstance(error, RequestFailed) and error.response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
+    silent = isinstance(error, RequestError) and not isinstance(error, RequestFailed)
+    again = (failed or silent) and done < MOST_RETRIES
+    return RetryOption(again, timedelta(seconds=RETRY_SECONDS * (done + 1)) if again else None)
+
+
+def _limited(wait: timedelta) -> UserError:
+    at = datetime.now(UTC).astimezone() + wait
+    return UserError(
+        f"GitHub takes no more calls with this token until {at:%H:%M:%S}: its rate limit is used up. "
+        "Nothing was changed.",
+        repair=f"wait {_minutes(wait)} and run the command again",
+    )
+
+
+def _minutes(wait: timedelta) -> str:
+    minutes = -(-int(wait.total_seconds()) // 60)
+    return f"{minutes} minute{'s' if minutes > 1 else ''}"
+
+
+def _scopes(headers: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(scope.strip() for scope in headers.get("X-OAuth-Scopes", "").split(",") if scope.strip())

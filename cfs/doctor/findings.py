@@ -1,0 +1,86 @@
+"""What a check found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from cfs.errors import UserError
+from cfs.report import Report
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+Verdict = Literal["good", "doubtful", "wrong"]
+"""`wrong` stops a deployment; `doubtful` cannot be seen from here, or works today."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What one check found.
+
+    Attributes:
+        check: What was looked at.
+        verdict: Whether it is as a deployment needs it.
+        said: What is there, in one or more sentences.
+        repair: What to do about it; "" where nothing is wrong.
+    """
+
+    check: str
+    verdict: Verdict
+    said: str
+    repair: str = ""
+
+
+def good(check: str, said: str) -> Finding:
+    """Say that something is right."""
+    return Finding(check=check, verdict="good", said=said)
+
+
+def doubtful(check: str, said: str, *, repair: str) -> Finding:
+    """Say that something may be wrong."""
+    return Finding(check=check, verdict="doubtful", said=said, repair=repair)
+
+
+def wrong(check: str, said: str, *, repair: str) -> Finding:
+    """Say that something stops a deployment."""
+    return Finding(check=check, verdict="wrong", said=said, repair=repair)
+
+
+def refuse(findings: Iterable[Finding], *, again: str) -> None:
+    """Stop where something is wrong.
+
+    Args:
+        findings: What was found.
+        again: The command to repeat after the repair.
+
+    Raises:
+        UserError: Something is wrong; all of it is named.
+    """
+    faults = [finding for finding in findings if finding.verdict == "wrong"]
+    if faults:
+        raise UserError(
+            "\n".join(fault.said for fault in faults),
+            repair="; ".join([*(fault.repair for fault in faults), f"then run `{again}` again"]),
+        )
+
+
+def report(findings: Sequence[Finding], *, title: str) -> Report:
+    """Put findings into a table and into figures."""
+    return Report(
+        title=title,
+        columns=("", "check", "found"),
+        rows=[(finding.verdict, finding.check, finding.said) for finding in findings],
+        notes=[f"{finding.check}: {finding.repair}" for finding in findings if finding.repair],
+        figures={
+            "findings": [
+                {
+                    "check": finding.check,
+                    "verdict": finding.verdict,
+                    "said": finding.said,
+                    "repair": finding.repair,
+                }
+                for finding in findings
+            ]
+        },
+    )

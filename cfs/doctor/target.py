@@ -1,0 +1,99 @@
+"""Which repository a stack's deployment is for, from the stack's settings."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from cfs.account import PROJECT
+from cfs.doctor.client import DOTCOM
+from cfs.errors import UserError
+from infra.problems import SettingsError
+from infra.settings import parse
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from infra.settings import Settings
+
+TOKEN = "GITHUB_TOKEN"  # noqa: S105 — the variable's name
+BASE_URL = "GITHUB_BASE_URL"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A stack's settings, and how GitHub is asked.
+
+    Attributes:
+        stack: The stack.
+        settings: Its settings, without the secret ones.
+        token: The token; never shown.
+        base_url: Where GitHub answers.
+    """
+
+    stack: str
+    settings: Settings
+    token: str
+    base_url: str
+
+    def __repr__(self) -> str:
+        """Leave out the token."""
+        return f"Target(stack={self.stack!r}, base_url={self.base_url!r})"
+
+
+def read_target(stack: str, *, settings: Path | None = None, environment: dict[str, str] | None = None) -> Target:
+    """Read a stack's settings file, and the token and address from the environment.
+
+    Args:
+        stack: The stack.
+        settings: The settings file, if it is not `Pulumi.<stack>.yaml`.
+        environment: Variables in place of this process's.
+
+    Raises:
+        UserError: There is no such file, a setting is wrong, or there is no token.
+    """
+    variables = os.environ if environment is None else environment
+    token = variables.get(TOKEN, "")
+    if not token:
+        raise UserError(
+            f"{TOKEN} is not set: nobody can be asked about the repository.",
+            repair=f"make a token on https://github.com/settings/tokens (classic: scopes repo and workflow), and "
+            f"`export {TOKEN}`",
+        )
+    return Target(
+        stack=stack,
+        settings=_read(stack, settings or PROJECT / f"Pulumi.{stack}.yaml"),
+        token=token,
+        base_url=variables.get(BASE_URL) or DOTCOM,
+    )
+
+
+def _read(stack: str, path: Path) -> Settings:
+    try:
+        own: dict[str, Any] = yaml.safe_load(path.read_text())["config"]
+    except FileNotFoundError:
+        stacks = ", ".join(sorted(file.name.split(".")[1] for file in PROJECT.glob("Pulumi.*.yaml")))
+        raise UserError(f"There is no {path.name}.", repair=f"name one of the stacks {stacks}") from None
+    project: dict[str, Any] = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
+    config = {key: setting["default"] for key, setting in project.items()}
+    # What is encrypted is none of the doctor's business.
+    config |= {key: value for key, value in own.items() if not _is_encrypted(value)}
+    try:
+        return parse({key: _as_given(value) for key, value in config.items()}, stack=stack, secret_keys=[])
+    except SettingsError as error:
+        raise UserError(str(error), repair="repair the settings as it says") from None
+
+
+def _is_encrypted(value: object) -> bool:
+    if isinstance(value, dict):
+        return "secure" in value or any(_is_encrypted(inner) for inner in value.values())
+    return False
+
+
+def _as_given(value: object) -> str:
+    """Give a value as the engine hands it to the program."""
+    return value if isinstance(value, str) else json.dumps(value)

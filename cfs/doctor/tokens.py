@@ -1,0 +1,86 @@
+"""What kind of GitHub token it is, by the prefix that GitHub gives to each kind.
+
+https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/about-authentication-to-github#githubs-token-formats
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from cfs.doctor.findings import doubtful, good, wrong
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from cfs.doctor.findings import Finding
+
+PAGE = "https://github.com/settings/tokens"
+"""Where people change their tokens."""
+
+NEEDED_SCOPES = ("repo", "workflow")
+"""What a classic token needs: https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps"""
+
+NEEDED_PERMISSIONS = "Actions, Administration, Contents, Environments, Pull requests, Secrets, Variables, Workflows"
+"""What a fine-grained token or an app needs, all to read and write:
+https://docs.github.com/en/rest/authentication/permissions-required-for-fine-grained-personal-access-tokens"""
+
+
+class Kind(StrEnum):
+    """The kinds of tokens."""
+
+    CLASSIC = "a classic token"
+    FINE_GRAINED = "a fine-grained token"
+    OAUTH = "an OAuth app's token, such as gh's"
+    APP = "a GitHub app's token"
+    UNKNOWN = "a token of unknown kind"
+
+    @property
+    def shows_scopes(self) -> bool:
+        """Whether GitHub answers with the token's scopes."""
+        return self in (Kind.CLASSIC, Kind.OAUTH)
+
+
+_PREFIXES = {
+    "ghp_": Kind.CLASSIC,
+    "github_pat_": Kind.FINE_GRAINED,
+    "gho_": Kind.OAUTH,
+    "ghs_": Kind.APP,
+    "ghu_": Kind.APP,
+}
+
+
+def kind_of(token: str) -> Kind:
+    """Tell a token's kind."""
+    return next((kind for prefix, kind in _PREFIXES.items() if token.startswith(prefix)), Kind.UNKNOWN)
+
+
+def judge_scopes(kind: Kind, scopes: Sequence[str], *, delivers_workflows: bool) -> Iterator[Finding]:
+    """Judge what a token may do, as far as GitHub tells.
+
+    Args:
+        kind: The token's kind.
+        scopes: What GitHub answers as the token's scopes.
+        delivers_workflows: Whether the deployment writes workflow files.
+    """
+    if not kind.shows_scopes:
+        yield doubtful(
+            "token",
+            f"It is {kind}, whose permissions GitHub does not tell.",
+            repair=f"on {PAGE} see that it may read and write: {NEEDED_PERMISSIONS}",
+        )
+        return
+    missing = [scope for scope in NEEDED_SCOPES if scope not in scopes and (scope == "repo" or delivers_workflows)]
+    if not missing:
+        yield good("token", f"It is {kind} with the scopes {', '.join(scopes)}.")
+        return
+    why = {
+        "repo": "secrets, variables and environments cannot be written",
+        "workflow": "workflow files cannot be written, which GitHub would answer by 404 as if the repository were gone",
+    }
+    for scope in missing:
+        yield wrong(
+            "token",
+            f"The token in GITHUB_TOKEN lacks the scope `{scope}`: {why[scope]}.",
+            repair=f"open {PAGE}, choose the token, tick `{scope}` and press Update token",
+        )

@@ -1,0 +1,136 @@
+"""A GitHub environment: who approves what runs in it, which branches may, and what only its jobs can read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pulumi
+import pulumi_github as github
+
+from infra.component import Component
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pydantic import SecretStr
+
+
+@dataclass(frozen=True, kw_only=True)
+class Approval:
+    """Who approves a job of the environment, and how long it waits.
+
+    Attributes:
+        users: Logins, one of whom approves.
+        teams: Slugs of the owner's teams, one of whose members approves; with the users at most six.
+        prevent_self_review: Whether who starts a job may not approve it.
+        wait_minutes: How long each job waits, 0 to 43,200 minutes.
+    """
+
+    users: Sequence[str] = ()
+    teams: Sequence[str] = ()
+    prevent_self_review: bool = False
+    wait_minutes: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeploymentEnvironmentArgs:
+    """What the environment is made from.
+
+    Attributes:
+        repository: Name of the repository, without its owner.
+        environment: Name of the environment, which is part of its jobs' OIDC subject.
+        branches: Patterns of the branches whose jobs may run in it; none: those with branch protection.
+        approval: Who approves; by default nobody needs to.
+        variables: Actions variables of its jobs: nothing secret.
+        secrets: Actions secrets of its jobs, by name.
+    """
+
+    repository: str
+    environment: str
+    branches: Sequence[str]
+    variables: Mapping[str, pulumi.Input[str]]
+    secrets: Mapping[str, SecretStr]
+    approval: Approval = field(default_factory=Approval)
+
+
+class DeploymentEnvironment(Component):
+    """One environment with its variables and secrets.
+
+    Attributes:
+        environment: Its name; known when it is protected as declared.
+    """
+
+    environment: pulumi.Output[str]
+
+    def __init__(
+        self, name: str, *, args: DeploymentEnvironmentArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        """Declare the environment."""
+        super().__init__(name, opts=opts)
+        self._name = name
+        environment = self._protected(args)
+        policies = [self._branch(pattern, args.repository, environment) for pattern in args.branches]
+        self._inform_jobs(args, environment)
+        self.environment = pulumi.Output.all(environment.environment, *(policy.id for policy in policies)).apply(
+            lambda known: str(known[0])
+        )
+        self.register_outputs({"environment": self.environment})
+
+    def _protected(self, args: DeploymentEnvironmentArgs) -> github.RepositoryEnvironment:
+        approval = args.approval
+        reviewers = {
+            "users": [_id(github.get_user_output(username=login).id) for login in approval.users],
+            "teams": [_id(github.get_team_output(slug=slug, summary_only=True).id) for slug in approval.teams],
+        }
+        return github.RepositoryEnvironment(
+            self._name,
+            repository=args.repository,
+            environment=args.environment,
+            reviewers=[{kind: ids for kind, ids in reviewers.items() if ids}] if any(reviewers.values()) else None,
+            prevent_self_review=approval.prevent_self_review,
+            wait_timer=approval.wait_minutes or None,
+            # Whoever bypasses the approval is not approved.
+            can_admins_bypass=not any(reviewers.values()),
+            deployment_branch_policy={
+                "protected_branches": not args.branches,
+                "custom_branch_policies": bool(args.branches),
+            },
+            opts=self.child(delete_before_replace=True),
+        )
+
+    def _branch(
+        self, pattern: str, repository: str, environment: github.RepositoryEnvironment
+    ) -> github.RepositoryEnvironmentDeploymentPolicy:
+        return github.RepositoryEnvironmentDeploymentPolicy(
+            f"{self._name}-{pattern}",
+            repository=repository,
+            environment=environment.environment,
+            branch_pattern=pattern,
+            opts=self.child(delete_before_replace=True),
+        )
+
+    def _inform_jobs(self, args: DeploymentEnvironmentArgs, environment: github.RepositoryEnvironment) -> None:
+        for variable, value in args.variables.items():
+            github.ActionsEnvironmentVariable(
+                f"{self._name}-{variable}",
+                repository=args.repository,
+                environment=environment.environment,
+                variable_name=variable,
+                value=value,
+                opts=self.child(delete_before_replace=True),
+            )
+        for secret, secret_value in args.secrets.items():
+            github.ActionsEnvironmentSecret(
+                f"{self._name}-{secret}",
+                repository=args.repository,
+                environment=environment.environment,
+                secret_name=secret,
+                value=pulumi.Output.secret(secret_value.get_secret_value()),
+                opts=self.child(delete_before_replace=True),
+            )
+
+
+def _id(text: pulumi.Output[str]) -> pulumi.Output[int]:
+    """Give the number of a user or a team, which look-ups answer as text."""
+    return text.apply(int)

@@ -1,0 +1,75 @@
+"""How IAM names what AWS's APIs are asked for: mostly alike, and here is where not.
+
+The source is the Service Authorization Reference, page by page of each service:
+https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PREFIXES: Mapping[str, str] = {"monitoring": "cloudwatch"}
+"""IAM's prefix of a service whose requests are signed by another name."""
+
+NO_RIGHT_NEEDED = frozenset({"sts:GetCallerIdentity"})
+"""What everybody may call: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html"""
+
+RENAMED: Mapping[str, tuple[str, ...]] = {
+    "budgets:CreateBudget": ("budgets:ModifyBudget",),
+    "budgets:CreateNotification": ("budgets:ModifyBudget",),
+    "budgets:CreateSubscriber": ("budgets:ModifyBudget",),
+    "budgets:DeleteBudget": ("budgets:ModifyBudget",),
+    "budgets:DeleteNotification": ("budgets:ModifyBudget",),
+    "budgets:DeleteSubscriber": ("budgets:ModifyBudget",),
+    "budgets:DescribeBudget": ("budgets:ViewBudget",),
+    "budgets:DescribeBudgets": ("budgets:ViewBudget",),
+    "budgets:DescribeNotificationsForBudget": ("budgets:ViewBudget",),
+    "budgets:DescribeSubscribersForNotification": ("budgets:ViewBudget",),
+    "budgets:UpdateBudget": ("budgets:ModifyBudget",),
+    "budgets:UpdateNotification": ("budgets:ModifyBudget",),
+    "budgets:UpdateSubscriber": ("budgets:ModifyBudget",),
+    "s3:CompleteMultipartUpload": ("s3:PutObject",),
+    "s3:CopyObject": ("s3:GetObject", "s3:PutObject"),
+    "s3:CreateMultipartUpload": ("s3:PutObject",),
+    "s3:DeleteBucketEncryption": ("s3:PutEncryptionConfiguration",),
+    "s3:DeleteBucketLifecycle": ("s3:PutLifecycleConfiguration",),
+    "s3:DeleteBucketOwnershipControls": ("s3:PutBucketOwnershipControls",),
+    "s3:DeleteBucketTagging": ("s3:PutBucketTagging",),
+    "s3:DeleteObjects": ("s3:DeleteObject",),
+    "s3:DeletePublicAccessBlock": ("s3:PutBucketPublicAccessBlock",),
+    "s3:GetBucketAccelerateConfiguration": ("s3:GetAccelerateConfiguration",),
+    "s3:GetBucketCors": ("s3:GetBucketCORS",),
+    "s3:GetBucketEncryption": ("s3:GetEncryptionConfiguration",),
+    "s3:GetBucketLifecycleConfiguration": ("s3:GetLifecycleConfiguration",),
+    "s3:GetBucketNotificationConfiguration": ("s3:GetBucketNotification",),
+    "s3:GetBucketReplication": ("s3:GetReplicationConfiguration",),
+    "s3:GetObjectLockConfiguration": ("s3:GetBucketObjectLockConfiguration",),
+    "s3:GetPublicAccessBlock": ("s3:GetBucketPublicAccessBlock",),
+    "s3:HeadBucket": ("s3:ListBucket",),
+    "s3:HeadObject": ("s3:GetObject",),
+    "s3:ListBuckets": ("s3:ListAllMyBuckets",),
+    "s3:ListObjectVersions": ("s3:ListBucketVersions",),
+    "s3:ListObjects": ("s3:ListBucket",),
+    "s3:ListObjectsV2": ("s3:ListBucket",),
+    "s3:PutBucketEncryption": ("s3:PutEncryptionConfiguration",),
+    "s3:PutBucketLifecycleConfiguration": ("s3:PutLifecycleConfiguration",),
+    "s3:PutPublicAccessBlock": ("s3:PutBucketPublicAccessBlock",),
+    "s3:UploadPart": ("s3:PutObject",),
+}
+"""The IAM actions of operations whose own names are none."""
+
+
+def iam_actions(service: str, operation: str) -> tuple[str, ...]:
+    """Give the IAM actions that an operation needs.
+
+    Args:
+        service: The name that requests of the service are signed by, such as `monitoring`.
+        operation: The operation, as AWS's API reference names it.
+    """
+    called = f"{PREFIXES.get(service, service)}:{operation}"
+    if called in NO_RIGHT_NEEDED:
+        return ()
+    return RENAMED.get(called, (called,))

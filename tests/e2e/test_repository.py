@@ -1,0 +1,351 @@
+"""GitHub as the real provider leaves it: secrets, environments, files, and what becomes of a run when GitHub fails."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import threading
+import urllib.error
+import urllib.request
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Self
+
+import psutil
+import pytest
+import yaml
+from nacl.public import PrivateKey, SealedBox
+
+from cfs import operations
+from cfs.account import PROJECT
+from cfs.doctor.resource_types import PULL_REQUEST
+from cfs.engine import EngineError
+from cfs.errors import UserError
+from infra.delivery import DELIVERY_BRANCH, delivered
+from local import servers
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.e2e.conftest import Stack
+
+REPOSITORY = f"/repos/{servers.OWNER}/{servers.REPOSITORY}"
+A_FILE, ITS_SOURCE = next(iter(delivered().items()))
+MARKERS = {
+    "actionsSecrets": "marker-of-a-secret-of-the-repository",
+    "environmentSecrets": "marker-of-a-secret-of-deployments",
+    "previewSecrets": "marker-of-a-secret-of-previews",
+}
+
+
+def github(stack: Stack, method: str, path: str, body: object = None) -> Any:
+    """Call the emulated GitHub as a person with a browser would, outside Pulumi."""
+    request = urllib.request.Request(
+        f"{stack.engine.account.github_url}{path}",
+        method=method,
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"Authorization": f"Bearer {stack.engine.account.variables()['GITHUB_TOKEN']}"},
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        text = answer.read()
+    return json.loads(text) if text else None
+
+
+def fault(stack: Stack, name: str, **options: object) -> None:
+    github(stack, "PUT", f"/_control/faults/{name}", options)
+
+
+def change(stack: Stack, **settings: object) -> None:
+    """Change settings of this stack alone."""
+    document = yaml.safe_load(stack.settings.read_text())
+    document["config"] |= {f"claudefs-infra:{key}": value for key, value in settings.items()}
+    stack.settings.write_text(yaml.safe_dump(document))
+
+
+def set_secret(stack: Stack, path: str, value: str) -> None:
+    """Set a secret as the documents say: the value comes by standard input, not on an argument list."""
+    account = stack.engine.account
+    subprocess.run(
+        [
+            f"{account.toolchain.path[0]}/pulumi",
+            *("config", "set", "--secret", "--path", f"claudefs-infra:{path}"),
+            *("--stack", "local", "--config-file", str(stack.settings), "--non-interactive"),
+        ],
+        cwd=PROJECT,
+        env=account.environment(),
+        input=value,
+        text=True,
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
+
+
+def read_file(stack: Stack, path: str, ref: str = "main") -> str:
+    return base64.b64decode(github(stack, "GET", f"{REPOSITORY}/contents/{path}?ref={ref}")["content"]).decode()
+
+
+def edit_file(stack: Stack, path: str, content: str) -> None:
+    """Edit a file as somebody with a browser does."""
+    url = f"{REPOSITORY}/contents/{path}"
+    sha = github(stack, "GET", url)["sha"]
+    encoded = base64.b64encode(content.encode()).decode()
+    github(stack, "PUT", url, {"message": "Repair the build", "content": encoded, "sha": sha})
+
+
+def forget(stack: Stack, kind: str) -> None:
+    """Leave the state as a run does that dies while it creates the one resource of a type."""
+    document = json.loads(stack.engine.checkpoint.read_text())
+    latest = document["checkpoint"]["latest"]
+    [made] = [resource for resource in latest["resources"] if resource["type"] == kind]
+    latest["resources"].remove(made)
+    begun = {key: value for key, value in made.items() if key not in ("id", "outputs")}
+    latest["pending_operations"] = [{"resource": begun, "type": "creating"}]
+    stack.engine.checkpoint.write_text(json.dumps(document))
+
+
+def kept(stack: Stack) -> dict[str, Any]:
+    """Read what the stand-in has stored."""
+    state: dict[str, Any] = json.loads((stack.engine.account.folder / servers.GITHUB.state).read_text())
+    repository: dict[str, Any] = state["repository"]
+    return repository
+
+
+def test_environments_are_protected_as_declared(deployed: Stack) -> None:
+    shown = github(deployed, "GET", f"{REPOSITORY}/environments/local")
+    rules = {rule["type"]: rule for rule in shown["protection_rules"]}
+    [reviewer] = rules["required_reviewers"]["reviewers"]
+    assert reviewer["reviewer"]["login"] == servers.OWNER
+    assert not shown["can_admins_bypass"]
+    policies = github(deployed, "GET", f"{REPOSITORY}/environments/local/deployment-branch-policies")
+    assert [policy["name"] for policy in policies["branch_policies"]] == ["main"]
+
+    preview = github(deployed, "GET", f"{REPOSITORY}/environments/local-preview")
+    assert {rule["type"] for rule in preview["protection_rules"]} == {"branch_policy"}
+
+
+def test_jobs_of_each_environment_are_told_their_own_role_and_no_other(deployed: Stack) -> None:
+    outputs = deployed.outputs()
+    for environment, role in (("local", "deployRoleArn"), ("local-preview", "previewRoleArn")):
+        listed = github(deployed, "GET", f"{REPOSITORY}/environments/{environment}/variables")["variables"]
+        variables = {variable["name"]: variable["value"] for variable in listed}
+        assert variables == {
+            "ARTIFACT_BUCKET": outputs["artifactBucket"],
+            "AWS_REGION": "us-west-2",
+            "AWS_ROLE_ARN": outputs[role],
+            "PULUMI_STACK": "local",
+            "STATE_BUCKET": outputs["stateBucket"],
+        }
+
+
+def test_the_roles_trust_the_subjects_that_the_repository_has(deployed: Stack) -> None:
+    prefix = github(deployed, "GET", f"{REPOSITORY}/actions/oidc/customization/sub")["sub_claim_prefix"]
+    iam = deployed.client("iam")
+    for job, subject in {
+        "preview": ":environment:local-preview",
+        "deploy": ":environment:local",
+        "ci-write": ":ref:refs/heads/main",
+    }.items():
+        role = iam.get_role(RoleName=f"claudefs-local-{job}")["Role"]
+        [statement] = role["AssumeRolePolicyDocument"]["Statement"]
+        assert statement["Condition"]["StringEquals"]["token.actions.githubusercontent.com:sub"] == prefix + subject
+
+
+def test_actions_must_be_pinned_and_tokens_of_workflows_only_read(deployed: Stack) -> None:
+    assert github(deployed, "GET", f"{REPOSITORY}/actions/permissions")["sha_pinning_required"]
+    token = github(deployed, "GET", f"{REPOSITORY}/actions/permissions/workflow")
+    assert token == {"default_workflow_permissions": "read", "can_approve_pull_request_reviews": False}
+
+
+class ProcessList:
+    """Watches the arguments of all processes while a block runs."""
+
+    def __enter__(self) -> Self:
+        """Begin to watch."""
+        self.seen: set[str] = set()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Watch no longer."""
+        self._ended.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(0.02):
+            for process in psutil.process_iter():
+                with suppress(psutil.Error):
+                    self.seen.add(" ".join(process.cmdline()))
+
+
+def test_secrets_reach_github_encrypted_and_are_nowhere_else(own_stack: Stack, tmp_path: Path) -> None:
+    for setting, marker in MARKERS.items():
+        set_secret(own_stack, f"{setting}.TOKEN", marker)
+    token = own_stack.engine.account.variables()["GITHUB_TOKEN"]
+    summary = tmp_path / "summary"
+    os.environ["GITHUB_STEP_SUMMARY"] = str(summary)
+    try:
+        with ProcessList() as processes:
+            said = own_stack.engine.query("up", "--yes", "--skip-preview", "--diff")
+    finally:
+        del os.environ["GITHUB_STEP_SUMMARY"]
+    said += own_stack.engine.query("preview", "--diff", "--json") + own_stack.engine.query("stack", "export")
+
+    stored = kept(own_stack)
+    key = SealedBox(PrivateKey(base64.b64decode(stored["key"]["private"])))
+    tables = [
+        stored["secrets"],
+        stored["environments"]["local"]["secrets"],
+        stored["environments"]["local-preview"]["secrets"],
+    ]
+    opened = [key.decrypt(base64.b64decode(table["TOKEN"]["encrypted_value"])).decode() for table in tables]
+    assert opened == list(MARKERS.values())
+
+    assert any("pulumi-resource-github" in arguments for arguments in processes.seen)
+    folder = own_stack.engine.account.folder
+    texts = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    if summary.exists():
+        texts["summary"] = summary.read_bytes()
+    for marker in (*MARKERS.values(), token):
+        assert marker not in said
+        assert not [arguments for arguments in processes.seen if marker in arguments]
+        assert not [name for name, content in texts.items() if marker.encode() in content]
+
+
+def test_a_secret_that_somebody_has_changed_is_written_again(own_stack: Stack) -> None:
+    marker = "marker-of-the-stack"
+    set_secret(own_stack, "actionsSecrets.TOKEN", marker)
+    own_stack.up()
+    stored = kept(own_stack)
+    sealed = SealedBox(PrivateKey(base64.b64decode(stored["key"]["private"])).public_key).encrypt(b"another")
+    body = {"key_id": stored["key"]["key_id"], "encrypted_value": base64.b64encode(sealed).decode()}
+    github(own_stack, "PUT", f"{REPOSITORY}/actions/secrets/TOKEN", body)
+
+    operations.up(own_stack.engine)
+
+    stored = kept(own_stack)
+    key = SealedBox(PrivateKey(base64.b64decode(stored["key"]["private"])))
+    assert key.decrypt(base64.b64decode(stored["secrets"]["TOKEN"]["encrypted_value"])).decode() == marker
+    assert own_stack.changes("--refresh") == {}
+
+
+def test_an_edited_workflow_is_shown_as_drift_and_kept_until_a_setting_says_otherwise(own_stack: Stack) -> None:
+    edit_file(own_stack, A_FILE, "name: edited by hand\n")
+    assert own_stack.changes("--refresh") == {"update": 1}
+
+    with pytest.raises(UserError, match="Somebody has edited") as refused:
+        operations.up(own_stack.engine)
+    assert A_FILE in refused.value.problem
+    assert read_file(own_stack, A_FILE) == "name: edited by hand\n"
+
+    change(own_stack, overwriteEditedWorkflows="true")
+    operations.up(own_stack.engine)
+    assert read_file(own_stack, A_FILE) == ITS_SOURCE.read_text()
+    assert own_stack.changes("--refresh") == {}
+
+
+def test_a_protected_branch_gets_its_files_by_a_pull_request(empty_stack: Stack) -> None:
+    ruleset = {
+        "name": "reviewed",
+        "target": "branch",
+        "enforcement": "active",
+        "conditions": {"ref_name": {"include": ["~DEFAULT_BRANCH"], "exclude": []}},
+        "rules": [{"type": "pull_request"}],
+    }
+    github(empty_stack, "POST", f"{REPOSITORY}/rulesets", ruleset)
+    with pytest.raises(UserError, match="main is protected"):
+        operations.up(empty_stack.engine)
+
+    change(empty_stack, workflowDelivery="pull-request")
+    operations.up(empty_stack.engine)
+
+    [pull] = github(empty_stack, "GET", f"{REPOSITORY}/pulls")
+    assert (pull["head"]["ref"], pull["base"]["ref"]) == (DELIVERY_BRANCH, "main")
+    assert empty_stack.outputs()["workflowPullRequest"] == str(pull["number"])
+    for target, source in delivered().items():
+        assert read_file(empty_stack, target, ref=DELIVERY_BRANCH) == source.read_text()
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        read_file(empty_stack, A_FILE)
+    assert empty_stack.changes("--refresh") == {}
+
+    # A run that died before it had recorded the pull request.
+    forget(empty_stack, PULL_REQUEST)
+    operations.up(empty_stack.engine)
+    assert [open_["number"] for open_ in github(empty_stack, "GET", f"{REPOSITORY}/pulls")] == [pull["number"]]
+    assert empty_stack.changes("--refresh") == {}
+
+    # Closed by somebody, with its branch.
+    github(empty_stack, "PATCH", f"{REPOSITORY}/pulls/{pull['number']}", {"state": "closed"})
+    github(empty_stack, "DELETE", f"{REPOSITORY}/git/refs/heads/{DELIVERY_BRANCH}")
+    operations.up(empty_stack.engine)
+    [second] = github(empty_stack, "GET", f"{REPOSITORY}/pulls")
+    assert second["number"] > pull["number"]
+    assert empty_stack.outputs()["workflowPullRequest"] == str(second["number"])
+    for target, source in delivered().items():
+        assert read_file(empty_stack, target, ref=DELIVERY_BRANCH) == source.read_text()
+    pull = second
+
+    # Merged, as GitHub does it where it deletes the branches of merged pull requests.
+    github(empty_stack, "PATCH", f"{REPOSITORY}/git/refs/heads/main", {"sha": pull["head"]["sha"], "force": True})
+    github(empty_stack, "PATCH", f"{REPOSITORY}/pulls/{pull['number']}", {"state": "closed"})
+    github(empty_stack, "DELETE", f"{REPOSITORY}/git/refs/heads/{DELIVERY_BRANCH}")
+    operations.up(empty_stack.engine)
+
+    assert empty_stack.outputs()["workflowPullRequest"] == ""
+    assert read_file(empty_stack, A_FILE) == ITS_SOURCE.read_text()
+    assert empty_stack.changes("--refresh") == {}
+    assert github(empty_stack, "GET", f"{REPOSITORY}/pulls") == []
+
+
+@pytest.mark.parametrize(
+    "name, options",
+    [
+        ("bad-credentials", {}),
+        ("missing-repository", {}),
+        ("primary-rate-limit", {"seconds": 60}),
+        ("secondary-rate-limit", {"seconds": 60}),
+        ("server-error", {"status": 500}),
+    ],
+)
+@pytest.mark.parametrize("operation", [operations.up, operations.refresh])
+def test_what_github_would_refuse_is_one_message_before_anything_is_changed(
+    deployed: Stack, name: str, options: dict[str, object], operation: Any
+) -> None:
+    before = deployed.engine.checkpoint.read_bytes()
+    fault(deployed, name, **options)
+    try:
+        with pytest.raises(UserError) as refused:
+            operation(deployed.engine)
+    finally:
+        github(deployed, "DELETE", "/_control/faults")
+
+    assert refused.value.repair
+    assert deployed.engine.checkpoint.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "name, options",
+    [
+        ("server-error", {"path": "/actions/secrets", "status": 500}),
+        ("missing-repository", {"path": "/actions/secrets"}),
+        ("secondary-rate-limit", {"path": "/actions/secrets", "seconds": 3}),
+        ("primary-rate-limit", {"path": "/actions/secrets", "seconds": 3}),
+        ("slow", {"path": "/actions/secrets", "seconds": 1}),
+    ],
+)
+def test_a_fault_in_the_middle_of_a_deployment_leaves_nothing_that_the_next_does_not_finish(
+    own_stack: Stack, name: str, options: dict[str, object]
+) -> None:
+    set_secret(own_stack, "actionsSecrets.TOKEN", "marker")
+    fault(own_stack, name, **options)
+    with suppress(EngineError, UserError):
+        operations.up(own_stack.engine)
+    github(own_stack, "DELETE", "/_control/faults")
+
+    operations.up(own_stack.engine)
+
+    assert "TOKEN" in kept(own_stack)["secrets"]
+    assert own_stack.changes("--refresh") == {}

@@ -1,0 +1,330 @@
+"""`cfs doctor github` against the stand-in: one clear message for everything that can be wrong at GitHub."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import time
+import urllib.request
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from werkzeug.serving import make_server
+
+from cfs.doctor import client, github, tokens
+from cfs.doctor.client import Client
+from cfs.doctor.findings import Finding, refuse
+from cfs.doctor.target import Target, read_target
+from cfs.errors import UserError
+from infra.delivery import delivered
+from infra.settings import Settings
+from local.github.app import create_app
+from local.github.records import AccountKind
+from local.github.state import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+OWNER, REPOSITORY = "local-owner", "claudefs"
+# Written in two parts, so that nothing takes them for real tokens.
+CLASSIC = "gh" + "p_" + "c" * 36
+FINE_GRAINED = "github" + "_pat_" + "f" * 36
+AGAIN = "cfs up"
+A_FILE = next(iter(delivered()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class StandIn:
+    """A running stand-in and the target that a doctor examines."""
+
+    url: str
+    store: Store
+    target: Target
+
+    def call(self, method: str, path: str, body: object = None) -> Any:
+        """Call it as a person with a browser would."""
+        request = urllib.request.Request(
+            f"{self.url}{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {CLASSIC}"},
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def repo(self, method: str, path: str = "", body: object = None) -> Any:
+        return self.call(method, f"/repos/{OWNER}/{REPOSITORY}{path}", body)
+
+    def fault(self, name: str, **options: object) -> None:
+        self.call("PUT", f"/_control/faults/{name}", options)
+
+    def with_settings(self, **changed: object) -> Target:
+        return replace(self.target, settings=self.target.settings.model_copy(update=changed))
+
+    def put_file(self, path: str, content: str, message: str) -> None:
+        self.repo(
+            "PUT",
+            f"/contents/{path}",
+            {"message": message, "content": base64.b64encode(content.encode()).decode()},
+        )
+
+
+@pytest.fixture
+def standin(tmp_path: Path) -> Iterator[StandIn]:
+    store = Store.open(tmp_path / "state.json", owner=OWNER, kind=AccountKind.USER, repository=REPOSITORY)
+    server = make_server("127.0.0.1", 0, create_app(store), threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    url = f"http://127.0.0.1:{server.port}"
+    target = read_target("local", environment={"GITHUB_TOKEN": CLASSIC, "GITHUB_BASE_URL": f"{url}/"})
+    yield StandIn(url=url, store=store, target=target)
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Send calls again at once."""
+    monkeypatch.setattr(client, "RETRY_SECONDS", 0.01)
+
+
+def wrong(findings: list[Finding]) -> list[Finding]:
+    return [finding for finding in findings if finding.verdict == "wrong"]
+
+
+def the_fault(target: Target, **options: Any) -> Finding:
+    [fault] = wrong(github.examine(target, **options))
+    return fault
+
+
+def test_a_new_repository_and_a_classic_token_with_its_scopes_are_good(standin: StandIn) -> None:
+    findings = github.examine(standin.target)
+
+    assert {finding.verdict for finding in findings} == {"good"}
+    assert {finding.check for finding in findings} == {
+        "repository",
+        "token",
+        "plan",
+        "actions",
+        "subject",
+        "delivery",
+        "workflow files",
+    }
+
+
+def test_a_missing_workflow_scope_is_named_with_the_page_and_the_command(standin: StandIn) -> None:
+    standin.fault("missing-workflow-scope")
+
+    with pytest.raises(UserError) as refused:
+        github.preflight(standin.target, recorded=[], delivered=[], again=AGAIN)
+
+    assert "lacks the scope `workflow`" in refused.value.problem
+    assert tokens.PAGE in refused.value.repair
+    assert refused.value.repair.endswith("then run `cfs up` again")
+
+
+def test_a_stack_that_delivers_no_workflows_needs_no_workflow_scope(standin: StandIn) -> None:
+    standin.fault("missing-workflow-scope")
+
+    assert wrong(github.examine(standin.with_settings(manages_repository=False))) == []
+
+
+@pytest.mark.parametrize("kind", [tokens.Kind.FINE_GRAINED, tokens.Kind.APP, tokens.Kind.UNKNOWN])
+def test_a_token_that_shows_no_scopes_is_doubtful_with_what_it_needs(kind: tokens.Kind) -> None:
+    [finding] = tokens.judge_scopes(kind, [], delivers_workflows=True)
+
+    assert finding.verdict == "doubtful"
+    assert "Workflows" in finding.repair
+
+
+@pytest.mark.parametrize(
+    "token, kind",
+    [
+        (CLASSIC, tokens.Kind.CLASSIC),
+        (FINE_GRAINED, tokens.Kind.FINE_GRAINED),
+        ("gho_x", tokens.Kind.OAUTH),
+        ("ghs_x", tokens.Kind.APP),
+        ("ghu_x", tokens.Kind.APP),
+        ("something", tokens.Kind.UNKNOWN),
+    ],
+)
+def test_a_tokens_kind_is_told_by_its_prefix(token: str, kind: tokens.Kind) -> None:
+    assert tokens.kind_of(token) is kind
+
+
+def test_a_missing_repo_scope_is_named() -> None:
+    [finding] = tokens.judge_scopes(tokens.Kind.CLASSIC, ["workflow", "public_repo"], delivers_workflows=True)
+
+    assert "lacks the scope `repo`" in finding.said
+
+
+def test_a_missing_repository_is_told_from_a_missing_owner_and_what_a_refresh_would_drop(standin: StandIn) -> None:
+    standin.fault("missing-repository")
+    fault = the_fault(standin.target, recorded=["one", "two"])
+    assert fault.check == "repository"
+    assert "drop 2 resources from the state" in fault.said
+
+    standin.call("DELETE", "/_control/faults")
+    standin.fault("missing-owner")
+    assert the_fault(standin.target).check == "owner"
+
+
+@pytest.mark.parametrize(
+    "fault, options, said",
+    [
+        ("bad-credentials", {}, "does not accept the token"),
+        ("primary-rate-limit", {"seconds": 120}, "takes no more calls with this token until"),
+        ("primary-rate-limit", {"seconds": 120, "status": 429}, "takes no more calls with this token until"),
+        ("secondary-rate-limit", {"seconds": 90}, "takes no more calls with this token until"),
+        ("server-error", {"status": 500}, "answers 500, 3 times in a row"),
+        ("server-error", {"status": 503}, "answers 503, 3 times in a row"),
+    ],
+)
+def test_whatever_keeps_github_from_answering_is_one_message_with_a_repair(
+    standin: StandIn, fault: str, options: dict[str, object], said: str
+) -> None:
+    standin.fault(fault, **options)
+    began = time.monotonic()
+
+    with pytest.raises(UserError) as refused:
+        github.examine(standin.target)
+
+    assert said in refused.value.problem
+    assert refused.value.repair
+    assert CLASSIC not in str(refused.value)
+    assert time.monotonic() - began < 10
+
+
+def test_an_error_that_passes_is_not_noticed(standin: StandIn) -> None:
+    standin.fault("server-error", requests=2)
+
+    assert wrong(github.examine(standin.target)) == []
+
+
+def test_a_github_that_keeps_silent_is_given_up_on(standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "TIMEOUT_SECONDS", 0.2)
+    standin.fault("slow", seconds=1)
+
+    with pytest.raises(UserError, match="has not answered for"):
+        github.examine(standin.target)
+
+
+def test_nobody_there_is_one_message() -> None:
+    nobody = Client(token=CLASSIC, base_url="http://127.0.0.1:1/")
+
+    with pytest.raises(UserError, match="cannot be reached"):
+        nobody.get("user")
+
+
+def test_a_protected_branch_wants_pull_requests(standin: StandIn) -> None:
+    standin.fault("protected-branch")
+
+    fault = the_fault(standin.target)
+
+    assert fault.check == "delivery"
+    assert fault.repair == "pulumi config set workflowDelivery pull-request"
+    assert wrong(github.examine(standin.with_settings(workflow_delivery="pull-request"))) == []
+
+
+def test_a_protection_that_does_not_bind_administrators_lets_commits_in(standin: StandIn) -> None:
+    protection: dict[str, Any] = {
+        "required_status_checks": None,
+        "enforce_admins": False,
+        "required_pull_request_reviews": {},
+        "restrictions": None,
+    }
+    standin.repo("PUT", "/branches/main/protection", protection)
+    assert wrong(github.examine(standin.target)) == []
+
+    standin.repo("PUT", "/branches/main/protection", {**protection, "enforce_admins": True})
+    assert the_fault(standin.target).check == "delivery"
+
+
+def test_the_form_of_the_subject_is_compared_with_what_roles_trust(standin: StandIn) -> None:
+    standin.repo("PUT", "/actions/oidc/customization/sub", {"use_default": True, "use_immutable_subject": False})
+    fault = the_fault(standin.target)
+    assert (fault.check, fault.repair) == ("subject", "pulumi config rm claudefs-infra:githubSubject")
+
+    standin.repo("PUT", "/actions/oidc/customization/sub", {"use_default": True, "use_immutable_subject": True})
+    fault = the_fault(standin.with_settings(github_subject=""))
+    assert fault.repair == f"pulumi config set githubSubject repo:{OWNER}@1000/{REPOSITORY}@1001"
+
+
+def test_a_subject_of_other_claims_is_refused(standin: StandIn) -> None:
+    standin.repo(
+        "PUT", "/actions/oidc/customization/sub", {"use_default": False, "include_claim_keys": ["repo", "actor"]}
+    )
+
+    assert "made of ['repo', 'actor']" in the_fault(standin.target).said
+
+
+def test_disabled_actions_are_told(standin: StandIn) -> None:
+    standin.repo("PUT", "/actions/permissions", {"enabled": False})
+
+    [finding] = [finding for finding in github.examine(standin.target) if finding.check == "actions"]
+    assert finding.verdict == "doubtful"
+
+
+def test_a_private_repository_of_an_unknown_plan_doubts_reviewers(standin: StandIn) -> None:
+    standin.repo("PATCH", "", {"private": True})
+
+    [finding] = [finding for finding in github.examine(standin.target) if finding.check == "plan"]
+    assert finding.verdict == "doubtful"
+    assert "reviewers need GitHub Enterprise" in finding.said
+
+
+def test_an_edited_file_is_refused_until_a_setting_says_that_it_is_overwritten(standin: StandIn) -> None:
+    standin.put_file(A_FILE, "name: edited\n", "Repair the build")
+
+    fault = the_fault(standin.target, delivered=[A_FILE])
+    assert fault.check == "workflow files"
+    assert A_FILE in fault.said
+    assert "overwriteEditedWorkflows" in fault.repair
+    assert wrong(github.examine(standin.with_settings(overwrite_edited_workflows=True), delivered=[A_FILE])) == []
+
+
+def test_a_file_that_was_there_before_the_first_delivery_is_taken_over(standin: StandIn) -> None:
+    standin.put_file(A_FILE, "name: of old\n", "Add a workflow")
+
+    assert wrong(github.examine(standin.target, delivered=[])) == []
+
+
+def test_an_older_delivery_is_no_edit(standin: StandIn) -> None:
+    standin.put_file(A_FILE, "name: older\n", f"Update {A_FILE} from claudefs-infra")
+
+    assert wrong(github.examine(standin.target, delivered=[A_FILE])) == []
+
+
+def test_without_a_token_nothing_is_asked() -> None:
+    with pytest.raises(UserError, match="GITHUB_TOKEN is not set"):
+        read_target("local", environment={})
+
+
+def test_a_stack_that_has_no_settings_is_named_with_those_that_have() -> None:
+    with pytest.raises(UserError, match=r"no Pulumi\.nowhere\.yaml") as refused:
+        read_target("nowhere", environment={"GITHUB_TOKEN": CLASSIC})
+    assert "local, prod, staging" in refused.value.repair
+
+
+@pytest.mark.parametrize("stack", ["local", "prod", "staging"])
+def test_every_stack_can_be_examined(stack: str) -> None:
+    target = read_target(stack, environment={"GITHUB_TOKEN": CLASSIC})
+
+    assert isinstance(target.settings, Settings)
+    assert target.base_url == client.DOTCOM
+    assert CLASSIC not in repr(target)
+
+
+def test_all_that_is_wrong_is_said_at_once() -> None:
+    faults = [Finding(check=f"check {n}", verdict="wrong", said=f"fault {n}", repair=f"repair {n}") for n in (1, 2)]
+
+    with pytest.raises(UserError) as refused:
+        refuse([*faults, Finding(check="doubt", verdict="doubtful", said="doubt", repair="look")], again=AGAIN)
+
+    assert refused.value.problem == "fault 1\nfault 2"
+    assert refused.value.repair == "repair 1; repair 2; then run `cfs up` again"
