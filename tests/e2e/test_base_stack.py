@@ -74,7 +74,7 @@ def met(stack: Stack) -> dict[str, set[str]]:
 
 
 def value(text: str) -> Any:  # any value that a setting takes
-    return json.loads(text) if text.startswith("[") else text
+    return json.loads(text) if text.startswith(("[", "{")) else text
 
 
 @pytest.fixture
