@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cfs.account import PROJECT, STACK
 from cfs.deployment import COMMAND
-from cfs.engine import EngineError
+from cfs.errors import UserError
 from cfs.recovery import leftovers, pending
 from cfs.recovery.inventory import Inventory
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cfs.deployment import Deployment
     from cfs.engine import Engine
 
+_COMMAND_SECONDS = 300.0
 _DELETE = re.compile(r"cfs orphans delete (\S+)")
 _OUTPUT_LINES = 40
 
@@ -130,8 +131,8 @@ def _orphan_problems(engine: Engine, expected: Sequence[str]) -> list[str]:
     if listed:
         try:
             _cfs("orphans", "delete", *listed)
-        except EngineError as error:
-            return [*problems, f"`cfs orphans delete {' '.join(listed)}` failed: {error}"]
+        except UserError as error:
+            return [*problems, error.problem]
         problems += [f"orphan {orphan.id} is left after its deletion" for orphan in pending.orphans(engine)]
         problems += _preview_problems(engine)
     return problems
@@ -150,10 +151,27 @@ def _duplicates(engine: Engine) -> list[str]:
 
 
 def _cfs(*arguments: str) -> str:
-    done = subprocess.run([*COMMAND, *arguments], cwd=PROJECT, capture_output=True, text=True, check=False)
+    """Run a command of `cfs` and give what it says.
+
+    Raises:
+        UserError: It failed, or did not end in time.
+    """
+    command = " ".join(("cfs", *arguments))
+    repair = f"run `.venv/bin/{command}` and repair what it says"
+    try:
+        done = subprocess.run(
+            [*COMMAND, *arguments],
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_COMMAND_SECONDS,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise UserError(f"`{command}` has not ended within {_COMMAND_SECONDS:.0f} s.", repair=repair) from error
     said = done.stdout + done.stderr
     if done.returncode != 0:
-        raise EngineError(operation=" ".join(arguments), status=done.returncode, said=said)
+        raise UserError(f"`{command}` ended with status {done.returncode}:\n{said}", repair=repair)
     return said
 
 
