@@ -31,7 +31,6 @@ class Activity:
         ended: When it was over; None while it goes on.
         status: AWS's code, such as `Successful`, `Failed` or `PreInService`.
         message: What AWS says of the status.
-        cause: What AWS says of the reason.
     """
 
     instance_id: str
@@ -40,7 +39,6 @@ class Activity:
     ended: datetime | None
     status: str
     message: str
-    cause: str
 
     @property
     def has_failed(self) -> bool:
@@ -171,5 +169,4 @@ def _read(answer: Mapping[str, Any]) -> Activity | None:
         ended=answer.get("EndTime"),
         status=answer["StatusCode"],
         message=answer.get("StatusMessage", ""),
-        cause=answer.get("Cause", ""),
     )

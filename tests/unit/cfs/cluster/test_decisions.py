@@ -179,7 +179,7 @@ def activity(
 ) -> Activity:
     return Activity(
         instance_id=identifier, launches=launches, began=at(began), ended=at(began if ended is None else ended),
-        status=status, message="", cause="",
+        status=status, message="",
     )  # fmt: skip
 
 
