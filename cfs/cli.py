@@ -7,7 +7,6 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from cfs import operations, report
 from cfs.account import folder, open_account
@@ -18,7 +17,6 @@ from cfs.engine import Engine, EngineError
 from cfs.errors import UserError
 from cfs.progress import console
 from cfs.signals import end_in_order
-from local import servers
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -69,20 +67,11 @@ def env() -> None:
 
 
 @app.command()
-def status() -> None:
+def status(
+    *, json: Annotated[bool, typer.Option("--json", help="print addresses and logs for programs")] = False
+) -> None:
     """Show whether the emulators run, and where."""
-    table = Table("emulator", "runs", "address", "log")
-    processes = servers.running(folder())
-    for emulator in servers.EMULATORS:
-        process = processes.get(emulator)
-        alive = process is not None and process.is_alive()
-        table.add_row(
-            emulator.name,
-            "yes" if alive else "no",
-            process.url if alive and process else "",
-            str(folder() / f"{emulator.module}.log"),
-        )
-    console.print(table)
+    report.show(operations.status(folder()), as_json=json)
 
 
 @orphans_app.command("list")

@@ -9,10 +9,12 @@ from cfs.engine import EngineError
 from cfs.errors import UserError
 from cfs.progress import console, step
 from cfs.recovery import leftovers, pending
+from cfs.report import Report
 from local import servers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from cfs.engine import Engine
 
@@ -121,6 +123,24 @@ def recover(engine: Engine) -> bool:
     for urn in adopted:
         console.print(f"  adopted {urn.rpartition('::')[2]}, which it had created but not recorded", highlight=False)
     return True
+
+
+def status(folder: Path) -> Report:
+    """Tell which emulators of a folder run, where they answer, and where they write what they do."""
+    processes = servers.running(folder)
+    urls = {
+        emulator: process.url
+        for emulator in servers.EMULATORS
+        if (process := processes.get(emulator)) is not None and process.is_alive()
+    }
+    logs = {emulator: str(folder / f"{emulator.module}.log") for emulator in servers.EMULATORS}
+    return Report(
+        title="Emulators",
+        columns=("emulator", "runs", "address"),
+        rows=[(of.name, "yes" if of in urls else "no", urls.get(of, "")) for of in servers.EMULATORS],
+        notes=[f"Log of the {of.name}: {log}" for of, log in logs.items()],
+        figures={of.module: {"url": urls.get(of), "log": logs[of]} for of in servers.EMULATORS},
+    )
 
 
 def list_orphans(engine: Engine) -> None:

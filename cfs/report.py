@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,7 +39,9 @@ def show(report: Report, *, as_json: bool) -> None:
         sys.stdout.write(json.dumps(report.figures, indent=2) + "\n")
         return
     console = Console(highlight=False)
-    table = Table(*report.columns, title=report.title, title_justify="left")
+    # What names a row is kept whole, and nothing is cut off: on a narrow screen cells have more lines.
+    columns = [Column(head, no_wrap=not place, overflow="fold") for place, head in enumerate(report.columns)]
+    table = Table(*columns, title=report.title, title_justify="left")
     for row in report.rows:
         table.add_row(*row)
     console.print(table)

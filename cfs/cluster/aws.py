@@ -164,7 +164,10 @@ def _emulated_time(url: str) -> datetime:
         with urllib.request.urlopen(f"{url}{CLOCK_PATH}", timeout=_CLOCK_SECONDS) as answer:
             return datetime.fromisoformat(json.load(answer)["now"])
     except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"The emulated account does not tell its time: {error}.", repair="cfs status") from error
+        raise UserError(
+            f"The emulated account does not tell its time: {error}.",
+            repair="see by `cfs status` whether it runs; `make up` starts it",
+        ) from error
 
 
 def right(service: str, operation: str) -> str:

@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
+from typing import TYPE_CHECKING
+
+import psutil
+from typer.testing import CliRunner
+
+from cfs.cli import app
+from cfs.report import Report, show
+from local import servers
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
 
 HEAVY = ("boto3", "botocore", "moto", "pulumi", "pydantic")
 """Packages that take tens of milliseconds to import, and that most commands do without."""
@@ -15,3 +30,28 @@ def test_the_start_of_a_command_waits_for_no_heavy_import() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
 
     assert done.stdout == "[]\n"
+
+
+def test_status_tells_the_address_of_what_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CFS_LOCAL_DIR", str(tmp_path))
+    alive = {"pid": os.getpid(), "created": psutil.Process().create_time(), "port": 1234}
+    (tmp_path / "servers.json").write_text(json.dumps({servers.GITHUB.module: alive}))
+
+    done = CliRunner().invoke(app, ["status", "--json"])
+
+    assert {name: of["url"] for name, of in json.loads(done.stdout).items()} == {
+        "local.aws": None,
+        "local.github": "http://127.0.0.1:1234",
+    }
+
+
+def test_a_narrow_screen_cuts_nothing_off(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    row = ("storage-in-site-a", "stops on Saturday at 18:00", "http://127.0.0.1:51137")
+
+    show(Report(title="", columns=("group", "next", "address"), rows=[row]), as_json=False)
+
+    shown = capsys.readouterr().out
+    assert "storage-in-site-a" in shown
+    assert "…" not in shown
+    assert max(map(len, shown.splitlines())) <= 40
