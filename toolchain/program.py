@@ -26,6 +26,13 @@ THREADS_PER_OPERATION = 4
 
 PROGRAM_FILE = "__main__.py"
 
+IS_VERBOSE = any(argument.startswith("-v=") for argument in sys.argv)
+"""Whether the engine was called with `--logflow -v=1` or more."""
+
+COLLECTOR_THRESHOLDS = (50_000, 20, 50)
+"""New objects, and rounds of the younger generation, after which Python looks for garbage. Importing a provider's SDK
+makes half a million objects that stay; with Python's own thresholds a fifth of a preview's time here goes into that."""
+
 INTERNAL = tuple(f"{Path(str(module.__file__)).parent}{os.sep}" for module in (pulumi, asyncio, grpc))
 """Folders of code that is above the user's in a traceback."""
 
@@ -43,6 +50,7 @@ def run(request: bytes, *, engine: str) -> bytes:
     wanted = language_pb2.RunRequest.FromString(request)
     _configure(wanted, engine)
     gc.freeze()  # What is imported by now stays; the collector need not look at it again.
+    gc.set_threshold(*COLLECTOR_THRESHOLDS)
     gc.enable()
     entry = _entry(wanted)
     if entry.is_file():
@@ -69,9 +77,16 @@ def _configure(wanted: language_pb2.RunRequest, engine: str) -> None:
             root_directory=wanted.info.root_directory,
         )
     )
+    if not IS_VERBOSE:
+        # Four for each resource, each a call that the program waits for, and the engine drops them.
+        pulumi.log.debug = _drop
     # Futures that nobody awaits are normal where part of a deployment fails.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     os.chdir(wanted.pwd or ".")
+
+
+def _drop(*_message: object, **_about: object) -> None:
+    """Take a message of the SDK's that nobody asked for."""
 
 
 def _entry(wanted: language_pb2.RunRequest) -> Path:

@@ -94,12 +94,12 @@ class Host:
 
 
 @pytest.fixture
-def start(engine: Engine) -> Iterator[Callable[[], Host]]:
+def start(engine: Engine) -> Iterator[Callable[..., Host]]:
     """Start a language host as the engine does."""
     running: list[Host] = []
     channels: list[grpc.Channel] = []
 
-    def make() -> Host:
+    def make(*options: str) -> Host:
         environment = {
             **os.environ,
             "CFS_REPOSITORY": str(versions.HERE.parent),
@@ -107,7 +107,7 @@ def start(engine: Engine) -> Iterator[Callable[[], Host]]:
             "PYTHONWARNINGS": "",
         }
         process = subprocess.Popen(
-            [str(versions.HERE / "bin" / "pulumi-language-python"), "-v=9", engine.address],
+            [str(versions.HERE / "bin" / "pulumi-language-python"), *options, engine.address],
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -129,10 +129,10 @@ def start(engine: Engine) -> Iterator[Callable[[], Host]]:
 
 
 @pytest.fixture
-def run(start: Callable[[], Host], engine: Engine, tmp_path: Path) -> Callable[[str], Any]:
+def run(start: Callable[..., Host], engine: Engine, tmp_path: Path) -> Callable[..., Any]:
     """Run a program's text and give the answer."""
 
-    def make(text: str) -> Any:
+    def make(text: str, *options: str) -> Any:
         (tmp_path / "__main__.py").write_text(text)
         request = language_pb2.RunRequest(
             project="probe",
@@ -147,13 +147,17 @@ def run(start: Callable[[], Host], engine: Engine, tmp_path: Path) -> Callable[[
                 root_directory=str(tmp_path), program_directory=str(tmp_path), entry_point="."
             ),
         )
-        return start().runtime.Run(request, timeout=LIMIT)
+        return start(*options).runtime.Run(request, timeout=LIMIT)
 
     return make
 
 
+def messages(engine: Engine, severity: str) -> list[str]:
+    return [message for of, message in engine.messages if of == severity]
+
+
 def errors(engine: Engine) -> list[str]:
-    return [message for severity, message in engine.messages if severity == "ERROR"]
+    return messages(engine, "ERROR")
 
 
 def test_texts_are_encoded_as_protobuf_does() -> None:
@@ -174,6 +178,15 @@ def test_host_needs_no_further_plugins(start: Callable[[], Host]) -> None:
     assert not runtime.GetPluginInfo(empty_pb2.Empty(), timeout=LIMIT).version
     assert not runtime.GetRequiredPackages(language_pb2.GetRequiredPackagesRequest(), timeout=LIMIT).packages
     assert list(runtime.InstallDependencies(language_pb2.InstallDependenciesRequest(), timeout=LIMIT)) == []
+
+
+@pytest.mark.parametrize("options, times", [((), 0), (("--logtostderr", "-v=9"), 1)])
+def test_debug_messages_are_sent_where_somebody_asks_for_them(
+    run: Callable[..., Any], engine: Engine, options: tuple[str, ...], times: int
+) -> None:
+    run("import pulumi\npulumi.log.debug('a detail')\npulumi.log.info('the news')", *options)
+    assert messages(engine, "DEBUG").count("a detail") == times
+    assert messages(engine, "INFO") == ["the news"]
 
 
 def test_unknown_method_is_not_implemented(start: Callable[[], Host]) -> None:
