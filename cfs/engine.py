@@ -27,7 +27,6 @@ RUN_MARKER = "CFS_RUN"
 """Variable in the environment of each run's processes, by which those of a dead run are found."""
 
 _STDERR = 2
-_QUERY_SECONDS = 300.0
 _LOW_DISK_BYTES = 64 * 2**20
 
 
@@ -37,9 +36,11 @@ class StackEngine(ABC):
 
     Attributes:
         settings: Another file of the stack's settings than `Pulumi.<stack>.yaml`.
+        answer_seconds: How long a command may take that nobody watches.
     """
 
     settings: Path | None = None
+    answer_seconds: float = 300.0
 
     @property
     @abstractmethod
@@ -93,19 +94,19 @@ class StackEngine(ABC):
                 capture_output=True,
                 text=True,
                 check=False,
-                timeout=_QUERY_SECONDS,
+                timeout=self.answer_seconds,
             )
         except subprocess.TimeoutExpired as error:
             raise UserError(
-                f"`pulumi {' '.join(arguments)}` has not answered for {_QUERY_SECONDS:.0f} s.",
-                repair="run it again; `make down` and `make up` start the emulators of a local account afresh",
+                f"`pulumi {' '.join(arguments)}` has not answered for {self.answer_seconds:g} s.",
+                repair=self._repair_of_silence(),
             ) from error
         if done.returncode != 0:
             self._explain(done.stderr)
             raise EngineError(
                 operation=arguments[0],
                 status=done.returncode,
-                said=done.stderr + done.stdout,
+                said=done.stderr,
                 output=done.stdout,
             )
         return done.stdout
@@ -141,6 +142,10 @@ class StackEngine(ABC):
     @abstractmethod
     def _repair_of_lock(self) -> str:
         """Say what to do about a lock on the stack."""
+
+    @abstractmethod
+    def _repair_of_silence(self) -> str:
+        """Say what to do where the engine does not answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,6 +200,9 @@ class Engine(StackEngine):
     def _repair_of_lock(self) -> str:
         return "wait for it to end and run the same command again; a lock of a dead run is removed by itself"
 
+    def _repair_of_silence(self) -> str:
+        return "run it again; `make down` and `make up` start the emulators afresh"
+
 
 _CONFIGURED = frozenset({"up", "preview", "refresh", "destroy", "config"})
 """Operations that take `--config-file`."""
@@ -209,11 +217,13 @@ class EngineError(Exception):
         Args:
             operation: What the engine was to do.
             status: Its exit status; negative: the signal that ended it.
-            said: What was not shown of it.
-            output: What of that went to its standard output.
+            said: What it wrote to its standard error and was not shown.
+            output: What it wrote to its standard output and was not shown.
         """
-        super().__init__(f"pulumi {operation} ended with status {status}\n{said}".rstrip())
+        super().__init__(f"pulumi {operation} ended with status {status}\n{said}{output}".rstrip())
+        self.operation = operation
         self.status = status
+        self.said = said
         self.output = output
 
 

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from cfs.account import PROJECT, STACK, open_account
+from cfs.account import STACK, open_account
 from cfs.ci.look import Look, differences
-from cfs.engine import Engine
+from cfs.engine import Engine, EngineError
 from cfs.errors import UserError
+from cfs.remote import RemoteEngine
 from toolchain import obtain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Ask = Callable[..., Any]
-
-ANSWER_LIMIT = 1200
-"""Seconds for one answer: a refresh asks AWS and GitHub about every resource."""
+    from cfs.engine import StackEngine
 
 _SHOWN_CHARACTERS = 4000
 """As much of a failure is shown: its end."""
@@ -33,52 +26,28 @@ def look(environment: str, *, drift: bool) -> Look:
         UserError: Pulumi cannot be had, or fails; the message says why.
         EngineError: It fails on the emulated account.
     """
-    ask = _asking(environment)
-    changes = differences(ask("preview", "--json"))
-    return Look(
-        environment=environment,
-        changes=changes,
-        # The state against the account alone: what has been merged and not deployed is no drift.
-        drift=differences(ask("refresh", "--preview-only", "--json")) if drift else None,
-    )
-
-
-def _asking(environment: str) -> Ask:
-    if environment == STACK:
-        engine = Engine(account=open_account())
-        engine.ensure_stack()
-        return engine.query_json
-    return lambda *arguments: _query(environment, *arguments)
-
-
-def _query(environment: str, *arguments: str) -> Any:
-    toolchain = obtain()
-    path = os.pathsep.join([*map(str, toolchain.path), os.environ.get("PATH", os.defpath)])
-    pulumi = shutil.which("pulumi", path=path)
-    if pulumi is None:
-        raise UserError(f"There is no pulumi on {path}.", repair="Run `make up`, which gets it.")
-    command = [pulumi, *arguments, "--stack", environment, "--non-interactive"]
+    engine = _engine(environment)
     try:
-        done = subprocess.run(
-            command,
-            cwd=PROJECT,
-            env={**os.environ, **toolchain.env, "PATH": path},
-            capture_output=True,
-            text=True,
-            timeout=ANSWER_LIMIT,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
+        changes = differences(engine.query_json("preview", "--json"))
+        # The state against the account alone: what has been merged and not deployed is no drift.
+        drifted = differences(engine.query_json("refresh", "--preview-only", "--json")) if drift else None
+    except EngineError as error:
+        if environment == STACK:
+            raise
+        told = f"{_diagnostics(error.output)}{error.said}".strip()[-_SHOWN_CHARACTERS:]
         raise UserError(
-            f"`pulumi {' '.join(arguments)}` has not answered within {ANSWER_LIMIT} s.", repair="Run it again."
+            f"`pulumi {error.operation}` failed on {environment}:\n{told}",
+            repair="check PULUMI_BACKEND_URL, the AWS credentials and GITHUB_TOKEN, and that the stack exists",
         ) from error
-    if done.returncode != 0:
-        said = f"{_diagnostics(done.stdout)}{done.stderr}".strip()[-_SHOWN_CHARACTERS:]
-        raise UserError(
-            f"`pulumi {' '.join(arguments)}` failed on {environment}:\n{said}",
-            repair="Check PULUMI_BACKEND_URL, the AWS credentials and GITHUB_TOKEN, and that the stack exists.",
-        )
-    return json.loads(done.stdout)
+    return Look(environment=environment, changes=changes, drift=drifted)
+
+
+def _engine(environment: str) -> StackEngine:
+    if environment != STACK:
+        return RemoteEngine(environment_name=environment, toolchain=obtain())
+    engine = Engine(account=open_account())
+    engine.ensure_stack()
+    return engine
 
 
 def _diagnostics(printed: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 import tempfile
@@ -15,58 +14,20 @@ from typing import TYPE_CHECKING, Any
 
 from cfs.account import PROJECT, STACK, open_account
 from cfs.deploy.environments import settings_file
-from cfs.engine import Engine, EngineError, StackEngine
-from cfs.errors import UserError
+from cfs.engine import Engine, EngineError
 from cfs.operations import recover
+from cfs.remote import RemoteEngine
+from infra.naming import NAMESPACE
 from toolchain import obtain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cfs.engine import StackEngine
     from toolchain import Toolchain
 
 _DECLARING = ("__main__.py", "Pulumi.yaml", "requirements.txt", "infra")
 """What decides what the program declares, besides the settings of this run."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RemoteEngine(StackEngine):
-    """The engine at work on a stack in a real account, with the caller's own environment.
-
-    Attributes:
-        environment_name: The stack's name.
-        toolchain: The Pulumi that works on it.
-    """
-
-    environment_name: str
-    toolchain: Toolchain
-
-    @property
-    def stack(self) -> str:
-        """The stack's name."""
-        return self.environment_name
-
-    def environment(self) -> dict[str, str]:
-        """Give the caller's environment, with this Pulumi first."""
-        path = os.pathsep.join([*map(str, self.toolchain.path), os.environ.get("PATH", os.defpath)])
-        return {**os.environ, **self.toolchain.env, "PATH": path}
-
-    def _explain(self, said: str) -> None:
-        if "no stack named" in said:
-            raise UserError(
-                f"The backend has no stack {self.stack}.",
-                repair=f"log in to the backend that has it (PULUMI_BACKEND_URL), or make it: "
-                f"pulumi stack init {self.stack}",
-            )
-        if "PULUMI_ACCESS_TOKEN must be set" in said or "pulumi login" in said:
-            raise UserError(
-                "Pulumi is logged in to no backend.",
-                repair="set PULUMI_BACKEND_URL to the state bucket: the stack's output stateBucket names it",
-            )
-        super()._explain(said)
-
-    def _repair_of_lock(self) -> str:
-        return f"wait for it to end; if it is dead: pulumi cancel --stack {self.stack}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +93,7 @@ def open_stack(environment: str, *, cluster_size: int | None) -> Iterator[Stack]
         toolchain = obtain()
         engine = replace(_engine(environment, toolchain), settings=own)
         if cluster_size is not None:
-            engine.query("config", "set", "claudefs-infra:clusterSize", str(cluster_size))
+            engine.query("config", "set", f"{NAMESPACE}:clusterSize", str(cluster_size))
         yield Stack(engine, version=toolchain.version, folder=folder)
 
 

@@ -62,7 +62,7 @@ def test_drift_is_told_apart_from_changes_and_both_stay_as_they_are(own_stack: S
 
 
 def test_a_setting_that_replaces_is_told_as_one_replacement(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asked, "_asking", lambda _: stack.engine.query_json)
+    monkeypatch.setattr(asked, "_engine", lambda _: stack.engine)
     stack.set("claudefs-infra:orchestratorInstanceType", "c7a.xlarge")
     changes = asked.look("local", drift=False).changes
     assert [(change.operation, change.name) for change in changes] == [("update", "orchestrator")]

@@ -1,0 +1,58 @@
+"""The engine at work on the stack of a real account, with the caller's own login and credentials."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cfs.engine import StackEngine
+from cfs.errors import UserError
+
+if TYPE_CHECKING:
+    from toolchain import Toolchain
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemoteEngine(StackEngine):
+    """The engine at work on a stack in a real account, with the caller's own environment.
+
+    Attributes:
+        environment_name: The stack's name.
+        toolchain: The Pulumi that works on it.
+        answer_seconds: A refresh asks AWS and GitHub about every resource.
+    """
+
+    environment_name: str
+    toolchain: Toolchain
+    answer_seconds: float = 1200.0
+
+    @property
+    def stack(self) -> str:
+        """The stack's name."""
+        return self.environment_name
+
+    def environment(self) -> dict[str, str]:
+        """Give the caller's environment, with this Pulumi first."""
+        path = os.pathsep.join([*map(str, self.toolchain.path), os.environ.get("PATH", os.defpath)])
+        return {**os.environ, **self.toolchain.env, "PATH": path}
+
+    def _explain(self, said: str) -> None:
+        if "no stack named" in said:
+            raise UserError(
+                f"The backend has no stack {self.stack}.",
+                repair=f"log in to the backend that has it (PULUMI_BACKEND_URL), or make it: "
+                f"pulumi stack init {self.stack}",
+            )
+        if "PULUMI_ACCESS_TOKEN must be set" in said or "pulumi login" in said:
+            raise UserError(
+                "Pulumi is logged in to no backend.",
+                repair="set PULUMI_BACKEND_URL to the state bucket: the stack's output stateBucket names it",
+            )
+        super()._explain(said)
+
+    def _repair_of_lock(self) -> str:
+        return f"wait for it to end; if it is dead: pulumi cancel --stack {self.stack}"
+
+    def _repair_of_silence(self) -> str:
+        return "run it again"

@@ -1,0 +1,64 @@
+"""Running `pulumi` on a real account's stack, with a stand-in for `pulumi`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cfs.errors import UserError
+from cfs.remote import RemoteEngine
+from toolchain import Toolchain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@pytest.fixture
+def engine_that(tmp_path: Path) -> Callable[[str], RemoteEngine]:
+    """Make an engine of the stack `prod` whose `pulumi` is a shell script."""
+
+    def make(script: str) -> RemoteEngine:
+        (tmp_path / "pulumi").write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / "pulumi").chmod(0o755)
+        toolchain = Toolchain(origin="built", version="3.259.0", path=(tmp_path,), env={"FROM_TOOLCHAIN": "yes"})
+        return RemoteEngine(environment_name="prod", toolchain=toolchain)
+
+    return make
+
+
+def test_the_engine_works_on_the_stack_with_the_callers_own_environment(
+    engine_that: Callable[[str], RemoteEngine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "work")
+    said = engine_that('echo "$@"; env').query("preview").splitlines()
+    assert said[0] == "preview --stack prod --non-interactive"
+    assert {"AWS_PROFILE=work", "FROM_TOOLCHAIN=yes"} <= set(said)
+
+
+@pytest.mark.parametrize(
+    "said, problem, repair",
+    [
+        ("error: no stack named 'prod' found", "has no stack prod", "pulumi stack init prod"),
+        ("error: PULUMI_ACCESS_TOKEN must be set for login", "logged in to no backend", "set PULUMI_BACKEND_URL"),
+        ("error: the stack is currently locked by 1 lock(s)", "Another run is at work", "pulumi cancel --stack prod"),
+        ("error: incorrect passphrase", "The passphrase does not fit", "PULUMI_CONFIG_PASSPHRASE"),
+    ],
+)
+@pytest.mark.parametrize("way", ["run", "query"])
+def test_why_the_engine_cannot_run_is_told_with_a_repair(
+    engine_that: Callable[[str], RemoteEngine], way: str, said: str, problem: str, repair: str
+) -> None:
+    engine = engine_that(f'echo "{said}" >&2; exit 255')
+    with pytest.raises(UserError, match=problem) as failure:
+        getattr(engine, way)("preview")
+    assert repair in failure.value.repair
+
+
+def test_an_engine_that_does_not_answer_is_ended(engine_that: Callable[[str], RemoteEngine]) -> None:
+    engine = replace(engine_that("exec sleep 60"), answer_seconds=0.2)
+    with pytest.raises(UserError, match=r"`pulumi preview` has not answered for 0\.2 s\.") as failure:
+        engine.query("preview")
+    assert failure.value.repair == "run it again"
