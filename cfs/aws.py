@@ -5,6 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from botocore.config import Config
+from botocore.exceptions import (
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSOError,
+    TokenRetrievalError,
+    UnauthorizedSSOTokenError,
+)
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
@@ -19,6 +27,29 @@ CLIENT = Config(
 
 DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 """Names of errors by which services say that a right is missing."""
+
+NOT_SIGNED_IN = (
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSOError,
+    TokenRetrievalError,
+    UnauthorizedSSOTokenError,
+)
+"""What boto3 raises where it finds no credentials to send."""
+
+EXPIRED = frozenset(
+    {
+        "AuthFailure",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidClientTokenId",
+        "RequestExpired",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    }
+)
+"""Names of errors by which services say that the credentials are good no more."""
 
 
 def code(error: ClientError) -> str:

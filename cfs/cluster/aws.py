@@ -10,21 +10,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    NoCredentialsError,
-    NoRegionError,
-    PartialCredentialsError,
-    ProfileNotFound,
-    SSOError,
-    TokenRetrievalError,
-    UnauthorizedSSOTokenError,
-)
+from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from cfs.account import REGION, STACK, folder
-from cfs.aws import CLIENT, DENIED, code
+from cfs.aws import CLIENT, DENIED, EXPIRED, NOT_SIGNED_IN, code
 from cfs.errors import UserError
 from local import servers
 from local.aws.clock import CLOCK_PATH
@@ -41,25 +31,6 @@ RIGHTS_OF_OTHER_NAMES = {"budgets:DescribeBudget": "budgets:ViewBudget"}
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsbudgetservice.html"""
 
 _SIGN_IN = "sign in (`aws sso login` or `aws configure`), or set AWS_PROFILE to a profile that is"
-_NOT_SIGNED_IN = (
-    NoCredentialsError,
-    PartialCredentialsError,
-    ProfileNotFound,
-    SSOError,
-    TokenRetrievalError,
-    UnauthorizedSSOTokenError,
-)
-_EXPIRED = frozenset(
-    {
-        "AuthFailure",
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "InvalidClientTokenId",
-        "RequestExpired",
-        "SignatureDoesNotMatch",
-        "UnrecognizedClientException",
-    }
-)
 _BUSY = frozenset({"ResourceContention", "ResourceContentionFault", "ScalingActivityInProgress"})
 _BUSY_ATTEMPTS = 5
 
@@ -181,7 +152,7 @@ def _explained(service: str, operation: str) -> Iterator[None]:
     name = "".join(part.capitalize() for part in operation.split("_"))
     try:
         yield
-    except _NOT_SIGNED_IN as error:
+    except NOT_SIGNED_IN as error:
         raise UserError(f"{service}:{name} needs AWS credentials: {error}.", repair=_SIGN_IN) from error
     except NoRegionError as error:
         raise UserError(f"{service}:{name} needs a region.", repair="give --region, or set AWS_REGION") from error
@@ -202,7 +173,7 @@ def _is_busy(error: BaseException) -> bool:
 def _repair(error: ClientError, action: str) -> str:
     if code(error) in DENIED:
         return f"have the action {action} allowed for you: docs/cluster-console.md lists all that the command needs"
-    if code(error) in _EXPIRED:
+    if code(error) in EXPIRED:
         return _SIGN_IN
     if code(error) == "NotFoundException":
         return "deploy the environment's stack first: it makes the budget"

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, ProfileNotFound, TokenRetrievalError
+from botocore.exceptions import BotoCoreError, ClientError
 
-from cfs.aws import CLIENT, DENIED, code
+from cfs.aws import CLIENT, DENIED, EXPIRED, NOT_SIGNED_IN, code
 from cfs.errors import UserError
 
 if TYPE_CHECKING:
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     import boto3
 
 _SIGN_IN = "sign in (`aws sso login`, `aws configure`), or in a workflow give the job the environment's role"
-_EXPIRED = frozenset(
-    {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId", "UnrecognizedClientException"}
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +56,7 @@ def asking(purpose: str) -> Iterator[None]:
     """
     try:
         yield
-    except (NoCredentialsError, ProfileNotFound, TokenRetrievalError) as error:
+    except NOT_SIGNED_IN as error:
         raise UserError(f"To {purpose}, AWS credentials are needed: {error}.", repair=_SIGN_IN) from error
     except ClientError as error:
         raise UserError(f"AWS would not {purpose}: {error}.", repair=_repair(code(error))) from error
@@ -73,7 +70,7 @@ def asking(purpose: str) -> Iterator[None]:
 def _repair(name: str) -> str:
     if name in DENIED:
         return "give the caller the rights that docs/deploy.md lists"
-    if name in _EXPIRED:
+    if name in EXPIRED:
         return _SIGN_IN
     if name == "NoSuchBucket":
         return "deploy the environment's stack first (`cfs deploy apply`): it makes the bucket"
