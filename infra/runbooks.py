@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 NAMESPACE = "CFS/Cluster"
 """Where interruptions are counted, by the dimension `Environment`."""
 
-Metric = Literal["SpotInterruptions", "RebalanceRecommendations", "Terminations", "DrainsFailed"]
-"""What runbooks count."""
+Metric = Literal["SpotInterruptions", "RebalanceRecommendations", "Terminations", "DrainCommandsFailed"]
+"""What runbooks count. A drain's command also fails where the node does not answer; `DrainFailed` is counted by a node
+itself, where its services did not stop in time."""
 
 SENDING_SECONDS = 30
 """How long Run Command tries to reach a node, the shortest that it takes: a node that does not answer cannot drain.
@@ -200,7 +201,7 @@ def steps(notice: Notice, environment: str) -> Iterator[Step]:
         yield _is("runs", {"instance-state-name": "running"}, otherwise="release")
     if notice.drains:
         yield _drain(notice, environment)
-        yield _count("countFailure", "DrainsFailed", environment)
+        yield _count("countFailure", "DrainCommandsFailed", environment)
     if notice.group:
         yield Step(
             name="release",

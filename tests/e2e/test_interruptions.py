@@ -115,7 +115,7 @@ def test_a_node_that_does_not_answer_is_counted_as_not_drained(own_stack: Stack)
 
     [(_, status, steps)] = ran(own_stack, instance)
     assert (status, steps) == ("Failed", ["belongs", "drain", "countFailure", "count"])
-    assert (counted(own_stack, "DrainsFailed"), counted(own_stack, "SpotInterruptions")) == (1, 1)
+    assert (counted(own_stack, "DrainCommandsFailed"), counted(own_stack, "SpotInterruptions")) == (1, 1)
 
 
 def test_another_environments_node_is_left_alone_and_not_counted(own_stack: Stack) -> None:
@@ -146,7 +146,7 @@ def test_a_node_that_its_group_ends_is_drained_and_let_go(own_stack: Stack) -> N
         ("claudefs-local-termination", "Success", ["belongs", "runs", "drain", "release", "count"])
     ]
     assert drains(own_stack, instance) == [{"Reason": ["termination"]}]
-    assert (counted(own_stack, "Terminations"), counted(own_stack, "DrainsFailed")) == (1, 0)
+    assert (counted(own_stack, "Terminations"), counted(own_stack, "DrainCommandsFailed")) == (1, 0)
 
 
 def test_a_node_that_is_gone_already_is_not_waited_for(own_stack: Stack) -> None:
@@ -159,7 +159,7 @@ def test_a_node_that_is_gone_already_is_not_waited_for(own_stack: Stack) -> None
         ("claudefs-local-termination", "Success", ["belongs", "runs", "release", "count"])
     ]
     assert drains(own_stack, instance) == []
-    assert counted(own_stack, "DrainsFailed") == 0
+    assert counted(own_stack, "DrainCommandsFailed") == 0
 
 
 @pytest.mark.parametrize("group, site, count", [("storage-a", "A", 3), ("storage-b", "B", 2)])

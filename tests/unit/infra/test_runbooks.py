@@ -167,6 +167,6 @@ def test_metrics_are_counted_for_the_environment() -> None:
         "SpotInterruptions",
         "RebalanceRecommendations",
         "Terminations",
-        "DrainsFailed",
+        "DrainCommandsFailed",
     }
     assert {json.dumps(metric["Dimensions"]) for metric in counted} == {'[{"Name": "Environment", "Value": "test"}]'}
