@@ -9,7 +9,7 @@ import pulumi_aws as aws
 from infra import outputs
 from infra.boundary import Boundary, BoundaryArgs
 from infra.budget import Budget, BudgetArgs
-from infra.cluster import Cluster, ClusterArgs
+from infra.cluster import Cluster, ClusterArgs, group_name
 from infra.encryption import Encryption, EncryptionArgs
 from infra.environments import Approval, DeploymentEnvironment, DeploymentEnvironmentArgs
 from infra.firewall import Firewall, FirewallArgs
@@ -113,6 +113,7 @@ interruptions = Interruptions(
     args=InterruptionsArgs(
         account_id=account_id,
         region=settings.region,
+        groups=[group_name(settings.environment, group) for group in settings.groups],
         commands=node_commands,
         key_arn=encryption.key_arn,
         log_retention_days=settings.log_retention_days,

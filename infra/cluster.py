@@ -194,7 +194,7 @@ class Cluster(Component):
         args = self._args
         return autoscaling.Group(
             group.name,
-            name=physical_name(AUTO_SCALING_GROUP, PROJECT, args.tags.environment, group.name),
+            name=group_name(args.tags.environment, group),
             min_size=0,
             desired_capacity=0,
             max_size=group.most,
@@ -238,3 +238,8 @@ class Cluster(Component):
             ],
             opts=self.child(ignore_changes=SIZES),
         )
+
+
+def group_name(environment: str, group: NodeGroup) -> str:
+    """Name the Auto Scaling group of a node group."""
+    return physical_name(AUTO_SCALING_GROUP, PROJECT, environment, group.name)

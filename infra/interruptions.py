@@ -19,7 +19,7 @@ from infra.runbooks import NAMESPACE, NOTICES
 from infra.tags import PROJECT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from infra.runbooks import Notice
     from infra.tags import Tags
@@ -48,6 +48,7 @@ class InterruptionsArgs:
     Attributes:
         account_id: The AWS account.
         region: Its region.
+        groups: Names of the environment's Auto Scaling groups.
         commands: The Command documents, of which the runbooks run one.
         key_arn: The KMS key that encrypts the log of events.
         log_retention_days: How long the log is kept, in days.
@@ -57,6 +58,7 @@ class InterruptionsArgs:
 
     account_id: pulumi.Output[str]
     region: str
+    groups: Sequence[str]
     commands: pulumi.Resource
     key_arn: pulumi.Output[str]
     log_retention_days: int
@@ -99,7 +101,7 @@ class Interruptions(Component):
         worker, starter = self._roles()
         rules = {notice.name: self._answer(notice, worker=worker, starter=starter) for notice in NOTICES}
         rules[LAUNCH_FAILURE] = self._rule(
-            LAUNCH_FAILURE, "a group wanted a node and did not get it", pattern=launch_failures(self._environment)
+            LAUNCH_FAILURE, "a group wanted a node and did not get it", pattern=launch_failures(args.groups)
         )
         logs = self._log(name, rules)
         self.log_group = logs.name
@@ -149,7 +151,7 @@ class Interruptions(Component):
 
     def _answer(self, notice: Notice, *, worker: Granted, starter: Granted) -> cloudwatch.EventRule:
         """Declare a notice's rule, its runbook, and that the one starts the other."""
-        rule = self._rule(notice.name, notice.description, pattern=notice.pattern(self._environment))
+        rule = self._rule(notice.name, notice.description, pattern=notice.pattern(self._args.groups))
         runbook = ssm.Document(
             notice.name,
             name=document_name(self._environment, notice.name),
@@ -227,13 +229,13 @@ def role_name(environment: str, purpose: str) -> str:
     return physical_name(IAM_ROLE, PROJECT, environment, purpose)
 
 
-def launch_failures(environment: str) -> str:
-    """Give the pattern of launches in this environment's groups that failed."""
+def launch_failures(groups: Sequence[str]) -> str:
+    """Give the pattern of launches in these Auto Scaling groups that failed."""
     return json.dumps(
         {
             "source": ["aws.autoscaling"],
             "detail-type": [LAUNCH_UNSUCCESSFUL],
-            "detail": {"AutoScalingGroupName": [{"prefix": f"{PROJECT}-{environment}-"}]},
+            "detail": runbooks.of_groups(groups),
         }
     )
 

@@ -36,6 +36,10 @@ MOST_TYPES = 40
 """Instance types that an Auto Scaling group takes:
 https://docs.aws.amazon.com/cdk/api/v1/python/aws_cdk.aws_autoscaling/MixedInstancesPolicy.html"""
 
+MOST_GROUPS = 30
+"""Groups of a stack: the pattern of an EventBridge rule names them all, and has at most 2,048 characters:
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:

@@ -12,7 +12,7 @@ from infra import nodegroups
 from infra.clock_changes import COMING_YEARS, nearest_fit, similar_zones, unfit, zone_names
 from infra.localdisks import LEAST_GB, LOCAL_NVME_GB, fitting
 from infra.naming import NAMESPACE
-from infra.nodegroups import DEFAULT_NAMES
+from infra.nodegroups import DEFAULT_NAMES, MOST_GROUPS
 from infra.schedule import WEEKDAYS, Calendar, ScheduleError, actions
 from infra.subnets import plan_subnets
 from infra.zones import ZONE_COUNT, sites_of, zones_of
@@ -260,6 +260,17 @@ def _groups_are_complete(*, node_groups: Mapping[str, NodeGroupChange]) -> Itera
                 )
 
 
+def _groups_fit_into_a_rule(*, cluster_size: int, node_groups: Mapping[str, NodeGroupChange]) -> Iterator[Breach]:
+    groups = nodegroups.node_groups(cluster_size, node_groups)
+    if len(groups) > MOST_GROUPS:
+        yield Breach(
+            setting="node_groups",
+            value=f"{len(groups)} groups",
+            allowed=f"must be at most {MOST_GROUPS} with the default ones: an EventBridge rule names them all",
+            repair=f"pulumi config rm --path '{NAMESPACE}:nodeGroups.{groups[-1].name}'",
+        )
+
+
 def _storage_has_local_disks(*, cluster_size: int, node_groups: Mapping[str, NodeGroupChange]) -> Iterator[Breach]:
     for group in nodegroups.node_groups(cluster_size, node_groups):
         if group.role != "storage":
@@ -401,6 +412,7 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[..., Iterator[Breach]]], ...] = (
         _actions_fit_into_a_group,
     ),
     (("node_groups",), _groups_are_complete),
+    (("cluster_size", "node_groups"), _groups_fit_into_a_rule),
     (("cluster_size", "node_groups"), _storage_has_local_disks),
     (("schedule_time_zone", "schedule_start", "schedule_stop", "node_groups"), _own_hours_fit),
     (

@@ -19,7 +19,7 @@ from infra.node_commands import DRAIN_SECONDS, REASON
 from infra.tags import PROJECT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 NAMESPACE = "CFS/Cluster"
 """Where interruptions are counted, by the dimension `Environment`."""
@@ -80,13 +80,14 @@ class Notice:
         """What the runbook is told, and the place of each in the event."""
         return {INSTANCE: self.instance, **({GROUP: self.group} if self.group else {})}
 
-    def pattern(self, environment: str) -> str:
-        """Give the pattern of the events that it stands for."""
-        detail = {
-            "AutoScalingGroupName": [{"prefix": f"{PROJECT}-{environment}-"}],
-            "LifecycleHookName": [DRAIN_HOOK],
-        }
+    def pattern(self, groups: Sequence[str]) -> str:
+        """Give the pattern of the events that it stands for.
+
+        Args:
+            groups: Names of the environment's Auto Scaling groups.
+        """
         events = {"source": [self.source], "detail-type": [self.detail_type]}
+        detail = {**of_groups(groups), "LifecycleHookName": [DRAIN_HOOK]}
         return json.dumps({**events, "detail": detail} if self.group else events)
 
 
@@ -126,6 +127,17 @@ NOTICES = (
     ),
 )
 """The events that are answered."""
+
+
+def of_groups(groups: Sequence[str]) -> dict[str, object]:
+    """Choose the events of Auto Scaling groups in a pattern, by their whole names.
+
+    What a name begins with would not do: the groups of an environment `dev-eu` begin like those of `dev`.
+
+    Args:
+        groups: Their names. None match no event: EventBridge refuses an empty list.
+    """
+    return {"AutoScalingGroupName": [*groups] or [{"exists": False}]}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,7 @@ from infra.interruptions import (
     runbooks_trust,
 )
 from infra.node_commands import NodeCommands, NodeCommandsArgs
+from infra.nodegroups import MOST_GROUPS
 from infra.policies import Scope
 from infra.runbooks import NOTICES
 from tests.unit.infra.conftest import known, permits
@@ -41,6 +42,7 @@ NODE_ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/claudefs-test-node"
 NAMES = [notice.name for notice in NOTICES]
 OWN = {"ssm:resourceTag/project": "claudefs", "ssm:resourceTag/Environment": "test"}
 OWN_GROUP = {"aws:ResourceTag/project": "claudefs", "aws:ResourceTag/Environment": "test"}
+GROUPS = ("claudefs-test-storage-a", "claudefs-test-conduit")
 DRAIN = {"AutoScalingGroupName": "claudefs-test-storage-a", "LifecycleHookName": "drain"}
 
 
@@ -50,6 +52,7 @@ def recorder(declare: Declare, tags: Tags) -> Recorder:
         args = InterruptionsArgs(
             account_id=known(ACCOUNT_ID),
             region=REGION,
+            groups=GROUPS,
             commands=NodeCommands("node-commands", args=NodeCommandsArgs(tags=tags)),
             key_arn=known("arn:aws:kms:::key/key"),
             log_retention_days=30,
@@ -76,7 +79,7 @@ def matches(pattern: str, source: str, detail_type: str, detail: dict[str, str])
     ],
 )
 def test_each_event_is_taken_by_one_rule(name: str, source: str, detail_type: str, detail: dict[str, str]) -> None:
-    taken = [notice.name for notice in NOTICES if matches(notice.pattern("test"), source, detail_type, detail)]
+    taken = [notice.name for notice in NOTICES if matches(notice.pattern(GROUPS), source, detail_type, detail)]
     assert taken == [name]
 
 
@@ -85,19 +88,39 @@ def test_each_event_is_taken_by_one_rule(name: str, source: str, detail_type: st
     [
         {**DRAIN, "AutoScalingGroupName": "claudefs-prod-storage-a"},
         {**DRAIN, "AutoScalingGroupName": "claudefs-testing-storage-a"},
+        {**DRAIN, "AutoScalingGroupName": "claudefs-test-2-storage-a"},
         {**DRAIN, "AutoScalingGroupName": "other"},
         {**DRAIN, "LifecycleHookName": "others-hook"},
     ],
 )
 def test_other_groups_and_hooks_are_left_alone(detail: dict[str, str]) -> None:
     [notice] = [notice for notice in NOTICES if notice.name == "termination"]
-    assert not matches(notice.pattern("test"), "aws.autoscaling", "EC2 Instance-terminate Lifecycle Action", detail)
+    assert not matches(notice.pattern(GROUPS), "aws.autoscaling", "EC2 Instance-terminate Lifecycle Action", detail)
 
 
-def test_failed_launches_of_this_environments_groups_are_taken() -> None:
+@pytest.mark.parametrize(
+    "group, taken",
+    [
+        ("claudefs-test-conduit", True),
+        ("claudefs-prod-conduit", False),
+        ("claudefs-test-2-conduit", False),
+        ("claudefs-test-eu-conduit", False),
+        ("claudefs-test-conduit-2", False),
+    ],
+)
+def test_failed_launches_are_taken_by_the_environment_whose_group_it_is_alone(group: str, *, taken: bool) -> None:
     failed = ("aws.autoscaling", "EC2 Instance Launch Unsuccessful")
-    assert matches(launch_failures("test"), *failed, {"AutoScalingGroupName": "claudefs-test-conduit"})
-    assert not matches(launch_failures("test"), *failed, {"AutoScalingGroupName": "claudefs-prod-conduit"})
+    assert matches(launch_failures(GROUPS), *failed, {"AutoScalingGroupName": group}) is taken
+
+
+def test_without_groups_no_event_of_a_group_is_taken() -> None:
+    [notice] = [notice for notice in NOTICES if notice.name == "termination"]
+    assert not matches(notice.pattern(()), notice.source, notice.detail_type, DRAIN)
+
+
+def test_the_pattern_of_as_many_groups_as_a_stack_can_have_is_one_that_eventbridge_takes() -> None:
+    longest = [f"claudefs-{'e' * 20}-{number:0>24}" for number in range(MOST_GROUPS)]
+    assert max(len(pattern) for pattern in (launch_failures(longest), NOTICES[-1].pattern(longest))) <= 2048
 
 
 @pytest.mark.parametrize("name", NAMES)

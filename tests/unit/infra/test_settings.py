@@ -390,6 +390,13 @@ BAD = [
         shown=None,
         repair=f"pulumi config set --path '{NAMESPACE}:nodeGroups.fio.count' 5",
     ),
+    Bad(
+        setting="nodeGroups",
+        value={f"extra-{number}": {"role": "client", "count": 1} for number in range(10, 35)},
+        allowed="must be at most 30 with the default ones",
+        shown="31 groups",
+        repair=f"pulumi config rm --path '{NAMESPACE}:nodeGroups.extra-34'",
+    ),
     group("fio.role", "orchestrator", "one of client, conduit, jepsen, storage"),
     *(
         group(name, NEW, GROUP_NAME, shown=name, repair=removal(name))
