@@ -7,23 +7,23 @@ from datetime import UTC, datetime
 import pulumi_aws as aws
 
 from infra import outputs
-from infra.boundary import Boundary, BoundaryArgs
+from infra.access.boundary import Boundary, BoundaryArgs
+from infra.access.identity import Identity, IdentityArgs
 from infra.budget import Budget, BudgetArgs
-from infra.cluster import Cluster, ClusterArgs, group_name
-from infra.encryption import Encryption, EncryptionArgs
-from infra.environments import Approval, DeploymentEnvironment, DeploymentEnvironmentArgs
-from infra.firewall import Firewall, FirewallArgs
-from infra.github_access import GitHubAccess, GitHubAccessArgs, subjects
-from infra.identity import Identity, IdentityArgs
-from infra.interruptions import Interruptions, InterruptionsArgs
-from infra.network import Network, NetworkArgs
-from infra.node_commands import NodeCommands, NodeCommandsArgs
-from infra.orchestrator import Orchestrator, OrchestratorArgs
-from infra.orchestrator_hours import keep_hours
-from infra.repository import Repository, RepositoryArgs
-from infra.settings import load
-from infra.storage import Storage, StorageArgs
-from infra.workflow_files import WorkflowFiles, WorkflowFilesArgs
+from infra.cluster.cluster import Cluster, ClusterArgs, group_name
+from infra.cluster.interruptions import Interruptions, InterruptionsArgs
+from infra.cluster.node_commands import NodeCommands, NodeCommandsArgs
+from infra.config.settings import load
+from infra.github.environments import Approval, DeploymentEnvironment, DeploymentEnvironmentArgs
+from infra.github.jobs_access import GitHubAccess, GitHubAccessArgs, subjects
+from infra.github.repository import Repository, RepositoryArgs
+from infra.github.workflow_files import WorkflowFiles, WorkflowFilesArgs
+from infra.network.firewall import Firewall, FirewallArgs
+from infra.network.network import Network, NetworkArgs
+from infra.orchestrator.hours import keep_hours
+from infra.orchestrator.orchestrator import Orchestrator, OrchestratorArgs
+from infra.storage.encryption import Encryption, EncryptionArgs
+from infra.storage.storage import Storage, StorageArgs
 
 settings = load()
 account_id = aws.get_caller_identity_output().account_id

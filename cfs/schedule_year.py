@@ -12,15 +12,15 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from cfs.report import Report
-from infra import schedule
-from infra.clock_changes import clock_changes
-from infra.schedule import Calendar
+from infra.schedules import schedule
+from infra.schedules.clock_changes import clock_changes
+from infra.schedules.schedule import Calendar
 from local.aws.timetable import Sizes, Timetable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from infra.schedule import ScheduledAction
+    from infra.schedules.schedule import ScheduledAction
 
     Expansion = Callable[[Calendar, datetime], tuple[ScheduledAction, ...]]
 

@@ -1,1 +1,1 @@
-"""What the stack declares: one component a file, wired together in `__main__.py`."""
+"""What the stack declares: a package an area, one component a file, wired together in `__main__.py`."""

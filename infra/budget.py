@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Literal
 import pulumi
 from pulumi_aws import budgets, sns
 
+from infra.access.policies import Condition, Principal, Statement, document, equals
 from infra.component import Component
 from infra.naming import BUDGET, SNS_TOPIC, physical_name
-from infra.policies import Condition, Principal, Statement, document, equals
 from infra.tags import PROJECT
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ PREVIEW = "preview"
 def lint() -> None:
     """Check the workflow files that are delivered and this project's own."""
     from cfs.ci import lint as checker  # noqa: PLC0415 — the other commands need none of it
-    from infra.delivery import delivered  # noqa: PLC0415 — likewise
+    from infra.github.delivery import delivered  # noqa: PLC0415 — likewise
 
     wrong = False
     for repository, files in (("ClaudeFS", delivered()), ("claudefs-infra", checker.own_files())):

@@ -7,15 +7,15 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from cfs.errors import UserError
-from infra.occurrences import described
-from infra.schedule import STOP
+from infra.schedules.occurrences import described
+from infra.schedules.schedule import STOP
 from infra.tags import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from cfs.cluster.aws import Aws
-    from infra.schedule import ScheduledAction
+    from infra.schedules.schedule import ScheduledAction
 
 FALLBACK_TAG = "OnDemandFallback"
 """Tag of a group whose missing spot nodes were launched on demand: the distribution to put back, `BASE:PERCENT`."""

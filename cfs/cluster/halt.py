@@ -9,7 +9,7 @@ from cfs.cluster import start, stops, waiting
 from cfs.cluster.groups import choose, discover
 from cfs.cluster.waiting import Pace
 from cfs.errors import UserError
-from infra.occurrences import next_start
+from infra.schedules.occurrences import next_start
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

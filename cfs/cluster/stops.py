@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from cfs.errors import UserError
-from infra.occurrences import next_occurrence, window_end
+from infra.schedules.occurrences import next_occurrence, window_end
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from cfs.cluster.groups import NodeGroup
-    from infra.schedule import ScheduledAction
+    from infra.schedules.schedule import ScheduledAction
 
 Reason = Literal["window", "period", "held"]
 """Why a group stops when it does: its window ends; the period of the schedule in which the window ends does; or its

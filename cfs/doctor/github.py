@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from cfs.doctor.findings import Finding
     from cfs.doctor.target import Target
-    from infra.settings import Settings
+    from infra.config.settings import Settings
 
 
 SEEN = ("owner", "repository")

@@ -12,13 +12,13 @@ import yaml
 from cfs.account import PROJECT
 from cfs.doctor.client import DOTCOM
 from cfs.errors import UserError
-from infra.problems import SettingsError
-from infra.settings import parse
+from infra.config.problems import SettingsError
+from infra.config.settings import parse
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from infra.settings import Settings
+    from infra.config.settings import Settings
 
 TOKEN = "GITHUB_TOKEN"  # noqa: S105 — the variable's name
 BASE_URL = "GITHUB_BASE_URL"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.delivery import DELIVERED, blob_hash, delivered
+from infra.github.delivery import DELIVERED, blob_hash, delivered
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from infra.boot import userdata
 from infra.boot.userdata import BootError, Placed, library, program, unit
-from infra.lifecycle import BOOT_HOOK
+from infra.cluster.lifecycle import BOOT_HOOK
 from infra.tags import PROJECT
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from moto.core.exceptions import ServiceException
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request, Response
 
-from infra.schedule import ScheduledAction
+from infra.schedules.schedule import ScheduledAction
 from local.aws.clock import CLOCK_PATH
 from local.aws.timetable import Sizes, Timetable, TimetableError
 

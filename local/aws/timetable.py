@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from cronsim import CronSim, CronSimError
 
-from infra.clock_changes import zone_names
-from infra.occurrences import next_occurrence
-from infra.schedule import MOST_ACTIONS, ScheduledAction
+from infra.schedules.clock_changes import zone_names
+from infra.schedules.occurrences import next_occurrence
+from infra.schedules.schedule import MOST_ACTIONS, ScheduledAction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

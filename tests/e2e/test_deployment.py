@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cfs.recovery.inventory import Inventory
-from infra.delivery import delivered
+from infra.github.delivery import delivered
 from local import servers
 
 if TYPE_CHECKING:

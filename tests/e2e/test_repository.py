@@ -22,7 +22,7 @@ from cfs.account import PROJECT
 from cfs.doctor.resource_types import PULL_REQUEST
 from cfs.engine import EngineError
 from cfs.errors import UserError
-from infra.delivery import DELIVERY_BRANCH, delivered
+from infra.github.delivery import DELIVERY_BRANCH, delivered
 from local import servers
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ import json
 import urllib.request
 from typing import TYPE_CHECKING
 
-from infra.github_access import GRANTS, Job, make_ground, policy_rights
-from infra.policies import Scope
-from infra.rights.iam import OPERATORS_ONLY
+from infra.access.policies import Scope
+from infra.access.rights.iam import OPERATORS_ONLY
+from infra.github.jobs_access import GRANTS, Job, make_ground, policy_rights
 
 if TYPE_CHECKING:
-    from infra.rights.model import Right
+    from infra.access.rights.model import Right
     from tests.e2e.conftest import Stack
 
 GROUND = make_ground(

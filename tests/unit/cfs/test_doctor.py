@@ -18,8 +18,8 @@ from cfs.doctor.client import Client
 from cfs.doctor.findings import Finding, refuse
 from cfs.doctor.target import Target, read_target
 from cfs.errors import UserError
-from infra.delivery import delivered
-from infra.settings import Settings
+from infra.config.settings import Settings
+from infra.github.delivery import delivered
 from local.github.app import create_app
 from local.github.records import AccountKind
 from local.github.state import Store

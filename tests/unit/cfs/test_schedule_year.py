@@ -15,7 +15,7 @@ from cfs.cli import app
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from infra.schedule import Calendar, ScheduledAction
+    from infra.schedules.schedule import Calendar, ScheduledAction
 
 CASES = schedule_year.cases(2027)
 

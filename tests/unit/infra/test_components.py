@@ -18,12 +18,12 @@ from pulumi.runtime.config import CONFIG
 
 import infra
 from infra.component import Component
+from infra.config.problems import SettingsError
 from infra.naming import S3_BUCKET
-from infra.problems import SettingsError
 from infra.tags import PROJECT, REQUIRED
+from tests.unit.infra.config.test_settings import DEFAULTS
+from tests.unit.infra.config.test_settings import STACK as NEEDED
 from tests.unit.infra.conftest import STACK, Recorder, Resource, run
-from tests.unit.infra.test_settings import DEFAULTS
-from tests.unit.infra.test_settings import STACK as NEEDED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

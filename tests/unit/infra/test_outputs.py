@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from infra.config.settings import FIELDS
 from infra.outputs import OUTPUTS, export
-from infra.settings import FIELDS
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "outputs.md"
 PARITY = DOCUMENT.with_name("parity.md")

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from cfs.ci.lint import own_files
-from infra.delivery import delivered
+from infra.github.delivery import delivered
 
 WORKSPACE = Path(__file__).parent / "workspace.json"
 

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from infra.delivery import WORKFLOWS, delivered, path_in_repository
+from infra.github.delivery import WORKFLOWS, delivered, path_in_repository
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cfs.ci import lint
-from infra.delivery import delivered
+from infra.github.delivery import delivered
 
 if TYPE_CHECKING:
     from pathlib import Path

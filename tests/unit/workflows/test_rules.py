@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from infra.delivery import delivered
+from infra.github.delivery import delivered
 
 if TYPE_CHECKING:
     from tests.unit.workflows.conftest import File

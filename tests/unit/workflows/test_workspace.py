@@ -9,7 +9,7 @@ import pytest
 
 from cfs.ci import workspace as reader
 from cfs.errors import UserError
-from infra.delivery import WORKFLOWS
+from infra.github.delivery import WORKFLOWS
 from infra.workflows.scripts import package
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from cfs.cluster.costs import Cost, Pool, Prices, PriceStep, Run
 from cfs.cluster.groups import Distribution, Member, NodeGroup
 from cfs.cluster.runs import Instance
 from cfs.errors import UserError
-from infra.schedule import ScheduledAction
+from infra.schedules.schedule import ScheduledAction
 from tests.unit.cfs.cluster.conftest import TIME_ZONE, local
 
 MIDNIGHT = datetime(2026, 11, 24, tzinfo=UTC)

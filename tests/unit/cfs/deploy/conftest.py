@@ -27,7 +27,7 @@ from cfs.deploy.lease import LEASE_SECONDS, HeldRecord
 from cfs.deploy.nodes import READY, Node, Nodes
 from cfs.deploy.rollout import Means, Outcome, Patience
 from cfs.deploy.store import Store
-from infra.node_commands import NODE_COMMANDS
+from infra.cluster.node_commands import NODE_COMMANDS
 from infra.tags import Tags
 from local.aws.gaps import close_gaps
 

@@ -10,8 +10,8 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from cfs.deploy import publish, status
 from cfs.deploy.publish import Source
-from infra.policies import Scope, document
-from infra.releases import release_grants
+from infra.access.policies import Scope, document
+from infra.storage.releases import release_grants
 from tests.unit.cfs.deploy.conftest import BUCKET, ENVIRONMENT, REGION, client
 from tests.unit.infra.conftest import permits
 

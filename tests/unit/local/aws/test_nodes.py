@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
-from infra.bucket import bucket_policy
-from infra.node_commands import NODE_COMMANDS
+from infra.cluster.node_commands import NODE_COMMANDS
+from infra.storage.bucket import bucket_policy
 from local.aws.gaps import nodes, s3
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from infra.schedule import MOST_ACTIONS, ScheduledAction
+from infra.schedules.schedule import MOST_ACTIONS, ScheduledAction
 from local.aws.clock import Clock
 from local.aws.timetable import Sizes, Timetable, TimetableError
 

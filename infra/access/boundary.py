@@ -1,0 +1,152 @@
+"""The most that the stack's machines and runbooks can ever be allowed, whoever writes their policies.
+
+A permissions boundary grants nothing; a role can do what its policies and its boundary both allow. Jobs on GitHub may
+change the policies of those roles, though not this one:
+https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from pulumi_aws import iam
+
+from infra.access.identity import NODE_GRANTS, ORCHESTRATOR_GRANTS, Reach
+from infra.access.policies import EVERYTHING, Scope, Statement, document
+from infra.cluster import interruptions
+from infra.component import Component
+from infra.naming import IAM_POLICY, physical_name
+from infra.orchestrator import hours as orchestrator_hours
+from infra.tags import PROJECT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    import pulumi
+
+    from infra.tags import Tags
+
+SESSION_MANAGER = (
+    "ec2messages:AcknowledgeMessage",
+    "ec2messages:DeleteMessage",
+    "ec2messages:FailMessage",
+    "ec2messages:GetEndpoint",
+    "ec2messages:GetMessages",
+    "ec2messages:SendReply",
+    "ssm:DescribeAssociation",
+    "ssm:DescribeDocument",
+    "ssm:GetDeployablePatchSnapshotForInstance",
+    "ssm:GetDocument",
+    "ssm:GetManifest",
+    "ssm:GetParameter",
+    "ssm:GetParameters",
+    "ssm:ListAssociations",
+    "ssm:ListInstanceAssociations",
+    "ssm:PutComplianceItems",
+    "ssm:PutConfigurePackageResult",
+    "ssm:PutInventory",
+    "ssm:UpdateAssociationStatus",
+    "ssm:UpdateInstanceAssociationStatus",
+    "ssm:UpdateInstanceInformation",
+    "ssmmessages:CreateControlChannel",
+    "ssmmessages:CreateDataChannel",
+    "ssmmessages:OpenControlChannel",
+    "ssmmessages:OpenDataChannel",
+)
+"""What AWS's own policy AmazonSSMManagedInstanceCore allows:
+https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonSSMManagedInstanceCore.html"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoundaryArgs:
+    """What the boundary is made from.
+
+    Attributes:
+        account_id: The AWS account.
+        region: Its region.
+        tags: The stack's tags.
+    """
+
+    account_id: pulumi.Output[str]
+    region: str
+    tags: Tags
+
+
+class Boundary(Component):
+    """The policy that is the boundary of every role of the stack but those of jobs.
+
+    Attributes:
+        arn: The policy.
+    """
+
+    arn: pulumi.Output[str]
+
+    def __init__(self, name: str, *, args: BoundaryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Declare the policy."""
+        super().__init__(name, opts=opts)
+        environment = args.tags.environment
+        policy = iam.Policy(
+            name,
+            name=boundary_name(environment),
+            description="The most that ClaudeFS's machines and runbooks can be allowed",
+            policy=args.account_id.apply(
+                lambda account_id: document(
+                    *boundary(granted(Scope(account_id=account_id, region=args.region, environment=environment)))
+                )
+            ),
+            tags=args.tags.of("boundary", role="delivery"),
+            opts=self.child(),
+        )
+        self.arn = policy.arn
+        self.register_outputs({"arn": self.arn})
+
+
+def granted(scope: Scope) -> Iterator[Statement]:
+    """Give all that the stack grants to its own roles."""
+    # Which buckets, key and topic it is, a boundary leaves out.
+    anything = "arn:aws:*"
+    reach = Reach(
+        scope=scope,
+        artifact_bucket_arn=anything,
+        cache_bucket_arn=anything,
+        key_arn=anything,
+        alert_topic_arn=anything,
+    )
+    for grants in (ORCHESTRATOR_GRANTS, NODE_GRANTS):
+        for grant in grants.values():
+            yield from grant(reach)
+    for service_grant in interruptions.GRANTS.values():
+        yield from service_grant(scope)
+    yield from orchestrator_hours.grant(scope, instance_id=EVERYTHING, key_arn=anything)
+
+
+def boundary_name(environment: str) -> str:
+    """Name the policy."""
+    return physical_name(IAM_POLICY, PROJECT, environment, "boundary")
+
+
+def boundary_arn(scope: Scope) -> str:
+    """Give the policy's ARN."""
+    return f"arn:aws:iam::{scope.account_id}:policy/{boundary_name(scope.environment)}"
+
+
+def boundary(statements: Iterable[Statement]) -> tuple[Statement, ...]:
+    """Give the statements of a boundary around some grants.
+
+    The grants' own resources and conditions are left out, so that it fits IAM's limit, but for those on IAM itself: to
+    give away or to make a role is how rights are widened.
+    """
+    given = tuple(statements)
+    others = {action for statement in given for action in statement.actions if not _is_of_iam(statement)}
+    on_iam = (statement for statement in given if _is_of_iam(statement))
+    return (
+        Statement(
+            sid="AtMost", actions=tuple(sorted({*others, *SESSION_MANAGER})), resources=(EVERYTHING,), ceiling=True
+        ),
+        *(replace(statement, sid=f"OnIam{number}") for number, statement in enumerate(on_iam, start=1)),
+    )
+
+
+def _is_of_iam(statement: Statement) -> bool:
+    return any(action.startswith(("iam:", "sts:")) for action in statement.actions)

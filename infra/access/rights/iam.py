@@ -1,0 +1,159 @@
+"""IAM: the stack's own roles, which cannot get more rights than their boundary has; and nothing of the deployment's.
+
+Whoever may write the policies of a role that machines run under could give himself everything by it. So the roles that
+a job may make and change must bear the boundary, which a job cannot change; and the roles that jobs themselves run
+under are read only, and changed by `pulumi up` of a person who may.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from infra.access.boundary import boundary_arn
+from infra.access.identity import DESCRIPTIONS, SSM_MANAGED_INSTANCE
+from infra.access.policies import equals
+from infra.access.rights.model import Right
+from infra.access.rights.services import CHANGED_TAGS, WITH_ITS_TAGS
+from infra.naming import IAM_ROLE, physical_name
+from infra.orchestrator import hours as orchestrator_hours
+from infra.tags import PROJECT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from infra.access.policies import Scope
+    from infra.access.rights.model import Ground
+
+PROVIDER = "token.actions.githubusercontent.com"
+"""GitHub's identity provider, without its scheme: how its ARN ends and its condition keys begin."""
+
+OPERATORS_ONLY: Mapping[str, str] = dict.fromkeys(
+    (
+        "iam:CreateOpenIDConnectProvider",
+        "iam:CreatePolicy",
+        "iam:CreatePolicyVersion",
+        "iam:DeleteOpenIDConnectProvider",
+        "iam:DeletePolicy",
+        "iam:DeletePolicyVersion",
+        "iam:TagOpenIDConnectProvider",
+        "iam:TagPolicy",
+    ),
+    "what jobs may do is decided by a person, not by a job",
+)
+"""What deploying the stack calls and no job may, with the reason."""
+
+PASSED_TO: Mapping[str, str] = {
+    **dict.fromkeys(DESCRIPTIONS, "ec2.amazonaws.com"),
+    "events": "events.amazonaws.com",
+    "runbooks": "ssm.amazonaws.com",
+    orchestrator_hours.NAME: "scheduler.amazonaws.com",
+}
+"""The roles that jobs may make and change, by purpose, each with the service that works under it."""
+
+_KINDS = ("role", "instance-profile", "policy")
+
+
+def identity(ground: Ground) -> Iterator[Right]:
+    """Give the rights on roles, instance profiles and policies."""
+    scope = ground.scope
+    yield from _reads(scope)
+    roles = tuple(_role(scope, purpose) for purpose in PASSED_TO)
+    bounded = equals("iam:PermissionsBoundary", boundary_arn(scope))
+    yield Right(
+        access="write",
+        actions=(
+            "iam:CreateRole",
+            "iam:DeleteRolePolicy",
+            "iam:PutRolePermissionsBoundary",
+            "iam:PutRolePolicy",
+        ),
+        resources=roles,
+        conditions=(bounded,),
+        uncalled={"iam:PutRolePermissionsBoundary": "a role that has lost its boundary"},
+    )
+    yield Right(
+        access="write",
+        actions=("iam:AttachRolePolicy", "iam:DetachRolePolicy"),
+        resources=roles,
+        conditions=(bounded, equals("iam:PolicyARN", SSM_MANAGED_INSTANCE)),
+    )
+    yield Right(
+        access="write",
+        actions=(
+            "iam:DeleteRole",
+            "iam:TagRole",
+            "iam:UntagRole",
+            "iam:UpdateAssumeRolePolicy",
+            "iam:UpdateRole",
+        ),
+        resources=roles,
+        uncalled={
+            "iam:TagRole": WITH_ITS_TAGS,
+            "iam:UntagRole": CHANGED_TAGS,
+            "iam:UpdateAssumeRolePolicy": "a trust policy that changes",
+            "iam:UpdateRole": "a description that changes",
+        },
+    )
+    yield from _profiles(scope)
+    for service in sorted(set(PASSED_TO.values())):
+        yield Right(
+            access="write",
+            actions=("iam:PassRole",),
+            resources=tuple(_role(scope, purpose) for purpose, to in PASSED_TO.items() if to == service),
+            conditions=(equals("iam:PassedToService", service),),
+            uncalled={"iam:PassRole": "no call of its own, but needed to give a role to what works under it"},
+        )
+
+
+def _reads(scope: Scope) -> Iterator[Right]:
+    yield Right(
+        access="read",
+        actions=(
+            "iam:GetInstanceProfile",
+            "iam:GetOpenIDConnectProvider",
+            "iam:GetPolicy",
+            "iam:GetPolicyVersion",
+            "iam:GetRole",
+            "iam:GetRolePolicy",
+            "iam:ListAttachedRolePolicies",
+            "iam:ListInstanceProfilesForRole",
+            "iam:ListPolicyVersions",
+            "iam:ListRolePolicies",
+        ),
+        resources=(
+            *(
+                _arn(scope, f"{kind}/{PROJECT}-{scope.environment}-*")
+                for kind in ("role", "instance-profile", "policy")
+            ),
+            _arn(scope, f"oidc-provider/{PROVIDER}"),
+        ),
+        uncalled={
+            "iam:ListInstanceProfilesForRole": "only the deletion of a role looks at them",
+            "iam:ListPolicyVersions": "only a change of a policy looks at them",
+        },
+    )
+
+
+def _profiles(scope: Scope) -> Iterator[Right]:
+    yield Right(
+        access="write",
+        actions=(
+            "iam:AddRoleToInstanceProfile",
+            "iam:CreateInstanceProfile",
+            "iam:DeleteInstanceProfile",
+            "iam:RemoveRoleFromInstanceProfile",
+            "iam:TagInstanceProfile",
+            "iam:UntagInstanceProfile",
+        ),
+        resources=(_arn(scope, f"instance-profile/{PROJECT}-{scope.environment}-*"),),
+        uncalled={"iam:TagInstanceProfile": WITH_ITS_TAGS, "iam:UntagInstanceProfile": CHANGED_TAGS},
+    )
+
+
+def _role(scope: Scope, purpose: str) -> str:
+    return _arn(scope, f"role/{physical_name(IAM_ROLE, PROJECT, scope.environment, purpose)}")
+
+
+def _arn(scope: Scope, resource: str) -> str:
+    return f"arn:aws:iam::{scope.account_id}:{resource}"

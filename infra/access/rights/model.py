@@ -1,0 +1,133 @@
+"""Rights as values: rows of the tables, and how rows become the statements of a policy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from infra.access.policies import Condition, Statement
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from infra.access.policies import Scope
+
+Access = Literal["read", "write"]
+"""`read` is what a preview with refresh calls, `write` what a deployment calls beside it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """What the rights name: the environment and those of its resources whose ARNs cannot be told from their names.
+
+    Attributes:
+        scope: The environment.
+        vpc_arn: Its VPC.
+        key_arn: Its KMS key.
+        state_bucket_arn: The bucket that holds Pulumi's state.
+        artifact_bucket_arn: The bucket that holds releases.
+        cache_bucket_arn: The bucket that holds what builds reuse.
+    """
+
+    scope: Scope
+    vpc_arn: str
+    key_arn: str
+    state_bucket_arn: str
+    artifact_bucket_arn: str
+    cache_bucket_arn: str
+
+    @property
+    def buckets(self) -> tuple[str, ...]:
+        """All buckets of the environment."""
+        return self.state_bucket_arn, self.artifact_bucket_arn, self.cache_bucket_arn
+
+    def named(self, service: str, resource: str) -> str:
+        """Give the ARN of a resource in the environment's region whose name begins with the environment's."""
+        return self.scope.arn(service, f"{resource}claudefs-{self.scope.environment}-*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Right:
+    """Actions that are allowed together.
+
+    Attributes:
+        access: Whom they are for.
+        actions: The actions, each in full.
+        resources: What they may touch.
+        conditions: Tests that a request must pass.
+        creates: EC2's resource types that they create, which have no tags yet; their conditions ask for tags.
+        uses: EC2's resource types that they use beside, which must not be let in by the same statement.
+        tagged: Whether the tags that the resources bear are what limits it. Such rights may become one, whatever their
+            resources: each of the actions is allowed on nothing but the environment's own.
+        uncalled: Actions that no recorded run calls, each with the reason that it is there.
+    """
+
+    access: Access
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    conditions: tuple[Condition, ...] = ()
+    creates: frozenset[str] = frozenset()
+    uses: frozenset[str] = frozenset()
+    tagged: bool = False
+    uncalled: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse a reason for an action that is not there."""
+        if strangers := self.uncalled.keys() - set(self.actions):
+            raise ValueError(f"a reason for {', '.join(sorted(strangers))}, which the right does not have")
+
+
+def of(rights: Iterable[Right], access: Access) -> tuple[Right, ...]:
+    """Choose the rights of one kind."""
+    return tuple(right for right in rights if right.access == access)
+
+
+def statements(name: str, rights: Iterable[Right]) -> tuple[Statement, ...]:
+    """Make a policy's statements: rights on the same resources under the same conditions become one.
+
+    Rights to create become one where that opens nothing: a statement allows all its actions on all its resources, so
+    that what one creates, another must not use.
+
+    Args:
+        name: How the statements' Sids begin.
+        rights: The rows.
+    """
+    merged: list[Right] = []
+    for right in rights:
+        place = next((index for index, other in enumerate(merged) if _may_join(other, right)), None)
+        if place is None:
+            merged.append(right)
+        else:
+            merged[place] = _joined(merged[place], right)
+    return tuple(
+        Statement(
+            sid=f"{name}{number}",
+            actions=tuple(sorted(right.actions)),
+            resources=tuple(sorted(right.resources)),
+            conditions=right.conditions,
+        )
+        for number, right in enumerate(merged, start=1)
+    )
+
+
+def _may_join(one: Right, other: Right) -> bool:
+    if one.conditions != other.conditions:
+        return False
+    if one.creates and other.creates:
+        return not (one.creates & other.uses or other.creates & one.uses)
+    if one.creates or other.creates:
+        return False
+    return (one.tagged and other.tagged) or set(one.resources) == set(other.resources)
+
+
+def _joined(one: Right, other: Right) -> Right:
+    return Right(
+        access=one.access,
+        actions=tuple({*one.actions, *other.actions}),
+        resources=tuple({*one.resources, *other.resources}),
+        conditions=one.conditions,
+        creates=one.creates | other.creates,
+        uses=one.uses | other.uses,
+        tagged=one.tagged,
+        uncalled={**one.uncalled, **other.uncalled},
+    )

@@ -1,0 +1,245 @@
+"""The spot test cluster: for each node group one launch template and one Auto Scaling group, whatever its size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping  # noqa: TC003 — Pulumi reads the annotations of components at run time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pulumi
+from pulumi_aws import autoscaling, cloudwatch, ec2
+
+from infra.boot import nodes as boot
+from infra.cluster import lifecycle
+from infra.cluster.group_schedule import GroupScheduleArgs, declare_schedule
+from infra.component import Component
+from infra.naming import AUTO_SCALING_GROUP, LAUNCH_TEMPLATE, LOG_GROUP, physical_name
+from infra.storage.encryption import LOG_GROUPS
+from infra.tags import PROJECT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from infra.cluster.nodegroups import NodeGroup
+    from infra.network.ports import Group
+    from infra.schedules.schedule import Calendar
+    from infra.tags import Site, Tags
+
+SIZES = ["minSize", "maxSize", "desiredCapacity"]
+"""What a deployment sets once and then leaves alone: schedules and operators start and stop nodes."""
+
+ROOT_DEVICE = "/dev/sda1"
+"""Where the root volume is in Canonical's images; a mapping of another name would add a volume."""
+
+BOOT_SECONDS = 300
+"""How long a new node may fail EC2's status checks while it boots."""
+
+METRICS = [
+    "GroupDesiredCapacity",
+    "GroupInServiceInstances",
+    "GroupPendingInstances",
+    "GroupTerminatingInstances",
+    "GroupTotalInstances",
+]
+"""The group's own metrics that answer whether it has the nodes that it should have. Group metrics cost nothing:
+https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-metrics.html"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterArgs:
+    """What the cluster is made from.
+
+    Attributes:
+        groups: Its node groups.
+        image_parameter: Public SSM parameter that names the AMI, read by EC2 whenever a node is launched: nodes live
+            for hours, so each start has Canonical's newest image without a deployment, and a new image is no change
+            in a preview. A parameter with a date instead of `current` keeps all nodes at one image.
+        subnet_ids: The subnets that nodes of each site run in.
+        security_group_ids: The security groups by kind of node.
+        assign_public_ip: Whether nodes get public addresses: only where that is their way out.
+        instance_profile: Their identity.
+        key_arn: The KMS key that encrypts their disks and logs.
+        artifact_bucket: Where they install releases from.
+        region: Their region.
+        repository: The repository that releases come from, `owner/name` on GitHub.
+        log_retention_days: How long their logs are kept, in days.
+        calendar: When they run.
+        now: What lies before is left out of the schedules.
+        tags: The stack's tags.
+    """
+
+    groups: Sequence[NodeGroup]
+    image_parameter: str
+    subnet_ids: Mapping[Site, Sequence[pulumi.Output[str]]]
+    security_group_ids: Mapping[Group, pulumi.Output[str]]
+    assign_public_ip: bool
+    instance_profile: pulumi.Output[str]
+    key_arn: pulumi.Output[str]
+    artifact_bucket: pulumi.Output[str]
+    region: str
+    repository: str
+    log_retention_days: int
+    calendar: Calendar
+    now: datetime
+    tags: Tags
+
+
+class Cluster(Component):
+    """The node groups. They are made with nothing to run: schedules and operators start them.
+
+    Attributes:
+        group_names: The Auto Scaling group of each node group, by the node group's name.
+        log_group: Where the nodes' logs are shipped to.
+    """
+
+    group_names: Mapping[str, pulumi.Output[str]]
+    log_group: pulumi.Output[str]
+
+    def __init__(self, name: str, *, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Declare the node groups."""
+        super().__init__(name, opts=opts)
+        self._args = args
+        self.log_group = cloudwatch.LogGroup(
+            f"{name}-nodes",
+            name=physical_name(LOG_GROUP, f"{LOG_GROUPS}/{args.tags.environment}/nodes"),
+            retention_in_days=args.log_retention_days,
+            kms_key_id=args.key_arn,
+            tags=args.tags.of("node-logs", role="logs"),
+            opts=self.child(),
+        ).name
+        self.group_names = {group.name: self._group(group) for group in args.groups}
+        self.register_outputs({"groupNames": self.group_names, "logGroup": self.log_group})
+
+    def _tags(self, group: NodeGroup) -> dict[str, str]:
+        """Give the tags of a group, of its nodes and of what comes with them."""
+        return {**self._args.tags.of(group.name, role=group.role, site=group.site), "NodeGroup": group.name}
+
+    def _template(self, group: NodeGroup) -> ec2.LaunchTemplate:
+        args = self._args
+        tags = self._tags(group)
+        return ec2.LaunchTemplate(
+            group.name,
+            name=physical_name(LAUNCH_TEMPLATE, PROJECT, args.tags.environment, group.name),
+            image_id=f"resolve:ssm:{args.image_parameter}",
+            update_default_version=True,
+            user_data=self._user_data(group),
+            iam_instance_profile={"name": args.instance_profile},
+            network_interfaces=[
+                {
+                    "device_index": 0,
+                    "associate_public_ip_address": str(args.assign_public_ip).lower(),
+                    "security_groups": [args.security_group_ids[group.kind.security_group]],
+                    "delete_on_termination": "true",
+                }
+            ],
+            # Nodes name each other by the name that EC2's DNS has for each instance id, which no other node ever gets.
+            private_dns_name_options={"hostname_type": "resource-name", "enable_resource_name_dns_a_record": True},
+            metadata_options={
+                "http_endpoint": "enabled",
+                "http_tokens": "required",
+                "http_put_response_hop_limit": 1,
+            },
+            block_device_mappings=[
+                {
+                    "device_name": ROOT_DEVICE,
+                    "ebs": {
+                        "volume_type": "gp3",
+                        "volume_size": group.root_disk_gib,
+                        "encrypted": "true",
+                        "kms_key_id": args.key_arn,
+                        "delete_on_termination": "true",
+                    },
+                }
+            ],
+            tag_specifications=[
+                {"resource_type": kind, "tags": tags} for kind in ("instance", "volume", "network-interface")
+            ],
+            tags=tags,
+            opts=self.child(),
+        )
+
+    def _user_data(self, group: NodeGroup) -> pulumi.Output[str]:
+        args = self._args
+        return pulumi.Output.all(self.log_group, args.artifact_bucket).apply(
+            lambda known: boot.user_data(
+                boot.NodeMachine(
+                    profile=group.role,
+                    environment=args.tags.environment,
+                    region=args.region,
+                    site=group.site,
+                    node_group=group.name,
+                    log_group=known[0],
+                    artifact_bucket=known[1],
+                    repository=args.repository,
+                )
+            )
+        )
+
+    def _group(self, group: NodeGroup) -> pulumi.Output[str]:
+        """Declare a group with what starts and stops its nodes and waits for them, and give its name."""
+        name: pulumi.Output[str] = self._auto_scaling(group, template=self._template(group)).name
+        schedule = GroupScheduleArgs(
+            group_name=name,
+            calendar=group.calendar(self._args.calendar),
+            nodes=group.count,
+            most_nodes=group.most,
+            now=self._args.now,
+        )
+        declare_schedule(self, group.name, args=schedule)
+        lifecycle.hooks(group.name, group_name=name, opts=self.child())
+        return name
+
+    def _auto_scaling(self, group: NodeGroup, *, template: ec2.LaunchTemplate) -> autoscaling.Group:
+        args = self._args
+        return autoscaling.Group(
+            group.name,
+            name=group_name(args.tags.environment, group),
+            min_size=0,
+            desired_capacity=0,
+            max_size=group.most,
+            vpc_zone_identifiers=list(args.subnet_ids[group.site]),
+            mixed_instances_policy={
+                "launch_template": {
+                    "launch_template_specification": {
+                        "launch_template_id": template.id,
+                        # By its number, so that a new version is a change that a preview shows; running nodes keep
+                        # theirs, since nothing refreshes the group.
+                        "version": template.latest_version.apply(str),
+                    },
+                    "overrides": [{"instance_type": type_} for type_ in group.instance_types],
+                },
+                "instances_distribution": {
+                    "on_demand_allocation_strategy": "prioritized",
+                    "on_demand_base_capacity": group.on_demand_base,
+                    "on_demand_percentage_above_base_capacity": group.on_demand_percent,
+                    # AWS's advice for spot. No highest price: without one it is the price on demand.
+                    "spot_allocation_strategy": "price-capacity-optimized",
+                },
+            },
+            capacity_rebalance=group.kind.expendable,
+            # It terminates nodes, with the data or the test run that is on them, only to have the zones even.
+            suspended_processes=["AZRebalance"],
+            health_check_type="EC2",
+            health_check_grace_period=BOOT_SECONDS,
+            enabled_metrics=METRICS,
+            metrics_granularity="1Minute",
+            # Nobody waits for nodes here: spot capacity may come in an hour or not at all.
+            wait_for_capacity_timeout="0",
+            # Deleting the group ends its nodes, and does not wait for what they still want to do.
+            force_delete=True,
+            tags=[
+                *(
+                    {"key": key, "value": value, "propagate_at_launch": True}
+                    for key, value in self._tags(group).items()
+                ),
+                # How many nodes it has when it runs: of the group alone, since a node is one of them.
+                {"key": "Nodes", "value": str(group.count), "propagate_at_launch": False},
+            ],
+            opts=self.child(ignore_changes=SIZES),
+        )
+
+
+def group_name(environment: str, group: NodeGroup) -> str:
+    """Name the Auto Scaling group of a node group."""
+    return physical_name(AUTO_SCALING_GROUP, PROJECT, environment, group.name)

@@ -1,0 +1,58 @@
+"""How a group's instances come and go: a node says itself that it is ready, and stops its services before it goes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pulumi_aws import autoscaling
+
+if TYPE_CHECKING:
+    import pulumi
+
+BOOT_HOOK = "boot"
+"""A launched node completes this hook itself, by CONTINUE when it is ready or by ABANDON when its boot has failed."""
+
+BOOT_SECONDS = 900
+"""A node that says nothing for so long is taken for failed and replaced. It covers packages, disks and the release."""
+
+DRAIN_HOOK = "drain"
+"""A node that its group terminates waits in this hook until the runbook of `interruptions.py` has drained it."""
+
+HEARTBEAT_SECONDS = 300
+"""When a group terminates a node that nobody has drained. It covers the drain's 110 seconds and the runbook's steps."""
+
+
+def hooks(name: str, *, group_name: pulumi.Input[str], opts: pulumi.ResourceOptions) -> tuple[pulumi.Resource, ...]:
+    """Declare the two lifecycle hooks of an Auto Scaling group.
+
+    They are resources beside the group, not inside it, so that a change of one is an update and not a replacement of
+    the group. No instance slips through before they are there: a group is created without any.
+
+    A hook does not hold a spot instance whose capacity EC2 takes back:
+    https://docs.aws.amazon.com/autoscaling/ec2/userguide/lifecycle-hooks.html#lifecycle-hook-considerations
+
+    Args:
+        name: The group's logical name.
+        group_name: Its physical name.
+        opts: The options of a child of the component that declares the group.
+    """
+    return (
+        autoscaling.LifecycleHook(
+            f"{name}-{BOOT_HOOK}",
+            name=BOOT_HOOK,
+            autoscaling_group_name=group_name,
+            lifecycle_transition="autoscaling:EC2_INSTANCE_LAUNCHING",
+            default_result="ABANDON",
+            heartbeat_timeout=BOOT_SECONDS,
+            opts=opts,
+        ),
+        autoscaling.LifecycleHook(
+            f"{name}-{DRAIN_HOOK}",
+            name=DRAIN_HOOK,
+            autoscaling_group_name=group_name,
+            lifecycle_transition="autoscaling:EC2_INSTANCE_TERMINATING",
+            default_result="CONTINUE",
+            heartbeat_timeout=HEARTBEAT_SECONDS,
+            opts=opts,
+        ),
+    )

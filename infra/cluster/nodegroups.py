@@ -1,0 +1,224 @@
+"""Node groups as data: what the cluster consists of, from defaults and what the settings change. Arithmetic only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping  # noqa: TC003 — pydantic reads the annotations of its models at run time
+from dataclasses import dataclass, replace
+from datetime import time  # noqa: TC003 — likewise
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from infra.config.values import (
+    Flag,
+    InstanceType,
+    NodeCount,
+    NodeDiskGib,
+    OwnStart,
+    Percent,
+    TimeOfDay,
+    at_most,
+    distinct,
+    not_empty,
+    one_of,
+)
+from infra.network.ports import Group  # noqa: TC001 — likewise
+from infra.tags import Site
+
+if TYPE_CHECKING:
+    from infra.schedules.schedule import Calendar
+
+NodeRole = Literal["storage", "client", "conduit", "jepsen"]
+"""What a node is for: its tag `Role`, which ClaudeFS's scripts select by, and the name of its boot profile."""
+
+MOST_TYPES = 40
+"""Instance types that an Auto Scaling group takes:
+https://docs.aws.amazon.com/cdk/api/v1/python/aws_cdk.aws_autoscaling/MixedInstancesPolicy.html"""
+
+MOST_GROUPS = 30
+"""Groups of a stack: the pattern of an EventBridge rule names them all, and has at most 2,048 characters:
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """What the nodes of one role have in common.
+
+    Attributes:
+        security_group: Which security group they are in.
+        instance_types: What they run on unless their group says otherwise, the usual one first: on demand the first
+            that is there is taken, on spot whichever is least likely to be interrupted at a low price.
+        root_disk_gib: Size of their root volume, in GiB.
+        expendable: Whether losing one does no harm, so that one that EC2 is about to interrupt is replaced beforehand.
+            A storage node has data on it, and a Jepsen controller the run of hours.
+    """
+
+    security_group: Group
+    instance_types: tuple[str, ...]
+    root_disk_gib: int
+    expendable: bool
+
+
+_FOUR_CPUS = ("c7a.xlarge", "c7i.xlarge", "c6a.xlarge", "c6i.xlarge", "m7a.xlarge", "m7i.xlarge", "m6a.xlarge")
+"""4 processors and 8 or 16 GiB; a pool more is an interruption less."""
+
+KINDS: Mapping[NodeRole, Kind] = {
+    "storage": Kind(
+        security_group="storage",
+        # 8 to 16 processors and the least local NVMe (infra/cluster/localdisks.py).
+        instance_types=("i4i.2xlarge", "i7i.2xlarge", "i3en.2xlarge", "i7ie.2xlarge", "i4i.4xlarge", "i3en.3xlarge"),
+        root_disk_gib=50,
+        expendable=False,
+    ),
+    "client": Kind(security_group="client", instance_types=_FOUR_CPUS, root_disk_gib=50, expendable=True),
+    "conduit": Kind(
+        security_group="storage",
+        instance_types=("t3.medium", "t3a.medium", "t3.large", "t3a.large"),
+        root_disk_gib=20,
+        expendable=True,
+    ),
+    "jepsen": Kind(security_group="client", instance_types=_FOUR_CPUS, root_disk_gib=50, expendable=False),
+}
+"""What the roles are. A role more is a line here, a boot profile of its name, and a value of the tag `Role`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeGroup:
+    """Nodes that are alike: one launch template and one Auto Scaling group, whatever their number.
+
+    Attributes:
+        name: Unique in the stack; part of the names and the tag `NodeGroup`.
+        role: What the nodes are for.
+        site: Where they run: in the zones of this site and no others.
+        count: How many there are while the group runs.
+        instance_types: What they run on, the usual one first.
+        root_disk_gib: Size of their root volume, in GiB. Data is on the local disks.
+        on_demand_base: So many nodes are on demand before any is a spot instance.
+        on_demand_percent: The share of the nodes above them that is on demand too, in percent.
+        start: When the schedule starts it; None: at the stack's hour; "none": never, so that only operators do.
+        stop: When it is stopped, every day and whoever started it; None: at the stack's hour.
+    """
+
+    name: str
+    role: NodeRole
+    site: Site
+    count: int
+    instance_types: tuple[str, ...]
+    root_disk_gib: int
+    on_demand_base: int = 0
+    on_demand_percent: int = 0
+    start: time | Literal["none"] | None = None
+    stop: time | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """What it has in common with the other groups of its role."""
+        return KINDS[self.role]
+
+    @property
+    def most(self) -> int:
+        """The largest number of nodes at any time: one more where a node's successor may come before the node goes."""
+        return self.count + 1 if self.count and self.kind.expendable else self.count
+
+    def calendar(self, usual: Calendar) -> Calendar:
+        """Give its hours: the stack's, but for its own."""
+        start = usual.start if self.start is None else self.start
+        return replace(usual, start=None if start == "none" else start, stop=self.stop or usual.stop)
+
+
+class NodeGroupChange(BaseModel):
+    """What a setting changes of a default group, or says of a new one; what it leaves out stays as it is.
+
+    Attributes:
+        enabled: False removes the group from the stack. With a count of 0 it stays, with nothing to run.
+        role: What the nodes of a new group are for; a default group keeps its own.
+        site: See `NodeGroup`; a new group is in site A.
+        count: Likewise; goes before the number that the setting `clusterSize` gives.
+        instance_types: Likewise.
+        root_disk_gib: Likewise.
+        on_demand_base: Likewise.
+        on_demand_percent: Likewise.
+        schedule_start: Likewise, `start`.
+        schedule_stop: Likewise, `stop`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=False)
+
+    enabled: Flag = Field(default=True, examples=["false"])
+    role: Annotated[NodeRole, one_of(get_args(NodeRole))] | None = Field(default=None, examples=["client"])
+    site: Annotated[Site, one_of(get_args(Site))] | None = Field(default=None, examples=["A"])
+    count: NodeCount | None = Field(default=None, examples=["5"])
+    instance_types: (
+        Annotated[
+            tuple[InstanceType, ...],
+            not_empty("instance type"),
+            distinct("instance types"),
+            at_most(MOST_TYPES, "instance types", because="an Auto Scaling group takes no more"),
+        ]
+        | None
+    ) = Field(default=None, examples=["i4i.2xlarge"])
+    root_disk_gib: NodeDiskGib | None = Field(default=None, examples=["50"])
+    on_demand_base: NodeCount | None = Field(default=None, examples=["1"])
+    on_demand_percent: Percent | None = Field(default=None, examples=["50"])
+    schedule_start: OwnStart | None = Field(default=None, examples=["08:00"])
+    schedule_stop: TimeOfDay | None = Field(default=None, examples=["18:00"])
+
+
+STORAGE_COUNTS: Mapping[int, Mapping[Site, int]] = {3: {"A": 2, "B": 1}, 5: {"A": 3, "B": 2}, 10: {"A": 6, "B": 4}}
+"""Storage nodes of each site by cluster size."""
+
+
+def default_groups(cluster_size: int) -> tuple[NodeGroup, ...]:
+    """Give the groups of a cluster with so many storage nodes, as ClaudeFS's tests expect it."""
+
+    def group(name: str, role: NodeRole, *, count: int = 1, site: Site = "A") -> NodeGroup:
+        kind = KINDS[role]
+        return NodeGroup(
+            name=name,
+            role=role,
+            site=site,
+            count=count,
+            instance_types=kind.instance_types,
+            root_disk_gib=kind.root_disk_gib,
+        )
+
+    storage = STORAGE_COUNTS[cluster_size]
+    return (
+        group("storage-a", "storage", count=storage["A"], site="A"),
+        group("storage-b", "storage", count=storage["B"], site="B"),
+        group("fuse-client", "client"),
+        group("nfs-client", "client"),
+        group("conduit", "conduit"),
+        group("jepsen", "jepsen"),
+    )
+
+
+DEFAULT_NAMES = tuple(group.name for group in default_groups(5))
+"""The groups that are there without any setting."""
+
+
+def node_groups(cluster_size: int, changes: Mapping[str, NodeGroupChange]) -> tuple[NodeGroup, ...]:
+    """Give the groups of a stack: the default ones as changed, then new ones in the order of their names.
+
+    A new group without a role, which the settings' rules refuse, is left out.
+    """
+    groups = {group.name: group for group in default_groups(cluster_size)}
+    for name, change in sorted(changes.items()):
+        if name not in groups and change.role is not None:
+            kind = KINDS[change.role]
+            groups[name] = NodeGroup(
+                name=name,
+                role=change.role,
+                site="A",
+                count=0,
+                instance_types=kind.instance_types,
+                root_disk_gib=kind.root_disk_gib,
+            )
+    enabled = (group for group in groups.values() if group.name not in changes or changes[group.name].enabled)
+    return tuple(_changed(group, changes.get(group.name, NodeGroupChange())) for group in enabled)
+
+
+def _changed(group: NodeGroup, change: NodeGroupChange) -> NodeGroup:
+    given = change.model_dump(exclude={"enabled", "role", "schedule_start", "schedule_stop"}, exclude_none=True)
+    return replace(group, **given, start=change.schedule_start, stop=change.schedule_stop)

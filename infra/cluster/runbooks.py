@@ -1,0 +1,290 @@
+"""What is done when a node is about to go: one SSM Automation document for each event that says so.
+
+Events of EC2 bear an instance's id and nothing else, so every environment of an account sees all of them. Each
+runbook's first step is therefore to look at the instance's tags, and it leaves alone what is not its environment's.
+For the same reason it is the runbook that counts, and no filter on the events' log: that would count the others' too.
+
+https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-actions.html
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from infra.cluster.documents import Parameter, document_name
+from infra.cluster.lifecycle import DRAIN_HOOK
+from infra.cluster.node_commands import DRAIN_SECONDS, REASON
+from infra.tags import PROJECT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+NAMESPACE = "CFS/Cluster"
+"""Where interruptions are counted, by the dimension `Environment`."""
+
+Metric = Literal["SpotInterruptions", "RebalanceRecommendations", "Terminations", "DrainCommandsFailed"]
+"""What runbooks count. A drain's command also fails where the node does not answer; `DrainFailed` is counted by a node
+itself, where its services did not stop in time."""
+
+SENDING_SECONDS = 30
+"""How long Run Command tries to reach a node, the shortest that it takes: a node that does not answer cannot drain.
+https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_SendCommand.html"""
+
+CALL_SECONDS = 30
+"""How long one call of an AWS service may take."""
+
+INSTANCE = Parameter(
+    name="InstanceId",
+    description="the node that goes",
+    pattern="^i-[0-9a-f]{8,17}$",
+    example="i-0123456789abcdef0",
+)
+GROUP = Parameter(
+    name="AutoScalingGroupName",
+    description="the group that waits for the drain",
+    pattern="^[a-z0-9-]{1,255}$",
+    example="claudefs-prod-storage-a",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """An event that tells of a node's end, and what is done about it.
+
+    Attributes:
+        name: Its name: of the rule, of the runbook, and the reason that the node is told.
+        description: What it means.
+        source: The service that it comes from.
+        detail_type: What it is called there.
+        instance: The instance's place in the event, as a JSON path.
+        group: The Auto Scaling group's place in the event where the group waits to be told that the node may go, or "".
+        drains: Whether the node is drained.
+        metric: What it is counted as.
+        useful_seconds: How long an answer is of use: an event that could not be delivered by then is dropped.
+    """
+
+    name: str
+    description: str
+    source: str
+    detail_type: str
+    instance: str
+    group: str = ""
+    drains: bool = True
+    metric: Metric
+    useful_seconds: int
+
+    @property
+    def parameters(self) -> Mapping[Parameter, str]:
+        """What the runbook is told, and the place of each in the event."""
+        return {INSTANCE: self.instance, **({GROUP: self.group} if self.group else {})}
+
+    def pattern(self, groups: Sequence[str]) -> str:
+        """Give the pattern of the events that it stands for.
+
+        Args:
+            groups: Names of the environment's Auto Scaling groups.
+        """
+        events = {"source": [self.source], "detail-type": [self.detail_type]}
+        detail = {**of_groups(groups), "LifecycleHookName": [DRAIN_HOOK]}
+        return json.dumps({**events, "detail": detail} if self.group else events)
+
+
+NOTICES = (
+    # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html
+    Notice(
+        name="spot-interruption",
+        description="EC2 takes a spot instance back in two minutes",
+        source="aws.ec2",
+        detail_type="EC2 Spot Instance Interruption Warning",
+        instance="$.detail.instance-id",
+        metric="SpotInterruptions",
+        useful_seconds=120,
+    ),
+    # It is a guess, and often comes to nothing: a node of a quorum is not given up for it.
+    # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/rebalance-recommendations.html
+    Notice(
+        name="rebalance-recommendation",
+        description="EC2 thinks that it may soon take a spot instance back",
+        source="aws.ec2",
+        detail_type="EC2 Instance Rebalance Recommendation",
+        instance="$.detail.instance-id",
+        drains=False,
+        metric="RebalanceRecommendations",
+        useful_seconds=3600,
+    ),
+    # https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-event-reference.html
+    Notice(
+        name="termination",
+        description="a group terminates a node, which waits to be drained",
+        source="aws.autoscaling",
+        detail_type="EC2 Instance-terminate Lifecycle Action",
+        instance="$.detail.EC2InstanceId",
+        group="$.detail.AutoScalingGroupName",
+        metric="Terminations",
+        useful_seconds=300,
+    ),
+)
+"""The events that are answered."""
+
+
+def of_groups(groups: Sequence[str]) -> dict[str, object]:
+    """Choose the events of Auto Scaling groups in a pattern, by their whole names.
+
+    What a name begins with would not do: the groups of an environment `dev-eu` begin like those of `dev`.
+
+    Args:
+        groups: Their names. None match no event: EventBridge refuses an empty list.
+    """
+    return {"AutoScalingGroupName": [*groups] or [{"exists": False}]}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One action of a runbook.
+
+    Attributes:
+        name: Its name in the document.
+        action: What Automation does.
+        inputs: What it does it with.
+        timeout_seconds: When it counts as failed.
+        then: The step after it, or "" for the one that is written next.
+        on_failure: The step after it where it failed, or "" for the one that is written next.
+        critical: Whether the runbook counts as failed where the step does.
+        last: Whether the runbook ends with it.
+    """
+
+    name: str
+    action: str
+    inputs: Mapping[str, object]
+    timeout_seconds: int = CALL_SECONDS
+    then: str = ""
+    on_failure: str = ""
+    critical: bool = True
+    last: bool = False
+
+    def to_json(self) -> dict[str, object]:
+        """Give the step as a document has it."""
+        return {
+            "name": self.name,
+            "action": self.action,
+            "timeoutSeconds": self.timeout_seconds,
+            "onFailure": f"step:{self.on_failure}" if self.on_failure else "Continue",
+            "isCritical": self.critical,
+            "inputs": dict(self.inputs),
+            **({"nextStep": self.then} if self.then else {}),
+            **({"isEnd": True} if self.last else {}),
+        }
+
+
+def content(notice: Notice, *, environment: str, role_arn: str) -> str:
+    """Give the runbook of a notice, by schema 0.3.
+
+    Args:
+        notice: What is answered.
+        environment: The environment whose nodes it may touch.
+        role_arn: The role that the steps run under.
+    """
+    return json.dumps(
+        {
+            "schemaVersion": "0.3",
+            "description": f"ClaudeFS, {environment}: {notice.description}",
+            "assumeRole": role_arn,
+            "parameters": {parameter.name: parameter.to_json() for parameter in notice.parameters},
+            "mainSteps": [step.to_json() for step in steps(notice, environment)],
+        },
+        indent=2,
+    )
+
+
+def steps(notice: Notice, environment: str) -> Iterator[Step]:
+    """Give the steps: whose node it is, the drain, the group that waits, the count, and the end for others' nodes.
+
+    A drain that fails is counted and holds nobody up: the node goes, drained or not.
+    """
+    yield _is(
+        "belongs",
+        {"tag:project": PROJECT, "tag:Environment": environment},
+        otherwise="leave",
+    )
+    if notice.group:
+        # A spot instance that is gone already, or is known to Run Command no more, is not waited for.
+        yield _is("runs", {"instance-state-name": "running"}, otherwise="release")
+    if notice.drains:
+        yield _drain(notice, environment)
+        yield _count("countFailure", "DrainCommandsFailed", environment)
+    if notice.group:
+        yield Step(
+            name="release",
+            action="aws:executeAwsApi",
+            inputs={
+                "Service": "autoscaling",
+                "Api": "CompleteLifecycleAction",
+                "AutoScalingGroupName": GROUP.reference,
+                "InstanceId": INSTANCE.reference,
+                "LifecycleHookName": DRAIN_HOOK,
+                "LifecycleActionResult": "CONTINUE",
+            },
+        )
+    yield _count("count", notice.metric, environment, last=True)
+    # Automation can go to a step where another failed, but not to the end.
+    yield Step(name="leave", action="aws:sleep", inputs={"Duration": "PT1S"}, last=True)
+
+
+def _is(name: str, filters: Mapping[str, str], *, otherwise: str) -> Step:
+    """Ask whether the instance is of a kind; that it is not is no failure of the runbook."""
+    return Step(
+        name=name,
+        action="aws:assertAwsResourceProperty",
+        inputs={
+            "Service": "ec2",
+            "Api": "DescribeInstances",
+            # As a filter, for an id that EC2 does not know would be an error as a parameter.
+            "Filters": [
+                {"Name": key, "Values": [value]}
+                for key, value in {"instance-id": INSTANCE.reference, **filters}.items()
+            ],
+            "PropertySelector": "$.Reservations[0].Instances[0].InstanceId",
+            "DesiredValues": [INSTANCE.reference],
+        },
+        on_failure=otherwise,
+        critical=False,
+    )
+
+
+def _drain(notice: Notice, environment: str) -> Step:
+    return Step(
+        name="drain",
+        action="aws:runCommand",
+        inputs={
+            "DocumentName": document_name(environment, "drain"),
+            "InstanceIds": [INSTANCE.reference],
+            "Parameters": {REASON.name: [notice.name]},
+            "TimeoutSeconds": SENDING_SECONDS,
+        },
+        timeout_seconds=SENDING_SECONDS + DRAIN_SECONDS,
+        then="release" if notice.group else "count",
+        on_failure="countFailure",
+    )
+
+
+def _count(name: str, metric: Metric, environment: str, *, last: bool = False) -> Step:
+    return Step(
+        name=name,
+        action="aws:executeAwsApi",
+        inputs={
+            "Service": "cloudwatch",
+            "Api": "PutMetricData",
+            "Namespace": NAMESPACE,
+            "MetricData": [
+                {
+                    "MetricName": metric,
+                    "Dimensions": [{"Name": "Environment", "Value": environment}],
+                    "Value": 1,
+                    "Unit": "Count",
+                }
+            ],
+        },
+        last=last,
+    )

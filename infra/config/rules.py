@@ -1,0 +1,435 @@
+"""Rules between settings: what is right alone may be wrong beside another."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from ipaddress import IPv4Network
+from typing import TYPE_CHECKING, Any
+
+from infra.cluster import nodegroups
+from infra.cluster.localdisks import LEAST_GB, LOCAL_NVME_GB, fitting
+from infra.cluster.nodegroups import DEFAULT_NAMES, MOST_GROUPS
+from infra.naming import NAMESPACE
+from infra.network.subnets import plan_subnets
+from infra.network.zones import ZONE_COUNT, sites_of, zones_of
+from infra.schedules.clock_changes import COMING_YEARS, nearest_fit, similar_zones, unfit, zone_names
+from infra.schedules.schedule import WEEKDAYS, Calendar, ScheduleError, actions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import date, time
+    from ipaddress import IPv6Network
+
+    from infra.cluster.nodegroups import NodeGroupChange
+
+MOST_REVIEWERS = 6
+"""https://docs.github.com/en/rest/deployments/environments#create-or-update-an-environment"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Breach:
+    """A rule that is broken.
+
+    Attributes:
+        setting: The setting to change, by its field's name.
+        value: What it is, or None where it is not set.
+        allowed: What would be right.
+        index: Which entry of a list is wrong.
+        path: Which value inside an object is wrong: the names and places that lead to it.
+        example: A value that would be right, where the setting's usual one might not be.
+        repair: The command that repairs it, where setting the example does not.
+    """
+
+    setting: str
+    value: object
+    allowed: str
+    index: int | None = None
+    path: tuple[str | int, ...] = ()
+    example: str | None = None
+    repair: str | None = None
+
+
+def breaches(values: Mapping[str, Any]) -> Iterator[Breach]:
+    """Find the broken rules among the settings that are right by themselves.
+
+    Args:
+        values: The settings by field name; a rule that wants one which is missing is not judged.
+    """
+    for reads, rule in _RULES:
+        if all(name in values for name in reads):
+            yield from rule(**{name: values[name] for name in reads})
+
+
+def _remove(setting: str) -> str:
+    return f"pulumi config rm {NAMESPACE}:{setting}"
+
+
+def _zones_belong_to_region(*, region: str, availability_zones: Sequence[str]) -> Iterator[Breach]:
+    for index, zone in enumerate(availability_zones):
+        if zone[:-1] != region:
+            yield Breach(
+                setting="availability_zones",
+                value=zone,
+                allowed=f"must be a zone of the region {region}, such as {region}{'abc'[index % ZONE_COUNT]}",
+                index=index,
+                example=f"{region}{'abc'[index % ZONE_COUNT]}",
+            )
+
+
+def _zones_are_three(*, availability_zones: Sequence[str]) -> Iterator[Breach]:
+    if len(availability_zones) not in (0, ZONE_COUNT):
+        yield Breach(
+            setting="availability_zones",
+            value=", ".join(availability_zones),
+            allowed=f"must be {ZONE_COUNT} zones, or none, so that they are the region's first {ZONE_COUNT}",
+            repair=_remove("availabilityZones"),
+        )
+
+
+def _sites_share_out_zones(
+    *, region: str, availability_zones: Sequence[str], site_a_zones: Sequence[str], site_b_zones: Sequence[str]
+) -> Iterator[Breach]:
+    zones = zones_of(region, availability_zones)
+    if len(zones) != ZONE_COUNT:
+        return
+    strangers = False
+    for setting, chosen in (("site_a_zones", site_a_zones), ("site_b_zones", site_b_zones)):
+        for index, zone in enumerate(chosen):
+            if zone not in zones:
+                strangers = True
+                yield Breach(
+                    setting=setting,
+                    value=zone,
+                    allowed=f"must be one of the stack's availability zones, {', '.join(zones)}",
+                    index=index,
+                    example=zones[0],
+                )
+    sites = sites_of(zones, site_a=site_a_zones, site_b=site_b_zones)
+    if not strangers and (sorted(sites["A"] + sites["B"]) != sorted(zones) or not all(sites.values())):
+        yield Breach(
+            setting="site_b_zones",
+            value=", ".join(site_b_zones) or None,
+            allowed=(
+                f"each of {', '.join(zones)} must belong to one site, and each site have one; "
+                f"site A has {', '.join(sites['A']) or 'none'}, site B {', '.join(sites['B']) or 'none'}"
+            ),
+            repair=f"{_remove('siteAZones')}; {_remove('siteBZones')}",
+        )
+
+
+def _month_is_no_less_than_day(*, daily_budget_usd: int, monthly_budget_usd: int) -> Iterator[Breach]:
+    if monthly_budget_usd < daily_budget_usd:
+        yield Breach(
+            setting="monthly_budget_usd",
+            value=monthly_budget_usd,
+            allowed=f"must be no less than the day's budget, {daily_budget_usd} US dollars",
+            example=str(daily_budget_usd * 30),
+        )
+
+
+def _admins_come_from_elsewhere(
+    *, vpc_cidr: IPv4Network, admin_cidrs: Sequence[IPv4Network | IPv6Network]
+) -> Iterator[Breach]:
+    for index, network in enumerate(admin_cidrs):
+        if isinstance(network, IPv4Network) and network.overlaps(vpc_cidr):
+            yield Breach(
+                setting="admin_cidrs",
+                value=network,
+                allowed=f"must lie outside the stack's own network {vpc_cidr}, whose nodes need no such rule",
+                index=index,
+            )
+
+
+def _time_zone_is_known(*, schedule_time_zone: str) -> Iterator[Breach]:
+    if schedule_time_zone not in zone_names():
+        similar = similar_zones(schedule_time_zone)
+        meant = f"; did you mean {' or '.join(similar)}?" if similar else ", such as America/Los_Angeles"
+        yield Breach(
+            setting="schedule_time_zone",
+            value=schedule_time_zone,
+            allowed=f"must be the canonical name of an IANA time zone, since AWS takes no other{meant}",
+            example=similar[0] if similar else None,
+        )
+
+
+def _times_occur_once_a_day(*, schedule_time_zone: str, schedule_start: time, schedule_stop: time) -> Iterator[Breach]:
+    if schedule_time_zone not in zone_names():
+        return
+    today = datetime.now(UTC).date()
+    for setting, at in (("schedule_start", schedule_start), ("schedule_stop", schedule_stop)):
+        found = _once_a_day(schedule_time_zone, at, since=today)
+        if found is not None:
+            allowed, fit = found
+            yield Breach(setting=setting, value=f"{at:%H:%M}", allowed=allowed, example=fit)
+
+
+def _once_a_day(zone: str, at: time, *, since: date) -> tuple[str, str] | None:
+    """Say why a time of the day does not fit, and one that does; None where it occurs once on every day."""
+    found = unfit(zone, at, since=since)
+    if found is None:
+        return None
+    day, change = found
+    fit = f"{nearest_fit(zone, at, since=since):%H:%M}"
+    why = f"{'does not exist' if change.skipped else 'occurs twice'} on {day} in {zone}, when the clocks are changed"
+    return f"{why}; {fit} occurs once on every day of the next {COMING_YEARS} years", fit
+
+
+EVENING = 18
+"""The hour from which on a start is one for the night."""
+
+
+def _start_and_stop_differ(*, schedule_start: time, schedule_stop: time) -> Iterator[Breach]:
+    if schedule_start == schedule_stop:
+        yield Breach(
+            setting="schedule_stop",
+            value=f"{schedule_stop:%H:%M}",
+            allowed="must be another time than scheduleStart; an earlier one is on the next day",
+            example="18:00" if schedule_start.hour < EVENING else "06:00",
+        )
+
+
+def _extra_days_would_not_start(*, holidays: Sequence[date], extra_days: Sequence[date]) -> Iterator[Breach]:
+    for index, day in enumerate(extra_days):
+        if day.weekday() < WEEKDAYS and day not in holidays:
+            yield Breach(
+                setting="extra_days",
+                value=day,
+                allowed=f"must be a Saturday, a Sunday or a holiday: it starts on a {day:%A} as it is",
+                index=index,
+                repair=f"pulumi config rm --path '{NAMESPACE}:extraDays[{index}]'",
+            )
+
+
+def _actions_fit_into_a_group(
+    *,
+    schedule_time_zone: str,
+    schedule_start: time,
+    schedule_stop: time,
+    holidays: Sequence[date],
+    extra_days: Sequence[date],
+) -> Iterator[Breach]:
+    if schedule_time_zone not in zone_names():
+        return
+    calendar = Calendar(
+        time_zone=schedule_time_zone,
+        start=schedule_start,
+        stop=schedule_stop,
+        holidays=frozenset(holidays),
+        extra_days=frozenset(extra_days),
+    )
+    try:
+        actions(calendar, now=datetime.now(UTC))
+    except ScheduleError as error:
+        yield Breach(setting="holidays", value=f"{len(holidays)} days", allowed=str(error), repair=_remove("holidays"))
+
+
+def _hours_leave_the_address(*, orchestrator_hours: str, egress: str) -> Iterator[Breach]:
+    if orchestrator_hours == "weekdays" and egress == "public-ip":
+        yield Breach(
+            setting="orchestrator_hours",
+            value=orchestrator_hours,
+            allowed=(
+                'must be always with egress "public-ip": an instance gives its public address back when it is stopped, '
+                "and the provider would replace it for that"
+            ),
+            example="always",
+        )
+
+
+def _groups_are_complete(*, node_groups: Mapping[str, NodeGroupChange]) -> Iterator[Breach]:
+    for name, change in node_groups.items():
+        if name in DEFAULT_NAMES:
+            if change.role is not None:
+                yield Breach(
+                    setting="node_groups",
+                    path=(name, "role"),
+                    value=change.role,
+                    allowed=f"the role of the default group {name} is fixed: disable it and add a group",
+                    repair=f"pulumi config rm --path '{NAMESPACE}:nodeGroups.{name}.role'",
+                )
+            continue
+        for field, value in (("role", change.role), ("count", change.count)):
+            if value is None:
+                yield Breach(
+                    setting="node_groups",
+                    path=(name, field),
+                    value=None,
+                    allowed=f"must be set for a new group; the groups that need neither are {', '.join(DEFAULT_NAMES)}",
+                )
+
+
+def _groups_fit_into_a_rule(*, cluster_size: int, node_groups: Mapping[str, NodeGroupChange]) -> Iterator[Breach]:
+    groups = nodegroups.node_groups(cluster_size, node_groups)
+    if len(groups) > MOST_GROUPS:
+        yield Breach(
+            setting="node_groups",
+            value=f"{len(groups)} groups",
+            allowed=f"must be at most {MOST_GROUPS} with the default ones: an EventBridge rule names them all",
+            repair=f"pulumi config rm --path '{NAMESPACE}:nodeGroups.{groups[-1].name}'",
+        )
+
+
+def _storage_has_local_disks(*, cluster_size: int, node_groups: Mapping[str, NodeGroupChange]) -> Iterator[Breach]:
+    for group in nodegroups.node_groups(cluster_size, node_groups):
+        if group.role != "storage":
+            continue
+        for place, type_ in enumerate(group.instance_types):
+            size = LOCAL_NVME_GB.get(type_)
+            if size is not None and size >= LEAST_GB:
+                continue
+            has = "is none of the known types with local NVMe" if size is None else f"has {size} GB of local NVMe"
+            yield Breach(
+                setting="node_groups",
+                path=(group.name, "instanceTypes", place),
+                value=type_,
+                allowed=f"{has}, and a storage node needs at least {LEAST_GB} GB; fitting are {', '.join(fitting())}",
+            )
+
+
+def _own_hours_fit(
+    *,
+    schedule_time_zone: str,
+    schedule_start: time,
+    schedule_stop: time,
+    node_groups: Mapping[str, NodeGroupChange],
+) -> Iterator[Breach]:
+    if schedule_time_zone not in zone_names():
+        return
+    today = datetime.now(UTC).date()
+    for name, change in node_groups.items():
+        for field, own in (("scheduleStart", change.schedule_start), ("scheduleStop", change.schedule_stop)):
+            found = _once_a_day(schedule_time_zone, own, since=today) if own is not None and own != "none" else None
+            if found is not None:
+                allowed, fit = found
+                yield Breach(
+                    setting="node_groups", path=(name, field), value=f"{own:%H:%M}", allowed=allowed, example=fit
+                )
+        stop = change.schedule_stop or schedule_stop
+        if (change.schedule_start or schedule_start) == stop and (change.schedule_start or change.schedule_stop):
+            yield Breach(
+                setting="node_groups",
+                path=(name, "scheduleStop"),
+                value=f"{stop:%H:%M}",
+                allowed="must be another time than the group's start; an earlier one is on the next day",
+                example="18:00" if stop.hour < EVENING else "06:00",
+            )
+
+
+def _nodes_have_addresses(  # noqa: PLR0913 — a rule takes the settings that it reads
+    *,
+    region: str,
+    availability_zones: Sequence[str],
+    site_a_zones: Sequence[str],
+    site_b_zones: Sequence[str],
+    vpc_cidr: IPv4Network,
+    cluster_size: int,
+    node_groups: Mapping[str, NodeGroupChange],
+) -> Iterator[Breach]:
+    zones = zones_of(region, availability_zones)
+    sites = sites_of(zones, site_a=site_a_zones, site_b=site_b_zones)
+    if len(zones) != ZONE_COUNT or sorted(sites["A"] + sites["B"]) != sorted(zones):
+        return
+    subnets = plan_subnets(vpc_cidr, zones=zones, sites=sites)
+    for site in sites:
+        room = sum(subnet.private.num_addresses - KEPT_BY_AWS for subnet in subnets if subnet.site == site)
+        wanted = sum(group.most for group in nodegroups.node_groups(cluster_size, node_groups) if group.site == site)
+        if wanted > room:
+            yield Breach(
+                setting="vpc_cidr",
+                value=vpc_cidr,
+                allowed=f"the subnets of site {site} have {room} addresses, and its node groups {wanted} nodes: "
+                "give the VPC more addresses, or the groups fewer nodes",
+                example="10.0.0.0/16",
+            )
+
+
+KEPT_BY_AWS = 5
+"""Addresses of each subnet: https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html"""
+
+
+def _secrets_of_the_repository_have_one_stack(
+    *, manages_repository: bool, actions_secrets: Mapping[str, object]
+) -> Iterator[Breach]:
+    if actions_secrets and not manages_repository:
+        yield Breach(
+            setting="actions_secrets",
+            value=", ".join(actions_secrets),
+            allowed="belong to the stack that manages the repository; this stack's own are environmentSecrets",
+            repair=_remove("actionsSecrets"),
+        )
+
+
+def _reviewers_are_at_most_six(*, reviewer_users: Sequence[str], reviewer_teams: Sequence[str]) -> Iterator[Breach]:
+    if len(reviewer_users) + len(reviewer_teams) > MOST_REVIEWERS:
+        yield Breach(
+            setting="reviewer_users",
+            value=", ".join([*reviewer_users, *reviewer_teams]),
+            allowed=f"GitHub takes at most {MOST_REVIEWERS} users and teams together",
+            repair=_remove("reviewerUsers"),
+        )
+
+
+def _self_review_needs_reviewers(
+    *, prevent_self_review: bool, reviewer_users: Sequence[str], reviewer_teams: Sequence[str]
+) -> Iterator[Breach]:
+    if prevent_self_review and not (reviewer_users or reviewer_teams):
+        yield Breach(
+            setting="prevent_self_review",
+            value="true",
+            allowed="needs reviewerUsers or reviewerTeams: without reviewers GitHub forgets it",
+            example="false",
+        )
+
+
+def _subject_names_the_repository(
+    *, github_owner: str, github_repository: str, github_subject: str
+) -> Iterator[Breach]:
+    named = re.sub(r"@[0-9]+", "", github_subject)
+    if github_subject and named != f"repo:{github_owner}/{github_repository}":
+        yield Breach(
+            setting="github_subject",
+            value=github_subject,
+            allowed=f"must name {github_owner}/{github_repository}; cfs doctor github shows what is right",
+            example=f"repo:{github_owner}@1/{github_repository}@2",
+        )
+
+
+_RULES: tuple[tuple[tuple[str, ...], Callable[..., Iterator[Breach]]], ...] = (
+    (("region", "availability_zones"), _zones_belong_to_region),
+    (("availability_zones",), _zones_are_three),
+    (("region", "availability_zones", "site_a_zones", "site_b_zones"), _sites_share_out_zones),
+    (("daily_budget_usd", "monthly_budget_usd"), _month_is_no_less_than_day),
+    (("vpc_cidr", "admin_cidrs"), _admins_come_from_elsewhere),
+    (("orchestrator_hours", "egress"), _hours_leave_the_address),
+    (("schedule_time_zone",), _time_zone_is_known),
+    (("schedule_time_zone", "schedule_start", "schedule_stop"), _times_occur_once_a_day),
+    (("schedule_start", "schedule_stop"), _start_and_stop_differ),
+    (("holidays", "extra_days"), _extra_days_would_not_start),
+    (
+        ("schedule_time_zone", "schedule_start", "schedule_stop", "holidays", "extra_days"),
+        _actions_fit_into_a_group,
+    ),
+    (("node_groups",), _groups_are_complete),
+    (("cluster_size", "node_groups"), _groups_fit_into_a_rule),
+    (("cluster_size", "node_groups"), _storage_has_local_disks),
+    (("schedule_time_zone", "schedule_start", "schedule_stop", "node_groups"), _own_hours_fit),
+    (
+        (
+            "region",
+            "availability_zones",
+            "site_a_zones",
+            "site_b_zones",
+            "vpc_cidr",
+            "cluster_size",
+            "node_groups",
+        ),
+        _nodes_have_addresses,
+    ),
+    (("manages_repository", "actions_secrets"), _secrets_of_the_repository_have_one_stack),
+    (("reviewer_users", "reviewer_teams"), _reviewers_are_at_most_six),
+    (("prevent_self_review", "reviewer_users", "reviewer_teams"), _self_review_needs_reviewers),
+    (("github_owner", "github_repository", "github_subject"), _subject_names_the_repository),
+)
+"""Each rule with the settings that it reads."""

@@ -1,0 +1,1 @@
+"""What GitHub has of the stack, and how its jobs get into AWS."""

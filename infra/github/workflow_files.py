@@ -1,0 +1,108 @@
+"""The workflow files: what GitHub runs, delivered into the repository as they stand here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pulumi
+import pulumi_github as github
+
+from infra.component import Component
+from infra.github.delivery import DEFAULT_BRANCH, DELIVERED, DELIVERY_BRANCH, blob_hash, delivered
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from infra.github.delivery import Delivery
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkflowFilesArgs:
+    """What is delivered, and how.
+
+    Attributes:
+        repository: Name of the repository, without its owner.
+        delivered: Whether this stack delivers the files; else nothing is declared.
+        delivery: By commits to the default branch, or by a pull request where the branch is protected.
+    """
+
+    repository: str
+    delivered: bool
+    delivery: Delivery = "commit"
+
+
+class WorkflowFiles(Component):
+    """The files in the repository, or on their way into it.
+
+    What leaves the stack stays in the repository: ClaudeFS goes on building when its infrastructure is destroyed.
+
+    Attributes:
+        paths: Their paths in the repository; empty where another stack delivers them.
+        pull_request: Number of the pull request that brings what differs, or "".
+    """
+
+    paths: pulumi.Output[list[str]]
+    pull_request: pulumi.Output[str]
+
+    def __init__(self, name: str, *, args: WorkflowFilesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Declare the files."""
+        super().__init__(name, opts=opts)
+        self._repository = args.repository
+        files = delivered() if args.delivered else {}
+        self.pull_request = pulumi.Output.from_input("")
+        if args.delivery == "commit":
+            self._commit(files, branch=None)
+        elif changed := differing(files, self._repository) if files else {}:
+            self.pull_request = self._propose(changed)
+        self.paths = pulumi.Output.from_input(list(files))
+        self.register_outputs({"paths": self.paths, "pullRequest": self.pull_request})
+
+    def _propose(self, files: Mapping[str, Path]) -> pulumi.Output[str]:
+        """Declare a branch with the files and the pull request that brings them to the default branch."""
+        branch = github.Branch(
+            "delivery",
+            repository=self._repository,
+            branch=DELIVERY_BRANCH,
+            source_branch=DEFAULT_BRANCH,
+            opts=self.child(retain_on_delete=True),
+        )
+        committed = self._commit(files, branch=branch.branch)
+        request = github.RepositoryPullRequest(
+            "delivery",
+            base_repository=self._repository,
+            base_ref=DEFAULT_BRANCH,
+            head_ref=branch.branch,
+            title=f"Update workflows {DELIVERED}",
+            body="Brings the workflow files that claudefs-infra delivers. Edit them there.",
+            opts=self.child(depends_on=committed, retain_on_delete=True),
+        )
+        number: pulumi.Output[int] = request.number
+        return number.apply(str)
+
+    def _commit(self, files: Mapping[str, Path], *, branch: pulumi.Output[str] | None) -> list[github.RepositoryFile]:
+        """Declare files one after another: GitHub refuses a commit to a branch that another commit is changing."""
+        committed: list[github.RepositoryFile] = []
+        for target, source in files.items():
+            committed.append(
+                github.RepositoryFile(
+                    target,
+                    repository=self._repository,
+                    branch=branch,
+                    file=target,
+                    content=source.read_text(),
+                    commit_message=f"Update {target} {DELIVERED}",
+                    # The file may exist already: the stack takes it over instead of failing.
+                    overwrite_on_create=True,
+                    opts=self.child(depends_on=committed[-1:], retain_on_delete=True),
+                )
+            )
+        return committed
+
+
+def differing(files: Mapping[str, Path], repository: str) -> dict[str, Path]:
+    """Give the files that are not yet on the default branch as they stand here."""
+    tree = github.get_tree(repository=repository, tree_sha=DEFAULT_BRANCH, recursive=True)
+    there = {entry.path: entry.sha for entry in tree.entries}
+    return {target: source for target, source in files.items() if there.get(target) != blob_hash(source.read_bytes())}

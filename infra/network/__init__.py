@@ -1,0 +1,1 @@
+"""The network: subnets by site and zone, and which traffic passes."""

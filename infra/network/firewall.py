@@ -1,0 +1,127 @@
+"""The security groups of the nodes, from the table of ports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping  # noqa: TC003 — Pulumi reads the annotations of components at run time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, get_args
+
+import pulumi  # noqa: TC002 — likewise
+from pulumi_aws import ec2, vpc
+
+from infra.component import Component
+from infra.network.network import ANYWHERE
+from infra.network.ports import BETWEEN_GROUPS, FOR_ADMINS, TO_THE_INTERNET, Allowed, Group, Ports
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from ipaddress import IPv4Network, IPv6Network
+
+    from infra.tags import Tags
+
+_DESCRIPTIONS: Mapping[Group, str] = {
+    "orchestrator": "The orchestrator; shells come through Session Manager",
+    "storage": "Storage nodes and the cloud conduit; shells come through Session Manager",
+    "client": "FUSE, NFS and SMB clients and the Jepsen controller; shells come through Session Manager",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FirewallArgs:
+    """What the security groups are made from.
+
+    Attributes:
+        vpc_id: The VPC.
+        vpc_cidr: Its addresses.
+        admin_cidrs: Networks outside that may reach the services for administrators.
+        tags: The stack's tags.
+    """
+
+    vpc_id: pulumi.Output[str]
+    vpc_cidr: IPv4Network
+    admin_cidrs: Sequence[IPv4Network | IPv6Network]
+    tags: Tags
+
+
+class Firewall(Component):
+    """One security group for each kind of node; they name each other, not addresses, as who may come in.
+
+    A group lets out whatever stays in the VPC, since the receiver's group decides there, and HTTP and HTTPS.
+
+    Attributes:
+        group_ids: The groups by kind of node.
+    """
+
+    group_ids: Mapping[Group, pulumi.Output[str]]
+
+    def __init__(self, name: str, *, args: FirewallArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Declare the security groups."""
+        super().__init__(name, opts=opts)
+        self._name = name
+        self._tags = args.tags
+        self.group_ids = {kind: self._group(kind, vpc_id=args.vpc_id).id for kind in get_args(Group)}
+        for allowed in BETWEEN_GROUPS:
+            self._let_in(allowed)
+        for network in args.admin_cidrs:
+            for ports in FOR_ADMINS:
+                self._let_admins_in(network, ports)
+        for kind in get_args(Group):
+            self._let_out(kind, vpc_cidr=args.vpc_cidr)
+        self.register_outputs({"groupIds": self.group_ids})
+
+    def _group(self, kind: Group, *, vpc_id: pulumi.Output[str]) -> ec2.SecurityGroup:
+        # The name is Pulumi's, with a random end: a group in use can be replaced by another only beside it.
+        return ec2.SecurityGroup(
+            f"{self._name}-{kind}",
+            vpc_id=vpc_id,
+            description=_DESCRIPTIONS[kind],
+            tags=self._tags.of(kind, role="network"),
+            opts=self.child(),
+        )
+
+    def _let_in(self, allowed: Allowed) -> None:
+        rule = f"{allowed.to}-{allowed.ports.service}-by-{allowed.by}"
+        vpc.SecurityGroupIngressRule(
+            f"{self._name}-{rule}",
+            security_group_id=self.group_ids[allowed.to],
+            referenced_security_group_id=self.group_ids[allowed.by],
+            ip_protocol=allowed.ports.protocol,
+            from_port=allowed.ports.first,
+            to_port=allowed.ports.last,
+            description=allowed.why,
+            tags=self._tags.of(rule, role="network"),
+            opts=self.child(),
+        )
+
+    def _let_admins_in(self, network: IPv4Network | IPv6Network, ports: Ports) -> None:
+        rule = f"orchestrator-{ports.service}-by-{str(network).replace('/', '_')}"
+        vpc.SecurityGroupIngressRule(
+            f"{self._name}-{rule}",
+            security_group_id=self.group_ids["orchestrator"],
+            cidr_ipv4=str(network) if network.version == 4 else None,  # noqa: PLR2004 — IPv4
+            cidr_ipv6=str(network) if network.version == 6 else None,  # noqa: PLR2004 — IPv6
+            ip_protocol=ports.protocol,
+            from_port=ports.first,
+            to_port=ports.last,
+            description=f"{ports.service} for administrators",
+            tags=self._tags.of(rule, role="network"),
+            opts=self.child(),
+        )
+
+    def _let_out(self, kind: Group, *, vpc_cidr: IPv4Network) -> None:
+        def rule(to: str, *, cidr: str, protocol: str, port: int | None) -> None:
+            vpc.SecurityGroupEgressRule(
+                f"{self._name}-{kind}-to-{to}",
+                security_group_id=self.group_ids[kind],
+                cidr_ipv4=cidr,
+                ip_protocol=protocol,
+                from_port=port,
+                to_port=port,
+                description=f"to {to}",
+                tags=self._tags.of(f"{kind}-to-{to}", role="network"),
+                opts=self.child(),
+            )
+
+        rule("vpc", cidr=str(vpc_cidr), protocol="-1", port=None)
+        for ports in TO_THE_INTERNET:
+            rule(ports.service, cidr=ANYWHERE, protocol=ports.protocol, port=ports.first)

@@ -1,0 +1,205 @@
+"""The network that the nodes run in: a VPC over three zones, and one way out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping  # noqa: TC003 — Pulumi reads the annotations of components at run time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pulumi  # noqa: TC002 — likewise
+from pulumi_aws import ec2
+
+from infra.component import Component
+from infra.network.subnets import ZoneSubnets, plan_subnets
+from infra.tags import Site  # noqa: TC001 — likewise
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from ipaddress import IPv4Network
+
+    from infra.config.settings import Egress
+    from infra.tags import Tags
+
+ANYWHERE = "0.0.0.0/0"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkArgs:
+    """What the network is made from.
+
+    Attributes:
+        cidr: The VPC's addresses.
+        region: The AWS region, for the name of S3's endpoint.
+        zones: Its availability zones; the NAT gateway, where there is one, is in the first.
+        sites: The zones of each site.
+        egress: How nodes reach the internet.
+        protected: Whether Pulumi refuses to delete or replace the VPC, as for what runs in it: a change that would
+            replace both is then refused before the first of the network's resources is touched.
+        tags: The stack's tags.
+    """
+
+    cidr: IPv4Network
+    region: str
+    zones: Sequence[str]
+    sites: Mapping[Site, Sequence[str]]
+    egress: Egress
+    protected: bool
+    tags: Tags
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Zone:
+    """The subnets of one zone."""
+
+    plan: ZoneSubnets
+    private: ec2.Subnet
+    public: ec2.Subnet
+
+
+class Network(Component):
+    """A VPC with a private and a public subnet in each of three zones, each zone belonging to one site.
+
+    With egress `nat` nodes run in private subnets, behind one NAT gateway: a second and third would outlive the loss
+    of a zone, at $1.20 a day each, and the nodes' work is repeated anyway. With `public-ip` they run in public ones,
+    each with an address of its own. S3 is reached through a gateway endpoint, which is free, either way.
+
+    Attributes:
+        vpc_id: The VPC.
+        private_subnet_ids: The private subnets of each site, in the order of its zones.
+        public_subnet_ids: Likewise the public ones.
+        assigns_public_ips: Whether a node gets a public IPv4 address; it could reach nothing outside without.
+    """
+
+    vpc_id: pulumi.Output[str]
+    private_subnet_ids: Mapping[Site, list[pulumi.Output[str]]]
+    public_subnet_ids: Mapping[Site, list[pulumi.Output[str]]]
+    assigns_public_ips: bool
+
+    def __init__(self, name: str, *, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Declare the network."""
+        super().__init__(name, opts=opts)
+        self._name = name
+        self._args = args
+        vpc = self._vpc()
+        zones = [self._zone(plan, vpc=vpc) for plan in plan_subnets(args.cidr, zones=args.zones, sites=args.sites)]
+        tables = self._routes(vpc=vpc, zones=zones)
+        self._s3_endpoint(vpc=vpc, tables=tables)
+        self.vpc_id = vpc.id
+        self.assigns_public_ips = args.egress == "public-ip"
+        self.private_subnet_ids = {
+            site: [zone.private.id for zone in zones if zone.plan.site == site] for site in args.sites
+        }
+        self.public_subnet_ids = {
+            site: [zone.public.id for zone in zones if zone.plan.site == site] for site in args.sites
+        }
+        self.register_outputs(
+            {
+                "vpcId": self.vpc_id,
+                "privateSubnetIds": self.private_subnet_ids,
+                "publicSubnetIds": self.public_subnet_ids,
+                "assignsPublicIps": self.assigns_public_ips,
+            }
+        )
+
+    def node_subnet_ids(self, site: Site) -> list[pulumi.Output[str]]:
+        """Give the subnets that the nodes of a site run in."""
+        return (self.public_subnet_ids if self.assigns_public_ips else self.private_subnet_ids)[site]
+
+    def _vpc(self) -> ec2.Vpc:
+        tags = self._args.tags
+        vpc = ec2.Vpc(
+            f"{self._name}-vpc",
+            cidr_block=str(self._args.cidr),
+            enable_dns_support=True,
+            enable_dns_hostnames=True,
+            tags=tags.of("vpc", role="network"),
+            opts=self.child(protect=self._args.protected),
+        )
+        # The group that AWS gives each VPC lets its members reach each other; nobody is to use it by mistake.
+        ec2.DefaultSecurityGroup(
+            f"{self._name}-default",
+            vpc_id=vpc.id,
+            ingress=[],
+            egress=[],
+            tags=tags.of("default-unused", role="network"),
+            opts=self.child(),
+        )
+        return vpc
+
+    def _zone(self, plan: ZoneSubnets, *, vpc: ec2.Vpc) -> _Zone:
+        def subnet(kind: str, network: IPv4Network) -> ec2.Subnet:
+            return ec2.Subnet(
+                f"{self._name}-{kind}-{plan.zone}",
+                vpc_id=vpc.id,
+                availability_zone=plan.zone,
+                cidr_block=str(network),
+                # An instance's own settings decide, so that none gets a public address by where it happens to run.
+                map_public_ip_on_launch=False,
+                tags=self._args.tags.of(f"{kind}-{plan.zone}", role="network", site=plan.site),
+                opts=self.child(),
+            )
+
+        return _Zone(plan=plan, private=subnet("private", plan.private), public=subnet("public", plan.public))
+
+    def _routes(self, *, vpc: ec2.Vpc, zones: Sequence[_Zone]) -> list[ec2.RouteTable]:
+        gateway = ec2.InternetGateway(
+            f"{self._name}-internet",
+            vpc_id=vpc.id,
+            tags=self._args.tags.of("internet", role="network"),
+            opts=self.child(),
+        )
+        public = self._table("public", vpc=vpc, subnets={zone.plan.zone: zone.public for zone in zones})
+        to_internet = ec2.Route(
+            f"{self._name}-public-internet",
+            route_table_id=public.id,
+            destination_cidr_block=ANYWHERE,
+            gateway_id=gateway.id,
+            opts=self.child(),
+        )
+        private = self._table("private", vpc=vpc, subnets={zone.plan.zone: zone.private for zone in zones})
+        if self._args.egress == "nat":
+            ec2.Route(
+                f"{self._name}-private-nat",
+                route_table_id=private.id,
+                destination_cidr_block=ANYWHERE,
+                nat_gateway_id=self._nat_gateway(zones[0].public, after=to_internet).id,
+                opts=self.child(),
+            )
+        return [public, private]
+
+    def _table(self, kind: str, *, vpc: ec2.Vpc, subnets: Mapping[str, ec2.Subnet]) -> ec2.RouteTable:
+        table = ec2.RouteTable(
+            f"{self._name}-{kind}",
+            vpc_id=vpc.id,
+            tags=self._args.tags.of(f"{kind}-routes", role="network"),
+            opts=self.child(),
+        )
+        for zone, subnet in subnets.items():
+            ec2.RouteTableAssociation(
+                f"{self._name}-{kind}-{zone}", subnet_id=subnet.id, route_table_id=table.id, opts=self.child()
+            )
+        return table
+
+    def _nat_gateway(self, subnet: ec2.Subnet, *, after: pulumi.Resource) -> ec2.NatGateway:
+        tags = self._args.tags.of("nat", role="network")
+        # Without a route to the internet gateway neither is of use.
+        address = ec2.Eip(f"{self._name}-nat", domain="vpc", tags=tags, opts=self.child(depends_on=[after]))
+        return ec2.NatGateway(
+            f"{self._name}-nat",
+            allocation_id=address.allocation_id,
+            subnet_id=subnet.id,
+            tags=tags,
+            # The address is kept, and only one gateway can have it.
+            opts=self.child(depends_on=[after], delete_before_replace=True),
+        )
+
+    def _s3_endpoint(self, *, vpc: ec2.Vpc, tables: Sequence[ec2.RouteTable]) -> None:
+        ec2.VpcEndpoint(
+            f"{self._name}-s3",
+            vpc_id=vpc.id,
+            service_name=f"com.amazonaws.{self._args.region}.s3",
+            vpc_endpoint_type="Gateway",
+            route_table_ids=[table.id for table in tables],
+            tags=self._args.tags.of("s3-endpoint", role="network"),
+            opts=self.child(),
+        )

@@ -1,0 +1,1 @@
+"""The machine on which the agents work, and its hours."""

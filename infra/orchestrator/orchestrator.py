@@ -1,0 +1,146 @@
+"""The one machine that is always on: it runs the agents that write ClaudeFS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pulumi
+from pulumi_aws import cloudwatch, ec2, ssm
+
+from infra.boot import orchestrator
+from infra.component import Component
+from infra.naming import LOG_GROUP, physical_name
+from infra.storage.encryption import LOG_GROUPS
+
+if TYPE_CHECKING:
+    from infra.tags import Tags
+
+ONLY_AT_CREATION = ["ami", "userData", "userDataBase64"]
+"""What a running orchestrator keeps. A newer image would replace a machine that has work on it. User data runs on an
+instance's first boot alone, so changing it would stop and start the machine and do nothing else. Both are taken anew
+when the instance is created anew. An instance that is adopted after a run has died shows its user data as `userData`,
+a hash, which must not be taken for user data to remove."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrchestratorArgs:
+    """What the orchestrator is made from.
+
+    Attributes:
+        instance_type: Its EC2 instance type.
+        disk_gib: Size of its root volume, in GiB.
+        image_parameter: Public SSM parameter that names the AMI.
+        subnet_id: Where it runs.
+        security_group_id: What it may send and receive.
+        assign_public_ip: Whether it gets a public address: only where that is its way out, since nothing comes in.
+        instance_profile: Its identity.
+        key_arn: The KMS key that encrypts its disk and its logs.
+        region: Its region, where it reads secrets and writes logs.
+        repository: The repository that its agents work on, `owner/name` on GitHub.
+        log_retention_days: How long its logs are kept, in days.
+        protected: Whether Pulumi refuses to delete or replace it, and EC2 to terminate it.
+        tags: The stack's tags.
+    """
+
+    instance_type: str
+    disk_gib: int
+    image_parameter: str
+    subnet_id: pulumi.Output[str]
+    security_group_id: pulumi.Output[str]
+    assign_public_ip: bool
+    instance_profile: pulumi.Output[str]
+    key_arn: pulumi.Output[str]
+    region: str
+    repository: str
+    log_retention_days: int
+    protected: bool
+    tags: Tags
+
+
+class Orchestrator(Component):
+    """The orchestrator's instance: on demand, encrypted disk, IMDSv2 only, no SSH.
+
+    Attributes:
+        instance_id: The EC2 instance.
+        private_ip: Its address inside the VPC.
+        public_ip: Its public address, "" where it has none.
+        image_id: The AMI that it was created from.
+        log_group: Where its logs are shipped to.
+    """
+
+    instance_id: pulumi.Output[str]
+    private_ip: pulumi.Output[str]
+    public_ip: pulumi.Output[str]
+    image_id: pulumi.Output[str]
+    log_group: pulumi.Output[str]
+
+    def __init__(self, name: str, *, args: OrchestratorArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Declare the instance and its log group."""
+        super().__init__(name, opts=opts)
+        logs = cloudwatch.LogGroup(
+            name,
+            name=physical_name(LOG_GROUP, f"{LOG_GROUPS}/{args.tags.environment}/orchestrator"),
+            retention_in_days=args.log_retention_days,
+            kms_key_id=args.key_arn,
+            tags=args.tags.of("orchestrator-logs", role="logs"),
+            opts=self.child(),
+        )
+        instance = self._instance(name, args=args, log_group=logs.name)
+        self.instance_id = instance.id
+        self.private_ip = instance.private_ip
+        self.public_ip = instance.public_ip
+        self.image_id = instance.ami
+        self.log_group = logs.name
+        self.register_outputs(
+            {
+                "instanceId": self.instance_id,
+                "privateIp": self.private_ip,
+                "publicIp": self.public_ip,
+                "imageId": self.image_id,
+                "logGroup": self.log_group,
+            }
+        )
+
+    def _instance(self, name: str, *, args: OrchestratorArgs, log_group: pulumi.Output[str]) -> ec2.Instance:
+        tags = args.tags.of("orchestrator", role="orchestrator")
+        image = ssm.get_parameter_output(name=args.image_parameter, opts=pulumi.InvokeOutputOptions(parent=self))
+        user_data = log_group.apply(
+            lambda group: orchestrator.user_data(
+                orchestrator.OrchestratorMachine(
+                    environment=args.tags.environment,
+                    region=args.region,
+                    log_group=group,
+                    repository=args.repository,
+                )
+            )
+        )
+        return ec2.Instance(
+            name,
+            ami=image.insecure_value,
+            instance_type=args.instance_type,
+            subnet_id=args.subnet_id,
+            vpc_security_group_ids=[args.security_group_id],
+            iam_instance_profile=args.instance_profile,
+            associate_public_ip_address=args.assign_public_ip,
+            disable_api_termination=args.protected,
+            # EC2's own metrics come every 5 minutes at no cost, and the CloudWatch agent adds what they lack: memory
+            # and disk. Detailed monitoring would cost $2.10 a month for the same seven metrics every minute.
+            monitoring=False,
+            metadata_options={
+                "http_endpoint": "enabled",
+                "http_tokens": "required",
+                "http_put_response_hop_limit": 1,
+            },
+            root_block_device={
+                "volume_type": "gp3",
+                "volume_size": args.disk_gib,
+                "encrypted": True,
+                "kms_key_id": args.key_arn,
+                "tags": tags,
+            },
+            user_data_base64=user_data,
+            user_data_replace_on_change=False,
+            tags=tags,
+            opts=self.child(protect=args.protected, ignore_changes=ONLY_AT_CREATION),
+        )

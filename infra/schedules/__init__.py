@@ -1,0 +1,1 @@
+"""Weekly hours in a time zone, as AWS and people count them."""

@@ -1,0 +1,1 @@
+"""Buckets, the key that encrypts them and all else, and how releases lie in a bucket."""

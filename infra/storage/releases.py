@@ -1,0 +1,61 @@
+"""What bringing releases to nodes needs in AWS: the rights of `cfs deploy`, beside those of the stack."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from infra.access import policies
+from infra.access.policies import EVERYTHING, Condition, Statement
+from infra.cluster.documents import document_name
+
+if TYPE_CHECKING:
+    from infra.access.policies import Scope
+
+COMMANDS = ("install", "probe", "drain")
+"""What a deployment runs on nodes."""
+
+RELEASES = "releases/"
+"""Where releases lie in the artifact bucket."""
+
+
+def release_grants(scope: Scope, *, artifact_bucket_arn: str, key_arn: str) -> tuple[Statement, ...]:
+    """Publish releases without overwriting one, move the environment's pointer, and run three commands on its nodes.
+
+    Writes are allowed only with the conditions that `cfs deploy` makes them under, so that no right of a deployment can
+    replace a release:
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html
+    """
+    own = tuple(f"environments/{scope.environment}/{name}.json" for name in ("version", "rollout"))
+    return (
+        # Without it S3 answers that what is not there is forbidden.
+        policies.list_objects((artifact_bucket_arn,)),
+        Statement(
+            sid="ReadReleases",
+            actions=("s3:GetObject",),
+            resources=tuple(f"{artifact_bucket_arn}/{key}" for key in (f"{RELEASES}*", *own)),
+        ),
+        Statement(
+            sid="CreateReleases",
+            actions=("s3:PutObject",),
+            resources=tuple(f"{artifact_bucket_arn}/{key}" for key in (f"{RELEASES}*", *own)),
+            conditions=(_given("s3:if-none-match"),),
+        ),
+        Statement(
+            sid="ReplaceWhatWasRead",
+            actions=("s3:PutObject",),
+            resources=tuple(f"{artifact_bucket_arn}/{key}" for key in own),
+            conditions=(_given("s3:if-match"),),
+        ),
+        policies.use_key(key_arn, scope, services=("s3",), encrypt=True),
+        Statement(
+            sid="SeeNodes",
+            actions=("ec2:DescribeInstances", "ssm:DescribeInstanceInformation", "ssm:ListCommandInvocations"),
+            resources=(EVERYTHING,),
+        ),
+        *policies.send_commands(scope, [document_name(scope.environment, name) for name in COMMANDS]),
+    )
+
+
+def _given(key: str) -> Condition:
+    """Ask that the request says something of `key`."""
+    return Condition(operator="Null", key=key, values=("false",))

@@ -1,0 +1,105 @@
+"""Buckets: the stack's state, ClaudeFS's build artifacts and the build cache."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pulumi
+
+from infra.component import Component
+from infra.naming import S3_BUCKET, physical_name
+from infra.storage.bucket import CLEANED_AFTER_DAYS, Lifecycle, PrivateBucket, PrivateBucketArgs
+from infra.tags import PROJECT
+
+if TYPE_CHECKING:
+    from infra.tags import Role, Tags
+
+STATE = Lifecycle(superseded_days=90, superseded_kept=20)
+"""A state that a mistake has overwritten is found within a quarter, and the last 20 are there however old."""
+
+ARTIFACTS = Lifecycle(superseded_days=30)
+"""Releases stay; one that was overwritten or deleted can be had back for a month."""
+
+BUILD_CACHE = Lifecycle(superseded_days=CLEANED_AFTER_DAYS, expire_days=30)
+"""What no build has written anew for a month, is not worth its storage."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StorageArgs:
+    """What the buckets are made from.
+
+    Attributes:
+        account_id: The AWS account; bucket names are unique among all accounts, so it is part of them.
+        region: Likewise.
+        key_arn: The KMS key that encrypts every object.
+        adopt_state_bucket: Name of an existing bucket that becomes the state bucket, or "".
+        artifacts_protected: Whether Pulumi refuses to delete or replace the artifact bucket.
+        tags: The stack's tags.
+    """
+
+    account_id: pulumi.Output[str]
+    region: str
+    key_arn: pulumi.Output[str]
+    adopt_state_bucket: str
+    artifacts_protected: bool
+    tags: Tags
+
+
+class Storage(Component):
+    """The state bucket, which nothing here deletes, the artifact bucket and the build cache.
+
+    Attributes:
+        state_bucket: Name of the bucket that holds Pulumi's state.
+        state_bucket_arn: Its ARN.
+        artifact_bucket: Name of the bucket that holds releases.
+        artifact_bucket_arn: Its ARN.
+        cache_bucket: Name of the bucket that holds what builds reuse.
+        cache_bucket_arn: Its ARN.
+    """
+
+    state_bucket: pulumi.Output[str]
+    state_bucket_arn: pulumi.Output[str]
+    artifact_bucket: pulumi.Output[str]
+    artifact_bucket_arn: pulumi.Output[str]
+    cache_bucket: pulumi.Output[str]
+    cache_bucket_arn: pulumi.Output[str]
+
+    def __init__(self, name: str, *, args: StorageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Declare the buckets."""
+        super().__init__(name, opts=opts)
+        self._args = args
+        state = self._bucket("state", lifecycle=STATE, adopt=args.adopt_state_bucket, protected=True, retained=True)
+        artifacts = self._bucket("artifacts", lifecycle=ARTIFACTS, protected=args.artifacts_protected)
+        cache = self._bucket("build-cache", lifecycle=BUILD_CACHE)
+        self.state_bucket, self.state_bucket_arn = state.bucket, state.arn
+        self.artifact_bucket, self.artifact_bucket_arn = artifacts.bucket, artifacts.arn
+        self.cache_bucket, self.cache_bucket_arn = cache.bucket, cache.arn
+        self.register_outputs(
+            {
+                "stateBucket": self.state_bucket,
+                "artifactBucket": self.artifact_bucket,
+                "cacheBucket": self.cache_bucket,
+            }
+        )
+
+    def _bucket(
+        self, role: Role, *, lifecycle: Lifecycle, adopt: str = "", protected: bool = False, retained: bool = False
+    ) -> PrivateBucket:
+        args = self._args
+        name = pulumi.Output.all(args.account_id, args.region).apply(
+            lambda place: physical_name(S3_BUCKET, PROJECT, args.tags.environment, role, *place)
+        )
+        return PrivateBucket(
+            role,
+            args=PrivateBucketArgs(
+                name=pulumi.Output.from_input(adopt) if adopt else name,
+                adopt=adopt,
+                key_arn=args.key_arn,
+                lifecycle=lifecycle,
+                protected=protected,
+                retained=retained,
+                tags=args.tags.of(role, role=role),
+            ),
+            opts=self.child(),
+        )

@@ -1,0 +1,411 @@
+"""Statements say one narrow thing each, and cannot be constructed wide."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from typing import Any
+
+import pytest
+from moto.core.models import DEFAULT_ACCOUNT_ID
+
+from infra.access import policies
+from infra.access.policies import Condition, PolicyError, Principal, Scope, ServiceLinkedRoles, Statement, document
+
+REGION = "us-west-2"
+ACCOUNT_ID: str = DEFAULT_ACCOUNT_ID
+BUCKET = "arn:aws:s3:::bucket"
+KEY = f"arn:aws:kms:{REGION}:{ACCOUNT_ID}:key/key"
+SCOPE = Scope(account_id=ACCOUNT_ID, region=REGION, environment="test")
+
+
+@pytest.mark.parametrize(
+    "action",
+    ["*", "s3:*", "s3:Get*", "s3:GetObjec?", "ec2:Describe*", "*:GetObject", "GetObject", ":GetObject", "s3:", ""],
+)
+def test_an_action_that_is_not_one_action_in_full_is_refused(action: str) -> None:
+    with pytest.raises(PolicyError, match=r"statement Wide: action .* must be one action in full"):
+        Statement(sid="Wide", actions=(action,), resources=(BUCKET,))
+
+
+def test_one_wide_action_among_narrow_ones_is_refused() -> None:
+    with pytest.raises(PolicyError, match=r"s3:\*"):
+        Statement(sid="Wide", actions=("s3:GetObject", "s3:*"), resources=(BUCKET,))
+
+
+@pytest.mark.parametrize(
+    "actions",
+    [
+        ("s3:GetObject",),
+        ("iam:PassRole",),
+        ("ec2:RunInstances",),
+        ("ec2:TerminateInstances",),
+        ("secretsmanager:GetSecretValue",),
+        ("kms:Decrypt",),
+        ("ec2:DescribeInstances", "ec2:StopInstances"),
+    ],
+)
+def test_everything_is_refused_as_the_resource_of_an_action_that_can_be_limited(actions: tuple[str, ...]) -> None:
+    with pytest.raises(PolicyError, match=r"statement Wide: resource '\*', though .* can be limited to ARNs"):
+        Statement(sid="Wide", actions=actions, resources=("*",))
+
+
+@pytest.mark.parametrize("resources", [("*", BUCKET), ("bucket/*",), ("",), ("**",)])
+def test_a_resource_that_is_no_arn_is_refused(resources: tuple[str, ...]) -> None:
+    with pytest.raises(PolicyError, match="can be limited to ARNs"):
+        Statement(sid="Wide", actions=("s3:GetObject",), resources=resources)
+
+
+@pytest.mark.parametrize("action", sorted(policies.WITHOUT_RESOURCE_LEVEL))
+def test_everything_is_accepted_where_aws_knows_no_resource(action: str) -> None:
+    assert Statement(sid="See", actions=(action,), resources=("*",)).resources == ("*",)
+
+
+def test_what_aws_cannot_limit_only_looks_or_measures_or_makes_what_has_no_arn() -> None:
+    verbs = {action.partition(":")[2] for action in policies.WITHOUT_RESOURCE_LEVEL}
+    assert {verb for verb in verbs if not verb.startswith(("Describe", "Get", "List"))} == {
+        "CreateKey",
+        "DeleteResourcePolicy",
+        "PutMetricData",
+        "PutResourcePolicy",
+    }
+
+
+def test_only_kms_actions_name_everything_in_the_policy_of_a_resource() -> None:
+    service = Principal(kind="Service", value="budgets.amazonaws.com")
+    assert Statement(sid="Key", actions=("kms:Decrypt",), resources=("*",), principal=service).principal == service
+    with pytest.raises(PolicyError, match="can be limited"):
+        Statement(sid="Topic", actions=("sns:Publish",), resources=("*",), principal=service)
+
+
+def test_a_principal_that_is_everybody_is_refused() -> None:
+    with pytest.raises(PolicyError, match="lets others in"):
+        Statement(sid="Open", actions=("sns:Publish",), resources=(BUCKET,), principal=Principal(kind="AWS", value="*"))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [{}, {"spot.amazonaws.com": "*"}, {"*": "AWSServiceRoleForEC2Spot"}, {"spot.amazonaws.com": ""}, {"a/b": "Role"}],
+)
+def test_service_linked_roles_are_refused_that_are_not_named_exactly(names: dict[str, str]) -> None:
+    with pytest.raises(PolicyError, match="each must be a service and a role by name"):
+        ServiceLinkedRoles(account_id=ACCOUNT_ID, names=names)
+
+
+@pytest.mark.parametrize("account_id", ["", "*", "1234*", "1234/*"])
+def test_service_linked_roles_are_refused_that_are_of_no_account(account_id: str) -> None:
+    with pytest.raises(PolicyError, match="no account"):
+        ServiceLinkedRoles(account_id=account_id, names={"spot.amazonaws.com": "AWSServiceRoleForEC2Spot"})
+
+
+def test_service_linked_roles_are_everybody_under_conditions_that_they_alone_fulfill() -> None:
+    roles = ServiceLinkedRoles(account_id=ACCOUNT_ID, names={"spot.amazonaws.com": "AWSServiceRoleForEC2Spot"})
+    said = json.loads(document(Statement(sid="Key", actions=("kms:Decrypt",), resources=("*",), principal=roles)))
+
+    assert said["Statement"] == [
+        {
+            "Sid": "Key",
+            "Effect": "Allow",
+            "Principal": {"AWS": "*"},
+            "Action": "kms:Decrypt",
+            "Resource": "*",
+            "Condition": {
+                "StringEquals": {
+                    "kms:CallerAccount": ACCOUNT_ID,
+                    "aws:PrincipalArn": (
+                        f"arn:aws:iam::{ACCOUNT_ID}:role/aws-service-role/spot.amazonaws.com/AWSServiceRoleForEC2Spot"
+                    ),
+                }
+            },
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        {"actions": ("s3:GetObject",), "resources": (BUCKET,)},
+        {"actions": ("sns:Publish",), "resources": ("*",)},
+        {"actions": ("sts:AssumeRole",)},
+        {"actions": ("kms:Decrypt",), "resources": (KEY,)},
+        {
+            "actions": ("kms:Decrypt",),
+            "resources": ("*",),
+            "conditions": (policies.equals("aws:PrincipalArn", "arn:aws:iam::0:role/x"),),
+        },
+    ],
+)
+def test_service_linked_roles_are_refused_beside_other_conditions_of_theirs_and_outside_keys(
+    statement: dict[str, Any],
+) -> None:
+    roles = ServiceLinkedRoles(account_id=ACCOUNT_ID, names={"spot.amazonaws.com": "AWSServiceRoleForEC2Spot"})
+
+    with pytest.raises(PolicyError):
+        Statement(sid="Open", principal=roles, **statement)
+
+
+@pytest.mark.parametrize("sid", ["", "Has Space", "Has-Hyphen", "Größe"])
+def test_a_sid_that_iam_would_refuse_is_refused(sid: str) -> None:
+    with pytest.raises(PolicyError, match="the Sid must be letters and digits"):
+        Statement(sid=sid, actions=("s3:GetObject",), resources=(BUCKET,))
+
+
+def test_a_statement_without_actions_or_resources_is_refused() -> None:
+    with pytest.raises(PolicyError, match="needs actions"):
+        Statement(sid="None", actions=(), resources=(BUCKET,))
+    with pytest.raises(PolicyError, match="needs actions, and resources or a principal"):
+        Statement(sid="None", actions=("s3:GetObject",))
+
+
+def test_a_document_refuses_two_statements_of_one_sid_and_none() -> None:
+    statement = policies.read_objects(BUCKET)
+    with pytest.raises(PolicyError, match="different Sids"):
+        document(statement, statement)
+    with pytest.raises(PolicyError, match="needs statements"):
+        document()
+
+
+def test_a_document_says_what_its_statements_say_without_white_space() -> None:
+    text = document(
+        Statement(
+            sid="Read",
+            actions=("s3:GetObject",),
+            resources=(BUCKET, f"{BUCKET}/*"),
+            conditions=(
+                policies.equals("aws:RequestedRegion", REGION),
+                policies.equals("aws:SourceAccount", ACCOUNT_ID),
+                Condition(operator="Bool", key="aws:SecureTransport", values=("true",)),
+            ),
+        )
+    )
+    assert " " not in text
+    assert json.loads(text) == {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "Read",
+                "Effect": "Allow",
+                "Action": "s3:GetObject",
+                "Resource": [BUCKET, f"{BUCKET}/*"],
+                "Condition": {
+                    "StringEquals": {"aws:RequestedRegion": REGION, "aws:SourceAccount": ACCOUNT_ID},
+                    "Bool": {"aws:SecureTransport": "true"},
+                },
+            }
+        ],
+    }
+
+
+def test_conditions_of_one_operator_and_key_are_not_lost() -> None:
+    both = (policies.equals("aws:RequestTag/project", "a"), policies.equals("aws:RequestTag/project", "b"))
+    with pytest.raises(PolicyError, match="aws:RequestTag/project is tested twice"):
+        Statement(sid="Twice", actions=("s3:GetObject",), resources=(BUCKET,), conditions=both)
+
+
+def test_a_trust_policy_lets_one_service_assume_the_role() -> None:
+    assert json.loads(document(policies.trust("ec2.amazonaws.com")))["Statement"] == [
+        {
+            "Sid": "ServiceMayAssume",
+            "Effect": "Allow",
+            "Principal": {"Service": "ec2.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+    ]
+
+
+def test_a_trust_policy_may_ask_for_whom_the_service_acts() -> None:
+    rules = f"arn:aws:events:{REGION}:{ACCOUNT_ID}:rule/*"
+    [said] = json.loads(document(policies.trust("events.amazonaws.com", *policies.from_source(ACCOUNT_ID, rules))))[
+        "Statement"
+    ]
+    assert said["Condition"] == {
+        "StringEquals": {"aws:SourceAccount": ACCOUNT_ID},
+        "ArnLike": {"aws:SourceArn": rules},
+    }
+
+
+@pytest.mark.parametrize("type_", [Statement, Condition, Principal, Scope])
+def test_values_are_frozen_and_keyword_only(type_: Any) -> None:
+    assert all(field.kw_only for field in fields(type_))
+    assert type_.__dataclass_params__.frozen
+
+
+TAGS_ASKED_FOR = {"aws:RequestTag/project": "claudefs", "aws:RequestTag/Environment": "test"}
+TAGS_BORNE = {"aws:ResourceTag/project": "claudefs", "aws:ResourceTag/Environment": "test"}
+IN_REGION = {"aws:RequestedRegion": REGION}
+EC2 = f"arn:aws:ec2:{REGION}:{ACCOUNT_ID}"
+SSM = f"arn:aws:ssm:{REGION}:{ACCOUNT_ID}"
+
+
+@pytest.mark.parametrize(
+    "statement, actions, resources, conditions",
+    [
+        (policies.list_objects([BUCKET]), "s3:ListBucket", BUCKET, {}),
+        (policies.read_objects(BUCKET), "s3:GetObject", f"{BUCKET}/*", {}),
+        (policies.read_objects(BUCKET, "releases/"), "s3:GetObject", f"{BUCKET}/releases/*", {}),
+        (
+            policies.read_and_write_objects([BUCKET]),
+            ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"],
+            f"{BUCKET}/*",
+            {},
+        ),
+        (policies.delete_objects(BUCKET), "s3:DeleteObject", f"{BUCKET}/*", {}),
+        (
+            policies.use_key(KEY, SCOPE, services=["s3"], encrypt=False),
+            "kms:Decrypt",
+            KEY,
+            {"StringEquals": {"kms:ViaService": f"s3.{REGION}.amazonaws.com"}},
+        ),
+        (
+            policies.use_key(KEY, SCOPE, services=["s3", "sns"], encrypt=True),
+            ["kms:Decrypt", "kms:GenerateDataKey"],
+            KEY,
+            {"StringEquals": {"kms:ViaService": [f"s3.{REGION}.amazonaws.com", f"sns.{REGION}.amazonaws.com"]}},
+        ),
+        (
+            policies.encrypt_disks(KEY, SCOPE)[1],
+            "kms:CreateGrant",
+            KEY,
+            {
+                "StringEquals": {"kms:ViaService": f"ec2.{REGION}.amazonaws.com"},
+                "Bool": {"kms:GrantIsForAWSResource": "true"},
+            },
+        ),
+        (
+            policies.read_secrets(SCOPE, "cfs/"),
+            ["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"],
+            f"arn:aws:secretsmanager:{REGION}:{ACCOUNT_ID}:secret:cfs/*",
+            {},
+        ),
+        (
+            policies.put_metrics("CFS/*"),
+            "cloudwatch:PutMetricData",
+            "*",
+            {"StringLike": {"cloudwatch:namespace": "CFS/*"}},
+        ),
+        (
+            policies.write_logs(SCOPE, "/cfs/test/*"),
+            ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"],
+            [
+                f"arn:aws:logs:{REGION}:{ACCOUNT_ID}:log-group:/cfs/test/*",
+                f"arn:aws:logs:{REGION}:{ACCOUNT_ID}:log-group:/cfs/test/*:log-stream:*",
+            ],
+            {},
+        ),
+        (policies.publish("arn:aws:sns:::topic"), "sns:Publish", "arn:aws:sns:::topic", {}),
+        (
+            policies.read_costs(SCOPE, "claudefs-test-*")[1],
+            "budgets:ViewBudget",
+            f"arn:aws:budgets::{ACCOUNT_ID}:budget/claudefs-test-*",
+            {},
+        ),
+        (
+            policies.run_tagged_instances(SCOPE)[0],
+            "ec2:RunInstances",
+            f"{EC2}:instance/*",
+            {"StringEquals": {**TAGS_ASKED_FOR, **IN_REGION, "ec2:MetadataHttpTokens": "required"}},
+        ),
+        (
+            policies.run_tagged_instances(SCOPE)[1],
+            "ec2:RunInstances",
+            f"{EC2}:volume/*",
+            {"StringEquals": TAGS_ASKED_FOR, "Bool": {"ec2:Encrypted": "true"}},
+        ),
+        (
+            policies.run_tagged_instances(SCOPE)[3],
+            "ec2:RunInstances",
+            [f"{EC2}:subnet/*", f"{EC2}:security-group/*", f"{EC2}:launch-template/*"],
+            {"StringEquals": TAGS_BORNE},
+        ),
+        (
+            policies.manage_tagged_instances(SCOPE, except_role="orchestrator")[0],
+            ["ec2:StartInstances", "ec2:StopInstances", "ec2:TerminateInstances"],
+            f"{EC2}:instance/*",
+            {
+                "StringEquals": {**TAGS_BORNE, **IN_REGION},
+                "StringNotEquals": {"aws:ResourceTag/Role": "orchestrator"},
+            },
+        ),
+        (
+            policies.resize_tagged_groups(SCOPE),
+            "autoscaling:SetDesiredCapacity",
+            f"arn:aws:autoscaling:{REGION}:{ACCOUNT_ID}:autoScalingGroup:*:autoScalingGroupName/*",
+            {"StringEquals": TAGS_BORNE},
+        ),
+        (
+            policies.pass_role(f"arn:aws:iam::{ACCOUNT_ID}:role/node"),
+            "iam:PassRole",
+            f"arn:aws:iam::{ACCOUNT_ID}:role/node",
+            {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}},
+        ),
+        (
+            policies.pass_role(f"arn:aws:iam::{ACCOUNT_ID}:role/runbooks", to="ssm.amazonaws.com"),
+            "iam:PassRole",
+            f"arn:aws:iam::{ACCOUNT_ID}:role/runbooks",
+            {"StringEquals": {"iam:PassedToService": "ssm.amazonaws.com"}},
+        ),
+        (
+            policies.send_commands(SCOPE, ["claudefs-test-drain"])[0],
+            "ssm:SendCommand",
+            f"{SSM}:document/claudefs-test-drain",
+            {},
+        ),
+        (
+            policies.send_commands(SCOPE, ["claudefs-test-drain"])[1],
+            "ssm:SendCommand",
+            f"{EC2}:instance/*",
+            {"StringEquals": {"ssm:resourceTag/project": "claudefs", "ssm:resourceTag/Environment": "test"}},
+        ),
+        (
+            policies.start_runbooks(SCOPE, ["a", "b"]),
+            "ssm:StartAutomationExecution",
+            [
+                f"{SSM}:document/a",
+                f"{SSM}:document/b",
+                f"{SSM}:automation-definition/a:*",
+                f"{SSM}:automation-definition/b:*",
+                f"{SSM}:automation-execution/*",
+            ],
+            {},
+        ),
+        (
+            policies.complete_lifecycle_actions(SCOPE),
+            "autoscaling:CompleteLifecycleAction",
+            f"arn:aws:autoscaling:{REGION}:{ACCOUNT_ID}:autoScalingGroup:*:autoScalingGroupName/claudefs-test-*",
+            {"StringEquals": TAGS_BORNE},
+        ),
+        (
+            policies.use_spot(SCOPE),
+            "iam:CreateServiceLinkedRole",
+            f"arn:aws:iam::{ACCOUNT_ID}:role/aws-service-role/spot.amazonaws.com/AWSServiceRoleForEC2Spot",
+            {"StringEquals": {"iam:AWSServiceName": "spot.amazonaws.com"}},
+        ),
+        (
+            policies.tag_itself(SCOPE, ["Name"]),
+            "ec2:CreateTags",
+            f"{EC2}:instance/*",
+            {
+                "StringLike": {"aws:userid": "*:${ec2:InstanceID}"},
+                "ForAllValues:StringEquals": {"aws:TagKeys": "Name"},
+                "Null": {"aws:TagKeys": "false"},
+            },
+        ),
+    ],
+)
+def test_each_verb_grants_exactly_this(
+    statement: Statement, actions: object, resources: object, conditions: dict[str, object]
+) -> None:
+    said = statement.to_json()
+    assert said["Effect"] == "Allow"
+    assert (said["Action"], said["Resource"], said.get("Condition", {})) == (actions, resources, conditions)
+
+
+def test_models_of_other_regions_are_reached_only_through_a_profile() -> None:
+    here, elsewhere = (statement.to_json() for statement in policies.invoke_models(SCOPE))
+    profiles = [
+        f"arn:aws:bedrock:{REGION}:{ACCOUNT_ID}:inference-profile/us.anthropic.*",
+        f"arn:aws:bedrock:{REGION}:{ACCOUNT_ID}:inference-profile/global.anthropic.*",
+    ]
+    assert here["Resource"] == [*profiles, f"arn:aws:bedrock:{REGION}::foundation-model/anthropic.*"]
+    assert "Condition" not in here
+    assert elsewhere["Condition"] == {"ArnLike": {"bedrock:InferenceProfileArn": profiles}}

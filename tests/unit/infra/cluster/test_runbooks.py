@@ -1,0 +1,172 @@
+"""Runbooks: their steps hang together, call what AWS has, and touch no other environment's nodes."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import botocore.session
+import pytest
+from botocore.validate import ParamValidator
+from moto.core.models import DEFAULT_ACCOUNT_ID
+
+from infra.access.policies import Scope
+from infra.cluster import runbooks
+from infra.cluster.interruptions import runbooks_policy
+from infra.cluster.lifecycle import HEARTBEAT_SECONDS
+from infra.cluster.runbooks import GROUP, INSTANCE, NOTICES, steps
+from tests.unit.infra.conftest import permits
+
+if TYPE_CHECKING:
+    from infra.cluster.runbooks import Notice, Step
+
+ACCOUNT_ID: str = DEFAULT_ACCOUNT_ID
+REGION = "us-west-2"
+ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/claudefs-test-runbooks"
+SCOPE = Scope(account_id=ACCOUNT_ID, region=REGION, environment="test")
+BY_NAME = {notice.name: notice for notice in NOTICES}
+OWN_TAGS = {"project": "claudefs", "Environment": "test"}
+CALLS = {"aws:executeAwsApi", "aws:assertAwsResourceProperty"}
+OF_AUTOMATION = ("Service", "Api", "PropertySelector", "DesiredValues")
+
+each_notice = pytest.mark.parametrize("notice", NOTICES, ids=lambda notice: notice.name)
+
+
+def by_name(notice: Notice) -> dict[str, Step]:
+    return {step.name: step for step in steps(notice, "test")}
+
+
+def document(notice: Notice) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(runbooks.content(notice, environment="test", role_arn=ROLE))
+    return content
+
+
+def followed(notice: Notice, *failing: str) -> list[str]:
+    """Follow a runbook to its end, where the steps named fail."""
+    written = list(steps(notice, "test"))
+    names = [step.name for step in written]
+    path = [written[0]]
+    while not (path[-1].last and path[-1].name not in failing):
+        step = path[-1]
+        target = step.on_failure if step.name in failing else step.then
+        path.append(written[names.index(target) if target else names.index(step.name) + 1])
+    return [step.name for step in path]
+
+
+@pytest.mark.parametrize(
+    "name, failing, path",
+    [
+        ("spot-interruption", [], "belongs drain count"),
+        ("spot-interruption", ["belongs"], "belongs leave"),
+        ("spot-interruption", ["drain"], "belongs drain countFailure count"),
+        ("spot-interruption", ["drain", "countFailure"], "belongs drain countFailure count"),
+        ("rebalance-recommendation", [], "belongs count"),
+        ("rebalance-recommendation", ["belongs"], "belongs leave"),
+        ("termination", [], "belongs runs drain release count"),
+        ("termination", ["belongs"], "belongs leave"),
+        ("termination", ["runs"], "belongs runs release count"),
+        ("termination", ["drain"], "belongs runs drain countFailure release count"),
+        ("termination", ["release"], "belongs runs drain release count"),
+    ],
+)
+def test_a_runbook_goes_its_way(name: str, failing: list[str], path: str) -> None:
+    assert " ".join(followed(BY_NAME[name], *failing)) == path
+
+
+@each_notice
+def test_nothing_is_done_before_the_instances_tags_are_known(notice: Notice) -> None:
+    first = next(iter(steps(notice, "test")))
+    filters = {of["Name"]: of["Values"] for of in first.inputs["Filters"]}  # type: ignore[attr-defined]
+    assert filters == {
+        "instance-id": ["{{ InstanceId }}"],
+        "tag:project": ["claudefs"],
+        "tag:Environment": ["test"],
+    }
+    assert first.on_failure == "leave"
+    assert not first.critical, "another environment's node is no failure"
+
+
+@each_notice
+def test_every_step_that_is_gone_to_is_there(notice: Notice) -> None:
+    written = by_name(notice)
+    assert len(written) == len(list(steps(notice, "test")))
+    assert {name for step in written.values() for name in (step.then, step.on_failure) if name} <= set(written)
+
+
+@each_notice
+def test_every_call_is_one_that_aws_has(notice: Notice) -> None:
+    filled = json.loads(
+        json.dumps([step.to_json() for step in steps(notice, "test")])
+        .replace(INSTANCE.reference, INSTANCE.example)
+        .replace(GROUP.reference, GROUP.example)
+    )
+    session = botocore.session.get_session()
+    called = [step["inputs"] for step in filled if step["action"] in CALLS]
+    assert called
+    for inputs in called:
+        operation = session.get_service_model(inputs["Service"]).operation_model(inputs["Api"])
+        given = {key: value for key, value in inputs.items() if key not in OF_AUTOMATION}
+        assert not ParamValidator().validate(given, operation.input_shape).has_errors()
+
+
+@each_notice
+def test_only_declared_parameters_are_used_and_each_has_a_pattern(notice: Notice) -> None:
+    said = document(notice)
+    assert said["schemaVersion"] == "0.3"
+    assert said["assumeRole"] == ROLE
+    assert all(declared["allowedPattern"] for declared in said["parameters"].values())
+    text = json.dumps(said["mainSteps"])
+    for parameter in (INSTANCE, GROUP):
+        assert (parameter.reference in text) is (parameter.name in said["parameters"])
+
+
+@each_notice
+def test_the_role_may_make_every_call_on_its_own_nodes(notice: Notice) -> None:
+    group = f"arn:aws:autoscaling:{REGION}:{ACCOUNT_ID}:autoScalingGroup:0:autoScalingGroupName/claudefs-test-storage-a"
+    bears = {f"aws:ResourceTag/{key}": value for key, value in OWN_TAGS.items()}
+    contexts = {
+        "CompleteLifecycleAction": (group, bears),
+        "PutMetricData": ("*", {"cloudwatch:namespace": "CFS/Cluster"}),
+        "DescribeInstances": ("*", {}),
+    }
+    for step in steps(notice, "test"):
+        if step.action in CALLS:
+            resource, context = contexts[str(step.inputs["Api"])]
+            action = f"{step.inputs['Service']}:{step.inputs['Api']}"
+            assert permits(runbooks_policy(SCOPE), action, resource, context)
+
+
+def test_a_recommendation_drains_nobody_since_it_often_comes_to_nothing() -> None:
+    assert "drain" not in by_name(BY_NAME["rebalance-recommendation"])
+
+
+@pytest.mark.parametrize("name", ["spot-interruption", "termination"])
+def test_a_drain_runs_the_environments_own_document_and_says_why(name: str) -> None:
+    drain = by_name(BY_NAME[name])["drain"]
+    assert drain.inputs["DocumentName"] == "claudefs-test-drain"
+    assert drain.inputs["Parameters"] == {"Reason": [name]}
+    assert drain.inputs["InstanceIds"] == ["{{ InstanceId }}"]
+
+
+def test_a_group_is_told_before_it_stops_waiting() -> None:
+    spent = sum(
+        by_name(BY_NAME["termination"])[name].timeout_seconds for name in followed(BY_NAME["termination"], "drain")[:-1]
+    )
+    assert spent < HEARTBEAT_SECONDS
+
+
+def test_metrics_are_counted_for_the_environment() -> None:
+    counted = [
+        metric
+        for notice in NOTICES
+        for step in steps(notice, "test")
+        if step.inputs.get("Api") == "PutMetricData"
+        for metric in step.inputs["MetricData"]  # type: ignore[attr-defined]
+    ]
+    assert {metric["MetricName"] for metric in counted} == {
+        "SpotInterruptions",
+        "RebalanceRecommendations",
+        "Terminations",
+        "DrainCommandsFailed",
+    }
+    assert {json.dumps(metric["Dimensions"]) for metric in counted} == {'[{"Name": "Environment", "Value": "test"}]'}
