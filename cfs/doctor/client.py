@@ -94,6 +94,9 @@ class Client:
             raise self._unreachable(f"has not answered for {TIMEOUT_SECONDS:.0f} s") from None
         except RequestError as error:
             raise self._unreachable(f"cannot be reached ({type(error.exc).__name__})") from None
+        if response.headers.get("X-RateLimit-Remaining") == "0":
+            # It was the last one: the provider would send no further.
+            raise _limited(_until(response.headers["X-RateLimit-Reset"]))
         return Answered(body=response.json(), scopes=_scopes(response.headers))
 
     def _refused(self, response: Response[Any, Any]) -> Exception:
@@ -132,6 +135,10 @@ def _limited(wait: timedelta) -> UserError:
         "Nothing was changed.",
         repair=f"wait {_minutes(wait)} and run the command again",
     )
+
+
+def _until(reset: str) -> timedelta:
+    return max(datetime.fromtimestamp(int(reset), UTC) - datetime.now(UTC), timedelta())
 
 
 def _minutes(wait: timedelta) -> str:

@@ -26,9 +26,14 @@ from infra.github.delivery import DELIVERY_BRANCH, delivered
 from local import servers
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+    from typing import TypeAlias
 
+    from cfs.engine import Engine
     from tests.e2e.conftest import Stack
+
+Operation: TypeAlias = "Callable[[Engine], None]"
 
 REPOSITORY = f"/repos/{servers.OWNER}/{servers.REPOSITORY}"
 A_FILE, ITS_SOURCE = next(iter(delivered().items()))
@@ -304,26 +309,40 @@ def test_a_protected_branch_gets_its_files_by_a_pull_request(empty_stack: Stack)
     "name, options",
     [
         ("bad-credentials", {}),
+        ("missing-owner", {}),
         ("missing-repository", {}),
         ("primary-rate-limit", {"seconds": 60}),
+        ("rate-limit-reached", {"seconds": 60}),
         ("secondary-rate-limit", {"seconds": 60}),
         ("server-error", {"status": 500}),
     ],
 )
 @pytest.mark.parametrize("operation", [operations.up, operations.refresh])
 def test_what_github_would_refuse_is_one_message_before_anything_is_changed(
-    deployed: Stack, name: str, options: dict[str, object], operation: Any
+    deployed: Stack, name: str, options: dict[str, object], operation: Operation
 ) -> None:
-    before = deployed.engine.checkpoint.read_bytes()
-    fault(deployed, name, **options)
+    assert_refused(deployed, name, options, operation)
+
+
+@pytest.mark.parametrize("name", ["missing-workflow-scope", "protected-branch"])
+def test_what_github_would_refuse_of_files_is_one_message_before_anything_is_changed(
+    deployed: Stack, name: str
+) -> None:
+    assert_refused(deployed, name, {}, operations.up)
+
+
+def assert_refused(stack: Stack, name: str, options: dict[str, object], operation: Operation) -> None:
+    before = stack.engine.checkpoint.read_bytes()
+    fault(stack, name, **options)
     try:
         with pytest.raises(UserError) as refused:
-            operation(deployed.engine)
+            operation(stack.engine)
     finally:
-        github(deployed, "DELETE", "/_control/faults")
+        github(stack, "DELETE", "/_control/faults")
 
+    assert refused.value.problem
     assert refused.value.repair
-    assert deployed.engine.checkpoint.read_bytes() == before
+    assert stack.engine.checkpoint.read_bytes() == before
 
 
 @pytest.mark.parametrize(

@@ -180,6 +180,7 @@ def test_a_missing_repository_is_told_from_a_missing_owner_and_what_a_refresh_wo
         ("bad-credentials", {}, "does not accept the token"),
         ("primary-rate-limit", {"seconds": 120}, "takes no more calls with this token until"),
         ("primary-rate-limit", {"seconds": 120, "status": 429}, "takes no more calls with this token until"),
+        ("rate-limit-reached", {"seconds": 90}, "takes no more calls with this token until"),
         ("secondary-rate-limit", {"seconds": 90}, "takes no more calls with this token until"),
         ("server-error", {"status": 500}, "answers 500, 3 times in a row"),
         ("server-error", {"status": 503}, "answers 503, 3 times in a row"),
