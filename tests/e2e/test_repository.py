@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-import os
+import shutil
 import subprocess
 import threading
 import urllib.error
@@ -19,6 +19,8 @@ from nacl.public import PrivateKey, SealedBox
 
 from cfs import operations
 from cfs.account import PROJECT
+from cfs.deploy import apply as applying
+from cfs.deploy import environments
 from cfs.doctor.resource_types import PULL_REQUEST
 from cfs.engine import EngineError
 from cfs.errors import UserError
@@ -186,18 +188,26 @@ class ProcessList:
                     self.seen.add(" ".join(process.cmdline()))
 
 
-def test_secrets_reach_github_encrypted_and_are_nowhere_else(own_stack: Stack, tmp_path: Path) -> None:
+def test_secrets_reach_github_encrypted_and_are_nowhere_else(
+    own_stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     for setting, marker in MARKERS.items():
         set_secret(own_stack, f"{setting}.TOKEN", marker)
+    folder = own_stack.engine.account.folder
     token = own_stack.engine.account.variables()["GITHUB_TOKEN"]
-    summary = tmp_path / "summary"
-    os.environ["GITHUB_STEP_SUMMARY"] = str(summary)
-    try:
-        with ProcessList() as processes:
-            said = own_stack.engine.query("up", "--yes", "--skip-preview", "--diff")
-    finally:
-        del os.environ["GITHUB_STEP_SUMMARY"]
-    said += own_stack.engine.query("preview", "--diff", "--json") + own_stack.engine.query("stack", "export")
+    settings = tmp_path / "settings"
+    settings.mkdir()
+    shutil.copy(own_stack.settings, settings / "Pulumi.local.yaml")
+    monkeypatch.setattr(environments, "FOLDER", settings)
+    wanted = applying.Wanted(environment="local", cluster_size=None, commit="c" * 40)
+
+    with ProcessList() as processes:
+        plan = own_stack.engine.query("preview", "--diff", "--save-plan", str(folder / "plan.json"))
+        reviewed = applying.preview(wanted, file=folder / "review.json")
+        applied = applying.apply(wanted, digest=reviewed.outputs["digest"], file=folder / "review.json")
+    said = [plan, own_stack.engine.query("preview", "--diff", "--json"), own_stack.engine.query("stack", "export")]
+    said += [str(result) for result in (reviewed, applied)]
+    said += capfd.readouterr()
 
     stored = kept(own_stack)
     key = SealedBox(PrivateKey(base64.b64decode(stored["key"]["private"])))
@@ -209,13 +219,12 @@ def test_secrets_reach_github_encrypted_and_are_nowhere_else(own_stack: Stack, t
     opened = [key.decrypt(base64.b64decode(table["TOKEN"]["encrypted_value"])).decode() for table in tables]
     assert opened == list(MARKERS.values())
 
+    assert "ActionsEnvironmentSecret" in said[-1], "what `apply` has printed was not read"
     assert any("pulumi-resource-github" in arguments for arguments in processes.seen)
-    folder = own_stack.engine.account.folder
     texts = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    if summary.exists():
-        texts["summary"] = summary.read_bytes()
+    assert {"plan.json", "review.json", "github.json"} <= texts.keys()
     for marker in (*MARKERS.values(), token):
-        assert marker not in said
+        assert not [text for text in said if marker in text]
         assert not [arguments for arguments in processes.seen if marker in arguments]
         assert not [name for name, content in texts.items() if marker.encode() in content]
 
