@@ -20,7 +20,8 @@ from cfs.errors import UserError
 from cfs.progress import console
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from typing import TypeAlias
 
 
 LOOPBACK = "127.0.0.1"
@@ -64,6 +65,9 @@ GITHUB = Emulator(
 )
 EMULATORS = (AWS, GITHUB)
 
+Spawn: TypeAlias = "Callable[[Emulator, Sequence[str], Path], int]"
+"""Starts an emulator with arguments of its module and a file for its messages, and gives its process's number."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Running:
@@ -101,8 +105,28 @@ class Running:
             return False
 
 
-def ensure_running(folder: Path) -> dict[Emulator, Running]:
+def spawn(emulator: Emulator, arguments: Sequence[str], log: Path) -> int:
+    """Start an emulator's process, and give its number; it outlives this command."""
+    # Ctrl-C in this command's terminal is not for it.
+    return os.posix_spawn(
+        sys.executable,
+        [sys.executable, "-m", emulator.module, *arguments],
+        {**os.environ, "PYTHONPATH": _PROJECT},
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+    )
+
+
+def ensure_running(folder: Path, *, spawn: Spawn = spawn) -> dict[Emulator, Running]:
     """Start what does not run and wait until all answer; what runs already is left alone.
+
+    Args:
+        folder: The account's folder.
+        spawn: How a process is started.
 
     Raises:
         UserError: A port is taken or a server does not come up.
@@ -118,7 +142,7 @@ def ensure_running(folder: Path) -> dict[Emulator, Running]:
             }
             for emulator in EMULATORS:
                 if emulator not in started:
-                    started[emulator] = _start(emulator, folder, before=recorded.get(emulator))
+                    started[emulator] = _start(emulator, folder, before=recorded.get(emulator), spawn=spawn)
                     # At once, so that `stop` finds it although the next one may not start.
                     _record(folder, started)
             for emulator in EMULATORS:
@@ -127,7 +151,7 @@ def ensure_running(folder: Path) -> dict[Emulator, Running]:
                 except UserError:
                     if not _lost_its_port(emulator, started[emulator], folder):
                         raise
-                    started[emulator] = _start(emulator, folder, before=None)
+                    started[emulator] = _start(emulator, folder, before=None, spawn=spawn)
                     _record(folder, started)
                     _await_health(emulator, started[emulator], folder)
             return started
@@ -174,32 +198,13 @@ def _record(folder: Path, started: dict[Emulator, Running]) -> None:
     temporary.replace(folder / "servers.json")
 
 
-def _start(emulator: Emulator, folder: Path, *, before: Running | None) -> Running:
+def _start(emulator: Emulator, folder: Path, *, before: Running | None, spawn: Spawn) -> Running:
     if before is not None:
         console.print(f"The {emulator.name} does not run any more: starting it again with all that it held.")
         _end(before)
     port = _choose_port(emulator, before=before)
-    command = [
-        sys.executable,
-        "-m",
-        emulator.module,
-        *("--port", str(port)),
-        *("--state", str(folder / emulator.state)),
-        *emulator.arguments,
-    ]
-    log = str(_log(emulator, folder))
-    # It outlives this command on purpose, and Ctrl-C in this command's terminal is not for it.
-    pid = os.posix_spawn(
-        sys.executable,
-        command,
-        {**os.environ, "PYTHONPATH": _PROJECT},
-        file_actions=[
-            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-            (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
-            (os.POSIX_SPAWN_DUP2, 1, 2),
-        ],
-        setsid=True,
-    )
+    arguments = ["--port", str(port), "--state", str(folder / emulator.state), *emulator.arguments]
+    pid = spawn(emulator, arguments, _log(emulator, folder))
     return Running(pid=pid, created=psutil.Process(pid).create_time(), port=port)
 
 

@@ -14,8 +14,10 @@ from filelock import FileLock
 from filelock import Timeout as LockTimeout
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from local.aws.journal import Journal
 
 LOOPBACK = "127.0.0.1"
 THREADS = 32
@@ -36,41 +38,69 @@ def with_health(app: WSGIApplication, *, changes: int) -> WSGIApplication:
     return serve
 
 
-def main() -> None:
-    """Serve until ended."""
-    parser = argparse.ArgumentParser(prog="python -m local.aws", description=__doc__)
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--state", type=Path, required=True, help="the journal of what changed the account")
-    arguments = parser.parse_args()
+def remember(state: Path) -> tuple[Journal, WSGIApplication]:
+    """Load moto, and bring the account to where its journal ends.
 
+    Args:
+        state: The journal.
+
+    Returns:
+        The journal, and the application that serves the account.
+    """
     # Both are read when moto is imported. Without the policies, AWS's own ones cannot be attached to a role.
     os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: PLC0415
-    from waitress import serve  # noqa: PLC0415
 
+    from local.aws import journal as journals  # noqa: PLC0415
     from local.aws import scheduling  # noqa: PLC0415
     from local.aws.actions import ActionRecorder  # noqa: PLC0415
     from local.aws.clock import Clock  # noqa: PLC0415
     from local.aws.gaps import activities, close_gaps  # noqa: PLC0415
-    from local.aws.journal import Journal  # noqa: PLC0415
     from local.aws.price_list import with_price_list  # noqa: PLC0415
 
-    lock = FileLock(arguments.state.with_suffix(".lock"), timeout=0)
-    try:
-        lock.acquire()
-    except LockTimeout:
-        sys.exit(f"another process serves {arguments.state}")
     close_gaps()
     clock = Clock()
     scheduling.keep_timetables(clock)
     activities.tell_time(clock)
+    app = scheduling.with_clock(DomainDispatcherApplication(create_backend_app), clock)
+    journal = journals.Journal(app, state, clock=clock, chores=scheduling.chores(clock))
+    return journal, with_price_list(with_health(ActionRecorder(journal), changes=journal.changes))
+
+
+def hold(state: Path) -> FileLock:
+    """Take an account's journal for this process alone, which ends where another one has it."""
+    lock = FileLock(state.with_suffix(".lock"), timeout=0)
+    try:
+        lock.acquire()
+    except LockTimeout:
+        sys.exit(f"another process serves {state}")
+    return lock
+
+
+def serve(app: WSGIApplication, *, port: int) -> None:
+    """Serve until ended."""
+    # Not werkzeug's own server, which is for development alone and opens a connection for each request.
+    import waitress  # noqa: PLC0415 — with moto, after the checks
+
     # It warns of each request that waits; here they all do, since the journal serves one at a time.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-    app = scheduling.with_clock(DomainDispatcherApplication(create_backend_app), clock)
-    journal = Journal(app, arguments.state, clock=clock, chores=scheduling.chores(clock))
-    # Not werkzeug's own server, which is for development alone and opens a connection for each request.
-    app = with_price_list(with_health(ActionRecorder(journal), changes=journal.changes))
-    serve(app, host=LOOPBACK, port=arguments.port, threads=THREADS)
+    waitress.serve(app, host=LOOPBACK, port=port, threads=THREADS)
+
+
+def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read what the command is told: its `port`, and the journal, `state`."""
+    parser = argparse.ArgumentParser(prog="python -m local.aws", description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--state", type=Path, required=True, help="the journal of what changed the account")
+    return parser.parse_args(arguments)
+
+
+def main() -> None:
+    """Serve until ended."""
+    told = options()
+    with hold(told.state):
+        _, app = remember(told.state)
+        serve(app, port=told.port)
 
 
 if __name__ == "__main__":

@@ -69,7 +69,11 @@ class Answer:
 
 
 class Journal:
-    """A WSGI application around moto's that writes down what changes the account."""
+    """A WSGI application around moto's that writes down what changes the account.
+
+    Attributes:
+        path: Where it writes. A copy of this process may go on in a copy of the file.
+    """
 
     def __init__(
         self, app: WSGIApplication, path: Path, *, clock: Clock, chores: Callable[[], Request | None] = lambda: None
@@ -93,7 +97,7 @@ class Journal:
         self._drop_torn_line(path)
         for line in path.read_text().splitlines():
             self._replay(json.loads(line))
-        self._path = path
+        self.path = path
 
     @property
     def changes(self) -> int:
@@ -158,7 +162,7 @@ class Journal:
                 self._answered.pop(next(iter(self._answered)))
 
     def _write(self, entry: dict[str, Any]) -> None:
-        with self._path.open("a") as file:
+        with self.path.open("a") as file:
             file.write(json.dumps(entry) + "\n")
         self._count += 1
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -15,6 +15,7 @@ from cfs.account import PROJECT, open_account
 from cfs.engine import Engine
 from cfs.scratch import copy_account
 from local import servers
+from local.nursery import Nursery
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,13 +65,14 @@ class Stack:
         self.engine.query("config", "set", key, value)
 
 
-def new_stack(folder: Path, monkeypatch: pytest.MonkeyPatch, *, like: Path | None = None) -> Stack:
-    """Start a local account in `folder`, with a stack that has not been deployed or like that of an account at rest."""
+def new_stack(folder: Path, monkeypatch: pytest.MonkeyPatch, *, like: Deployed | None = None) -> Stack:
+    """Start a local account in `folder`, with a stack that has not been deployed or is like the deployed one."""
     monkeypatch.setenv("CFS_LOCAL_DIR", str(folder))
     settings = folder / "settings.yaml"
     folder.mkdir(parents=True, exist_ok=True)
     if like is not None:
-        copy_account(like, folder)
+        copy_account(like.account, folder)
+        servers.ensure_running(folder, spawn=like.nursery.spawn)
     shutil.copy(PROJECT / "Pulumi.local.yaml", settings)
     engine = Engine(account=open_account(), settings=settings)
     engine.ensure_stack()
@@ -85,9 +87,17 @@ def empty_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sta
     servers.stop(stack.engine.account.folder)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Deployed:
+    """The deployed account at rest, and what starts emulators on copies of it."""
+
+    account: Path
+    nursery: Nursery
+
+
 @pytest.fixture(scope="session")
-def deployed_account(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of an account at rest with the deployed stack: one worker deploys it, and all copy it."""
+def deployed_account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    """The account with the deployed stack: one worker deploys it, and all copy it."""
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID", os.getpid())
     folder = tmp_path_factory.getbasetemp().parent / f"deployed-{run}"
     complete = folder / "complete"
@@ -97,11 +107,12 @@ def deployed_account(tmp_path_factory: pytest.TempPathFactory) -> Path:
             new_stack(folder, monkeypatch).up()
             servers.stop(folder)
             complete.touch()
-    return folder
+    with Nursery.of(folder) as nursery:
+        yield Deployed(account=folder, nursery=nursery)
 
 
 @pytest.fixture(scope="session")
-def deployed(deployed_account: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def deployed(deployed_account: Deployed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The deployed stack, for tests that change nothing."""
     folder = tmp_path_factory.mktemp("deployed") / "account"
     with pytest.MonkeyPatch.context() as monkeypatch:
@@ -111,18 +122,14 @@ def deployed(deployed_account: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture
-def own_stack(deployed_account: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
-    """The deployed stack on an account of the test's own, for what cannot be put back."""
+def own_stack(deployed_account: Deployed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+    """The deployed stack on an account of the test's own."""
     stack = new_stack(tmp_path / "account", monkeypatch, like=deployed_account)
     yield stack
     servers.stop(stack.engine.account.folder)
 
 
 @pytest.fixture
-def stack(deployed: Stack, tmp_path: Path) -> Iterator[Stack]:
-    """The deployed stack; what a test changes is put back by an `up` with the settings that it came with."""
-    own = tmp_path / "settings.yaml"
-    shutil.copy(deployed.settings, own)
-    yield replace(deployed, engine=replace(deployed.engine, settings=own), settings=own)
-    deployed.engine.query("refresh", "--yes", "--skip-preview")
-    deployed.up()
+def stack(own_stack: Stack) -> Stack:
+    """The deployed stack on an account of the test's own."""
+    return own_stack
