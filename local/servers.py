@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import socket
@@ -9,6 +10,7 @@ import sys
 import time
 import urllib.request
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,11 +79,13 @@ class Running:
         pid: Its process.
         created: When that process began, in seconds since the epoch; tells it from a later one of the same number.
         port: Where it listens, on loopback.
+        code: What it runs, as `_code` gives it.
     """
 
     pid: int
     created: float
     port: int
+    code: str = ""
 
     @property
     def url(self) -> str:
@@ -122,7 +126,9 @@ def spawn(emulator: Emulator, arguments: Sequence[str], log: Path) -> int:
 
 
 def ensure_running(folder: Path, *, spawn: Spawn = spawn) -> dict[Emulator, Running]:
-    """Start what does not run and wait until all answer; what runs already is left alone.
+    """Start what does not run and wait until all answer; what runs this project's present code is left alone.
+
+    One that was started before an update of the project would answer as it did then, and may lack what the stack asks.
 
     Args:
         folder: The account's folder.
@@ -138,7 +144,10 @@ def ensure_running(folder: Path, *, spawn: Spawn = spawn) -> dict[Emulator, Runn
             started = {
                 emulator: process
                 for emulator in EMULATORS
-                if (process := recorded.get(emulator)) and process.is_alive() and process.is_healthy()
+                if (process := recorded.get(emulator))
+                and process.code == _code()
+                and process.is_alive()
+                and process.is_healthy()
             }
             for emulator in EMULATORS:
                 if emulator not in started:
@@ -200,12 +209,14 @@ def _record(folder: Path, started: dict[Emulator, Running]) -> None:
 
 def _start(emulator: Emulator, folder: Path, *, before: Running | None, spawn: Spawn) -> Running:
     if before is not None:
-        console.print(f"The {emulator.name} does not run any more: starting it again with all that it held.")
+        outdated = before.is_alive() and before.code != _code()
+        why = "runs code that has changed since" if outdated else "does not run any more"
+        console.print(f"The {emulator.name} {why}: starting it again with all that it held.")
         _end(before)
     port = _choose_port(emulator, before=before)
     arguments = ["--port", str(port), "--state", str(folder / emulator.state), *emulator.arguments]
     pid = spawn(emulator, arguments, _log(emulator, folder))
-    return Running(pid=pid, created=psutil.Process(pid).create_time(), port=port)
+    return Running(pid=pid, created=psutil.Process(pid).create_time(), port=port, code=_code())
 
 
 def _lost_its_port(emulator: Emulator, process: Running, folder: Path) -> bool:
@@ -215,9 +226,20 @@ def _lost_its_port(emulator: Emulator, process: Running, folder: Path) -> bool:
 
 
 def _end(process: Running) -> None:
-    """End a process that runs but does not answer."""
+    """End a process that is of no use any more, and wait for its port."""
     if process.is_alive():
-        psutil.Process(process.pid).kill()
+        ending = psutil.Process(process.pid)
+        ending.kill()
+        psutil.wait_procs([ending], timeout=_STOP_SECONDS)
+
+
+@cache
+def _code() -> str:
+    """Give the sum of what the emulators are made of: their own files, and the versions of the packages."""
+    digest = hashlib.sha256()
+    for file in (*sorted(Path(__file__).parent.rglob("*.py")), Path(_PROJECT) / "requirements.txt"):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def _choose_port(emulator: Emulator, *, before: Running | None) -> int:

@@ -78,6 +78,24 @@ def test_an_emulator_that_was_killed_comes_back_with_all_that_it_held(folder: Pa
     assert vpcs(after) == [vpc]
 
 
+def test_an_emulator_of_older_code_is_started_again_with_all_that_it_held(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = servers.ensure_running(folder)
+    vpc = make_vpc(before[servers.AWS])
+    recorded = json.loads((folder / "servers.json").read_text())
+    del recorded[servers.AWS.module]["code"]  # as versions of this project did that recorded none
+    (folder / "servers.json").write_text(json.dumps(recorded))
+
+    after = servers.ensure_running(folder)
+
+    assert not before[servers.AWS].is_alive()
+    assert after[servers.AWS].port == before[servers.AWS].port
+    assert vpcs(after[servers.AWS]) == [vpc]
+    assert after[servers.GITHUB] == before[servers.GITHUB]
+    assert "The emulated AWS account runs code that has changed since" in capsys.readouterr().err
+
+
 def test_a_restart_makes_the_same_ids_as_an_uninterrupted_run_would(folder: Path, tmp_path: Path) -> None:
     first = servers.ensure_running(folder)[servers.AWS]
     made = [make_vpc(first)]
