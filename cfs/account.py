@@ -57,7 +57,9 @@ class LocalAccount:
         return {
             "PATH": os.pathsep.join([*map(str, self.toolchain.path), os.environ.get("PATH", os.defpath)]),
             **self.toolchain.env,
-            "PULUMI_BACKEND_URL": self.backend.as_uri(),
+            # Without files beside the state's: they are not written at once, and an engine that is killed leaves one
+            # empty, after which the state cannot be read (https://pkg.go.dev/gocloud.dev/blob/fileblob).
+            "PULUMI_BACKEND_URL": f"{self.backend.as_uri()}?metadata=skip",
             "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
             "PULUMI_STACK": STACK,
             "AWS_ENDPOINT_URL": self.aws_url,

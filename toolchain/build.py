@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cfs.progress import step
-from toolchain import aws_source, compiler, waits
+from toolchain import aws_source, backport, compiler, waits
 from toolchain.gocommand import Workspace
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def make(part: Part, root: Path, *, needed: int) -> None:
         workspace = Workspace(go=go, folder=source, log=entry.log, needed=needed)
         if part.services:
             _use_filtered_aws(workspace, part.services)
+            backport.identify_what_is_gone(source / AWS_FOLDER)
             _use_limited_waits(workspace)
         total = _download(workspace, part)
         _compile(workspace, part, work / "programs", total)

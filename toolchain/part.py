@@ -103,6 +103,7 @@ def providers() -> Part:
             *_module_files(module),
             resources.TABLE,
             versions.HERE / "aws_source.py",
+            versions.HERE / "backport.py",
             versions.HERE / "waits.py",
         ],
         scripts={module / "no-logs": f"{HOME}/logs"},

@@ -86,7 +86,6 @@ def clear(engine: Engine) -> bool:
     end_processes(engine)
     for lock in locks:
         lock.path.unlink(missing_ok=True)
-        lock.path.with_suffix(".json.attrs").unlink(missing_ok=True)
     return bool(locks)
 
 

@@ -125,6 +125,18 @@ def test_a_tag_changed_by_hand_is_found_by_refresh_and_repaired_by_up(stack: Sta
     assert tags["Owner"] == "claudefs-team"
 
 
+def test_a_rule_deleted_by_hand_is_found_by_refresh_and_made_again_by_up(stack: Stack) -> None:
+    ec2 = stack.client("ec2")
+    named = [{"Name": "tag:Name", "Values": ["claudefs-local-storage-to-https"]}]
+    [rule] = ec2.describe_security_group_rules(Filters=named)["SecurityGroupRules"]
+    ec2.revoke_security_group_egress(GroupId=rule["GroupId"], SecurityGroupRuleIds=[rule["SecurityGroupRuleId"]])
+    assert "1 deleted" in stack.engine.query("refresh", "--yes", "--skip-preview")
+    assert stack.changes() == {"create": 1}
+    stack.up()
+    [again] = ec2.describe_security_group_rules(Filters=named)["SecurityGroupRules"]
+    assert again["CidrIpv4"] == rule["CidrIpv4"]
+
+
 def test_a_workflow_file_edited_by_hand_is_found_by_refresh_and_repaired_by_up(stack: Stack) -> None:
     target, source = next(iter(delivered().items()))
     url = f"{REPOSITORY}/contents/{target}"

@@ -51,7 +51,6 @@ def write_lock(engine: Engine, *, pid: int, taken: float, hostname: str = "") ->
     path.write_text(
         json.dumps({"pid": pid, "username": "user", "hostname": hostname or socket.gethostname(), "timestamp": moment})
     )
-    path.with_suffix(".json.attrs").write_text("{}")
     return path
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from cfs.errors import UserError
-from toolchain import aws_source, build, built, part, versions, waits
+from tests.unit.toolchain.test_backport import CODE
+from toolchain import aws_source, backport, build, built, part, versions, waits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,7 +57,14 @@ def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for place in (waits.IN_PROVIDER, waits.IN_SDK):
         write_place(source, place)
     monkeypatch.setenv("FAKE_SOURCE", str(source))
-    monkeypatch.setattr(aws_source, "copy_needed", lambda _source, target, _: write_place(target, waits.IN_PROVIDER))
+
+    def copy_needed(_source: Path, target: Path, _services: frozenset[str]) -> None:
+        write_place(target, waits.IN_PROVIDER)
+        file = target / backport.FILE
+        file.parent.mkdir(parents=True)
+        file.write_text(CODE)
+
+    monkeypatch.setattr(aws_source, "copy_needed", copy_needed)
 
 
 def write_place(module: Path, place: waits.Place) -> None:
