@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -66,18 +65,19 @@ def test_plain_pulumi_works_in_a_shell_set_by_env(deployed: Stack) -> None:
     assert plain.stdout.startswith(deployed.outputs()["orchestratorId"])
 
 
-def test_an_emulator_that_died_is_started_again_and_nothing_changes(deployed: Stack) -> None:
-    folder = deployed.engine.account.folder
+def test_an_emulator_that_died_is_started_again_and_nothing_changes(stack: Stack) -> None:
+    folder = stack.engine.account.folder
     before = servers.running(folder)[servers.AWS]
-    os.kill(before.pid, signal.SIGKILL)
-    psutil.wait_procs([psutil.Process(before.pid)], timeout=5)
+    emulator = psutil.Process(before.pid)
+    emulator.kill()
+    emulator.wait(timeout=5)
 
     preview = cfs(folder, "preview")
 
     assert preview.returncode == 0, preview.stderr
     assert "emulated AWS account does not run any more: starting it again" in preview.stderr
     assert servers.running(folder)[servers.AWS].port == before.port
-    assert deployed.changes("--refresh") == {}
+    assert stack.changes("--refresh") == {}
 
 
 def test_settings_made_with_another_passphrase_are_named_as_the_cause(empty_stack: Stack, tmp_path: Path) -> None:

@@ -248,7 +248,7 @@ def test_unfinished_work_is_seen_in_the_checkpoint(
 
 
 @pytest.fixture
-def account(engine: Engine) -> Iterator[LocalAccount]:
+def account(engine: Engine, one_image: None) -> Iterator[LocalAccount]:  # noqa: ARG001
     # No address: boto3 takes AWS's own, and moto answers in this process.
     with mock_aws():
         yield replace(engine.account, aws_url="https://amazonaws.com")

@@ -226,7 +226,7 @@ Declare = Callable[[Program], Recorder]
 """Runs a program to its end and gives what it registered. Tests name these types under TYPE_CHECKING."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def declare() -> Declare:
     """Declare a program: `declare(lambda: Storage("storage", args=…).state_bucket).result`."""
     return run
@@ -269,7 +269,7 @@ def _close_event_loop() -> None:
         asyncio.set_event_loop(None)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tags() -> Tags:
     """Give tags of a stack."""
     return Tags(environment=STACK, owner="claudefs-team")

@@ -21,7 +21,7 @@ KEY = "arn:aws:kms:us-west-2::key/key"
 EMAILS = ("team@example.org", "owner@example.org")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def recorder(declare: Declare, tags: Tags) -> Recorder:
     def program() -> pulumi.Output[str]:
         args = BudgetArgs(

@@ -17,12 +17,12 @@ import moto.ec2.models.instances
 import pytest
 from botocore.awsrequest import AWSResponse
 from moto import mock_aws
-from moto.ec2.models import amis
 
 from cfs.cluster.aws import Aws
 from cfs.cluster.waiting import Pace
 from local.aws import price_list, scheduling
 from local.aws.gaps import close_gaps
+from tests.unit.conftest import IMAGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 ENVIRONMENT = "test"
 REGION = "us-west-2"
 TIME_ZONE = "America/Los_Angeles"
-IMAGE = "ami-12c6146b"
 """One that moto knows."""
 
 BUDGET_USD = "100"
@@ -206,7 +205,7 @@ def tap() -> Tap:
 
 
 @pytest.fixture
-def account(tap: Tap, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+def account(tap: Tap, monkeypatch: pytest.MonkeyPatch, one_image: None) -> Iterator[Cluster]:  # noqa: ARG001
     """An account with a network, a launch template and a budget, and no group."""
     for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
@@ -214,9 +213,6 @@ def account(tap: Tap, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     cluster = Cluster(tap=tap)
     monkeypatch.setattr(moto.core.utils, "utcnow", lambda: cluster.now.replace(tzinfo=None))
     monkeypatch.setattr(moto.ec2.models.instances, "utcnow", lambda: cluster.now.replace(tzinfo=None))
-    # moto makes all images that it knows anew for each account: seconds.
-    monkeypatch.setenv("MOTO_AMIS_PATH", "none but these")
-    monkeypatch.setattr(amis, "AMIS", [image for image in amis.AMIS if image["ami_id"] == IMAGE])
     with mock_aws():
         _prepare(cluster)
         yield cluster

@@ -258,7 +258,7 @@ def test_inline_policies_fit_even_with_the_longest_names(grants: Grants) -> None
     assert sum(len(document(*grant(reach))) for grant in grants.values()) < INLINE_POLICIES_LIMIT
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def recorder(declare: Declare, tags: Tags) -> Recorder:
     return declare(lambda: Identity("identity", args=arguments(tags)).node_profile)
 

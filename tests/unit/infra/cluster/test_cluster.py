@@ -51,7 +51,7 @@ def declared(
     return declare(program)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def recorder(declare: Declare, tags: Tags) -> Recorder:
     return declared(declare, tags)
 

@@ -46,7 +46,7 @@ GROUPS = ("claudefs-test-storage-a", "claudefs-test-conduit")
 DRAIN = {"AutoScalingGroupName": "claudefs-test-storage-a", "LifecycleHookName": "drain"}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def recorder(declare: Declare, tags: Tags) -> Recorder:
     def program() -> Any:
         args = InterruptionsArgs(

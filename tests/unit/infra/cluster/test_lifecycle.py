@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.unit.infra.conftest import Declare, Recorder
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def recorder(declare: Declare) -> Recorder:
     def program() -> None:
         hooks("storage-a", group_name="claudefs-test-storage-a", opts=pulumi.ResourceOptions())

@@ -25,7 +25,7 @@ def content(name: CommandName) -> dict[str, Any]:
     return document
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def recorder(declare: Declare, tags: Tags) -> Recorder:
     return declare(lambda: NodeCommands("node-commands", args=NodeCommandsArgs(tags=tags)).documents["drain"])
 

@@ -46,7 +46,7 @@ CALENDAR = Calendar(
 NOW = datetime(2026, 12, 14, 20, tzinfo=UTC)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def recorder(declare: Declare, tags: Tags) -> Recorder:
     """The schedules as declared."""
     return declare(

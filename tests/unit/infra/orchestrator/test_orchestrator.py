@@ -43,7 +43,7 @@ def declared(declare: Declare, tags: Tags, *, protected: bool = True, public: bo
     return declare(program)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def recorder(declare: Declare, tags: Tags) -> Recorder:
     return declared(declare, tags)
 

@@ -14,6 +14,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from infra.cluster.node_commands import NODE_COMMANDS
 from infra.storage.bucket import bucket_policy
 from local.aws.gaps import nodes, s3
+from tests.unit.conftest import IMAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +25,7 @@ TAGS = {"project": "claudefs", "Environment": "local", "NodeGroup": "storage-a",
 
 
 @pytest.fixture(autouse=True)
-def account() -> Iterator[None]:
+def account(one_image: None) -> Iterator[None]:  # noqa: ARG001
     with mock_aws():
         nodes.close()
         s3.close()
@@ -39,7 +40,7 @@ def client(service: str) -> Any:
 def launch(**more: str) -> str:
     given = [{"Key": key, "Value": value} for key, value in (TAGS | more).items()]
     started: str = client("ec2").run_instances(
-        ImageId="ami-12c6146b",
+        ImageId=IMAGE,
         MinCount=1,
         MaxCount=1,
         TagSpecifications=[{"ResourceType": "instance", "Tags": given}],
@@ -61,7 +62,7 @@ def test_a_node_whose_release_is_gone_fails_to_boot() -> None:
 def test_an_instance_of_no_group_does_not_boot() -> None:
     given = {key: value for key, value in TAGS.items() if key != "NodeGroup"}
     node = client("ec2").run_instances(
-        ImageId="ami-12c6146b",
+        ImageId=IMAGE,
         MinCount=1,
         MaxCount=1,
         TagSpecifications=[
