@@ -23,7 +23,9 @@ down: .venv/.ready ## destroy all but what is protected, stop the emulators
 env: .venv/.ready ## print the variables for plain pulumi, aws, boto3: eval "$(make -s env)"
 	@$(CFS) env
 
-test: lint types unit e2e ## all checks and tests
+test: .venv/.ready ## all checks and tests
+	@$(MAKE) --no-print-directory --jobs 2 lint types unit
+	@$(MAKE) --no-print-directory e2e
 
 lint: .venv/.ready workflows ## ruff, its format, shellcheck, and the workflow files
 	@.venv/bin/ruff check .
@@ -39,9 +41,10 @@ types: .venv/.ready ## mypy, strict
 unit: .venv/.ready ## tests without an engine
 	@.venv/bin/pytest tests/unit --numprocesses 2 --quiet
 
+# One worker more than there are cores: each waits now and then for a process that it has started.
 e2e: .venv/.ready ## tests with the real engine and providers against the emulators
 	@.venv/bin/python -c 'import toolchain; toolchain.obtain()'
-	@.venv/bin/pytest tests/e2e --numprocesses 2 --quiet
+	@.venv/bin/pytest tests/e2e --numprocesses 3 --dist worksteal --quiet
 
 bench: .venv/.ready ## how long previews take, against the floor; figures: .venv/bin/cfs bench --json
 	@$(CFS) bench

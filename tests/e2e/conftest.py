@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from dataclasses import dataclass
@@ -51,8 +52,8 @@ class Stack:
 
     def resources(self) -> list[dict[str, Any]]:
         """Give the resources in the stack's state."""
-        exported = self.engine.query_json("stack", "export")
-        resources: list[dict[str, Any]] = exported["deployment"].get("resources", [])
+        checkpoint = json.loads(self.engine.checkpoint.read_text())["checkpoint"]
+        resources: list[dict[str, Any]] = (checkpoint["latest"] or {}).get("resources", [])
         return resources
 
     def changes(self, *arguments: str) -> dict[str, int]:

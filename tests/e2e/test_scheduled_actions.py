@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local import servers
+from local.nursery import Nursery
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,14 +85,18 @@ def described(folder: Path, group: str = "nodes") -> dict[str, Any]:
     return {action["ScheduledActionName"]: action for action in found["ScheduledUpdateGroupActions"]}
 
 
-@pytest.fixture
-def morning(folder: Path) -> datetime:
-    """A group that starts at 8 and stops at 18 in Los Angeles, and a Tuesday in the future before 8 there."""
-    make_group(folder)
-    tuesday = datetime(2031, 1, 7, 12, tzinfo=UTC)
-    clock(folder, tuesday)
+MORNING = datetime(2031, 1, 7, 12, tzinfo=UTC)
+"""A Tuesday in the future, before 8 in Los Angeles."""
+
+
+@pytest.fixture(scope="module")
+def dawn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Nursery]]:
+    """An account at rest on that morning, with a group that starts at 8 and stops at 18, and what copies it."""
+    account = tmp_path_factory.mktemp("dawn")
+    make_group(account)
+    clock(account, MORNING)
     put(
-        folder,
+        account,
         "start",
         Recurrence="0 8 * * 1-5",
         TimeZone="America/Los_Angeles",
@@ -98,8 +104,20 @@ def morning(folder: Path) -> datetime:
         MaxSize=3,
         DesiredCapacity=2,
     )
-    put(folder, "stop", Recurrence="0 18 * * *", TimeZone="America/Los_Angeles", MinSize=0, DesiredCapacity=0)
-    return tuesday
+    put(account, "stop", Recurrence="0 18 * * *", TimeZone="America/Los_Angeles", MinSize=0, DesiredCapacity=0)
+    servers.stop(account)
+    with Nursery.of(account) as nursery:
+        yield account, nursery
+
+
+@pytest.fixture
+def morning(folder: Path, dawn: tuple[Path, Nursery]) -> datetime:
+    """That morning, on a copy of the account."""
+    account, nursery = dawn
+    folder.mkdir()
+    shutil.copy(account / servers.AWS.state, folder)
+    servers.ensure_running(folder, spawn=nursery.spawn)
+    return MORNING
 
 
 def test_nodes_come_and_go_by_the_clock(folder: Path, morning: datetime) -> None:
