@@ -51,8 +51,6 @@ PASSED_TO: Mapping[str, str] = {
 }
 """The roles that jobs may make and change, by purpose, each with the service that works under it."""
 
-_KINDS = ("role", "instance-profile", "policy")
-
 
 def identity(ground: Ground) -> Iterator[Right]:
     """Give the rights on roles, instance profiles and policies."""
