@@ -98,17 +98,15 @@ def find_drift(engine: Engine) -> Drift:
     return drift.find(_local(engine), recorded) if recorded else drift.Drift()
 
 
-def find_pull_request(engine: Engine, inputs: dict[str, Any]) -> str | None:
-    """Find the open pull request that a run of the local stack has made and not recorded; give the id of its resource.
-
-    GitHub takes no second one between the same branches.
+def find_made(engine: Engine, resource: dict[str, Any]) -> str | None:
+    """Find what a run of the local stack has made at GitHub and not recorded; give its id.
 
     Raises:
         UserError: GitHub cannot be asked.
     """
-    from cfs.doctor import drift  # noqa: PLC0415 — as above
+    from cfs.doctor import made  # noqa: PLC0415 — as above
 
-    return drift.find_pull_request(_local(engine), base=inputs["baseRef"], head=inputs["headRef"])
+    return made.find(_local(engine), resource)
 
 
 def _local(engine: Engine) -> Target:

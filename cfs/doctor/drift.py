@@ -63,18 +63,6 @@ def find(target: Target, recorded: Sequence[dict[str, Any]]) -> Drift:
     )
 
 
-def find_pull_request(target: Target, *, base: str, head: str) -> str | None:
-    """Give the id that the provider knows an open pull request by, if there is one between two branches.
-
-    Raises:
-        UserError: GitHub cannot be asked.
-    """
-    owner, name = target.settings.github_owner, target.settings.github_repository
-    client = Client(token=target.token, base_url=target.base_url)
-    found = client.get(f"repos/{owner}/{name}/pulls", state="open", base=base, head=f"{owner}:{head}").body
-    return f"{owner}:{name}:{found[0]['number']}" if found else None
-
-
 def _is_open(client: Client, repository: str, request: dict[str, Any]) -> bool:
     number = request["id"].rpartition(":")[2]
     return bool(client.get(f"repos/{repository}/pulls/{number}").body["state"] == "open")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from cfs.account import STACK
 from cfs.doctor import commands as github
-from cfs.doctor.resource_types import PULL_REQUEST
+from cfs.doctor.resource_types import DEPLOYMENT_POLICY, PULL_REQUEST
 from cfs.errors import UserError
 from infra.naming import NAMESPACE
 
@@ -72,8 +72,8 @@ def adopt(engine: Engine) -> list[str]:
 def _find(
     engine: Engine, resource: dict[str, Any], inventory: Sequence[Found], recorded: Collection[tuple[str, str]]
 ) -> str | None:
-    if resource["type"] == PULL_REQUEST:
-        return github.find_pull_request(engine, resource.get("inputs") or {})
+    if resource["type"] in (DEPLOYMENT_POLICY, PULL_REQUEST):
+        return github.find_made(engine, resource)
     return identify(resource, inventory, recorded)
 
 

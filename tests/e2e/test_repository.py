@@ -21,7 +21,7 @@ from cfs import operations
 from cfs.account import PROJECT
 from cfs.deploy import apply as applying
 from cfs.deploy import environments
-from cfs.doctor.resource_types import PULL_REQUEST
+from cfs.doctor.resource_types import DEPLOYMENT_POLICY, PULL_REQUEST
 from cfs.engine import EngineError
 from cfs.errors import UserError
 from infra.github.delivery import DELIVERY_BRANCH, delivered
@@ -102,13 +102,13 @@ def edit_file(stack: Stack, path: str, content: str) -> None:
 
 
 def forget(stack: Stack, kind: str) -> None:
-    """Leave the state as a run does that dies while it creates the one resource of a type."""
+    """Leave the state as a run does that dies while it creates the resources of a type."""
     document = json.loads(stack.engine.checkpoint.read_text())
     latest = document["checkpoint"]["latest"]
-    [made] = [resource for resource in latest["resources"] if resource["type"] == kind]
-    latest["resources"].remove(made)
-    begun = {key: value for key, value in made.items() if key not in ("id", "outputs")}
-    latest["pending_operations"] = [{"resource": begun, "type": "creating"}]
+    made = [resource for resource in latest["resources"] if resource["type"] == kind]
+    latest["resources"] = [resource for resource in latest["resources"] if resource["type"] != kind]
+    begun = [{key: value for key, value in of.items() if key not in ("id", "outputs")} for of in made]
+    latest["pending_operations"] = [{"resource": of, "type": "creating"} for of in begun]
     stack.engine.checkpoint.write_text(json.dumps(document))
 
 
@@ -227,6 +227,12 @@ def test_secrets_reach_github_encrypted_and_are_nowhere_else(
         assert not [text for text in said if marker in text]
         assert not [arguments for arguments in processes.seen if marker in arguments]
         assert not [name for name, content in texts.items() if marker.encode() in content]
+
+
+def test_branches_of_environments_that_a_dead_run_has_not_recorded_are_adopted(own_stack: Stack) -> None:
+    forget(own_stack, DEPLOYMENT_POLICY)
+    operations.up(own_stack.engine)
+    assert own_stack.changes("--refresh") == {}
 
 
 def test_a_secret_that_somebody_has_changed_is_written_again(own_stack: Stack) -> None:
