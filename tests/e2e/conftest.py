@@ -123,14 +123,8 @@ def deployed(deployed_account: Deployed, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture
-def own_stack(deployed_account: Deployed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+def stack(deployed_account: Deployed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
     """The deployed stack on an account of the test's own."""
-    stack = new_stack(tmp_path / "account", monkeypatch, like=deployed_account)
-    yield stack
-    servers.stop(stack.engine.account.folder)
-
-
-@pytest.fixture
-def stack(own_stack: Stack) -> Stack:
-    """The deployed stack on an account of the test's own."""
-    return own_stack
+    copied = new_stack(tmp_path / "account", monkeypatch, like=deployed_account)
+    yield copied
+    servers.stop(copied.engine.account.folder)

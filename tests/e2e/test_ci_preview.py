@@ -32,10 +32,10 @@ def preview(folder: Path, *arguments: str, environment: dict[str, str]) -> dict[
     return content
 
 
-def test_drift_is_told_apart_from_changes_and_both_stay_as_they_are(own_stack: Stack, tmp_path: Path) -> None:
+def test_drift_is_told_apart_from_changes_and_both_stay_as_they_are(stack: Stack, tmp_path: Path) -> None:
     summary = tmp_path / "summary.md"
-    environment = {**own_stack.engine.account.environment(), "GITHUB_STEP_SUMMARY": str(summary)}
-    environment["CFS_LOCAL_DIR"] = str(own_stack.engine.account.folder)
+    environment = {**stack.engine.account.environment(), "GITHUB_STEP_SUMMARY": str(summary)}
+    environment["CFS_LOCAL_DIR"] = str(stack.engine.account.folder)
 
     assert preview(tmp_path, "--drift", environment=environment) == {
         "environment": "local",
@@ -44,12 +44,10 @@ def test_drift_is_told_apart_from_changes_and_both_stay_as_they_are(own_stack: S
     }
     assert "Nothing would change." in summary.read_text()
 
-    buckets = own_stack.client("s3")
-    cache = own_stack.outputs()["cacheBucket"]
+    buckets = stack.client("s3")
+    cache = stack.outputs()["cacheBucket"]
     buckets.delete_bucket_policy(Bucket=cache)
-    own_stack.client("ec2").create_tags(
-        Resources=[own_stack.outputs()["vpcId"]], Tags=[{"Key": "Name", "Value": "by-hand"}]
-    )
+    stack.client("ec2").create_tags(Resources=[stack.outputs()["vpcId"]], Tags=[{"Key": "Name", "Value": "by-hand"}])
     for _ in range(2):
         seen = preview(tmp_path, "--drift", environment=environment)
         assert seen["changes"] == []

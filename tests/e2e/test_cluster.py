@@ -88,10 +88,10 @@ def test_a_group_spans_the_subnets_of_its_own_site_and_no_others(deployed: Stack
     assert spanned == set(deployed.outputs()[f"site{GROUPS[group][1]}SubnetIds"])
 
 
-def test_nodes_run_as_their_group_and_template_say_and_no_deployment_undoes_it(own_stack: Stack) -> None:
-    nodes = run_nodes(own_stack, "storage-a", 3)
+def test_nodes_run_as_their_group_and_template_say_and_no_deployment_undoes_it(stack: Stack) -> None:
+    nodes = run_nodes(stack, "storage-a", 3)
 
-    assert {node["SubnetId"] for node in nodes} == set(own_stack.outputs()["siteASubnetIds"])
+    assert {node["SubnetId"] for node in nodes} == set(stack.outputs()["siteASubnetIds"])
     for node in nodes:
         assert node["InstanceType"] == "i4i.2xlarge"
         assert node["InstanceLifecycle"] == "spot"
@@ -102,52 +102,52 @@ def test_nodes_run_as_their_group_and_template_say_and_no_deployment_undoes_it(o
             "required",
             1,
         )
-        assert [group["GroupId"] for group in node["SecurityGroups"]] == [own_stack.outputs()["storageSecurityGroupId"]]
-        assert node["IamInstanceProfile"]["Arn"].endswith(f"/{own_stack.outputs()['nodeInstanceProfile']}")
+        assert [group["GroupId"] for group in node["SecurityGroups"]] == [stack.outputs()["storageSecurityGroupId"]]
+        assert node["IamInstanceProfile"]["Arn"].endswith(f"/{stack.outputs()['nodeInstanceProfile']}")
         given = tags(node)
         assert (given["NodeGroup"], given["Role"], given["Site"]) == ("storage-a", "storage", "A")
         assert "Nodes" not in given
-        [disk] = own_stack.client("ec2").describe_volumes(
+        [disk] = stack.client("ec2").describe_volumes(
             Filters=[{"Name": "attachment.instance-id", "Values": [node["InstanceId"]]}]
         )["Volumes"]
         assert (disk["Size"], disk["VolumeType"], disk["Encrypted"]) == (50, "gp3", True)
-        assert disk["KmsKeyId"] == own_stack.outputs()["encryptionKeyArn"]
+        assert disk["KmsKeyId"] == stack.outputs()["encryptionKeyArn"]
         assert tags(disk)["Environment"] == "local"
 
-    assert own_stack.changes("--refresh") == {}
-    own_stack.up()
-    assert asg(own_stack, "storage-a")["DesiredCapacity"] == 3
+    assert stack.changes("--refresh") == {}
+    stack.up()
+    assert asg(stack, "storage-a")["DesiredCapacity"] == 3
 
 
-def test_nodes_are_on_demand_as_far_as_settings_say(own_stack: Stack) -> None:
-    set_groups(own_stack, {"storage-a": {"count": 7, "onDemandBase": 2, "onDemandPercent": 40}})
-    own_stack.up()
+def test_nodes_are_on_demand_as_far_as_settings_say(stack: Stack) -> None:
+    set_groups(stack, {"storage-a": {"count": 7, "onDemandBase": 2, "onDemandPercent": 40}})
+    stack.up()
 
-    nodes = run_nodes(own_stack, "storage-a", 7, most=7)
+    nodes = run_nodes(stack, "storage-a", 7, most=7)
 
     assert sorted(node.get("InstanceLifecycle", "on demand") for node in nodes) == ["on demand"] * 4 + ["spot"] * 3
 
 
-def test_a_changed_template_shows_in_the_preview_and_reaches_new_nodes_alone(own_stack: Stack) -> None:
-    [old] = run_nodes(own_stack, "fuse-client", 1, most=2)
-    set_groups(own_stack, {"fuse-client": {"rootDiskGib": 80}})
+def test_a_changed_template_shows_in_the_preview_and_reaches_new_nodes_alone(stack: Stack) -> None:
+    [old] = run_nodes(stack, "fuse-client", 1, most=2)
+    set_groups(stack, {"fuse-client": {"rootDiskGib": 80}})
 
-    steps = own_stack.engine.query_json("preview", "--json")["steps"]
+    steps = stack.engine.query_json("preview", "--json")["steps"]
     changed = {step["urn"].rpartition("$")[2] for step in steps if step["op"] == "update"}
-    own_stack.up()
-    both = run_nodes(own_stack, "fuse-client", 2)
+    stack.up()
+    both = run_nodes(stack, "fuse-client", 2)
 
     assert changed == {"aws:ec2/launchTemplate:LaunchTemplate::fuse-client", "aws:autoscaling/group:Group::fuse-client"}
     [new] = [node for node in both if node["InstanceId"] != old["InstanceId"]]
     assert [node["InstanceId"] for node in both if node is not new] == [old["InstanceId"]]
     sizes = {
-        node["InstanceId"]: own_stack.client("ec2").describe_volumes(
+        node["InstanceId"]: stack.client("ec2").describe_volumes(
             Filters=[{"Name": "attachment.instance-id", "Values": [node["InstanceId"]]}]
         )["Volumes"][0]["Size"]
         for node in both
     }
     assert sizes == {old["InstanceId"]: 50, new["InstanceId"]: 80}
-    assert own_stack.changes("--refresh") == {}
+    assert stack.changes("--refresh") == {}
 
 
 def test_500_nodes_are_a_change_of_settings_and_of_no_resources_number(stack: Stack) -> None:
@@ -161,10 +161,10 @@ def test_500_nodes_are_a_change_of_settings_and_of_no_resources_number(stack: St
     assert stack.changes("--refresh") == {}
 
 
-def test_a_group_more_is_three_lines_of_settings_and_one_less_is_deleted_with_its_nodes(own_stack: Stack) -> None:
-    run_nodes(own_stack, "jepsen", 1)
+def test_a_group_more_is_three_lines_of_settings_and_one_less_is_deleted_with_its_nodes(stack: Stack) -> None:
+    run_nodes(stack, "jepsen", 1)
     set_groups(
-        own_stack,
+        stack,
         {
             "fio": {"role": "client", "site": "B", "count": 2, "instanceTypes[0]": "c7i.4xlarge"},
             "jepsen": {"enabled": "false"},
@@ -174,15 +174,15 @@ def test_a_group_more_is_three_lines_of_settings_and_one_less_is_deleted_with_it
 
     # A template, a group, two lifecycle hooks, a start and a stop; the two rules that name all groups; of the group
     # that is empty now, its tag and its start.
-    assert own_stack.changes() == {"create": 6, "delete": 6, "update": 3, "replace": 1}
-    own_stack.up()
+    assert stack.changes() == {"create": 6, "delete": 6, "update": 3, "replace": 1}
+    stack.up()
 
-    assert set(own_stack.outputs()["nodeGroups"]) == {*GROUPS, "fio"} - {"jepsen"}
-    [node, _] = run_nodes(own_stack, "fio", 2, most=3)
+    assert set(stack.outputs()["nodeGroups"]) == {*GROUPS, "fio"} - {"jepsen"}
+    [node, _] = run_nodes(stack, "fio", 2, most=3)
     assert (node["InstanceType"], tags(node)["NodeGroup"]) == ("c7i.4xlarge", "fio")
-    assert asg(own_stack, "conduit")["AutoScalingGroupName"]  # with nothing to run
+    assert asg(stack, "conduit")["AutoScalingGroupName"]  # with nothing to run
     filters = [{"Name": "tag:NodeGroup", "Values": ["jepsen"]}, {"Name": "instance-state-name", "Values": ["running"]}]
-    assert own_stack.client("ec2").describe_instances(Filters=filters)["Reservations"] == []
+    assert stack.client("ec2").describe_instances(Filters=filters)["Reservations"] == []
 
 
 def test_wrong_groups_are_refused_all_at_once_before_anything_changes(stack: Stack) -> None:

@@ -22,12 +22,12 @@ NODES = {"storage-a": 3, "storage-b": 2, "fuse-client": 1, "nfs-client": 1, "con
 
 
 @pytest.fixture
-def weekend(own_stack: Stack) -> Stack:
+def weekend(stack: Stack) -> Stack:
     """The stack on a Saturday at noon; the account's clock does not go back."""
-    now = clock(own_stack).astimezone(ZoneInfo("America/Los_Angeles"))
+    now = clock(stack).astimezone(ZoneInfo("America/Los_Angeles"))
     noon = now.replace(hour=12, minute=0, second=0, microsecond=0) + timedelta(days=(5 - now.weekday()) % 7 + 7)
-    clock(own_stack, noon)
-    return own_stack
+    clock(stack, noon)
+    return stack
 
 
 def clock(stack: Stack, now: datetime | None = None) -> datetime:
@@ -93,14 +93,14 @@ def test_down_ends_a_window_of_days_and_gives_the_schedule_back(weekend: Stack) 
     assert weekend.changes() == {}
 
 
-def test_a_fallback_to_on_demand_that_was_left_is_put_back_by_pulumi(own_stack: Stack) -> None:
+def test_a_fallback_to_on_demand_that_was_left_is_put_back_by_pulumi(stack: Stack) -> None:
     aws = open_environment("local", region=None)
     [group] = choose(discover(aws, "local"), ["storage-a"])
     fallback.begin(aws, group, Distribution(base=2, percent=0))
     [left] = choose(discover(aws, "local"), ["storage-a"])
     assert (left.distribution, left.fallback_from) == (Distribution(base=2, percent=0), group.distribution)
 
-    own_stack.engine.query("up", "--refresh", "--yes", "--skip-preview")
+    stack.engine.query("up", "--refresh", "--yes", "--skip-preview")
 
     [back] = choose(discover(aws, "local"), ["storage-a"])
     assert (back.distribution, back.fallback_from) == (group.distribution, None)

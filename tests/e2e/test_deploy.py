@@ -42,8 +42,8 @@ def cfs(stack: Stack, *arguments: str, status: int = 0) -> dict[str, Any]:
     return said
 
 
-def test_what_was_reviewed_is_applied_and_nothing_else(own_stack: Stack, tmp_path: Path) -> None:
-    stack, file = own_stack, str(tmp_path / "review.json")
+def test_what_was_reviewed_is_applied_and_nothing_else(stack: Stack, tmp_path: Path) -> None:
+    file = str(tmp_path / "review.json")
     # The deployed stack has another budget than the settings file says.
     stack.set("dailyBudgetUsd", "120")
     stack.up()
@@ -84,12 +84,12 @@ def limit(stack: Stack) -> str:
     return amount
 
 
-def test_the_size_of_the_cluster_is_reviewed_and_applied(own_stack: Stack, tmp_path: Path) -> None:
+def test_the_size_of_the_cluster_is_reviewed_and_applied(stack: Stack, tmp_path: Path) -> None:
     file = str(tmp_path / "review.json")
-    reviewed = cfs(own_stack, "preview", "--review", file, "--cluster-size", "10")
+    reviewed = cfs(stack, "preview", "--review", file, "--cluster-size", "10")
     assert {change["urn"].rpartition("::")[2] for change in reviewed["review"]["changes"]} >= {"storage-a", "storage-b"}
-    cfs(own_stack, "apply", "--digest", reviewed["digest"], "--review", file, "--cluster-size", "10")
-    groups = own_stack.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
+    cfs(stack, "apply", "--digest", reviewed["digest"], "--review", file, "--cluster-size", "10")
+    groups = stack.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
     sizes = {group["AutoScalingGroupName"]: tags(group["Tags"])["Nodes"] for group in groups}
     assert (sizes["claudefs-local-storage-a"], sizes["claudefs-local-storage-b"]) == ("6", "4")
 
@@ -105,23 +105,23 @@ def test_a_new_stack_has_one_digest_and_is_made_as_reviewed(empty_stack: Stack, 
     assert empty_stack.changes() == {}
 
 
-def test_settings_that_are_wrong_give_no_digest_to_approve(own_stack: Stack, tmp_path: Path) -> None:
-    said = cfs(own_stack, "preview", "--review", str(tmp_path / "review.json"), "--cluster-size", "4", status=1)
+def test_settings_that_are_wrong_give_no_digest_to_approve(stack: Stack, tmp_path: Path) -> None:
+    said = cfs(stack, "preview", "--review", str(tmp_path / "review.json"), "--cluster-size", "4", status=1)
     assert "clusterSize" in said["errors"][0]
     assert not (tmp_path / "review.json").exists()
 
 
 @pytest.fixture
-def nodes(own_stack: Stack) -> dict[str, list[str]]:
+def nodes(stack: Stack) -> dict[str, list[str]]:
     """Start the nodes of all groups, and give their ids by role."""
-    scaling = own_stack.client("autoscaling")
+    scaling = stack.client("autoscaling")
     for group in scaling.describe_auto_scaling_groups()["AutoScalingGroups"]:
         count = int(tags(group["Tags"])["Nodes"])
         scaling.update_auto_scaling_group(
             AutoScalingGroupName=group["AutoScalingGroupName"], MinSize=0, DesiredCapacity=count
         )
     found: dict[str, list[str]] = {}
-    for instance in instances(own_stack):
+    for instance in instances(stack):
         found.setdefault(tags(instance["Tags"])["Role"], []).append(instance["InstanceId"])
     return found
 
@@ -154,10 +154,10 @@ def published(stack: Stack, folder: Path, *, version: str, commit: str) -> dict[
 
 
 @pytest.fixture
-def hurried(own_stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+def hurried(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let commands given in this process wait a second for nodes to turn green; real ones may need minutes."""
     monkeypatch.setattr(steps, "Patience", lambda: Patience(gate=1.0, look=0.1))
-    for name, value in own_stack.engine.account.variables().items():
+    for name, value in stack.engine.account.variables().items():
         monkeypatch.setenv(name, value)
 
 
@@ -174,10 +174,7 @@ def roll_out(release: dict[str, Any], *, status: int = 0) -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("hurried")
-def test_releases_reach_the_nodes_or_are_taken_back(
-    own_stack: Stack, nodes: dict[str, list[str]], tmp_path: Path
-) -> None:
-    stack = own_stack
+def test_releases_reach_the_nodes_or_are_taken_back(stack: Stack, nodes: dict[str, list[str]], tmp_path: Path) -> None:
     assert {role: len(ids) for role, ids in nodes.items()} == {"storage": 5, "client": 2, "conduit": 1, "jepsen": 1}
     old = published(stack, tmp_path, version=OLD, commit="a" * 40)
     new = published(stack, tmp_path, version=NEW, commit="b" * 40)

@@ -96,84 +96,82 @@ def counted(stack: Stack, name: str) -> float:
     return float(sum(point["Sum"] for point in metrics))
 
 
-def test_a_spot_node_is_drained_at_the_warning_and_counted(own_stack: Stack) -> None:
-    instance = node(own_stack)
+def test_a_spot_node_is_drained_at_the_warning_and_counted(stack: Stack) -> None:
+    instance = node(stack)
 
-    put(own_stack, WARNING, **{"instance-id": instance, "instance-action": "terminate"})
+    put(stack, WARNING, **{"instance-id": instance, "instance-action": "terminate"})
 
-    assert ran(own_stack, instance) == [("claudefs-local-spot-interruption", "Success", ["belongs", "drain", "count"])]
-    assert drains(own_stack, instance) == [{"Reason": ["spot-interruption"]}]
-    assert counted(own_stack, "SpotInterruptions") == 1
-    [event] = written(own_stack)
+    assert ran(stack, instance) == [("claudefs-local-spot-interruption", "Success", ["belongs", "drain", "count"])]
+    assert drains(stack, instance) == [{"Reason": ["spot-interruption"]}]
+    assert counted(stack, "SpotInterruptions") == 1
+    [event] = written(stack)
     assert event["detail"]["instance-id"] == instance
 
 
-def test_a_node_that_does_not_answer_is_counted_as_not_drained(own_stack: Stack) -> None:
-    instance = node(own_stack, fault="unreachable")
+def test_a_node_that_does_not_answer_is_counted_as_not_drained(stack: Stack) -> None:
+    instance = node(stack, fault="unreachable")
 
-    put(own_stack, WARNING, **{"instance-id": instance, "instance-action": "terminate"})
+    put(stack, WARNING, **{"instance-id": instance, "instance-action": "terminate"})
 
-    [(_, status, steps)] = ran(own_stack, instance)
+    [(_, status, steps)] = ran(stack, instance)
     assert (status, steps) == ("Failed", ["belongs", "drain", "countFailure", "count"])
-    assert (counted(own_stack, "DrainCommandsFailed"), counted(own_stack, "SpotInterruptions")) == (1, 1)
+    assert (counted(stack, "DrainCommandsFailed"), counted(stack, "SpotInterruptions")) == (1, 1)
 
 
-def test_another_environments_node_is_left_alone_and_not_counted(own_stack: Stack) -> None:
-    instance = node(own_stack, "prod")
+def test_another_environments_node_is_left_alone_and_not_counted(stack: Stack) -> None:
+    instance = node(stack, "prod")
 
-    put(own_stack, WARNING, **{"instance-id": instance, "instance-action": "terminate"})
+    put(stack, WARNING, **{"instance-id": instance, "instance-action": "terminate"})
 
-    assert ran(own_stack, instance) == [("claudefs-local-spot-interruption", "Success", ["belongs", "leave"])]
-    assert drains(own_stack, instance) == []
-    assert counted(own_stack, "SpotInterruptions") == 0
-
-
-def test_a_recommendation_is_counted_and_drains_nobody(own_stack: Stack) -> None:
-    instance = node(own_stack)
-
-    put(own_stack, RECOMMENDATION, **{"instance-id": instance})
-
-    assert drains(own_stack, instance) == []
-    assert counted(own_stack, "RebalanceRecommendations") == 1
+    assert ran(stack, instance) == [("claudefs-local-spot-interruption", "Success", ["belongs", "leave"])]
+    assert drains(stack, instance) == []
+    assert counted(stack, "SpotInterruptions") == 0
 
 
-def test_a_node_that_its_group_ends_is_drained_and_let_go(own_stack: Stack) -> None:
-    [instance] = start(own_stack, "storage-a", 1)
+def test_a_recommendation_is_counted_and_drains_nobody(stack: Stack) -> None:
+    instance = node(stack)
 
-    put(own_stack, TERMINATION, EC2InstanceId=instance, AutoScalingGroupName=GROUP, LifecycleHookName="drain")
+    put(stack, RECOMMENDATION, **{"instance-id": instance})
 
-    assert ran(own_stack, instance) == [
+    assert drains(stack, instance) == []
+    assert counted(stack, "RebalanceRecommendations") == 1
+
+
+def test_a_node_that_its_group_ends_is_drained_and_let_go(stack: Stack) -> None:
+    [instance] = start(stack, "storage-a", 1)
+
+    put(stack, TERMINATION, EC2InstanceId=instance, AutoScalingGroupName=GROUP, LifecycleHookName="drain")
+
+    assert ran(stack, instance) == [
         ("claudefs-local-termination", "Success", ["belongs", "runs", "drain", "release", "count"])
     ]
-    assert drains(own_stack, instance) == [{"Reason": ["termination"]}]
-    assert (counted(own_stack, "Terminations"), counted(own_stack, "DrainCommandsFailed")) == (1, 0)
+    assert drains(stack, instance) == [{"Reason": ["termination"]}]
+    assert (counted(stack, "Terminations"), counted(stack, "DrainCommandsFailed")) == (1, 0)
 
 
-def test_a_node_that_is_gone_already_is_not_waited_for(own_stack: Stack) -> None:
-    [instance] = start(own_stack, "storage-a", 1)
-    own_stack.client("ec2").terminate_instances(InstanceIds=[instance])
+def test_a_node_that_is_gone_already_is_not_waited_for(stack: Stack) -> None:
+    [instance] = start(stack, "storage-a", 1)
+    stack.client("ec2").terminate_instances(InstanceIds=[instance])
 
-    put(own_stack, TERMINATION, EC2InstanceId=instance, AutoScalingGroupName=GROUP, LifecycleHookName="drain")
+    put(stack, TERMINATION, EC2InstanceId=instance, AutoScalingGroupName=GROUP, LifecycleHookName="drain")
 
-    assert ran(own_stack, instance) == [
-        ("claudefs-local-termination", "Success", ["belongs", "runs", "release", "count"])
-    ]
-    assert drains(own_stack, instance) == []
-    assert counted(own_stack, "DrainCommandsFailed") == 0
+    assert ran(stack, instance) == [("claudefs-local-termination", "Success", ["belongs", "runs", "release", "count"])]
+    assert drains(stack, instance) == []
+    assert counted(stack, "DrainCommandsFailed") == 0
 
 
 @pytest.mark.parametrize("group, site, count", [("storage-a", "A", 3), ("storage-b", "B", 2)])
-def test_a_lost_node_is_replaced_in_its_own_site(own_stack: Stack, group: str, site: str, count: int) -> None:
-    before = start(own_stack, group, count)
+def test_a_lost_node_is_replaced_in_its_own_site(stack: Stack, group: str, site: str, count: int) -> None:
+    before = start(stack, group, count)
     lost = min(before)
 
-    own_stack.client("ec2").terminate_instances(InstanceIds=[lost])
+    stack.client("ec2").terminate_instances(InstanceIds=[lost])
 
-    after = nodes(own_stack, group)
+    after = nodes(stack, group)
     [replacement] = set(after) - set(before)
     assert len(after) == count
     assert lost not in after
-    assert after[replacement] in own_stack.outputs()[f"site{site}SubnetIds"]
+    assert after[replacement] in stack.outputs()[f"site{site}SubnetIds"]
 
 
 def test_every_group_waits_for_its_nodes_to_be_ready_and_to_be_drained(deployed: Stack) -> None:
@@ -191,11 +189,11 @@ def test_every_group_waits_for_its_nodes_to_be_ready_and_to_be_drained(deployed:
         }
 
 
-def test_a_failed_launch_is_written_down(own_stack: Stack) -> None:
-    put(own_stack, LAUNCH_FAILURE, AutoScalingGroupName=GROUP, StatusMessage="no spot capacity")
-    put(own_stack, LAUNCH_FAILURE, AutoScalingGroupName="claudefs-prod-storage-a", StatusMessage="not ours")
+def test_a_failed_launch_is_written_down(stack: Stack) -> None:
+    put(stack, LAUNCH_FAILURE, AutoScalingGroupName=GROUP, StatusMessage="no spot capacity")
+    put(stack, LAUNCH_FAILURE, AutoScalingGroupName="claudefs-prod-storage-a", StatusMessage="not ours")
 
-    [event] = written(own_stack)
+    [event] = written(stack)
     assert event["detail"]["StatusMessage"] == "no spot capacity"
 
 

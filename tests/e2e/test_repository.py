@@ -189,27 +189,27 @@ class ProcessList:
 
 
 def test_secrets_reach_github_encrypted_and_are_nowhere_else(
-    own_stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     for setting, marker in MARKERS.items():
-        set_secret(own_stack, f"{setting}.TOKEN", marker)
-    folder = own_stack.engine.account.folder
-    token = own_stack.engine.account.variables()["GITHUB_TOKEN"]
+        set_secret(stack, f"{setting}.TOKEN", marker)
+    folder = stack.engine.account.folder
+    token = stack.engine.account.variables()["GITHUB_TOKEN"]
     settings = tmp_path / "settings"
     settings.mkdir()
-    shutil.copy(own_stack.settings, settings / "Pulumi.local.yaml")
+    shutil.copy(stack.settings, settings / "Pulumi.local.yaml")
     monkeypatch.setattr(environments, "FOLDER", settings)
     wanted = applying.Wanted(environment="local", cluster_size=None, commit="c" * 40)
 
     with ProcessList() as processes:
-        plan = own_stack.engine.query("preview", "--diff", "--save-plan", str(folder / "plan.json"))
+        plan = stack.engine.query("preview", "--diff", "--save-plan", str(folder / "plan.json"))
         reviewed = applying.preview(wanted, file=folder / "review.json")
         applied = applying.apply(wanted, digest=reviewed.outputs["digest"], file=folder / "review.json")
-    said = [plan, own_stack.engine.query("preview", "--diff", "--json"), own_stack.engine.query("stack", "export")]
+    said = [plan, stack.engine.query("preview", "--diff", "--json"), stack.engine.query("stack", "export")]
     said += [str(result) for result in (reviewed, applied)]
     said += capfd.readouterr()
 
-    stored = kept(own_stack)
+    stored = kept(stack)
     key = SealedBox(PrivateKey(base64.b64decode(stored["key"]["private"])))
     tables = [
         stored["secrets"],
@@ -229,42 +229,42 @@ def test_secrets_reach_github_encrypted_and_are_nowhere_else(
         assert not [name for name, content in texts.items() if marker.encode() in content]
 
 
-def test_branches_of_environments_that_a_dead_run_has_not_recorded_are_adopted(own_stack: Stack) -> None:
-    forget(own_stack, DEPLOYMENT_POLICY)
-    operations.up(own_stack.engine)
-    assert own_stack.changes("--refresh") == {}
+def test_branches_of_environments_that_a_dead_run_has_not_recorded_are_adopted(stack: Stack) -> None:
+    forget(stack, DEPLOYMENT_POLICY)
+    operations.up(stack.engine)
+    assert stack.changes("--refresh") == {}
 
 
-def test_a_secret_that_somebody_has_changed_is_written_again(own_stack: Stack) -> None:
+def test_a_secret_that_somebody_has_changed_is_written_again(stack: Stack) -> None:
     marker = "marker-of-the-stack"
-    set_secret(own_stack, "actionsSecrets.TOKEN", marker)
-    own_stack.up()
-    stored = kept(own_stack)
+    set_secret(stack, "actionsSecrets.TOKEN", marker)
+    stack.up()
+    stored = kept(stack)
     sealed = SealedBox(PrivateKey(base64.b64decode(stored["key"]["private"])).public_key).encrypt(b"another")
     body = {"key_id": stored["key"]["key_id"], "encrypted_value": base64.b64encode(sealed).decode()}
-    github(own_stack, "PUT", f"{REPOSITORY}/actions/secrets/TOKEN", body)
+    github(stack, "PUT", f"{REPOSITORY}/actions/secrets/TOKEN", body)
 
-    operations.up(own_stack.engine)
+    operations.up(stack.engine)
 
-    stored = kept(own_stack)
+    stored = kept(stack)
     key = SealedBox(PrivateKey(base64.b64decode(stored["key"]["private"])))
     assert key.decrypt(base64.b64decode(stored["secrets"]["TOKEN"]["encrypted_value"])).decode() == marker
-    assert own_stack.changes("--refresh") == {}
+    assert stack.changes("--refresh") == {}
 
 
-def test_an_edited_workflow_is_shown_as_drift_and_kept_until_a_setting_says_otherwise(own_stack: Stack) -> None:
-    edit_file(own_stack, A_FILE, "name: edited by hand\n")
-    assert own_stack.changes("--refresh") == {"update": 1}
+def test_an_edited_workflow_is_shown_as_drift_and_kept_until_a_setting_says_otherwise(stack: Stack) -> None:
+    edit_file(stack, A_FILE, "name: edited by hand\n")
+    assert stack.changes("--refresh") == {"update": 1}
 
     with pytest.raises(UserError, match="Somebody has edited") as refused:
-        operations.up(own_stack.engine)
+        operations.up(stack.engine)
     assert A_FILE in refused.value.problem
-    assert read_file(own_stack, A_FILE) == "name: edited by hand\n"
+    assert read_file(stack, A_FILE) == "name: edited by hand\n"
 
-    change(own_stack, overwriteEditedWorkflows="true")
-    operations.up(own_stack.engine)
-    assert read_file(own_stack, A_FILE) == ITS_SOURCE.read_text()
-    assert own_stack.changes("--refresh") == {}
+    change(stack, overwriteEditedWorkflows="true")
+    operations.up(stack.engine)
+    assert read_file(stack, A_FILE) == ITS_SOURCE.read_text()
+    assert stack.changes("--refresh") == {}
 
 
 def test_a_protected_branch_gets_its_files_by_a_pull_request(empty_stack: Stack) -> None:
@@ -370,15 +370,15 @@ FAULTS: dict[str, tuple[str, dict[str, object]]] = {
 """A secret, and what becomes of GitHub while it is written."""
 
 
-def test_a_fault_in_the_middle_of_a_deployment_leaves_nothing_that_the_next_does_not_finish(own_stack: Stack) -> None:
+def test_a_fault_in_the_middle_of_a_deployment_leaves_nothing_that_the_next_does_not_finish(stack: Stack) -> None:
     for secret, (name, options) in FAULTS.items():
-        set_secret(own_stack, f"actionsSecrets.{secret}", "marker")
-        fault(own_stack, name, path="/actions/secrets", **options)
+        set_secret(stack, f"actionsSecrets.{secret}", "marker")
+        fault(stack, name, path="/actions/secrets", **options)
         with suppress(EngineError, UserError):
-            operations.up(own_stack.engine)
-        github(own_stack, "DELETE", "/_control/faults")
+            operations.up(stack.engine)
+        github(stack, "DELETE", "/_control/faults")
 
-        operations.up(own_stack.engine)
+        operations.up(stack.engine)
 
-        assert secret in kept(own_stack)["secrets"], name
-    assert own_stack.changes("--refresh") == {}
+        assert secret in kept(stack)["secrets"], name
+    assert stack.changes("--refresh") == {}
