@@ -27,10 +27,8 @@ def examine_github(stack: str) -> list[Finding]:
     """
     # githubkit takes longer to load than all else here.
     from cfs.doctor.github import examine  # noqa: PLC0415
-    from cfs.doctor.target import read_target  # noqa: PLC0415
 
-    variables = open_account().variables() if stack == STACK else None
-    return examine(read_target(stack, environment=variables))
+    return examine(_of(stack))
 
 
 def as_report(findings: Sequence[Finding], *, stack: str) -> Report:
@@ -63,10 +61,7 @@ def check_stack(stack: str, *, recorded: Sequence[dict[str, Any]], again: str) -
     Raises:
         UserError: Something is wrong, or GitHub cannot be asked.
     """
-    from cfs.doctor.target import read_target  # noqa: PLC0415 — as above
-
-    variables = open_account().variables() if stack == STACK else None
-    _check(read_target(stack, environment=variables), recorded, again=again, deploys=True)
+    _check(_of(stack), recorded, again=again, deploys=True)
 
 
 def is_of_github(resource: dict[str, Any]) -> bool:
@@ -107,6 +102,12 @@ def find_made(engine: Engine, resource: dict[str, Any]) -> str | None:
     from cfs.doctor import made  # noqa: PLC0415 — as above
 
     return made.find(_local(engine), resource)
+
+
+def _of(stack: str) -> Target:
+    from cfs.doctor.target import read_target  # noqa: PLC0415 — as above
+
+    return read_target(stack, environment=open_account().variables() if stack == STACK else None)
 
 
 def _local(engine: Engine) -> Target:

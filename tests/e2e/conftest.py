@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+import yaml
 from filelock import FileLock
 
 from cfs.account import PROJECT, open_account
 from cfs.engine import Engine
 from cfs.scratch import copy_account
+from infra.naming import NAMESPACE
 from local import servers
 from local.nursery import Nursery
 
@@ -61,8 +63,14 @@ class Stack:
         preview = self.engine.query_json("preview", "--json", *arguments)
         return {operation: count for operation, count in preview["changeSummary"].items() if operation != "same"}
 
+    def change(self, **settings: object) -> None:
+        """Change settings of this stack alone, to any values."""
+        document = yaml.safe_load(self.settings.read_text())
+        document["config"] |= {f"{NAMESPACE}:{key}": value for key, value in settings.items()}
+        self.settings.write_text(yaml.safe_dump(document))
+
     def set(self, key: str, value: str) -> None:
-        """Change a setting of this stack alone."""
+        """Change a setting of this stack alone, as `pulumi config set` does."""
         self.engine.query("config", "set", key, value)
 
 

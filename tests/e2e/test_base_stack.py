@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml
 
 from cfs.engine import EngineError
 
@@ -91,13 +90,6 @@ def together(rows: Sequence[Row]) -> list[list[Row]]:
     return groups
 
 
-def change(stack: Stack, **settings: object) -> None:
-    """Change settings of this stack alone."""
-    document = yaml.safe_load(stack.settings.read_text())
-    document["config"] |= {f"claudefs-infra:{key}": value for key, value in settings.items()}
-    stack.settings.write_text(yaml.safe_dump(document))
-
-
 def ids(stack: Stack) -> dict[str, str]:
     """Give the ids of all that providers made, by URN."""
     return {of["urn"]: of["id"] for of in stack.resources() if of.get("id")}
@@ -127,7 +119,7 @@ def previewed(deployed: Stack, tmp_path: Path) -> Stack:
 
 @pytest.mark.parametrize("rows", together(table()), ids=lambda rows: ",".join(row.setting for row in rows))
 def test_a_change_of_a_setting_does_what_is_documented(previewed: Stack, rows: list[Row]) -> None:
-    change(previewed, **{row.setting: value(row.value) for row in rows})
+    previewed.change(**{row.setting: value(row.value) for row in rows})
     tagged = {of["type"].rpartition(":")[2] for of in previewed.resources() if of.get("inputs", {}).get("tags")}
 
     found = met(previewed)
@@ -141,10 +133,10 @@ def test_a_change_of_a_setting_does_what_is_documented(previewed: Stack, rows: l
 def test_a_replaced_orchestrator_is_refused_until_a_setting_that_was_deployed_allows_it(
     stack: Stack, setting: str, new: str
 ) -> None:
-    change(stack, unprotected=[])
+    stack.change(unprotected=[])
     stack.up()
     before = ids(stack)
-    change(stack, **{setting: new})
+    stack.change(**{setting: new})
 
     with pytest.raises(EngineError, match="protect"):
         stack.up()
@@ -156,7 +148,7 @@ def test_a_stack_adopts_its_state_is_updated_in_place_and_leaves_what_is_protect
     s3 = empty_stack.client("s3")
     s3.create_bucket(Bucket=OLD_BUCKET, CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
     s3.put_bucket_tagging(Bucket=OLD_BUCKET, Tagging={"TagSet": [{"Key": "whose", "Value": "ours"}]})
-    change(empty_stack, adoptStateBucket=OLD_BUCKET)
+    empty_stack.change(adoptStateBucket=OLD_BUCKET)
 
     assert "1 imported" in empty_stack.up()
     assert empty_stack.changes() == {}
@@ -164,7 +156,7 @@ def test_a_stack_adopts_its_state_is_updated_in_place_and_leaves_what_is_protect
     assert s3.get_bucket_tagging(Bucket=OLD_BUCKET)["TagSet"] == [{"Key": "whose", "Value": "ours"}]
 
     before = ids(empty_stack)
-    change(empty_stack, **IN_PLACE)
+    empty_stack.change(**IN_PLACE)
     empty_stack.up()
     assert ids(empty_stack) == before
     assert empty_stack.changes() == {}

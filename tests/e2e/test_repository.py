@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 import psutil
 import pytest
-import yaml
 from nacl.public import PrivateKey, SealedBox
 
 from cfs import operations
@@ -61,13 +60,6 @@ def github(stack: Stack, method: str, path: str, body: object = None) -> Any:
 
 def fault(stack: Stack, name: str, **options: object) -> None:
     github(stack, "PUT", f"/_control/faults/{name}", options)
-
-
-def change(stack: Stack, **settings: object) -> None:
-    """Change settings of this stack alone."""
-    document = yaml.safe_load(stack.settings.read_text())
-    document["config"] |= {f"claudefs-infra:{key}": value for key, value in settings.items()}
-    stack.settings.write_text(yaml.safe_dump(document))
 
 
 def set_secret(stack: Stack, path: str, value: str) -> None:
@@ -261,7 +253,7 @@ def test_an_edited_workflow_is_shown_as_drift_and_kept_until_a_setting_says_othe
     assert A_FILE in refused.value.problem
     assert read_file(stack, A_FILE) == "name: edited by hand\n"
 
-    change(stack, overwriteEditedWorkflows="true")
+    stack.change(overwriteEditedWorkflows="true")
     operations.up(stack.engine)
     assert read_file(stack, A_FILE) == ITS_SOURCE.read_text()
     assert stack.changes("--refresh") == {}
@@ -279,7 +271,7 @@ def test_a_protected_branch_gets_its_files_by_a_pull_request(empty_stack: Stack)
     with pytest.raises(UserError, match="main is protected"):
         operations.up(empty_stack.engine)
 
-    change(empty_stack, workflowDelivery="pull-request")
+    empty_stack.change(workflowDelivery="pull-request")
     operations.up(empty_stack.engine)
 
     [pull] = github(empty_stack, "GET", f"{REPOSITORY}/pulls")
