@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from infra.texts import TAG_VALUE, check_text
+
 REQUIRED = ("project", "Name", "Environment", "Role", "Owner", "ManagedBy")
 """Keys that every taggable resource carries."""
 
@@ -59,6 +61,9 @@ class Tags:
                 that a dead run has created but not recorded is found again.
             role: What the resource is for.
             site: The site that it belongs to, if to one alone.
+
+        Raises:
+            InvalidTextError: AWS would refuse a value.
         """
         tags = {
             "project": PROJECT,
@@ -72,4 +77,4 @@ class Tags:
             tags["CostCenter"] = self.cost_center
         if site is not None:
             tags["Site"] = site
-        return tags
+        return {key: check_text(TAG_VALUE, value) for key, value in tags.items()}

@@ -19,6 +19,7 @@ from infra.component import Component
 from infra.naming import IAM_POLICY, physical_name
 from infra.orchestrator import hours as orchestrator_hours
 from infra.tags import PROJECT
+from infra.texts import IAM_DESCRIPTION, check_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -89,7 +90,7 @@ class Boundary(Component):
         policy = iam.Policy(
             name,
             name=boundary_name(environment),
-            description="The most that ClaudeFS's machines and runbooks can be allowed",
+            description=check_text(IAM_DESCRIPTION, "The most that ClaudeFS's machines and runbooks can be allowed"),
             policy=args.account_id.apply(
                 lambda account_id: document(
                     *boundary(granted(Scope(account_id=account_id, region=args.region, environment=environment)))

@@ -14,6 +14,7 @@ from infra.component import Component
 from infra.naming import IAM_INSTANCE_PROFILE, IAM_ROLE, physical_name
 from infra.storage.encryption import LOG_GROUPS
 from infra.tags import PROJECT
+from infra.texts import IAM_DESCRIPTION, check_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -147,7 +148,7 @@ class Identity(Component):
         declared = iam.Role(
             purpose,
             name=role_name(tags.environment, purpose),
-            description=DESCRIPTIONS[purpose],
+            description=check_text(IAM_DESCRIPTION, DESCRIPTIONS[purpose]),
             assume_role_policy=document(policies.trust("ec2.amazonaws.com")),
             permissions_boundary=self._boundary_arn,
             tags=tags.of(f"{purpose}-role", role=role),

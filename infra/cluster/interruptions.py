@@ -18,6 +18,7 @@ from infra.component import Component
 from infra.naming import EVENT_RULE, IAM_ROLE, LOG_GROUP, physical_name
 from infra.storage.encryption import LOG_GROUPS
 from infra.tags import PROJECT
+from infra.texts import IAM_DESCRIPTION, check_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -131,7 +132,7 @@ class Interruptions(Component):
         role = iam.Role(
             purpose,
             name=role_name(self._environment, purpose),
-            description=description,
+            description=check_text(IAM_DESCRIPTION, description),
             assume_role_policy=trust,
             permissions_boundary=self._args.boundary_arn,
             tags=self._args.tags.of(f"{purpose}-role", role="interruptions"),

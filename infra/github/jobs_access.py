@@ -22,6 +22,7 @@ from infra.component import Component
 from infra.github.delivery import DEFAULT_BRANCH
 from infra.naming import IAM_POLICY, IAM_ROLE, physical_name
 from infra.tags import PROJECT
+from infra.texts import IAM_DESCRIPTION, check_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -164,7 +165,7 @@ class GitHubAccess(Component):
         return iam.Policy(
             f"jobs-{name}",
             name=physical_name(IAM_POLICY, PROJECT, self._tags.environment, "jobs", name),
-            description=f"ClaudeFS's jobs on GitHub: {name}",
+            description=check_text(IAM_DESCRIPTION, f"ClaudeFS's jobs on GitHub: {name}"),
             policy=ground.apply(lambda known: policy_document(name, known)),
             tags=self._tags.of(f"jobs-{name}", role="delivery"),
             opts=self.child(),
@@ -174,7 +175,7 @@ class GitHubAccess(Component):
         role = iam.Role(
             f"jobs-{job}",
             name=physical_name(IAM_ROLE, PROJECT, self._tags.environment, job),
-            description=DESCRIPTIONS[job],
+            description=check_text(IAM_DESCRIPTION, DESCRIPTIONS[job]),
             assume_role_policy=self._provider_arn.apply(
                 lambda arn: document(*policies.trust_jobs(arn, subjects.exactly, patterns=subjects.like))
             ),

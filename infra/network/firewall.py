@@ -12,6 +12,7 @@ from pulumi_aws import ec2, vpc
 from infra.component import Component
 from infra.network.network import ANYWHERE
 from infra.network.ports import BETWEEN_GROUPS, FOR_ADMINS, TO_THE_INTERNET, Allowed, Group, Ports
+from infra.texts import SECURITY_GROUP_DESCRIPTION, check_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +75,7 @@ class Firewall(Component):
         return ec2.SecurityGroup(
             f"{self._name}-{kind}",
             vpc_id=vpc_id,
-            description=_DESCRIPTIONS[kind],
+            description=check_text(SECURITY_GROUP_DESCRIPTION, _DESCRIPTIONS[kind]),
             tags=self._tags.of(kind, role="network"),
             opts=self.child(),
         )

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from infra.texts import SECURITY_GROUP_DESCRIPTION, check_text
+
 Group = Literal["orchestrator", "storage", "client"]
 """A security group. The cloud conduit is in `storage`, the Jepsen controller in `client`."""
 
@@ -24,12 +26,19 @@ class Ports:
         protocol: Of the transport layer.
         first: The first port.
         last: The last port.
+
+    Raises:
+        InvalidTextError: EC2 would refuse the service in a description.
     """
 
     service: str
     protocol: Protocol
     first: int
     last: int
+
+    def __post_init__(self) -> None:
+        """Refuse what EC2 would refuse."""
+        check_text(SECURITY_GROUP_DESCRIPTION, self.service)
 
 
 def _tcp(service: str, first: int, last: int | None = None) -> Ports:
@@ -60,12 +69,19 @@ class Allowed:
         by: The group that calls.
         ports: Where.
         why: What for, as the rule's description.
+
+    Raises:
+        InvalidTextError: EC2 would refuse the description.
     """
 
     to: Group
     by: Group
     ports: Ports
     why: str
+
+    def __post_init__(self) -> None:
+        """Refuse what EC2 would refuse."""
+        check_text(SECURITY_GROUP_DESCRIPTION, self.why)
 
 
 BETWEEN_GROUPS = (
@@ -79,10 +95,10 @@ BETWEEN_GROUPS = (
     Allowed(to="storage", by="client", ports=S3_GATEWAY, why="the S3 gateway"),
     Allowed(to="storage", by="orchestrator", ports=RPC, why="cluster tests from the orchestrator"),
     Allowed(to="storage", by="orchestrator", ports=MANAGEMENT, why="the management API, probed after a deployment"),
-    Allowed(to="storage", by="orchestrator", ports=METRICS, why="Prometheus reads ClaudeFS's metrics"),
-    Allowed(to="storage", by="orchestrator", ports=NODE_METRICS, why="Prometheus reads the machines' metrics"),
-    Allowed(to="client", by="orchestrator", ports=METRICS, why="Prometheus reads ClaudeFS's metrics"),
-    Allowed(to="client", by="orchestrator", ports=NODE_METRICS, why="Prometheus reads the machines' metrics"),
+    Allowed(to="storage", by="orchestrator", ports=METRICS, why="Prometheus reads the metrics of ClaudeFS"),
+    Allowed(to="storage", by="orchestrator", ports=NODE_METRICS, why="Prometheus reads the metrics of the machines"),
+    Allowed(to="client", by="orchestrator", ports=METRICS, why="Prometheus reads the metrics of ClaudeFS"),
+    Allowed(to="client", by="orchestrator", ports=NODE_METRICS, why="Prometheus reads the metrics of the machines"),
 )
 """What the groups may reach of each other. Prometheus, Alertmanager and Grafana run on the orchestrator."""
 

@@ -21,6 +21,7 @@ from infra.component import Component
 from infra.naming import IAM_ROLE, SCHEDULE_GROUP, physical_name
 from infra.schedules.schedule import EXTRA, actions
 from infra.tags import PROJECT
+from infra.texts import IAM_DESCRIPTION, check_text
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -103,7 +104,9 @@ class OrchestratorHours(Component):
         role = iam.Role(
             name,
             name=physical_name(IAM_ROLE, PROJECT, args.tags.environment, NAME),
-            description="EventBridge Scheduler: starts and stops ClaudeFS's orchestrator at its hours",
+            description=check_text(
+                IAM_DESCRIPTION, "EventBridge Scheduler: starts and stops ClaudeFS's orchestrator at its hours"
+            ),
             assume_role_policy=scope.apply(trust_policy),
             permissions_boundary=args.boundary_arn,
             tags=args.tags.of(f"{NAME}-role", role="orchestrator"),

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from functools import cache
 
-from local.aws.gaps import activities, autoscaling, budgets, ec2, events, nodes, s3, spot_prices, ssm
+from local.aws.gaps import activities, autoscaling, budgets, ec2, events, nodes, s3, security_groups, spot_prices, ssm
 
-SERVICES = (autoscaling, activities, budgets, ec2, events, nodes, s3, spot_prices, ssm)
+SERVICES = (autoscaling, activities, budgets, ec2, events, nodes, s3, security_groups, spot_prices, ssm)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""EC2: attributes of instances, launch templates, addresses, and rules between security groups."""
+"""EC2: attributes of instances, launch templates and addresses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 from moto.ec2.models.instances import Instance, InstanceBackend
 from moto.ec2.models.launch_templates import LaunchTemplate, LaunchTemplateVersion
 from moto.ec2.models.nat_gateways import NatGatewayBackend
-from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ec2.responses.instances import InstanceResponse
 from moto.ec2.utils import convert_tag_spec, parse_user_data
 from moto.ssm import ssm_backends
@@ -30,7 +29,6 @@ def close() -> None:
     _name_instances_by_their_ids()
     _free_addresses_of_deleted_nat_gateways()
     _leave_out_addresses_that_are_not_there()
-    _describe_rules_between_groups()
 
 
 def _keep_attributes_of_new_instances() -> None:
@@ -69,20 +67,6 @@ def _leave_out_addresses_that_are_not_there() -> None:
         return association(self) or None
 
     NetworkInterface.association = property(association_or_none)
-
-
-def _describe_rules_between_groups() -> None:
-    """Answer the description of a rule whose source is a group, and that group as one of the same account."""
-
-    def description(self: SecurityGroupRule) -> str | None:
-        return cast("str | None", self.ip_range.get("Description") or self.source_group.get("Description"))
-
-    def referenced_group_info(self: SecurityGroupRule) -> dict[str, str] | None:
-        # The owner is left out, as the provider, which is told no account here, would take any for another account.
-        return {"GroupId": self.source_group["GroupId"]} if self.source_group else None
-
-    SecurityGroupRule.description = property(description)
-    SecurityGroupRule.referenced_group_info = property(referenced_group_info)
 
 
 def _make_versions_of_templates_whole() -> None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 PROGRAM = Path(__file__).parents[3] / "__main__.py"
 
 
-def deploy(**changed: str) -> Recorder:
+def deploy(*, environment: str = STACK, **changed: str) -> Recorder:
     """Run the whole program with some settings changed."""
     settings = {**DEFAULTS, **NEEDED, **{f"claudefs-infra:{key}": value for key, value in changed.items()}}
 
@@ -42,7 +42,7 @@ def deploy(**changed: str) -> Recorder:
         patch.setattr("pulumi.runtime.config.CONFIG", CONFIG)
         CONFIG.set(settings)
         try:
-            return run(program)
+            return run(program, stack=environment)
         finally:
             CONFIG.set({})
 

@@ -7,14 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra import naming
-from infra.naming import InvalidNameError, NameRule, physical_name
+from infra.naming import physical_name
+from infra.texts import InvalidTextError, TextRule
 
-RULES = [rule for rule in vars(naming).values() if isinstance(rule, NameRule)]
+RULES = [rule for rule in vars(naming).values() if isinstance(rule, TextRule)]
 PARTS = st.text(alphabet="abcdefghijklmnopqrstuvwxyz0123456789", min_size=1, max_size=60)
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.service)
-def test_every_rule_names_its_source(rule: NameRule) -> None:
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.subject)
+def test_every_rule_names_its_source(rule: TextRule) -> None:
     assert rule.source.startswith("https://docs.aws.amazon.com/")
 
 
@@ -58,8 +59,8 @@ def test_two_long_names_never_become_one() -> None:
         (naming.BUDGET, "a:b"),
     ],
 )
-def test_a_name_that_the_service_would_refuse_is_refused_with_value_and_rule(rule: NameRule, name: str) -> None:
-    with pytest.raises(InvalidNameError) as raised:
+def test_a_name_that_the_service_would_refuse_is_refused_with_value_and_rule(rule: TextRule, name: str) -> None:
+    with pytest.raises(InvalidTextError) as raised:
         physical_name(rule, name)
 
-    assert all(part in str(raised.value) for part in (rule.service, repr(name), rule.source))
+    assert all(part in str(raised.value) for part in (rule.subject, repr(name), rule.source))
