@@ -57,6 +57,8 @@ class ClusterArgs:
             in a preview. A parameter with a date instead of `current` keeps all nodes at one image.
         subnet_ids: The subnets that nodes of each site run in.
         security_group_ids: The security groups by kind of node.
+        after: What must exist before a group does: all that a node needs to reach the internet. A schedule or an
+            operator may start nodes as soon as there is a group.
         assign_public_ip: Whether nodes get public addresses: only where that is their way out.
         instance_profile: Their identity.
         key_arn: The KMS key that encrypts their disks and logs.
@@ -73,6 +75,7 @@ class ClusterArgs:
     image_parameter: str
     subnet_ids: Mapping[Site, Sequence[pulumi.Output[str]]]
     security_group_ids: Mapping[Group, pulumi.Output[str]]
+    after: Sequence[pulumi.Resource]
     assign_public_ip: bool
     instance_profile: pulumi.Output[str]
     key_arn: pulumi.Output[str]
@@ -236,7 +239,7 @@ class Cluster(Component):
                 # How many nodes it has when it runs: of the group alone, since a node is one of them.
                 {"key": "Nodes", "value": str(group.count), "propagate_at_launch": False},
             ],
-            opts=self.child(ignore_changes=SIZES),
+            opts=self.child(ignore_changes=SIZES, depends_on=args.after),
         )
 
 

@@ -14,6 +14,8 @@ from infra.naming import LOG_GROUP, physical_name
 from infra.storage.encryption import LOG_GROUPS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from infra.tags import Tags
 
 ONLY_AT_CREATION = ["ami", "userData", "userDataBase64"]
@@ -33,6 +35,8 @@ class OrchestratorArgs:
         image_parameter: Public SSM parameter that names the AMI.
         subnet_id: Where it runs.
         security_group_id: What it may send and receive.
+        after: What must exist before it is launched: all that it needs to reach the internet. Its first boot installs
+            everything, and a NAT gateway takes minutes to be made.
         assign_public_ip: Whether it gets a public address: only where that is its way out, since nothing comes in.
         instance_profile: Its identity.
         key_arn: The KMS key that encrypts its disk and its logs.
@@ -48,6 +52,7 @@ class OrchestratorArgs:
     image_parameter: str
     subnet_id: pulumi.Output[str]
     security_group_id: pulumi.Output[str]
+    after: Sequence[pulumi.Resource]
     assign_public_ip: bool
     instance_profile: pulumi.Output[str]
     key_arn: pulumi.Output[str]
@@ -142,5 +147,5 @@ class Orchestrator(Component):
             user_data_base64=user_data,
             user_data_replace_on_change=False,
             tags=tags,
-            opts=self.child(protect=args.protected, ignore_changes=ONLY_AT_CREATION),
+            opts=self.child(protect=args.protected, ignore_changes=ONLY_AT_CREATION, depends_on=args.after),
         )

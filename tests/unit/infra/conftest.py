@@ -56,7 +56,7 @@ class Resource:
         replacement_trigger: What makes the engine replace it when it changes, or None.
         ignore_changes: Inputs whose changes the engine ignores.
         import_id: The id of the existing resource that is adopted, or "".
-        depends_on: Names of the resources that it waits for.
+        awaits: Types and names of the resources that it waits for.
     """
 
     type: str
@@ -71,7 +71,12 @@ class Resource:
     replacement_trigger: str | None
     ignore_changes: tuple[str, ...]
     import_id: str
-    depends_on: frozenset[str]
+    awaits: frozenset[tuple[str, str]]
+
+    @property
+    def depends_on(self) -> frozenset[str]:
+        """Names of the resources that it waits for."""
+        return frozenset(name for _, name in self.awaits)
 
     @property
     def tags(self) -> dict[str, str]:
@@ -203,7 +208,7 @@ class _Monitor(pulumi_mocks.MockMonitor):
                 replacement_trigger=request.replacement_trigger.string_value or None,
                 ignore_changes=tuple(request.ignoreChanges),
                 import_id=request.importId,
-                depends_on=frozenset(urn.rpartition("::")[2] for urn in request.dependencies),
+                awaits=frozenset(map(_type_and_name, request.dependencies)),
             )
         )
         return registered
@@ -214,10 +219,15 @@ class _Monitor(pulumi_mocks.MockMonitor):
         return super().RegisterResourceOutputs(request)  # type: ignore[no-untyped-call]  # the mocks are untyped
 
 
+def _type_and_name(urn: str) -> tuple[str, str]:
+    _, _, types, name = urn.split("::", 3)
+    return types.rpartition("$")[2], name
+
+
 def _parent(urn: str) -> tuple[str | None, str | None]:
     if not urn:
         return None, None
-    type_, name = urn.split("::")[2].rpartition("$")[2], urn.rpartition("::")[2]
+    type_, name = _type_and_name(urn)
     return (None, None) if type_ == "pulumi:pulumi:Stack" else (type_, name)
 
 

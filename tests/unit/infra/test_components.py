@@ -8,6 +8,7 @@ import inspect
 import json
 import pkgutil
 import runpy
+from collections import Counter
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ import pytest
 from pulumi.runtime.config import CONFIG
 
 import infra
+from infra.cluster.nodegroups import default_groups
 from infra.component import Component
 from infra.config.problems import SettingsError
 from infra.naming import S3_BUCKET
@@ -183,6 +185,19 @@ def test_every_node_has_a_public_address_where_that_is_its_way_out() -> None:
     assert [of.inputs["associatePublicIpAddress"] for of in stack("public-ip").of("Instance")] == [True]
     assert public_addresses_of_nodes(stack("public-ip")) == {"true"}
     assert stack("public-ip").of("NatGateway") == stack("public-ip").of("Eip") == []
+
+
+@pytest.mark.parametrize("egress, gateways", [("nat", 2), ("public-ip", 1)])
+def test_whatever_boots_waits_for_the_whole_way_out(egress: str, gateways: int) -> None:
+    booting = [*stack(egress).of("Instance"), *stack(egress).of("aws:autoscaling/group:Group")]
+    way_out = {(of.type, of.name) for of in stack(egress).custom if of.parent in ("network", "firewall")}
+    kinds = Counter(type_.rpartition(":")[2] for type_, _ in way_out)
+
+    assert len(booting) == 1 + len(default_groups(5))
+    assert kinds["NatGateway"] + kinds["InternetGateway"] == kinds["Route"] == gateways
+    assert (kinds["RouteTableAssociation"], kinds["SecurityGroupEgressRule"]) == (6, 9)
+    for machine in booting:
+        assert way_out <= machine.awaits, machine.name
 
 
 @pytest.mark.parametrize("egress", ["nat", "public-ip"])

@@ -35,6 +35,7 @@ def declared(
             image_parameter=IMAGE,
             subnet_ids={"A": [known("subnet-a"), known("subnet-c")], "B": [known("subnet-b")]},
             security_group_ids={"storage": known("sg-storage"), "client": known("sg-client")},
+            after=[],
             assign_public_ip=public,
             instance_profile=known("claudefs-test-node"),
             key_arn=known(KEY),

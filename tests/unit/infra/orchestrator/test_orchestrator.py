@@ -29,6 +29,7 @@ def declared(declare: Declare, tags: Tags, *, protected: bool = True, public: bo
             image_parameter=IMAGE_PARAMETER,
             subnet_id=known("subnet-1"),
             security_group_id=known("sg-1"),
+            after=[],
             assign_public_ip=public,
             instance_profile=known("claudefs-test-orchestrator"),
             key_arn=known(KEY),
