@@ -104,10 +104,16 @@ def program_sum(environment: str) -> str:
         root = PROJECT / declaring
         files = [root] if root.is_file() else sorted(path for path in root.rglob("*") if path.is_file())
         for file in files:
-            if "__pycache__" not in file.parts:
+            path = file.relative_to(PROJECT)
+            if not _is_of_machine(path):
                 content = hashlib.sha256(file.read_bytes()).hexdigest()
-                digest.update(f"{file.relative_to(PROJECT).as_posix()} {content}\n".encode())
+                digest.update(f"{path.as_posix()} {content}\n".encode())
     return digest.hexdigest()
+
+
+def _is_of_machine(path: Path) -> bool:
+    """Return whether a file is what Python, an editor or a desktop keeps there: `.DS_Store`, `.main.py.swp`."""
+    return any(part == "__pycache__" or part.startswith(".") or part.endswith("~") for part in path.parts)
 
 
 def head() -> str:

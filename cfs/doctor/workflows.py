@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.github.delivery import DELIVERED, blob_hash, delivered
+from infra.github.delivery import DELIVERED, blob_hash, delivered, read_delivered
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -41,7 +41,7 @@ def edited(client: Client, repository: str, branch: str, *, known: Collection[st
 
 def hashes() -> Mapping[str, str]:
     """Give the hash that Git gives to each delivered file, by its path in the repository."""
-    return {path: blob_hash(source.read_bytes()) for path, source in delivered().items()}
+    return {path: blob_hash(read_delivered(source)) for path, source in delivered().items()}
 
 
 def _was_delivered(client: Client, repository: str, branch: str, path: str) -> bool:

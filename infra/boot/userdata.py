@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
-import gzip
 import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from infra.boot.reproducible_gzip import compress_reproducibly
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -104,8 +105,7 @@ def encoded(text: str) -> str:
     """
     data = text.encode()
     if len(data) > LIMIT_BYTES:
-        # No time of compression, so that equal text gives equal data.
-        data = gzip.compress(data, compresslevel=9, mtime=0)
+        data = compress_reproducibly(data)
     if len(data) > LIMIT_BYTES:
         raise BootError(f"user data has {len(data)} bytes compressed; EC2 takes {LIMIT_BYTES}")
     return base64.b64encode(data).decode()

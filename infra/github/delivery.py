@@ -47,6 +47,12 @@ def delivered() -> Mapping[str, Path]:
     return dict(sorted(places.items()))
 
 
-def blob_hash(content: bytes) -> str:
+def read_delivered(source: Path) -> str:
+    """Return a file's text with the line ends that ClaudeFS's repository has, whatever this working tree's are."""
+    return source.read_text(encoding="utf-8")
+
+
+def blob_hash(text: str) -> str:
     """Hash a file as Git does, by which GitHub tells whether it is the same."""
+    content = text.encode()
     return hashlib.sha1(b"blob %d\0%s" % (len(content), content), usedforsecurity=False).hexdigest()

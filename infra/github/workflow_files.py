@@ -9,7 +9,7 @@ import pulumi
 import pulumi_github as github
 
 from infra.component import Component
-from infra.github.delivery import DEFAULT_BRANCH, DELIVERED, DELIVERY_BRANCH, blob_hash, delivered
+from infra.github.delivery import DEFAULT_BRANCH, DELIVERED, DELIVERY_BRANCH, blob_hash, delivered, read_delivered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,7 +91,7 @@ class WorkflowFiles(Component):
                     repository=self._repository,
                     branch=branch,
                     file=target,
-                    content=source.read_text(),
+                    content=read_delivered(source),
                     commit_message=f"Update {target} {DELIVERED}",
                     # The file may exist already: the stack takes it over instead of failing.
                     overwrite_on_create=True,
@@ -105,4 +105,6 @@ def differing(files: Mapping[str, Path], repository: str) -> dict[str, Path]:
     """Give the files that are not yet on the default branch as they stand here."""
     tree = github.get_tree(repository=repository, tree_sha=DEFAULT_BRANCH, recursive=True)
     there = {entry.path: entry.sha for entry in tree.entries}
-    return {target: source for target, source in files.items() if there.get(target) != blob_hash(source.read_bytes())}
+    return {
+        target: source for target, source in files.items() if there.get(target) != blob_hash(read_delivered(source))
+    }

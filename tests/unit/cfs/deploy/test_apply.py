@@ -216,6 +216,8 @@ def test_the_programs_sum_sees_every_file_that_declares(
     cache = tmp_path / "infra" / "__pycache__"
     cache.mkdir()
     (cache / "cluster.pyc").write_text("")
+    for name in (".DS_Store", ".cluster.py.swp", "cluster.py~"):
+        (tmp_path / "infra" / name).write_text("")
     (tmp_path / "Pulumi.staging.yaml").write_text("")
     assert stack.program_sum("prod") == before
     change(tmp_path)

@@ -20,12 +20,12 @@ PROJECT = FOLDER.parent.parent
 SCRIPTS = sorted(FOLDER.glob("*/*.sh"))
 
 
-def test_longer_user_data_is_compressed_and_equal_text_gives_equal_data() -> None:
+def test_only_longer_user_data_is_compressed() -> None:
     text = "#cloud-config\n" + "# the same line\n" * 2000
     data = base64.b64decode(userdata.encoded(text))
     assert data.startswith(b"\x1f\x8b")
     assert gzip.decompress(data).decode() == text
-    assert userdata.encoded(text) == userdata.encoded(text)
+    assert base64.b64decode(userdata.encoded("#cloud-config\n")) == b"#cloud-config\n"
 
 
 def test_user_data_that_is_too_long_even_compressed_is_refused() -> None:
