@@ -23,29 +23,30 @@ BUILDS = "builds call it, not the stack"
 
 
 def state(ground: Ground) -> Iterator[Right]:
-    """Give the rights on the stack's own state: Pulumi's own folders in the bucket, below `.pulumi`."""
+    """Return the rights on the stack's state, which Pulumi keeps below `.pulumi` in the state bucket.
+
+    They suffice for `preview`, `up`, `refresh`, `destroy`, `cancel` and `stack export`. `stack init`, `stack tag set`,
+    `stack history` and `stack rm` are for people.
+    """
     stack = f"{NAMESPACE}/{ground.scope.environment}"
-    bucket = ground.state_bucket_arn
-    checkpoint = f"{bucket}/.pulumi/stacks/{stack}.json"
-    prefixes = Condition(operator="StringLike", key="s3:prefix", values=("", ".pulumi", ".pulumi/*"))
-    yield _right(STATE, "read", ("s3:ListBucket",), (bucket,), prefixes)
-    yield _right(STATE, "read", ("s3:GetObject",), (f"{bucket}/.pulumi/meta.yaml", checkpoint, f"{checkpoint}.*"))
-    yield _right(
-        STATE,
-        "write",
-        ("s3:DeleteObject", "s3:GetObject", "s3:PutObject"),
-        (
-            checkpoint,
-            f"{checkpoint}.*",
-            f"{bucket}/.pulumi/backups/{stack}/*",
-            f"{bucket}/.pulumi/history/{stack}/*",
-            f"{bucket}/.pulumi/locks/organization/{stack}/*",
-        ),
-    )
+    folder = f"{ground.state_bucket_arn}/.pulumi"
+    checkpoint = f"{folder}/stacks/{stack}.json"
+    # The copy before the last write, and a checkpoint that somebody has written compressed.
+    variants = f"{checkpoint}.*"
+    tags = f"{folder}/stacks/{stack}.pulumi-tags"
+    # Without it S3 answers that what is not there is forbidden, and a stack need not have tags. It has no condition on
+    # `s3:prefix`, which a request for an object does not carry.
+    yield _right(STATE, "read", ("s3:ListBucket",), (ground.state_bucket_arn,))
+    yield _right(STATE, "read", ("s3:GetObject",), (f"{folder}/meta.yaml", checkpoint, variants, tags))
+    locks = f"{folder}/locks/organization/{stack}/*"
+    yield _right(STATE, "write", ("s3:DeleteObject", "s3:GetObject", "s3:PutObject"), (locks,))
+    copies = (f"{folder}/backups/{stack}/*", f"{folder}/history/{stack}/*")
+    yield _right(STATE, "write", ("s3:PutObject",), (checkpoint, variants, *copies))
+    # A compressed checkpoint is deleted when the plain one has taken its place.
+    yield _right(STATE, "write", ("s3:DeleteObject",), (variants,))
     yield from _key(STATE, ground)
-    # Pulumi's secrets provider `awskms` calls the key itself.
+    # Pulumi's secrets provider `awskms` decrypts the stack's data key itself. Only a new one would be encrypted.
     yield _right(STATE, "read", ("kms:Decrypt",), (ground.key_arn,))
-    yield _right(STATE, "write", ("kms:Encrypt", "kms:GenerateDataKey"), (ground.key_arn,))
 
 
 def release(ground: Ground) -> Iterator[Right]:
@@ -69,7 +70,7 @@ def _key(reason: str, ground: Ground) -> Iterator[Right]:
     """Let S3 use the key for what it stores."""
     through = equals("kms:ViaService", f"s3.{ground.scope.region}.amazonaws.com")
     yield _right(reason, "read", ("kms:Decrypt",), (ground.key_arn,), through)
-    yield _right(reason, "write", ("kms:Decrypt", "kms:GenerateDataKey"), (ground.key_arn,), through)
+    yield _right(reason, "write", ("kms:GenerateDataKey",), (ground.key_arn,), through)
 
 
 def _right(
