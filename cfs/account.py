@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from infra.config.variables import find_redirects
 from local import servers
+from local.isolation import NO_FILES, isolate
+from local.loopback import proxy_exceptions
 from toolchain import obtain, waits
 
 if TYPE_CHECKING:
@@ -24,6 +27,9 @@ REGION = "us-west-2"
 
 LONGEST_WAIT = "20ms"
 """How long the AWS provider waits at most between two looks at an account that does at once what it is asked for."""
+
+_READ_BY_ENGINE = ("AWS_", "PULUMI_", "TF_AWS_")
+"""Beginnings of the names of variables that the engine and AWS's SDKs read."""
 
 
 def folder() -> Path:
@@ -67,17 +73,21 @@ class LocalAccount:
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
-            "AWS_EC2_METADATA_DISABLED": "true",
+            **NO_FILES,
+            **proxy_exceptions(os.environ),
             waits.VARIABLE: LONGEST_WAIT,
             "GITHUB_BASE_URL": f"{self.github_url}/",
             "GITHUB_TOKEN": "ghp_local",
         }
 
     def environment(self) -> dict[str, str]:
-        """Give the whole environment of a command on this account."""
-        # A profile, a session or a passphrase file of the user's own must not decide what the command talks to.
-        foreign = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "PULUMI_CONFIG_PASSPHRASE_FILE", "GITHUB_OWNER")
-        return {key: value for key, value in os.environ.items() if key not in foreign} | self.variables()
+        """Return the whole environment of a command on this account."""
+        return isolate(os.environ) | self.variables()
+
+    def foreign_variables(self) -> list[str]:
+        """Return the names of the user's variables that would lead a shell's `pulumi`, `aws` or boto3 elsewhere."""
+        of_engine = {name for name in os.environ if name.startswith(_READ_BY_ENGINE) and name.isidentifier()}
+        return sorted(of_engine.union(find_redirects(os.environ)).difference(self.variables()))
 
 
 def open_account() -> LocalAccount:

@@ -61,8 +61,11 @@ def down() -> None:
 
 @app.command()
 def env() -> None:
-    """Print the variables that make plain `pulumi`, `aws` and boto3 work on the local account."""
-    for name, value in open_account().variables().items():
+    """Print what makes plain `pulumi`, `aws` and boto3 work on the local account, and on nothing else."""
+    account = open_account()
+    for name in account.foreign_variables():
+        sys.stdout.write(f"unset {name}\n")
+    for name, value in account.variables().items():
         sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from local import servers
+from local.isolation import isolate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,7 +38,13 @@ class Nursery:
         command = [sys.executable, "-m", "local.nursery", str(account / servers.AWS.state)]
         return cls(
             process=subprocess.Popen(
-                command, cwd=_PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=1, text=True
+                command,
+                cwd=_PROJECT,
+                env=isolate(os.environ),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                bufsize=1,
+                text=True,
             )
         )
 

@@ -8,7 +8,6 @@ import os
 import socket
 import sys
 import time
-import urllib.request
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -20,6 +19,8 @@ from filelock import Timeout as LockTimeout
 
 from cfs.errors import UserError
 from cfs.progress import console
+from local.isolation import isolate
+from local.loopback import open_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -103,7 +104,7 @@ class Running:
     def is_healthy(self) -> bool:
         """Tell whether the process answers."""
         try:
-            with urllib.request.urlopen(f"{self.url}/_control/health", timeout=_HEALTH_SECONDS) as answer:
+            with open_loopback(f"{self.url}/_control/health", timeout=_HEALTH_SECONDS) as answer:
                 return bool(json.load(answer)["pid"] == self.pid)
         except (OSError, ValueError):
             return False
@@ -115,7 +116,7 @@ def spawn(emulator: Emulator, arguments: Sequence[str], log: Path) -> int:
     return os.posix_spawn(
         sys.executable,
         [sys.executable, "-m", emulator.module, *arguments],
-        {**os.environ, "PYTHONPATH": _PROJECT},
+        {**isolate(os.environ), "PYTHONPATH": _PROJECT},
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
@@ -292,9 +293,16 @@ def _await_health(emulator: Emulator, process: Running, folder: Path) -> None:
         if not process.is_alive():
             break
         time.sleep(0.05)
+    if process.is_alive():
+        raise UserError(
+            f"The {emulator.name} runs as process {process.pid} and has not answered on {process.url} for "
+            f"{_START_SECONDS:.0f} s:\n{_tail(_log(emulator, folder))}",
+            repair=f"end it (kill {process.pid}) and run the same command again: it keeps all that it held",
+        )
     raise UserError(
-        f"The {emulator.name} did not come up on {process.url}:\n{_tail(_log(emulator, folder))}",
-        repair=f"read {_log(emulator, folder)}; where its state is damaged, remove {folder} and begin anew",
+        f"The {emulator.name} ended before it answered on {process.url}:\n{_tail(_log(emulator, folder))}",
+        repair=f"read {_log(emulator, folder)}; where its state is damaged, move {folder} away: the next run begins "
+        "with an empty account",
     )
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from cfs.errors import UserError
 from cfs.progress import step
 from toolchain import cache, network, versions
+from toolchain.installer import installer_environment
 from toolchain.part import SETTINGS
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ def _pip_install(work: Path, *, log: Path, needed: str, rejected: str | None) ->
     try:
         answer = subprocess.run(
             command,
+            env=installer_environment(os.environ),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

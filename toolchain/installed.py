@@ -33,7 +33,8 @@ def find(root: Path) -> Toolchain | None:
     version = engine_version(Path(pulumi))
     if version is None or not versions.is_supported(version):
         return None
-    return Toolchain(origin="path", version=version, path=(), env={})
+    # What the engine's processes get of the user's environment is decided elsewhere; the plugins are in this folder.
+    return Toolchain(origin="path", version=version, path=(), env={"PULUMI_HOME": str(_home())})
 
 
 def engine_version(pulumi: Path) -> str | None:
@@ -53,7 +54,10 @@ def engine_version(pulumi: Path) -> str | None:
     return found[1] if found else None
 
 
+def _home() -> Path:
+    return Path(os.environ.get("PULUMI_HOME") or "~/.pulumi").expanduser()
+
+
 def _has_plugins() -> bool:
-    home = Path(os.environ.get("PULUMI_HOME") or "~/.pulumi").expanduser()
     wanted = (f"resource-{name}-v{versions.plugin(name)}" for name in versions.PLUGINS)
-    return all((home / "plugins" / folder).is_dir() for folder in wanted)
+    return all((_home() / "plugins" / folder).is_dir() for folder in wanted)

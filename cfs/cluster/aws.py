@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import json
-import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from cfs.account import REGION, STACK, folder
 from cfs.aws import CLIENT, DENIED, EXPIRED, NOT_SIGNED_IN, code
 from cfs.errors import UserError
+from cfs.sessions import caller_session, local_session
 from local import servers
 from local.aws.clock import CLOCK_PATH
+from local.loopback import open_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    import boto3
 
 GLOBAL_REGION = "us-east-1"
 """Where the Price List and the Budgets of all regions answer:
@@ -113,14 +115,9 @@ def open_environment(name: str, *, region: str | None) -> Aws:
     """
     if name == STACK:
         url = servers.ensure_running(folder())[servers.AWS].url
-        session = boto3.Session(
-            aws_access_key_id="test",
-            aws_secret_access_key="test",  # noqa: S106 — the emulator asks for any
-            region_name=region or REGION,
-        )
-        return Aws(session=session, url=url, clock=lambda: _emulated_time(url))
+        return Aws(session=local_session(region=region or REGION), url=url, clock=lambda: _emulated_time(url))
     with _explained("sts", "get_caller_identity"):
-        session = boto3.Session(region_name=region)
+        session = caller_session(region=region)
     if session.region_name is None:
         raise UserError(
             f"No region is set for the environment {name!r}.",
@@ -132,7 +129,7 @@ def open_environment(name: str, *, region: str | None) -> Aws:
 def _emulated_time(url: str) -> datetime:
     """Ask the emulated account for its time, which may have been moved ahead of the machine's."""
     try:
-        with urllib.request.urlopen(f"{url}{CLOCK_PATH}", timeout=_CLOCK_SECONDS) as answer:
+        with open_loopback(f"{url}{CLOCK_PATH}", timeout=_CLOCK_SECONDS) as answer:
             return datetime.fromisoformat(json.load(answer)["now"])
     except (OSError, ValueError, KeyError) as error:
         raise UserError(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import boto3
 import yaml
 
 from cfs.account import PROJECT as FOLDER
@@ -13,6 +12,7 @@ from cfs.account import STACK, open_account
 from cfs.deploy.aws import Aws, asking
 from cfs.deploy.store import Store
 from cfs.errors import UserError
+from cfs.sessions import caller_session, local_session
 from infra.naming import S3_BUCKET, physical_name
 from infra.tags import PROJECT
 
@@ -73,10 +73,6 @@ def open_environment(name: str) -> Environment:
         )
     if name != STACK:
         with asking("find the caller's credentials"):
-            return Environment(name=name, aws=Aws(session=boto3.Session(), region=region))
-    account = open_account()
-    variables = account.variables()
-    session = boto3.Session(
-        aws_access_key_id=variables["AWS_ACCESS_KEY_ID"], aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"]
-    )
-    return Environment(name=name, aws=Aws(session=session, region=region, url=account.aws_url))
+            return Environment(name=name, aws=Aws(session=caller_session(), region=region))
+    session = local_session(region=region)
+    return Environment(name=name, aws=Aws(session=session, region=region, url=open_account().aws_url))

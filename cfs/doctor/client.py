@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from githubkit import GitHub, TokenAuthStrategy
 from githubkit.exception import GitHubException, RateLimitExceeded, RequestError, RequestFailed, RequestTimeout
 from githubkit.retry import RetryOption
 
 from cfs.errors import UserError
+from local import loopback
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,6 +71,8 @@ class Client:
             base_url=self._base_url,
             timeout=TIMEOUT_SECONDS,
             http_cache=False,
+            # What variables and files say of proxies is not for the stand-in on loopback.
+            trust_env=urlsplit(base_url).hostname not in loopback.HOSTS,
             auto_retry=_retry,
         )
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import jmespath
 from botocore.config import Config
 
+from cfs.account import REGION
+from cfs.sessions import local_session
 from infra.tags import PROJECT
 
 if TYPE_CHECKING:
@@ -117,12 +118,7 @@ class Inventory:
 
     def __init__(self, account: LocalAccount, *, environment: str) -> None:
         """Take the account and the value of the tag `Environment`."""
-        variables = account.variables()
-        self._session = boto3.Session(
-            aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
-            region_name=variables["AWS_REGION"],
-        )
+        self._session = local_session(region=REGION)
         self._url = account.aws_url
         self._environment = environment
 

@@ -8,14 +8,14 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 import yaml
 from filelock import FileLock
 
-from cfs.account import PROJECT, open_account
+from cfs.account import PROJECT, REGION, open_account
 from cfs.engine import Engine
 from cfs.scratch import copy_account
+from cfs.sessions import local_session
 from infra.naming import NAMESPACE
 from local import servers
 from local.nursery import Nursery
@@ -34,14 +34,7 @@ class Stack:
 
     def client(self, service: str) -> Any:
         """Give a boto3 client of the emulated account."""
-        variables = self.engine.account.variables()
-        return boto3.client(
-            service,
-            endpoint_url=self.engine.account.aws_url,
-            region_name=variables["AWS_REGION"],
-            aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
-        )
+        return local_session(region=REGION).client(service, endpoint_url=self.engine.account.aws_url)
 
     def up(self) -> str:
         """Deploy and give what the engine said."""

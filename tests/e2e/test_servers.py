@@ -175,7 +175,7 @@ def test_another_port_is_taken_where_the_one_before_is_gone(folder: Path) -> Non
 def test_an_emulator_that_cannot_start_is_reported_with_the_end_of_its_log(folder: Path) -> None:
     folder.mkdir()
     (folder / servers.GITHUB.state).write_text("{ not a state")
-    with pytest.raises(UserError, match="emulated GitHub repository did not come up") as failure:
+    with pytest.raises(UserError, match="emulated GitHub repository ended before it answered") as failure:
         servers.ensure_running(folder)
     assert "local.github.log" in failure.value.repair
 

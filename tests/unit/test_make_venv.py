@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -14,9 +15,9 @@ PROJECT = Path(__file__).parent.parent.parent
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A folder with what bin/make-venv reads."""
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "make-venv").write_bytes((PROJECT / "bin" / "make-venv").read_bytes())
-    (tmp_path / "bin" / "make-venv").chmod(0o755)
+    for name in ("bin/make-venv", "toolchain/package-sources.txt"):
+        (tmp_path / name).parent.mkdir()
+        shutil.copy(PROJECT / name, tmp_path / name)
     (tmp_path / "requirements.txt").write_text("uv==0.0.0 \\\n    --hash=sha256:00\n")
     return tmp_path
 
@@ -73,10 +74,27 @@ def test_a_full_disk_is_named_with_what_is_free(checkout: Path) -> None:
     assert "has 2 MiB free; the dependencies need 1500" in failed.stderr
 
 
+def test_pip_and_uv_take_from_the_user_only_where_packages_come_from(checkout: Path) -> None:
+    stand_in = program(
+        checkout / "programs",
+        "a-python",
+        'case "$*" in *pip*) env >seen; exit 1 ;; *venv*) mkdir -p .venv/bin; cp "$0" .venv/bin/python ;; esac',
+    )
+    others = ("PIP_TARGET", "PIP_REQUIRE_VIRTUALENV", "UV_SYSTEM_PYTHON", "UV_PROJECT_ENVIRONMENT", "PYTHONPATH")
+    sources = ("PIP_INDEX_URL", "UV_INDEX_MIRROR_PASSWORD")
+    given = dict.fromkeys((*others, *sources, "PIP_USER"), "of the user")
+
+    make_venv(checkout, PYTHON=str(stand_in), **given)
+
+    seen = dict(line.split("=", 1) for line in (checkout / "seen").read_text().splitlines())
+    assert {name for name, value in seen.items() if value == "of the user"} == set(sources)
+    assert seen["PIP_USER"] == "0"
+
+
 def test_without_a_network_the_message_says_so_and_nothing_counts_as_ready(checkout: Path) -> None:
     unreachable = "http://127.0.0.1:9/simple"
     failed = make_venv(checkout, PIP_INDEX_URL=unreachable, PIP_RETRIES="0", PIP_CONFIG_FILE=os.devnull)
     assert failed.returncode == 1
     assert "The dependencies could not be installed" in failed.stderr
-    assert "check the network" in failed.stderr
+    assert "repair that (the network: HTTPS_PROXY" in failed.stderr
     assert not (checkout / ".venv" / ".ready").exists()

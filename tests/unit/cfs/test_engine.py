@@ -9,7 +9,9 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from typer.testing import CliRunner
 
+from cfs import cli
 from cfs.account import LocalAccount
 from cfs.engine import Engine, EngineError
 from cfs.errors import UserError
@@ -47,19 +49,49 @@ def test_a_query_gives_what_the_engine_prints(engine_that: Callable[[str], Engin
     assert engine_that('echo "$@"').query("stack", "export") == "stack export --stack local --non-interactive\n"
 
 
+OF_THE_USER = (
+    *("AWS_ACCESS_KEY_ID", "AWS_CONFIG_FILE", "AWS_ENDPOINT_URL_S3", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"),
+    *("AWS_PROFILE", "AWS_SESSION_TOKEN", "GITHUB_APP_ID", "GITHUB_ORGANIZATION", "GITHUB_OWNER", "GITHUB_TOKEN"),
+    *("HTTPS_PROXY", "PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_DIY_BACKEND_GZIP", "PULUMI_PARALLEL", "PYTHONPATH"),
+    *("TF_AWS_S3_ENDPOINT", "TF_LOG"),
+)
+
+
 def test_the_engine_sees_the_local_account_and_nothing_of_the_users_own(
     engine_that: Callable[[str], Engine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AWS_PROFILE", "work")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "real")
-    monkeypatch.setenv("GITHUB_TOKEN", "real")
+    for name in OF_THE_USER:
+        monkeypatch.setenv(name, "of the user")
+    monkeypatch.setenv("LC_ALL", "C")
     seen = engine_that("env").query("stack")
     lines = seen.splitlines()
     assert "AWS_ENDPOINT_URL=http://127.0.0.1:1" in lines
     assert "GITHUB_BASE_URL=http://127.0.0.1:2/" in lines
     assert "FROM_TOOLCHAIN=yes" in lines
-    assert "AWS_PROFILE" not in seen
-    assert "real" not in seen
+    assert "LC_ALL=C" in lines
+    assert "of the user" not in seen
+
+
+def test_a_shell_for_the_local_account_forgets_what_would_lead_it_elsewhere(
+    engine_that: Callable[[str], Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in OF_THE_USER:
+        monkeypatch.setenv(name, "of the user")
+    monkeypatch.setenv("GITHUB_OUTPUT", "a job's own file")
+    monkeypatch.setenv("NO_PROXY", "mirror.example.org")
+    account = engine_that("true").account
+    monkeypatch.setattr(cli, "open_account", lambda: account)
+
+    script = CliRunner().invoke(cli.app, ["env"]).stdout
+    shell = subprocess.run(["/bin/sh", "-c", f"{script}\nenv"], capture_output=True, text=True, check=True, timeout=20)
+
+    variables = dict(line.split("=", 1) for line in shell.stdout.splitlines() if "=" in line)
+    assert variables.items() >= account.variables().items()
+    assert {name for name, value in variables.items() if value == "of the user"} == {
+        *("HTTPS_PROXY", "PYTHONPATH", "TF_LOG")
+    }
+    assert variables["GITHUB_OUTPUT"] == "a job's own file"
+    assert variables["NO_PROXY"] == "mirror.example.org,127.0.0.1,localhost,::1"
 
 
 def test_other_settings_are_passed_only_to_operations_that_take_them(

@@ -33,15 +33,14 @@ def pulumi(command: Command) -> Callable[[str], None]:
     return make
 
 
-@pytest.mark.usefixtures("home")
-def test_fitting_pulumi_is_taken(pulumi: Callable[[str], None], tmp_path: Path) -> None:
+def test_fitting_pulumi_is_taken_with_its_plugins(pulumi: Callable[[str], None], home: Path, tmp_path: Path) -> None:
     pulumi(f"v{versions.downloaded_engine()}")
     found = installed.find(tmp_path / "cache")
     assert found is not None
     assert found.origin == "path"
     assert found.version == versions.downloaded_engine()
     assert found.path == ()
-    assert found.env == {}
+    assert found.env == {"PULUMI_HOME": str(home)}
 
 
 @pytest.mark.usefixtures("home", "bin_folder")

@@ -1,0 +1,94 @@
+"""Whose account boto3 reaches, whatever the user's variables and files say."""
+
+from __future__ import annotations
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import TYPE_CHECKING
+
+import pytest
+from botocore.exceptions import ProfileNotFound
+
+from cfs.sessions import caller_session, local_session
+from local.loopback import open_loopback
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+NOWHERE = "http://127.0.0.1:9"
+
+
+class Sts(BaseHTTPRequestHandler):
+    """Answers every request like GetCallerIdentity."""
+
+    def do_GET(self) -> None:
+        self._answer(json.dumps({"ready": True}))
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        result = "<GetCallerIdentityResult><Account>123456789012</Account></GetCallerIdentityResult>"
+        self._answer(f"<GetCallerIdentityResponse>{result}</GetCallerIdentityResponse>")
+
+    def log_message(self, *_: object) -> None:
+        """Write nothing."""
+
+    def _answer(self, body: str) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """The address of a server that is up."""
+    with HTTPServer(("127.0.0.1", 0), Sts) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("AWS_PROFILE", "nope"),
+        ("AWS_DEFAULT_PROFILE", "nope"),
+        ("AWS_CONFIG_FILE", "{folder}/config"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "{folder}/config"),
+        ("AWS_DEFAULTS_MODE", "nope"),
+        ("AWS_USE_FIPS_ENDPOINT", "true"),
+        ("AWS_ENDPOINT_URL_STS", NOWHERE),
+        ("HTTP_PROXY", NOWHERE),
+        ("http_proxy", NOWHERE),
+        ("ALL_PROXY", NOWHERE),
+    ],
+)
+def test_the_local_account_is_reached_whatever_the_user_has_set(
+    url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, value: str
+) -> None:
+    (tmp_path / "config").write_text("not a configuration")
+    monkeypatch.setenv(name, value.format(folder=tmp_path))
+
+    sts = local_session(region="us-west-2").client("sts", endpoint_url=url)
+
+    assert sts.get_caller_identity()["Account"] == "123456789012"
+    with open_loopback(url, timeout=5) as answer:
+        assert json.load(answer) == {"ready": True}
+
+
+def test_a_real_account_is_reached_at_aws_with_the_callers_credentials(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    (tmp_path / "config").write_text(f"[profile work]\nregion = us-west-2\nendpoint_url = {NOWHERE}\n")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", NOWHERE)
+    monkeypatch.setenv("AWS_PROFILE", "work")
+    addresses = {caller_session().client(service).meta.endpoint_url for service in ("s3", "ec2")}
+    assert addresses == {"https://s3.us-west-2.amazonaws.com", "https://ec2.us-west-2.amazonaws.com"}
+
+    monkeypatch.setenv("AWS_PROFILE", "nope")
+    with pytest.raises(ProfileNotFound):
+        caller_session().client("s3", region_name="us-west-2")
