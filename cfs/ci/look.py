@@ -7,16 +7,11 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from cfs.errors import UserError
+from cfs.preview_steps import changing_steps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
-
-_NO_CHANGES = frozenset({"same", "refresh", "read", "read-discard", "discard"})
-"""Operations of the engine that change nothing."""
-
-_PARTS = frozenset({"create-replacement", "delete-replaced"})
-"""Operations that are parts of a replacement, which is told once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,9 +94,7 @@ def stack_of(environment: str) -> str:
 
 def differences(told: Mapping[str, Any]) -> list[Change]:
     """Read what `pulumi preview --json` or `pulumi refresh --preview-only --json` printed."""
-    return [
-        _change(step) for step in told.get("steps", []) if step["op"] not in _NO_CHANGES and step["op"] not in _PARTS
-    ]
+    return [_change(step) for step in changing_steps(told)]
 
 
 def _change(step: Mapping[str, Any]) -> Change:

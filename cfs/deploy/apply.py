@@ -12,6 +12,7 @@ from cfs.deploy.review import Review
 from cfs.deploy.stack import head, open_stack, program_sum
 from cfs.doctor.commands import check_stack, is_of_github
 from cfs.errors import UserError
+from cfs.preview_steps import changing_steps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -96,8 +97,8 @@ def _ask_github(environment: str, found: Mapping[str, Any]) -> None:
     Raises:
         UserError: It would, or it cannot be asked.
     """
-    steps = [step for step in found.get("steps", []) if is_of_github(step.get("oldState") or step.get("newState"))]
-    changed = [step for step in steps if step["op"] not in reviewing.UNCHANGED]
+    steps = changing_steps(found)
+    changed = [step for step in steps if is_of_github(step.get("oldState") or step["newState"])]
     if changed:
         recorded = [step["oldState"] for step in changed if "oldState" in step]
         check_stack(environment, recorded=recorded, again="cfs deploy apply")

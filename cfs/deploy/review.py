@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from cfs.deploy.documents import Document
+from cfs.preview_steps import changing_steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -24,9 +25,6 @@ PRICE_MARK = "<!-- cfs:price -->"
 
 POLICY_MARK = "<!-- cfs:policy -->"
 """Where the findings of policies go."""
-
-UNCHANGED = frozenset({"same", "read", "refresh"})
-"""Steps that change nothing."""
 
 _HEADINGS = {"create": "Created", "update": "Updated", "replace": "Replaced", "delete": "Deleted"}
 _LISTED = 100
@@ -90,14 +88,13 @@ class Review(Document):
 
 def of_preview(preview: Mapping[str, Any], *, environment: str, commit: str, program: str, engine: str) -> Review:
     """Take from a preview's JSON what is reviewed."""
-    steps = preview.get("steps", [])
-    changes = [_change(step) for step in steps if step["op"] not in UNCHANGED]
+    changes = [_change(step) for step in changing_steps(preview)]
     return Review(
         environment=environment,
         commit=commit,
         program=program,
         engine=engine,
-        providers=tuple(sorted({provider for step in steps for provider in _providers(step)})),
+        providers=tuple(sorted({provider for step in preview.get("steps", []) for provider in _providers(step)})),
         settings=dict(sorted(preview.get("config", {}).items())),
         changes=tuple(sorted(changes, key=lambda change: (change.urn, change.operation))),
     )

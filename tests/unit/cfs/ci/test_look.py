@@ -27,11 +27,6 @@ def look(changes: list[Change], drift: list[Change] | None = None) -> Look:
     return Look(environment="staging", changes=changes, drift=drift)
 
 
-@pytest.mark.parametrize("operation", ["same", "refresh", "read", "create-replacement", "delete-replaced"])
-def test_is_no_difference_of_its_own(operation: str) -> None:
-    assert differences({"steps": [{"op": operation, "urn": VPC}]}) == []
-
-
 def test_a_difference_names_properties_without_values() -> None:
     told = {"steps": [{"op": "update", "urn": VPC, "detailedDiff": {"tags.Name": {"kind": "update"}}}]}
     assert differences(told) == [
