@@ -142,8 +142,10 @@ class Orchestrator(Component):
                 "volume_size": args.disk_gib,
                 "encrypted": True,
                 "kms_key_id": args.key_arn,
-                "tags": tags,
             },
+            # Part of the launch itself, which jobs on GitHub may make only with tags for the volume. The provider sets
+            # tags of `root_block_device` in a second request.
+            volume_tags=tags,
             user_data_base64=user_data,
             user_data_replace_on_change=False,
             tags=tags,
