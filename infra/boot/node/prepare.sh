@@ -71,7 +71,7 @@ github_cli() {
   update_lists
   # Before 2.67.0 it could succeed without an attestation (CVE-2025-25204):
   # https://github.com/cli/cli/security/advisories/GHSA-fgw4-v983-mgp8
-  apt-get -o Acquire::Retries=5 -o DPkg::Lock::Timeout=600 satisfy --yes --no-install-recommends 'gh (>= 2.67.0)'
+  apt_get satisfy --yes --no-install-recommends 'gh (>= 2.67.0)'
 }
 
 disks() {

@@ -18,7 +18,7 @@ report() {
 
 node_js() {
   # The Node.js project publishes this snap.
-  snap install node --classic --channel=22
+  snap_install node --channel=22
 }
 
 secrets() {
@@ -27,7 +27,7 @@ secrets() {
 }
 
 toolchain() {
-  runuser --user cfs -- env --chdir="$root/home/cfs" HOME="$root/home/cfs" "$root/usr/local/libexec/cfs/toolchain"
+  retry runuser --user cfs -- env --chdir="$root/home/cfs" HOME="$root/home/cfs" "$root/usr/local/libexec/cfs/toolchain"
 }
 
 timers() {

@@ -55,36 +55,50 @@ run() {
   "$step"
 }
 
+# Repeats a command that fails during the first 10 minutes: the network may not be ready yet, and snapd and Ubuntu's own
+# updates hold locks. After 15 minutes a node's group has ended it.
+retry() {
+  local status
+  while true; do
+    status=0
+    "$@" || status=$?
+    if ((status == 0 || SECONDS >= ${CFS_RETRY_SECONDS:-600})); then
+      return "$status"
+    fi
+    sleep "${CFS_PAUSE_SECONDS:-10}"
+  done
+}
+
 download() {
-  curl --fail --silent --show-error --location --proto '=https' --tlsv1.2 --retry 5 --max-time 300 --output "$2" "$1"
+  retry curl --fail --silent --show-error --location --proto '=https' --tlsv1.2 --connect-timeout 10 --max-time 120 \
+    --output "$2" "$1"
+}
+
+snap_install() {
+  # On the first boot snapd takes in the snaps of the image first, and refuses others until then.
+  timeout 300 snap wait system seed.loaded
+  retry snap install --classic "$@"
+}
+
+# For some of its locks apt does not wait, whatever it is told.
+apt_get() {
+  retry apt-get -o Acquire::Retries=5 -o DPkg::Lock::Timeout=120 "$@"
+}
+
+update_lists() {
+  apt_get -o APT::Update::Error-Mode=any update
 }
 
 aws_cli() {
-  # On the first boot snapd takes in the snaps of the image first, and refuses others until then.
-  snap wait system seed.loaded
   # Ubuntu 24.04 has no package of it; AWS publishes this snap.
-  snap install aws-cli --classic
-}
-
-# Reads the lists of packages. Ubuntu's own timer may hold their lock at a boot, for which apt does not wait.
-update_lists() {
-  local _ status
-  for _ in 1 2 3 4 5 6; do
-    status=0
-    apt-get -o Acquire::Retries=5 -o APT::Update::Error-Mode=any update || status=$?
-    if ((status == 0)); then
-      return 0
-    fi
-    sleep "${CFS_PAUSE_SECONDS:-20}"
-  done
-  return "$status"
+  snap_install aws-cli
 }
 
 packages() {
   local names
   mapfile -t names < <(cat "$root"/etc/cfs/packages*.txt)
   update_lists
-  apt-get -o Acquire::Retries=5 -o DPkg::Lock::Timeout=600 install --yes --no-install-recommends "${names[@]}"
+  apt_get install --yes --no-install-recommends "${names[@]}"
 }
 
 cloudwatch_agent() {
@@ -98,7 +112,7 @@ cloudwatch_agent() {
   # The status names the key that has signed, so a good signature by any other key is refused.
   gpg --homedir "$folder" --batch --status-fd 1 --verify "$folder/agent.sig" "$folder/agent.deb" >"$folder/status"
   grep --quiet "^\[GNUPG:\] VALIDSIG $agent_key " "$folder/status"
-  dpkg --install "$folder/agent.deb"
+  apt_get install --yes --no-install-recommends "$folder/agent.deb"
   rm --recursive "$folder"
   "$root/opt/aws/amazon-cloudwatch-agent/bin/amazon-cloudwatch-agent-ctl" \
     -a fetch-config -m ec2 -s -c "file:$root/etc/cfs/cloudwatch-agent.json"

@@ -349,6 +349,12 @@ class Root:
         program.write_text(f'#!/usr/bin/env bash\necho "{name} $*" >>"$CFS_ROOT/calls"\n{script}\n')
         program.chmod(0o755)
 
+    def refuse_twice(self, name: str, call: str, otherwise: str = "") -> None:
+        """Let a program fail the first two times that it is called with arguments that match a shell's pattern."""
+        counted = f'"$CFS_ROOT/refused-{name}"'
+        refusal = f"echo >>{counted}; if (($(wc --lines <{counted}) <= 2)); then exit 100; fi"
+        self.stand_in(name, f'case "$*" in {call}) {refusal} ;; esac\n{otherwise}')
+
     def run(
         self, program: str, *args: str, stdin: str = "", variables: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
@@ -358,6 +364,7 @@ class Root:
             "HOME": str(self.path / "home/cfs"),
             "CFS_ROOT": str(self.path),
             "CFS_PAUSE_SECONDS": "0",
+            "CFS_RETRY_SECONDS": "0",
             **(variables or {}),
         }
         script = self.path / "usr/local/libexec/cfs" / program

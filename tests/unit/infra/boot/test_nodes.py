@@ -20,7 +20,7 @@ import yaml
 from infra.boot import nodes
 from infra.boot.nodes import FILES, SIGNER_WORKFLOW, NodeMachine, Profile
 from infra.boot.userdata import LIMIT_BYTES, BootError
-from infra.cluster.lifecycle import BOOT_HOOK
+from infra.cluster.lifecycle import BOOT_HOOK, BOOT_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
     from infra.tags import Site
     from tests.unit.infra.conftest import MakeRoot, Root
+
+LONGEST_ATTEMPT_SECONDS = 120
+"""What a command of a boot step waits at most for a lock or an answer."""
 
 PROFILES: tuple[Profile, ...] = ("storage", "client", "conduit", "jepsen")
 
@@ -416,9 +419,10 @@ def test_steps_come_in_the_order_in_which_they_need_each_other(root: Root) -> No
     root.run("prepare")
     order = [
         "snap wait system seed.loaded",
-        "snap install aws-cli --classic",
-        "apt-get -o Acquire::Retries=5 -o DPkg::Lock::Timeout=600 install",
-        "dpkg --install",
+        "snap install --classic aws-cli",
+        "apt-get -o Acquire::Retries=5 -o DPkg::Lock::Timeout=120 install",
+        "/agent.deb",
+        "apt-get -o Acquire::Retries=5 -o DPkg::Lock::Timeout=120 install --yes --no-install-recommends /",
         "systemd-tmpfiles --create",
         "sysctl --load",
         "satisfy --yes --no-install-recommends gh (>= 2.67.0)",
@@ -443,7 +447,7 @@ def failing(on: str, otherwise: str = "") -> str:
     [
         ("snap", "exit 3", "aws_cli"),
         ("apt-get", "exit 3", "packages"),
-        ("dpkg", failing("--install*"), "cloudwatch_agent"),
+        ("apt-get", failing("*/agent.deb"), "cloudwatch_agent"),
         ("gpg", GPG.replace("937616F3", "00000000"), "cloudwatch_agent"),
         ("systemd-tmpfiles", "exit 3", "folders"),
         ("sysctl", "exit 3", "kernel"),
@@ -526,10 +530,35 @@ def test_the_end_of_the_log_is_on_the_console_too(root: Root) -> None:
     assert "cannot stat /proc/sys/kernel/io_uring_disabled" in root.run("prepare").stderr
 
 
-def test_lists_of_packages_that_another_holds_are_waited_for(root: Root) -> None:
-    held = 'case "$*" in *update) (($(grep --count "apt-get .* update" "$CFS_ROOT/calls") > 3)) ;; esac'
-    root.stand_in("apt-get", held)
-    assert root.run("prepare").returncode == 0
+@pytest.mark.parametrize(
+    "program, call, otherwise",
+    [
+        ("snap", "install*", ""),
+        ("apt-get", "*update", ""),
+        ("apt-get", "*xfsprogs*", ""),
+        ("apt-get", "*/agent.deb", ""),
+        ("apt-get", "*satisfy*", ""),
+        ("curl", "*amazon-cloudwatch-agent.deb", CURL),
+        ("curl", "*githubcli*", CURL),
+    ],
+)
+def test_what_the_network_or_a_lock_refuses_at_first_is_repeated(
+    root: Root, program: str, call: str, otherwise: str
+) -> None:
+    root.refuse_twice(program, call, otherwise)
+    ended = root.run("prepare", variables={"CFS_RETRY_SECONDS": "60"})
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert root.exists("refused-" + program)
+
+
+def test_what_stays_refused_ends_the_boot_in_time_for_the_launch_hook(root: Root) -> None:
+    root.stand_in("snap", failing("install*"))
+    assert root.run("prepare", variables={"CFS_RETRY_SECONDS": "1"}).returncode == 3
+    assert root.calls.count("snap install") > 1
+    assert root.read("var/lib/cfs/boot-failed") == "aws_cli\n"
+    assert answer("ABANDON") in root.calls
+    [bound] = re.findall(r"CFS_RETRY_SECONDS:-(\d+)", written("storage")["/usr/local/lib/cfs/boot.sh"])
+    assert int(bound) + LONGEST_ATTEMPT_SECONDS < BOOT_SECONDS
 
 
 def test_a_repaired_boot_can_be_run_again(root: Root) -> None:

@@ -167,9 +167,9 @@ def test_a_boot_that_succeeds_leaves_its_marker_and_says_so(root: Root) -> None:
 def test_steps_come_in_the_order_in_which_they_need_each_other(root: Root) -> None:
     root.run("prepare")
     order = [
-        "snap install aws-cli --classic",
+        "snap install --classic aws-cli",
         "apt-get",
-        "dpkg --install",
+        "/agent.deb",
         "systemctl start cfs-secrets.service",
         "runuser --user cfs",
         "systemctl enable --now cfs-watchdog.timer cfs-supervisor.timer",
@@ -201,10 +201,17 @@ def test_a_step_that_fails_ends_the_boot_and_is_named(root: Root, program: str, 
     assert "systemctl enable" not in root.calls
 
 
+@pytest.mark.parametrize("program, call", [("snap", '"install --classic node"*'), ("runuser", "*toolchain")])
+def test_what_the_network_refuses_at_first_is_repeated(root: Root, program: str, call: str) -> None:
+    root.refuse_twice(program, call)
+    assert root.run("prepare", variables={"CFS_RETRY_SECONDS": "60"}).returncode == 0
+    assert root.exists("refused-" + program)
+
+
 def test_an_agent_that_another_key_has_signed_is_not_installed(root: Root) -> None:
     root.stand_in("gpg", GPG.replace("937616F3", "00000000"))
     assert root.run("prepare").returncode != 0
-    assert "dpkg --install" not in root.calls
+    assert "install --yes --no-install-recommends /" not in root.calls
     assert root.read("var/lib/cfs/boot-failed") == "cloudwatch_agent\n"
 
 
