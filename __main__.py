@@ -13,7 +13,8 @@ from infra.budget import Budget, BudgetArgs
 from infra.cluster.cluster import Cluster, ClusterArgs, group_name
 from infra.cluster.interruptions import Interruptions, InterruptionsArgs
 from infra.cluster.node_commands import NodeCommands, NodeCommandsArgs
-from infra.config.settings import load
+from infra.config.given import given_settings
+from infra.config.settings import load, read_config
 from infra.github.environments import Approval, DeploymentEnvironment, DeploymentEnvironmentArgs
 from infra.github.jobs_access import GitHubAccess, GitHubAccessArgs, subjects
 from infra.github.repository import Repository, RepositoryArgs
@@ -188,8 +189,7 @@ repository = Repository(
             "CACHE_BUCKET": storage.cache_bucket,
             "CACHE_ROLE_ARN": access.role_arns["ci-read"],
             "AWS_ROLE_ARN": access.role_arns["ci-write"],
-            "INFRA_REPOSITORY": settings.infra_repository,
-            "INFRA_REF": settings.infra_ref,
+            # INFRA_REPOSITORY and INFRA_REF, which say what jobs deploy with, are not for a deployment to set.
             "PREVIEW_ENVIRONMENTS": settings.preview_environments_json,
         },
         secrets=settings.actions_secrets,
@@ -264,5 +264,6 @@ outputs.export(
         "githubEnvironment": deployments.environment,
         "previewRoleArn": access.role_arns["preview"],
         "deployRoleArn": access.role_arns["deploy"],
+        "settings": given_settings(read_config()),
     }
 )

@@ -49,6 +49,13 @@ class RemoteEngine(StackEngine):
                 "Pulumi is logged in to no backend.",
                 repair="set PULUMI_BACKEND_URL to the state bucket: the stack's output stateBucket names it",
             )
+        if "passphrase must be set" in said:
+            settings = f"Pulumi.{self.stack}.yaml"
+            raise UserError(
+                f"{settings} does not name the key of the stack's secrets, and no passphrase is set.",
+                repair=f"deploy the commit whose {settings} has `secretsprovider` and `encryptedkey` (jobs: "
+                "gh variable set INFRA_REF --body COMMIT); where the stack has a passphrase: PULUMI_CONFIG_PASSPHRASE",
+            )
         super()._explain(said)
 
     def _repair_of_lock(self) -> str:

@@ -42,6 +42,7 @@ OUTPUTS: Mapping[str, str] = {
     "githubEnvironment": "the GitHub environment that deployments of this stack run in",
     "previewRoleArn": "the IAM role of jobs on GitHub that preview this stack",
     "deployRoleArn": "the IAM role of jobs on GitHub that deploy this stack",
+    "settings": "the names of the settings that the stack was deployed with, other than their defaults",
 }
 """Each output and what it is."""
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cfs.deploy import review as reviewing
+from cfs.deploy.environments import settings_file
+from cfs.deploy.omissions import refuse_omissions
 from cfs.deploy.reporting import Result
 from cfs.deploy.review import Review
 from cfs.deploy.stack import head, open_stack, program_sum
@@ -114,7 +116,8 @@ def _look(stack: Stack, wanted: Wanted) -> tuple[Review, list[str], Previewed]:
         program=program_sum(wanted.environment),
         engine=stack.version,
     )
-    return review, reviewing.errors(previewed.found), previewed
+    refusals = refuse_omissions(previewed.found, settings_file(wanted.environment), stack=wanted.environment)
+    return review, [*reviewing.errors(previewed.found), *refusals], previewed
 
 
 def _refusal(now: Review, reviewed: Review | None, digest: str) -> Result:

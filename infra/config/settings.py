@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, Valid
 from pydantic.alias_generators import to_camel
 
 from infra.cluster.nodegroups import NodeGroup, NodeGroupChange, node_groups
+from infra.config.given import SECRET_SETTINGS
 from infra.config.problems import Problem, SettingsError
 from infra.config.rules import Breach, breaches
 from infra.config.values import (
@@ -25,13 +26,11 @@ from infra.config.values import (
     BranchPattern,
     BucketName,
     ClusterSize,
-    CommitHash,
     Day,
     DiskGib,
     Email,
     EnvironmentName,
     Flag,
-    FullName,
     GitHubSubject,
     GroupName,
     ImageParameter,
@@ -152,8 +151,6 @@ class Settings(BaseModel):
     workflow_delivery: Annotated[Delivery, one_of(get_args(Delivery))] = Field(examples=["commit"])
     overwrite_edited_workflows: Flag = Field(examples=["false"])
     github_oidc_provider: Annotated[OidcProvider, one_of(get_args(OidcProvider))] = Field(examples=["existing"])
-    infra_repository: FullName = Field(examples=["your-organization/claudefs-infra"])
-    infra_ref: CommitHash = Field(examples=["0" * 40])
     preview_environments: Annotated[list[EnvironmentName], distinct("environments")] = Field(examples=["staging"])
     github_subject: GitHubSubject = Field(examples=["repo:your-organization@1/claudefs@2"])
 
@@ -218,14 +215,19 @@ class Settings(BaseModel):
         return resource not in self.unprotected
 
 
+def read_config() -> dict[str, str]:
+    """Read all configuration values of the running program's stack, by full key, defaults included."""
+    # The official language host passes configuration in the environment, others set it in the process.
+    return {**get_config_env(), **CONFIG.get()}
+
+
 def load() -> Settings:
     """Read the settings of the running program's stack.
 
     Raises:
         SettingsError: Some are wrong.
     """
-    # The official language host passes configuration in the environment, others set it in the process.
-    config = {**get_config_env(), **CONFIG.get()}
+    config = read_config()
     return parse(
         config,
         stack=pulumi.get_stack(),
@@ -265,7 +267,7 @@ FIELDS: Mapping[str, FieldInfo] = {field.alias or name: field for name, field in
 """The settings' fields by configuration key."""
 
 _STACK = "stack"
-_SECRETS = tuple(f"{NAMESPACE}:{name}" for name in ("actionsSecrets", "environmentSecrets", "previewSecrets"))
+_SECRETS = tuple(f"{NAMESPACE}:{name}" for name in SECRET_SETTINGS)
 _NODE_GROUPS = f"{NAMESPACE}:nodeGroups"
 _LIST_OF_GROUP = "instanceTypes"
 """The one field of a node group that is a list."""

@@ -310,13 +310,6 @@ GitHubSubject = Annotated[
         "cfs doctor github shows what is right",
     ),
 ]
-FullName = Annotated[
-    str,
-    _text(r"([A-Za-z0-9-]{1,39}/[\w.-]{1,100})?", "must be a repository with its owner, OWNER/REPOSITORY, or empty"),
-]
-CommitHash = Annotated[
-    str, _text(r"([0-9a-f]{40})?", "must be a commit's hash of 40 digits, or empty: a branch or a tag can be moved")
-]
 EnvironmentName = Annotated[
     str, _text(r"[a-z][a-z0-9-]{0,30}", "must be a GitHub environment that deployments run in, such as staging")
 ]

@@ -163,6 +163,14 @@ def test_what_the_engine_has_begun_to_refuse_since_is_not_applied(pulumi: Path, 
     assert not (pulumi / "applied").exists()
 
 
+def test_a_preview_from_a_commit_without_a_setting_gives_no_digest_and_names_it(pulumi: Path, tmp_path: Path) -> None:
+    state = {"type": "pulumi:pulumi:Stack", "outputs": {"settings": ["alertEmails"]}}
+    show(pulumi, {**PREVIEW, "steps": [*PREVIEW["steps"], {"op": "same", "urn": URN, "oldState": state}]})
+    result = applying.preview(WANTED, file=tmp_path / "review.json")
+    assert (result.exit_code, result.outputs) == (1, {"changes": "1"})
+    assert "- Pulumi.prod.yaml lacks alertEmails" in result.summary
+
+
 def test_a_preview_that_says_nothing_of_use_is_the_engines_error(pulumi: Path, tmp_path: Path) -> None:
     show(pulumi, {}, status=3)
     with pytest.raises(EngineError, match="pulumi preview ended with status 3"):

@@ -441,8 +441,6 @@ BAD = [
     Bad(setting="deploymentWaitMinutes", value="43201", allowed="a whole number of minutes from 0 to 43200"),
     entry("deploymentBranches", "a b", "a branch's name"),
     Bad(setting="workflowDelivery", value="push", allowed="one of commit, pull-request"),
-    Bad(setting="infraRepository", value="claudefs-infra", allowed="a repository with its owner"),
-    Bad(setting="infraRef", value="main", allowed="a commit's hash of 40 digits"),
     entry("previewEnvironments", "Staging", "a GitHub environment"),
     Bad(setting="githubOidcProvider", value="yes", allowed="one of create, existing"),
     Bad(setting="githubSubject", value="repo:example/claudefs", allowed="must be repo:OWNER@ID/REPOSITORY@ID"),

@@ -1,0 +1,46 @@
+"""Which settings a stack is deployed with: the stack records their names, so that a later deployment misses none."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from infra.naming import NAMESPACE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+SECRET_SETTINGS = ("actionsSecrets", "environmentSecrets", "previewSecrets")
+"""Settings that hold secrets by name."""
+
+_DECLARED = Path(__file__).parents[2] / "Pulumi.yaml"
+
+
+def given_settings(config: Mapping[str, str]) -> list[str]:
+    """Return the names of the project's settings that differ from their defaults, sorted.
+
+    A secret has a name of its own, such as `actionsSecrets.TOKEN`. No value is returned.
+
+    Args:
+        config: All configuration values by full key, as the engine hands them over: defaults are among them.
+    """
+    defaults = {key: _as_given(of["default"]) for key, of in yaml.safe_load(_DECLARED.read_text())["config"].items()}
+    return sorted(
+        name for key, value in config.items() if defaults.get(key, value) != value for name in _names(key, value)
+    )
+
+
+def _names(key: str, value: str) -> Iterator[str]:
+    name = key.removeprefix(f"{NAMESPACE}:")
+    if name in SECRET_SETTINGS:
+        yield from (f"{name}.{secret}" for secret in json.loads(value))
+    else:
+        yield name
+
+
+def _as_given(default: object) -> str:
+    """Return a default as the engine hands it over: lists and objects as JSON without spaces."""
+    return default if isinstance(default, str) else json.dumps(default, separators=(",", ":"))
