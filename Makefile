@@ -9,19 +9,19 @@ help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 up: .venv/.ready ## deploy the stack on the emulated account and repository
-	@$(CFS) up
+	@$(CFS) local up
 
 preview: .venv/.ready ## show what `make up` would change
-	@$(CFS) preview
+	@$(CFS) local preview
 
 refresh: .venv/.ready ## read into the state what was changed outside Pulumi
-	@$(CFS) refresh
+	@$(CFS) local refresh
 
 down: .venv/.ready ## destroy all but what is protected, stop the emulators
-	@$(CFS) down
+	@$(CFS) local down
 
 env: .venv/.ready ## print the variables for plain pulumi, aws, boto3: eval "$(make -s env)"
-	@$(CFS) env
+	@$(CFS) local env
 
 test: .venv/.ready ## all checks and tests
 	@$(MAKE) --no-print-directory --jobs 2 lint types unit

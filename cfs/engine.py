@@ -12,22 +12,17 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cfs.account import PROJECT, STACK
-from cfs.errors import UserError
-from infra.naming import NAMESPACE
-from local import servers
+from infra.project import PROJECT_FOLDER
+from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import IO
 
-    from cfs.account import LocalAccount
+    import boto3
 
-RUN_MARKER = "CFS_RUN"
-"""Variable in the environment of each run's processes, by which those of a dead run are found."""
 
 _STDERR = 2
-_LOW_DISK_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +44,29 @@ class StackEngine(ABC):
 
     @abstractmethod
     def environment(self) -> dict[str, str]:
-        """Give the whole environment of its processes."""
+        """Return the whole environment of its processes."""
+
+    @property
+    @abstractmethod
+    def version(self) -> str:
+        """The engine's version, without a leading `v`."""
+
+    @property
+    @abstractmethod
+    def aws_url(self) -> str | None:
+        """The address of the emulated account that it works on; None for AWS itself."""
+
+    @abstractmethod
+    def open_session(self) -> boto3.Session:
+        """Return a session of the account that it works on."""
+
+    @abstractmethod
+    def read_deployment(self) -> dict[str, Any]:
+        """Return the recorded state: `resources` and `pending_operations`; empty where nothing was deployed yet."""
+
+    @abstractmethod
+    def recover(self) -> bool:
+        """Repair what a dead run has left behind, and return whether one had died."""
 
     def run(self, operation: str, *arguments: str, to_stderr: bool = False) -> None:
         """Run an operation that people watch, such as `up`; Ctrl-C reaches it and lets it end in order.
@@ -66,7 +83,7 @@ class StackEngine(ABC):
         command = self._command(operation, *arguments)
         process = subprocess.Popen(
             command,
-            cwd=PROJECT,
+            cwd=PROJECT_FOLDER,
             env=self.environment(),
             stdout=_STDERR if to_stderr else None,
             stderr=subprocess.PIPE,
@@ -89,7 +106,7 @@ class StackEngine(ABC):
         try:
             done = subprocess.run(
                 [*self._command(*arguments), "--non-interactive"],
-                cwd=PROJECT,
+                cwd=PROJECT_FOLDER,
                 env=self.environment(),
                 capture_output=True,
                 text=True,
@@ -146,62 +163,6 @@ class StackEngine(ABC):
     @abstractmethod
     def _repair_of_silence(self) -> str:
         """Say what to do where the engine does not answer."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Engine(StackEngine):
-    """The engine at work on one local account.
-
-    Attributes:
-        account: The account.
-    """
-
-    account: LocalAccount
-
-    @property
-    def stack(self) -> str:
-        """The stack's name."""
-        return STACK
-
-    def environment(self) -> dict[str, str]:
-        """Give the environment of its processes: they reach the account, and carry its marker."""
-        return self.account.environment() | {RUN_MARKER: self.marker}
-
-    @property
-    def marker(self) -> str:
-        """What the processes of this account's runs carry in `CFS_RUN`."""
-        return str(self.account.folder)
-
-    @property
-    def checkpoint(self) -> Path:
-        """The file that holds the stack's state."""
-        return self.account.backend / ".pulumi" / "stacks" / NAMESPACE / f"{STACK}.json"
-
-    def ensure_stack(self) -> None:
-        """Make the stack where it does not exist yet."""
-        if not self.checkpoint.exists():
-            self.query("stack", "init", STACK, "--no-select")
-
-    def _explain(self, said: str) -> None:
-        dead = servers.dead(self.account.folder)
-        if dead:
-            raise UserError(
-                f"The {dead[0].name} died while Pulumi was at work.",
-                repair="run the same command again: it starts the emulator with all that it held, and goes on",
-            )
-        free = shutil.disk_usage(self.account.folder).free
-        if free < _LOW_DISK_BYTES or "no space left on device" in said.lower():
-            raise UserError(
-                f"The disk of {self.account.folder} is full: {free / 2**20:.0f} MiB are free.",
-                repair="free some space and run the same command again, or name another folder by CFS_LOCAL_DIR",
-            )
-        super()._explain(said)
-
-    def _repair_of_lock(self) -> str:
-        return "wait for it to end and run the same command again; a lock of a dead run is removed by itself"
-
-    def _repair_of_silence(self) -> str:
-        return "run it again; `make down` and `make up` start the emulators afresh"
 
 
 _CONFIGURED = frozenset({"up", "preview", "refresh", "destroy", "config"})

@@ -17,10 +17,10 @@ import psutil
 from filelock import FileLock
 from filelock import Timeout as LockTimeout
 
-from cfs.errors import UserError
-from cfs.progress import console
+from cfs.loopback import open_loopback
 from local.isolation import isolate
-from local.loopback import open_loopback
+from terminal.errors import UserError
+from terminal.progress import console
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

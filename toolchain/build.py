@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cfs.progress import step
+from terminal.progress import step
 from toolchain import aws_source, backport, compiler, waits
 from toolchain.gocommand import Workspace
 

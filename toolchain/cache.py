@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cfs.errors import UserError
+from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cfs.errors import UserError
-from cfs.progress import step
+from terminal.errors import UserError
+from terminal.progress import step
 from toolchain import cache, network, versions
 from toolchain.installer import installer_environment
 from toolchain.part import SETTINGS

@@ -103,7 +103,7 @@ def fetch(root: Path, wanted: Release | None = None) -> Toolchain | None:
 
 
 def _install(work: Path, wanted: Release) -> None:
-    from cfs.progress import step  # noqa: PLC0415 -- not needed when the cache has it
+    from terminal.progress import step  # noqa: PLC0415 -- not needed when the cache has it
     from toolchain import transfer  # noqa: PLC0415 -- likewise
 
     archive = work / wanted.name
@@ -125,7 +125,7 @@ def _check(found: str, wanted: Release, sums: str) -> None:
     Raises:
         UserError: It differs, or it is not among them.
     """
-    from cfs.errors import UserError  # noqa: PLC0415 -- not needed when the cache has it
+    from terminal.errors import UserError  # noqa: PLC0415 -- not needed when the cache has it
 
     published = {name: sum_ for sum_, name in (line.split() for line in sums.splitlines() if line.strip())}
     expected = published.get(wanted.name, "no sum at all")

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
-from cfs.errors import UserError
+from terminal.errors import UserError
 from toolchain import cache, network
 
 if TYPE_CHECKING:

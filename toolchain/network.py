@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from cfs.errors import UserError
+from terminal.errors import UserError
 
 TAIL_LINES = 12
 """Lines of a tool's output that an error shows."""

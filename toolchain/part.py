@@ -6,7 +6,7 @@ import platform
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cfs.errors import UserError
+from terminal.errors import UserError
 from toolchain import cache, versions
 
 if TYPE_CHECKING:

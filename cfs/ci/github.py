@@ -11,7 +11,7 @@ from githubkit import GitHub
 from githubkit.exception import GitHubException
 
 from cfs.ci.markdown import marker
-from cfs.errors import UserError
+from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

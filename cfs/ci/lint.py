@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cfs.errors import UserError
+from terminal.errors import UserError
 from toolchain import actionlint
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cfs.errors import UserError
+from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from pathlib import Path

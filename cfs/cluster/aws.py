@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,13 +10,9 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
-from cfs.account import REGION, STACK, folder
 from cfs.aws import CLIENT, DENIED, EXPIRED, NOT_SIGNED_IN, code
-from cfs.errors import UserError
-from cfs.sessions import caller_session, local_session
-from local import servers
-from local.aws.clock import CLOCK_PATH
-from local.loopback import open_loopback
+from cfs.environments import find_environment
+from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,9 +30,6 @@ https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsbudge
 _SIGN_IN = "sign in (`aws sso login` or `aws configure`), or set AWS_PROFILE to a profile that is"
 _BUSY = frozenset({"ResourceContention", "ResourceContentionFault", "ScalingActivityInProgress"})
 _BUSY_ATTEMPTS = 5
-
-_CLOCK_SECONDS = 30.0
-"""The emulated account carries out what has become due meanwhile before it tells its time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,29 +105,15 @@ def open_environment(name: str, *, region: str | None) -> Aws:
     Raises:
         UserError: The emulators do not come up, or no region is set.
     """
-    if name == STACK:
-        url = servers.ensure_running(folder())[servers.AWS].url
-        return Aws(session=local_session(region=region or REGION), url=url, clock=lambda: _emulated_time(url))
+    environment = find_environment(name)
     with _explained("sts", "get_caller_identity"):
-        session = caller_session(region=region)
+        session = environment.open_session(region)
     if session.region_name is None:
         raise UserError(
             f"No region is set for the environment {name!r}.",
             repair="give --region us-west-2, or set AWS_REGION, or a region in the AWS profile",
         )
-    return Aws(session=session)
-
-
-def _emulated_time(url: str) -> datetime:
-    """Ask the emulated account for its time, which may have been moved ahead of the machine's."""
-    try:
-        with open_loopback(f"{url}{CLOCK_PATH}", timeout=_CLOCK_SECONDS) as answer:
-            return datetime.fromisoformat(json.load(answer)["now"])
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(
-            f"The emulated account does not tell its time: {error}.",
-            repair="see by `cfs status` whether it runs; `make up` starts it",
-        ) from error
+    return Aws(session=session, url=environment.aws_url, clock=environment.current_time)
 
 
 def right(service: str, operation: str) -> str:

@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from cfs.cluster.costs import Cost
-from cfs.errors import UserError
 from infra.naming import BUDGET, physical_name
 from infra.tags import PROJECT
+from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from cfs.cluster.aws import Aws

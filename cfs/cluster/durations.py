@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-from cfs.errors import UserError
+from terminal.errors import UserError
 
 SHORTEST = timedelta(minutes=15)
 """A node takes minutes to boot; a window that ends before it is of use is a slip."""

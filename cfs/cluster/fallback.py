@@ -14,7 +14,7 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 from cfs.cluster.groups import FALLBACK_TAG, Distribution
-from cfs.errors import UserError
+from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

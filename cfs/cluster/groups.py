@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from cfs.errors import UserError
 from infra.schedules.occurrences import described
 from infra.schedules.schedule import STOP
 from infra.tags import PROJECT
+from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from cfs.cluster import start, stops, waiting
 from cfs.cluster.groups import choose, discover
 from cfs.cluster.waiting import Pace
-from cfs.errors import UserError
 from infra.schedules.occurrences import next_start
+from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from cfs.cluster import budget, estimate, fallback, runs, stops
 from cfs.cluster.groups import discover
-from cfs.errors import UserError
 from infra.schedules.occurrences import is_open, next_start
+from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from cfs.cluster.estimate import INCLUDED, PLACEHOLDERS
-from cfs.errors import UserError
-from cfs.report import Report
+from terminal.errors import UserError
+from terminal.report import Report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from cfs.cluster import activities, budget, estimate, fallback, runs, stops, waiting
 from cfs.cluster.groups import choose, discover
 from cfs.cluster.waiting import Pace
-from cfs.errors import UserError
-from cfs.progress import console
+from terminal.errors import UserError
+from terminal.progress import console
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from cfs.errors import UserError
 from infra.schedules.occurrences import next_occurrence, window_end
+from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from cfs.cluster import activities, runs
 from cfs.cluster.groups import discover
-from cfs.progress import step
+from terminal.progress import step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cfs.deploy import review as reviewing
-from cfs.deploy.environments import settings_file
 from cfs.deploy.omissions import refuse_omissions
 from cfs.deploy.reporting import Result
 from cfs.deploy.review import Review
 from cfs.deploy.stack import head, open_stack, program_sum
 from cfs.doctor.commands import check_stack, is_of_github
-from cfs.errors import UserError
+from cfs.environments import find_environment
 from cfs.preview_steps import changing_steps
+from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -116,7 +116,9 @@ def _look(stack: Stack, wanted: Wanted) -> tuple[Review, list[str], Previewed]:
         program=program_sum(wanted.environment),
         engine=stack.version,
     )
-    refusals = refuse_omissions(previewed.found, settings_file(wanted.environment), stack=wanted.environment)
+    refusals = refuse_omissions(
+        previewed.found, find_environment(wanted.environment).settings_file, stack=wanted.environment
+    )
     return review, [*reviewing.errors(previewed.found), *refusals], previewed
 
 

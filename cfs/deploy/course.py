@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cfs.deploy.documents import RollOut, Target
-from cfs.errors import UserError
+from terminal.errors import UserError
 
 
 def of_roll_out(unfinished: RollOut | None, current: Target | None, wanted: Target, *, environment: str) -> RollOut:

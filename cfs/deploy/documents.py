@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from cfs.errors import UserError
+from terminal.errors import UserError
 
 COMMIT = r"[0-9a-f]{40}"
 RELEASE_KEY = rf"releases/{COMMIT}/release\.json"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from cfs.deploy.documents import Lease, Record, record_key
 from cfs.deploy.store import ConflictError
-from cfs.errors import UserError
+from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from cfs.deploy.documents import SHA256, Architecture, Release
 from cfs.deploy.reporting import Result
 from cfs.deploy.store import ConflictError
-from cfs.errors import UserError
+from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

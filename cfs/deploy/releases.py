@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from cfs.deploy.documents import Pointed, Pointer, Release, Target, version_key
 from cfs.deploy.store import ConflictError
-from cfs.errors import UserError
+from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from cfs.deploy.store import Store

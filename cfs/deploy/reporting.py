@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from cfs.errors import UserError
+from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,8 +10,8 @@ from cfs.deploy import course, releases
 from cfs.deploy.documents import Ended, RollOut, Target
 from cfs.deploy.reporting import Result
 from cfs.deploy.stages import STAGES, batch, chosen
-from cfs.errors import UserError
-from cfs.progress import console
+from terminal.errors import UserError
+from terminal.progress import console
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping

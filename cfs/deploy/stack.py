@@ -12,19 +12,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cfs.account import PROJECT, STACK, open_account
-from cfs.deploy.environments import settings_file
-from cfs.engine import Engine, EngineError
-from cfs.operations import recover
-from cfs.remote import RemoteEngine
+from cfs.engine import EngineError
+from cfs.environments import find_environment
 from infra.naming import NAMESPACE
-from toolchain import obtain
+from infra.project import PROJECT_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cfs.engine import StackEngine
-    from toolchain import Toolchain
 
 _DECLARING = ("__main__.py", "Pulumi.yaml", "requirements.txt", "infra")
 """What decides what the program declares, besides the settings of this run."""
@@ -84,27 +80,26 @@ def open_stack(environment: str, *, cluster_size: int | None) -> Iterator[Stack]
     Raises:
         UserError: There is no such environment, or Pulumi cannot be had.
     """
-    settings = settings_file(environment)
+    settings = find_environment(environment).settings_file
     with tempfile.TemporaryDirectory(prefix="cfs-deploy-") as name:
         folder = Path(name)
         own = folder / settings.name
         # Pulumi would write the size into the file.
         shutil.copy2(settings, own)
-        toolchain = obtain()
-        engine = replace(_engine(environment, toolchain), settings=own)
+        engine = replace(_open_engine(environment), settings=own)
         if cluster_size is not None:
             engine.query("config", "set", f"{NAMESPACE}:clusterSize", str(cluster_size))
-        yield Stack(engine, version=toolchain.version, folder=folder)
+        yield Stack(engine, version=engine.version, folder=folder)
 
 
 def program_sum(environment: str) -> str:
     """Give the sum of the files that declare the infrastructure, committed or not, with the encrypted settings."""
     digest = hashlib.sha256()
-    for declaring in (*_DECLARING, settings_file(environment).name):
-        root = PROJECT / declaring
+    for declaring in (*_DECLARING, find_environment(environment).settings_file.name):
+        root = PROJECT_FOLDER / declaring
         files = [root] if root.is_file() else sorted(path for path in root.rglob("*") if path.is_file())
         for file in files:
-            path = file.relative_to(PROJECT)
+            path = file.relative_to(PROJECT_FOLDER)
             if not _is_of_machine(path):
                 content = hashlib.sha256(file.read_bytes()).hexdigest()
                 digest.update(f"{path.as_posix()} {content}\n".encode())
@@ -122,17 +117,14 @@ def head() -> str:
     if git is None:
         return ""
     done = subprocess.run(
-        [git, "rev-parse", "HEAD"], cwd=PROJECT, capture_output=True, text=True, check=False, timeout=30
+        [git, "rev-parse", "HEAD"], cwd=PROJECT_FOLDER, capture_output=True, text=True, check=False, timeout=30
     )
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def _engine(environment: str, toolchain: Toolchain) -> StackEngine:
-    if environment != STACK:
-        return RemoteEngine(environment_name=environment, toolchain=toolchain)
-    engine = Engine(account=open_account())
-    engine.ensure_stack()
-    recover(engine)
+def _open_engine(environment: str) -> StackEngine:
+    engine = find_environment(environment).open_engine()
+    engine.recover()
     return engine
 
 

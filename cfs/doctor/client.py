@@ -12,8 +12,8 @@ from githubkit import GitHub, TokenAuthStrategy
 from githubkit.exception import GitHubException, RateLimitExceeded, RequestError, RequestFailed, RequestTimeout
 from githubkit.retry import RetryOption
 
-from cfs.errors import UserError
-from local import loopback
+from cfs import loopback
+from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

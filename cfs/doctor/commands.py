@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
-from cfs.account import STACK, open_account
 from cfs.doctor import findings as found
 from cfs.doctor.resource_types import FILE
+from cfs.environments import find_environment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,8 +14,8 @@ if TYPE_CHECKING:
     from cfs.doctor.drift import Drift
     from cfs.doctor.findings import Finding
     from cfs.doctor.target import Target
-    from cfs.engine import Engine
-    from cfs.report import Report
+    from cfs.engine import StackEngine
+    from terminal.report import Report
 
 
 def examine_github(stack: str) -> list[Finding]:
@@ -36,7 +35,7 @@ def as_report(findings: Sequence[Finding], *, stack: str) -> Report:
     return found.report(findings, title=f"GitHub, for the stack {stack}")
 
 
-def check(engine: Engine, *, again: str, deploys: bool = True) -> None:
+def check(engine: StackEngine, *, again: str, deploys: bool = True) -> None:
     """Stop a run on the local stack that GitHub would refuse, or that would lose what is there.
 
     Args:
@@ -81,7 +80,7 @@ def _check(target: Target, recorded: Sequence[dict[str, Any]], *, again: str, de
     )
 
 
-def find_drift(engine: Engine) -> Drift:
+def find_drift(engine: StackEngine) -> Drift:
     """Find what somebody has changed at GitHub that a deployment of the local stack alone would not repair.
 
     Raises:
@@ -93,7 +92,7 @@ def find_drift(engine: Engine) -> Drift:
     return drift.find(_local(engine), recorded) if recorded else drift.Drift()
 
 
-def find_made(engine: Engine, resource: dict[str, Any]) -> str | None:
+def find_made(engine: StackEngine, resource: dict[str, Any]) -> str | None:
     """Find what a run of the local stack has made at GitHub and not recorded; give its id.
 
     Raises:
@@ -107,20 +106,16 @@ def find_made(engine: Engine, resource: dict[str, Any]) -> str | None:
 def _of(stack: str) -> Target:
     from cfs.doctor.target import read_target  # noqa: PLC0415 — as above
 
-    return read_target(stack, environment=open_account().variables() if stack == STACK else None)
+    return read_target(stack, environment=find_environment(stack).variables())
 
 
-def _local(engine: Engine) -> Target:
+def _local(engine: StackEngine) -> Target:
     from cfs.doctor.target import read_target  # noqa: PLC0415 — as above
 
-    return read_target(STACK, settings=engine.settings, environment=engine.account.variables())
+    return read_target(engine.stack, settings=engine.settings, environment=engine.environment())
 
 
-def _recorded(engine: Engine) -> list[dict[str, Any]]:
+def _recorded(engine: StackEngine) -> list[dict[str, Any]]:
     """Give what the stack's state holds of GitHub, without starting the engine."""
-    try:
-        checkpoint = json.loads(engine.checkpoint.read_text())["checkpoint"]
-    except FileNotFoundError:
-        return []
-    resources = (checkpoint.get("latest") or {}).get("resources") or []
+    resources = engine.read_deployment().get("resources") or []
     return [resource for resource in resources if is_of_github(resource)]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from cfs.errors import UserError
-from cfs.report import Report
+from terminal.errors import UserError
+from terminal.report import Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

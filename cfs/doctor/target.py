@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from cfs.account import PROJECT
 from cfs.doctor.client import DOTCOM
-from cfs.errors import UserError
 from infra.config.problems import SettingsError
 from infra.config.settings import parse
+from infra.project import PROJECT_FOLDER
+from terminal.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from infra.config.settings import Settings
@@ -45,7 +46,7 @@ class Target:
         return f"Target(stack={self.stack!r}, base_url={self.base_url!r})"
 
 
-def read_target(stack: str, *, settings: Path | None = None, environment: dict[str, str] | None = None) -> Target:
+def read_target(stack: str, *, settings: Path | None = None, environment: Mapping[str, str] | None = None) -> Target:
     """Read a stack's settings file, and the token and address from the environment.
 
     Args:
@@ -66,7 +67,7 @@ def read_target(stack: str, *, settings: Path | None = None, environment: dict[s
         )
     return Target(
         stack=stack,
-        settings=_read(stack, settings or PROJECT / f"Pulumi.{stack}.yaml"),
+        settings=_read(stack, settings or PROJECT_FOLDER / f"Pulumi.{stack}.yaml"),
         token=token,
         base_url=variables.get(BASE_URL) or DOTCOM,
     )
@@ -76,9 +77,9 @@ def _read(stack: str, path: Path) -> Settings:
     try:
         own: dict[str, Any] = yaml.safe_load(path.read_text())["config"]
     except FileNotFoundError:
-        stacks = ", ".join(sorted(file.name.split(".")[1] for file in PROJECT.glob("Pulumi.*.yaml")))
+        stacks = ", ".join(sorted(file.name.split(".")[1] for file in PROJECT_FOLDER.glob("Pulumi.*.yaml")))
         raise UserError(f"There is no {path.name}.", repair=f"name one of the stacks {stacks}") from None
-    project: dict[str, Any] = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
+    project: dict[str, Any] = yaml.safe_load((PROJECT_FOLDER / "Pulumi.yaml").read_text())["config"]
     config = {key: setting["default"] for key, setting in project.items()}
     # What is encrypted is none of the doctor's business.
     config |= {key: value for key, value in own.items() if not _is_encrypted(value)}

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 import jmespath
 from botocore.config import Config
 
-from cfs.account import REGION
-from cfs.sessions import local_session
 from infra.tags import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cfs.account import LocalAccount
+    import boto3
+
 
 _CLIENT = Config(connect_timeout=3, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})
 
@@ -116,10 +115,10 @@ class Found:
 class Inventory:
     """Looks an account through for what carries the tags of one stack."""
 
-    def __init__(self, account: LocalAccount, *, environment: str) -> None:
-        """Take the account and the value of the tag `Environment`."""
-        self._session = local_session(region=REGION)
-        self._url = account.aws_url
+    def __init__(self, session: boto3.Session, *, url: str | None, environment: str) -> None:
+        """Take a session of the account, its address if it is emulated, and the value of the tag `Environment`."""
+        self._session = session
+        self._url = url
         self._environment = environment
 
     def all(self) -> list[Found]:

@@ -13,16 +13,15 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cfs.account import STACK
 from cfs.doctor import commands as github
 from cfs.doctor.resource_types import DEPLOYMENT_POLICY, PULL_REQUEST
-from cfs.errors import UserError
 from infra.naming import NAMESPACE
+from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from cfs.engine import Engine
+    from cfs.engine import StackEngine
     from cfs.recovery.inventory import Found, Inventory
 
 Inputs = dict[str, Any]
@@ -42,7 +41,7 @@ NAMED: Mapping[str, Callable[[Inputs], str]] = {
 each. All others without tags are put, not created: doing it again does no harm."""
 
 
-def adopt(engine: Engine) -> list[str]:
+def adopt(engine: StackEngine) -> list[str]:
     """Bring what a dead run had begun into the state.
 
     Returns:
@@ -70,20 +69,16 @@ def adopt(engine: Engine) -> list[str]:
 
 
 def _find(
-    engine: Engine, resource: dict[str, Any], inventory: Sequence[Found], recorded: Collection[tuple[str, str]]
+    engine: StackEngine, resource: dict[str, Any], inventory: Sequence[Found], recorded: Collection[tuple[str, str]]
 ) -> str | None:
     if resource["type"] in (DEPLOYMENT_POLICY, PULL_REQUEST):
         return github.find_made(engine, resource)
     return identify(resource, inventory, recorded)
 
 
-def has_pending(engine: Engine) -> bool:
+def has_pending(engine: StackEngine) -> bool:
     """Tell, without starting the engine, whether the state holds what a dead run has begun and not finished."""
-    try:
-        checkpoint = json.loads(engine.checkpoint.read_text())["checkpoint"]
-    except FileNotFoundError:
-        return False
-    return _is_unfinished(checkpoint.get("latest") or {})
+    return _is_unfinished(engine.read_deployment())
 
 
 def _is_unfinished(deployment: dict[str, Any]) -> bool:
@@ -96,12 +91,12 @@ def _is_unfinished(deployment: dict[str, Any]) -> bool:
     return bool(deployment.get("pending_operations")) or any(unread)
 
 
-def enter(engine: Engine, exported: dict[str, Any], resources: Sequence[dict[str, Any]]) -> None:
+def enter(engine: StackEngine, exported: dict[str, Any], resources: Sequence[dict[str, Any]]) -> None:
     """Put resources into the state, drop its pending operations, and read all from the account."""
     deployment = exported["deployment"]
     deployment["resources"] = with_entries(deployment.get("resources") or [], resources)
     deployment["pending_operations"] = []
-    with tempfile.TemporaryDirectory(dir=engine.account.folder) as folder:
+    with tempfile.TemporaryDirectory(prefix="cfs-recovery-") as folder:
         edited = Path(folder) / "state.json"
         edited.write_text(json.dumps(exported))
         engine.query("stack", "import", "--file", str(edited))
@@ -140,14 +135,14 @@ def identify(resource: dict[str, Any], inventory: Sequence[Found], recorded: Col
     return next(fitting, None)
 
 
-def orphans(engine: Engine) -> list[Found]:
+def orphans(engine: StackEngine) -> list[Found]:
     """List what carries the stack's tags and is not in its state."""
     recorded = recorded_ids(engine.query_json("stack", "export")["deployment"])
     found = _inventory(engine).all()
     return [resource for resource in found if (resource.type, resource.id) not in recorded]
 
 
-def delete(engine: Engine, resources: Sequence[Found]) -> None:
+def delete(engine: StackEngine, resources: Sequence[Found]) -> None:
     """Delete orphans by the provider that would have made them: take them into the state, then destroy just them.
 
     Where this dies halfway, the next `up` finds them in the state, undeclared, and deletes them.
@@ -165,7 +160,7 @@ def delete(engine: Engine, resources: Sequence[Found]) -> None:
         )
     entries = [
         {
-            "urn": f"urn:pulumi:{STACK}::{NAMESPACE}::{resource.type}::orphan-{resource.id}",
+            "urn": f"urn:pulumi:{engine.stack}::{NAMESPACE}::{resource.type}::orphan-{resource.id}",
             "type": resource.type,
             "id": resource.id,
             "custom": True,
@@ -178,10 +173,10 @@ def delete(engine: Engine, resources: Sequence[Found]) -> None:
     engine.query("destroy", "--yes", "--skip-preview", *targets)
 
 
-def _inventory(engine: Engine) -> Inventory:
+def _inventory(engine: StackEngine) -> Inventory:
     from cfs.recovery.inventory import Inventory  # noqa: PLC0415 — boto3 takes a quarter of a second, needed rarely
 
-    return Inventory(engine.account, environment=STACK)
+    return Inventory(engine.open_session(), url=engine.aws_url, environment=engine.stack)
 
 
 def recorded_ids(deployment: dict[str, Any]) -> frozenset[tuple[str, str]]:

@@ -12,13 +12,14 @@ import pytest
 import yaml
 from filelock import FileLock
 
-from cfs.account import PROJECT, REGION, open_account
-from cfs.engine import Engine
-from cfs.scratch import copy_account
 from cfs.sessions import local_session
 from infra.naming import NAMESPACE
+from infra.project import PROJECT_FOLDER
 from local import servers
+from local.account import REGION, open_account
+from local.engine import LocalEngine
 from local.nursery import Nursery
+from measure.scratch_account import copy_account
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 class Stack:
     """A stack on its own local account, with what tests ask of both."""
 
-    engine: Engine
+    engine: LocalEngine
     settings: Path
 
     def client(self, service: str) -> Any:
@@ -75,8 +76,8 @@ def new_stack(folder: Path, monkeypatch: pytest.MonkeyPatch, *, like: Deployed |
     if like is not None:
         copy_account(like.account, folder)
         servers.ensure_running(folder, spawn=like.nursery.spawn)
-    shutil.copy(PROJECT / "Pulumi.local.yaml", settings)
-    engine = Engine(account=open_account(), settings=settings)
+    shutil.copy(PROJECT_FOLDER / "Pulumi.local.yaml", settings)
+    engine = LocalEngine(account=open_account(), settings=settings)
     engine.ensure_stack()
     return Stack(engine=engine, settings=settings)
 

@@ -6,8 +6,8 @@ import json
 import subprocess
 from typing import TYPE_CHECKING, Any
 
-from cfs.account import PROJECT
 from cfs.ci import stack as asked
+from infra.project import PROJECT_FOLDER
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.e2e.conftest import Stack
 
-CFS = PROJECT / ".venv" / "bin" / "cfs"
+CFS = PROJECT_FOLDER / ".venv" / "bin" / "cfs"
 
 
 def preview(folder: Path, *arguments: str, environment: dict[str, str]) -> dict[str, Any]:

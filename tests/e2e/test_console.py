@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from cfs.account import PROJECT
-from cfs.errors import UserError
+from infra.project import PROJECT_FOLDER
 from local import servers
+from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.e2e.conftest import Stack
 
-CFS = PROJECT / ".venv" / "bin" / "cfs"
+CFS = PROJECT_FOLDER / ".venv" / "bin" / "cfs"
 
 
 def cfs(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -54,7 +54,7 @@ def test_plain_pulumi_works_in_a_shell_set_by_env(deployed: Stack) -> None:
     script = f'eval "$({CFS} env)" && pulumi stack output orchestratorId && pulumi preview --expect-no-changes'
     plain = subprocess.run(
         ["/bin/sh", "-c", script],
-        cwd=PROJECT,
+        cwd=PROJECT_FOLDER,
         env={**os.environ, "CFS_LOCAL_DIR": str(folder)},
         capture_output=True,
         check=False,

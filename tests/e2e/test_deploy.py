@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typer.testing import CliRunner
 
-from cfs.account import PROJECT
-from cfs.cli import app
 from cfs.deploy import steps
 from cfs.deploy.rollout import Patience
-from cfs.deployment import COMMAND
+from cli.app import app
+from infra.project import PROJECT_FOLDER
+from measure.killable_up import COMMAND
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +30,7 @@ def cfs(stack: Stack, *arguments: str, status: int = 0) -> dict[str, Any]:
     """Run `cfs deploy …` and give its JSON."""
     done = subprocess.run(
         [*COMMAND, "deploy", *arguments, "--environment", "local", "--json"],
-        cwd=PROJECT,
+        cwd=PROJECT_FOLDER,
         env=os.environ | {"CFS_LOCAL_DIR": str(stack.engine.account.folder)},
         capture_output=True,
         text=True,

@@ -42,7 +42,10 @@ def test_all_that_is_tagged_is_found_by_its_tags_for_the_day_that_a_run_dies(dep
         for resource in deployed.resources()
         if resource.get("inputs", {}).get("tags") and resource["type"] not in COMES_WITH_ITS_VPC
     }
-    found = {(found.type, found.id) for found in Inventory(deployed.engine.account, environment="local").all()}
+    found = {
+        (found.type, found.id)
+        for found in Inventory(deployed.engine.open_session(), url=deployed.engine.aws_url, environment="local").all()
+    }
     assert found == tagged
 
 

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and death at any moment leave a state from which `cfs up` goes on."""
+"""Ctrl-C, SIGTERM and death at any moment leave a state from which `cfs local up` goes on."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cfs import operations
-from cfs.aftermath import aftermath, read_snapshot
-from cfs.deployment import Deployment
+from local import operations
+from measure.convergence import aftermath, read_snapshot
+from measure.killable_up import Deployment
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Stack

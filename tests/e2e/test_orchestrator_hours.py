@@ -57,7 +57,12 @@ def test_a_deployment_neither_starts_nor_stops_the_orchestrator(keeping_hours: S
 def test_the_schedules_are_found_for_the_day_that_a_run_dies(keeping_hours: Stack) -> None:
     made = {of["type"]: of for of in keeping_hours.resources() if of["type"].startswith("aws:scheduler/")}
     group = made["aws:scheduler/scheduleGroup:ScheduleGroup"]
-    found = {(of.type, of.id) for of in Inventory(keeping_hours.engine.account, environment="local").all()}
+    found = {
+        (of.type, of.id)
+        for of in Inventory(
+            keeping_hours.engine.open_session(), url=keeping_hours.engine.aws_url, environment="local"
+        ).all()
+    }
     assert (group["type"], group["id"]) in found
     schedule = made["aws:scheduler/schedule:Schedule"]
     assert NAMED[schedule["type"]](schedule["inputs"]) == schedule["id"]

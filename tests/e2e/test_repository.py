@@ -16,25 +16,24 @@ import psutil
 import pytest
 from nacl.public import PrivateKey, SealedBox
 
-from cfs import operations
-from cfs.account import PROJECT
 from cfs.deploy import apply as applying
 from cfs.deploy import environments
 from cfs.doctor.resource_types import DEPLOYMENT_POLICY, PULL_REQUEST
 from cfs.engine import EngineError
-from cfs.errors import UserError
 from infra.github.delivery import DELIVERY_BRANCH, delivered
-from local import servers
+from infra.project import PROJECT_FOLDER
+from local import operations, servers
+from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
     from typing import TypeAlias
 
-    from cfs.engine import Engine
+    from local.engine import LocalEngine
     from tests.e2e.conftest import Stack
 
-Operation: TypeAlias = "Callable[[Engine], None]"
+Operation: TypeAlias = "Callable[[LocalEngine], None]"
 
 REPOSITORY = f"/repos/{servers.OWNER}/{servers.REPOSITORY}"
 A_FILE, ITS_SOURCE = next(iter(delivered().items()))
@@ -71,7 +70,7 @@ def set_secret(stack: Stack, path: str, value: str) -> None:
             *("config", "set", "--secret", "--path", f"claudefs-infra:{path}"),
             *("--stack", "local", "--config-file", str(stack.settings), "--non-interactive"),
         ],
-        cwd=PROJECT,
+        cwd=PROJECT_FOLDER,
         env=account.environment(),
         input=value,
         text=True,

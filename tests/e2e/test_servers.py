@@ -13,8 +13,8 @@ import boto3
 import psutil
 import pytest
 
-from cfs.errors import UserError
 from local import servers
+from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,15 +12,15 @@ import pytest
 import yaml
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
-from cfs.account import PROJECT
 from cfs.engine import EngineError
-from cfs.errors import UserError
-from cfs.remote import RemoteEngine
+from cfs.remote_engine import RemoteEngine
 from infra.access.policies import Scope
 from infra.access.rights import jobs
 from infra.github.delivery import WORKFLOWS
 from infra.github.jobs_access import GRANTS, make_ground, policy_document
 from infra.naming import NAMESPACE
+from infra.project import PROJECT_FOLDER
+from terminal.errors import UserError
 from tests.e2e.guarded_aws import GuardedAws
 from tests.unit.infra.conftest import like
 from toolchain import obtain
@@ -54,7 +55,7 @@ pulumi.export("secret", pulumi.Config().require_secret("secret"))
 CHECKPOINT = f".pulumi/stacks/{NAMESPACE}/{STACK}.json"
 HISTORY = f".pulumi/history/{NAMESPACE}/{STACK}/{STACK}-*"
 LOCKS = f".pulumi/locks/organization/{NAMESPACE}/{STACK}/"
-A_LOCK = "00000000-0000-4000-8000-000000000000"
+A_LOCK = str(uuid.UUID(int=0))
 READ: set[Touched] = {
     ("s3:ListBucket", ".pulumi/stacks/"),
     ("s3:ListBucket", CHECKPOINT),
@@ -144,7 +145,7 @@ def backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Backend
         policies={job: [policy_document(name, GROUND) for name in names] for job, names in GRANTS.items()},
     )
     (tmp_path / "__main__.py").write_text(PROGRAM)
-    runtime = {"name": "python", "options": {"toolchain": "pip", "virtualenv": str(PROJECT / ".venv")}}
+    runtime = {"name": "python", "options": {"toolchain": "pip", "virtualenv": str(PROJECT_FOLDER / ".venv")}}
     (tmp_path / "Pulumi.yaml").write_text(yaml.safe_dump({"name": NAMESPACE, "runtime": runtime}))
     with aws.serving() as url:
         for name, value in {

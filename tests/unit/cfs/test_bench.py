@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from cfs import bench, sdk
-from cfs.account import PROJECT
-from cfs.report import Report, show
+from infra.project import PROJECT_FOLDER
+from measure import bench, sdk_imports
+from terminal.report import Report, show
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-LOADED = sdk.Loaded(
+LOADED = sdk_imports.Loaded(
     modules=["pulumi_aws", "pulumi_aws.get_region", "pulumi_aws.ec2", "pulumi_aws.ec2.vpc", "pulumi_aws.s3.bucket"],
     tokens=["aws:ec2/vpc:Vpc", "aws:index/getRegion:getRegion"],
 )
@@ -34,9 +34,9 @@ def measured(*, floor: list[float], stack: list[float], resources: int = 10) -> 
 
 
 def test_the_program_loads_only_the_sdk_packages_that_it_uses() -> None:
-    loaded = sdk.load()
+    loaded = sdk_imports.load()
     assert bench.unused(loaded) == []
-    assert {sdk.package_of(token) for token in loaded.tokens} <= set(sdk.packages(loaded.modules))
+    assert {sdk_imports.package_of(token) for token in loaded.tokens} <= set(sdk_imports.packages(loaded.modules))
     assert "aws:ec2/vpc:Vpc" in loaded.tokens
 
 
@@ -53,7 +53,7 @@ def test_a_package_without_a_resource_or_function_in_use_is_reported() -> None:
     ],
 )
 def test_a_token_names_its_package(token: str, package: str) -> None:
-    assert sdk.package_of(token) == package
+    assert sdk_imports.package_of(token) == package
 
 
 def test_ratios_are_taken_within_a_round() -> None:
@@ -85,7 +85,7 @@ def test_the_settings_of_a_larger_cluster_differ_in_two_counts(
 
     counts = settings["config"].pop("claudefs-infra:nodeGroups")
     assert counts == {"storage-a": {"count": site_a}, "storage-b": {"count": site_b}}
-    assert settings == yaml.safe_load((PROJECT / "Pulumi.local.yaml").read_text())
+    assert settings == yaml.safe_load((PROJECT_FOLDER / "Pulumi.local.yaml").read_text())
 
 
 def test_the_floor_program_loads_what_it_is_told_to(tmp_path: Path) -> None:

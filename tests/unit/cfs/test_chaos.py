@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from cfs import chaos
-from cfs.aftermath import snapshot_of, state_problems
-from cfs.kills import LATEST, Kill, Phase, plan
+from measure import chaos
+from measure.convergence import snapshot_of, state_problems
+from measure.kill_plan import LATEST, Kill, Phase, plan
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import psutil
 from typer.testing import CliRunner
 
-from cfs.cli import app
-from cfs.report import Report, show
+from cli.app import app
 from local import servers
+from terminal.report import Report, show
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +25,7 @@ HEAVY = ("boto3", "botocore", "moto", "pulumi", "pydantic")
 
 
 def test_the_start_of_a_command_waits_for_no_heavy_import() -> None:
-    program = f"import sys, cfs.cli; print([name for name in {HEAVY!r} if name in sys.modules])"
+    program = f"import sys, cli.app; print([name for name in {HEAVY!r} if name in sys.modules])"
 
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
 
@@ -37,7 +37,7 @@ def test_status_tells_the_address_of_what_runs(tmp_path: Path, monkeypatch: pyte
     alive = {"pid": os.getpid(), "created": psutil.Process().create_time(), "port": 1234}
     (tmp_path / "servers.json").write_text(json.dumps({servers.GITHUB.module: alive}))
 
-    done = CliRunner().invoke(app, ["status", "--json"])
+    done = CliRunner().invoke(app, ["local", "status", "--json"])
 
     assert {name: of["url"] for name, of in json.loads(done.stdout).items()} == {
         "local.aws": None,

@@ -17,12 +17,12 @@ from cfs.doctor import client, github, tokens
 from cfs.doctor.client import Client
 from cfs.doctor.findings import Finding, refuse
 from cfs.doctor.target import Target, read_target
-from cfs.errors import UserError
 from infra.config.settings import Settings
 from infra.github.delivery import delivered
 from local.github.app import create_app
 from local.github.records import AccountKind
 from local.github.state import Store
+from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,7 @@ OWNER, REPOSITORY = "local-owner", "claudefs"
 # Written in two parts, so that nothing takes them for real tokens.
 CLASSIC = "gh" + "p_" + "c" * 36
 FINE_GRAINED = "github" + "_pat_" + "f" * 36
-AGAIN = "cfs up"
+AGAIN = "cfs local up"
 A_FILE = next(iter(delivered()))
 
 
@@ -125,7 +125,7 @@ def test_a_missing_workflow_scope_is_named_with_the_page_and_the_command(standin
 
     assert "lacks the scope `workflow`" in refused.value.problem
     assert tokens.PAGE in refused.value.repair
-    assert refused.value.repair.endswith("then run `cfs up` again")
+    assert refused.value.repair.endswith("then run `cfs local up` again")
 
 
 def test_a_stack_that_delivers_no_workflows_needs_no_workflow_scope(standin: StandIn) -> None:
@@ -328,4 +328,4 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
         refuse([*faults, Finding(check="doubt", verdict="doubtful", said="doubt", repair="look")], again=AGAIN)
 
     assert refused.value.problem == "fault 1\nfault 2"
-    assert refused.value.repair == "repair 1; repair 2; then run `cfs up` again"
+    assert refused.value.repair == "repair 1; repair 2; then run `cfs local up` again"

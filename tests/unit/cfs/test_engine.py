@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 from typer.testing import CliRunner
 
-from cfs import cli
-from cfs.account import LocalAccount
-from cfs.engine import Engine, EngineError
-from cfs.errors import UserError
+from cfs.engine import EngineError
+from local import app as local_app
 from local import servers
+from local.account import LocalAccount
+from local.engine import LocalEngine
+from terminal.errors import UserError
 from toolchain import Toolchain
 
 if TYPE_CHECKING:
@@ -24,13 +25,13 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def engine_that(tmp_path: Path) -> Callable[[str], Engine]:
+def engine_that(tmp_path: Path) -> Callable[[str], LocalEngine]:
     """Make an engine whose `pulumi` is a shell script."""
     programs = tmp_path / "programs"
     programs.mkdir()
     (tmp_path / "account").mkdir()
 
-    def make(script: str) -> Engine:
+    def make(script: str) -> LocalEngine:
         (programs / "pulumi").write_text(f"#!/bin/sh\n{script}\n")
         (programs / "pulumi").chmod(0o755)
         toolchain = Toolchain(origin="built", version="3.259.0", path=(programs,), env={"FROM_TOOLCHAIN": "yes"})
@@ -40,12 +41,12 @@ def engine_that(tmp_path: Path) -> Callable[[str], Engine]:
             aws_url="http://127.0.0.1:1",
             github_url="http://127.0.0.1:2",
         )
-        return Engine(account=account)
+        return LocalEngine(account=account)
 
     return make
 
 
-def test_a_query_gives_what_the_engine_prints(engine_that: Callable[[str], Engine]) -> None:
+def test_a_query_gives_what_the_engine_prints(engine_that: Callable[[str], LocalEngine]) -> None:
     assert engine_that('echo "$@"').query("stack", "export") == "stack export --stack local --non-interactive\n"
 
 
@@ -58,7 +59,7 @@ OF_THE_USER = (
 
 
 def test_the_engine_sees_the_local_account_and_nothing_of_the_users_own(
-    engine_that: Callable[[str], Engine], monkeypatch: pytest.MonkeyPatch
+    engine_that: Callable[[str], LocalEngine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in OF_THE_USER:
         monkeypatch.setenv(name, "of the user")
@@ -73,16 +74,16 @@ def test_the_engine_sees_the_local_account_and_nothing_of_the_users_own(
 
 
 def test_a_shell_for_the_local_account_forgets_what_would_lead_it_elsewhere(
-    engine_that: Callable[[str], Engine], monkeypatch: pytest.MonkeyPatch
+    engine_that: Callable[[str], LocalEngine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in OF_THE_USER:
         monkeypatch.setenv(name, "of the user")
     monkeypatch.setenv("GITHUB_OUTPUT", "a job's own file")
     monkeypatch.setenv("NO_PROXY", "mirror.example.org")
     account = engine_that("true").account
-    monkeypatch.setattr(cli, "open_account", lambda: account)
+    monkeypatch.setattr(local_app, "open_account", lambda: account)
 
-    script = CliRunner().invoke(cli.app, ["env"]).stdout
+    script = CliRunner().invoke(local_app.app, ["env"]).stdout
     shell = subprocess.run(["/bin/sh", "-c", f"{script}\nenv"], capture_output=True, text=True, check=True, timeout=20)
 
     variables = dict(line.split("=", 1) for line in shell.stdout.splitlines() if "=" in line)
@@ -95,10 +96,10 @@ def test_a_shell_for_the_local_account_forgets_what_would_lead_it_elsewhere(
 
 
 def test_other_settings_are_passed_only_to_operations_that_take_them(
-    engine_that: Callable[[str], Engine], tmp_path: Path
+    engine_that: Callable[[str], LocalEngine], tmp_path: Path
 ) -> None:
     plain = engine_that('echo "$@"')
-    engine = Engine(account=plain.account, settings=tmp_path / "settings.yaml")
+    engine = LocalEngine(account=plain.account, settings=tmp_path / "settings.yaml")
     assert f"--config-file {tmp_path / 'settings.yaml'}" in engine.query("preview")
     assert "--config-file" not in engine.query("stack", "export")
 
@@ -113,7 +114,7 @@ def test_other_settings_are_passed_only_to_operations_that_take_them(
 )
 @pytest.mark.parametrize("way", ["run", "query"])
 def test_what_the_user_can_repair_is_said_with_its_repair(
-    engine_that: Callable[[str], Engine], way: str, said: str, problem: str, repair: str
+    engine_that: Callable[[str], LocalEngine], way: str, said: str, problem: str, repair: str
 ) -> None:
     engine = engine_that(f"echo '{said}' >&2; exit 255")
     with pytest.raises(UserError, match=problem) as failure:
@@ -121,7 +122,7 @@ def test_what_the_user_can_repair_is_said_with_its_repair(
     assert repair in failure.value.repair
 
 
-def test_an_emulator_that_died_meanwhile_is_named(engine_that: Callable[[str], Engine]) -> None:
+def test_an_emulator_that_died_meanwhile_is_named(engine_that: Callable[[str], LocalEngine]) -> None:
     engine = engine_that("echo 'connection refused' >&2; exit 255")
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
@@ -132,19 +133,19 @@ def test_an_emulator_that_died_meanwhile_is_named(engine_that: Callable[[str], E
     assert "run the same command again" in failure.value.repair
 
 
-def test_any_other_failure_keeps_the_engines_own_words(engine_that: Callable[[str], Engine]) -> None:
+def test_any_other_failure_keeps_the_engines_own_words(engine_that: Callable[[str], LocalEngine]) -> None:
     with pytest.raises(EngineError, match="ended with status 7\nboom"):
         engine_that("echo boom >&2; exit 7").query("up")
 
 
-def test_a_killed_engine_is_reported_by_its_signal(engine_that: Callable[[str], Engine]) -> None:
+def test_a_killed_engine_is_reported_by_its_signal(engine_that: Callable[[str], LocalEngine]) -> None:
     with pytest.raises(EngineError) as failure:
         engine_that("kill -9 $$").run("up")
     assert failure.value.status == -signal.SIGKILL
 
 
 def test_a_missing_engine_is_a_users_error(
-    engine_that: Callable[[str], Engine], monkeypatch: pytest.MonkeyPatch
+    engine_that: Callable[[str], LocalEngine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = engine_that("true")
     (engine.account.toolchain.path[0] / "pulumi").unlink()
@@ -154,7 +155,9 @@ def test_a_missing_engine_is_a_users_error(
     assert "make up" in failure.value.repair
 
 
-def test_the_stack_is_made_only_where_it_does_not_exist(engine_that: Callable[[str], Engine], tmp_path: Path) -> None:
+def test_the_stack_is_made_only_where_it_does_not_exist(
+    engine_that: Callable[[str], LocalEngine], tmp_path: Path
+) -> None:
     engine = engine_that(f'echo "$@" >> {tmp_path}/calls')
     engine.ensure_stack()
     engine.checkpoint.parent.mkdir(parents=True)

@@ -18,12 +18,14 @@ import psutil
 import pytest
 from moto import mock_aws
 
-from cfs.account import LocalAccount
-from cfs.engine import RUN_MARKER, Engine
-from cfs.errors import UserError
-from cfs.recovery import leftovers, pending
+from cfs.recovery import pending
 from cfs.recovery.inventory import Found, Inventory
+from cfs.sessions import local_session
 from infra.tags import Tags
+from local import leftovers
+from local.account import REGION, RUN_MARKER, LocalAccount
+from local.engine import LocalEngine
+from terminal.errors import UserError
 from toolchain import Toolchain
 
 if TYPE_CHECKING:
@@ -38,12 +40,12 @@ PROFILE = "aws:iam/instanceProfile:InstanceProfile"
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Engine:
+def engine(tmp_path: Path) -> LocalEngine:
     toolchain = Toolchain(origin="path", version="3", path=(), env={})
-    return Engine(account=LocalAccount(folder=tmp_path, toolchain=toolchain, aws_url="", github_url=""))
+    return LocalEngine(account=LocalAccount(folder=tmp_path, toolchain=toolchain, aws_url="", github_url=""))
 
 
-def write_lock(engine: Engine, *, pid: int, taken: float, hostname: str = "") -> Path:
+def write_lock(engine: LocalEngine, *, pid: int, taken: float, hostname: str = "") -> Path:
     path = engine.account.backend / ".pulumi" / "locks" / "organization" / "claudefs-infra" / "local" / "lock.json"
     path.parent.mkdir(parents=True)
     # The engine writes nanoseconds.
@@ -67,76 +69,76 @@ def process(marker: str = "", code: str = "import time; time.sleep(60)") -> Iter
         started.wait()
 
 
-def test_the_lock_of_a_run_at_work_is_respected(engine: Engine) -> None:
+def test_the_lock_of_a_run_at_work_is_respected(engine: LocalEngine) -> None:
     lock = write_lock(engine, pid=os.getpid(), taken=time.time())
     with pytest.raises(UserError, match=f"Process {os.getpid()} has been at work"):
-        leftovers.clear(engine)
+        leftovers.clear(engine.account)
     assert lock.exists()
 
 
-def test_the_lock_of_a_dead_run_is_removed(engine: Engine) -> None:
+def test_the_lock_of_a_dead_run_is_removed(engine: LocalEngine) -> None:
     lock = write_lock(engine, pid=NO_PROCESS, taken=time.time())
-    assert leftovers.clear(engine)
+    assert leftovers.clear(engine.account)
     assert list(lock.parent.iterdir()) == []
 
 
-def test_the_lock_of_a_process_whose_number_was_given_again_is_removed(engine: Engine) -> None:
+def test_the_lock_of_a_process_whose_number_was_given_again_is_removed(engine: LocalEngine) -> None:
     lock = write_lock(engine, pid=os.getpid(), taken=psutil.Process().create_time() - 60)
-    assert leftovers.clear(engine)
+    assert leftovers.clear(engine.account)
     assert not lock.exists()
 
 
-def test_the_lock_of_a_killed_process_that_nobody_waited_for_is_removed(engine: Engine) -> None:
+def test_the_lock_of_a_killed_process_that_nobody_waited_for_is_removed(engine: LocalEngine) -> None:
     with process() as killed:
         lock = write_lock(engine, pid=killed.pid, taken=time.time())
         killed.kill()
         while psutil.Process(killed.pid).status() != psutil.STATUS_ZOMBIE:
             time.sleep(0.01)
-        assert leftovers.clear(engine)
+        assert leftovers.clear(engine.account)
     assert not lock.exists()
 
 
-def test_the_lock_of_another_machine_is_respected_and_named(engine: Engine) -> None:
+def test_the_lock_of_another_machine_is_respected_and_named(engine: LocalEngine) -> None:
     lock = write_lock(engine, pid=NO_PROCESS, taken=time.time(), hostname="elsewhere.example")
     with pytest.raises(UserError, match=r"elsewhere\.example") as raised:
-        leftovers.clear(engine)
+        leftovers.clear(engine.account)
     assert str(lock) in raised.value.repair
 
 
 @pytest.mark.parametrize("torn", ["", '{"pid": 1, "hostna', "null", "{}", '{"pid": null, "timestamp": 3}'])
-def test_a_torn_lock_is_removed(engine: Engine, torn: str) -> None:
+def test_a_torn_lock_is_removed(engine: LocalEngine, torn: str) -> None:
     lock = write_lock(engine, pid=os.getpid(), taken=time.time())
     lock.write_text(torn)
-    assert leftovers.clear(engine)
+    assert leftovers.clear(engine.account)
     assert not lock.exists()
 
 
-def test_without_a_lock_no_run_has_died(engine: Engine) -> None:
-    assert not leftovers.clear(engine)
+def test_without_a_lock_no_run_has_died(engine: LocalEngine) -> None:
+    assert not leftovers.clear(engine.account)
 
 
-def test_leftover_processes_of_this_account_are_ended_and_no_others(engine: Engine) -> None:
-    with process(engine.marker) as ours, process("/another/account") as other, process() as unmarked:
-        leftovers.clear(engine)
+def test_leftover_processes_of_this_account_are_ended_and_no_others(engine: LocalEngine) -> None:
+    with process(engine.account.run_marker) as ours, process("/another/account") as other, process() as unmarked:
+        leftovers.clear(engine.account)
         assert ours.wait(5) != 0
         assert other.poll() is None
         assert unmarked.poll() is None
 
 
-def test_what_a_living_engine_has_started_is_left_alone(engine: Engine, tmp_path: Path) -> None:
+def test_what_a_living_engine_has_started_is_left_alone(engine: LocalEngine, tmp_path: Path) -> None:
     pulumi = tmp_path / "pulumi"
     pulumi.write_bytes(b"#!/bin/sh\nsleep 60 &\nwait\n")
     pulumi.chmod(0o755)
-    started = subprocess.Popen([pulumi], env=os.environ | {RUN_MARKER: engine.marker})
+    started = subprocess.Popen([pulumi], env=os.environ | {RUN_MARKER: engine.account.run_marker})
     try:
         while not (children := psutil.Process(started.pid).children()):
             time.sleep(0.01)
-        assert leftovers.find_processes(engine) == []
+        assert leftovers.find_processes(engine.account) == []
         started.kill()
         started.wait()
-        assert leftovers.find_processes(engine) == children
-        leftovers.end_processes(engine)
-        assert leftovers.find_processes(engine) == []
+        assert leftovers.find_processes(engine.account) == children
+        leftovers.end_processes(engine.account)
+        assert leftovers.find_processes(engine.account) == []
     finally:
         started.kill()
 
@@ -218,12 +220,12 @@ def test_an_entry_does_not_replace_what_is_to_be_deleted_anyway() -> None:
     assert pending.with_entries([condemned], [new]) == [condemned, new]
 
 
-def write_checkpoint(engine: Engine, latest: dict[str, Any] | None) -> None:
+def write_checkpoint(engine: LocalEngine, latest: dict[str, Any] | None) -> None:
     engine.checkpoint.parent.mkdir(parents=True)
     engine.checkpoint.write_text(json.dumps({"version": 3, "checkpoint": {"latest": latest}}))
 
 
-def test_a_stack_that_does_not_exist_has_nothing_pending(engine: Engine) -> None:
+def test_a_stack_that_does_not_exist_has_nothing_pending(engine: LocalEngine) -> None:
     assert not pending.has_pending(engine)
 
 
@@ -241,14 +243,14 @@ def test_a_stack_that_does_not_exist_has_nothing_pending(engine: Engine) -> None
     ],
 )
 def test_unfinished_work_is_seen_in_the_checkpoint(
-    engine: Engine, latest: dict[str, Any] | None, *, expected: bool
+    engine: LocalEngine, latest: dict[str, Any] | None, *, expected: bool
 ) -> None:
     write_checkpoint(engine, latest)
     assert pending.has_pending(engine) is expected
 
 
 @pytest.fixture
-def account(engine: Engine, one_image: None) -> Iterator[LocalAccount]:  # noqa: ARG001
+def account(engine: LocalEngine, one_image: None) -> Iterator[LocalAccount]:  # noqa: ARG001
     # No address: boto3 takes AWS's own, and moto answers in this process.
     with mock_aws():
         yield replace(engine.account, aws_url="https://amazonaws.com")
@@ -279,7 +281,7 @@ def test_the_inventory_finds_what_carries_the_stacks_tags(
     iam.create_role(RoleName=role, AssumeRolePolicyDocument="{}", Tags=ours)
     iam.create_instance_profile(InstanceProfileName=role, Tags=ours)
 
-    inventory = Inventory(account, environment="local")
+    inventory = Inventory(local_session(region=REGION), url=account.aws_url, environment="local")
     monkeypatch.setattr(Inventory, "_budgets", lambda _self: iter(()))
     name = "claudefs-local-x"
     assert sorted(inventory.all(), key=lambda found: found.type) == [
@@ -303,7 +305,7 @@ def test_the_inventory_leaves_out_terminated_instances(account: LocalAccount, mo
         ImageId=image, MinCount=2, MaxCount=2, TagSpecifications=[{"ResourceType": "instance", "Tags": tags}]
     )["Instances"]
     ec2.terminate_instances(InstanceIds=[started[0]["InstanceId"]])
-    found = list(Inventory(account, environment="local")._ec2())  # noqa: SLF001 — the part that EC2 answers
+    found = list(Inventory(local_session(region=REGION), url=account.aws_url, environment="local")._ec2())  # noqa: SLF001 — the part that EC2 answers
     assert found == [Found(type="aws:ec2/instance:Instance", id=started[1]["InstanceId"], name="claudefs-local-node")]
 
 
@@ -332,7 +334,7 @@ def test_the_inventory_has_auto_scaling_groups_and_templates_and_none_of_their_i
     )
     assert ec2.describe_instances()["Reservations"]
 
-    inventory = Inventory(account, environment="local")
+    inventory = Inventory(local_session(region=REGION), url=account.aws_url, environment="local")
     found = [*inventory._ec2(), *inventory._auto_scaling_groups()]  # noqa: SLF001 — the parts that the two answer
     assert found == [
         Found(type="aws:ec2/launchTemplate:LaunchTemplate", id=template["LaunchTemplateId"], name="claudefs-local-fio"),

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cfs.errors import UserError
-from cfs.remote import RemoteEngine
+from cfs.remote_engine import RemoteEngine
+from terminal.errors import UserError
 from toolchain import Toolchain
 
 if TYPE_CHECKING:

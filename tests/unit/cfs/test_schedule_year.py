@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from typer.testing import CliRunner
 
-from cfs import schedule_year
-from cfs.cli import app
+from cli.app import app
+from measure import schedule_year
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.exceptions import ProfileNotFound
 
+from cfs.loopback import open_loopback
 from cfs.sessions import caller_session, local_session
-from local.loopback import open_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 NOWHERE = "http://127.0.0.1:9"
+ACCOUNT = "1234" * 3
 
 
 class Sts(BaseHTTPRequestHandler):
@@ -28,7 +29,7 @@ class Sts(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
-        result = "<GetCallerIdentityResult><Account>123456789012</Account></GetCallerIdentityResult>"
+        result = f"<GetCallerIdentityResult><Account>{ACCOUNT}</Account></GetCallerIdentityResult>"
         self._answer(f"<GetCallerIdentityResponse>{result}</GetCallerIdentityResponse>")
 
     def log_message(self, *_: object) -> None:
@@ -74,7 +75,7 @@ def test_the_local_account_is_reached_whatever_the_user_has_set(
 
     sts = local_session(region="us-west-2").client("sts", endpoint_url=url)
 
-    assert sts.get_caller_identity()["Account"] == "123456789012"
+    assert sts.get_caller_identity()["Account"] == ACCOUNT
     with open_loopback(url, timeout=5) as answer:
         assert json.load(answer) == {"ready": True}
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from cfs.errors import UserError
+from terminal.errors import UserError
 from tests.unit.toolchain.test_backport import CODE
 from toolchain import aws_source, backport, build, built, part, versions, waits
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from cfs.errors import UserError
+from terminal.errors import UserError
 from toolchain import cache, versions
 
 REPOSITORY = versions.HERE.parent

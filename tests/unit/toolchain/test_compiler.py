@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cfs.errors import UserError
+from terminal.errors import UserError
 from toolchain import compiler
 
 if TYPE_CHECKING:

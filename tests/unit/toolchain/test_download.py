@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cfs.errors import UserError
+from terminal.errors import UserError
 from toolchain import download, transfer, versions
 from toolchain.download import Release
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cfs.errors import UserError
+from terminal.errors import UserError
 from toolchain import gocommand
 from toolchain.compiler import Go
 from toolchain.gocommand import Workspace

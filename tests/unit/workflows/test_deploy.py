@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typer.main import get_command
 
-from cfs.account import PROJECT
-from cfs.ci.commands import app as ci
+from cfs.ci.app import app as ci
+from infra.project import PROJECT_FOLDER
 
 if TYPE_CHECKING:
     from tests.unit.workflows.conftest import File
@@ -112,7 +112,7 @@ def options_of_ci(name: str) -> set[str]:
 
 def options_of_deploy(name: str) -> set[str]:
     """Read the description that `cfs deploy` keeps."""
-    described = (PROJECT / "docs" / "deploy.md").read_text()
+    described = (PROJECT_FOLDER / "docs" / "deploy.md").read_text()
     usage = re.search(rf"```\ncfs deploy {name} (.*?)```", described, re.DOTALL)
     return set(re.findall(r"--[a-z0-9-]+", usage[1])) if usage else set()
 

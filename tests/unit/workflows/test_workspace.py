@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cfs.ci import workspace as reader
-from cfs.errors import UserError
 from infra.github.delivery import WORKFLOWS
 from infra.workflows.scripts import package
+from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from pathlib import Path

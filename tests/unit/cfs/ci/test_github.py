@@ -16,7 +16,7 @@ from githubkit import GitHub
 from cfs.ci import github
 from cfs.ci.github import Repository, this_repository
 from cfs.ci.markdown import marker
-from cfs.errors import UserError
+from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,7 @@ import pytest
 
 from cfs.ci import markdown
 from cfs.ci.look import Change, Look, collected, differences
-from cfs.errors import UserError
+from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from pathlib import Path

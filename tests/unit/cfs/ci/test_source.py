@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cfs.ci.source import find
-from cfs.errors import UserError
+from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from pathlib import Path

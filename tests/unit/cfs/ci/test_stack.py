@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cfs.ci import stack
-from cfs.errors import UserError
+from terminal.errors import UserError
 from toolchain import Toolchain
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ UPDATE = {"steps": [{"op": "update", "urn": BUCKET}]}
 def pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Put a shell script in the place of `pulumi`."""
     toolchain = Toolchain(origin="built", version="3.259.0", path=(tmp_path,), env={})
-    monkeypatch.setattr(stack, "obtain", lambda: toolchain)
+    monkeypatch.setattr("cfs.remote_engine.obtain", lambda: toolchain)
 
     def write(script: str) -> None:
         (tmp_path / "pulumi").write_text(f"#!/bin/sh\n{script}\n")

@@ -19,7 +19,6 @@ from botocore.exceptions import (
     TokenRetrievalError,
 )
 
-from cfs.account import PROJECT
 from cfs.aws import CLIENT
 from cfs.cluster import activities, prices, runs
 from cfs.cluster.aws import Aws, open_environment, right
@@ -28,8 +27,9 @@ from cfs.cluster.groups import choose, discover
 from cfs.cluster.halt import down
 from cfs.cluster.overview import status
 from cfs.cluster.start import Window, up
-from cfs.errors import UserError
+from infra.project import PROJECT_FOLDER
 from local.aws.gaps import activities as emulated
+from terminal.errors import UserError
 from tests.unit.cfs.cluster.conftest import ENVIRONMENT, REGION, Cluster, full_name
 
 
@@ -183,7 +183,7 @@ def test_the_rights_that_the_documentation_lists_are_those_that_the_console_uses
         up(cluster.aws, window, pace=cluster.pace)
         status(cluster.aws, ENVIRONMENT)
         down(cluster.aws, ENVIRONMENT, [], pace=cluster.pace)
-    text = (PROJECT / "docs" / "cluster-console.md").read_text()
+    text = (PROJECT_FOLDER / "docs" / "cluster-console.md").read_text()
     policy = json.loads(re.findall(r"```json\n(.*?)```", text, re.DOTALL)[0])
     listed = [action for statement in policy["Statement"] for action in statement["Action"]]
     # GetCallerIdentity needs no right: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html

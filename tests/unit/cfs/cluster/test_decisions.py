@@ -15,8 +15,8 @@ from cfs.cluster.activities import Activity
 from cfs.cluster.costs import Cost, Pool, Prices, PriceStep, Run
 from cfs.cluster.groups import Distribution, Member, NodeGroup
 from cfs.cluster.runs import Instance
-from cfs.errors import UserError
 from infra.schedules.schedule import ScheduledAction
+from terminal.errors import UserError
 from tests.unit.cfs.cluster.conftest import TIME_ZONE, local
 
 MIDNIGHT = datetime(2026, 11, 24, tzinfo=UTC)

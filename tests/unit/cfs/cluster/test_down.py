@@ -10,7 +10,7 @@ import pytest
 
 from cfs.cluster.halt import Stopped, down
 from cfs.cluster.start import Window, up
-from cfs.errors import UserError
+from terminal.errors import UserError
 from tests.unit.cfs.cluster.conftest import ENVIRONMENT, Cluster, full_name, local
 
 if TYPE_CHECKING:

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cfs import report
 from cfs.cluster import reports
 from cfs.cluster.halt import down
 from cfs.cluster.overview import Status, status
 from cfs.cluster.start import Window, up
 from local.aws.gaps import activities
+from terminal import report
 from tests.unit.cfs.cluster.conftest import ENVIRONMENT, REGION, Cluster, full_name, local
 
 if TYPE_CHECKING:
-    from cfs.report import Report
+    from terminal.report import Report
 
 SPOT = Decimal("0.03")
 ON_DEMAND = Decimal("0.1")

@@ -11,8 +11,8 @@ import pytest
 from cfs.cluster import stops
 from cfs.cluster.groups import discover
 from cfs.cluster.start import Window, up
-from cfs.errors import UserError
 from local.aws.gaps import activities
+from terminal.errors import UserError
 from tests.unit.cfs.cluster.conftest import ENVIRONMENT, MONDAY_EVENING, Cluster, full_name, local
 
 if TYPE_CHECKING:

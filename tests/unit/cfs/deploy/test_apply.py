@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cfs.account import PROJECT
 from cfs.deploy import apply as applying
 from cfs.deploy import stack
 from cfs.deploy.apply import Wanted
 from cfs.deploy.review import Review
 from cfs.engine import EngineError
-from cfs.errors import UserError
+from infra.project import PROJECT_FOLDER
+from terminal.errors import UserError
 from toolchain import Toolchain
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program.write_text(STAND_IN)
     program.chmod(0o755)
     toolchain = Toolchain(origin="built", version="3.259.0", path=(folder,), env={})
-    monkeypatch.setattr(stack, "obtain", lambda: toolchain)
+    monkeypatch.setattr("cfs.remote_engine.obtain", lambda: toolchain)
     show(folder, PREVIEW)
     return folder
 
@@ -178,14 +178,14 @@ def test_a_preview_that_says_nothing_of_use_is_the_engines_error(pulumi: Path, t
 
 
 def test_the_size_of_the_cluster_is_set_in_a_copy_of_the_settings(pulumi: Path, tmp_path: Path) -> None:
-    before = (PROJECT / "Pulumi.prod.yaml").read_bytes()
+    before = (PROJECT_FOLDER / "Pulumi.prod.yaml").read_bytes()
     applying.preview(Wanted(environment="prod", cluster_size=10, commit=""), file=tmp_path / "review.json")
     size, preview = told(pulumi)
     assert size.startswith("config set claudefs-infra:clusterSize 10 ")
     own = size.split()[size.split().index("--config-file") + 1]
     assert own in preview
-    assert own != str(PROJECT / "Pulumi.prod.yaml")
-    assert (PROJECT / "Pulumi.prod.yaml").read_bytes() == before
+    assert own != str(PROJECT_FOLDER / "Pulumi.prod.yaml")
+    assert (PROJECT_FOLDER / "Pulumi.prod.yaml").read_bytes() == before
 
 
 @pytest.mark.usefixtures("pulumi")
@@ -198,7 +198,7 @@ def test_the_commit_is_that_of_the_job_or_of_this_project(tmp_path: Path, monkey
     monkeypatch.setenv("GITHUB_SHA", "d" * 40)
     assert commit() == "d" * 40
     monkeypatch.delenv("GITHUB_SHA")
-    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=PROJECT, capture_output=True, text=True, check=True)
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=PROJECT_FOLDER, capture_output=True, text=True, check=True)
     assert commit() == head.stdout.strip()
 
 
@@ -218,8 +218,8 @@ def test_the_programs_sum_sees_every_file_that_declares(
     (tmp_path / "infra").mkdir()
     for name in ("__main__.py", "Pulumi.yaml", "requirements.txt", "infra/cluster.py", "Pulumi.prod.yaml"):
         (tmp_path / name).write_text(name)
-    monkeypatch.setattr(stack, "PROJECT", tmp_path)
-    monkeypatch.setattr("cfs.deploy.environments.FOLDER", tmp_path)
+    monkeypatch.setattr(stack, "PROJECT_FOLDER", tmp_path)
+    monkeypatch.setattr("cfs.environments.PROJECT_FOLDER", tmp_path)
     before = stack.program_sum("prod")
     cache = tmp_path / "infra" / "__pycache__"
     cache.mkdir()

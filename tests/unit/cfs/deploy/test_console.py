@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typer.testing import CliRunner
 
-from cfs.cli import app
-from cfs.deploy import environments, reporting, steps
+from cfs.deploy import reporting, steps
 from cfs.deploy.environments import open_environment
 from cfs.deploy.reporting import Result
-from cfs.errors import UserError
+from cli.app import app
+from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,7 +91,7 @@ def test_an_environment_that_is_not_there_is_named_with_those_that_are() -> None
 
 
 def test_an_environment_takes_its_region_from_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(environments, "FOLDER", tmp_path)
+    monkeypatch.setattr("cfs.environments.PROJECT_FOLDER", tmp_path)
     (tmp_path / "Pulumi.east.yaml").write_text("config:\n  aws:region: us-east-2\n")
     (tmp_path / "Pulumi.none.yaml").write_text("")
     found = open_environment("east")

@@ -9,7 +9,7 @@ from botocore.awsrequest import AWSResponse
 
 from cfs.aws import CLIENT
 from cfs.deploy import status
-from cfs.errors import UserError
+from terminal.errors import UserError
 from tests.unit.cfs.deploy.conftest import BUCKET, ENVIRONMENT, REGION, client
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cfs.deploy import rollout
 from cfs.deploy.stages import STAGES
-from cfs.errors import UserError
+from terminal.errors import UserError
 from tests.unit.cfs.deploy.conftest import WIRE, Killed, MemoryAccount, World
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 from cfs.deploy import rollout
 from cfs.deploy.documents import record_key
 from cfs.deploy.lease import HEARTBEAT_SECONDS, LEASE_SECONDS, LeaseLostError, holder
-from cfs.errors import UserError
+from terminal.errors import UserError
 from tests.unit.cfs.deploy.conftest import ENVIRONMENT, Killed
 
 if TYPE_CHECKING:

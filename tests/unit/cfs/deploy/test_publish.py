@@ -12,7 +12,7 @@ from cfs.deploy import publish
 from cfs.deploy.documents import Release
 from cfs.deploy.publish import Source
 from cfs.deploy.store import Store
-from cfs.errors import UserError
+from terminal.errors import UserError
 from tests.unit.cfs.deploy.conftest import BUCKET, client
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import pytest
 
 from cfs.deploy import rollout
 from cfs.deploy.documents import Pointed, version_key
-from cfs.errors import UserError
+from terminal.errors import UserError
 from tests.unit.cfs.deploy.conftest import ENVIRONMENT
 
 if TYPE_CHECKING:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cfs.engine import StackEngine
-from cfs.errors import UserError
+from terminal.errors import UserError
+from toolchain import obtain
 
 if TYPE_CHECKING:
+    import boto3
+
     from toolchain import Toolchain
 
 
@@ -31,6 +34,36 @@ class RemoteEngine(StackEngine):
     def stack(self) -> str:
         """The stack's name."""
         return self.environment_name
+
+    @classmethod
+    def open(cls, stack: str) -> RemoteEngine:
+        """Get Pulumi for a stack in the caller's backend."""
+        return cls(environment_name=stack, toolchain=obtain())
+
+    @property
+    def aws_url(self) -> str | None:
+        """None: AWS itself."""
+        return None
+
+    def open_session(self) -> boto3.Session:
+        """Return a session with the caller's credentials."""
+        from cfs.sessions import caller_session  # noqa: PLC0415 — boto3 takes a quarter of a second, needed rarely
+
+        return caller_session()
+
+    def read_deployment(self) -> dict[str, Any]:
+        """Return the recorded state, as the backend exports it."""
+        deployment: dict[str, Any] = self.query_json("stack", "export").get("deployment") or {}
+        return deployment
+
+    def recover(self) -> bool:
+        """Repair nothing: only on the local account can a run be known to be dead."""
+        return False
+
+    @property
+    def version(self) -> str:
+        """The engine's version."""
+        return self.toolchain.version
 
     def environment(self) -> dict[str, str]:
         """Give the caller's environment, with this Pulumi first."""

@@ -9,10 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cfs.account import open_account
-from cfs.engine import Engine
-from cfs.recovery import leftovers
-from local import servers
+from local import leftovers, servers
+from local.account import open_account
+from local.engine import LocalEngine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +24,7 @@ _COPIED = (servers.AWS.state, servers.GITHUB.state, "pulumi")
 
 
 @contextmanager
-def scratch_engine(*, like: Path | None = None) -> Iterator[Engine]:
+def scratch_engine(*, like: Path | None = None) -> Iterator[LocalEngine]:
     """Open an account in a new folder, and in the end stop its emulators and remove it.
 
     While it is open, commands started without an environment of their own work on it.
@@ -42,12 +41,12 @@ def scratch_engine(*, like: Path | None = None) -> Iterator[Engine]:
     try:
         if like is not None:
             copy_account(like, folder)
-        engine = Engine(account=open_account())
+        engine = LocalEngine(account=open_account())
         try:
             engine.ensure_stack()
             yield engine
         finally:
-            leftovers.end_processes(engine)
+            leftovers.end_processes(engine.account)
     finally:
         servers.stop(folder)
         shutil.rmtree(folder, ignore_errors=True)

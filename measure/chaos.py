@@ -1,4 +1,4 @@
-"""Kills the engine at many moments and checks each time that the next `cfs up` converges by itself."""
+"""Kills the engine at many moments and checks each time that the next `cfs local up` converges by itself."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from cfs.account import PROJECT
-from cfs.aftermath import aftermath, read_snapshot
-from cfs.deployment import Deployment
-from cfs.errors import UserError
-from cfs.kills import Kill, Phase, plan
-from cfs.progress import console, step
-from cfs.report import Report
-from cfs.scratch import copy_account, scratch_engine
+from infra.project import PROJECT_FOLDER
 from local import servers
+from measure.convergence import aftermath, read_snapshot
+from measure.kill_plan import Kill, Phase, plan
+from measure.killable_up import Deployment
+from measure.scratch_account import copy_account, scratch_engine
+from terminal.errors import UserError
+from terminal.progress import console, step
+from terminal.report import Report
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from cfs.engine import Engine
+    from local.engine import LocalEngine
 
 EARLIER_SETTINGS = {
     "claudefs-infra:vpcCidr": "10.1.0.0/16",
@@ -91,7 +91,7 @@ def _measure(*, earlier: Path) -> Mapping[Phase, float]:
         create = _undisturbed(engine)
     with scratch_engine() as engine:
         settings = earlier / "settings.yaml"
-        shutil.copy(PROJECT / "Pulumi.local.yaml", settings)
+        shutil.copy(PROJECT_FOLDER / "Pulumi.local.yaml", settings)
         change_settings(settings, EARLIER_SETTINGS)
         replace(engine, settings=settings).query("up", "--yes", "--skip-preview")
         servers.stop(engine.account.folder)
@@ -101,12 +101,12 @@ def _measure(*, earlier: Path) -> Mapping[Phase, float]:
     return {Phase.CREATE: create, Phase.UPDATE: update}
 
 
-def _undisturbed(engine: Engine) -> float:
+def _undisturbed(engine: LocalEngine) -> float:
     with Deployment(engine) as deployment:
         seconds = deployment.seconds_at_work()
     if deployment.status != 0:
         raise UserError(
-            f"An undisturbed `cfs up` ended with status {deployment.status}:\n{deployment.output}",
+            f"An undisturbed `cfs local up` ended with status {deployment.status}:\n{deployment.output}",
             repair="run `make up` and repair what it says",
         )
     return seconds
@@ -122,7 +122,7 @@ def _kill_once(kill: Kill, duration: float, *, earlier: Path) -> Outcome:
         moment *= _EARLIER
 
 
-def _hit(kill: Kill, engine: Engine, moment: float) -> Outcome | None:
+def _hit(kill: Kill, engine: LocalEngine, moment: float) -> Outcome | None:
     """Kill the engine and let `up` converge; None if the engine had ended before."""
     with Deployment(engine) as deployment:
         seconds = deployment.kill_after(moment, with_command=kill.with_command)

@@ -7,22 +7,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cfs.loopback import proxy_exceptions
 from infra.config.variables import find_redirects
+from infra.project import PROJECT_FOLDER
 from local import servers
 from local.isolation import NO_FILES, isolate
-from local.loopback import proxy_exceptions
 from toolchain import obtain, waits
 
 if TYPE_CHECKING:
     from toolchain import Toolchain
 
-PROJECT = Path(__file__).parent.parent
-"""The folder of `Pulumi.yaml`."""
-
 STACK = "local"
 """The stack that is deployed on the emulators."""
 
+RUN_MARKER = "CFS_RUN"
+"""Variable in the environment of each run's processes, by which those of a dead run are found."""
+
 PASSPHRASE = "local"  # noqa: S105 — protects nothing: the stack's one secret is a placeholder in an emulator
+ACCESS_KEY = "test"
+"""Both parts of the placeholder credentials."""
+
 REGION = "us-west-2"
 
 LONGEST_WAIT = "20ms"
@@ -34,7 +38,7 @@ _READ_BY_ENGINE = ("AWS_", "PULUMI_", "TF_AWS_")
 
 def folder() -> Path:
     """Give the folder that holds the local account: `.local`, or what CFS_LOCAL_DIR names."""
-    return Path(os.environ.get("CFS_LOCAL_DIR") or PROJECT / ".local").absolute()
+    return Path(os.environ.get("CFS_LOCAL_DIR") or PROJECT_FOLDER / ".local").absolute()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +62,11 @@ class LocalAccount:
         """The folder of Pulumi's state."""
         return self.folder / "pulumi"
 
+    @property
+    def run_marker(self) -> str:
+        """The value of `CFS_RUN` in the environment of the processes of this account's runs."""
+        return str(self.folder)
+
     def variables(self) -> dict[str, str]:
         """Give the variables that make `pulumi`, `aws` and boto3 work on this account."""
         return {
@@ -69,8 +78,8 @@ class LocalAccount:
             "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
             "PULUMI_STACK": STACK,
             "AWS_ENDPOINT_URL": self.aws_url,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
             **NO_FILES,

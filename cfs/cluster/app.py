@@ -9,8 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cfs import report
-from cfs.account import STACK
+from terminal import report
 
 app = typer.Typer(no_args_is_help=True, help="Start the test cluster out of hours, stop it, see it and its cost.")
 
@@ -27,7 +26,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="print figures for programs
 def up(  # noqa: PLR0913 — one for each option
     duration: Annotated[str, typer.Option("--for", help="how long from now on, from 15m to 72h: 90m, 3h, 1h30m")],
     group: Groups = None,
-    environment: Environment = STACK,
+    environment: Environment = "local",
     region: Region = None,
     *,
     on_demand: Annotated[bool, typer.Option("--on-demand", help="where AWS has no spot capacity, on demand")] = False,
@@ -54,7 +53,7 @@ def up(  # noqa: PLR0913 — one for each option
 @app.command()
 def down(
     group: Groups = None,
-    environment: Environment = STACK,
+    environment: Environment = "local",
     region: Region = None,
     *,
     json: AsJson = False,
@@ -68,7 +67,7 @@ def down(
 
 
 @app.command()
-def status(environment: Environment = STACK, region: Region = None, *, json: AsJson = False) -> None:
+def status(environment: Environment = "local", region: Region = None, *, json: AsJson = False) -> None:
     """Show what runs, why, until when, and what it costs; changes nothing."""
     from cfs.cluster import overview, reports  # noqa: PLC0415 — see above
     from cfs.cluster.aws import open_environment  # noqa: PLC0415 — see above

@@ -16,21 +16,22 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from cfs import sdk
-from cfs.account import PROJECT, STACK
-from cfs.deployment import COMMAND
-from cfs.errors import UserError
-from cfs.progress import step
-from cfs.report import Report
-from cfs.scratch import scratch_engine
 from infra.naming import NAMESPACE
+from infra.project import PROJECT_FOLDER
 from local import servers
+from local.account import STACK
+from measure import sdk_imports
+from measure.killable_up import COMMAND
+from measure.scratch_account import scratch_engine
+from terminal.errors import UserError
+from terminal.progress import step
+from terminal.report import Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from cfs.engine import Engine
+    from local.engine import LocalEngine
 
 EMPTY = "preview of an empty program (pulumi alone)"
 FLOOR = "preview of an empty program with the SDK modules (floor)"
@@ -73,7 +74,7 @@ class Measured:
 
     seconds: Mapping[str, Sequence[float]]
     resources: Mapping[int, int]
-    loaded: sdk.Loaded
+    loaded: sdk_imports.Loaded
 
 
 def run(*, runs: int) -> Measured:
@@ -82,7 +83,7 @@ def run(*, runs: int) -> Measured:
     Raises:
         UserError: Pulumi cannot be had, or a command fails.
     """
-    loaded = sdk.load()
+    loaded = sdk_imports.load()
     with _clusters() as engines:
         commands = _commands(engines, loaded)
         with step(f"{runs} rounds after one warm-up") as progress:
@@ -99,7 +100,7 @@ def run(*, runs: int) -> Measured:
 
 
 @contextmanager
-def _clusters() -> Iterator[dict[int, Engine]]:
+def _clusters() -> Iterator[dict[int, LocalEngine]]:
     """Deploy the stack with each number of storage nodes, on accounts of their own: one deployment, resized."""
     with ExitStack() as accounts:
         first = accounts.enter_context(scratch_engine())
@@ -117,7 +118,7 @@ def _clusters() -> Iterator[dict[int, Engine]]:
 
 def write_settings(folder: Path, *, nodes: int) -> Path:
     """Write the local stack's settings with so many storage nodes, three of five in site A."""
-    settings = yaml.safe_load((PROJECT / f"Pulumi.{STACK}.yaml").read_text())
+    settings = yaml.safe_load((PROJECT_FOLDER / f"Pulumi.{STACK}.yaml").read_text())
     in_site_a = nodes * 3 // 5
     settings["config"][f"{NAMESPACE}:nodeGroups"] = {
         "storage-a": {"count": in_site_a},
@@ -128,7 +129,7 @@ def write_settings(folder: Path, *, nodes: int) -> Path:
     return path
 
 
-def _commands(engines: Mapping[int, Engine], loaded: sdk.Loaded) -> dict[str, Command]:
+def _commands(engines: Mapping[int, LocalEngine], loaded: sdk_imports.Loaded) -> dict[str, Command]:
     environments = {
         # Of all these accounts only the last opened one is that of this process.
         nodes: {**engine.account.environment(), "CFS_LOCAL_DIR": str(engine.account.folder)}
@@ -138,24 +139,24 @@ def _commands(engines: Mapping[int, Engine], loaded: sdk.Loaded) -> dict[str, Co
     pulumi = shutil.which("pulumi", path=environment["PATH"]) or "pulumi"
     preview = (pulumi, "preview", "--non-interactive", "--stack", STACK)
     empty = write_program(folder / "empty", name="empty", packages=[])
-    floor = write_program(folder / "floor", name="floor", packages=sdk.packages(loaded.modules))
+    floor = write_program(folder / "floor", name="floor", packages=sdk_imports.packages(loaded.modules))
     for program in (empty, floor):
         arguments = (pulumi, "stack", "init", STACK, "--no-select", "--non-interactive")
         _time(Command(arguments=arguments, folder=program, environment=environment))
     timed = {
         EMPTY: (preview, empty),
         FLOOR: (preview, floor),
-        PREVIEW_OF_CFS: ((*COMMAND, "preview"), PROJECT),
-        UP: ((pulumi, "up", "--yes", "--skip-preview", "--non-interactive", "--stack", STACK), PROJECT),
-        UP_OF_CFS: ((*COMMAND, "up"), PROJECT),
-        OBTAIN: ((sys.executable, "-c", "from toolchain import obtain; obtain()"), PROJECT),
+        PREVIEW_OF_CFS: ((*COMMAND, "local", "preview"), PROJECT_FOLDER),
+        UP: ((pulumi, "up", "--yes", "--skip-preview", "--non-interactive", "--stack", STACK), PROJECT_FOLDER),
+        UP_OF_CFS: ((*COMMAND, "local", "up"), PROJECT_FOLDER),
+        OBTAIN: ((sys.executable, "-c", "from toolchain import obtain; obtain()"), PROJECT_FOLDER),
     }
     # One round runs them all, so that a machine that is slow for a while is slow for all of them.
     return {
         **{
             NODES[nodes]: Command(
                 arguments=(*preview, "--config-file", str(engine.settings)),
-                folder=PROJECT,
+                folder=PROJECT_FOLDER,
                 environment=environments[nodes],
             )
             for nodes, engine in engines.items()
@@ -216,10 +217,12 @@ def per_resource(measured: Measured) -> float:
     return median((stack - floor) / measured.resources[5] for stack, floor in pairs)
 
 
-def unused(loaded: sdk.Loaded) -> list[str]:
+def unused(loaded: sdk_imports.Loaded) -> list[str]:
     """Name the packages that are loaded although no resource and no function that the program uses is in them."""
-    needed = {sdk.package_of(token) for token in loaded.tokens}
-    return [package for package in sdk.packages(loaded.modules) if package not in needed | set(sdk.SDKS)]
+    needed = {sdk_imports.package_of(token) for token in loaded.tokens}
+    return [
+        package for package in sdk_imports.packages(loaded.modules) if package not in needed | set(sdk_imports.SDKS)
+    ]
 
 
 def report(measured: Measured) -> Report:
@@ -233,7 +236,7 @@ def report(measured: Measured) -> Report:
         )
         for name, seconds in measured.seconds.items()
     ]
-    loaded = sdk.packages(measured.loaded.modules)
+    loaded = sdk_imports.packages(measured.loaded.modules)
     return Report(
         title=f"{measured.resources[5]} resources, medians of {len(measured.seconds[FLOOR])}",
         columns=("what", "median", "range", "÷ floor"),

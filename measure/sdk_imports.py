@@ -1,6 +1,7 @@
 """Which modules of the generated SDKs the program loads: they are most of what a preview waits for.
 
-`python -m cfs.sdk` runs the program against mocks, without an engine, and prints what it has loaded as JSON.
+`python -m measure.sdk_imports` runs the program against mocks, without an engine, and prints what it has
+loaded as JSON.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cfs.account import PROJECT, REGION, STACK
-from cfs.errors import UserError
+from infra.project import PROJECT_FOLDER
+from local.account import REGION, STACK
+from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -41,7 +43,12 @@ def load() -> Loaded:
         UserError: It fails.
     """
     done = subprocess.run(
-        [sys.executable, "-m", "cfs.sdk"], cwd=PROJECT, capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, "-m", "measure.sdk_imports"],
+        cwd=PROJECT_FOLDER,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
     if done.returncode != 0:
         raise UserError(
@@ -79,16 +86,16 @@ def _run_program() -> Loaded:
             tokens.add(args.token)
             return {**args.args, "accountId": "account", "region": REGION}, []
 
-    project = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())
+    project = yaml.safe_load((PROJECT_FOLDER / "Pulumi.yaml").read_text())
     defaults = {key: _as_set(setting["default"]) for key, setting in project["config"].items()}
     pulumi.runtime.set_all_config({**defaults, "aws:region": REGION, "github:owner": "owner"})
     pulumi.runtime.set_mocks(Mocks(), project=project["name"], stack=STACK, preview=True)
-    sys.path.insert(0, str(PROJECT))
+    sys.path.insert(0, str(PROJECT_FOLDER))
 
     # It waits until all outputs are known.
     @pulumi.runtime.test  # type: ignore[untyped-decorator]  # the SDK gives it no types
     def run() -> None:
-        runpy.run_path(str(PROJECT / "__main__.py"), run_name="__main__")
+        runpy.run_path(str(PROJECT_FOLDER / "__main__.py"), run_name="__main__")
 
     run()
     executed = [name for name, module in sys.modules.items() if name.split(".")[0] in SDKS and not _is_lazy(module)]

@@ -8,20 +8,22 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cfs.account import PROJECT, STACK
-from cfs.deployment import COMMAND
-from cfs.errors import UserError
-from cfs.recovery import leftovers, pending
+from cfs.recovery import pending
 from cfs.recovery.inventory import Inventory
+from infra.project import PROJECT_FOLDER
+from local import leftovers
+from local.account import STACK
+from measure.killable_up import COMMAND
+from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cfs.deployment import Deployment
-    from cfs.engine import Engine
+    from local.engine import LocalEngine
+    from measure.killable_up import Deployment
 
 _COMMAND_SECONDS = 300.0
-_DELETE = re.compile(r"cfs orphans delete (\S+)")
+_DELETE = re.compile(r"cfs local orphans delete (\S+)")
 _OUTPUT_LINES = 40
 
 
@@ -57,7 +59,7 @@ class Aftermath:
     problems: Sequence[str]
 
 
-def read_snapshot(engine: Engine) -> Snapshot:
+def read_snapshot(engine: LocalEngine) -> Snapshot:
     """Read the state's file itself, without an engine that would touch it."""
     checkpoint = json.loads(engine.checkpoint.read_text())["checkpoint"]
     return snapshot_of(checkpoint.get("latest") or {})
@@ -74,14 +76,14 @@ def snapshot_of(deployment: dict[str, Any]) -> Snapshot:
     )
 
 
-def aftermath(engine: Engine, deployment: Deployment, *, before: Snapshot) -> Aftermath:
+def aftermath(engine: LocalEngine, deployment: Deployment, *, before: Snapshot) -> Aftermath:
     """Check an account on which `up` has ended, and delete the orphans by the commands that are listed."""
     if deployment.status != 0:
         lines = deployment.output.splitlines()
         # The engine prints the outputs after its errors, which the last lines alone may therefore lack.
         tail = "\n".join([*(line for line in lines[:-_OUTPUT_LINES] if "error:" in line), *lines[-_OUTPUT_LINES:]])
         after = read_snapshot(engine)
-        failure = f"`cfs up` ended with status {deployment.status}: {tail}"
+        failure = f"`cfs local up` ended with status {deployment.status}: {tail}"
         return Aftermath(recorded=len(after.urns), adopted=0, orphans=0, problems=[failure])
     after = read_snapshot(engine)
     orphans = pending.orphans(engine)
@@ -109,14 +111,14 @@ def state_problems(before: Snapshot, after: Snapshot) -> list[str]:
     ]
 
 
-def _leftover_problems(engine: Engine, deployment: Deployment) -> list[str]:
+def _leftover_problems(engine: LocalEngine, deployment: Deployment) -> list[str]:
     return [
-        *(f"lock left: {lock.path.name}" for lock in leftovers.find_locks(engine)),
+        *(f"lock left: {lock.path.name}" for lock in leftovers.find_locks(engine.account)),
         *(f"process left: {process.pid}" for process in deployment.processes()),
     ]
 
 
-def _preview_problems(engine: Engine) -> list[str]:
+def _preview_problems(engine: LocalEngine) -> list[str]:
     summary: dict[str, int] = engine.query_json("preview", "--refresh", "--json")["changeSummary"]
     return [
         f"a second preview would {operation} {count} resources"
@@ -125,12 +127,12 @@ def _preview_problems(engine: Engine) -> list[str]:
     ]
 
 
-def _orphan_problems(engine: Engine, expected: Sequence[str]) -> list[str]:
-    listed = _DELETE.findall(_cfs("orphans", "list"))
+def _orphan_problems(engine: LocalEngine, expected: Sequence[str]) -> list[str]:
+    listed = _DELETE.findall(_cfs("local", "orphans", "list"))
     problems = [f"orphan {orphan} is not listed with its command" for orphan in expected if orphan not in listed]
     if listed:
         try:
-            _cfs("orphans", "delete", *listed)
+            _cfs("local", "orphans", "delete", *listed)
         except UserError as error:
             return [*problems, error.problem]
         problems += [f"orphan {orphan.id} is left after its deletion" for orphan in pending.orphans(engine)]
@@ -138,11 +140,11 @@ def _orphan_problems(engine: Engine, expected: Sequence[str]) -> list[str]:
     return problems
 
 
-def _duplicates(engine: Engine) -> list[str]:
+def _duplicates(engine: LocalEngine) -> list[str]:
     """Find resources that exist twice; those recorded are declared once each."""
     seen: set[tuple[str, str]] = set()
     problems = []
-    for found in Inventory(engine.account, environment=STACK).all():
+    for found in Inventory(engine.open_session(), url=engine.aws_url, environment=STACK).all():
         key = (found.type, found.name)
         if key in seen:
             problems.append(f"{found.type} {found.name} exists twice")
@@ -161,7 +163,7 @@ def _cfs(*arguments: str) -> str:
     try:
         done = subprocess.run(
             [*COMMAND, *arguments],
-            cwd=PROJECT,
+            cwd=PROJECT_FOLDER,
             capture_output=True,
             text=True,
             check=False,

@@ -1,4 +1,4 @@
-"""`cfs up` as a process of its own, whose engine can be killed."""
+"""`cfs local up` as a process of its own, whose engine can be killed."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Self
 
 import psutil
 
-from cfs.account import PROJECT
-from cfs.engine import RUN_MARKER
-from cfs.errors import UserError
+from infra.project import PROJECT_FOLDER
+from local.account import RUN_MARKER
+from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from cfs.engine import Engine
+    from local.engine import LocalEngine
 
-COMMAND = (sys.executable, "-c", "from cfs.cli import main; main()")
+COMMAND = (sys.executable, "-c", "from cli.app import main; main()")
 """`cfs`, in whatever Python runs this."""
 
 _DEADLINE_SECONDS = 300.0
@@ -30,9 +30,9 @@ _POLL_SECONDS = 0.005
 
 
 class Deployment:
-    """A running `cfs up`; what is left of it when the block is left early, as by Ctrl-C, is killed."""
+    """A running `cfs local up`; what is left of it when the block is left early, as by Ctrl-C, is killed."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: LocalEngine) -> None:
         """Prepare it for the engine's account, which the environment names too."""
         self._engine = engine
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 — __exit__ closes it
@@ -42,8 +42,8 @@ class Deployment:
     def __enter__(self) -> Self:
         """Start it, in a process group of its own, so that a Ctrl-C meant for this process does not reach it."""
         self._process = subprocess.Popen(
-            [*COMMAND, "up"],
-            cwd=PROJECT,
+            [*COMMAND, "local", "up"],
+            cwd=PROJECT_FOLDER,
             env=self._environment,
             stdin=subprocess.DEVNULL,
             stdout=self._log,
@@ -77,7 +77,7 @@ class Deployment:
             self._process.wait(_DEADLINE_SECONDS)
         except subprocess.TimeoutExpired as error:
             raise UserError(
-                f"`cfs up` has not ended within {_DEADLINE_SECONDS:.0f} s.",
+                f"`cfs local up` has not ended within {_DEADLINE_SECONDS:.0f} s.",
                 repair="run `make up` and see what it waits for",
             ) from error
 
@@ -123,7 +123,7 @@ class Deployment:
 
     def processes(self) -> list[psutil.Process]:
         """Give the processes of the account's runs that live, engines and all."""
-        return [process for process in psutil.process_iter() if _carries(process, self._engine.marker)]
+        return [process for process in psutil.process_iter() if _carries(process, self._engine.account.run_marker)]
 
     def interrupt(self, *, number: int = signal.SIGINT, group: bool = True) -> None:
         """Send a signal to all of it, as a terminal does on Ctrl-C, or to `cfs` alone."""
@@ -145,7 +145,7 @@ class Deployment:
             time.sleep(_POLL_SECONDS)
         self._log.seek(0)
         raise UserError(
-            f"`cfs up` ended with status {self._process.returncode} before it deployed:\n{self._log.read()}",
+            f"`cfs local up` ended with status {self._process.returncode} before it deployed:\n{self._log.read()}",
             repair="run `make up` and repair what it says",
         )
 

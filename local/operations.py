@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 from cfs.doctor import commands as github
 from cfs.engine import EngineError
-from cfs.errors import UserError
-from cfs.progress import console, step
-from cfs.recovery import leftovers, pending
-from cfs.report import Report
+from cfs.recovery import pending
 from local import servers
+from terminal.errors import UserError
+from terminal.progress import console, step
+from terminal.report import Report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from cfs.engine import Engine
+    from local.engine import LocalEngine
 
 NEXT_STEPS = """\
 What to try next:
@@ -26,7 +26,7 @@ What to try next:
   make down                       destroy all but what is protected and stop the emulators"""
 
 
-def up(engine: Engine) -> None:
+def up(engine: LocalEngine) -> None:
     """Deploy, after repairing what a dead run has left behind, and say what to try next.
 
     Raises:
@@ -35,7 +35,7 @@ def up(engine: Engine) -> None:
     """
     engine.ensure_stack()
     github.check(engine, again="make up")
-    died = recover(engine)
+    died = engine.recover()
     try:
         engine.run("up", "--yes", "--skip-preview", *_repairs(engine))
     except EngineError:
@@ -49,7 +49,7 @@ def up(engine: Engine) -> None:
     console.print(NEXT_STEPS, markup=False, soft_wrap=True)
 
 
-def _repairs(engine: Engine) -> list[str]:
+def _repairs(engine: LocalEngine) -> list[str]:
     """Prepare that the deployment repairs what somebody has changed at GitHub, and give the arguments for it."""
     drift = github.find_drift(engine)
     if drift.stale:
@@ -64,7 +64,7 @@ def _each(option: str, values: Sequence[str]) -> list[str]:
     return [argument for value in values for argument in (option, value)]
 
 
-def preview(engine: Engine) -> None:
+def preview(engine: LocalEngine) -> None:
     """Show what would change.
 
     Raises:
@@ -72,11 +72,11 @@ def preview(engine: Engine) -> None:
         EngineError: The engine failed and has said why.
     """
     engine.ensure_stack()
-    recover(engine)
+    engine.recover()
     engine.run("preview", "--diff")
 
 
-def refresh(engine: Engine) -> None:
+def refresh(engine: LocalEngine) -> None:
     """Read into the state what was changed outside Pulumi.
 
     Raises:
@@ -85,11 +85,11 @@ def refresh(engine: Engine) -> None:
     """
     engine.ensure_stack()
     github.check(engine, again="make refresh", deploys=False)
-    recover(engine)
+    engine.recover()
     engine.run("refresh", "--yes", "--skip-preview", "--diff")
 
 
-def down(engine: Engine) -> None:
+def down(engine: LocalEngine) -> None:
     """Destroy all but what is protected, and stop the emulators.
 
     Raises:
@@ -97,32 +97,13 @@ def down(engine: Engine) -> None:
         EngineError: The engine failed and has said why.
     """
     engine.ensure_stack()
-    recover(engine)
+    engine.recover()
     engine.run("destroy", "--yes", "--skip-preview", "--exclude-protected")
     servers.stop(engine.account.folder)
     console.print(
         "The emulators are stopped. What is protected stays for the next `make up`; "
         f"to forget it all, remove {engine.account.folder}."
     )
-
-
-def recover(engine: Engine) -> bool:
-    """Repair what a dead run has left behind: its processes, its lock, and what it did not record.
-
-    Returns:
-        Whether a run had died.
-
-    Raises:
-        UserError: A run is still at work.
-    """
-    died = leftovers.clear(engine)
-    if not (died or pending.has_pending(engine)):
-        return False
-    with step("Repairing what an interrupted run has left behind"):
-        adopted = pending.adopt(engine)
-    for urn in adopted:
-        console.print(f"  adopted {urn.rpartition('::')[2]}, which it had created but not recorded", highlight=False)
-    return True
 
 
 def status(folder: Path) -> Report:
@@ -143,7 +124,7 @@ def status(folder: Path) -> Report:
     )
 
 
-def list_orphans(engine: Engine) -> None:
+def list_orphans(engine: LocalEngine) -> None:
     """Print what carries the stack's tags and is not in its state."""
     found = pending.orphans(engine)
     if not found:
@@ -154,10 +135,10 @@ def list_orphans(engine: Engine) -> None:
         # A role and its instance profile may share one id. A table would break long ids, and with them the commands.
         for orphan in (orphan for orphan in found if orphan.id == identifier):
             console.print(f"  {orphan.type} {orphan.name}", markup=False, soft_wrap=True)
-        console.print(f"    cfs orphans delete {identifier}", markup=False, soft_wrap=True)
+        console.print(f"    cfs local orphans delete {identifier}", markup=False, soft_wrap=True)
 
 
-def delete_orphans(engine: Engine, ids: Sequence[str]) -> None:
+def delete_orphans(engine: LocalEngine, ids: Sequence[str]) -> None:
     """Delete orphans by their ids.
 
     Raises:
@@ -168,13 +149,13 @@ def delete_orphans(engine: Engine, ids: Sequence[str]) -> None:
     if unknown:
         raise UserError(
             f"{', '.join(sorted(unknown))}: not the id of a resource that the stack's state does not know.",
-            repair="run `cfs orphans list` and take the ids from there",
+            repair="run `cfs local orphans list` and take the ids from there",
         )
     with step(f"Deleting {len(chosen)} resources"):
         pending.delete(engine, chosen)
 
 
-def is_unchanged(engine: Engine) -> bool:
+def is_unchanged(engine: LocalEngine) -> bool:
     """Tell whether the last run changed nothing.
 
     Raises:

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from cfs.ci import job
-from cfs.progress import console
+from terminal.progress import console
 
 app = typer.Typer(no_args_is_help=True, help="What continuous integration calls.")
 

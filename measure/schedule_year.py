@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
-from cfs.report import Report
 from infra.schedules import schedule
 from infra.schedules.clock_changes import clock_changes
 from infra.schedules.schedule import Calendar
 from local.aws.timetable import Sizes, Timetable
+from terminal.report import Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

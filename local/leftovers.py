@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from cfs.engine import RUN_MARKER
-from cfs.errors import UserError
+from local.account import RUN_MARKER
+from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from cfs.engine import Engine
+    from local.account import LocalAccount
 
 _END_SECONDS = 5.0
 _POLL_SECONDS = 0.01
@@ -70,7 +70,7 @@ class Lock:
         )
 
 
-def clear(engine: Engine) -> bool:
+def clear(account: LocalAccount) -> bool:
     """End the processes of a dead run and remove its lock.
 
     Returns:
@@ -79,19 +79,19 @@ def clear(engine: Engine) -> bool:
     Raises:
         UserError: A run is still at work.
     """
-    locks = find_locks(engine)
+    locks = find_locks(account)
     held = next((lock for lock in locks if lock.is_held()), None)
     if held is not None:
         raise held.held_message()
-    end_processes(engine)
+    end_processes(account)
     for lock in locks:
         lock.path.unlink(missing_ok=True)
     return bool(locks)
 
 
-def find_locks(engine: Engine) -> list[Lock]:
+def find_locks(account: LocalAccount) -> list[Lock]:
     """Read the locks on the account's stacks, whoever holds them."""
-    paths = (engine.account.backend / ".pulumi" / "locks").rglob("*.json")
+    paths = (account.backend / ".pulumi" / "locks").rglob("*.json")
     return [lock for path in paths if (lock := _read(path)) is not None]
 
 
@@ -107,17 +107,17 @@ def _read(path: Path) -> Lock | None:
         return Lock(path=path, pid=_NOBODY, hostname=socket.gethostname(), taken=0.0)
 
 
-def find_processes(engine: Engine) -> list[psutil.Process]:
+def find_processes(account: LocalAccount) -> list[psutil.Process]:
     """Find the processes of the account's runs whose engine is gone: its plugins outlive it by seconds.
 
     An engine that lives is none of them, nor what it has started: previews and queries take no lock.
     """
-    return [process for process in psutil.process_iter() if _is_leftover(engine, process)]
+    return [process for process in psutil.process_iter() if _is_leftover(account, process)]
 
 
-def end_processes(engine: Engine) -> None:
+def end_processes(account: LocalAccount) -> None:
     """End plugins that outlive their engine: one may be about to create what nobody would record."""
-    leftovers = find_processes(engine)
+    leftovers = find_processes(account)
     for process in leftovers:
         with suppress(psutil.NoSuchProcess):
             process.kill()
@@ -134,9 +134,9 @@ def _runs(process: psutil.Process) -> bool:
         return False
 
 
-def _is_leftover(engine: Engine, process: psutil.Process) -> bool:
+def _is_leftover(account: LocalAccount, process: psutil.Process) -> bool:
     try:
-        if process.environ().get(RUN_MARKER) != engine.marker or process.status() == psutil.STATUS_ZOMBIE:
+        if process.environ().get(RUN_MARKER) != account.run_marker or process.status() == psutil.STATUS_ZOMBIE:
             return False
         return not any(relative.name() == _ENGINE for relative in (process, *process.parents()))
     except psutil.Error:

@@ -1,0 +1,30 @@
+"""The commands `cfs doctor …`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cfs.doctor import commands
+from terminal import report
+
+app = typer.Typer(no_args_is_help=True, help="Check what a deployment needs before it begins.")
+
+
+@app.callback()
+def _declare_group() -> None:
+    """Keep `github` a command of a group: Typer would make a group of one command that command."""
+
+
+@app.command()
+def github(
+    environment: Annotated[str, typer.Option(help="the environment whose settings are checked")] = "local",
+    *,
+    json: Annotated[bool, typer.Option("--json", help="print the findings for programs")] = False,
+) -> None:
+    """Ask GitHub, before a deployment, whether it will take what the stack declares there."""
+    findings = commands.examine_github(environment)
+    report.show(commands.as_report(findings, stack=environment), as_json=json)
+    if any(finding.verdict == "wrong" for finding in findings):
+        raise typer.Exit(1)

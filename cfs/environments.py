@@ -1,0 +1,134 @@
+"""The environments that commands work on: settings, engine and account of one stack."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import yaml
+
+from cfs.remote_engine import RemoteEngine
+from infra.project import PROJECT_FOLDER
+from terminal.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    import boto3
+
+    from cfs.engine import StackEngine
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment(ABC):
+    """One environment, which is one stack of the Pulumi project.
+
+    Attributes:
+        name: The stack's name.
+    """
+
+    name: str
+
+    @property
+    def settings_file(self) -> Path:
+        """The file with its settings.
+
+        Raises:
+            UserError: It does not exist.
+        """
+        settings = PROJECT_FOLDER / f"Pulumi.{self.name}.yaml"
+        if not settings.exists():
+            known = ", ".join(sorted(path.name.split(".")[1] for path in PROJECT_FOLDER.glob("Pulumi.*.yaml")))
+            raise UserError(
+                f"There is no environment {self.name!r}: {settings} does not exist.",
+                repair=f"give one of these to --environment: {known}",
+            )
+        return settings
+
+    @cached_property
+    def region(self) -> str:
+        """The region of its settings.
+
+        Raises:
+            UserError: They name none.
+        """
+        settings = self.settings_file
+        region = (yaml.safe_load(settings.read_text(encoding="utf-8")) or {}).get("config", {}).get("aws:region")
+        if not isinstance(region, str):
+            raise UserError(
+                f"{settings} does not set aws:region.",
+                repair=f"pulumi config set aws:region us-west-2 --stack {self.name}",
+            )
+        return region
+
+    @property
+    @abstractmethod
+    def aws_url(self) -> str | None:
+        """The address of an emulated AWS account; None for AWS itself."""
+
+    @abstractmethod
+    def open_session(self, region: str | None) -> boto3.Session:
+        """Return a session that reaches its account.
+
+        Args:
+            region: The region; None: the default one of the account's credentials.
+        """
+
+    @abstractmethod
+    def variables(self) -> Mapping[str, str]:
+        """Return the environment variables that hold its credentials."""
+
+    @abstractmethod
+    def open_engine(self) -> StackEngine:
+        """Get Pulumi, ready to work on the environment's stack."""
+
+    @abstractmethod
+    def current_time(self) -> datetime:
+        """Return the time of its account, with a time zone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RealEnvironment(Environment):
+    """An environment in a real account, reached with the caller's own credentials and login."""
+
+    @property
+    def aws_url(self) -> str | None:
+        """None: AWS itself."""
+        return None
+
+    def open_session(self, region: str | None) -> boto3.Session:
+        """Return a session with the caller's credentials."""
+        from cfs.sessions import caller_session  # noqa: PLC0415 — boto3 takes a quarter of a second, needed rarely
+
+        return caller_session(region=region)
+
+    def variables(self) -> Mapping[str, str]:
+        """Return the caller's environment."""
+        return os.environ
+
+    def open_engine(self) -> StackEngine:
+        """Get Pulumi for the caller's backend."""
+        return RemoteEngine.open(self.name)
+
+    def current_time(self) -> datetime:
+        """Return the machine's time."""
+        return datetime.now(UTC)
+
+
+_OPENERS: dict[str, Callable[[], Environment]] = {}
+
+
+def register_environment(name: str, opener: Callable[[], Environment]) -> None:
+    """Have an environment opened by a function of its own: the emulated account registers itself so."""
+    _OPENERS[name] = opener
+
+
+def find_environment(name: str) -> Environment:
+    """Return the environment of this name, without reaching for it yet."""
+    opener = _OPENERS.get(name)
+    return opener() if opener else RealEnvironment(name=name)

@@ -1,0 +1,1 @@
+"""The console command `cfs`: which command is where."""

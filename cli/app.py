@@ -1,0 +1,71 @@
+"""The console command `cfs`: where each command is, and how its errors are shown."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import typer
+
+from cfs.engine import EngineError
+from cfs.environments import register_environment
+from cli.lazy import LazyCommand, lazy_group
+from terminal.errors import UserError
+from terminal.progress import console
+from terminal.signals import end_in_order
+
+if TYPE_CHECKING:
+    from cfs.environments import Environment
+
+COMMANDS = {
+    "deploy": LazyCommand(target="cfs.deploy.app:app", summary="Publish releases, apply reviews, roll releases out."),
+    "cluster": LazyCommand(target="cfs.cluster.app:app", summary="Start and stop the test cluster; show its cost."),
+    "doctor": LazyCommand(target="cfs.doctor.app:app", summary="Check what a deployment needs before it begins."),
+    "ci": LazyCommand(target="cfs.ci.app:app", summary="Commands for continuous integration."),
+    "local": LazyCommand(target="local.app:app", summary="Deploy on the emulated account, and look after it."),
+    "schedule": LazyCommand(target="measure.app:schedule_app", summary="Simulate the cluster's schedules."),
+    "bench": LazyCommand(target="measure.app:bench_app", summary="Time previews on accounts of its own."),
+    "chaos": LazyCommand(target="measure.app:chaos_app", summary="Kill the engine and check that `up` converges."),
+}
+"""Every command of `cfs`, by name."""
+
+app = typer.Typer(
+    cls=lazy_group(COMMANDS),
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Deploy ClaudeFS's infrastructure and look after it.",
+)
+
+
+@app.callback()
+def _declare_group() -> None:
+    """Make the application a group, although no command is registered before it is imported."""
+
+
+def _open_local_environment() -> Environment:
+    opened: Environment = import_module("local.environment").open_local_environment()
+    return opened
+
+
+register_environment("local", _open_local_environment)
+
+
+def main() -> None:
+    """Run `cfs`; a user's error ends it with status 1 and no traceback."""
+    end_in_order()
+    try:
+        app()
+    except UserError as error:
+        _show("error:", error.problem)
+        _show("repair:", error.repair)
+        sys.exit(1)
+    except EngineError as error:
+        _show("error:", str(error))
+        sys.exit(1)
+
+
+def _show(label: str, text: str) -> None:
+    console.print(label, style="bold red" if label == "error:" else "bold", end=" ")
+    # Messages quote paths and other people's words, in which brackets are no markup.
+    console.print(text, markup=False, soft_wrap=True)

@@ -1,0 +1,67 @@
+"""The environment `local`: the stack on the emulated account."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from cfs.environments import Environment
+from cfs.loopback import open_loopback
+from cfs.sessions import local_session
+from local import servers
+from local.account import REGION, STACK, folder, open_account
+from local.aws.clock import CLOCK_PATH
+from local.engine import LocalEngine
+from terminal.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import boto3
+
+    from cfs.engine import StackEngine
+
+_CLOCK_SECONDS = 30.0
+"""The emulated account carries out what has become due before it answers with its time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalEnvironment(Environment):
+    """The emulated account, its emulators started where they do not run."""
+
+    @property
+    def aws_url(self) -> str | None:
+        """Where the emulated AWS answers."""
+        return servers.ensure_running(folder())[servers.AWS].url
+
+    def open_session(self, region: str | None) -> boto3.Session:
+        """Return a session that reads nothing of the user's."""
+        return local_session(region=region or REGION)
+
+    def variables(self) -> Mapping[str, str]:
+        """Return the emulators' addresses and placeholder credentials."""
+        return open_account().variables()
+
+    def open_engine(self) -> StackEngine:
+        """Get Pulumi, and make the stack where it does not exist yet."""
+        engine = LocalEngine(account=open_account())
+        engine.ensure_stack()
+        return engine
+
+    def current_time(self) -> datetime:
+        """Ask the emulated account for its time, which may have been moved ahead of the machine's."""
+        try:
+            with open_loopback(f"{self.aws_url}{CLOCK_PATH}", timeout=_CLOCK_SECONDS) as answer:
+                return datetime.fromisoformat(json.load(answer)["now"])
+        except (OSError, ValueError, KeyError) as error:
+            raise UserError(
+                f"The emulated account does not report its time: {error}.",
+                repair="check with `cfs local status` whether it runs; `make up` starts it",
+            ) from error
+
+
+def open_local_environment() -> LocalEnvironment:
+    """Return the environment `local`."""
+    return LocalEnvironment(name=STACK)

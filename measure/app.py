@@ -1,0 +1,58 @@
+"""The commands that measure: `cfs bench`, `cfs chaos` and `cfs schedule year`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from measure import bench as benchmark
+from measure import chaos as campaign
+from measure import schedule_year as simulation
+from terminal import report
+
+bench_app = typer.Typer()
+chaos_app = typer.Typer()
+schedule_app = typer.Typer(no_args_is_help=True, help="Simulate the cluster's schedules.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="print figures for programs")]
+
+
+@bench_app.command()
+def bench(
+    runs: Annotated[int, typer.Option(min=1, help="how often each command is timed")] = 5, *, json: AsJson = False
+) -> None:
+    """Time previews against the floor, on a local account of its own."""
+    report.show(benchmark.report(benchmark.run(runs=runs)), as_json=json)
+
+
+@chaos_app.command()
+def chaos(
+    kills: Annotated[int, typer.Option(min=1, help="how often to kill the engine")] = 20,
+    seed: Annotated[int, typer.Option(help="the same seed kills at the same moments")] = 1,
+    *,
+    json: AsJson = False,
+) -> None:
+    """Kill the engine at many moments and check that `up` converges each time."""
+    outcomes = campaign.run(kills=kills, seed=seed)
+    report.show(campaign.report(outcomes, seed=seed), as_json=json)
+    if any(outcome.problems for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+@schedule_app.callback()
+def _declare_group() -> None:
+    """Keep `year` a command of a group: Typer would make a group of one command that command."""
+
+
+@schedule_app.command()
+def year(
+    year: Annotated[int, typer.Option(min=2020, max=2090, help="which year to simulate")] = 2027,
+    *,
+    json: AsJson = False,
+) -> None:
+    """Simulate a year in three time zones and compare the calendar with what the scheduled actions make of it."""
+    outcomes = simulation.run(simulation.cases(year))
+    report.show(simulation.report(outcomes), as_json=json)
+    if any(outcome.differences for outcome in outcomes):
+        raise typer.Exit(1)
