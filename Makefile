@@ -2,6 +2,10 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 CFS := .venv/bin/cfs
+PYTEST := .venv/bin/pytest --quiet --durations 10 --durations-min 0.5
+
+# Without bytecode, every process compiles the project and pytest rewrites every test again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help up preview refresh down env test lint workflows types unit e2e bench chaos schedule-year lock clean
 
@@ -39,12 +43,12 @@ types: .venv/.ready ## mypy, strict
 	@.venv/bin/mypy
 
 unit: .venv/.ready ## tests without an engine
-	@.venv/bin/pytest tests/unit --numprocesses 2 --quiet
+	@$(PYTEST) tests/unit --numprocesses 2
 
 # One worker more than there are cores: each waits now and then for a process that it has started.
 e2e: .venv/.ready ## tests with the real engine and providers against the emulators
 	@.venv/bin/python -c 'import toolchain; toolchain.obtain()'
-	@.venv/bin/pytest tests/e2e --numprocesses 3 --dist worksteal --quiet
+	@$(PYTEST) tests/e2e --numprocesses 3 --dist worksteal
 
 bench: .venv/.ready ## how long previews take, against the floor; figures: .venv/bin/cfs bench --json
 	@$(CFS) bench

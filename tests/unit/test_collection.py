@@ -48,7 +48,7 @@ def test_every_test_belongs_to_a_suite_that_make_test_runs() -> None:
         text=True,
         timeout=60,
     ).stdout
-    for command in (*(f"pytest tests/{suite} " for suite in suites), "mypy", "ruff check", "shellcheck", "cfs ci lint"):
+    for command in (*(f" tests/{suite} " for suite in suites), "mypy", "ruff check", "shellcheck", "cfs ci lint"):
         assert command in commands
 
 

@@ -19,6 +19,7 @@ import pytest
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from pulumi.runtime import mocks as pulumi_mocks
 from pulumi.runtime import rpc
+from pulumi.runtime.proto.source_pb2 import StackTrace
 from pulumi.runtime.stack import run_pulumi_func
 
 from infra.tags import Tags
@@ -118,6 +119,11 @@ class Recorder:
     def of(self, type_: str) -> list[Resource]:
         """Give the resources of one type; `Bucket` means any type token that ends in `:Bucket`."""
         return [of for of in self.resources if of.type == type_ or of.type.endswith(f":{type_}")]
+
+    def every(self, type_: str) -> list[Resource]:
+        """Return the resources of one type, of which there must be some."""
+        assert self.of(type_), f"no {type_} is declared"
+        return self.of(type_)
 
     def one(self, type_: str, name: str | None = None) -> Resource:
         """Give the one resource of a type and, where given, a name."""
@@ -265,9 +271,11 @@ def run(program: Program, *, stack: str = STACK, preview: bool = False, into: li
     async def resolve() -> None:
         recorder.result = await pulumi.Output.from_input(program()).future()
 
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch:
         # Loading a module of the SDK loads its superseded classes too.
         warnings.filterwarnings("ignore", ".* has been deprecated in favor of ", DeprecationWarning)
+        # The engine shows where a resource was declared; finding that out is a quarter of a program's time.
+        patch.setattr("pulumi.runtime.resource._get_stack_trace", StackTrace)
         asyncio.run(main())
     return recorder
 

@@ -117,7 +117,6 @@ MOST_TAGS = 50
 """Tags of a resource: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions"""
 
 
-@cache
 def longest() -> Recorder:
     """Declare the stack with the longest names and with everything that a setting adds."""
     return deploy(
