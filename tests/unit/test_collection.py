@@ -2,41 +2,37 @@
 
 from __future__ import annotations
 
-import ast
 import os
+import re
 import subprocess
 from pathlib import Path
 
 TESTS = Path(__file__).parent.parent
+TEXTS = {str(path.relative_to(TESTS)): path.read_text() for path in TESTS.rglob("*.py")}
+TEST_FILES = {name: text for name, text in TEXTS.items() if Path(name).name.startswith("test_")}
 
-HELPERS = {"e2e/guarded_aws.py"}
-"""Modules that tests import and that hold no test."""
+
+def test_every_file_under_tests_is_found() -> None:
+    assert len(TEST_FILES) > 100
+    assert {name.partition("/")[0] for name in TEST_FILES} == {"unit", "e2e"}
 
 
-def test_every_python_file_under_tests_is_collected_or_a_conftest() -> None:
-    stray = [
-        str(path.relative_to(TESTS))
-        for path in TESTS.rglob("*.py")
-        if not (path.name.startswith("test_") or path.name in ("conftest.py", "__init__.py"))
-    ]
-    assert set(stray) == HELPERS, "pytest collects only test_*.py: rename these, or move helpers into a conftest.py"
+def test_every_python_file_under_tests_is_collected_or_a_conftest_or_imported() -> None:
+    others = {name for name in TEXTS.keys() - TEST_FILES.keys() if Path(name).name != "conftest.py"}
+    imported = {
+        f"{module.replace('.', '/')}.py"
+        for text in TEXTS.values()
+        for module in re.findall(r"^\s*from tests\.([\w.]+) import", text, re.MULTILINE)
+    }
+
+    assert others <= imported, "pytest collects only test_*.py: rename these, or import them"
 
 
 def test_every_test_file_holds_a_test() -> None:
-    empty = [
-        str(path.relative_to(TESTS))
-        for path in TESTS.rglob("test_*.py")
-        if not any(
-            isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
-            for node in ast.walk(ast.parse(path.read_text()))
-        )
-    ]
-    assert empty == []
+    assert [name for name, text in TEST_FILES.items() if not re.search(r"^def test_", text, re.MULTILINE)] == []
 
 
 def test_every_test_belongs_to_a_suite_that_make_test_runs() -> None:
-    suites = {path.relative_to(TESTS).parts[0] for path in TESTS.rglob("test_*.py")}
-    assert suites == {"unit", "e2e"}
     # Without what a `make` that runs this test hands down to others.
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     commands = subprocess.run(
@@ -48,11 +44,12 @@ def test_every_test_belongs_to_a_suite_that_make_test_runs() -> None:
         text=True,
         timeout=60,
     ).stdout
+    suites = {name.partition("/")[0] for name in TEST_FILES}
     for command in (*(f" tests/{suite} " for suite in suites), "mypy", "ruff check", "shellcheck", "cfs ci lint"):
         assert command in commands
+    assert len(re.findall(r"pytest .*--durations 10 ", commands)) == len(suites), "each names its slowest tests"
 
 
 def test_no_test_is_skipped_or_expected_to_fail() -> None:
     marks = ("mark." + "skip", "pytest." + "skip", "mark." + "xfail", "pytest." + "xfail")
-    marked = [str(path) for path in TESTS.rglob("*.py") if any(mark in path.read_text() for mark in marks)]
-    assert marked == []
+    assert [name for name, text in TEXTS.items() if any(mark in text for mark in marks)] == []
