@@ -47,7 +47,7 @@ unit: .venv/.ready ## tests without an engine
 
 # One worker more than there are cores: each waits now and then for a process that it has started.
 e2e: .venv/.ready ## tests with the real engine and providers against the emulators
-	@.venv/bin/python -c 'import toolchain; toolchain.obtain()'
+	@.venv/bin/python -c 'import toolchain; toolchain.obtain_toolchain()'
 	@$(PYTEST) tests/e2e --numprocesses 3 --dist worksteal
 
 bench: .venv/.ready ## how long previews take, against the floor; figures: .venv/bin/cfs bench --json

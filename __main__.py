@@ -10,13 +10,13 @@ from infra import outputs
 from infra.access.boundary import Boundary, BoundaryArgs
 from infra.access.identity import Identity, IdentityArgs
 from infra.budget import Budget, BudgetArgs
-from infra.cluster.cluster import Cluster, ClusterArgs, group_name
+from infra.cluster.cluster import Cluster, ClusterArgs, scaling_group_name
 from infra.cluster.interruptions import Interruptions, InterruptionsArgs
 from infra.cluster.node_commands import NodeCommands, NodeCommandsArgs
 from infra.config.given import given_settings
-from infra.config.settings import load, read_config
+from infra.config.settings import load_settings, read_config
 from infra.github.environments import Approval, DeploymentEnvironment, DeploymentEnvironmentArgs
-from infra.github.jobs_access import GitHubAccess, GitHubAccessArgs, subjects
+from infra.github.jobs_access import GitHubAccess, GitHubAccessArgs, token_subjects
 from infra.github.repository import Repository, RepositoryArgs
 from infra.github.workflow_files import WorkflowFiles, WorkflowFilesArgs
 from infra.network.firewall import Firewall, FirewallArgs
@@ -26,10 +26,10 @@ from infra.orchestrator.orchestrator import Orchestrator, OrchestratorArgs
 from infra.storage.encryption import Encryption, EncryptionArgs
 from infra.storage.storage import Storage, StorageArgs
 
-settings = load()
+settings = load_settings()
 account_id = aws.get_caller_identity_output().account_id
 region = aws.get_region_output().region
-tags = settings.tags
+tags = settings.stack_tags
 now = datetime.now(UTC)
 
 network = Network(
@@ -37,10 +37,10 @@ network = Network(
     args=NetworkArgs(
         cidr=settings.vpc_cidr,
         region=settings.region,
-        zones=settings.zones,
-        sites=settings.sites,
+        zones=settings.network_zones,
+        sites=settings.zones_by_site,
         egress=settings.egress,
-        protected=settings.protects("orchestrator"),
+        protected=settings.is_protected("orchestrator"),
         tags=tags,
     ),
 )
@@ -51,7 +51,7 @@ firewall = Firewall(
 encryption = Encryption(
     "encryption",
     args=EncryptionArgs(
-        account_id=account_id, region=settings.region, protected=settings.protects("encryptionKey"), tags=tags
+        account_id=account_id, region=settings.region, protected=settings.is_protected("encryptionKey"), tags=tags
     ),
 )
 storage = Storage(
@@ -61,7 +61,7 @@ storage = Storage(
         region=settings.region,
         key_arn=encryption.key_arn,
         adopt_state_bucket=settings.adopt_state_bucket,
-        artifacts_protected=settings.protects("artifactBucket"),
+        artifacts_protected=settings.is_protected("artifactBucket"),
         tags=tags,
     ),
 )
@@ -105,7 +105,7 @@ orchestrator = Orchestrator(
         region=settings.region,
         repository=f"{settings.github_owner}/{settings.github_repository}",
         log_retention_days=settings.log_retention_days,
-        protected=settings.protects("orchestrator"),
+        protected=settings.is_protected("orchestrator"),
         tags=tags,
     ),
 )
@@ -115,7 +115,7 @@ interruptions = Interruptions(
     args=InterruptionsArgs(
         account_id=account_id,
         region=settings.region,
-        groups=[group_name(settings.environment, group) for group in settings.groups],
+        group_names=[scaling_group_name(settings.environment, group) for group in settings.all_node_groups],
         commands=node_commands,
         key_arn=encryption.key_arn,
         log_retention_days=settings.log_retention_days,
@@ -140,9 +140,9 @@ if calendar := settings.orchestrator_calendar:
 cluster = Cluster(
     "cluster",
     args=ClusterArgs(
-        groups=settings.groups,
+        groups=settings.all_node_groups,
         image_parameter=settings.node_image_parameter,
-        subnet_ids={site: network.node_subnet_ids(site) for site in settings.sites},
+        subnet_ids={site: network.node_subnet_ids(site) for site in settings.zones_by_site},
         security_group_ids=firewall.group_ids,
         after=[network, firewall],
         assign_public_ip=network.assigns_public_ips,
@@ -152,7 +152,7 @@ cluster = Cluster(
         region=settings.region,
         repository=f"{settings.github_owner}/{settings.github_repository}",
         log_retention_days=settings.log_retention_days,
-        calendar=settings.calendar,
+        calendar=settings.node_calendar,
         now=now,
         tags=tags,
     ),
@@ -163,7 +163,7 @@ access = GitHubAccess(
         account_id=account_id,
         region=settings.region,
         creates_provider=settings.github_oidc_provider == "create",
-        subjects=subjects(
+        subjects=token_subjects(
             prefix=settings.github_subject_prefix,
             environment=settings.github_environment,
             builds=settings.manages_repository,
@@ -233,7 +233,7 @@ previews = DeploymentEnvironment(
     ),
 )
 
-outputs.export(
+outputs.export_outputs(
     {
         "region": region,
         "vpcId": network.vpc_id,

@@ -17,7 +17,7 @@ from botocore.exceptions import (
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
 
-CLIENT = Config(
+CLIENT_CONFIG = Config(
     connect_timeout=5,
     read_timeout=30,
     # Adaptive: all calls of one client slow down together when AWS throttles one, and waits have jitter.
@@ -25,10 +25,10 @@ CLIENT = Config(
     retries={"mode": "adaptive", "total_max_attempts": 6},
 )
 
-DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+DENIED_CODES = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 """Names of errors by which services say that a right is missing."""
 
-NOT_SIGNED_IN = (
+SIGN_IN_ERRORS = (
     NoCredentialsError,
     PartialCredentialsError,
     ProfileNotFound,
@@ -38,7 +38,7 @@ NOT_SIGNED_IN = (
 )
 """What boto3 raises where it finds no credentials to send."""
 
-EXPIRED = frozenset(
+EXPIRED_CODES = frozenset(
     {
         "AuthFailure",
         "ExpiredToken",
@@ -52,6 +52,6 @@ EXPIRED = frozenset(
 """Names of errors by which services say that the credentials are good no more."""
 
 
-def code(error: ClientError) -> str:
+def error_code(error: ClientError) -> str:
     """Give AWS's name of an error."""
     return str(error.response.get("Error", {}).get("Code", ""))

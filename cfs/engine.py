@@ -39,16 +39,16 @@ class StackEngine(ABC):
 
     @property
     @abstractmethod
-    def stack(self) -> str:
+    def stack_name(self) -> str:
         """The stack's name."""
 
     @abstractmethod
-    def environment(self) -> dict[str, str]:
+    def process_environment(self) -> dict[str, str]:
         """Return the whole environment of its processes."""
 
     @property
     @abstractmethod
-    def version(self) -> str:
+    def engine_version(self) -> str:
         """The engine's version, without a leading `v`."""
 
     @property
@@ -65,10 +65,10 @@ class StackEngine(ABC):
         """Return the recorded state: `resources` and `pending_operations`; empty where nothing was deployed yet."""
 
     @abstractmethod
-    def recover(self) -> bool:
+    def recover_stack(self) -> bool:
         """Repair what a dead run has left behind, and return whether one had died."""
 
-    def run(self, operation: str, *arguments: str, to_stderr: bool = False) -> None:
+    def run_operation(self, operation: str, *arguments: str, to_stderr: bool = False) -> None:
         """Run an operation that people watch, such as `up`; Ctrl-C reaches it and lets it end in order.
 
         Args:
@@ -80,23 +80,23 @@ class StackEngine(ABC):
             UserError: It failed for a reason that the user can repair.
             EngineError: It failed; its own messages have been shown.
         """
-        command = self._command(operation, *arguments)
+        command = self._pulumi_command(operation, *arguments)
         process = subprocess.Popen(
             command,
             cwd=PROJECT_FOLDER,
-            env=self.environment(),
+            env=self.process_environment(),
             stdout=_STDERR if to_stderr else None,
             stderr=subprocess.PIPE,
             text=True,
         )
-        complaints = _Complaints(process.stderr)
+        complaints = _StderrRelay(process.stderr)
         status = _wait_through_interrupts(process)
-        said = complaints.text()
+        said = complaints.kept_text()
         if status != 0:
-            self._explain(said)
+            self._raise_known_error(said)
             raise EngineError(operation=operation, status=status)
 
-    def query(self, *arguments: str) -> str:
+    def query_text(self, *arguments: str) -> str:
         """Run a short command without showing it and give its output.
 
         Raises:
@@ -105,9 +105,9 @@ class StackEngine(ABC):
         """
         try:
             done = subprocess.run(
-                [*self._command(*arguments), "--non-interactive"],
+                [*self._pulumi_command(*arguments), "--non-interactive"],
                 cwd=PROJECT_FOLDER,
-                env=self.environment(),
+                env=self.process_environment(),
                 capture_output=True,
                 text=True,
                 check=False,
@@ -119,12 +119,12 @@ class StackEngine(ABC):
                 repair=self._repair_of_silence(),
             ) from error
         if done.returncode != 0:
-            self._explain(done.stderr)
+            self._raise_known_error(done.stderr)
             raise EngineError(
                 operation=arguments[0],
                 status=done.returncode,
-                said=done.stderr,
-                output=done.stdout,
+                stderr=done.stderr,
+                stdout=done.stdout,
             )
         return done.stdout
 
@@ -135,23 +135,26 @@ class StackEngine(ABC):
             UserError: As `query`.
             EngineError: As `query`.
         """
-        return json.loads(self.query(*arguments))
+        return json.loads(self.query_text(*arguments))
 
-    def _command(self, operation: str, *arguments: str) -> list[str]:
-        path = self.environment()["PATH"]
+    def _pulumi_command(self, operation: str, *arguments: str) -> list[str]:
+        path = self.process_environment()["PATH"]
         pulumi = shutil.which("pulumi", path=path)
         if pulumi is None:
             raise UserError(f"There is no pulumi on {path}.", repair="run `make up`, which gets it")
-        stack = [] if operation == "stack" and "init" in arguments else ["--stack", self.stack]
-        settings = ["--config-file", str(self.settings)] if self.settings and operation in _CONFIGURED else []
+        stack = [] if operation == "stack" and "init" in arguments else ["--stack", self.stack_name]
+        settings = (
+            ["--config-file", str(self.settings)] if self.settings and operation in _CONFIGURED_OPERATIONS else []
+        )
         return [pulumi, operation, *arguments, *stack, *settings]
 
-    def _explain(self, said: str) -> None:
+    def _raise_known_error(self, said: str) -> None:
         """Raise the message that fits, if one does."""
         if "incorrect passphrase" in said:
             raise UserError(
                 "The passphrase does not fit the stack's settings: their encryptionsalt was made with another one.",
-                repair=f"`git checkout Pulumi.{self.stack}.yaml`; for a stack of your own set PULUMI_CONFIG_PASSPHRASE",
+                repair=f"`git checkout Pulumi.{self.stack_name}.yaml`; "
+                "for a stack of your own set PULUMI_CONFIG_PASSPHRASE",
             )
         if lock := re.search(r"the stack is currently locked by .*", said):
             raise UserError(f"Another run is at work on the stack: {lock[0]}.", repair=self._repair_of_lock())
@@ -165,30 +168,30 @@ class StackEngine(ABC):
         """Say what to do where the engine does not answer."""
 
 
-_CONFIGURED = frozenset({"up", "preview", "refresh", "destroy", "config"})
+_CONFIGURED_OPERATIONS = frozenset({"up", "preview", "refresh", "destroy", "config"})
 """Operations that take `--config-file`."""
 
 
 class EngineError(Exception):
     """The engine failed and has said why itself."""
 
-    def __init__(self, *, operation: str, status: int, said: str = "", output: str = "") -> None:
+    def __init__(self, *, operation: str, status: int, stderr: str = "", stdout: str = "") -> None:
         """Describe the failure.
 
         Args:
             operation: What the engine was to do.
             status: Its exit status; negative: the signal that ended it.
-            said: What it wrote to its standard error and was not shown.
-            output: What it wrote to its standard output and was not shown.
+            stderr: What it wrote to its standard error and was not shown.
+            stdout: What it wrote to its standard output and was not shown.
         """
-        super().__init__(f"pulumi {operation} ended with status {status}\n{said}{output}".rstrip())
+        super().__init__(f"pulumi {operation} ended with status {status}\n{stderr}{stdout}".rstrip())
         self.operation = operation
         self.status = status
-        self.said = said
-        self.output = output
+        self.stderr = stderr
+        self.stdout = stdout
 
 
-class _Complaints:
+class _StderrRelay:
     """Passes the engine's standard error on to ours as it comes and keeps its end."""
 
     _KEPT_LINES = 200
@@ -198,17 +201,17 @@ class _Complaints:
             raise TypeError("the engine's standard error is not piped")
         self._stream = stream
         self._lines: list[str] = []
-        self._thread = threading.Thread(target=self._pump, daemon=True)
+        self._thread = threading.Thread(target=self._relay_lines, daemon=True)
         self._thread.start()
 
-    def _pump(self) -> None:
+    def _relay_lines(self) -> None:
         with self._stream:
             for line in self._stream:
                 sys.stderr.write(line)
                 sys.stderr.flush()
                 self._lines = [*self._lines[1 - self._KEPT_LINES :], line]
 
-    def text(self) -> str:
+    def kept_text(self) -> str:
         # Plugins that outlive a killed engine hold the pipe open; what it said itself has come by then.
         self._thread.join(timeout=1.0)
         return "".join(self._lines)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Environment(ABC):
+class StackEnvironment(ABC):
     """One environment, which is one stack of the Pulumi project.
 
     Attributes:
@@ -51,7 +51,7 @@ class Environment(ABC):
         return settings
 
     @cached_property
-    def region(self) -> str:
+    def aws_region(self) -> str:
         """The region of its settings.
 
         Raises:
@@ -80,7 +80,7 @@ class Environment(ABC):
         """
 
     @abstractmethod
-    def variables(self) -> Mapping[str, str]:
+    def credential_variables(self) -> Mapping[str, str]:
         """Return the environment variables that hold its credentials."""
 
     @abstractmethod
@@ -93,7 +93,7 @@ class Environment(ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RealEnvironment(Environment):
+class RealEnvironment(StackEnvironment):
     """An environment in a real account, reached with the caller's own credentials and login."""
 
     @property
@@ -107,28 +107,28 @@ class RealEnvironment(Environment):
 
         return caller_session(region=region)
 
-    def variables(self) -> Mapping[str, str]:
+    def credential_variables(self) -> Mapping[str, str]:
         """Return the caller's environment."""
         return os.environ
 
     def open_engine(self) -> StackEngine:
         """Get Pulumi for the caller's backend."""
-        return RemoteEngine.open(self.name)
+        return RemoteEngine.open_remote(self.name)
 
     def current_time(self) -> datetime:
         """Return the machine's time."""
         return datetime.now(UTC)
 
 
-_OPENERS: dict[str, Callable[[], Environment]] = {}
+_OPENER_BY_NAME: dict[str, Callable[[], StackEnvironment]] = {}
 
 
-def register_environment(name: str, opener: Callable[[], Environment]) -> None:
+def register_environment(name: str, opener: Callable[[], StackEnvironment]) -> None:
     """Have an environment opened by a function of its own: the emulated account registers itself so."""
-    _OPENERS[name] = opener
+    _OPENER_BY_NAME[name] = opener
 
 
-def find_environment(name: str) -> Environment:
+def find_stack_environment(name: str) -> StackEnvironment:
     """Return the environment of this name, without reaching for it yet."""
-    opener = _OPENERS.get(name)
+    opener = _OPENER_BY_NAME.get(name)
     return opener() if opener else RealEnvironment(name=name)

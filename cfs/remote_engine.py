@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cfs.engine import StackEngine
 from terminal.errors import UserError
-from toolchain import obtain
+from toolchain import obtain_toolchain
 
 if TYPE_CHECKING:
     import boto3
@@ -31,14 +31,14 @@ class RemoteEngine(StackEngine):
     answer_seconds: float = 1200.0
 
     @property
-    def stack(self) -> str:
+    def stack_name(self) -> str:
         """The stack's name."""
         return self.environment_name
 
     @classmethod
-    def open(cls, stack: str) -> RemoteEngine:
+    def open_remote(cls, stack: str) -> RemoteEngine:
         """Get Pulumi for a stack in the caller's backend."""
-        return cls(environment_name=stack, toolchain=obtain())
+        return cls(environment_name=stack, toolchain=obtain_toolchain())
 
     @property
     def aws_url(self) -> str | None:
@@ -56,26 +56,26 @@ class RemoteEngine(StackEngine):
         deployment: dict[str, Any] = self.query_json("stack", "export").get("deployment") or {}
         return deployment
 
-    def recover(self) -> bool:
+    def recover_stack(self) -> bool:
         """Repair nothing: only on the local account can a run be known to be dead."""
         return False
 
     @property
-    def version(self) -> str:
+    def engine_version(self) -> str:
         """The engine's version."""
         return self.toolchain.version
 
-    def environment(self) -> dict[str, str]:
+    def process_environment(self) -> dict[str, str]:
         """Give the caller's environment, with this Pulumi first."""
         path = os.pathsep.join([*map(str, self.toolchain.path), os.environ.get("PATH", os.defpath)])
         return {**os.environ, **self.toolchain.env, "PATH": path}
 
-    def _explain(self, said: str) -> None:
+    def _raise_known_error(self, said: str) -> None:
         if "no stack named" in said:
             raise UserError(
-                f"The backend has no stack {self.stack}.",
+                f"The backend has no stack {self.stack_name}.",
                 repair=f"log in to the backend that has it (PULUMI_BACKEND_URL), or make it: "
-                f"pulumi stack init {self.stack}",
+                f"pulumi stack init {self.stack_name}",
             )
         if "PULUMI_ACCESS_TOKEN must be set" in said or "pulumi login" in said:
             raise UserError(
@@ -83,16 +83,16 @@ class RemoteEngine(StackEngine):
                 repair="set PULUMI_BACKEND_URL to the state bucket: the stack's output stateBucket names it",
             )
         if "passphrase must be set" in said:
-            settings = f"Pulumi.{self.stack}.yaml"
+            settings = f"Pulumi.{self.stack_name}.yaml"
             raise UserError(
                 f"{settings} does not name the key of the stack's secrets, and no passphrase is set.",
                 repair=f"deploy the commit whose {settings} has `secretsprovider` and `encryptedkey` (jobs: "
                 "gh variable set INFRA_REF --body COMMIT); where the stack has a passphrase: PULUMI_CONFIG_PASSPHRASE",
             )
-        super()._explain(said)
+        super()._raise_known_error(said)
 
     def _repair_of_lock(self) -> str:
-        return f"wait for it to end; if it is dead: pulumi cancel --stack {self.stack}"
+        return f"wait for it to end; if it is dead: pulumi cancel --stack {self.stack_name}"
 
     def _repair_of_silence(self) -> str:
         return "run it again"

@@ -13,12 +13,12 @@ from cfs.environments import register_environment
 from cli.lazy import LazyCommand, lazy_group
 from terminal.errors import UserError
 from terminal.progress import console
-from terminal.signals import end_in_order
+from terminal.signals import install_signal_handlers
 
 if TYPE_CHECKING:
-    from cfs.environments import Environment
+    from cfs.environments import StackEnvironment
 
-COMMANDS = {
+LAZY_COMMANDS = {
     "deploy": LazyCommand(target="cfs.deploy.app:app", summary="Publish releases, apply reviews, roll releases out."),
     "cluster": LazyCommand(target="cfs.cluster.app:app", summary="Start and stop the test cluster; show its cost."),
     "doctor": LazyCommand(target="cfs.doctor.app:app", summary="Check what a deployment needs before it begins."),
@@ -31,7 +31,7 @@ COMMANDS = {
 """Every command of `cfs`, by name."""
 
 app = typer.Typer(
-    cls=lazy_group(COMMANDS),
+    cls=lazy_group(LAZY_COMMANDS),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Deploy ClaudeFS's infrastructure and look after it.",
@@ -43,8 +43,8 @@ def _declare_group() -> None:
     """Make the application a group, although no command is registered before it is imported."""
 
 
-def _open_local_environment() -> Environment:
-    opened: Environment = import_module("local.environment").open_local_environment()
+def _open_local_environment() -> StackEnvironment:
+    opened: StackEnvironment = import_module("local.environment").open_local_environment()
     return opened
 
 
@@ -53,19 +53,19 @@ register_environment("local", _open_local_environment)
 
 def main() -> None:
     """Run `cfs`; a user's error ends it with status 1 and no traceback."""
-    end_in_order()
+    install_signal_handlers()
     try:
         app()
     except UserError as error:
-        _show("error:", error.problem)
-        _show("repair:", error.repair)
+        _print_problem("error:", error.problem)
+        _print_problem("repair:", error.repair)
         sys.exit(1)
     except EngineError as error:
-        _show("error:", str(error))
+        _print_problem("error:", str(error))
         sys.exit(1)
 
 
-def _show(label: str, text: str) -> None:
+def _print_problem(label: str, text: str) -> None:
     console.print(label, style="bold red" if label == "error:" else "bold", end=" ")
     # Messages quote paths and other people's words, in which brackets are no markup.
     console.print(text, markup=False, soft_wrap=True)

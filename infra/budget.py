@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Literal
 import pulumi
 from pulumi_aws import budgets, sns
 
-from infra.access.policies import Condition, Principal, Statement, document, equals
+from infra.access.policies import Condition, Principal, Statement, render_policy, string_equals
 from infra.component import Component
 from infra.naming import BUDGET, SNS_TOPIC, physical_name
-from infra.tags import PROJECT
+from infra.tags import PROJECT_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Alert:
+class BudgetAlert:
     """When subscribers are told.
 
     Attributes:
@@ -33,7 +33,7 @@ class Alert:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limit:
+class BudgetLimit:
     """What a period may cost.
 
     Attributes:
@@ -44,14 +44,14 @@ class Limit:
 
     period: Literal["daily", "monthly"]
     usd: int
-    alerts: tuple[Alert, ...]
+    alerts: tuple[BudgetAlert, ...]
 
 
-DAILY_ALERTS = (Alert(kind="ACTUAL", percentage=80), Alert(kind="ACTUAL", percentage=100))
+DAILY_ALERTS = (BudgetAlert(kind="ACTUAL", percentage=80), BudgetAlert(kind="ACTUAL", percentage=100))
 """ACTUAL alone: AWS forecasts no DAILY budget,
 https://docs.aws.amazon.com/cost-management/latest/userguide/budgets-best-practices.html"""
 
-MONTHLY_ALERTS = (Alert(kind="FORECASTED", percentage=100), Alert(kind="ACTUAL", percentage=100))
+MONTHLY_ALERTS = (BudgetAlert(kind="FORECASTED", percentage=100), BudgetAlert(kind="ACTUAL", percentage=100))
 """The forecast warns while there is still something to save."""
 
 
@@ -93,12 +93,12 @@ class Budget(Component):
     def __init__(self, name: str, *, args: BudgetArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare the budgets."""
         super().__init__(name, opts=opts)
-        topic, policy = self._topic(name, args=args)
-        daily = Limit(period="daily", usd=args.daily_usd, alerts=DAILY_ALERTS)
-        monthly = Limit(period="monthly", usd=args.monthly_usd, alerts=MONTHLY_ALERTS)
+        topic, policy = self._declare_topic(name, args=args)
+        daily = BudgetLimit(period="daily", usd=args.daily_usd, alerts=DAILY_ALERTS)
+        monthly = BudgetLimit(period="monthly", usd=args.monthly_usd, alerts=MONTHLY_ALERTS)
         self.topic_arn = topic.arn
-        self.budget_name = self._budget(name, daily, args=args, policy=policy).name
-        self.monthly_budget_name = self._budget(name, monthly, args=args, policy=policy).name
+        self.budget_name = self._declare_budget(name, daily, args=args, policy=policy).name
+        self.monthly_budget_name = self._declare_budget(name, monthly, args=args, policy=policy).name
         self.register_outputs(
             {
                 "topicArn": self.topic_arn,
@@ -107,43 +107,45 @@ class Budget(Component):
             }
         )
 
-    def _topic(self, name: str, *, args: BudgetArgs) -> tuple[sns.Topic, sns.TopicPolicy]:
+    def _declare_topic(self, name: str, *, args: BudgetArgs) -> tuple[sns.Topic, sns.TopicPolicy]:
         tags = args.tags
         topic = sns.Topic(
             f"{name}-alerts",
-            name=physical_name(SNS_TOPIC, PROJECT, tags.environment, "budget-alerts"),
+            name=physical_name(SNS_TOPIC, PROJECT_NAME, tags.environment, "budget-alerts"),
             kms_master_key_id=args.key_arn,
-            tags=tags.of("budget-alerts", role="alerts"),
-            opts=self.child(),
+            tags=tags.for_resource("budget-alerts", role="alerts"),
+            opts=self.child_options(),
         )
         policy = sns.TopicPolicy(
             f"{name}-alerts",
             arn=topic.arn,
             policy=pulumi.Output.all(topic.arn, args.account_id).apply(
-                lambda of: topic_policy(topic_arn=of[0], account_id=of[1])
+                lambda known: alert_topic_policy(topic_arn=known[0], account_id=known[1])
             ),
-            opts=self.child(),
+            opts=self.child_options(),
         )
         return topic, policy
 
-    def _budget(self, name: str, limit: Limit, *, args: BudgetArgs, policy: sns.TopicPolicy) -> budgets.Budget:
+    def _declare_budget(
+        self, name: str, limit: BudgetLimit, *, args: BudgetArgs, policy: sns.TopicPolicy
+    ) -> budgets.Budget:
         return budgets.Budget(
             f"{name}-{limit.period}",
             account_id=args.account_id,
-            name=physical_name(BUDGET, PROJECT, args.tags.environment, limit.period),
+            name=physical_name(BUDGET, PROJECT_NAME, args.tags.environment, limit.period),
             budget_type="COST",
             time_unit=limit.period.upper(),
             limit_amount=str(limit.usd),
             limit_unit="USD",
             # The topic's ARN comes from its policy: Budgets wants to be let in when the budget is made.
-            notifications=[_notification(alert, policy.arn, args.emails) for alert in limit.alerts],
-            tags=args.tags.of(f"{limit.period}-budget", role="alerts"),
-            opts=self.child(),
+            notifications=[_alert_notification(alert, policy.arn, args.emails) for alert in limit.alerts],
+            tags=args.tags.for_resource(f"{limit.period}-budget", role="alerts"),
+            opts=self.child_options(),
         )
 
 
-def _notification(
-    alert: Alert, topic_arn: pulumi.Output[str], emails: Sequence[str]
+def _alert_notification(
+    alert: BudgetAlert, topic_arn: pulumi.Output[str], emails: Sequence[str]
 ) -> budgets.BudgetNotificationArgsDict:
     return {
         "notification_type": alert.kind,
@@ -155,18 +157,18 @@ def _notification(
     }
 
 
-def topic_policy(*, topic_arn: str, account_id: str) -> str:
+def alert_topic_policy(*, topic_arn: str, account_id: str) -> str:
     """Let AWS Budgets publish for this account and nobody else; the account's own roles need no statement here.
 
     https://docs.aws.amazon.com/cost-management/latest/userguide/budgets-sns-policy.html
     """
-    return document(
+    return render_policy(
         Statement(
             sid="BudgetsMayPublish",
             actions=("sns:Publish",),
             resources=(topic_arn,),
             conditions=(
-                equals("aws:SourceAccount", account_id),
+                string_equals("aws:SourceAccount", account_id),
                 Condition(operator="ArnLike", key="aws:SourceArn", values=(f"arn:aws:budgets::{account_id}:*",)),
             ),
             principal=Principal(kind="Service", value="budgets.amazonaws.com"),

@@ -9,7 +9,7 @@ import pulumi
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-PACKAGE = "claudefs:infra"
+COMPONENT_PACKAGE = "claudefs:infra"
 """Package and module of every component's type token: `claudefs:infra:<Class>`."""
 
 
@@ -30,8 +30,8 @@ class Component(pulumi.ComponentResource):
 
     def __init__(self, name: str, *, opts: pulumi.ResourceOptions | None = None) -> None:
         """Register the component under `claudefs:infra:<Class>`."""
-        super().__init__(f"{PACKAGE}:{type(self).__name__}", name, None, opts)
+        super().__init__(f"{COMPONENT_PACKAGE}:{type(self).__name__}", name, None, opts)
 
-    def child(self, **options: Unpack[ChildOptions]) -> pulumi.ResourceOptions:
+    def child_options(self, **options: Unpack[ChildOptions]) -> pulumi.ResourceOptions:
         """Options of a resource inside this component; the parent cannot be replaced by a caller."""
         return pulumi.ResourceOptions(parent=self, **options)

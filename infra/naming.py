@@ -7,7 +7,7 @@ import re
 
 from infra.texts import TextRule, check_text
 
-NAMESPACE = "claudefs-infra"
+CONFIG_NAMESPACE = "claudefs-infra"
 """The project's name in `Pulumi.yaml`, which prefixes its configuration keys."""
 
 _HASH_LENGTH = 8

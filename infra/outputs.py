@@ -9,7 +9,7 @@ import pulumi
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-OUTPUTS: Mapping[str, str] = {
+OUTPUT_DESCRIPTIONS: Mapping[str, str] = {
     "region": "the AWS region of everything below",
     "vpcId": "the VPC",
     "siteASubnetIds": "the subnets that nodes of site A run in, by zone",
@@ -52,13 +52,13 @@ def shell_command(instance_id: pulumi.Output[str], *, region: str) -> pulumi.Out
     return pulumi.Output.concat("aws ssm start-session --region ", region, " --target ", instance_id)
 
 
-def export(values: Mapping[str, pulumi.Input[object]]) -> None:
+def export_outputs(values: Mapping[str, pulumi.Input[object]]) -> None:
     """Export the stack's outputs.
 
     Raises:
         ValueError: They are not exactly those of the table.
     """
-    if values.keys() != OUTPUTS.keys():
-        raise ValueError(f"the outputs differ from the table's: {sorted(values.keys() ^ OUTPUTS.keys())}")
-    for name in OUTPUTS:
+    if values.keys() != OUTPUT_DESCRIPTIONS.keys():
+        raise ValueError(f"the outputs differ from the table's: {sorted(values.keys() ^ OUTPUT_DESCRIPTIONS.keys())}")
+    for name in OUTPUT_DESCRIPTIONS:
         pulumi.export(name, values[name])

@@ -7,16 +7,16 @@ from typing import Literal
 
 from infra.texts import TAG_VALUE, check_text
 
-REQUIRED = ("project", "Name", "Environment", "Role", "Owner", "ManagedBy")
+REQUIRED_TAGS = ("project", "Name", "Environment", "Role", "Owner", "ManagedBy")
 """Keys that every taggable resource carries."""
 
-PROJECT = "claudefs"
+PROJECT_NAME = "claudefs"
 """Value of the tag `project`. ClaudeFS's scripts filter on exactly this key and value; EC2 compares case."""
 
-MANAGED_BY = "pulumi"
+MANAGED_BY_TAG = "pulumi"
 """Value of the tag `ManagedBy`: who changes such a resource by hand loses the change at the next deployment."""
 
-Role = Literal[
+ResourceRole = Literal[
     "network",
     "encryption",
     "state",
@@ -53,7 +53,7 @@ class Tags:
     owner: str
     cost_center: str = ""
 
-    def of(self, name: str, *, role: Role, site: Site | None = None) -> dict[str, str]:
+    def for_resource(self, name: str, *, role: ResourceRole, site: Site | None = None) -> dict[str, str]:
         """Give the tags of one resource.
 
         Args:
@@ -66,12 +66,12 @@ class Tags:
             InvalidTextError: AWS would refuse a value.
         """
         tags = {
-            "project": PROJECT,
-            "Name": f"{PROJECT}-{self.environment}-{name}",
+            "project": PROJECT_NAME,
+            "Name": f"{PROJECT_NAME}-{self.environment}-{name}",
             "Environment": self.environment,
             "Role": role,
             "Owner": self.owner,
-            "ManagedBy": MANAGED_BY,
+            "ManagedBy": MANAGED_BY_TAG,
         }
         if self.cost_center:
             tags["CostCenter"] = self.cost_center

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from local import operations
-from local.account import folder, open_account
+from local.account import account_folder, open_account
 from local.engine import LocalEngine
 from terminal import report
 
@@ -18,52 +18,52 @@ orphans_app = typer.Typer(no_args_is_help=True, help="Resources with the stack's
 app.add_typer(orphans_app, name="orphans")
 
 
-@app.command()
-def up() -> None:
+@app.command("up")
+def local_up() -> None:
     """Deploy the stack `local` on the emulators; repairs what a dead run has left behind."""
-    operations.up(_open_engine())
+    operations.deploy_local_stack(_open_engine())
 
 
-@app.command()
-def preview() -> None:
+@app.command("preview")
+def local_preview() -> None:
     """Show what `up` would change."""
-    operations.preview(_open_engine())
+    operations.preview_local_stack(_open_engine())
 
 
-@app.command()
-def refresh() -> None:
+@app.command("refresh")
+def local_refresh() -> None:
     """Read into the state what was changed outside Pulumi."""
-    operations.refresh(_open_engine())
+    operations.refresh_local_stack(_open_engine())
 
 
-@app.command()
-def down() -> None:
+@app.command("down")
+def local_down() -> None:
     """Destroy all but what is protected and stop the emulators."""
-    operations.down(_open_engine())
+    operations.destroy_local_stack(_open_engine())
 
 
-@app.command()
-def env() -> None:
+@app.command("env")
+def local_env() -> None:
     """Print what makes plain `pulumi`, `aws` and boto3 work on the local account, and on nothing else."""
     account = open_account()
     for name in account.foreign_variables():
         sys.stdout.write(f"unset {name}\n")
-    for name, value in account.variables().items():
+    for name, value in account.account_variables().items():
         sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
 
 
-@app.command()
-def status(
+@app.command("status")
+def local_status(
     *, json: Annotated[bool, typer.Option("--json", help="print addresses and logs for programs")] = False
 ) -> None:
     """Show whether the emulators run, and where."""
-    report.show(operations.status(folder()), as_json=json)
+    report.print_report(operations.emulator_report(account_folder()), as_json=json)
 
 
 @orphans_app.command("list")
 def orphans_list() -> None:
     """List them, each with the command that deletes it."""
-    operations.list_orphans(_open_engine())
+    operations.print_orphans(_open_engine())
 
 
 @orphans_app.command("delete")

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from cfs.engine import StackEngine
 from cfs.recovery import pending
-from infra.naming import NAMESPACE
+from infra.naming import CONFIG_NAMESPACE
 from local import leftovers, servers
-from local.account import REGION, RUN_MARKER, STACK
+from local.account import LOCAL_REGION, LOCAL_STACK, RUN_MARKER_VARIABLE
 from terminal.errors import UserError
-from terminal.progress import console, step
+from terminal.progress import console, show_progress
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,21 +36,21 @@ class LocalEngine(StackEngine):
     account: LocalAccount
 
     @property
-    def stack(self) -> str:
+    def stack_name(self) -> str:
         """The stack's name."""
-        return STACK
+        return LOCAL_STACK
 
-    def environment(self) -> dict[str, str]:
+    def process_environment(self) -> dict[str, str]:
         """Give the environment of its processes: they reach the account, and carry its marker."""
-        return self.account.environment() | {RUN_MARKER: self.account.run_marker}
+        return self.account.command_environment() | {RUN_MARKER_VARIABLE: self.account.run_marker}
 
     @property
-    def checkpoint(self) -> Path:
+    def checkpoint_file(self) -> Path:
         """The file that holds the stack's state."""
-        return self.account.backend / ".pulumi" / "stacks" / NAMESPACE / f"{STACK}.json"
+        return self.account.backend_folder / ".pulumi" / "stacks" / CONFIG_NAMESPACE / f"{LOCAL_STACK}.json"
 
     @property
-    def version(self) -> str:
+    def engine_version(self) -> str:
         """The engine's version."""
         return self.account.toolchain.version
 
@@ -63,23 +63,23 @@ class LocalEngine(StackEngine):
         """Return a session that reads nothing of the user's."""
         from cfs.sessions import local_session  # noqa: PLC0415 — boto3 takes a quarter of a second, needed rarely
 
-        return local_session(region=REGION)
+        return local_session(region=LOCAL_REGION)
 
     def read_deployment(self) -> dict[str, Any]:
         """Return the recorded state, without starting the engine."""
         try:
-            checkpoint = json.loads(self.checkpoint.read_text())["checkpoint"]
+            checkpoint = json.loads(self.checkpoint_file.read_text())["checkpoint"]
         except FileNotFoundError:
             return {}
         return checkpoint.get("latest") or {}
 
-    def recover(self) -> bool:
+    def recover_stack(self) -> bool:
         """End the processes of a dead run, remove its lock, and adopt what it had created but not recorded."""
-        died = leftovers.clear(self.account)
+        died = leftovers.clear_dead_run(self.account)
         if not (died or pending.has_pending(self)):
             return False
-        with step("Repairing what an interrupted run has left behind"):
-            adopted = pending.adopt(self)
+        with show_progress("Repairing what an interrupted run has left behind"):
+            adopted = pending.adopt_pending(self)
         for urn in adopted:
             console.print(
                 f"  adopted {urn.rpartition('::')[2]}, which it had created but not recorded", highlight=False
@@ -88,11 +88,11 @@ class LocalEngine(StackEngine):
 
     def ensure_stack(self) -> None:
         """Make the stack where it does not exist yet."""
-        if not self.checkpoint.exists():
-            self.query("stack", "init", STACK, "--no-select")
+        if not self.checkpoint_file.exists():
+            self.query_text("stack", "init", LOCAL_STACK, "--no-select")
 
-    def _explain(self, said: str) -> None:
-        dead = servers.dead(self.account.folder)
+    def _raise_known_error(self, said: str) -> None:
+        dead = servers.dead_emulators(self.account.folder)
         if dead:
             raise UserError(
                 f"The {dead[0].name} died while Pulumi was at work.",
@@ -104,7 +104,7 @@ class LocalEngine(StackEngine):
                 f"The disk of {self.account.folder} is full: {free / 2**20:.0f} MiB are free.",
                 repair="free some space and run the same command again, or name another folder by CFS_LOCAL_DIR",
             )
-        super()._explain(said)
+        super()._raise_known_error(said)
 
     def _repair_of_lock(self) -> str:
         return "wait for it to end and run the same command again; a lock of a dead run is removed by itself"

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from cfs.environments import Environment
+from cfs.environments import StackEnvironment
 from cfs.loopback import open_loopback
 from cfs.sessions import local_session
 from local import servers
-from local.account import REGION, STACK, folder, open_account
+from local.account import LOCAL_REGION, LOCAL_STACK, account_folder, open_account
 from local.aws.clock import CLOCK_PATH
 from local.engine import LocalEngine
 from terminal.errors import UserError
@@ -28,21 +28,21 @@ _CLOCK_SECONDS = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class LocalEnvironment(Environment):
+class LocalEnvironment(StackEnvironment):
     """The emulated account, its emulators started where they do not run."""
 
     @property
     def aws_url(self) -> str | None:
         """Where the emulated AWS answers."""
-        return servers.ensure_running(folder())[servers.AWS].url
+        return servers.ensure_emulators_running(account_folder())[servers.AWS_EMULATOR].base_url
 
     def open_session(self, region: str | None) -> boto3.Session:
         """Return a session that reads nothing of the user's."""
-        return local_session(region=region or REGION)
+        return local_session(region=region or LOCAL_REGION)
 
-    def variables(self) -> Mapping[str, str]:
+    def credential_variables(self) -> Mapping[str, str]:
         """Return the emulators' addresses and placeholder credentials."""
-        return open_account().variables()
+        return open_account().account_variables()
 
     def open_engine(self) -> StackEngine:
         """Get Pulumi, and make the stack where it does not exist yet."""
@@ -64,4 +64,4 @@ class LocalEnvironment(Environment):
 
 def open_local_environment() -> LocalEnvironment:
     """Return the environment `local`."""
-    return LocalEnvironment(name=STACK)
+    return LocalEnvironment(name=LOCAL_STACK)

@@ -23,23 +23,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import TracebackType
 
-_PROJECT = Path(__file__).parents[1]
+_REPOSITORY_ROOT = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Nursery:
+class ForkServer:
     """The process as its owner sees it; it ends with the block, and its copies go on."""
 
     process: subprocess.Popen[str]
 
     @classmethod
-    def of(cls, account: Path) -> Self:
+    def start_for(cls, account: Path) -> Self:
         """Start one for copies of an account at rest, which is in a folder."""
-        command = [sys.executable, "-m", "local.nursery", str(account / servers.AWS.state)]
+        command = [sys.executable, "-m", "local.nursery", str(account / servers.AWS_EMULATOR.state_file)]
         return cls(
             process=subprocess.Popen(
                 command,
-                cwd=_PROJECT,
+                cwd=_REPOSITORY_ROOT,
                 env=isolate(os.environ),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -48,7 +48,7 @@ class Nursery:
             )
         )
 
-    def spawn(self, emulator: servers.Emulator, arguments: Sequence[str], log: Path) -> int:
+    def spawn_copy(self, emulator: servers.Emulator, arguments: Sequence[str], log: Path) -> int:
         """Start an emulator on a copy of the account, and give its process's number."""
         if self.process.stdin is None or self.process.stdout is None:
             raise TypeError("the process has no pipes")
@@ -72,30 +72,30 @@ def main() -> None:
     from local.aws import __main__ as aws  # noqa: PLC0415 — the owner has no use for it
     from local.github import __main__ as github  # noqa: PLC0415 — likewise
 
-    journal, app = aws.remember(Path(sys.argv[1]))
+    journal, app = aws.load_account(Path(sys.argv[1]))
 
     def serve_aws(arguments: Sequence[str]) -> None:
-        options = aws.options(arguments)
-        with aws.hold(options.state):
+        options = aws.parse_options(arguments)
+        with aws.lock_journal(options.state):
             journal.path = options.state
-            aws.serve(app, port=options.port)
+            aws.serve_account(app, port=options.port)
 
     serve: dict[str, Callable[[Sequence[str]], object]] = {
-        servers.AWS.module: serve_aws,
-        servers.GITHUB.module: github.main,
+        servers.AWS_EMULATOR.module: serve_aws,
+        servers.GITHUB_EMULATOR.module: github.main,
     }
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a copy that ends
     for line in sys.stdin:
         module, arguments, log = json.loads(line)
         copy = os.fork()
         if copy == 0:
-            _settle(log)
+            _detach_process(log)
             serve[module](arguments)
             return
         print(copy, flush=True)  # noqa: T201 — the owner reads it
 
 
-def _settle(log: str) -> None:
+def _detach_process(log: str) -> None:
     """Make a copy a process like one that was started by itself."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     atexit.register(os._exit, 0)  # to free what moto holds, object by object, takes a second

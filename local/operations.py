@@ -9,7 +9,7 @@ from cfs.engine import EngineError
 from cfs.recovery import pending
 from local import servers
 from terminal.errors import UserError
-from terminal.progress import console, step
+from terminal.progress import console, show_progress
 from terminal.report import Report
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ What to try next:
   make down                       destroy all but what is protected and stop the emulators"""
 
 
-def up(engine: LocalEngine) -> None:
+def deploy_local_stack(engine: LocalEngine) -> None:
     """Deploy, after repairing what a dead run has left behind, and say what to try next.
 
     Raises:
@@ -34,37 +34,37 @@ def up(engine: LocalEngine) -> None:
         EngineError: The engine failed and has said why.
     """
     engine.ensure_stack()
-    github.check(engine, again="make up")
-    died = engine.recover()
+    github.check_local_stack(engine, retry_command="make up")
+    died = engine.recover_stack()
     try:
-        engine.run("up", "--yes", "--skip-preview", *_repairs(engine))
+        engine.run_operation("up", "--yes", "--skip-preview", *_repair_arguments(engine))
     except EngineError:
         # The provider's words for what GitHub refuses are not a user's: see whether it can be said better.
-        github.check(engine, again="make up")
+        github.check_local_stack(engine, retry_command="make up")
         raise
     if died:
-        list_orphans(engine)
-    if is_unchanged(engine):
+        print_orphans(engine)
+    if is_last_run_unchanged(engine):
         console.print("[green]No changes:[/] the account is as declared.")
     console.print(NEXT_STEPS, markup=False, soft_wrap=True)
 
 
-def _repairs(engine: LocalEngine) -> list[str]:
+def _repair_arguments(engine: LocalEngine) -> list[str]:
     """Prepare that the deployment repairs what somebody has changed at GitHub, and give the arguments for it."""
-    drift = github.find_drift(engine)
+    drift = github.find_local_drift(engine)
     if drift.stale:
         # Only after a refresh does the engine see that they differ.
-        engine.query("refresh", "--yes", "--skip-preview", *_each("--target", drift.stale))
+        engine.query_text("refresh", "--yes", "--skip-preview", *_repeated_option("--target", drift.stale))
     for urn in (*drift.stale, *drift.replaced):
         console.print(f"  {urn.rpartition('::')[2]} was changed at GitHub: it is written again", highlight=False)
-    return _each("--replace", drift.replaced)
+    return _repeated_option("--replace", drift.replaced)
 
 
-def _each(option: str, values: Sequence[str]) -> list[str]:
+def _repeated_option(option: str, values: Sequence[str]) -> list[str]:
     return [argument for value in values for argument in (option, value)]
 
 
-def preview(engine: LocalEngine) -> None:
+def preview_local_stack(engine: LocalEngine) -> None:
     """Show what would change.
 
     Raises:
@@ -72,11 +72,11 @@ def preview(engine: LocalEngine) -> None:
         EngineError: The engine failed and has said why.
     """
     engine.ensure_stack()
-    engine.recover()
-    engine.run("preview", "--diff")
+    engine.recover_stack()
+    engine.run_operation("preview", "--diff")
 
 
-def refresh(engine: LocalEngine) -> None:
+def refresh_local_stack(engine: LocalEngine) -> None:
     """Read into the state what was changed outside Pulumi.
 
     Raises:
@@ -84,12 +84,12 @@ def refresh(engine: LocalEngine) -> None:
         EngineError: The engine failed and has said why.
     """
     engine.ensure_stack()
-    github.check(engine, again="make refresh", deploys=False)
-    engine.recover()
-    engine.run("refresh", "--yes", "--skip-preview", "--diff")
+    github.check_local_stack(engine, retry_command="make refresh", deploys=False)
+    engine.recover_stack()
+    engine.run_operation("refresh", "--yes", "--skip-preview", "--diff")
 
 
-def down(engine: LocalEngine) -> None:
+def destroy_local_stack(engine: LocalEngine) -> None:
     """Destroy all but what is protected, and stop the emulators.
 
     Raises:
@@ -97,20 +97,20 @@ def down(engine: LocalEngine) -> None:
         EngineError: The engine failed and has said why.
     """
     engine.ensure_stack()
-    engine.recover()
-    engine.run("destroy", "--yes", "--skip-preview", "--exclude-protected")
-    servers.stop(engine.account.folder)
+    engine.recover_stack()
+    engine.run_operation("destroy", "--yes", "--skip-preview", "--exclude-protected")
+    servers.stop_emulators(engine.account.folder)
     console.print(
         "The emulators are stopped. What is protected stays for the next `make up`; "
         f"to forget it all, remove {engine.account.folder}."
     )
 
 
-def status(folder: Path) -> Report:
+def emulator_report(folder: Path) -> Report:
     """Tell which emulators of a folder run, where they answer, and where they write what they do."""
-    processes = servers.running(folder)
+    processes = servers.recorded_emulators(folder)
     urls = {
-        emulator: process.url
+        emulator: process.base_url
         for emulator in servers.EMULATORS
         if (process := processes.get(emulator)) is not None and process.is_alive()
     }
@@ -124,9 +124,9 @@ def status(folder: Path) -> Report:
     )
 
 
-def list_orphans(engine: LocalEngine) -> None:
+def print_orphans(engine: LocalEngine) -> None:
     """Print what carries the stack's tags and is not in its state."""
-    found = pending.orphans(engine)
+    found = pending.find_orphans(engine)
     if not found:
         console.print("Nothing in the account carries the stack's tags without being in its state.")
         return
@@ -144,18 +144,18 @@ def delete_orphans(engine: LocalEngine, ids: Sequence[str]) -> None:
     Raises:
         UserError: One of the ids is not an orphan's.
     """
-    chosen = [orphan for orphan in pending.orphans(engine) if orphan.id in ids]
+    chosen = [orphan for orphan in pending.find_orphans(engine) if orphan.id in ids]
     unknown = set(ids) - {orphan.id for orphan in chosen}
     if unknown:
         raise UserError(
             f"{', '.join(sorted(unknown))}: not the id of a resource that the stack's state does not know.",
             repair="run `cfs local orphans list` and take the ids from there",
         )
-    with step(f"Deleting {len(chosen)} resources"):
-        pending.delete(engine, chosen)
+    with show_progress(f"Deleting {len(chosen)} resources"):
+        pending.destroy_orphans(engine, chosen)
 
 
-def is_unchanged(engine: LocalEngine) -> bool:
+def is_last_run_unchanged(engine: LocalEngine) -> bool:
     """Tell whether the last run changed nothing.
 
     Raises:

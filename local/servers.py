@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 
 LOOPBACK = "127.0.0.1"
-OWNER = "local-owner"
+LOCAL_OWNER = "local-owner"
 """Owner of the emulated repository."""
-REPOSITORY = "claudefs"
+LOCAL_REPOSITORY = "claudefs"
 
-_PROJECT = str(Path(__file__).parent.parent)
+_REPOSITORY_ROOT = str(Path(__file__).parent.parent)
 _START_SECONDS = 30.0
 _STOP_SECONDS = 5.0
 _HEALTH_SECONDS = 2.0
@@ -46,34 +46,36 @@ class Emulator:
     Attributes:
         name: What people call it.
         module: The Python module that serves it.
-        state: Its state's file, in the account's folder.
+        state_file: Its state's file, in the account's folder.
         port_variable: The environment variable that fixes its port.
         arguments: Further arguments of the module.
     """
 
     name: str
     module: str
-    state: str
+    state_file: str
     port_variable: str
     arguments: tuple[str, ...] = ()
 
 
-AWS = Emulator(name="emulated AWS account", module="local.aws", state="aws.jsonl", port_variable="CFS_AWS_PORT")
-GITHUB = Emulator(
+AWS_EMULATOR = Emulator(
+    name="emulated AWS account", module="local.aws", state_file="aws.jsonl", port_variable="CFS_AWS_PORT"
+)
+GITHUB_EMULATOR = Emulator(
     name="emulated GitHub repository",
     module="local.github",
-    state="github.json",
+    state_file="github.json",
     port_variable="CFS_GITHUB_PORT",
-    arguments=("--owner", OWNER, "--repository", REPOSITORY),
+    arguments=("--owner", LOCAL_OWNER, "--repository", LOCAL_REPOSITORY),
 )
-EMULATORS = (AWS, GITHUB)
+EMULATORS = (AWS_EMULATOR, GITHUB_EMULATOR)
 
-Spawn: TypeAlias = "Callable[[Emulator, Sequence[str], Path], int]"
+SpawnEmulator: TypeAlias = "Callable[[Emulator, Sequence[str], Path], int]"
 """Starts an emulator with arguments of its module and a file for its messages, and gives its process's number."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Running:
+class RunningEmulator:
     """A server's process.
 
     Attributes:
@@ -89,7 +91,7 @@ class Running:
     code: str = ""
 
     @property
-    def url(self) -> str:
+    def base_url(self) -> str:
         """Where it is reached."""
         return f"http://{LOOPBACK}:{self.port}"
 
@@ -104,19 +106,19 @@ class Running:
     def is_healthy(self) -> bool:
         """Tell whether the process answers."""
         try:
-            with open_loopback(f"{self.url}/_control/health", timeout=_HEALTH_SECONDS) as answer:
+            with open_loopback(f"{self.base_url}/_control/health", timeout=_HEALTH_SECONDS) as answer:
                 return bool(json.load(answer)["pid"] == self.pid)
         except (OSError, ValueError):
             return False
 
 
-def spawn(emulator: Emulator, arguments: Sequence[str], log: Path) -> int:
+def spawn_emulator(emulator: Emulator, arguments: Sequence[str], log: Path) -> int:
     """Start an emulator's process, and give its number; it outlives this command."""
     # Ctrl-C in this command's terminal is not for it.
     return os.posix_spawn(
         sys.executable,
         [sys.executable, "-m", emulator.module, *arguments],
-        {**isolate(os.environ), "PYTHONPATH": _PROJECT},
+        {**isolate(os.environ), "PYTHONPATH": _REPOSITORY_ROOT},
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
@@ -126,7 +128,7 @@ def spawn(emulator: Emulator, arguments: Sequence[str], log: Path) -> int:
     )
 
 
-def ensure_running(folder: Path, *, spawn: Spawn = spawn) -> dict[Emulator, Running]:
+def ensure_emulators_running(folder: Path, *, spawn: SpawnEmulator = spawn_emulator) -> dict[Emulator, RunningEmulator]:
     """Start what does not run and wait until all answer; what runs this project's present code is left alone.
 
     One that was started before an update of the project would answer as it did then, and may lack what the stack asks.
@@ -141,28 +143,28 @@ def ensure_running(folder: Path, *, spawn: Spawn = spawn) -> dict[Emulator, Runn
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / "servers.lock", timeout=_START_SECONDS * 2):
-            recorded = running(folder)
+            recorded = recorded_emulators(folder)
             started = {
                 emulator: process
                 for emulator in EMULATORS
                 if (process := recorded.get(emulator))
-                and process.code == _code()
+                and process.code == _code_digest()
                 and process.is_alive()
                 and process.is_healthy()
             }
             for emulator in EMULATORS:
                 if emulator not in started:
-                    started[emulator] = _start(emulator, folder, before=recorded.get(emulator), spawn=spawn)
+                    started[emulator] = _start_emulator(emulator, folder, before=recorded.get(emulator), spawn=spawn)
                     # At once, so that `stop` finds it although the next one may not start.
-                    _record(folder, started)
+                    _record_started(folder, started)
             for emulator in EMULATORS:
                 try:
                     _await_health(emulator, started[emulator], folder)
                 except UserError:
                     if not _lost_its_port(emulator, started[emulator], folder):
                         raise
-                    started[emulator] = _start(emulator, folder, before=None, spawn=spawn)
-                    _record(folder, started)
+                    started[emulator] = _start_emulator(emulator, folder, before=None, spawn=spawn)
+                    _record_started(folder, started)
                     _await_health(emulator, started[emulator], folder)
             return started
     except LockTimeout as error:
@@ -172,12 +174,14 @@ def ensure_running(folder: Path, *, spawn: Spawn = spawn) -> dict[Emulator, Runn
         ) from error
 
 
-def stop(folder: Path) -> None:
+def stop_emulators(folder: Path) -> None:
     """End the servers; their state stays in the folder."""
     if not folder.exists():
         return
     with FileLock(folder / "servers.lock", timeout=_START_SECONDS * 2):
-        processes = [psutil.Process(process.pid) for process in running(folder).values() if process.is_alive()]
+        processes = [
+            psutil.Process(process.pid) for process in recorded_emulators(folder).values() if process.is_alive()
+        ]
         for process in processes:
             process.terminate()
         _, stubborn = psutil.wait_procs(processes, timeout=_STOP_SECONDS)
@@ -185,11 +189,15 @@ def stop(folder: Path) -> None:
             process.kill()
 
 
-def running(folder: Path) -> dict[Emulator, Running]:
+def recorded_emulators(folder: Path) -> dict[Emulator, RunningEmulator]:
     """Read which processes were started last, alive or not."""
     try:
         recorded = json.loads((folder / "servers.json").read_text())
-        return {emulator: Running(**recorded[emulator.module]) for emulator in EMULATORS if emulator.module in recorded}
+        return {
+            emulator: RunningEmulator(**recorded[emulator.module])
+            for emulator in EMULATORS
+            if emulator.module in recorded
+        }
     except FileNotFoundError:
         return {}
     except (ValueError, TypeError):
@@ -197,36 +205,40 @@ def running(folder: Path) -> dict[Emulator, Running]:
         return {}
 
 
-def dead(folder: Path) -> list[Emulator]:
+def dead_emulators(folder: Path) -> list[Emulator]:
     """Give the servers that were started and do not run any more."""
-    return [emulator for emulator, process in running(folder).items() if not process.is_alive()]
+    return [emulator for emulator, process in recorded_emulators(folder).items() if not process.is_alive()]
 
 
-def _record(folder: Path, started: dict[Emulator, Running]) -> None:
+def _record_started(folder: Path, started: dict[Emulator, RunningEmulator]) -> None:
     temporary = folder / "servers.json.new"
     temporary.write_text(json.dumps({emulator.module: asdict(process) for emulator, process in started.items()}))
     temporary.replace(folder / "servers.json")
 
 
-def _start(emulator: Emulator, folder: Path, *, before: Running | None, spawn: Spawn) -> Running:
+def _start_emulator(
+    emulator: Emulator, folder: Path, *, before: RunningEmulator | None, spawn: SpawnEmulator
+) -> RunningEmulator:
     if before is not None:
-        outdated = before.is_alive() and before.code != _code()
+        outdated = before.is_alive() and before.code != _code_digest()
         why = "runs code that has changed since" if outdated else "does not run any more"
         console.print(f"The {emulator.name} {why}: starting it again with all that it held.")
-        _end(before)
+        _kill_emulator(before)
     port = _choose_port(emulator, before=before)
-    arguments = ["--port", str(port), "--state", str(folder / emulator.state), *emulator.arguments]
-    pid = spawn(emulator, arguments, _log(emulator, folder))
-    return Running(pid=pid, created=psutil.Process(pid).create_time(), port=port, code=_code())
+    arguments = ["--port", str(port), "--state", str(folder / emulator.state_file), *emulator.arguments]
+    pid = spawn(emulator, arguments, _log_file(emulator, folder))
+    return RunningEmulator(pid=pid, created=psutil.Process(pid).create_time(), port=port, code=_code_digest())
 
 
-def _lost_its_port(emulator: Emulator, process: Running, folder: Path) -> bool:
+def _lost_its_port(emulator: Emulator, process: RunningEmulator, folder: Path) -> bool:
     """Tell whether another process has taken a port that any would do for, between its choice and its use."""
     is_fixed = os.environ.get(emulator.port_variable, "") not in ("", "0")
-    return not is_fixed and not process.is_alive() and "Address already in use" in _tail(_log(emulator, folder))
+    return (
+        not is_fixed and not process.is_alive() and "Address already in use" in _log_tail(_log_file(emulator, folder))
+    )
 
 
-def _end(process: Running) -> None:
+def _kill_emulator(process: RunningEmulator) -> None:
     """End a process that is of no use any more, and wait for its port."""
     if process.is_alive():
         ending = psutil.Process(process.pid)
@@ -235,15 +247,15 @@ def _end(process: Running) -> None:
 
 
 @cache
-def _code() -> str:
+def _code_digest() -> str:
     """Give the sum of what the emulators are made of: their own files, and the versions of the packages."""
     digest = hashlib.sha256()
-    for file in (*sorted(Path(__file__).parent.rglob("*.py")), Path(_PROJECT) / "requirements.txt"):
+    for file in (*sorted(Path(__file__).parent.rglob("*.py")), Path(_REPOSITORY_ROOT) / "requirements.txt"):
         digest.update(file.read_bytes())
     return digest.hexdigest()
 
 
-def _choose_port(emulator: Emulator, *, before: Running | None) -> int:
+def _choose_port(emulator: Emulator, *, before: RunningEmulator | None) -> int:
     wanted = os.environ.get(emulator.port_variable, "")
     if wanted not in ("", "0"):
         if not wanted.isdecimal() or not 1 <= int(wanted) <= 65535:  # noqa: PLR2004 — the range of ports
@@ -253,7 +265,8 @@ def _choose_port(emulator: Emulator, *, before: Running | None) -> int:
             )
         if not _is_free(int(wanted)):
             raise UserError(
-                f"Port {wanted} of {LOOPBACK}, wanted for the {emulator.name}, is taken{_by_whom(int(wanted))}.",
+                f"Port {wanted} of {LOOPBACK}, wanted for the {emulator.name},"
+                f"is taken{_describe_port_holder(int(wanted))}.",
                 repair=f"end that process, or unset {emulator.port_variable}, so that a free port is taken",
             )
         return int(wanted)
@@ -276,7 +289,7 @@ def _is_free(port: int) -> bool:
         return True
 
 
-def _by_whom(port: int) -> str:
+def _describe_port_holder(port: int) -> str:
     try:
         listeners = [c for c in psutil.net_connections("tcp") if c.laddr and c.laddr.port == port and c.pid]
         process = psutil.Process(listeners[0].pid)
@@ -285,7 +298,7 @@ def _by_whom(port: int) -> str:
         return ""
 
 
-def _await_health(emulator: Emulator, process: Running, folder: Path) -> None:
+def _await_health(emulator: Emulator, process: RunningEmulator, folder: Path) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         if process.is_healthy():
@@ -295,21 +308,23 @@ def _await_health(emulator: Emulator, process: Running, folder: Path) -> None:
         time.sleep(0.05)
     if process.is_alive():
         raise UserError(
-            f"The {emulator.name} runs as process {process.pid} and has not answered on {process.url} for "
-            f"{_START_SECONDS:.0f} s:\n{_tail(_log(emulator, folder))}",
+            f"The {emulator.name} runs as process {process.pid} and has not answered on {process.base_url} for "
+            f"{_START_SECONDS:.0f} s:\n{_log_tail(_log_file(emulator, folder))}",
             repair=f"end it (kill {process.pid}) and run the same command again: it keeps all that it held",
         )
     raise UserError(
-        f"The {emulator.name} ended before it answered on {process.url}:\n{_tail(_log(emulator, folder))}",
-        repair=f"read {_log(emulator, folder)}; where its state is damaged, move {folder} away: the next run begins "
+        f"The {emulator.name} ended before it answered on {process.base_url}:\n"
+        f"{_log_tail(_log_file(emulator, folder))}",
+        repair=f"read {_log_file(emulator, folder)}; where its state is damaged, move {folder} away: "
+        f"the next run begins "
         "with an empty account",
     )
 
 
-def _log(emulator: Emulator, folder: Path) -> Path:
+def _log_file(emulator: Emulator, folder: Path) -> Path:
     return folder / f"{emulator.module}.log"
 
 
-def _tail(log: Path) -> str:
+def _log_tail(log: Path) -> str:
     lines: Sequence[str] = log.read_text(errors="replace").splitlines()
     return "\n".join(f"    {line}" for line in lines[-_LOG_TAIL_LINES:])

@@ -15,27 +15,29 @@ bench_app = typer.Typer()
 chaos_app = typer.Typer()
 schedule_app = typer.Typer(no_args_is_help=True, help="Simulate the cluster's schedules.")
 
-AsJson = Annotated[bool, typer.Option("--json", help="print figures for programs")]
+MeasureJsonOption = Annotated[bool, typer.Option("--json", help="print figures for programs")]
 
 
-@bench_app.command()
-def bench(
-    runs: Annotated[int, typer.Option(min=1, help="how often each command is timed")] = 5, *, json: AsJson = False
+@bench_app.command("bench")
+def run_bench(
+    runs: Annotated[int, typer.Option(min=1, help="how often each command is timed")] = 5,
+    *,
+    json: MeasureJsonOption = False,
 ) -> None:
     """Time previews against the floor, on a local account of its own."""
-    report.show(benchmark.report(benchmark.run(runs=runs)), as_json=json)
+    report.print_report(benchmark.bench_report(benchmark.measure_previews(runs=runs)), as_json=json)
 
 
-@chaos_app.command()
-def chaos(
+@chaos_app.command("chaos")
+def run_chaos(
     kills: Annotated[int, typer.Option(min=1, help="how often to kill the engine")] = 20,
     seed: Annotated[int, typer.Option(help="the same seed kills at the same moments")] = 1,
     *,
-    json: AsJson = False,
+    json: MeasureJsonOption = False,
 ) -> None:
     """Kill the engine at many moments and check that `up` converges each time."""
-    outcomes = campaign.run(kills=kills, seed=seed)
-    report.show(campaign.report(outcomes, seed=seed), as_json=json)
+    outcomes = campaign.run_kills(kills=kills, seed=seed)
+    report.print_report(campaign.chaos_report(outcomes, seed=seed), as_json=json)
     if any(outcome.problems for outcome in outcomes):
         raise typer.Exit(1)
 
@@ -45,14 +47,14 @@ def _declare_group() -> None:
     """Keep `year` a command of a group: Typer would make a group of one command that command."""
 
 
-@schedule_app.command()
-def year(
+@schedule_app.command("year")
+def simulate_schedule_year(
     year: Annotated[int, typer.Option(min=2020, max=2090, help="which year to simulate")] = 2027,
     *,
-    json: AsJson = False,
+    json: MeasureJsonOption = False,
 ) -> None:
     """Simulate a year in three time zones and compare the calendar with what the scheduled actions make of it."""
-    outcomes = simulation.run(simulation.cases(year))
-    report.show(simulation.report(outcomes), as_json=json)
+    outcomes = simulation.simulate_years(simulation.year_cases(year))
+    report.print_report(simulation.years_report(outcomes), as_json=json)
     if any(outcome.differences for outcome in outcomes):
         raise typer.Exit(1)

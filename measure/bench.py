@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from infra.naming import NAMESPACE
+from infra.naming import CONFIG_NAMESPACE
 from infra.project import PROJECT_FOLDER
 from local import servers
-from local.account import STACK
+from local.account import LOCAL_STACK
 from measure import sdk_imports
-from measure.killable_up import COMMAND
+from measure.killable_up import CFS_COMMAND
 from measure.scratch_account import scratch_engine
 from terminal.errors import UserError
-from terminal.progress import step
+from terminal.progress import show_progress
 from terminal.report import Report
 
 if TYPE_CHECKING:
@@ -33,22 +33,26 @@ if TYPE_CHECKING:
 
     from local.engine import LocalEngine
 
-EMPTY = "preview of an empty program (pulumi alone)"
-FLOOR = "preview of an empty program with the SDK modules (floor)"
-PREVIEW = "preview of the stack, no change"
-PREVIEW_OF_CFS = "cfs preview, no change"
-UP = "up, nothing to change"
-UP_OF_CFS = "cfs up, nothing to change"
-OBTAIN = "toolchain.obtain(), warm"
+EMPTY_PREVIEW = "preview of an empty program (pulumi alone)"
+FLOOR_PREVIEW = "preview of an empty program with the SDK modules (floor)"
+STACK_PREVIEW = "preview of the stack, no change"
+CFS_PREVIEW = "cfs preview, no change"
+STACK_UP = "up, nothing to change"
+CFS_UP = "cfs up, nothing to change"
+WARM_OBTAIN = "toolchain.obtain_toolchain(), warm"
 
-NODES = {5: PREVIEW, 50: "preview with 50 storage nodes, no change", 500: "preview with 500 storage nodes, no change"}
+PREVIEW_BY_NODES = {
+    5: STACK_PREVIEW,
+    50: "preview with 50 storage nodes, no change",
+    500: "preview with 500 storage nodes, no change",
+}
 """Previews by the number of storage nodes, of which the settings' default is 5."""
 
 _DEADLINE_SECONDS = 120.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Command:
+class TimedCommand:
     """What is timed.
 
     Attributes:
@@ -63,7 +67,7 @@ class Command:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measured:
+class BenchMeasurement:
     """What the runs have shown.
 
     Attributes:
@@ -74,53 +78,53 @@ class Measured:
 
     seconds: Mapping[str, Sequence[float]]
     resources: Mapping[int, int]
-    loaded: sdk_imports.Loaded
+    loaded: sdk_imports.LoadedModules
 
 
-def run(*, runs: int) -> Measured:
+def measure_previews(*, runs: int) -> BenchMeasurement:
     """Deploy to an account of its own and time everything there.
 
     Raises:
         UserError: Pulumi cannot be had, or a command fails.
     """
-    loaded = sdk_imports.load()
-    with _clusters() as engines:
-        commands = _commands(engines, loaded)
-        with step(f"{runs} rounds after one warm-up") as progress:
+    loaded = sdk_imports.load_program()
+    with _deployed_clusters() as engines:
+        commands = _timed_commands(engines, loaded)
+        with show_progress(f"{runs} rounds after one warm-up") as progress:
             rounds = []
             for number in range(runs + 1):
-                rounds.append({name: _time(command) for name, command in commands.items()})
-                progress.advance(number + 1, runs + 1)
+                rounds.append({name: _time_command(command) for name, command in commands.items()})
+                progress.advance_to(number + 1, runs + 1)
         resources = {
             nodes: len(engine.query_json("stack", "export")["deployment"]["resources"])
             for nodes, engine in engines.items()
         }
     seconds = {name: [of_round[name] for of_round in rounds[1:]] for name in commands}
-    return Measured(seconds=seconds, resources=resources, loaded=loaded)
+    return BenchMeasurement(seconds=seconds, resources=resources, loaded=loaded)
 
 
 @contextmanager
-def _clusters() -> Iterator[dict[int, LocalEngine]]:
+def _deployed_clusters() -> Iterator[dict[int, LocalEngine]]:
     """Deploy the stack with each number of storage nodes, on accounts of their own: one deployment, resized."""
     with ExitStack() as accounts:
         first = accounts.enter_context(scratch_engine())
-        with step("Deploying what is measured"):
-            first.query("up", "--yes", "--skip-preview")
-        servers.stop(first.account.folder)
+        with show_progress("Deploying what is measured"):
+            first.query_text("up", "--yes", "--skip-preview")
+        servers.stop_emulators(first.account.folder)
         engines = {}
-        for nodes in NODES:
+        for nodes in PREVIEW_BY_NODES:
             copy = accounts.enter_context(scratch_engine(like=first.account.folder))
-            with step(f"Resizing to {nodes} storage nodes"):
-                engines[nodes] = replace(copy, settings=write_settings(copy.account.folder, nodes=nodes))
-                engines[nodes].query("up", "--yes", "--skip-preview")
+            with show_progress(f"Resizing to {nodes} storage nodes"):
+                engines[nodes] = replace(copy, settings=write_node_settings(copy.account.folder, nodes=nodes))
+                engines[nodes].query_text("up", "--yes", "--skip-preview")
         yield engines
 
 
-def write_settings(folder: Path, *, nodes: int) -> Path:
+def write_node_settings(folder: Path, *, nodes: int) -> Path:
     """Write the local stack's settings with so many storage nodes, three of five in site A."""
-    settings = yaml.safe_load((PROJECT_FOLDER / f"Pulumi.{STACK}.yaml").read_text())
+    settings = yaml.safe_load((PROJECT_FOLDER / f"Pulumi.{LOCAL_STACK}.yaml").read_text())
     in_site_a = nodes * 3 // 5
-    settings["config"][f"{NAMESPACE}:nodeGroups"] = {
+    settings["config"][f"{CONFIG_NAMESPACE}:nodeGroups"] = {
         "storage-a": {"count": in_site_a},
         "storage-b": {"count": nodes - in_site_a},
     }
@@ -129,32 +133,38 @@ def write_settings(folder: Path, *, nodes: int) -> Path:
     return path
 
 
-def _commands(engines: Mapping[int, LocalEngine], loaded: sdk_imports.Loaded) -> dict[str, Command]:
+def _timed_commands(engines: Mapping[int, LocalEngine], loaded: sdk_imports.LoadedModules) -> dict[str, TimedCommand]:
     environments = {
         # Of all these accounts only the last opened one is that of this process.
-        nodes: {**engine.account.environment(), "CFS_LOCAL_DIR": str(engine.account.folder)}
+        nodes: {**engine.account.command_environment(), "CFS_LOCAL_DIR": str(engine.account.folder)}
         for nodes, engine in engines.items()
     }
     folder, environment = engines[5].account.folder, environments[5]
     pulumi = shutil.which("pulumi", path=environment["PATH"]) or "pulumi"
-    preview = (pulumi, "preview", "--non-interactive", "--stack", STACK)
+    preview = (pulumi, "preview", "--non-interactive", "--stack", LOCAL_STACK)
     empty = write_program(folder / "empty", name="empty", packages=[])
-    floor = write_program(folder / "floor", name="floor", packages=sdk_imports.packages(loaded.modules))
+    floor = write_program(folder / "floor", name="floor", packages=sdk_imports.module_packages(loaded.modules))
     for program in (empty, floor):
-        arguments = (pulumi, "stack", "init", STACK, "--no-select", "--non-interactive")
-        _time(Command(arguments=arguments, folder=program, environment=environment))
+        arguments = (pulumi, "stack", "init", LOCAL_STACK, "--no-select", "--non-interactive")
+        _time_command(TimedCommand(arguments=arguments, folder=program, environment=environment))
     timed = {
-        EMPTY: (preview, empty),
-        FLOOR: (preview, floor),
-        PREVIEW_OF_CFS: ((*COMMAND, "local", "preview"), PROJECT_FOLDER),
-        UP: ((pulumi, "up", "--yes", "--skip-preview", "--non-interactive", "--stack", STACK), PROJECT_FOLDER),
-        UP_OF_CFS: ((*COMMAND, "local", "up"), PROJECT_FOLDER),
-        OBTAIN: ((sys.executable, "-c", "from toolchain import obtain; obtain()"), PROJECT_FOLDER),
+        EMPTY_PREVIEW: (preview, empty),
+        FLOOR_PREVIEW: (preview, floor),
+        CFS_PREVIEW: ((*CFS_COMMAND, "local", "preview"), PROJECT_FOLDER),
+        STACK_UP: (
+            (pulumi, "up", "--yes", "--skip-preview", "--non-interactive", "--stack", LOCAL_STACK),
+            PROJECT_FOLDER,
+        ),
+        CFS_UP: ((*CFS_COMMAND, "local", "up"), PROJECT_FOLDER),
+        WARM_OBTAIN: (
+            (sys.executable, "-c", "from toolchain import obtain_toolchain; obtain_toolchain()"),
+            PROJECT_FOLDER,
+        ),
     }
     # One round runs them all, so that a machine that is slow for a while is slow for all of them.
     return {
         **{
-            NODES[nodes]: Command(
+            PREVIEW_BY_NODES[nodes]: TimedCommand(
                 arguments=(*preview, "--config-file", str(engine.settings)),
                 folder=PROJECT_FOLDER,
                 environment=environments[nodes],
@@ -162,7 +172,7 @@ def _commands(engines: Mapping[int, LocalEngine], loaded: sdk_imports.Loaded) ->
             for nodes, engine in engines.items()
         },
         **{
-            name: Command(arguments=arguments, folder=where, environment=environment)
+            name: TimedCommand(arguments=arguments, folder=where, environment=environment)
             for name, (arguments, where) in timed.items()
         },
     }
@@ -181,7 +191,7 @@ def write_program(folder: Path, *, name: str, packages: Sequence[str]) -> Path:
     return folder
 
 
-def _time(command: Command) -> float:
+def _time_command(command: TimedCommand) -> float:
     began = time.perf_counter()
     done = subprocess.run(
         command.arguments,
@@ -202,84 +212,93 @@ def _time(command: Command) -> float:
     return seconds
 
 
-def ratio(measured: Measured, numerator: str, denominator: str) -> float:
+def median_ratio(measured: BenchMeasurement, numerator: str, denominator: str) -> float:
     """Compare two commands: the median of their ratios within each round."""
     pairs = zip(measured.seconds[numerator], measured.seconds[denominator], strict=True)
     return median(above / below for above, below in pairs)
 
 
-def per_resource(measured: Measured) -> float:
+def seconds_per_resource(measured: BenchMeasurement) -> float:
     """Give what each resource adds to a preview, in seconds: the median over the rounds.
 
     It includes the providers' start, which the floor does without.
     """
-    pairs = zip(measured.seconds[PREVIEW], measured.seconds[FLOOR], strict=True)
+    pairs = zip(measured.seconds[STACK_PREVIEW], measured.seconds[FLOOR_PREVIEW], strict=True)
     return median((stack - floor) / measured.resources[5] for stack, floor in pairs)
 
 
-def unused(loaded: sdk_imports.Loaded) -> list[str]:
+def unused_packages(loaded: sdk_imports.LoadedModules) -> list[str]:
     """Name the packages that are loaded although no resource and no function that the program uses is in them."""
-    needed = {sdk_imports.package_of(token) for token in loaded.tokens}
+    needed = {sdk_imports.token_package(token) for token in loaded.tokens}
     return [
-        package for package in sdk_imports.packages(loaded.modules) if package not in needed | set(sdk_imports.SDKS)
+        package
+        for package in sdk_imports.module_packages(loaded.modules)
+        if package not in needed | set(sdk_imports.SDK_NAMES)
     ]
 
 
-def report(measured: Measured) -> Report:
+def bench_report(measured: BenchMeasurement) -> Report:
     """Tell what was measured."""
     rows = [
         (
             name,
             f"{median(seconds):.2f} s",
             f"{min(seconds):.2f} … {max(seconds):.2f} s",
-            f"{ratio(measured, name, FLOOR):.2f}",
+            f"{median_ratio(measured, name, FLOOR_PREVIEW):.2f}",
         )
         for name, seconds in measured.seconds.items()
     ]
-    loaded = sdk_imports.packages(measured.loaded.modules)
+    loaded = sdk_imports.module_packages(measured.loaded.modules)
     return Report(
-        title=f"{measured.resources[5]} resources, medians of {len(measured.seconds[FLOOR])}",
+        title=f"{measured.resources[5]} resources, medians of {len(measured.seconds[FLOOR_PREVIEW])}",
         columns=("what", "median", "range", "÷ floor"),
         rows=rows,
         notes=[
-            f"{1000 * per_resource(measured):.1f} ms a resource: (stack - floor) / {measured.resources[5]}",
+            f"{1000 * seconds_per_resource(measured):.1f} ms a resource: (stack - floor) / {measured.resources[5]}",
             *(
                 f"{nodes} storage nodes: {measured.resources[nodes]} resources, "
-                f"preview ÷ that with 5: {ratio(measured, name, PREVIEW):.2f}"
-                for nodes, name in NODES.items()
+                f"preview ÷ that with 5: {median_ratio(measured, name, STACK_PREVIEW):.2f}"
+                for nodes, name in PREVIEW_BY_NODES.items()
             ),
             f"{len(measured.loaded.modules)} SDK modules are loaded, in {', '.join(loaded)}",
-            f"loaded and not used: {', '.join(unused(measured.loaded)) or 'none'}",
+            f"loaded and not used: {', '.join(unused_packages(measured.loaded)) or 'none'}",
         ],
         figures={
             "resources": measured.resources[5],
             "resourcesByStorageNodes": {str(nodes): count for nodes, count in measured.resources.items()},
             "ratioToFiveStorageNodes": {
-                str(nodes): round(ratio(measured, name, PREVIEW), 3) for nodes, name in NODES.items()
+                str(nodes): round(median_ratio(measured, name, STACK_PREVIEW), 3)
+                for nodes, name in PREVIEW_BY_NODES.items()
             },
-            "medianSeconds": {_key(name): round(median(seconds), 3) for name, seconds in measured.seconds.items()},
-            "seconds": {_key(name): [round(run, 3) for run in seconds] for name, seconds in measured.seconds.items()},
-            "ratioToFloor": {_key(name): round(ratio(measured, name, FLOOR), 3) for name in measured.seconds},
-            "secondsPerResource": round(per_resource(measured), 5),
+            "medianSeconds": {
+                _figure_key(name): round(median(seconds), 3) for name, seconds in measured.seconds.items()
+            },
+            "seconds": {
+                _figure_key(name): [round(run, 3) for run in seconds] for name, seconds in measured.seconds.items()
+            },
+            "ratioToFloor": {
+                _figure_key(name): round(median_ratio(measured, name, FLOOR_PREVIEW), 3) for name in measured.seconds
+            },
+            "secondsPerResource": round(seconds_per_resource(measured), 5),
             "sdkModules": len(measured.loaded.modules),
             "sdkPackages": loaded,
-            "sdkPackagesUnused": unused(measured.loaded),
+            "sdkPackagesUnused": unused_packages(measured.loaded),
         },
     )
 
 
-_KEYS = {
-    EMPTY: "previewEmpty",
-    FLOOR: "previewFloor",
-    PREVIEW: "previewStack",
-    NODES[50]: "preview50StorageNodes",
-    NODES[500]: "preview500StorageNodes",
-    PREVIEW_OF_CFS: "cfsPreviewStack",
-    UP: "upStack",
-    UP_OF_CFS: "cfsUpStack",
-    OBTAIN: "obtainToolchain",
+_FIGURE_KEYS = {
+    EMPTY_PREVIEW: "previewEmpty",
+    FLOOR_PREVIEW: "previewFloor",
+    STACK_PREVIEW: "previewStack",
+    PREVIEW_BY_NODES[50]: "preview50StorageNodes",
+    PREVIEW_BY_NODES[500]: "preview500StorageNodes",
+    CFS_PREVIEW: "cfsPreviewStack",
+    STACK_UP: "upStack",
+    CFS_UP: "cfsUpStack",
+    WARM_OBTAIN: "obtainToolchain",
 }
 
 
-def _key(name: str) -> str:
-    return _KEYS[name]
+def _figure_key(name: str) -> str:
+    return _FIGURE_KEYS[name]

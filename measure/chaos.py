@@ -14,12 +14,12 @@ import yaml
 
 from infra.project import PROJECT_FOLDER
 from local import servers
-from measure.convergence import aftermath, read_snapshot
-from measure.kill_plan import Kill, Phase, plan
-from measure.killable_up import Deployment
+from measure.convergence import check_convergence, read_snapshot
+from measure.kill_plan import KillPhase, PlannedKill, plan_kills
+from measure.killable_up import KillableUp
 from measure.scratch_account import copy_account, scratch_engine
 from terminal.errors import UserError
-from terminal.progress import console, step
+from terminal.progress import console, show_progress
 from terminal.report import Report
 
 if TYPE_CHECKING:
@@ -34,12 +34,12 @@ EARLIER_SETTINGS = {
 }
 """What a stack had been deployed with before the update that is killed: each is another value than the default."""
 
-_EARLIER = 0.7
+_EARLIER_FACTOR = 0.7
 """How much sooner to kill at the next attempt, where a run had ended before its kill."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class KillOutcome:
     """What became of one kill.
 
     Attributes:
@@ -55,7 +55,7 @@ class Outcome:
         problems: What is not as it should be; empty if all is well.
     """
 
-    kill: Kill
+    kill: PlannedKill
     seconds: float
     in_flight: Sequence[str]
     recorded_before: int
@@ -67,77 +67,77 @@ class Outcome:
     problems: Sequence[str]
 
 
-def run(*, kills: int, seed: int) -> list[Outcome]:
+def run_kills(*, kills: int, seed: int) -> list[KillOutcome]:
     """Carry out all kills.
 
     Raises:
         UserError: Pulumi cannot be had, an emulator does not come up, or an undisturbed run fails.
     """
     with tempfile.TemporaryDirectory(prefix="cfs-") as folder:
-        with step("Undisturbed runs, to know how long they take"):
-            durations = _measure(earlier=Path(folder))
+        with show_progress("Undisturbed runs, to know how long they take"):
+            durations = _measure_durations(earlier=Path(folder))
         outcomes = []
-        with step(f"{kills} kills") as progress:
-            for kill in plan(kills, seed=seed):
+        with show_progress(f"{kills} kills") as progress:
+            for kill in plan_kills(kills, seed=seed):
                 outcomes.append(_kill_once(kill, durations[kill.phase], earlier=Path(folder)))
-                console.print(f"  {_line(outcomes[-1])}", markup=False, soft_wrap=True)
-                progress.advance(len(outcomes), kills)
+                console.print(f"  {_outcome_line(outcomes[-1])}", markup=False, soft_wrap=True)
+                progress.advance_to(len(outcomes), kills)
     return outcomes
 
 
-def _measure(*, earlier: Path) -> Mapping[Phase, float]:
+def _measure_durations(*, earlier: Path) -> Mapping[KillPhase, float]:
     """Deploy once for each phase; leave in `earlier` the account that updates begin from."""
     with scratch_engine() as engine:
-        create = _undisturbed(engine)
+        create = _undisturbed_seconds(engine)
     with scratch_engine() as engine:
         settings = earlier / "settings.yaml"
         shutil.copy(PROJECT_FOLDER / "Pulumi.local.yaml", settings)
         change_settings(settings, EARLIER_SETTINGS)
-        replace(engine, settings=settings).query("up", "--yes", "--skip-preview")
-        servers.stop(engine.account.folder)
+        replace(engine, settings=settings).query_text("up", "--yes", "--skip-preview")
+        servers.stop_emulators(engine.account.folder)
         copy_account(engine.account.folder, earlier)
     with scratch_engine(like=earlier) as engine:
-        update = _undisturbed(engine)
-    return {Phase.CREATE: create, Phase.UPDATE: update}
+        update = _undisturbed_seconds(engine)
+    return {KillPhase.CREATE: create, KillPhase.UPDATE: update}
 
 
-def _undisturbed(engine: LocalEngine) -> float:
-    with Deployment(engine) as deployment:
+def _undisturbed_seconds(engine: LocalEngine) -> float:
+    with KillableUp(engine) as deployment:
         seconds = deployment.seconds_at_work()
-    if deployment.status != 0:
+    if deployment.exit_status != 0:
         raise UserError(
-            f"An undisturbed `cfs local up` ended with status {deployment.status}:\n{deployment.output}",
+            f"An undisturbed `cfs local up` ended with status {deployment.exit_status}:\n{deployment.output}",
             repair="run `make up` and repair what it says",
         )
     return seconds
 
 
-def _kill_once(kill: Kill, duration: float, *, earlier: Path) -> Outcome:
+def _kill_once(kill: PlannedKill, duration: float, *, earlier: Path) -> KillOutcome:
     moment = kill.share * duration
     while True:
-        with scratch_engine(like=earlier if kill.phase is Phase.UPDATE else None) as engine:
-            hit = _hit(kill, engine, moment)
+        with scratch_engine(like=earlier if kill.phase is KillPhase.UPDATE else None) as engine:
+            hit = _kill_and_converge(kill, engine, moment)
             if hit is not None:
                 return hit
-        moment *= _EARLIER
+        moment *= _EARLIER_FACTOR
 
 
-def _hit(kill: Kill, engine: LocalEngine, moment: float) -> Outcome | None:
+def _kill_and_converge(kill: PlannedKill, engine: LocalEngine, moment: float) -> KillOutcome | None:
     """Kill the engine and let `up` converge; None if the engine had ended before."""
-    with Deployment(engine) as deployment:
+    with KillableUp(engine) as deployment:
         seconds = deployment.kill_after(moment, with_command=kill.with_command)
         if seconds is None:
             return None
-        survivors = len(deployment.processes())
+        survivors = len(deployment.live_processes())
         before = read_snapshot(engine)
         if not kill.with_command:
-            deployment.wait()
+            deployment.wait_for_end()
     began = time.monotonic()
-    with Deployment(engine) as deployment:
-        deployment.wait()
+    with KillableUp(engine) as deployment:
+        deployment.wait_for_end()
     converge_seconds = time.monotonic() - began
-    after = aftermath(engine, deployment, before=before)
-    return Outcome(
+    after = check_convergence(engine, deployment, before=before)
+    return KillOutcome(
         kill=kill,
         seconds=seconds,
         in_flight=before.in_flight,
@@ -158,7 +158,7 @@ def change_settings(path: Path, values: Mapping[str, str]) -> None:
     path.write_text(yaml.safe_dump(content))
 
 
-def report(outcomes: Sequence[Outcome], *, seed: int) -> Report:
+def chaos_report(outcomes: Sequence[KillOutcome], *, seed: int) -> Report:
     """Tell of all kills."""
     failed = sum(1 for outcome in outcomes if outcome.problems)
     totals = {
@@ -173,16 +173,16 @@ def report(outcomes: Sequence[Outcome], *, seed: int) -> Report:
     return Report(
         title=f"The engine killed {len(outcomes)} times (seed {seed})",
         columns=("#", "run", "killed", "at", "in flight", "recorded", "adopted", "orphans", "converged", "result"),
-        rows=[_row(outcome) for outcome in outcomes],
+        rows=[_outcome_row(outcome) for outcome in outcomes],
         notes=[
-            _summary(totals),
+            _totals_text(totals),
             *(f"kill {outcome.kill.number}: {problem}" for outcome in outcomes for problem in outcome.problems),
         ],
-        figures={"seed": seed, "totals": totals, "kills": [_figures(outcome) for outcome in outcomes]},
+        figures={"seed": seed, "totals": totals, "kills": [_outcome_figures(outcome) for outcome in outcomes]},
     )
 
 
-def _summary(totals: Mapping[str, float]) -> str:
+def _totals_text(totals: Mapping[str, float]) -> str:
     return (
         f"{totals['kills'] - totals['failed']} of {totals['kills']} converged, "
         f"in {totals['medianConvergeSeconds']} s (median), {totals['maxConvergeSeconds']} s (longest); "
@@ -190,7 +190,7 @@ def _summary(totals: Mapping[str, float]) -> str:
     )
 
 
-def _row(outcome: Outcome) -> Sequence[str]:
+def _outcome_row(outcome: KillOutcome) -> Sequence[str]:
     return (
         str(outcome.kill.number),
         outcome.kill.phase.value,
@@ -205,8 +205,8 @@ def _row(outcome: Outcome) -> Sequence[str]:
     )
 
 
-def _line(outcome: Outcome) -> str:
-    number, phase, killed, at, in_flight, recorded, adopted, orphans, converged, result = _row(outcome)
+def _outcome_line(outcome: KillOutcome) -> str:
+    number, phase, killed, at, in_flight, recorded, adopted, orphans, converged, result = _outcome_row(outcome)
     return (
         f"{number}: {phase}, {killed} killed at {at} with {in_flight} in flight; recorded {recorded}, "
         f"adopted {adopted}, orphans {orphans}, converged in {converged}: {result}"
@@ -214,7 +214,7 @@ def _line(outcome: Outcome) -> str:
     )
 
 
-def _figures(outcome: Outcome) -> dict[str, Any]:
+def _outcome_figures(outcome: KillOutcome) -> dict[str, Any]:
     return {
         "number": outcome.kill.number,
         "phase": outcome.kill.phase.value,

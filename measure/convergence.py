@@ -12,23 +12,23 @@ from cfs.recovery import pending
 from cfs.recovery.inventory import Inventory
 from infra.project import PROJECT_FOLDER
 from local import leftovers
-from local.account import STACK
-from measure.killable_up import COMMAND
+from local.account import LOCAL_STACK
+from measure.killable_up import CFS_COMMAND
 from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from local.engine import LocalEngine
-    from measure.killable_up import Deployment
+    from measure.killable_up import KillableUp
 
 _COMMAND_SECONDS = 300.0
-_DELETE = re.compile(r"cfs local orphans delete (\S+)")
+_DELETE_COMMAND = re.compile(r"cfs local orphans delete (\S+)")
 _OUTPUT_LINES = 40
 
 
 @dataclass(frozen=True, kw_only=True)
-class Snapshot:
+class StateSnapshot:
     """The stack's state at one moment.
 
     Attributes:
@@ -43,7 +43,7 @@ class Snapshot:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Aftermath:
+class Convergence:
     """What was found after the kill and the `up` that followed.
 
     Attributes:
@@ -59,42 +59,42 @@ class Aftermath:
     problems: Sequence[str]
 
 
-def read_snapshot(engine: LocalEngine) -> Snapshot:
+def read_snapshot(engine: LocalEngine) -> StateSnapshot:
     """Read the state's file itself, without an engine that would touch it."""
-    checkpoint = json.loads(engine.checkpoint.read_text())["checkpoint"]
-    return snapshot_of(checkpoint.get("latest") or {})
+    checkpoint = json.loads(engine.checkpoint_file.read_text())["checkpoint"]
+    return take_snapshot(checkpoint.get("latest") or {})
 
 
-def snapshot_of(deployment: dict[str, Any]) -> Snapshot:
+def take_snapshot(deployment: dict[str, Any]) -> StateSnapshot:
     """Take from a deployment what the checks look at."""
     resources = deployment.get("resources") or []
     operations = deployment.get("pending_operations") or []
-    return Snapshot(
+    return StateSnapshot(
         urns=frozenset(resource["urn"] for resource in resources),
-        in_flight=[f"{_name(operation['resource']['urn'])} ({operation['type']})" for operation in operations],
+        in_flight=[f"{_resource_name(operation['resource']['urn'])} ({operation['type']})" for operation in operations],
         unfinished=[resource["urn"] for resource in resources if resource.get("delete")],
     )
 
 
-def aftermath(engine: LocalEngine, deployment: Deployment, *, before: Snapshot) -> Aftermath:
+def check_convergence(engine: LocalEngine, deployment: KillableUp, *, before: StateSnapshot) -> Convergence:
     """Check an account on which `up` has ended, and delete the orphans by the commands that are listed."""
-    if deployment.status != 0:
+    if deployment.exit_status != 0:
         lines = deployment.output.splitlines()
         # The engine prints the outputs after its errors, which the last lines alone may therefore lack.
         tail = "\n".join([*(line for line in lines[:-_OUTPUT_LINES] if "error:" in line), *lines[-_OUTPUT_LINES:]])
         after = read_snapshot(engine)
-        failure = f"`cfs local up` ended with status {deployment.status}: {tail}"
-        return Aftermath(recorded=len(after.urns), adopted=0, orphans=0, problems=[failure])
+        failure = f"`cfs local up` ended with status {deployment.exit_status}: {tail}"
+        return Convergence(recorded=len(after.urns), adopted=0, orphans=0, problems=[failure])
     after = read_snapshot(engine)
-    orphans = pending.orphans(engine)
+    orphans = pending.find_orphans(engine)
     problems = [
         *state_problems(before, after),
         *_leftover_problems(engine, deployment),
         *_preview_problems(engine),
         *_orphan_problems(engine, [orphan.id for orphan in orphans]),
-        *_duplicates(engine),
+        *_duplicate_problems(engine),
     ]
-    return Aftermath(
+    return Convergence(
         recorded=len(after.urns),
         adopted=deployment.output.count("  adopted "),
         orphans=len(orphans),
@@ -102,7 +102,7 @@ def aftermath(engine: LocalEngine, deployment: Deployment, *, before: Snapshot) 
     )
 
 
-def state_problems(before: Snapshot, after: Snapshot) -> list[str]:
+def state_problems(before: StateSnapshot, after: StateSnapshot) -> list[str]:
     """Compare the state at the kill with the one after the next `up`."""
     return [
         *(f"lost from the state: {urn}" for urn in sorted(before.urns - after.urns)),
@@ -111,10 +111,10 @@ def state_problems(before: Snapshot, after: Snapshot) -> list[str]:
     ]
 
 
-def _leftover_problems(engine: LocalEngine, deployment: Deployment) -> list[str]:
+def _leftover_problems(engine: LocalEngine, deployment: KillableUp) -> list[str]:
     return [
         *(f"lock left: {lock.path.name}" for lock in leftovers.find_locks(engine.account)),
-        *(f"process left: {process.pid}" for process in deployment.processes()),
+        *(f"process left: {process.pid}" for process in deployment.live_processes()),
     ]
 
 
@@ -128,23 +128,23 @@ def _preview_problems(engine: LocalEngine) -> list[str]:
 
 
 def _orphan_problems(engine: LocalEngine, expected: Sequence[str]) -> list[str]:
-    listed = _DELETE.findall(_cfs("local", "orphans", "list"))
+    listed = _DELETE_COMMAND.findall(_run_cfs("local", "orphans", "list"))
     problems = [f"orphan {orphan} is not listed with its command" for orphan in expected if orphan not in listed]
     if listed:
         try:
-            _cfs("local", "orphans", "delete", *listed)
+            _run_cfs("local", "orphans", "delete", *listed)
         except UserError as error:
             return [*problems, error.problem]
-        problems += [f"orphan {orphan.id} is left after its deletion" for orphan in pending.orphans(engine)]
+        problems += [f"orphan {orphan.id} is left after its deletion" for orphan in pending.find_orphans(engine)]
         problems += _preview_problems(engine)
     return problems
 
 
-def _duplicates(engine: LocalEngine) -> list[str]:
+def _duplicate_problems(engine: LocalEngine) -> list[str]:
     """Find resources that exist twice; those recorded are declared once each."""
     seen: set[tuple[str, str]] = set()
     problems = []
-    for found in Inventory(engine.open_session(), url=engine.aws_url, environment=STACK).all():
+    for found in Inventory(engine.open_session(), url=engine.aws_url, environment=LOCAL_STACK).find_all():
         key = (found.type, found.name)
         if key in seen:
             problems.append(f"{found.type} {found.name} exists twice")
@@ -152,7 +152,7 @@ def _duplicates(engine: LocalEngine) -> list[str]:
     return problems
 
 
-def _cfs(*arguments: str) -> str:
+def _run_cfs(*arguments: str) -> str:
     """Run a command of `cfs` and give what it says.
 
     Raises:
@@ -162,7 +162,7 @@ def _cfs(*arguments: str) -> str:
     repair = f"run `.venv/bin/{command}` and repair what it says"
     try:
         done = subprocess.run(
-            [*COMMAND, *arguments],
+            [*CFS_COMMAND, *arguments],
             cwd=PROJECT_FOLDER,
             capture_output=True,
             text=True,
@@ -177,5 +177,5 @@ def _cfs(*arguments: str) -> str:
     return said
 
 
-def _name(urn: str) -> str:
+def _resource_name(urn: str) -> str:
     return urn.rpartition("::")[2]

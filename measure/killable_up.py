@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 import psutil
 
 from infra.project import PROJECT_FOLDER
-from local.account import RUN_MARKER
+from local.account import RUN_MARKER_VARIABLE
 from terminal.errors import UserError
 
 if TYPE_CHECKING:
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
     from local.engine import LocalEngine
 
-COMMAND = (sys.executable, "-c", "from cli.app import main; main()")
+CFS_COMMAND = (sys.executable, "-c", "from cli.app import main; main()")
 """`cfs`, in whatever Python runs this."""
 
 _DEADLINE_SECONDS = 300.0
 _POLL_SECONDS = 0.005
 
 
-class Deployment:
+class KillableUp:
     """A running `cfs local up`; what is left of it when the block is left early, as by Ctrl-C, is killed."""
 
     def __init__(self, engine: LocalEngine) -> None:
@@ -42,7 +42,7 @@ class Deployment:
     def __enter__(self) -> Self:
         """Start it, in a process group of its own, so that a Ctrl-C meant for this process does not reach it."""
         self._process = subprocess.Popen(
-            [*COMMAND, "local", "up"],
+            [*CFS_COMMAND, "local", "up"],
             cwd=PROJECT_FOLDER,
             env=self._environment,
             stdin=subprocess.DEVNULL,
@@ -57,17 +57,17 @@ class Deployment:
     ) -> None:
         """Keep its output; kill it where something went wrong here."""
         if kind is not None:
-            self._kill(*self.processes(), psutil.Process(self._process.pid))
+            self._kill_processes(*self.live_processes(), psutil.Process(self._process.pid))
         self._log.seek(0)
         self.output = self._log.read()
         self._log.close()
 
     @property
-    def status(self) -> int | None:
+    def exit_status(self) -> int | None:
         """Its exit status once it has been waited for."""
         return self._process.returncode
 
-    def wait(self) -> None:
+    def wait_for_end(self) -> None:
         """Wait for it to end.
 
         Raises:
@@ -92,7 +92,7 @@ class Deployment:
         while _is_alive(engine):
             time.sleep(_POLL_SECONDS)
         seconds = time.monotonic() - began
-        self.wait()
+        self.wait_for_end()
         return seconds
 
     def kill_after(self, seconds: float, *, with_command: bool) -> float | None:
@@ -109,7 +109,7 @@ class Deployment:
         while time.monotonic() - began < seconds and _is_alive(engine):
             time.sleep(_POLL_SECONDS)
         if not _is_alive(engine):
-            self.wait()
+            self.wait_for_end()
             return None
         at = time.monotonic() - began
         if with_command:
@@ -121,11 +121,13 @@ class Deployment:
             time.sleep(_POLL_SECONDS)
         return at
 
-    def processes(self) -> list[psutil.Process]:
+    def live_processes(self) -> list[psutil.Process]:
         """Give the processes of the account's runs that live, engines and all."""
-        return [process for process in psutil.process_iter() if _carries(process, self._engine.account.run_marker)]
+        return [
+            process for process in psutil.process_iter() if _carries_marker(process, self._engine.account.run_marker)
+        ]
 
-    def interrupt(self, *, number: int = signal.SIGINT, group: bool = True) -> None:
+    def send_interrupt(self, *, number: int = signal.SIGINT, group: bool = True) -> None:
         """Send a signal to all of it, as a terminal does on Ctrl-C, or to `cfs` alone."""
         if group:
             os.killpg(self._process.pid, number)
@@ -158,7 +160,7 @@ class Deployment:
         return None
 
     @staticmethod
-    def _kill(*processes: psutil.Process) -> None:
+    def _kill_processes(*processes: psutil.Process) -> None:
         for process in processes:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
@@ -172,8 +174,8 @@ def _is_alive(process: psutil.Process) -> bool:
         return False
 
 
-def _carries(process: psutil.Process, marker: str) -> bool:
+def _carries_marker(process: psutil.Process, marker: str) -> bool:
     try:
-        return process.environ().get(RUN_MARKER) == marker and process.status() != psutil.STATUS_ZOMBIE
+        return process.environ().get(RUN_MARKER_VARIABLE) == marker and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from infra.schedules import schedule
 from infra.schedules.clock_changes import clock_changes
 from infra.schedules.schedule import Calendar
-from local.aws.timetable import Sizes, Timetable
+from local.aws.timetable import GroupSizes, Timetable
 from terminal.report import Report
 
 if TYPE_CHECKING:
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
     Expansion = Callable[[Calendar, datetime], tuple[ScheduledAction, ...]]
 
-QUARTER = timedelta(minutes=15)
-HOURS = 365 * 24
+QUARTER_HOUR = timedelta(minutes=15)
+HOURS_PER_YEAR = 365 * 24
 SHOWN_DIFFERENCES = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Case:
+class YearCase:
     """One simulated year.
 
     Attributes:
@@ -45,7 +45,7 @@ class Case:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class YearOutcome:
     """What a simulated year has shown.
 
     Attributes:
@@ -56,30 +56,30 @@ class Outcome:
         differences: The instants at which nodes ran and should not, or the other way about.
     """
 
-    case: Case
+    case: YearCase
     compared: int
     carried_out: int
     deployments: int
     differences: Sequence[datetime]
 
 
-def cases(year: int) -> list[Case]:
+def year_cases(year: int) -> list[YearCase]:
     """Give the years to simulate: office hours, hours over night, and a zone that changes its clocks by 30 minutes."""
     hours = (
         ("America/Los_Angeles", time(8), time(18)),
         ("Europe/Berlin", time(20), time(4)),
         ("Australia/Lord_Howe", time(6, 45), time(1, 15)),
     )
-    calendars = [_calendar(zone, start, stop, year) for zone, start, stop in hours]
+    calendars = [_clock_change_calendar(zone, start, stop, year) for zone, start, stop in hours]
     return [
-        Case(calendar=calendar, begins=_beginning(calendar, year), deployed_every=every)
+        YearCase(calendar=calendar, begins=_first_stop(calendar, year), deployed_every=every)
         for calendar in calendars
         # Five hours, so that deployments fall on all hours of the day.
         for every in (None, timedelta(hours=5))
     ]
 
 
-def _calendar(zone: str, start: time, stop: time, year: int) -> Calendar:
+def _clock_change_calendar(zone: str, start: time, stop: time, year: int) -> Calendar:
     """Give a calendar that opens on the days of clock changes and closes after them, besides the usual holidays."""
     changed = {change.begins.date() for change in clock_changes(zone, since=date(year, 1, 1), years=1)}
     return Calendar(
@@ -96,26 +96,26 @@ def _calendar(zone: str, start: time, stop: time, year: int) -> Calendar:
     )
 
 
-def _beginning(calendar: Calendar, year: int) -> datetime:
-    return schedule.next_stop(calendar, datetime(year, 1, 1, tzinfo=UTC))
+def _first_stop(calendar: Calendar, year: int) -> datetime:
+    return schedule.next_calendar_stop(calendar, datetime(year, 1, 1, tzinfo=UTC))
 
 
-def expansion(calendar: Calendar, now: datetime) -> tuple[ScheduledAction, ...]:
+def expand_calendar(calendar: Calendar, now: datetime) -> tuple[ScheduledAction, ...]:
     """Give the actions that a deployment declares at an instant."""
-    return schedule.actions(calendar, now=now)
+    return schedule.calendar_actions(calendar, now=now)
 
 
-def run(years: Sequence[Case], *, expand: Expansion = expansion) -> list[Outcome]:
+def simulate_years(years: Sequence[YearCase], *, expand: Expansion = expand_calendar) -> list[YearOutcome]:
     """Simulate some years.
 
     Args:
         years: What to simulate.
         expand: Makes actions of a calendar; another one than the project's own shows whether a fault would be found.
     """
-    return [_simulate(case, expand) for case in years]
+    return [_simulate_year(case, expand) for case in years]
 
 
-class _Account:
+class _SimulatedAccount:
     """An account with one group of nodes."""
 
     def __init__(self) -> None:
@@ -125,38 +125,38 @@ class _Account:
         self.carried_out = 0
         self.deployments = 0
 
-    def deploy(self, actions: Sequence[ScheduledAction], *, now: datetime) -> None:
+    def deploy_actions(self, actions: Sequence[ScheduledAction], *, now: datetime) -> None:
         """Make the actions what they are to be, as Pulumi does: what has changed is deleted and put anew."""
         wanted = {action.name: action for action in actions}
         there = {waiting.name for waiting in self.timetable}
         for name, action in self.deployed.items():
             if wanted.get(name) != action and name in there:
-                self.timetable.delete(name)
+                self.timetable.delete_action(name)
         for name, action in wanted.items():
             if self.deployed.get(name) != action:
-                self.timetable.put(action, Sizes(minimum=0, desired=1 if action.opens else 0), now=now)
+                self.timetable.put_action(action, GroupSizes(minimum=0, desired=1 if action.opens else 0), now=now)
         self.deployed = wanted
         self.deployments += 1
 
     def carry_out(self, until: datetime) -> None:
         """Do what is due."""
-        while (waiting := self.timetable.next()) is not None and waiting.at <= until:
-            self.is_running = self.timetable.take().sizes.desired == 1
+        while (waiting := self.timetable.next_action()) is not None and waiting.at <= until:
+            self.is_running = self.timetable.take_next_action().sizes.desired == 1
             self.carried_out += 1
 
 
-def _simulate(case: Case, expand: Expansion) -> Outcome:
-    account = _Account()
+def _simulate_year(case: YearCase, expand: Expansion) -> YearOutcome:
+    account = _SimulatedAccount()
     differences = []
-    compared = HOURS * timedelta(hours=1) // QUARTER
+    compared = HOURS_PER_YEAR * timedelta(hours=1) // QUARTER_HOUR
     for number in range(compared):
-        now = case.begins + number * QUARTER
+        now = case.begins + number * QUARTER_HOUR
         account.carry_out(now)
-        if number == 0 or (case.deployed_every and number * QUARTER % case.deployed_every == timedelta()):
-            account.deploy(expand(case.calendar, now), now=now)
-        if account.is_running != schedule.is_open(case.calendar, now):
+        if number == 0 or (case.deployed_every and number * QUARTER_HOUR % case.deployed_every == timedelta()):
+            account.deploy_actions(expand(case.calendar, now), now=now)
+        if account.is_running != schedule.is_calendar_open(case.calendar, now):
             differences.append(now)
-    return Outcome(
+    return YearOutcome(
         case=case,
         compared=compared,
         carried_out=account.carried_out,
@@ -165,14 +165,14 @@ def _simulate(case: Case, expand: Expansion) -> Outcome:
     )
 
 
-def report(outcomes: Sequence[Outcome]) -> Report:
+def years_report(outcomes: Sequence[YearOutcome]) -> Report:
     """Tell what the years have shown."""
     rows = [
         (
             outcome.case.calendar.time_zone,
             f"{outcome.case.calendar.start:%H:%M}-{outcome.case.calendar.stop:%H:%M}",
             f"{outcome.deployments}",
-            f"{outcome.compared * QUARTER // timedelta(hours=1)}",
+            f"{outcome.compared * QUARTER_HOUR // timedelta(hours=1)}",
             f"{outcome.compared}",
             f"{len(outcome.differences)}",
         )
@@ -183,7 +183,7 @@ def report(outcomes: Sequence[Outcome]) -> Report:
         columns=("time zone", "open", "deployed", "hours", "quarters", "differ"),
         rows=rows,
         notes=[
-            f"{outcome.case.calendar.time_zone}: {_told(outcome, at)}"
+            f"{outcome.case.calendar.time_zone}: {_difference_note(outcome, at)}"
             for outcome in outcomes
             for at in outcome.differences[:SHOWN_DIFFERENCES]
         ],
@@ -194,7 +194,7 @@ def report(outcomes: Sequence[Outcome]) -> Report:
                     "begins": outcome.case.begins.isoformat(),
                     "deployments": outcome.deployments,
                     "actionsCarriedOut": outcome.carried_out,
-                    "hoursCompared": outcome.compared * QUARTER // timedelta(hours=1),
+                    "hoursCompared": outcome.compared * QUARTER_HOUR // timedelta(hours=1),
                     "quartersCompared": outcome.compared,
                     "differences": len(outcome.differences),
                 }
@@ -204,7 +204,7 @@ def report(outcomes: Sequence[Outcome]) -> Report:
     )
 
 
-def _told(outcome: Outcome, at: datetime) -> str:
-    wanted = schedule.is_open(outcome.case.calendar, at)
-    local = outcome.case.calendar.local(at)
+def _difference_note(outcome: YearOutcome, at: datetime) -> str:
+    wanted = schedule.is_calendar_open(outcome.case.calendar, at)
+    local = outcome.case.calendar.local_time(at)
     return f"{local:%Y-%m-%d %H:%M %Z} nodes {'do not run and should' if wanted else 'run and should not'}"

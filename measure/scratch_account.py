@@ -16,10 +16,10 @@ from local.engine import LocalEngine
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_OF_THE_USER = ("CFS_LOCAL_DIR", servers.AWS.port_variable, servers.GITHUB.port_variable)
+_USER_VARIABLES = ("CFS_LOCAL_DIR", servers.AWS_EMULATOR.port_variable, servers.GITHUB_EMULATOR.port_variable)
 """What would lead to the user's own account, or fix the ports that it takes."""
 
-_COPIED = (servers.AWS.state, servers.GITHUB.state, "pulumi")
+_COPIED_NAMES = (servers.AWS_EMULATOR.state_file, servers.GITHUB_EMULATOR.state_file, "pulumi")
 """What makes up an account at rest: the emulators' state and the stack's."""
 
 
@@ -35,7 +35,7 @@ def scratch_engine(*, like: Path | None = None) -> Iterator[LocalEngine]:
     Raises:
         UserError: Pulumi cannot be had, or an emulator does not come up.
     """
-    before = {name: os.environ.pop(name) for name in _OF_THE_USER if name in os.environ}
+    before = {name: os.environ.pop(name) for name in _USER_VARIABLES if name in os.environ}
     folder = Path(tempfile.mkdtemp(prefix="cfs-"))
     os.environ["CFS_LOCAL_DIR"] = str(folder)
     try:
@@ -46,9 +46,9 @@ def scratch_engine(*, like: Path | None = None) -> Iterator[LocalEngine]:
             engine.ensure_stack()
             yield engine
         finally:
-            leftovers.end_processes(engine.account)
+            leftovers.end_leftover_processes(engine.account)
     finally:
-        servers.stop(folder)
+        servers.stop_emulators(folder)
         shutil.rmtree(folder, ignore_errors=True)
         del os.environ["CFS_LOCAL_DIR"]
         os.environ.update(before)
@@ -56,7 +56,7 @@ def scratch_engine(*, like: Path | None = None) -> Iterator[LocalEngine]:
 
 def copy_account(source: Path, target: Path) -> None:
     """Copy an account whose emulators are stopped or at rest."""
-    for name in _COPIED:
+    for name in _COPIED_NAMES:
         path = source / name
         if path.is_dir():
             shutil.copytree(path, target / name)

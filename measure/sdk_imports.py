@@ -14,17 +14,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from infra.project import PROJECT_FOLDER
-from local.account import REGION, STACK
+from local.account import LOCAL_REGION, LOCAL_STACK
 from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-SDKS = ("pulumi_aws", "pulumi_github")
+SDK_NAMES = ("pulumi_aws", "pulumi_github")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Loaded:
+class LoadedModules:
     """What running the program has loaded.
 
     Attributes:
@@ -36,7 +36,7 @@ class Loaded:
     tokens: Sequence[str]
 
 
-def load() -> Loaded:
+def load_program() -> LoadedModules:
     """Run the program in a Python of its own.
 
     Raises:
@@ -54,24 +54,24 @@ def load() -> Loaded:
         raise UserError(
             f"The program failed against mocks:\n{done.stderr}", repair="repair the program: `make preview` says more"
         )
-    return Loaded(**json.loads(done.stdout))
+    return LoadedModules(**json.loads(done.stdout))
 
 
-def packages(modules: Collection[str]) -> list[str]:
+def module_packages(modules: Collection[str]) -> list[str]:
     """Give the packages that modules lie in: an SDK itself, or one service's, such as `pulumi_aws.ec2`."""
     parts = [module.split(".") for module in modules]
     services = {f"{sdk}.{rest[0]}" for sdk, *rest in parts if len(rest) > 1}
     return sorted({sdk for sdk, *_ in parts} | services)
 
 
-def package_of(token: str) -> str:
+def token_package(token: str) -> str:
     """Give the package that holds a type or a function: `aws:ec2/vpc:Vpc` is in `pulumi_aws.ec2`."""
     provider, module, _ = token.split(":")
     service = module.partition("/")[0]
     return f"pulumi_{provider}" if service == "index" else f"pulumi_{provider}.{service}"
 
 
-def _run_program() -> Loaded:
+def _run_program() -> LoadedModules:
     import pulumi  # noqa: PLC0415 — what it loads is counted from here
     import yaml  # noqa: PLC0415
 
@@ -84,22 +84,24 @@ def _run_program() -> Loaded:
 
         def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
             tokens.add(args.token)
-            return {**args.args, "accountId": "account", "region": REGION}, []
+            return {**args.args, "accountId": "account", "region": LOCAL_REGION}, []
 
     project = yaml.safe_load((PROJECT_FOLDER / "Pulumi.yaml").read_text())
-    defaults = {key: _as_set(setting["default"]) for key, setting in project["config"].items()}
-    pulumi.runtime.set_all_config({**defaults, "aws:region": REGION, "github:owner": "owner"})
-    pulumi.runtime.set_mocks(Mocks(), project=project["name"], stack=STACK, preview=True)
+    defaults = {key: _as_config_value(setting["default"]) for key, setting in project["config"].items()}
+    pulumi.runtime.set_all_config({**defaults, "aws:region": LOCAL_REGION, "github:owner": "owner"})
+    pulumi.runtime.set_mocks(Mocks(), project=project["name"], stack=LOCAL_STACK, preview=True)
     sys.path.insert(0, str(PROJECT_FOLDER))
 
     # It waits until all outputs are known.
     @pulumi.runtime.test  # type: ignore[untyped-decorator]  # the SDK gives it no types
-    def run() -> None:
+    def run_main() -> None:
         runpy.run_path(str(PROJECT_FOLDER / "__main__.py"), run_name="__main__")
 
-    run()
-    executed = [name for name, module in sys.modules.items() if name.split(".")[0] in SDKS and not _is_lazy(module)]
-    return Loaded(
+    run_main()
+    executed = [
+        name for name, module in sys.modules.items() if name.split(".")[0] in SDK_NAMES and not _is_lazy(module)
+    ]
+    return LoadedModules(
         modules=sorted(executed), tokens=sorted(token for token in tokens if token.startswith(("aws:", "github:")))
     )
 
@@ -109,7 +111,7 @@ def _is_lazy(module: object) -> bool:
     return type(module).__name__ == "_LazyModule"
 
 
-def _as_set(value: object) -> str:
+def _as_config_value(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 

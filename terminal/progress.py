@@ -1,7 +1,7 @@
 """Progress of long steps: what runs, for how long, and how far it is.
 
 On a terminal a line moves; elsewhere (CI, a pipe) one line is written when a step begins, one every
-`QUIET_INTERVAL` seconds, and one when it ends, so that a log never stands still for long.
+`QUIET_INTERVAL_SECONDS` seconds, and one when it ends, so that a log never stands still for long.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from rich.progress import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-QUIET_INTERVAL = 15.0
+QUIET_INTERVAL_SECONDS = 15.0
 """Seconds between two lines of one step where the output is not a terminal."""
 
 console = Console(stderr=True, highlight=False)
 """Messages to people go to stderr, so that stdout stays for results and `--json`."""
 
 
-class Step(Protocol):
+class ProgressStep(Protocol):
     """A running step, to be told how far it is."""
 
-    def advance(self, done: int, total: int | None = None) -> None:
+    def advance_to(self, done: int, total: int | None = None) -> None:
         """Say that `done` of `total` units are finished; `total` may be unknown at first."""
 
 
@@ -43,7 +43,7 @@ class _TerminalStep:
         self._progress = progress
         self._task = progress.add_task(title, total=None)
 
-    def advance(self, done: int, total: int | None = None) -> None:
+    def advance_to(self, done: int, total: int | None = None) -> None:
         self._progress.update(self._task, completed=done, total=total)
 
 
@@ -53,24 +53,24 @@ class _LoggedStep:
         self._started = self._last = time.monotonic()
         console.print(f"{title} …")
 
-    def advance(self, done: int, total: int | None = None) -> None:
+    def advance_to(self, done: int, total: int | None = None) -> None:
         now = time.monotonic()
-        if now - self._last >= QUIET_INTERVAL:
+        if now - self._last >= QUIET_INTERVAL_SECONDS:
             self._last = now
             of = f" of {total}" if total is not None else ""
             console.print(f"{self._title}: {done}{of}, {now - self._started:.0f} s")
 
-    def finish(self) -> None:
+    def finish_step(self) -> None:
         console.print(f"{self._title}: done in {time.monotonic() - self._started:.1f} s")
 
 
 @contextmanager
-def step(title: str) -> Iterator[Step]:
+def show_progress(title: str) -> Iterator[ProgressStep]:
     """Show a step from its beginning to its end."""
     if not sys.stderr.isatty():
         logged = _LoggedStep(title)
         yield logged
-        logged.finish()
+        logged.finish_step()
         return
     columns = (
         SpinnerColumn(),

@@ -33,7 +33,7 @@ class Report:
     figures: Mapping[str, Any] = field(default_factory=dict)
 
 
-def show(report: Report, *, as_json: bool) -> None:
+def print_report(report: Report, *, as_json: bool) -> None:
     """Write a report to stdout, as a table or as JSON and nothing else."""
     if as_json:
         sys.stdout.write(json.dumps(report.figures, indent=2) + "\n")

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from types import FrameType
 
 
-def end_in_order() -> None:
+def install_signal_handlers() -> None:
     """Pass SIGTERM on to running engines as SIGINT; where none runs, end this process as Ctrl-C would."""
     # A process in the background inherits that SIGINT is ignored, and so would all that it starts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, _forward_interrupt)
 
 
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
+def _forward_interrupt(_number: int, _frame: FrameType | None) -> None:
     engines = []
     for child in psutil.Process().children():
         with suppress(psutil.NoSuchProcess):

@@ -1,6 +1,6 @@
 """The Pulumi toolchain: the engine, its provider plugins and the Python language host.
 
-`obtain` finds it, downloads it or builds it, in this order; docs/adr/0001 says why.
+`obtain_toolchain` finds it, downloads it or builds it, in this order; docs/adr/0001 says why.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from toolchain.model import Toolchain
     from toolchain.resources import unsupported_arguments
-    from toolchain.ways import obtain
+    from toolchain.ways import obtain_toolchain
 
-__all__ = ["Toolchain", "obtain", "unsupported_arguments"]
+__all__ = ["Toolchain", "obtain_toolchain", "unsupported_arguments"]
 
-_HOMES = {"Toolchain": "model", "obtain": "ways", "unsupported_arguments": "resources"}
+_HOMES = {"Toolchain": "model", "obtain_toolchain": "ways", "unsupported_arguments": "resources"}
 
 if not TYPE_CHECKING:
 

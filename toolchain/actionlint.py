@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def obtain(*, cache: Path | None = None) -> Path:
+def obtain_actionlint(*, cache: Path | None = None) -> Path:
     """Give the program, built if it is not in the cache yet.
 
     Args:
@@ -20,11 +20,11 @@ def obtain(*, cache: Path | None = None) -> Path:
     Raises:
         UserError: It cannot be built here; the message says why.
     """
-    root = cache or cache_module.root()
-    declared = part.actionlint()
-    entry = declared.entry(root)
+    root = cache or cache_module.cache_root()
+    declared = part.actionlint_part()
+    entry = declared.cache_entry(root)
     if not entry.is_finished():
         from toolchain import build  # noqa: PLC0415 -- heavy, and not needed when all is built
 
-        build.make(declared, root, needed=declared.space)
-    return entry.folder / "bin" / "actionlint"
+        build.build_part(declared, root, needed=declared.space)
+    return entry.part_folder / "bin" / "actionlint"

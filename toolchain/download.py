@@ -23,58 +23,58 @@ if TYPE_CHECKING:
 ARCHIVE_ARCHITECTURES = {"amd64": "x64", "arm64": "arm64"}
 """What the archives' names call the architectures."""
 
-NEEDED_SPACE = 3 * cache.GIB
+NEEDED_BYTES = 3 * cache.GIB
 """Bytes that the archive, its content and the plugins take while they are installed."""
 
 PLUGIN_ATTEMPTS = 3
-PLUGIN_LIMIT = 900
+PLUGIN_TIMEOUT_SECONDS = 900
 """Seconds to download and unpack one plugin."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Release:
+class PulumiRelease:
     """Where the files of a release are."""
 
     archive: str
     sums: str
 
     @property
-    def name(self) -> str:
+    def archive_name(self) -> str:
         """Give the archive's name."""
         return self.archive.rsplit("/", maxsplit=1)[1]
 
 
-def release() -> Release:
+def fitting_release() -> PulumiRelease:
     """Describe the release that fits the installed SDK and this machine."""
-    version = versions.downloaded_engine()
-    system, architecture = part.target().split("/")
+    version = versions.downloaded_engine_version()
+    system, architecture = part.go_target().split("/")
     archive = f"pulumi-v{version}-{system}-{ARCHIVE_ARCHITECTURES[architecture]}.tar.gz"
-    return Release(
+    return PulumiRelease(
         archive=f"https://get.pulumi.com/releases/sdk/{archive}",
         sums=f"https://github.com/pulumi/pulumi/releases/download/v{version}/pulumi-{version}-checksums.txt",
     )
 
 
-def find(root: Path) -> Toolchain | None:
+def find_downloaded_toolchain(root: Path) -> Toolchain | None:
     """Find what an earlier download left in the cache."""
-    entry = _entry(root)
+    entry = _download_entry(root)
     if not entry.is_finished():
         return None
     return Toolchain(
         origin="download",
-        version=versions.downloaded_engine(),
-        path=(entry.folder / "pulumi",),
-        env={"PULUMI_HOME": str(entry.folder / part.HOME), "PULUMI_SKIP_UPDATE_CHECK": "true"},
+        version=versions.downloaded_engine_version(),
+        path=(entry.part_folder / "pulumi",),
+        env={"PULUMI_HOME": str(entry.part_folder / part.HOME_FOLDER), "PULUMI_SKIP_UPDATE_CHECK": "true"},
     )
 
 
-def _entry(root: Path) -> cache.Entry:
-    plugins = [versions.plugin(name) for name in versions.PLUGINS]
-    key = cache.key([part.target(), versions.downloaded_engine(), *plugins], [])
-    return cache.Entry(root=root, part="download", key=key)
+def _download_entry(root: Path) -> cache.CacheEntry:
+    plugins = [versions.plugin_version(name) for name in versions.PLUGIN_NAMES]
+    key = cache.entry_key([part.go_target(), versions.downloaded_engine_version(), *plugins], [])
+    return cache.CacheEntry(root=root, part="download", key=key)
 
 
-def fetch(root: Path, wanted: Release | None = None) -> Toolchain | None:
+def download_toolchain(root: Path, wanted: PulumiRelease | None = None) -> Toolchain | None:
     """Download the toolchain into the cache.
 
     Args:
@@ -89,37 +89,37 @@ def fetch(root: Path, wanted: Release | None = None) -> Toolchain | None:
     """
     from toolchain import transfer  # noqa: PLC0415 -- not needed when the cache has it
 
-    wanted = wanted or release()
+    wanted = wanted or fitting_release()
     if not transfer.are_reachable([wanted.archive, wanted.sums]):
         return None
-    entry = _entry(root)
+    entry = _download_entry(root)
     try:
-        with entry.making(needed=NEEDED_SPACE) as work:
+        with entry.fill_entry(needed=NEEDED_BYTES) as work:
             if work is not None:
-                _install(work, wanted)
+                _install_release(work, wanted)
     except transfer.UnavailableError:
         return None
-    return find(root)
+    return find_downloaded_toolchain(root)
 
 
-def _install(work: Path, wanted: Release) -> None:
-    from terminal.progress import step  # noqa: PLC0415 -- not needed when the cache has it
+def _install_release(work: Path, wanted: PulumiRelease) -> None:
+    from terminal.progress import show_progress  # noqa: PLC0415 -- not needed when the cache has it
     from toolchain import transfer  # noqa: PLC0415 -- likewise
 
-    archive = work / wanted.name
-    with step("Downloading Pulumi") as progress:
-        transfer.download(wanted.sums, work / "sums.txt")
-        arrived = transfer.download(wanted.archive, archive, on_progress=progress.advance)
-    _check(arrived.sha256, wanted, (work / "sums.txt").read_text())
+    archive = work / wanted.archive_name
+    with show_progress("Downloading Pulumi") as progress:
+        transfer.download_file(wanted.sums, work / "sums.txt")
+        arrived = transfer.download_file(wanted.archive, archive, on_progress=progress.advance_to)
+    _check_archive_sum(arrived.sha256, wanted, (work / "sums.txt").read_text())
     with tarfile.open(archive) as content:
         content.extractall(work, filter="data")
     archive.unlink()
-    for name in versions.PLUGINS:
-        with step(f"Installing Pulumi's plugin {name} {versions.plugin(name)}"):
+    for name in versions.PLUGIN_NAMES:
+        with show_progress(f"Installing Pulumi's plugin {name} {versions.plugin_version(name)}"):
             _install_plugin(work, name)
 
 
-def _check(found: str, wanted: Release, sums: str) -> None:
+def _check_archive_sum(found: str, wanted: PulumiRelease, sums: str) -> None:
     """Compare an archive with the published sums.
 
     Raises:
@@ -128,7 +128,7 @@ def _check(found: str, wanted: Release, sums: str) -> None:
     from terminal.errors import UserError  # noqa: PLC0415 -- not needed when the cache has it
 
     published = {name: sum_ for sum_, name in (line.split() for line in sums.splitlines() if line.strip())}
-    expected = published.get(wanted.name, "no sum at all")
+    expected = published.get(wanted.archive_name, "no sum at all")
     if found != expected:
         raise UserError(
             f"{wanted.archive} has the SHA-256 sum {found}, but {wanted.sums} publishes {expected}.",
@@ -141,16 +141,25 @@ def _install_plugin(work: Path, name: str) -> None:
     """Let Pulumi install one of its plugins; it checks what it downloads."""
     from toolchain import transfer  # noqa: PLC0415 -- not needed when the cache has it
 
-    command = [str(work / "pulumi" / "pulumi"), "plugin", "install", "resource", name, f"v{versions.plugin(name)}"]
-    environment = {**os.environ, "PULUMI_HOME": str(work / part.HOME), "PULUMI_SKIP_UPDATE_CHECK": "true"}
+    command = [
+        str(work / "pulumi" / "pulumi"),
+        "plugin",
+        "install",
+        "resource",
+        name,
+        f"v{versions.plugin_version(name)}",
+    ]
+    environment = {**os.environ, "PULUMI_HOME": str(work / part.HOME_FOLDER), "PULUMI_SKIP_UPDATE_CHECK": "true"}
     problem = ""
     for _ in range(PLUGIN_ATTEMPTS):
         try:
-            subprocess.run(command, env=environment, timeout=PLUGIN_LIMIT, check=True, capture_output=True, text=True)
+            subprocess.run(
+                command, env=environment, timeout=PLUGIN_TIMEOUT_SECONDS, check=True, capture_output=True, text=True
+            )
         except subprocess.CalledProcessError as failure:
             problem = failure.stderr
         except subprocess.TimeoutExpired:
-            problem = f"no end after {PLUGIN_LIMIT} s"
+            problem = f"no end after {PLUGIN_TIMEOUT_SECONDS} s"
         else:
             return
     raise transfer.UnavailableError(f"the plugin {name} could not be installed: {problem}")

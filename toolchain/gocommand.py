@@ -19,24 +19,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from toolchain.compiler import Go
+    from toolchain.compiler import GoCompiler
 
-ATTEMPTS = 4
+NETWORK_ATTEMPTS = 4
 """How often a command that needs the network is tried."""
 
-PAUSE = wait_exponential_jitter(multiplier=1, max=15)
+NETWORK_PAUSE = wait_exponential_jitter(multiplier=1, max=15)
 """The wait between two attempts."""
 
-DOWNLOAD_LIMIT = 1200
+DOWNLOAD_TIMEOUT_SECONDS = 1200
 """Seconds for one attempt to download modules."""
 
-BUILD_LIMIT = 3600
+BUILD_TIMEOUT_SECONDS = 3600
 """Seconds for a build; a cold one takes 4 minutes on two cores."""
 
-END_LIMIT = 5
+END_TIMEOUT_SECONDS = 5
 """Seconds that Go has to end when it is interrupted."""
 
-STALE_SUMS = ("checksum mismatch", "SECURITY ERROR", "missing go.sum entry")
+STALE_SUM_SIGNS = ("checksum mismatch", "SECURITY ERROR", "missing go.sum entry")
 
 
 class _NetworkFailedError(Exception):
@@ -44,17 +44,17 @@ class _NetworkFailedError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Workspace:
+class GoWorkspace:
     """A module's folder in which Go commands run."""
 
-    go: Go
+    go: GoCompiler
     folder: Path
     log: Path
     """The file that receives all output."""
     needed: int
     """Bytes of free disk that the whole work needs."""
 
-    def download(self, *arguments: str, on_line: Callable[[str], None] = lambda _: None) -> str:
+    def run_with_network(self, *arguments: str, on_line: Callable[[str], None] = lambda _: None) -> str:
         """Run a command that may download modules, again if the network fails; give its stdout.
 
         Raises:
@@ -62,29 +62,29 @@ class Workspace:
         """
         retrying = Retrying(
             retry=retry_if_exception_type(_NetworkFailedError),
-            stop=stop_after_attempt(ATTEMPTS),
-            wait=PAUSE,
+            stop=stop_after_attempt(NETWORK_ATTEMPTS),
+            wait=NETWORK_PAUSE,
             reraise=True,
         )
         try:
-            return retrying(self._run, arguments, on_line=on_line, limit=DOWNLOAD_LIMIT)
+            return retrying(self._run_go, arguments, on_line=on_line, limit=DOWNLOAD_TIMEOUT_SECONDS)
         except _NetworkFailedError as failure:
-            raise network.unreachable("the Go module proxy", str(failure)) from failure
+            raise network.unreachable_error("the Go module proxy", str(failure)) from failure
 
-    def build(self, *arguments: str, on_line: Callable[[str], None]) -> None:
+    def run_build(self, *arguments: str, on_line: Callable[[str], None]) -> None:
         """Run `go build`.
 
         Raises:
             UserError: It failed; the message says why.
         """
-        self._run(("build", *arguments), on_line=on_line, limit=BUILD_LIMIT)
+        self._run_go(("build", *arguments), on_line=on_line, limit=BUILD_TIMEOUT_SECONDS)
 
-    def _run(self, arguments: Sequence[str], *, on_line: Callable[[str], None], limit: int) -> str:
+    def _run_go(self, arguments: Sequence[str], *, on_line: Callable[[str], None], limit: int) -> str:
         lines: list[str] = []
         with (
             tempfile.TemporaryFile("w+") as stdout,
             self.log.open("a") as log,
-            self._process(arguments, stdout, limit) as process,
+            self._running_process(arguments, stdout, limit) as process,
         ):
             log.write(f"$ go {' '.join(arguments)}\n")
             for line in process.stderr or ():
@@ -92,17 +92,19 @@ class Workspace:
                 lines.append(line.rstrip())
                 on_line(line.rstrip())
             if process.wait() != 0:
-                raise self._failure(arguments[0], "\n".join(lines), is_late=process.returncode < 0)
+                raise self._go_error(arguments[0], "\n".join(lines), is_late=process.returncode < 0)
             stdout.seek(0)
             return stdout.read()
 
     @contextmanager
-    def _process(self, arguments: Sequence[str], stdout: IO[str], limit: int) -> Iterator[subprocess.Popen[str]]:
+    def _running_process(
+        self, arguments: Sequence[str], stdout: IO[str], limit: int
+    ) -> Iterator[subprocess.Popen[str]]:
         """Start Go, and end it when the time is up or the block ends."""
         process = subprocess.Popen(
             [self.go.binary, *arguments],
             cwd=self.folder,
-            env=self.go.environment(),
+            env=self.go.build_environment(),
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=subprocess.PIPE,
@@ -116,32 +118,32 @@ class Workspace:
             yield process
         finally:
             watchdog.cancel()
-            _end(process)
+            _end_process(process)
 
-    def _failure(self, command: str, output: str, *, is_late: bool) -> Exception:
+    def _go_error(self, command: str, output: str, *, is_late: bool) -> Exception:
         if "no space left on device" in output:
-            return cache.no_space(self.folder, needed=self.needed)
-        if any(sign in output for sign in STALE_SUMS):
+            return cache.no_space_error(self.folder, needed=self.needed)
+        if any(sign in output for sign in STALE_SUM_SIGNS):
             return UserError(
-                f"A Go module's content is not what its go.sum pins:\n{network.tail(output)}",
+                f"A Go module's content is not what its go.sum pins:\n{network.output_tail(output)}",
                 repair="Check GOPROXY, delete the modules with `go clean -modcache`, and repeat the command.",
             )
         if command != "build" and network.is_network_failure(output):
-            return _NetworkFailedError(network.tail(output))
+            return _NetworkFailedError(network.output_tail(output))
         end = " was ended, as it took too long" if is_late else " failed"
         return UserError(
-            f"`go {command}`{end}; its full output is in {self.log}:\n{network.tail(output)}",
+            f"`go {command}`{end}; its full output is in {self.log}:\n{network.output_tail(output)}",
             repair="Repeat the command; if it fails again, install Pulumi yourself "
             "(https://www.pulumi.com/docs/install/).",
         )
 
 
-def _end(process: subprocess.Popen[str]) -> None:
+def _end_process(process: subprocess.Popen[str]) -> None:
     """End Go if it runs; interrupted, it ends its compilers too."""
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
         try:
-            process.wait(END_LIMIT)
+            process.wait(END_TIMEOUT_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

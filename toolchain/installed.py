@@ -11,11 +11,11 @@ from pathlib import Path
 from toolchain import versions
 from toolchain.model import Toolchain
 
-VERSION_LIMIT = 20
+PULUMI_VERSION_TIMEOUT_SECONDS = 20
 """Seconds for `pulumi version`."""
 
 
-def find(root: Path) -> Toolchain | None:
+def find_installed_toolchain(root: Path) -> Toolchain | None:
     """Find a supported `pulumi` on PATH that has its Python language host and the stack's plugins.
 
     Args:
@@ -31,7 +31,7 @@ def find(root: Path) -> Toolchain | None:
     if Path(pulumi).resolve().is_relative_to(root.resolve()):
         return None
     version = engine_version(Path(pulumi))
-    if version is None or not versions.is_supported(version):
+    if version is None or not versions.is_supported_engine(version):
         return None
     # What the engine's processes get of the user's environment is decided elsewhere; the plugins are in this folder.
     return Toolchain(origin="path", version=version, path=(), env={"PULUMI_HOME": str(_home())})
@@ -45,7 +45,7 @@ def engine_version(pulumi: Path) -> str | None:
             env=os.environ | {"PULUMI_SKIP_UPDATE_CHECK": "true"},
             capture_output=True,
             text=True,
-            timeout=VERSION_LIMIT,
+            timeout=PULUMI_VERSION_TIMEOUT_SECONDS,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
@@ -59,5 +59,5 @@ def _home() -> Path:
 
 
 def _has_plugins() -> bool:
-    wanted = (f"resource-{name}-v{versions.plugin(name)}" for name in versions.PLUGINS)
+    wanted = (f"resource-{name}-v{versions.plugin_version(name)}" for name in versions.PLUGIN_NAMES)
     return all((_home() / "plugins" / folder).is_dir() for folder in wanted)

@@ -10,7 +10,7 @@ from toolchain import versions
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SOURCES = versions.HERE / "package-sources.txt"
+SOURCES = versions.TOOLCHAIN_FOLDER / "package-sources.txt"
 """The variables that are the user's to set, by name or pattern; `bin/make-venv` reads them too."""
 
 _INSTALLERS = ("PIP_", "PYTHON")

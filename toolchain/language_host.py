@@ -21,38 +21,38 @@ import grpc  # type: ignore[import-untyped]  # grpc publishes no type informatio
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-SERVICE = "pulumirpc.LanguageRuntime"
+LANGUAGE_SERVICE = "pulumirpc.LanguageRuntime"
 
-THREADS = 8
+ANSWER_THREADS = 8
 """Calls that are answered at once: one runs the program, a policy pack takes one each."""
 
 PYTHON_VERSION = ".".join(map(str, sys.version_info[:3]))
 
-EMPTY = b""
+EMPTY_MESSAGE = b""
 """The encoding of a message whose fields all have their default values."""
 
 LENGTH_DELIMITED = 2
 """The wire type of strings in protobuf."""
 
 
-_at_end: list[Callable[[], object]] = []
+_end_actions: list[Callable[[], object]] = []
 """What else is to be done when this process ends."""
 
 
-def message(*texts: str) -> bytes:
+def encode_message(*texts: str) -> bytes:
     """Encode a protobuf message whose fields are strings, numbered from 1."""
     encoded = bytearray()
     for number, text in enumerate(texts, start=1):
         content = text.encode()
-        encoded += _varint(number << 3 | LENGTH_DELIMITED) + _varint(len(content)) + content
+        encoded += _encode_varint(number << 3 | LENGTH_DELIMITED) + _encode_varint(len(content)) + content
     return bytes(encoded)
 
 
-def _varint(number: int) -> bytes:
+def _encode_varint(number: int) -> bytes:
     """Encode a number in groups of 7 bits, the lowest first, with the high bit set in all but the last."""
     if number < 1 << 7:
         return bytes([number])
-    return bytes([number & 0x7F | 0x80]) + _varint(number >> 7)
+    return bytes([number & 0x7F | 0x80]) + _encode_varint(number >> 7)
 
 
 class LanguageHost:
@@ -70,17 +70,17 @@ class LanguageHost:
             try:
                 from toolchain import program  # noqa: PLC0415 -- loads the Pulumi SDK
 
-                answer.set_result(program.run(request, engine=self._engine))
+                answer.set_result(program.run_program(request, engine=self._engine))
             except BaseException as failure:  # noqa: BLE001 -- without an answer the engine would wait forever
                 answer.set_exception(failure)
 
-    def handlers(self) -> dict[str, grpc.RpcMethodHandler]:
+    def method_handlers(self) -> dict[str, grpc.RpcMethodHandler]:
         """Name the methods; what is absent is answered as not implemented, which the engine accepts."""
-        nothing = _unary(lambda _request: EMPTY)
+        nothing = _unary_handler(lambda _request: EMPTY_MESSAGE)
         return {
             "Handshake": nothing,
             "GetPluginInfo": nothing,
-            "About": _unary(lambda _request: message(sys.executable, PYTHON_VERSION)),
+            "About": _unary_handler(lambda _request: encode_message(sys.executable, PYTHON_VERSION)),
             # The plugins are installed with the engine; the SDK names their versions in each request.
             "GetRequiredPlugins": nothing,
             "GetRequiredPackages": nothing,
@@ -88,35 +88,35 @@ class LanguageHost:
             "RuntimeOptionsPrompts": nothing,
             # The virtual environment is the project's business, not the engine's.
             "InstallDependencies": grpc.unary_stream_rpc_method_handler(lambda _request, _context: iter(())),
-            "Run": _unary(self._run),
+            "Run": _unary_handler(self._await_program),
             "RunPlugin": grpc.unary_stream_rpc_method_handler(_run_plugin),
-            "Cancel": grpc.unary_unary_rpc_method_handler(_cancel),
+            "Cancel": grpc.unary_unary_rpc_method_handler(_cancel_runs),
         }
 
-    def _run(self, request: bytes) -> bytes:
+    def _await_program(self, request: bytes) -> bytes:
         answer: Future[bytes] = Future()
         self._programs.put((request, answer))
         return answer.result()
 
 
-def _unary(answer: Callable[[bytes], bytes]) -> grpc.RpcMethodHandler:
+def _unary_handler(answer: Callable[[bytes], bytes]) -> grpc.RpcMethodHandler:
     return grpc.unary_unary_rpc_method_handler(lambda request, _context: answer(request))
 
 
 def _run_plugin(request: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
     from toolchain import python_plugin  # noqa: PLC0415 -- loads the Pulumi SDK
 
-    return python_plugin.run(request, context, at_end=_at_end.append)
+    return python_plugin.run_plugin(request, context, at_end=_end_actions.append)
 
 
-def _cancel(_request: bytes, context: grpc.ServicerContext) -> bytes:
-    context.add_callback(end)
-    return EMPTY
+def _cancel_runs(_request: bytes, context: grpc.ServicerContext) -> bytes:
+    context.add_callback(end_process)
+    return EMPTY_MESSAGE
 
 
-def end(*_: object) -> None:
+def end_process(*_: object) -> None:
     """End at once and quietly: the engine has what it wants, and Python's teardown takes its time."""
-    for action in _at_end:
+    for action in _end_actions:
         action()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -127,17 +127,17 @@ def _end_with_engine() -> None:
     """Wait for the engine's end of stdin to close: it never writes, so the engine is gone then."""
     while os.read(0, 4096):
         pass
-    end()
+    end_process()
 
 
 def main() -> None:
     """Serve until the engine ends this process or goes away."""
     # An ignored SIGINT is inherited under nohup; a handler undoes that.
-    signal.signal(signal.SIGINT, end)
-    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end_process)
+    signal.signal(signal.SIGTERM, end_process)
     host = LanguageHost(engine=sys.argv[-1])
-    server = grpc.server(ThreadPoolExecutor(THREADS), options=[("grpc.max_receive_message_length", -1)])
-    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(SERVICE, host.handlers())])
+    server = grpc.server(ThreadPoolExecutor(ANSWER_THREADS), options=[("grpc.max_receive_message_length", -1)])
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(LANGUAGE_SERVICE, host.method_handlers())])
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(port, flush=True)  # noqa: T201 -- the engine reads it

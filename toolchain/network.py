@@ -9,7 +9,7 @@ from terminal.errors import UserError
 TAIL_LINES = 12
 """Lines of a tool's output that an error shows."""
 
-_SIGNS = re.compile(
+_FAILURE_SIGNS = re.compile(
     r"dial tcp|no such host|i/o timeout|connection refused|connection reset|connection timed out"
     r"|tls handshake|proxyconnect|server misbehaving|unexpected eof|context deadline exceeded"
     r"|network is unreachable|no route to host|temporary failure in name resolution"
@@ -21,15 +21,15 @@ _SIGNS = re.compile(
 
 def is_network_failure(output: str) -> bool:
     """Tell from a tool's output whether the network, or a server on it, failed."""
-    return _SIGNS.search(output) is not None
+    return _FAILURE_SIGNS.search(output) is not None
 
 
-def tail(output: str) -> str:
+def output_tail(output: str) -> str:
     """Give the last lines of a tool's output."""
     return "\n".join(output.strip().splitlines()[-TAIL_LINES:])
 
 
-def unreachable(host: str, output: str) -> UserError:
+def unreachable_error(host: str, output: str) -> UserError:
     """Describe a host class that cannot be reached.
 
     Args:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-SETTINGS: Mapping[str, str] = {
+GO_SETTINGS: Mapping[str, str] = {
     "CGO_ENABLED": "0",  # no C compiler is needed then
     "GOFLAGS": "-mod=readonly -trimpath -buildvcs=false",
     "GOTOOLCHAIN": "local",
@@ -22,22 +22,22 @@ SETTINGS: Mapping[str, str] = {
 """What a build sets whatever the caller's environment says. Where modules come from (GOPROXY and the
 like) and where Go keeps its caches stay the caller's choice."""
 
-STRIPPED = "-s -w"
+STRIP_FLAGS = "-s -w"
 """Linker flags that leave out debugging symbols, a third of the size."""
 
-HOME = "home"
+HOME_FOLDER = "home"
 """The folder, within the providers' entry, that is PULUMI_HOME."""
 
-LANGUAGE_HOST = versions.HERE / "bin" / "pulumi-language-python"
+LANGUAGE_HOST_SCRIPT = versions.TOOLCHAIN_FOLDER / "bin" / "pulumi-language-python"
 """The script that starts the Python language host; the engine takes it for its own when both are in one
 folder, and warns of it otherwise."""
 
-PLATFORMS = {"Linux": "linux", "Darwin": "darwin"}
-MACHINES = {"x86_64": "amd64", "amd64": "amd64", "arm64": "arm64", "aarch64": "arm64"}
+GO_PLATFORMS = {"Linux": "linux", "Darwin": "darwin"}
+GO_ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "arm64": "arm64", "aarch64": "arm64"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class GoPart:
     """A Go module to build. The compiler's version is not an input: a newer one makes no other program."""
 
     name: str
@@ -60,62 +60,62 @@ class Part:
     @property
     def linker_flags(self) -> str:
         """Give the flags for the linker."""
-        return " ".join([STRIPPED, *(f"-X {name}={value}" for name, value in self.variables.items())])
+        return " ".join([STRIP_FLAGS, *(f"-X {name}={value}" for name, value in self.variables.items())])
 
-    def entry(self, root: Path) -> cache.Entry:
+    def cache_entry(self, root: Path) -> cache.CacheEntry:
         """Give the part's place in the cache."""
-        settings = [f"{name}={value}" for name, value in SETTINGS.items()]
-        texts = [target(), *settings, self.linker_flags, *self.programs, *self.programs.values()]
-        key = cache.key(texts, [*self.sources, *self.scripts])
-        return cache.Entry(root=root, part=self.name, key=key)
+        settings = [f"{name}={value}" for name, value in GO_SETTINGS.items()]
+        texts = [go_target(), *settings, self.linker_flags, *self.programs, *self.programs.values()]
+        key = cache.entry_key(texts, [*self.sources, *self.scripts])
+        return cache.CacheEntry(root=root, part=self.name, key=key)
 
 
-def engine() -> Part:
+def engine_part() -> GoPart:
     """Describe the engine, `pulumi`."""
     module = versions.ENGINE_MODULE
-    return Part(
+    return GoPart(
         name="engine",
         title="Pulumi's engine",
         module=module,
         programs={"github.com/pulumi/pulumi/pkg/v3/cmd/pulumi": "bin/pulumi"},
-        variables={"github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": f"v{versions.built_engine()}"},
+        variables={"github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": f"v{versions.built_engine_version()}"},
         sources=_module_files(module),
         space=3 * cache.GIB,
-        scripts={LANGUAGE_HOST: f"bin/{LANGUAGE_HOST.name}"},
+        scripts={LANGUAGE_HOST_SCRIPT: f"bin/{LANGUAGE_HOST_SCRIPT.name}"},
     )
 
 
-def providers() -> Part:
+def providers_part() -> GoPart:
     """Describe the provider plugins."""
     from toolchain import resources  # noqa: PLC0415 -- the engine alone does without
 
     module = versions.PROVIDERS_MODULE
-    return Part(
+    return GoPart(
         name="providers",
         title="Pulumi's providers",
         module=module,
-        programs={f"./cmd/pulumi-resource-{name}": _plugin_place(name) for name in versions.PLUGINS},
+        programs={f"./cmd/pulumi-resource-{name}": _plugin_place(name) for name in versions.PLUGIN_NAMES},
         variables={
-            "claudefs-infra/providers.AWSVersion": versions.plugin("aws"),
-            "claudefs-infra/providers.GitHubVersion": versions.plugin("github"),
+            "claudefs-infra/providers.AWSVersion": versions.plugin_version("aws"),
+            "claudefs-infra/providers.GitHubVersion": versions.plugin_version("github"),
         },
         sources=[
             *_module_files(module),
-            resources.TABLE,
-            versions.HERE / "aws_source.py",
-            versions.HERE / "backport.py",
-            versions.HERE / "waits.py",
+            resources.RESOURCE_TABLE,
+            versions.TOOLCHAIN_FOLDER / "aws_source.py",
+            versions.TOOLCHAIN_FOLDER / "backport.py",
+            versions.TOOLCHAIN_FOLDER / "waits.py",
         ],
-        scripts={module / "no-logs": f"{HOME}/logs"},
+        scripts={module / "no-logs": f"{HOME_FOLDER}/logs"},
         space=4 * cache.GIB,
         services=resources.aws_services(),
     )
 
 
-def actionlint() -> Part:
+def actionlint_part() -> GoPart:
     """Describe `actionlint`, which checks workflow files."""
     module = versions.ACTIONLINT_MODULE
-    return Part(
+    return GoPart(
         name="actionlint",
         title="actionlint",
         module=module,
@@ -128,21 +128,21 @@ def actionlint() -> Part:
 
 def _plugin_place(name: str) -> str:
     """Say where the engine looks for a plugin; it warns of those on PATH."""
-    return f"{HOME}/plugins/resource-{name}-v{versions.plugin(name)}/pulumi-resource-{name}"
+    return f"{HOME_FOLDER}/plugins/resource-{name}-v{versions.plugin_version(name)}/pulumi-resource-{name}"
 
 
 def _module_files(module: Path) -> list[Path]:
     return [module / "go.mod", module / "go.sum", *module.rglob("*.go")]
 
 
-def target() -> str:
+def go_target() -> str:
     """Name this machine as Go does, such as `linux/amd64`.
 
     Raises:
         UserError: Pulumi is not built for this machine.
     """
     try:
-        return f"{PLATFORMS[platform.system()]}/{MACHINES[platform.machine()]}"
+        return f"{GO_PLATFORMS[platform.system()]}/{GO_ARCHITECTURES[platform.machine()]}"
     except KeyError as unknown:
         raise UserError(
             f"Pulumi cannot be built for {platform.system()} on {platform.machine()}.",

@@ -33,11 +33,11 @@ COLLECTOR_THRESHOLDS = (50_000, 20, 50)
 """New objects, and rounds of the younger generation, after which Python looks for garbage. Importing a provider's SDK
 makes half a million objects that stay; with Python's own thresholds a fifth of a preview's time here goes into that."""
 
-INTERNAL = tuple(f"{Path(str(module.__file__)).parent}{os.sep}" for module in (pulumi, asyncio, grpc))
+INTERNAL_FOLDERS = tuple(f"{Path(str(module.__file__)).parent}{os.sep}" for module in (pulumi, asyncio, grpc))
 """Folders of code that is above the user's in a traceback."""
 
 
-def run(request: bytes, *, engine: str) -> bytes:
+def run_program(request: bytes, *, engine: str) -> bytes:
     """Run the program that a request names.
 
     Args:
@@ -48,13 +48,13 @@ def run(request: bytes, *, engine: str) -> bytes:
         An encoded RunResponse. A failure has been reported to the engine when it says so.
     """
     wanted = language_pb2.RunRequest.FromString(request)
-    _configure(wanted, engine)
+    _configure_runtime(wanted, engine)
     gc.freeze()  # What is imported by now stays; the collector need not look at it again.
     gc.set_threshold(*COLLECTOR_THRESHOLDS)
     gc.enable()
-    entry = _entry(wanted)
+    entry = _entry_file(wanted)
     if entry.is_file():
-        problem = _failure(lambda: _execute(entry), parallel=wanted.parallel)
+        problem = _run_failure(lambda: _execute_file(entry), parallel=wanted.parallel)
     else:
         problem = f"There is no program {entry}."
     if problem:
@@ -63,7 +63,7 @@ def run(request: bytes, *, engine: str) -> bytes:
     return response
 
 
-def _configure(wanted: language_pb2.RunRequest, engine: str) -> None:
+def _configure_runtime(wanted: language_pb2.RunRequest, engine: str) -> None:
     set_all_config(dict(wanted.config), list(wanted.configSecretKeys))
     configure(
         Settings(
@@ -79,22 +79,22 @@ def _configure(wanted: language_pb2.RunRequest, engine: str) -> None:
     )
     if not IS_VERBOSE:
         # Four for each resource, each a call that the program waits for, and the engine drops them.
-        pulumi.log.debug = _drop
+        pulumi.log.debug = _drop_message
     # Futures that nobody awaits are normal where part of a deployment fails.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     os.chdir(wanted.pwd or ".")
 
 
-def _drop(*_message: object, **_about: object) -> None:
+def _drop_message(*_message: object, **_about: object) -> None:
     """Take a message of the SDK's that nobody asked for."""
 
 
-def _entry(wanted: language_pb2.RunRequest) -> Path:
+def _entry_file(wanted: language_pb2.RunRequest) -> Path:
     named = Path(wanted.info.program_directory or ".", wanted.info.entry_point or ".").absolute()
     return named / PROGRAM_FILE if named.is_dir() else named
 
 
-def _execute(entry: Path) -> None:
+def _execute_file(entry: Path) -> None:
     """Execute a file as Python does: its source, never its bytecode, as the module `__main__`."""
     code = compile(entry.read_bytes(), str(entry), "exec", dont_inherit=True)
     module = ModuleType("__main__")
@@ -105,7 +105,7 @@ def _execute(entry: Path) -> None:
     exec(code, module.__dict__)  # noqa: S102 -- to execute a program is what this file is for
 
 
-def _failure(program: Callable[[], None], *, parallel: int) -> str | None:
+def _run_failure(program: Callable[[], None], *, parallel: int) -> str | None:
     """Run a program to its end and describe how it failed, if it did."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
@@ -150,4 +150,4 @@ def _drop_internal_frames(report: traceback.TracebackException) -> None:
 
 
 def _is_internal(file: str) -> bool:
-    return file == __file__ or file.startswith(("<frozen ", *INTERNAL))
+    return file == __file__ or file.startswith(("<frozen ", *INTERNAL_FOLDERS))

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
     import grpc  # type: ignore[import-untyped]  # grpc publishes no type information
 
-POLICY_PACK = "analyzer"
+POLICY_PACK_KIND = "analyzer"
 """The kind under which the engine asks for a policy pack."""
 
 
-def run(
+def run_plugin(
     request: bytes, context: grpc.ServicerContext, *, at_end: Callable[[Callable[[], object]], object]
 ) -> Iterator[bytes]:
     """Start a plugin and pass its output on until it ends.
@@ -35,7 +35,7 @@ def run(
     """
     wanted = language_pb2.RunPluginRequest.FromString(request)
     with subprocess.Popen(
-        [sys.executable, "-u", *_arguments(wanted)],
+        [sys.executable, "-u", *_plugin_arguments(wanted)],
         cwd=wanted.pwd or None,
         env=dict(setting.split("=", 1) for setting in wanted.env) or dict(os.environ),
         stdin=subprocess.DEVNULL,
@@ -44,19 +44,19 @@ def run(
     ) as process:
         context.add_callback(process.terminate)
         at_end(process.terminate)
-        for response in _output(process):
+        for response in _plugin_output(process):
             yield response.SerializeToString()
         yield language_pb2.RunPluginResponse(exitcode=process.wait()).SerializeToString()
 
 
-def _arguments(wanted: language_pb2.RunPluginRequest) -> list[str]:
+def _plugin_arguments(wanted: language_pb2.RunPluginRequest) -> list[str]:
     program = wanted.info.program_directory
-    if wanted.kind == POLICY_PACK:
+    if wanted.kind == POLICY_PACK_KIND:
         return ["-m", "pulumi.policy", *wanted.args, program]
     return [program, *wanted.args]
 
 
-def _output(process: subprocess.Popen[bytes]) -> Iterator[language_pb2.RunPluginResponse]:
+def _plugin_output(process: subprocess.Popen[bytes]) -> Iterator[language_pb2.RunPluginResponse]:
     """Give the lines of both streams as they come."""
     responses: SimpleQueue[language_pb2.RunPluginResponse | None] = SimpleQueue()
 

@@ -7,18 +7,18 @@ from typing import Any, cast
 
 from toolchain import versions
 
-TABLE = versions.PROVIDERS_MODULE / "resources.json"
-UNSUPPORTED = versions.PROVIDERS_MODULE / "unsupported.json"
+RESOURCE_TABLE = versions.PROVIDERS_MODULE / "resources.json"
+UNSUPPORTED_TABLE = versions.PROVIDERS_MODULE / "unsupported.json"
 
 
-def table() -> dict[str, Any]:
+def read_resource_table() -> dict[str, Any]:
     """Read the whole table: package name to its resources, invokes and configuration."""
-    return cast("dict[str, Any]", json.loads(TABLE.read_text()))
+    return cast("dict[str, Any]", json.loads(RESOURCE_TABLE.read_text()))
 
 
 def aws_services() -> frozenset[str]:
     """Name the service packages of the AWS provider that the declared types live in."""
-    aws = table()["aws"]
+    aws = read_resource_table()["aws"]
     return frozenset(entry["service"] for kind in ("resources", "invokes") for entry in aws[kind].values())
 
 
@@ -33,5 +33,5 @@ def unsupported_arguments(token: str) -> frozenset[str]:
     Returns:
         Pulumi names; those of nested blocks are paths with dots.
     """
-    arguments: dict[str, dict[str, str]] = json.loads(UNSUPPORTED.read_text())
+    arguments: dict[str, dict[str, str]] = json.loads(UNSUPPORTED_TABLE.read_text())
     return frozenset(arguments.get(token, {}))

@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from http.client import HTTPResponse
     from pathlib import Path
 
-CONNECT_LIMIT = 3.0
+CONNECT_TIMEOUT_SECONDS = 3.0
 """Seconds to connect, and to wait for the answer to a first request."""
 
-PROBE_LIMIT = 4.0
+PROBE_TIMEOUT_SECONDS = 4.0
 """Seconds for a first request in all, with the resolution of names, which has no limit of its own."""
 
-READ_LIMIT = 30.0
+READ_TIMEOUT_SECONDS = 30.0
 """Seconds that a transfer may stand still."""
 
-ATTEMPTS = 3
-PAUSE = wait_exponential_jitter(multiplier=0.2, max=5)
+TRANSFER_ATTEMPTS = 3
+TRANSFER_PAUSE = wait_exponential_jitter(multiplier=0.2, max=5)
 """The wait between two attempts."""
 
-CHUNK = 1 << 20
+CHUNK_BYTES = 1 << 20
 
 
 class UnavailableError(Exception):
@@ -43,7 +43,7 @@ class _BrokenOffError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Transfer:
+class FinishedTransfer:
     """A file that has arrived whole."""
 
     size: int
@@ -51,26 +51,28 @@ class Transfer:
 
 
 def are_reachable(urls: Sequence[str]) -> bool:
-    """Tell within `PROBE_LIMIT` whether all files can be had from their hosts."""
+    """Tell within `PROBE_TIMEOUT_SECONDS` whether all files can be had from their hosts."""
     answers: list[bool] = []
 
-    def ask(url: str) -> None:
+    def ask_host(url: str) -> None:
         try:
-            with _open(url, CONNECT_LIMIT):
+            with _open_url(url, CONNECT_TIMEOUT_SECONDS):
                 answers.append(True)
         except UnavailableError:
             answers.append(False)
 
-    threads = [threading.Thread(target=ask, args=(url,), daemon=True) for url in urls]
+    threads = [threading.Thread(target=ask_host, args=(url,), daemon=True) for url in urls]
     for thread in threads:
         thread.start()
-    end = time.monotonic() + PROBE_LIMIT
+    end = time.monotonic() + PROBE_TIMEOUT_SECONDS
     for thread in threads:
         thread.join(max(0, end - time.monotonic()))
     return len(answers) == len(urls) and all(answers)
 
 
-def download(url: str, target: Path, *, on_progress: Callable[[int, int], None] = lambda _done, _all: None) -> Transfer:
+def download_file(
+    url: str, target: Path, *, on_progress: Callable[[int, int], None] = lambda _done, _all: None
+) -> FinishedTransfer:
     """Download a file.
 
     Args:
@@ -83,23 +85,23 @@ def download(url: str, target: Path, *, on_progress: Callable[[int, int], None] 
     """
     retrying = Retrying(
         retry=retry_if_exception_type(_BrokenOffError),
-        stop=stop_after_attempt(ATTEMPTS),
-        wait=PAUSE,
+        stop=stop_after_attempt(TRANSFER_ATTEMPTS),
+        wait=TRANSFER_PAUSE,
         reraise=True,
     )
     try:
-        return retrying(_attempt, url, target, on_progress)
+        return retrying(_attempt_download, url, target, on_progress)
     except _BrokenOffError as failure:
         raise UnavailableError(str(failure)) from failure
 
 
-def _attempt(url: str, target: Path, on_progress: Callable[[int, int], None]) -> Transfer:
+def _attempt_download(url: str, target: Path, on_progress: Callable[[int, int], None]) -> FinishedTransfer:
     digest = hashlib.sha256()
     done = 0
-    with _open(url, READ_LIMIT) as answer, target.open("wb") as file:
+    with _open_url(url, READ_TIMEOUT_SECONDS) as answer, target.open("wb") as file:
         expected = int(answer.headers.get("Content-Length") or 0)
         try:
-            while chunk := answer.read(CHUNK):
+            while chunk := answer.read(CHUNK_BYTES):
                 file.write(chunk)
                 digest.update(chunk)
                 done += len(chunk)
@@ -108,10 +110,10 @@ def _attempt(url: str, target: Path, on_progress: Callable[[int, int], None]) ->
             raise _BrokenOffError(f"{url} broke off after {done} bytes: {failure}") from failure
     if done < expected:
         raise _BrokenOffError(f"{url} ended after {done} of {expected} bytes")
-    return Transfer(size=done, sha256=digest.hexdigest())
+    return FinishedTransfer(size=done, sha256=digest.hexdigest())
 
 
-def _open(url: str, limit: float) -> HTTPResponse:
+def _open_url(url: str, limit: float) -> HTTPResponse:
     try:
         answer = urlopen(url, timeout=limit)
     except HTTPError as failure:

@@ -6,49 +6,49 @@ import re
 from importlib import metadata
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
+TOOLCHAIN_FOLDER = Path(__file__).resolve().parent
 """The folder of this package, with the Go modules below it."""
 
-ENGINE_MODULE = HERE / "engine"
-PROVIDERS_MODULE = HERE / "providers"
-ACTIONLINT_MODULE = HERE / "actionlint"
+ENGINE_MODULE = TOOLCHAIN_FOLDER / "engine"
+PROVIDERS_MODULE = TOOLCHAIN_FOLDER / "providers"
+ACTIONLINT_MODULE = TOOLCHAIN_FOLDER / "actionlint"
 
-NEXT_MAJOR = 4
+NEXT_MAJOR_VERSION = 4
 """The first major version of Pulumi whose protocol is not that of the installed SDK."""
 
-PLUGINS = ("aws", "github")
+PLUGIN_NAMES = ("aws", "github")
 """The provider plugins that the stack uses."""
 
 
-def built_engine() -> str:
+def built_engine_version() -> str:
     """Give the engine version that toolchain/engine/go.mod builds."""
-    return required(ENGINE_MODULE, "github.com/pulumi/pulumi/pkg/v3").removeprefix("v")
+    return required_version(ENGINE_MODULE, "github.com/pulumi/pulumi/pkg/v3").removeprefix("v")
 
 
-def downloaded_engine() -> str:
+def downloaded_engine_version() -> str:
     """Give the engine version to download: that of the installed SDK, as both are released together."""
     return metadata.version("pulumi")
 
 
-def plugin(name: str) -> str:
+def plugin_version(name: str) -> str:
     """Give the version of a plugin: that of its installed SDK package."""
     return metadata.version(f"pulumi-{name}")
 
 
-def is_supported(version: str) -> bool:
+def is_supported_engine(version: str) -> bool:
     """Tell whether an engine on PATH may be used.
 
     The oldest is the one that this project builds and tests with: nothing older is ever tried.
     """
-    return numbers(built_engine()) <= numbers(version) < (NEXT_MAJOR,)
+    return version_numbers(built_engine_version()) <= version_numbers(version) < (NEXT_MAJOR_VERSION,)
 
 
-def numbers(version: str) -> tuple[int, ...]:
+def version_numbers(version: str) -> tuple[int, ...]:
     """Turn `v3.259.0-alpha` into (3, 259, 0), to compare."""
     return tuple(int(part) for part in re.findall(r"\d+", version.split("-", maxsplit=1)[0]))
 
 
-def required(module: Path, path: str) -> str:
+def required_version(module: Path, path: str) -> str:
     """Give the version that a go.mod requires of a module, such as `v3.259.0`.
 
     Raises:
@@ -60,7 +60,7 @@ def required(module: Path, path: str) -> str:
     return found[1]
 
 
-def go_directive(module: Path) -> str:
+def required_go_version(module: Path) -> str:
     """Give the least version of Go that a go.mod asks for, such as `1.26`.
 
     Raises:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from toolchain.model import Toolchain
 
 
-def obtain(*, cache: Path | None = None) -> Toolchain:
+def obtain_toolchain(*, cache: Path | None = None) -> Toolchain:
     """Get a working toolchain.
 
     The ways, in this order: the user's own Pulumi; the vendor's archive; a build from Go modules. What is
@@ -25,6 +25,10 @@ def obtain(*, cache: Path | None = None) -> Toolchain:
     Raises:
         UserError: No way works; the message says why the last one does not.
     """
-    root = cache or cache_module.root()
-    found = installed.find(root) or download.find(root) or built.find(root)
-    return found or download.fetch(root) or built.make(root)
+    root = cache or cache_module.cache_root()
+    found = (
+        installed.find_installed_toolchain(root)
+        or download.find_downloaded_toolchain(root)
+        or built.find_built_toolchain(root)
+    )
+    return found or download.download_toolchain(root) or built.build_toolchain(root)

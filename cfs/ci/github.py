@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any
 from githubkit import GitHub
 from githubkit.exception import GitHubException
 
-from cfs.ci.markdown import marker
+from cfs.ci.markdown import purpose_marker
 from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ANSWER_LIMIT = 30.0
+ANSWER_TIMEOUT_SECONDS = 30.0
 """Seconds for one answer of GitHub; server errors and rate limits are tried again by the client."""
 
-_PAGE = 100
+_PAGE_SIZE = 100
 
 
 @dataclass(frozen=True, kw_only=True)
-class Repository:
+class JobRepository:
     """A repository as its jobs reach it.
 
     Attributes:
@@ -43,16 +43,16 @@ class Repository:
             UserError: GitHub refuses or does not answer.
         """
         issues = self.github.rest.issues
-        with _asking("write the comment", "pull-requests: write"):
+        with _explain_github_errors("write the comment", "pull-requests: write"):
             pages = self.github.rest.paginate(
                 issues.list_comments,
-                map_func=_items,
+                map_func=_response_items,
                 owner=self.owner,
                 repo=self.name,
                 issue_number=pull_request,
-                per_page=_PAGE,
+                per_page=_PAGE_SIZE,
             )
-            found = next((each["id"] for each in pages if _is_for(each, purpose)), None)
+            found = next((each["id"] for each in pages if _is_for_purpose(each, purpose)), None)
             if found is None:
                 issues.create_comment(self.owner, self.name, pull_request, body=body)
             else:
@@ -65,8 +65,8 @@ class Repository:
             UserError: GitHub refuses or does not answer.
         """
         issues = self.github.rest.issues
-        with _asking("write the issue", "issues: write"):
-            found = self._open_issue(purpose)
+        with _explain_github_errors("write the issue", "issues: write"):
+            found = self._find_open_issue(purpose)
             if found is None:
                 issues.create(self.owner, self.name, title=title, body=body)
             else:
@@ -78,24 +78,24 @@ class Repository:
         Raises:
             UserError: GitHub refuses or does not answer.
         """
-        with _asking("close the issue", "issues: write"):
-            found = self._open_issue(purpose)
+        with _explain_github_errors("close the issue", "issues: write"):
+            found = self._find_open_issue(purpose)
             if found is not None:
                 self.github.rest.issues.update(self.owner, self.name, found, state="closed", state_reason="completed")
 
-    def _open_issue(self, purpose: str) -> int | None:
+    def _find_open_issue(self, purpose: str) -> int | None:
         pages = self.github.rest.paginate(
             self.github.rest.issues.list_for_repo,
-            map_func=_items,
+            map_func=_response_items,
             owner=self.owner,
             repo=self.name,
             state="open",
-            per_page=_PAGE,
+            per_page=_PAGE_SIZE,
         )
-        return next((each["number"] for each in pages if _is_for(each, purpose)), None)
+        return next((each["number"] for each in pages if _is_for_purpose(each, purpose)), None)
 
 
-def this_repository() -> Repository:
+def job_repository() -> JobRepository:
     """Give the repository of the job that this runs in.
 
     Raises:
@@ -109,25 +109,25 @@ def this_repository() -> Repository:
         )
     owner, _, name = os.environ["GITHUB_REPOSITORY"].partition("/")
     url = os.environ.get("GITHUB_API_URL") or "https://api.github.com"
-    github = GitHub(os.environ["GITHUB_TOKEN"], base_url=url, timeout=ANSWER_LIMIT, http_cache=False)
-    return Repository(github=github, owner=owner, name=name)
+    github = GitHub(os.environ["GITHUB_TOKEN"], base_url=url, timeout=ANSWER_TIMEOUT_SECONDS, http_cache=False)
+    return JobRepository(github=github, owner=owner, name=name)
 
 
-def _items(response: Any) -> list[dict[str, Any]]:
+def _response_items(response: Any) -> list[dict[str, Any]]:
     items: list[dict[str, Any]] = response.json()
     return items
 
 
-def _is_for(item: dict[str, Any], purpose: str) -> bool:
+def _is_for_purpose(item: dict[str, Any], purpose: str) -> bool:
     """Tell whether a comment or an issue is of this purpose; people may quote the marker, but do not begin with it."""
-    return str(item.get("body") or "").startswith(marker(purpose))
+    return str(item.get("body") or "").startswith(purpose_marker(purpose))
 
 
 @contextmanager
-def _asking(what: str, permission: str) -> Iterator[None]:
+def _explain_github_errors(action: str, permission: str) -> Iterator[None]:
     try:
         yield
     except GitHubException as error:
         raise UserError(
-            f"GitHub did not {what}: {error}.", repair=f"Check that the job has the permission `{permission}`."
+            f"GitHub did not {action}: {error}.", repair=f"Check that the job has the permission `{permission}`."
         ) from error

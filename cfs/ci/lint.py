@@ -21,10 +21,10 @@ from toolchain import actionlint
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-PROJECT = Path(__file__).parent.parent.parent
+OWN_REPOSITORY = Path(__file__).parent.parent.parent
 """This project's repository."""
 
-CHECK_LIMIT = 300
+CHECKER_TIMEOUT_SECONDS = 300
 """Seconds for one checker."""
 
 SELF_REFERENCE = re.compile(r"(\buses:\s*)\$/")
@@ -33,7 +33,7 @@ take this for a repository: https://github.com/rhysd/actionlint/issues/711"""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Check:
+class CheckerVerdict:
     """One checker's verdict.
 
     Attributes:
@@ -45,13 +45,13 @@ class Check:
     findings: str
 
 
-def own_files() -> Mapping[str, Path]:
+def own_workflow_files() -> Mapping[str, Path]:
     """Give this project's own workflow files and actions by their paths."""
-    files = (path for path in (PROJECT / ".github").rglob("*") if path.is_file())
-    return {path.relative_to(PROJECT).as_posix(): path for path in sorted(files)}
+    files = (path for path in (OWN_REPOSITORY / ".github").rglob("*") if path.is_file())
+    return {path.relative_to(OWN_REPOSITORY).as_posix(): path for path in sorted(files)}
 
 
-def check(files: Mapping[str, Path]) -> list[Check]:
+def check_workflows(files: Mapping[str, Path]) -> list[CheckerVerdict]:
     """Check the files of one repository.
 
     Args:
@@ -71,29 +71,31 @@ def check(files: Mapping[str, Path]) -> list[Check]:
         workflows = [place for place in files if re.fullmatch(r"\.github/workflows/[^/]+\.ya?ml", place)]
         actions = [place for place in files if re.fullmatch(r"\.github/actions/.+/action\.ya?ml", place)]
         checks = [
-            _run("zizmor", root, _tool("zizmor"), "--offline", "--quiet", "--no-progress", "--persona=auditor", "."),
-            _run("workflow schema", root, *_schema("vendor.github-workflows"), *workflows),
+            _run_checker(
+                "zizmor", root, _tool_path("zizmor"), "--offline", "--quiet", "--no-progress", "--persona=auditor", "."
+            ),
+            _run_checker("workflow schema", root, *_schema_command("vendor.github-workflows"), *workflows),
         ]
         if actions:
-            checks.append(_run("action schema", root, *_schema("vendor.github-actions"), *actions))
+            checks.append(_run_checker("action schema", root, *_schema_command("vendor.github-actions"), *actions))
         for place in (*workflows, *actions):
             text = (root / place).read_text()
             (root / place).write_text(SELF_REFERENCE.sub(r"\1./", text))
-        linter = str(actionlint.obtain())
-        options = (f"-shellcheck={_tool('shellcheck')}", "-pyflakes=", "-no-color")
-        checks.append(_run("actionlint", root, linter, *options, *workflows))
+        linter = str(actionlint.obtain_actionlint())
+        options = (f"-shellcheck={_tool_path('shellcheck')}", "-pyflakes=", "-no-color")
+        checks.append(_run_checker("actionlint", root, linter, *options, *workflows))
     return checks
 
 
-def _tool(name: str) -> str:
+def _tool_path(name: str) -> str:
     return str(Path(sys.executable).with_name(name))
 
 
-def _schema(name: str) -> Sequence[str]:
-    return (_tool("check-jsonschema"), "--builtin-schema", name)
+def _schema_command(name: str) -> Sequence[str]:
+    return (_tool_path("check-jsonschema"), "--builtin-schema", name)
 
 
-def _run(name: str, root: Path, *command: str) -> Check:
+def _run_checker(name: str, root: Path, *command: str) -> CheckerVerdict:
     try:
         done = subprocess.run(
             command,
@@ -102,13 +104,16 @@ def _run(name: str, root: Path, *command: str) -> Check:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=CHECK_LIMIT,
+            timeout=CHECKER_TIMEOUT_SECONDS,
             check=False,
         )
     except subprocess.TimeoutExpired as error:
         raise UserError(
-            f"{name} has not ended within {CHECK_LIMIT} s.", repair="Run `make workflows` again; the machine is busy."
+            f"{name} has not ended within {CHECKER_TIMEOUT_SECONDS} s.",
+            repair="Run `make workflows` again; the machine is busy.",
         ) from error
     if done.returncode == 0:
-        return Check(name=name, findings="")
-    return Check(name=name, findings=done.stdout.strip() or f"{command[0]} ended with status {done.returncode}")
+        return CheckerVerdict(name=name, findings="")
+    return CheckerVerdict(
+        name=name, findings=done.stdout.strip() or f"{command[0]} ended with status {done.returncode}"
+    )

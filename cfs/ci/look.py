@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Change:
+class PreviewChange:
     """One resource that differs.
 
     Attributes:
@@ -32,7 +32,7 @@ class Change:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
+class PreviewSummary:
     """What there is to say of one environment.
 
     Attributes:
@@ -42,26 +42,26 @@ class Look:
     """
 
     environment: str
-    changes: Sequence[Change]
-    drift: Sequence[Change] | None = None
+    changes: Sequence[PreviewChange]
+    drift: Sequence[PreviewChange] | None = None
 
     def to_json(self) -> str:
         """Write it down for another job."""
         return json.dumps(asdict(self), indent=2)
 
     @classmethod
-    def from_json(cls, text: str) -> Look:
+    def from_json(cls, text: str) -> PreviewSummary:
         """Read what `to_json` wrote."""
         content = json.loads(text)
         drift = content["drift"]
         return cls(
             environment=content["environment"],
-            changes=[Change(**change) for change in content["changes"]],
-            drift=None if drift is None else [Change(**change) for change in drift],
+            changes=[PreviewChange(**change) for change in content["changes"]],
+            drift=None if drift is None else [PreviewChange(**change) for change in drift],
         )
 
 
-def collected(folder: Path, expected: str) -> dict[str, Look | None]:
+def read_preview_summaries(folder: Path, expected: str) -> dict[str, PreviewSummary | None]:
     """Read the looks of all environments.
 
     Args:
@@ -76,7 +76,7 @@ def collected(folder: Path, expected: str) -> dict[str, Look | None]:
     """
     try:
         names = [str(name) for name in json.loads(expected)]
-        looks = [Look.from_json(path.read_text()) for path in sorted(folder.glob("*.json"))]
+        looks = [PreviewSummary.from_json(path.read_text()) for path in sorted(folder.glob("*.json"))]
     except (ValueError, TypeError, KeyError) as error:
         raise UserError(
             f"--expected {expected} or a file in {folder} cannot be read: {error}.",
@@ -84,23 +84,23 @@ def collected(folder: Path, expected: str) -> dict[str, Look | None]:
             "and what `cfs ci preview --output` wrote.",
         ) from error
     by_stack = {look.environment: look for look in looks}
-    return {name: by_stack.get(stack_of(name)) for name in names}
+    return {name: by_stack.get(environment_stack(name)) for name in names}
 
 
-def stack_of(environment: str) -> str:
+def environment_stack(environment: str) -> str:
     """Give the stack that a GitHub environment is of."""
     return "prod" if environment == "production" else environment
 
 
-def differences(told: Mapping[str, Any]) -> list[Change]:
+def parse_changes(preview: Mapping[str, Any]) -> list[PreviewChange]:
     """Read what `pulumi preview --json` or `pulumi refresh --preview-only --json` printed."""
-    return [_change(step) for step in changing_steps(told)]
+    return [_parse_change(step) for step in changing_steps(preview)]
 
 
-def _change(step: Mapping[str, Any]) -> Change:
+def _parse_change(step: Mapping[str, Any]) -> PreviewChange:
     # urn:pulumi:STACK::PROJECT::PARENT$TYPE::NAME
     _, _, types, name = step["urn"].split("::", 3)
-    return Change(
+    return PreviewChange(
         operation=step["op"],
         type=types.rpartition("$")[2],
         name=name,

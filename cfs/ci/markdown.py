@@ -8,22 +8,27 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from cfs.ci.look import Change, Look
+    from cfs.ci.look import PreviewChange, PreviewSummary
 
 COMMENT_LIMIT = 64_000
 """Characters of a comment; GitHub refuses more than 65,536: https://github.com/orgs/community/discussions/27190"""
 
 _SHOWN_PROPERTIES = 8
-_ORDER = ("delete", "replace", "create", "update")
+_OPERATION_ORDER = ("delete", "replace", "create", "update")
 
 
-def marker(purpose: str) -> str:
+def purpose_marker(purpose: str) -> str:
     """Give the invisible line by which a comment or an issue is found again."""
     return f"<!-- claudefs-infra: {purpose} -->"
 
 
-def comment(
-    looks: Mapping[str, Look | None], *, title: str, purpose: str, sections: Sequence[str] = (), page: str = ""
+def comment_text(
+    looks: Mapping[str, PreviewSummary | None],
+    *,
+    title: str,
+    purpose: str,
+    sections: Sequence[str] = (),
+    page: str = "",
 ) -> str:
     """Word all environments, each with as much room as it needs and gets.
 
@@ -34,55 +39,56 @@ def comment(
         sections: Further Markdown, such as the price of the change.
         page: Address of the run that says more, or "".
     """
-    head = f"{marker(purpose)}\n## {title}\n\n" + (f"[The run]({page}) says more.\n\n" if page else "")
+    head = f"{purpose_marker(purpose)}\n## {title}\n\n" + (f"[The run]({page}) says more.\n\n" if page else "")
     tail = "".join(f"\n{section.strip()}\n" for section in sections)[: COMMENT_LIMIT // 2]
     room = (COMMENT_LIMIT - len(head) - len(tail)) // max(1, len(looks)) - 1
-    return head + "\n".join(_environment(name, look, room=room) for name, look in looks.items()) + tail
+    return head + "\n".join(_environment_section(name, look, room=room) for name, look in looks.items()) + tail
 
 
-def section(look: Look, *, room: int = COMMENT_LIMIT) -> str:
+def summary_section(look: PreviewSummary, *, room: int = COMMENT_LIMIT) -> str:
     """Word one environment in at most `room` characters."""
-    parts = [_table("Would change", look.changes, nothing="Nothing would change.")]
+    parts = [_changes_table("Would change", look.changes, nothing="Nothing would change.")]
     if look.drift is not None:
-        parts.append(_table("Has drifted", look.drift, nothing="Nothing has drifted."))
+        parts.append(_changes_table("Has drifted", look.drift, nothing="Nothing has drifted."))
     lines = [f"### {look.environment}\n\n", *"\n".join(parts).splitlines(keepends=True)]
-    return _fitting(lines, room)
+    return _cut_to_room(lines, room)
 
 
-def _environment(name: str, look: Look | None, *, room: int) -> str:
+def _environment_section(name: str, look: PreviewSummary | None, *, room: int) -> str:
     if look is None:
         return f"### {name}\n\nThe preview failed; the run says why.\n"
-    return section(look, room=room)
+    return summary_section(look, room=room)
 
 
-def _table(title: str, changes: Sequence[Change], *, nothing: str) -> str:
+def _changes_table(title: str, changes: Sequence[PreviewChange], *, nothing: str) -> str:
     if not changes:
         return f"{nothing}\n"
     counts = Counter(change.operation for change in changes)
-    ordered = sorted(changes, key=lambda change: (_rank(change.operation), change.type, change.name))
-    count = ", ".join(f"{counts[operation]} {operation}" for operation in sorted(counts, key=_rank))
+    ordered = sorted(changes, key=lambda change: (_operation_rank(change.operation), change.type, change.name))
+    count = ", ".join(f"{counts[operation]} {operation}" for operation in sorted(counts, key=_operation_rank))
     rows = "".join(
-        f"| {_emphasized(change.operation)} | `{change.name}` | `{change.type}` | {_properties(change)} |\n"
+        f"| {_emphasized_operation(change.operation)} | `{change.name}` | `{change.type}` "
+        f"| {_properties_text(change)} |\n"
         for change in ordered
     )
     return f"**{title}:** {count}\n\n| | resource | type | what |\n|---|---|---|---|\n{rows}"
 
 
-def _rank(operation: str) -> tuple[int, str]:
-    return (_ORDER.index(operation) if operation in _ORDER else len(_ORDER), operation)
+def _operation_rank(operation: str) -> tuple[int, str]:
+    return (_OPERATION_ORDER.index(operation) if operation in _OPERATION_ORDER else len(_OPERATION_ORDER), operation)
 
 
-def _emphasized(operation: str) -> str:
+def _emphasized_operation(operation: str) -> str:
     return f"**{operation}**" if operation in ("delete", "replace") else operation
 
 
-def _properties(change: Change) -> str:
+def _properties_text(change: PreviewChange) -> str:
     shown = ", ".join(f"`{path}`" for path in change.properties[:_SHOWN_PROPERTIES])
     more = len(change.properties) - _SHOWN_PROPERTIES
     return f"{shown} and {more} more" if more > 0 else shown
 
 
-def _fitting(lines: Sequence[str], room: int) -> str:
+def _cut_to_room(lines: Sequence[str], room: int) -> str:
     """Cut at a line; deletions and replacements stand first, so that what is cut is the least of it."""
     text = "".join(lines)
     if len(text) <= room:

@@ -12,18 +12,18 @@ from terminal.errors import UserError
 if TYPE_CHECKING:
     from pathlib import Path
 
-MAIN = "origin/main"
+MAIN_BRANCH = "origin/main"
 """What is deployed has been reviewed into it."""
 
-COMMAND_LIMIT = 60
+GIT_TIMEOUT_SECONDS = 60
 """Seconds for git, which does not use the network here."""
 
 _VERSION = re.compile(r"v\d+\.\d+\.\d+")
-_TAGS = ("--tags", "--match", "v[0-9]*.[0-9]*.[0-9]*", "--abbrev=7")
+_DESCRIBE_OPTIONS = ("--tags", "--match", "v[0-9]*.[0-9]*.[0-9]*", "--abbrev=7")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class DeploySource:
     """What is deployed.
 
     Attributes:
@@ -37,7 +37,7 @@ class Source:
     built: bool
 
 
-def find(checkout: Path, *, version: str) -> Source:
+def find_deploy_source(checkout: Path, *, version: str) -> DeploySource:
     """Find out what is deployed.
 
     Args:
@@ -50,29 +50,32 @@ def find(checkout: Path, *, version: str) -> Source:
     if version and not _VERSION.fullmatch(version):
         raise UserError(f"{version!r} is no version.", repair="Give one such as v0.7.0, or none to build this commit.")
     wanted = f"refs/tags/{version}" if version else "HEAD"
-    commit = _git(checkout, "rev-parse", "--verify", "--quiet", f"{wanted}^{{commit}}")
+    commit = _run_git(checkout, "rev-parse", "--verify", "--quiet", f"{wanted}^{{commit}}")
     if commit is None:
         raise UserError(
             f"There is no tag {version} in {checkout}.",
             repair="Give a version that `git tag --list 'v*'` shows; to make one: git tag VERSION && git push --tags",
         )
-    if _git(checkout, "merge-base", "--is-ancestor", commit, MAIN) is None:
+    if _run_git(checkout, "merge-base", "--is-ancestor", commit, MAIN_BRANCH) is None:
         raise UserError(
-            f"{version or commit} is not on {MAIN}: only what has been reviewed into it is deployed.",
+            f"{version or commit} is not on {MAIN_BRANCH}: only what has been reviewed into it is deployed.",
             repair="Merge it, and run the workflow on main.",
         )
-    tag = version or _git(checkout, "describe", *_TAGS, "--exact-match", commit)
+    tag = version or _run_git(checkout, "describe", *_DESCRIBE_OPTIONS, "--exact-match", commit)
     if tag:
-        return Source(version=tag, commit=commit, built=True)
-    described = _git(checkout, "describe", *_TAGS, commit) or f"v0.0.0-{_count(checkout, commit)}-g{commit[:7]}"
-    return Source(version=described, commit=commit, built=False)
+        return DeploySource(version=tag, commit=commit, built=True)
+    described = (
+        _run_git(checkout, "describe", *_DESCRIBE_OPTIONS, commit)
+        or f"v0.0.0-{_commit_count(checkout, commit)}-g{commit[:7]}"
+    )
+    return DeploySource(version=described, commit=commit, built=False)
 
 
-def _count(checkout: Path, commit: str) -> str:
-    return _git(checkout, "rev-list", "--count", commit) or "0"
+def _commit_count(checkout: Path, commit: str) -> str:
+    return _run_git(checkout, "rev-list", "--count", commit) or "0"
 
 
-def _git(checkout: Path, *arguments: str) -> str | None:
+def _run_git(checkout: Path, *arguments: str) -> str | None:
     """Ask git; None if it says no.
 
     Raises:
@@ -80,7 +83,7 @@ def _git(checkout: Path, *arguments: str) -> str | None:
     """
     try:
         done = subprocess.run(
-            ("git", *arguments), cwd=checkout, capture_output=True, text=True, timeout=COMMAND_LIMIT, check=False
+            ("git", *arguments), cwd=checkout, capture_output=True, text=True, timeout=GIT_TIMEOUT_SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise UserError(

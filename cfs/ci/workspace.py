@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 TEST_CRATE = "claudefs-tests"
 """The crate whose modules are test suites."""
 
-COMMAND_LIMIT = 60
+WORKSPACE_TIMEOUT_SECONDS = 60
 """Seconds for git or cargo; neither uses the network here."""
 
 _MODULE = re.compile(r"^pub mod (\w+);", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Workspace:
+class RustWorkspace:
     """The workspace at one commit.
 
     Attributes:
@@ -40,21 +40,21 @@ class Workspace:
     suites: Sequence[str]
 
 
-def read(checkout: Path) -> Workspace:
+def read_workspace(checkout: Path) -> RustWorkspace:
     """Read a checkout of ClaudeFS.
 
     Raises:
         UserError: It is none, or git or cargo cannot read it.
     """
-    packages = json.loads(_run(checkout, "cargo", "metadata", "--no-deps", "--format-version=1"))["packages"]
+    packages = json.loads(_run_command(checkout, "cargo", "metadata", "--no-deps", "--format-version=1"))["packages"]
     tests = next((package for package in packages if package["name"] == TEST_CRATE), None)
     if tests is None:
         raise UserError(f"{checkout} has no crate {TEST_CRATE}.", repair="Name a checkout of ClaudeFS.")
     library = next(target["src_path"] for target in tests["targets"] if "lib" in target["kind"])
     # By git, as it is at the commit.
-    source = _run(checkout, "git", "show", f"HEAD:./{_relative(library, checkout)}")
-    return Workspace(
-        commit=_run(checkout, "git", "rev-parse", "HEAD").strip(),
+    source = _run_command(checkout, "git", "show", f"HEAD:./{_relative_path(library, checkout)}")
+    return RustWorkspace(
+        commit=_run_command(checkout, "git", "rev-parse", "HEAD").strip(),
         crates=sorted(package["name"] for package in packages),
         binaries=sorted(
             target["name"] for package in packages for target in package["targets"] if "bin" in target["kind"]
@@ -63,13 +63,15 @@ def read(checkout: Path) -> Workspace:
     )
 
 
-def _relative(path: str, checkout: Path) -> str:
+def _relative_path(path: str, checkout: Path) -> str:
     return path.removeprefix(f"{checkout.resolve()}/")
 
 
-def _run(folder: Path, *command: str) -> str:
+def _run_command(folder: Path, *command: str) -> str:
     try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=COMMAND_LIMIT, check=False)
+        done = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, timeout=WORKSPACE_TIMEOUT_SECONDS, check=False
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise UserError(
             f"`{' '.join(command)}` cannot run in {folder}: {error}.",

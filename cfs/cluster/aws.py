@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
-from cfs.aws import CLIENT, DENIED, EXPIRED, NOT_SIGNED_IN, code
-from cfs.environments import find_environment
+from cfs.aws import CLIENT_CONFIG, DENIED_CODES, EXPIRED_CODES, SIGN_IN_ERRORS, error_code
+from cfs.environments import find_stack_environment
 from terminal.errors import UserError
 
 if TYPE_CHECKING:
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 
     import boto3
 
-GLOBAL_REGION = "us-east-1"
+GLOBAL_SERVICES_REGION = "us-east-1"
 """Where the Price List and the Budgets of all regions answer:
 https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/using-price-list-query-api.html"""
 
-RIGHTS_OF_OTHER_NAMES = {"budgets:DescribeBudget": "budgets:ViewBudget"}
+ACTION_BY_CALL = {"budgets:DescribeBudget": "budgets:ViewBudget"}
 """Calls whose right is not called like them:
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsbudgetservice.html"""
 
 _SIGN_IN = "sign in (`aws sso login` or `aws configure`), or set AWS_PROFILE to a profile that is"
-_BUSY = frozenset({"ResourceContention", "ResourceContentionFault", "ScalingActivityInProgress"})
+_BUSY_CODES = frozenset({"ResourceContention", "ResourceContentionFault", "ScalingActivityInProgress"})
 _BUSY_ATTEMPTS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Aws:
+class AwsApi:
     """An AWS account in one region, and the time there.
 
     Attributes:
@@ -52,14 +52,14 @@ class Aws:
         """Whether it is the emulated account, whose prices are placeholders."""
         return self.url is not None
 
-    def call(self, service: str, operation: str, /, **arguments: Any) -> dict[str, Any]:
+    def call_operation(self, service: str, operation: str, /, **arguments: Any) -> dict[str, Any]:
         """Make one call and give its answer.
 
         Raises:
             UserError: AWS refused or did not answer; its repair says what to do.
         """
-        with _explained(service, operation):
-            client = self._client(service)
+        with _explain_call_errors(service, operation):
+            client = self._service_client(service)
             for attempt in Retrying(
                 retry=retry_if_exception(_is_busy),
                 stop=stop_after_attempt(_BUSY_ATTEMPTS),
@@ -70,14 +70,14 @@ class Aws:
                     answer: dict[str, Any] = getattr(client, operation)(**arguments)
             return answer
 
-    def each(self, service: str, operation: str, path: str, /, **arguments: Any) -> Iterator[dict[str, Any]]:
+    def list_items(self, service: str, operation: str, path: str, /, **arguments: Any) -> Iterator[dict[str, Any]]:
         """Give what all pages of a listing call hold at a JMESPath.
 
         Raises:
             UserError: As for `call`.
         """
-        with _explained(service, operation):
-            yield from self._client(service).get_paginator(operation).paginate(**arguments).search(path)
+        with _explain_call_errors(service, operation):
+            yield from self._service_client(service).get_paginator(operation).paginate(**arguments).search(path)
 
     def account_id(self) -> str:
         """Give the account's number.
@@ -85,55 +85,57 @@ class Aws:
         Raises:
             UserError: There are no valid credentials.
         """
-        return str(self.call("sts", "get_caller_identity")["Account"])
+        return str(self.call_operation("sts", "get_caller_identity")["Account"])
 
-    def region(self) -> str:
+    def region_name(self) -> str:
         """Give the name of the region."""
         return str(self.session.region_name)
 
-    def _client(self, service: str) -> Any:  # boto3 makes its clients' classes at run time
+    def _service_client(self, service: str) -> Any:  # boto3 makes its clients' classes at run time
         if service not in self._clients:
-            region = GLOBAL_REGION if service in ("pricing", "budgets") else None
-            client = self.session.client(service, region_name=region, endpoint_url=self.url, config=CLIENT)
+            region = GLOBAL_SERVICES_REGION if service in ("pricing", "budgets") else None
+            client = self.session.client(service, region_name=region, endpoint_url=self.url, config=CLIENT_CONFIG)
             self._clients[service] = client
         return self._clients[service]
 
 
-def open_environment(name: str, *, region: str | None) -> Aws:
+def open_aws_api(name: str, *, region: str | None) -> AwsApi:
     """Reach an environment's account: the emulated one for `local`, else the caller's by boto3's own chain.
 
     Raises:
         UserError: The emulators do not come up, or no region is set.
     """
-    environment = find_environment(name)
-    with _explained("sts", "get_caller_identity"):
+    environment = find_stack_environment(name)
+    with _explain_call_errors("sts", "get_caller_identity"):
         session = environment.open_session(region)
     if session.region_name is None:
         raise UserError(
             f"No region is set for the environment {name!r}.",
             repair="give --region us-west-2, or set AWS_REGION, or a region in the AWS profile",
         )
-    return Aws(session=session, url=environment.aws_url, clock=environment.current_time)
+    return AwsApi(session=session, url=environment.aws_url, clock=environment.current_time)
 
 
-def right(service: str, operation: str) -> str:
+def required_action(service: str, operation: str) -> str:
     """Give the IAM action that a call needs: `right("ec2", "DescribeInstances")`."""
     name = f"{service}:{operation}"
-    return RIGHTS_OF_OTHER_NAMES.get(name, name)
+    return ACTION_BY_CALL.get(name, name)
 
 
 @contextmanager
-def _explained(service: str, operation: str) -> Iterator[None]:
+def _explain_call_errors(service: str, operation: str) -> Iterator[None]:
     name = "".join(part.capitalize() for part in operation.split("_"))
     try:
         yield
-    except NOT_SIGNED_IN as error:
+    except SIGN_IN_ERRORS as error:
         raise UserError(f"{service}:{name} needs AWS credentials: {error}.", repair=_SIGN_IN) from error
     except NoRegionError as error:
         raise UserError(f"{service}:{name} needs a region.", repair="give --region, or set AWS_REGION") from error
     except ClientError as error:
-        problem = f"AWS refused {service}:{name}: {error.response['Error'].get('Message') or code(error)}"
-        raise UserError(f"{problem} ({code(error)})", repair=_repair(error, right(service, name))) from error
+        problem = f"AWS refused {service}:{name}: {error.response['Error'].get('Message') or error_code(error)}"
+        raise UserError(
+            f"{problem} ({error_code(error)})", repair=_error_repair(error, required_action(service, name))
+        ) from error
     except BotoCoreError as error:
         raise UserError(
             f"AWS did not answer {service}:{name}: {error}.",
@@ -142,14 +144,14 @@ def _explained(service: str, operation: str) -> Iterator[None]:
 
 
 def _is_busy(error: BaseException) -> bool:
-    return isinstance(error, ClientError) and code(error) in _BUSY
+    return isinstance(error, ClientError) and error_code(error) in _BUSY_CODES
 
 
-def _repair(error: ClientError, action: str) -> str:
-    if code(error) in DENIED:
+def _error_repair(error: ClientError, action: str) -> str:
+    if error_code(error) in DENIED_CODES:
         return f"have the action {action} allowed for you: docs/cluster-console.md lists all that the command needs"
-    if code(error) in EXPIRED:
+    if error_code(error) in EXPIRED_CODES:
         return _SIGN_IN
-    if code(error) == "NotFoundException":
+    if error_code(error) == "NotFoundException":
         return "deploy the environment's stack first: it makes the budget"
     return "give the same command again; where it fails again, repair what AWS says"

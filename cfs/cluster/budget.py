@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 from cfs.cluster.costs import Cost
 from infra.naming import BUDGET, physical_name
-from infra.tags import PROJECT
+from infra.tags import PROJECT_NAME
 from terminal.errors import UserError
 
 if TYPE_CHECKING:
-    from cfs.cluster.aws import Aws
+    from cfs.cluster.aws import AwsApi
 
 
 @dataclass(frozen=True, kw_only=True)
-class Budget:
+class DailyBudget:
     """The day's budget in AWS Budgets.
 
     Attributes:
@@ -30,19 +30,19 @@ class Budget:
     counted: Decimal
 
 
-def read(aws: Aws, environment: str) -> Budget:
+def read_budget(aws: AwsApi, environment: str) -> DailyBudget:
     """Read the environment's daily budget.
 
     Raises:
         UserError: There is none, or AWS refused.
     """
-    name = physical_name(BUDGET, PROJECT, environment, "daily")
-    answer = aws.call("budgets", "describe_budget", AccountId=aws.account_id(), BudgetName=name)["Budget"]
+    name = physical_name(BUDGET, PROJECT_NAME, environment, "daily")
+    answer = aws.call_operation("budgets", "describe_budget", AccountId=aws.account_id(), BudgetName=name)["Budget"]
     spent = answer.get("CalculatedSpend", {}).get("ActualSpend", {}).get("Amount", "0")
-    return Budget(name=name, usd=Decimal(answer["BudgetLimit"]["Amount"]), counted=Decimal(spent))
+    return DailyBudget(name=name, usd=Decimal(answer["BudgetLimit"]["Amount"]), counted=Decimal(spent))
 
 
-def so_far(budget: Budget, nodes: Cost) -> Cost:
+def spent_today(budget: DailyBudget, nodes: Cost) -> Cost:
     """Give what today has cost so far, at the least.
 
     AWS Budgets counts everything but is hours late; the estimate of the nodes is of now, and of them alone. They count
@@ -51,7 +51,7 @@ def so_far(budget: Budget, nodes: Cost) -> Cost:
     return Cost(usd=max(budget.counted, nodes.usd), unknown=nodes.unknown)
 
 
-def check(budget: Budget, *, spent: Cost, ahead: Cost) -> None:
+def check_budget(budget: DailyBudget, *, spent: Cost, ahead: Cost) -> None:
     """Refuse what would make today cost more than its budget.
 
     Args:
@@ -65,7 +65,8 @@ def check(budget: Budget, *, spent: Cost, ahead: Cost) -> None:
     whole = spent + ahead
     if whole.usd > budget.usd:
         raise UserError(
-            f"Today (UTC) has cost {spent.show()} so far, and the cluster would cost {ahead.show()} more by midnight: "
+            f"Today (UTC) has cost {spent.dollar_text()} so far, "
+            f"and the cluster would cost {ahead.dollar_text()} more by midnight: "
             f"over the day's budget of ${budget.usd:.2f} ({budget.name}).",
             repair="give a shorter --for or fewer groups by --group, raise the setting dailyBudgetUsd, or add --force",
         )

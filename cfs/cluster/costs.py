@@ -16,7 +16,7 @@ _HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pool:
+class CapacityPool:
     """What a price is for.
 
     Attributes:
@@ -33,7 +33,7 @@ class Pool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class NodeRun:
     """A node's time.
 
     Attributes:
@@ -47,7 +47,7 @@ class Run:
 
     id: str
     group: str
-    pools: tuple[Pool, ...]
+    pools: tuple[CapacityPool, ...]
     market: Market
     began: datetime
     ended: datetime | None
@@ -62,7 +62,7 @@ class PriceStep:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Prices:
+class KnownPrices:
     """What is known of prices.
 
     Attributes:
@@ -70,19 +70,19 @@ class Prices:
         on_demand: Prices an hour on demand, in US dollars, by instance type.
     """
 
-    spot: Mapping[Pool, Sequence[PriceStep]]
+    spot: Mapping[CapacityPool, Sequence[PriceStep]]
     on_demand: Mapping[str, Decimal]
 
-    def steps(self, pool: Pool) -> Sequence[PriceStep]:
+    def price_steps(self, pool: CapacityPool) -> Sequence[PriceStep]:
         """Give what is known of one price; nothing where it is unknown."""
         if pool.zone:
             return self.spot.get(pool, ())
         usd = self.on_demand.get(pool.instance_type)
         return () if usd is None else (PriceStep(since=datetime.min.replace(tzinfo=UTC), usd=usd),)
 
-    def now(self, pool: Pool) -> Decimal | None:
+    def current_price(self, pool: CapacityPool) -> Decimal | None:
         """Give a price an hour as it is now, or None where it is unknown."""
-        steps = self.steps(pool)
+        steps = self.price_steps(pool)
         return steps[-1].usd if steps else None
 
 
@@ -102,45 +102,49 @@ class Cost:
         """Add two sums, and what each leaves out."""
         return Cost(usd=self.usd + other.usd, unknown=self.unknown | other.unknown)
 
-    def show(self) -> str:
+    def dollar_text(self) -> str:
         """Write it for people: to the cent; with `at least` or as unknown where prices are missing."""
         if not self.unknown:
             return f"${self.usd:.2f}"
         return f"at least ${self.usd:.2f}" if self.usd else "unknown"
 
 
-def total(costs: Iterable[Cost]) -> Cost:
+def total_cost(costs: Iterable[Cost]) -> Cost:
     """Add sums up."""
     return sum(costs, start=Cost())
 
 
-def of_run(run: Run, prices: Prices, *, until: datetime) -> Cost:
+def run_cost(run: NodeRun, prices: KnownPrices, *, until: datetime) -> Cost:
     """Give what a node has cost until a moment."""
     ended = min(run.ended or until, until)
-    return _dearest(run.pools, [_of_pool(pool, prices, began=run.began, ended=ended) for pool in run.pools], of=run.id)
+    return _highest_cost(
+        run.pools, [_pool_cost(pool, prices, began=run.began, ended=ended) for pool in run.pools], subject=run.id
+    )
 
 
-def an_hour(runs: Iterable[Run], prices: Prices) -> Cost:
+def hourly_cost(runs: Iterable[NodeRun], prices: KnownPrices) -> Cost:
     """Give what the nodes that run now cost an hour."""
     running = (run for run in runs if run.ended is None)
-    return total(_dearest(run.pools, [prices.now(pool) for pool in run.pools], of=run.id) for run in running)
+    return total_cost(
+        _highest_cost(run.pools, [prices.current_price(pool) for pool in run.pools], subject=run.id) for run in running
+    )
 
 
-def ahead(pools: Sequence[Pool], prices: Prices, *, nodes: int, duration: timedelta) -> Cost:
+def new_nodes_cost(pools: Sequence[CapacityPool], prices: KnownPrices, *, nodes: int, duration: timedelta) -> Cost:
     """Give what nodes to come cost for a while, as priced now; which pool AWS takes is not known beforehand."""
     if not nodes or duration <= timedelta(0):
         return Cost()
-    one = _dearest(pools, [prices.now(pool) for pool in pools], of="a new node")
-    return Cost(usd=one.usd * nodes * hours(duration), unknown=one.unknown)
+    one = _highest_cost(pools, [prices.current_price(pool) for pool in pools], subject="a new node")
+    return Cost(usd=one.usd * nodes * duration_hours(duration), unknown=one.unknown)
 
 
-def hours(duration: timedelta) -> Decimal:
+def duration_hours(duration: timedelta) -> Decimal:
     """Give a duration in hours, exactly."""
     microseconds = duration // timedelta(microseconds=1)
     return Decimal(microseconds) / Decimal(_HOUR // timedelta(microseconds=1))
 
 
-def _dearest(pools: Sequence[Pool], amounts: Sequence[Decimal | None], *, of: str) -> Cost:
+def _highest_cost(pools: Sequence[CapacityPool], amounts: Sequence[Decimal | None], *, subject: str) -> Cost:
     """Give the largest amount, so that an estimate errs on the safe side.
 
     AWS gives no price of a pool that it does not offer, so one that is unknown counts only where all are.
@@ -148,16 +152,16 @@ def _dearest(pools: Sequence[Pool], amounts: Sequence[Decimal | None], *, of: st
     known = [usd for usd in amounts if usd is not None]
     if known:
         return Cost(usd=max(known))
-    return Cost(unknown=frozenset(map(str, pools)) or frozenset({f"the type of {of}"}))
+    return Cost(unknown=frozenset(map(str, pools)) or frozenset({f"the type of {subject}"}))
 
 
-def _of_pool(pool: Pool, prices: Prices, *, began: datetime, ended: datetime) -> Decimal | None:
+def _pool_cost(pool: CapacityPool, prices: KnownPrices, *, began: datetime, ended: datetime) -> Decimal | None:
     """Give what a node on one pool costs, or None where a part of its time has no price."""
-    steps = prices.steps(pool)
+    steps = prices.price_steps(pool)
     if ended <= began:
         return Decimal(0)
     if not steps or steps[0].since > began:
         return None
     ends = [step.since for step in steps[1:]] + [ended]
     spans = ((min(end, ended) - max(step.since, began), step.usd) for step, end in zip(steps, ends, strict=True))
-    return sum((hours(span) * usd for span, usd in spans if span > timedelta(0)), start=Decimal(0))
+    return sum((duration_hours(span) * usd for span, usd in spans if span > timedelta(0)), start=Decimal(0))

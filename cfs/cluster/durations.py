@@ -7,16 +7,16 @@ from datetime import timedelta
 
 from terminal.errors import UserError
 
-SHORTEST = timedelta(minutes=15)
+SHORTEST_WINDOW = timedelta(minutes=15)
 """A node takes minutes to boot; a window that ends before it is of use is a slip."""
 
-LONGEST = timedelta(hours=72)
+LONGEST_WINDOW = timedelta(hours=72)
 """A weekend. Longer needs are the schedule's: its settings `extraDays` and the hours."""
 
 _DURATION = re.compile(r"(?=\d)(?:(?P<hours>\d{1,4})h)?(?:(?P<minutes>\d{1,5})m)?")
 
 
-def parse(text: str) -> timedelta:
+def parse_duration(text: str) -> timedelta:
     """Read a duration.
 
     Raises:
@@ -29,15 +29,16 @@ def parse(text: str) -> timedelta:
             repair="for three hours: cfs cluster up --for 3h",
         )
     duration = timedelta(hours=int(found["hours"] or 0), minutes=int(found["minutes"] or 0))
-    if not SHORTEST <= duration <= LONGEST:
+    if not SHORTEST_WINDOW <= duration <= LONGEST_WINDOW:
         raise UserError(
-            f"{text!r} is out of bounds: a window lasts from {show(SHORTEST)} to {show(LONGEST)}.",
+            f"{text!r} is out of bounds: "
+            f"a window lasts from {duration_text(SHORTEST_WINDOW)} to {duration_text(LONGEST_WINDOW)}.",
             repair="give --for a duration between them; for longer, change the schedule's settings",
         )
     return duration
 
 
-def show(duration: timedelta) -> str:
+def duration_text(duration: timedelta) -> str:
     """Write a duration as it is read: hours and minutes, seconds cut off."""
     hours, minutes = divmod(int(duration.total_seconds()) // 60, 60)
     return "".join((f"{hours}h" if hours else "", f"{minutes}m" if minutes or not hours else ""))

@@ -12,20 +12,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from cfs.cluster.aws import Aws
-    from cfs.cluster.costs import Cost, Pool, Prices, Run
-    from cfs.cluster.groups import NodeGroup
-    from cfs.cluster.runs import Instance
+    from cfs.cluster.aws import AwsApi
+    from cfs.cluster.costs import CapacityPool, Cost, KnownPrices, NodeRun
+    from cfs.cluster.groups import AutoScalingGroup
+    from cfs.cluster.runs import NodeInstance
 
-INCLUDED = (
+INCLUDED_NOTE = (
     "In the figures: the nodes' instances, by the second at the spot price that held, or by the Price List on demand. "
     "Not in them: root volumes, public addresses, traffic, the orchestrator and all else that the account pays for."
 )
-PLACEHOLDERS = "All prices are placeholders of the emulated account, none of AWS's."
+PLACEHOLDERS_NOTE = "All prices are placeholders of the emulated account, none of AWS's."
 
 
 @dataclass(frozen=True, kw_only=True)
-class Estimate:
+class CostEstimate:
     """What is known of the nodes' time and prices.
 
     Attributes:
@@ -38,19 +38,19 @@ class Estimate:
 
     now: datetime
     midnight: datetime
-    instances: Sequence[Instance]
-    runs: Sequence[Run]
-    prices: Prices = field(repr=False)
+    instances: Sequence[NodeInstance]
+    runs: Sequence[NodeRun]
+    prices: KnownPrices = field(repr=False)
 
-    def today(self) -> Cost:
+    def cost_today(self) -> Cost:
         """Give what the nodes have cost today."""
-        return costs.total(costs.of_run(run, self.prices, until=self.now) for run in self.runs)
+        return costs.total_cost(costs.run_cost(run, self.prices, until=self.now) for run in self.runs)
 
-    def an_hour(self) -> Cost:
+    def cost_per_hour(self) -> Cost:
         """Give what the nodes that run cost an hour."""
-        return costs.an_hour(self.runs, self.prices)
+        return costs.hourly_cost(self.runs, self.prices)
 
-    def ahead(self, groups: Sequence[NodeGroup], until: Mapping[str, datetime], *, on_demand: bool) -> Cost:
+    def cost_ahead(self, groups: Sequence[AutoScalingGroup], until: Mapping[str, datetime], *, on_demand: bool) -> Cost:
         """Give what the cluster is going to cost until the end of today.
 
         Args:
@@ -58,18 +58,22 @@ class Estimate:
             until: When each group's nodes stop, by its name: those that run, and those that are to.
             on_demand: Whether nodes to come may be on demand.
         """
-        return costs.total(self._ahead(group, until[group.name], on_demand) for group in groups if group.name in until)
+        return costs.total_cost(
+            self._group_cost_ahead(group, until[group.name], on_demand) for group in groups if group.name in until
+        )
 
-    def _ahead(self, group: NodeGroup, until: datetime, on_demand: bool) -> Cost:  # noqa: FBT001 — private
+    def _group_cost_ahead(self, group: AutoScalingGroup, until: datetime, on_demand: bool) -> Cost:  # noqa: FBT001 — private
         left = max(min(until, self.midnight + timedelta(days=1)) - self.now, timedelta(0))
         running = [run for run in self.runs if run.group == group.name and run.ended is None]
-        hourly = costs.an_hour(running, self.prices)
-        there = costs.Cost(usd=hourly.usd * costs.hours(left), unknown=hourly.unknown)
+        hourly = costs.hourly_cost(running, self.prices)
+        there = costs.Cost(usd=hourly.usd * costs.duration_hours(left), unknown=hourly.unknown)
         to_come = max(group.nodes - len(running), 0)
-        return there + costs.ahead(_priced(group, on_demand), self.prices, nodes=to_come, duration=left)
+        return there + costs.new_nodes_cost(_priced_pools(group, on_demand), self.prices, nodes=to_come, duration=left)
 
 
-def look_up(aws: Aws, environment: str, groups: Sequence[NodeGroup], *, on_demand: bool = False) -> Estimate:
+def estimate_costs(
+    aws: AwsApi, environment: str, groups: Sequence[AutoScalingGroup], *, on_demand: bool = False
+) -> CostEstimate:
     """Look up what has run today and the prices that this takes.
 
     Args:
@@ -82,24 +86,24 @@ def look_up(aws: Aws, environment: str, groups: Sequence[NodeGroup], *, on_deman
         UserError: AWS refused or did not answer.
     """
     now = aws.clock()
-    midnight = runs.today(now)
-    instances = runs.instances(aws, environment, groups)
-    ran = runs.since(aws, groups, instances, midnight=midnight)
+    midnight = runs.start_of_day(now)
+    instances = runs.list_instances(aws, environment, groups)
+    ran = runs.runs_since(aws, groups, instances, midnight=midnight)
     pools = {pool for run in ran for pool in run.pools}
-    pools |= {pool for group in groups for pool in _priced(group, on_demand)}
-    found = prices.look_up(
+    pools |= {pool for group in groups for pool in _priced_pools(group, on_demand)}
+    found = prices.look_up_prices(
         aws,
         spot={pool.instance_type for pool in pools if pool.zone},
         on_demand={pool.instance_type for pool in pools if not pool.zone},
         since=midnight,
     )
-    return Estimate(now=now, midnight=midnight, instances=instances, runs=ran, prices=found)
+    return CostEstimate(now=now, midnight=midnight, instances=instances, runs=ran, prices=found)
 
 
-def _priced(group: NodeGroup, on_demand: bool) -> list[Pool]:  # noqa: FBT001 — private
+def _priced_pools(group: AutoScalingGroup, on_demand: bool) -> list[CapacityPool]:  # noqa: FBT001 — private
     """Give what a group's nodes to come may run on."""
-    certain = group.distribution.on_demand(group.nodes)
-    found = list(runs.pools(group, "spot")) if certain < group.nodes else []
+    certain = group.distribution.on_demand_count(group.nodes)
+    found = list(runs.possible_pools(group, "spot")) if certain < group.nodes else []
     if certain or on_demand:
-        found += runs.pools(group, "on-demand")
+        found += runs.possible_pools(group, "on-demand")
     return found

@@ -13,37 +13,37 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-from cfs.cluster.groups import FALLBACK_TAG, Distribution
+from cfs.cluster.groups import FALLBACK_TAG, InstancesDistribution
 from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from cfs.cluster.aws import Aws
-    from cfs.cluster.groups import NodeGroup
-    from cfs.cluster.runs import Instance
+    from cfs.cluster.aws import AwsApi
+    from cfs.cluster.groups import AutoScalingGroup
+    from cfs.cluster.runs import NodeInstance
 
 
-def on_demand(group: NodeGroup, instances: Sequence[Instance]) -> int:
+def count_on_demand(group: AutoScalingGroup, instances: Sequence[NodeInstance]) -> int:
     """Count a group's nodes on demand."""
     return sum(
         instance.group == group.name and instance.is_there and instance.market == "on-demand" for instance in instances
     )
 
 
-def distribution(group: NodeGroup, instances: Sequence[Instance]) -> Distribution:
+def fallback_distribution(group: AutoScalingGroup, instances: Sequence[NodeInstance]) -> InstancesDistribution:
     """Decide on a distribution that lets AWS launch a group's missing nodes on demand and replace none that runs."""
-    return Distribution(base=on_demand(group, instances) + group.missing, percent=0)
+    return InstancesDistribution(base=count_on_demand(group, instances) + group.missing_count, percent=0)
 
 
-def is_over(group: NodeGroup, instances: Sequence[Instance]) -> bool:
+def is_fallback_over(group: AutoScalingGroup, instances: Sequence[NodeInstance]) -> bool:
     """Tell whether a group's distribution can be put back without a node being replaced for it."""
-    return group.fallback_from is not None and on_demand(group, instances) <= group.fallback_from.on_demand(
+    return group.fallback_from is not None and count_on_demand(group, instances) <= group.fallback_from.on_demand_count(
         group.desired
     )
 
 
-def begin(aws: Aws, group: NodeGroup, wanted: Distribution) -> None:
+def begin_fallback(aws: AwsApi, group: AutoScalingGroup, wanted: InstancesDistribution) -> None:
     """Have a group launch on demand what it lacks.
 
     Raises:
@@ -55,11 +55,13 @@ def begin(aws: Aws, group: NodeGroup, wanted: Distribution) -> None:
             repair="repair what keeps AWS from launching its nodes",
         )
     if group.fallback_from is None:
-        aws.call("autoscaling", "create_or_update_tags", Tags=[{**_tag(group), "Value": str(group.distribution)}])
-    _distribute(aws, group, wanted)
+        aws.call_operation(
+            "autoscaling", "create_or_update_tags", Tags=[{**_fallback_tag(group), "Value": str(group.distribution)}]
+        )
+    _set_distribution(aws, group, wanted)
 
 
-def end(aws: Aws, group: NodeGroup) -> None:
+def end_fallback(aws: AwsApi, group: AutoScalingGroup) -> None:
     """Put a group's distribution back.
 
     Raises:
@@ -67,11 +69,11 @@ def end(aws: Aws, group: NodeGroup) -> None:
     """
     if group.fallback_from is None:
         return
-    _distribute(aws, group, group.fallback_from)
-    aws.call("autoscaling", "delete_tags", Tags=[_tag(group)])
+    _set_distribution(aws, group, group.fallback_from)
+    aws.call_operation("autoscaling", "delete_tags", Tags=[_fallback_tag(group)])
 
 
-def policy(described: Mapping[str, Any], wanted: Distribution) -> dict[str, Any]:
+def changed_policy(described: Mapping[str, Any], wanted: InstancesDistribution) -> dict[str, Any]:
     """Give a mixed instances policy with another distribution and nothing else changed.
 
     AWS describes its launch template by id and by name and takes one of them:
@@ -92,16 +94,16 @@ def policy(described: Mapping[str, Any], wanted: Distribution) -> dict[str, Any]
     return changed
 
 
-def _distribute(aws: Aws, group: NodeGroup, wanted: Distribution) -> None:
-    aws.call(
+def _set_distribution(aws: AwsApi, group: AutoScalingGroup, wanted: InstancesDistribution) -> None:
+    aws.call_operation(
         "autoscaling",
         "update_auto_scaling_group",
         AutoScalingGroupName=group.full_name,
-        MixedInstancesPolicy=policy(group.policy or {}, wanted),
+        MixedInstancesPolicy=changed_policy(group.policy or {}, wanted),
     )
 
 
-def _tag(group: NodeGroup) -> dict[str, Any]:
+def _fallback_tag(group: AutoScalingGroup) -> dict[str, Any]:
     return {
         "ResourceId": group.full_name,
         "ResourceType": "auto-scaling-group",

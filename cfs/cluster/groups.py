@@ -6,26 +6,26 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from infra.schedules.occurrences import described
-from infra.schedules.schedule import STOP
-from infra.tags import PROJECT
+from infra.schedules.occurrences import parse_scheduled_action
+from infra.schedules.schedule import STOP_ACTION
+from infra.tags import PROJECT_NAME
 from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from cfs.cluster.aws import Aws
+    from cfs.cluster.aws import AwsApi
     from infra.schedules.schedule import ScheduledAction
 
 FALLBACK_TAG = "OnDemandFallback"
 """Tag of a group whose missing spot nodes were launched on demand: the distribution to put back, `BASE:PERCENT`."""
 
-_STOPPED_BY = ("Launch", "Terminate", "ScheduledActions")
+_NEEDED_PROCESSES = ("Launch", "Terminate", "ScheduledActions")
 """Processes without which a group neither starts nor stops as told."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Distribution:
+class InstancesDistribution:
     """How many of a group's nodes are on demand; the others are spot instances.
 
     Attributes:
@@ -36,7 +36,7 @@ class Distribution:
     base: int
     percent: int
 
-    def on_demand(self, nodes: int) -> int:
+    def on_demand_count(self, nodes: int) -> int:
         """Give how many of so many nodes are on demand."""
         above = max(nodes - self.base, 0)
         return min(self.base, nodes) + -(-above * self.percent // 100)
@@ -46,7 +46,7 @@ class Distribution:
         return f"{self.base}:{self.percent}"
 
     @classmethod
-    def read(cls, text: str) -> Distribution:
+    def parse_tag(cls, text: str) -> InstancesDistribution:
         """Read what the tag holds.
 
         Raises:
@@ -57,7 +57,7 @@ class Distribution:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Member:
+class GroupMember:
     """An instance in a group, as Auto Scaling sees it.
 
     Attributes:
@@ -82,7 +82,7 @@ class Member:
 
 
 @dataclass(frozen=True, kw_only=True)
-class NodeGroup:
+class AutoScalingGroup:
     """A node group: one Auto Scaling group.
 
     Attributes:
@@ -114,12 +114,12 @@ class NodeGroup:
     maximum: int
     desired: int
     rebalances: bool
-    members: tuple[Member, ...]
+    members: tuple[GroupMember, ...]
     suspended: frozenset[str]
     instance_types: tuple[str, ...]
     zones: tuple[str, ...]
-    distribution: Distribution
-    fallback_from: Distribution | None
+    distribution: InstancesDistribution
+    fallback_from: InstancesDistribution | None
     policy: Mapping[str, Any] | None = field(repr=False)
     starts: tuple[ScheduledAction, ...]
     stop: ScheduledAction | None
@@ -131,27 +131,27 @@ class NodeGroup:
         return sum(member.is_in_service for member in self.members)
 
     @property
-    def missing(self) -> int:
+    def missing_count(self) -> int:
         """How many nodes have not been launched that are to be there."""
         return max(self.desired - sum(not member.is_leaving for member in self.members), 0)
 
     @property
-    def most(self) -> int:
+    def most_nodes(self) -> int:
         """The upper bound when it runs: with room for a successor where AWS starts one before it takes a node."""
         return self.nodes + 1 if self.rebalances and self.nodes else self.nodes
 
     @property
-    def actions(self) -> tuple[ScheduledAction, ...]:
+    def scheduled_actions(self) -> tuple[ScheduledAction, ...]:
         """All its scheduled actions."""
         return self.starts if self.stop is None else (*self.starts, self.stop)
 
     @property
     def hindered_by(self) -> tuple[str, ...]:
         """Suspended processes without which it neither starts nor stops as told."""
-        return tuple(process for process in _STOPPED_BY if process in self.suspended)
+        return tuple(process for process in _NEEDED_PROCESSES if process in self.suspended)
 
 
-def discover(aws: Aws, environment: str, *, names: Sequence[str] = ()) -> list[NodeGroup]:
+def discover_groups(aws: AwsApi, environment: str, *, names: Sequence[str] = ()) -> list[AutoScalingGroup]:
     """Find the node groups of an environment by their tags, in the order of their names.
 
     Args:
@@ -164,13 +164,13 @@ def discover(aws: Aws, environment: str, *, names: Sequence[str] = ()) -> list[N
     """
     chosen = {"AutoScalingGroupNames": list(names)} if names else {}
     found = [
-        _read(answer, [*_actions(aws, answer["AutoScalingGroupName"])])
-        for answer in aws.each(
+        _parse_group(answer, [*_describe_actions(aws, answer["AutoScalingGroupName"])])
+        for answer in aws.list_items(
             "autoscaling",
             "describe_auto_scaling_groups",
             "AutoScalingGroups[]",
             Filters=[
-                {"Name": "tag:project", "Values": [PROJECT]},
+                {"Name": "tag:project", "Values": [PROJECT_NAME]},
                 {"Name": "tag:Environment", "Values": [environment]},
                 {"Name": "tag-key", "Values": ["NodeGroup"]},
             ],
@@ -179,8 +179,9 @@ def discover(aws: Aws, environment: str, *, names: Sequence[str] = ()) -> list[N
     ]
     if not found:
         raise UserError(
-            f"There is no node group of the environment {environment!r} in {aws.region()}: no Auto Scaling group has "
-            f"the tags project={PROJECT}, Environment={environment} and NodeGroup.",
+            f"There is no node group of the environment {environment!r} in {aws.region_name()}: "
+            f"no Auto Scaling group has "
+            f"the tags project={PROJECT_NAME}, Environment={environment} and NodeGroup.",
             repair="make up"
             if aws.is_emulated
             else f"check --environment and --region, or `pulumi up -s {environment}`",
@@ -188,7 +189,7 @@ def discover(aws: Aws, environment: str, *, names: Sequence[str] = ()) -> list[N
     return sorted(found, key=lambda group: group.name)
 
 
-def choose(groups: Sequence[NodeGroup], wanted: Sequence[str]) -> list[NodeGroup]:
+def choose_groups(groups: Sequence[AutoScalingGroup], wanted: Sequence[str]) -> list[AutoScalingGroup]:
     """Give the groups that names mean: a group's name, a role, or what names begin with (`storage`: both sites).
 
     Raises:
@@ -214,28 +215,28 @@ def choose(groups: Sequence[NodeGroup], wanted: Sequence[str]) -> list[NodeGroup
     return [group for group in groups if group.name in meant]
 
 
-def _actions(aws: Aws, full_name: str) -> list[dict[str, Any]]:
-    listed = aws.each(
+def _describe_actions(aws: AwsApi, full_name: str) -> list[dict[str, Any]]:
+    listed = aws.list_items(
         "autoscaling", "describe_scheduled_actions", "ScheduledUpdateGroupActions[]", AutoScalingGroupName=full_name
     )
     return list(listed)
 
 
-def _read(answer: Mapping[str, Any], actions: Sequence[Mapping[str, Any]]) -> NodeGroup:
+def _parse_group(answer: Mapping[str, Any], actions: Sequence[Mapping[str, Any]]) -> AutoScalingGroup:
     tags = {tag["Key"]: tag["Value"] for tag in answer["Tags"]}
     policy = answer.get("MixedInstancesPolicy")
-    stop = next((action for action in actions if action["ScheduledActionName"] == STOP), None)
-    return NodeGroup(
+    stop = next((action for action in actions if action["ScheduledActionName"] == STOP_ACTION), None)
+    return AutoScalingGroup(
         name=tags["NodeGroup"],
         full_name=answer["AutoScalingGroupName"],
         role=tags.get("Role", ""),
-        nodes=_nodes(answer["AutoScalingGroupName"], tags.get("Nodes")),
+        nodes=_parse_node_count(answer["AutoScalingGroupName"], tags.get("Nodes")),
         minimum=answer["MinSize"],
         maximum=answer["MaxSize"],
         desired=answer["DesiredCapacity"],
         rebalances=bool(answer.get("CapacityRebalance")),
         members=tuple(
-            Member(
+            GroupMember(
                 id=instance["InstanceId"],
                 state=instance["LifecycleState"],
                 is_protected=bool(instance.get("ProtectedFromScaleIn")),
@@ -245,18 +246,20 @@ def _read(answer: Mapping[str, Any], actions: Sequence[Mapping[str, Any]]) -> No
         suspended=frozenset(process["ProcessName"] for process in answer.get("SuspendedProcesses", [])),
         instance_types=_instance_types(policy, answer.get("Instances", [])),
         zones=tuple(answer.get("AvailabilityZones", [])),
-        distribution=_distribution(policy),
-        fallback_from=_fallback(tags.get(FALLBACK_TAG)),
+        distribution=_parse_distribution(policy),
+        fallback_from=_parse_fallback(tags.get(FALLBACK_TAG)),
         policy=policy,
         starts=tuple(
-            described(action, opens=True) for action in actions if action is not stop and action.get("DesiredCapacity")
+            parse_scheduled_action(action, opens=True)
+            for action in actions
+            if action is not stop and action.get("DesiredCapacity")
         ),
-        stop=None if stop is None else described(stop, opens=False),
+        stop=None if stop is None else parse_scheduled_action(stop, opens=False),
         stop_as_described=stop,
     )
 
 
-def _nodes(full_name: str, tag: str | None) -> int:
+def _parse_node_count(full_name: str, tag: str | None) -> int:
     if tag is None or not tag.isdecimal():
         raise UserError(
             f"The Auto Scaling group {full_name} does not say how many nodes it has: its tag Nodes is {tag!r}.",
@@ -271,19 +274,19 @@ def _instance_types(policy: Mapping[str, Any] | None, instances: Sequence[Mappin
     return tuple(dict.fromkeys([*types, *(i["InstanceType"] for i in instances if "InstanceType" in i)]))
 
 
-def _distribution(policy: Mapping[str, Any] | None) -> Distribution:
+def _parse_distribution(policy: Mapping[str, Any] | None) -> InstancesDistribution:
     given = (policy or {}).get("InstancesDistribution", {})
     # AWS's defaults: https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_InstancesDistribution.html
-    return Distribution(
+    return InstancesDistribution(
         base=given.get("OnDemandBaseCapacity", 0), percent=given.get("OnDemandPercentageAboveBaseCapacity", 100)
     )
 
 
-def _fallback(tag: str | None) -> Distribution | None:
+def _parse_fallback(tag: str | None) -> InstancesDistribution | None:
     if tag is None:
         return None
     try:
-        return Distribution.read(tag)
+        return InstancesDistribution.parse_tag(tag)
     except ValueError as error:
         raise UserError(
             f"The tag {FALLBACK_TAG} is {tag!r}: it holds BASE:PERCENT, such as 0:0.",

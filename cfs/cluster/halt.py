@@ -6,21 +6,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cfs.cluster import start, stops, waiting
-from cfs.cluster.groups import choose, discover
-from cfs.cluster.waiting import Pace
-from infra.schedules.occurrences import next_start
+from cfs.cluster.groups import choose_groups, discover_groups
+from cfs.cluster.waiting import WaitClock
+from infra.schedules.occurrences import next_scheduled_start
 from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from cfs.cluster.aws import Aws
-    from cfs.cluster.groups import NodeGroup
+    from cfs.cluster.aws import AwsApi
+    from cfs.cluster.groups import AutoScalingGroup
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stopped:
+class StoppedGroups:
     """What has been stopped.
 
     Attributes:
@@ -28,11 +28,13 @@ class Stopped:
         next_starts: When each is started next by its schedule; None where it is not.
     """
 
-    groups: Sequence[NodeGroup]
+    groups: Sequence[AutoScalingGroup]
     next_starts: Mapping[str, datetime | None]
 
 
-def down(aws: Aws, environment: str, words: Sequence[str], *, pace: Pace | None = None) -> Stopped:
+def stop_cluster(
+    aws: AwsApi, environment: str, words: Sequence[str], *, wait_clock: WaitClock | None = None
+) -> StoppedGroups:
     """Stop nodes and wait until none is left.
 
     A stop that a window has moved past its regular time is put back first: else nodes that the schedule starts in the
@@ -42,27 +44,29 @@ def down(aws: Aws, environment: str, words: Sequence[str], *, pace: Pace | None 
         UserError: It cannot, or nodes are left when time is up.
     """
     now = aws.clock()
-    groups = choose(discover(aws, environment), words)
+    groups = choose_groups(discover_groups(aws, environment), words)
     for group in groups:
-        regular = stops.to_put_back(group, now)
+        regular = stops.stop_time_to_restore(group, now)
         if regular is not None:
-            aws.call("autoscaling", "put_scheduled_update_group_action", **stops.request(group, regular))
+            aws.call_operation("autoscaling", "put_scheduled_update_group_action", **stops.stop_request(group, regular))
     for group in groups:
-        aws.call(
+        aws.call_operation(
             "autoscaling",
             "update_auto_scaling_group",
             AutoScalingGroupName=group.full_name,
             MinSize=0,
             DesiredCapacity=0,
         )
-    left = waiting.until_gone(aws, environment, groups, pace=pace or Pace())
+    left = waiting.wait_until_gone(aws, environment, groups, wait_clock=wait_clock or WaitClock())
     if left:
-        raise _not_gone(groups, [instance.id for instance in left])
-    start.settle(aws, environment, discover(aws, environment))
-    return Stopped(groups=groups, next_starts={group.name: next_start(group.actions, now) for group in groups})
+        raise _not_gone_error(groups, [instance.id for instance in left])
+    start.end_finished_fallbacks(aws, environment, discover_groups(aws, environment))
+    return StoppedGroups(
+        groups=groups, next_starts={group.name: next_scheduled_start(group.scheduled_actions, now) for group in groups}
+    )
 
 
-def _not_gone(groups: Sequence[NodeGroup], left: Sequence[str]) -> UserError:
+def _not_gone_error(groups: Sequence[AutoScalingGroup], left: Sequence[str]) -> UserError:
     reasons = [f"{group.name} has {', '.join(group.hindered_by)} suspended" for group in groups if group.hindered_by]
     protected = {member.id for group in groups for member in group.members if member.is_protected}
     reasons += [f"{identifier} is protected from scale-in" for identifier in left if identifier in protected]

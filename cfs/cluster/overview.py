@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cfs.cluster import budget, estimate, fallback, runs, stops
-from cfs.cluster.groups import discover
-from infra.schedules.occurrences import is_open, next_start
+from cfs.cluster.groups import discover_groups
+from infra.schedules.occurrences import is_scheduled_open, next_scheduled_start
 from terminal.errors import UserError
 
 if TYPE_CHECKING:
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
-    from cfs.cluster.aws import Aws
-    from cfs.cluster.budget import Budget
-    from cfs.cluster.estimate import Estimate
-    from cfs.cluster.groups import NodeGroup
+    from cfs.cluster.aws import AwsApi
+    from cfs.cluster.budget import DailyBudget
+    from cfs.cluster.estimate import CostEstimate
+    from cfs.cluster.groups import AutoScalingGroup
 
 
 @dataclass(frozen=True, kw_only=True)
-class State:
+class GroupStatus:
     """How a group is.
 
     Attributes:
@@ -38,7 +38,7 @@ class State:
         why: Why it runs or does not.
     """
 
-    group: NodeGroup
+    group: AutoScalingGroup
     running: int
     on_demand: int
     cheapest: Decimal | None
@@ -50,7 +50,7 @@ class State:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Status:
+class ClusterStatus:
     """How the cluster is.
 
     Attributes:
@@ -59,48 +59,48 @@ class Status:
         budget: The day's budget, or what kept it from being read.
     """
 
-    states: Sequence[State]
-    estimate: Estimate
-    budget: Budget | UserError
+    states: Sequence[GroupStatus]
+    estimate: CostEstimate
+    budget: DailyBudget | UserError
 
 
-def status(aws: Aws, environment: str) -> Status:
+def read_cluster_status(aws: AwsApi, environment: str) -> ClusterStatus:
     """Look the cluster over; changes nothing.
 
     Raises:
         UserError: AWS refused or did not answer.
     """
-    groups = discover(aws, environment)
-    known = estimate.look_up(aws, environment, groups)
+    groups = discover_groups(aws, environment)
+    known = estimate.estimate_costs(aws, environment, groups)
     try:
-        limit: Budget | UserError = budget.read(aws, environment)
+        limit: DailyBudget | UserError = budget.read_budget(aws, environment)
     except UserError as error:
         limit = error
-    return Status(states=[_state(group, known) for group in groups], estimate=known, budget=limit)
+    return ClusterStatus(states=[_group_status(group, known) for group in groups], estimate=known, budget=limit)
 
 
-def _state(group: NodeGroup, known: Estimate) -> State:
+def _group_status(group: AutoScalingGroup, known: CostEstimate) -> GroupStatus:
     there = [instance for instance in known.instances if instance.group == group.name and instance.is_there]
-    pools = {instance.pool for instance in there} or {*runs.pools(group, "spot")}
-    priced = [usd for pool in pools if (usd := known.prices.now(pool)) is not None]
-    on_demand = fallback.on_demand(group, there)
+    pools = {instance.pool for instance in there} or {*runs.possible_pools(group, "spot")}
+    priced = [usd for pool in pools if (usd := known.prices.current_price(pool)) is not None]
+    on_demand = fallback.count_on_demand(group, there)
     is_wanted = group.desired > 0
-    return State(
+    return GroupStatus(
         group=group,
         running=len(there),
         on_demand=on_demand,
         cheapest=min(priced, default=None),
         dearest=max(priced, default=None),
         since=min((instance.launched for instance in there), default=None),
-        next_start=None if is_wanted else next_start(group.actions, known.now),
-        next_stop=stops.upcoming(group, known.now) if is_wanted else None,
-        why="; ".join(_why(group, known.now, on_demand)),
+        next_start=None if is_wanted else next_scheduled_start(group.scheduled_actions, known.now),
+        next_stop=stops.next_stop_time(group, known.now) if is_wanted else None,
+        why="; ".join(_status_reasons(group, known.now, on_demand)),
     )
 
 
-def _why(group: NodeGroup, now: datetime, on_demand: int) -> list[str]:
+def _status_reasons(group: AutoScalingGroup, now: datetime, on_demand: int) -> list[str]:
     held = None if group.stop is None else stops.held_until(group.stop, now)
-    is_period = is_open(group.actions, now)
+    is_period = is_scheduled_open(group.scheduled_actions, now)
     if group.desired:
         reasons = ["schedule" if is_period and held is None else "started by hand"]
     elif group.nodes == 0:

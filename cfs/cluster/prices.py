@@ -11,21 +11,21 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from cfs.cluster.costs import Pool, Prices, PriceStep
+from cfs.cluster.costs import CapacityPool, KnownPrices, PriceStep
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from cfs.cluster.aws import Aws
+    from cfs.cluster.aws import AwsApi
 
-PRODUCT = "Linux/UNIX"
+SPOT_PRODUCT = "Linux/UNIX"
 """What runs on the nodes, as the price history calls it."""
 
-_TYPES_A_CALL = 100
+_TYPES_PER_CALL = 100
 """Instance types in one call of DescribeSpotPriceHistory; AWS takes at most 1000:
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSpotPriceHistory.html"""
 
-_LISTED = {
+_ON_DEMAND_FILTERS = {
     "operatingSystem": "Linux",
     "tenancy": "Shared",
     "preInstalledSw": "NA",
@@ -36,7 +36,7 @@ _LISTED = {
 https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/using-price-list-query-api.html"""
 
 
-def look_up(aws: Aws, *, spot: Collection[str], on_demand: Collection[str], since: datetime) -> Prices:
+def look_up_prices(aws: AwsApi, *, spot: Collection[str], on_demand: Collection[str], since: datetime) -> KnownPrices:
     """Look prices up, each once.
 
     Args:
@@ -48,50 +48,50 @@ def look_up(aws: Aws, *, spot: Collection[str], on_demand: Collection[str], sinc
     Raises:
         UserError: AWS refused or did not answer.
     """
-    return Prices(
-        spot=_spot(aws, sorted(spot), since=since),
-        on_demand={name: usd for name in sorted(on_demand) if (usd := _on_demand(aws, name)) is not None},
+    return KnownPrices(
+        spot=_spot_prices(aws, sorted(spot), since=since),
+        on_demand={name: usd for name in sorted(on_demand) if (usd := _on_demand_price(aws, name)) is not None},
     )
 
 
-def _spot(aws: Aws, types: list[str], *, since: datetime) -> Mapping[Pool, tuple[PriceStep, ...]]:
-    steps: defaultdict[Pool, list[PriceStep]] = defaultdict(list)
-    for start in range(0, len(types), _TYPES_A_CALL):
-        history = aws.each(
+def _spot_prices(aws: AwsApi, types: list[str], *, since: datetime) -> Mapping[CapacityPool, tuple[PriceStep, ...]]:
+    steps: defaultdict[CapacityPool, list[PriceStep]] = defaultdict(list)
+    for start in range(0, len(types), _TYPES_PER_CALL):
+        history = aws.list_items(
             "ec2",
             "describe_spot_price_history",
             "SpotPriceHistory[]",
-            InstanceTypes=types[start : start + _TYPES_A_CALL],
-            ProductDescriptions=[PRODUCT],
+            InstanceTypes=types[start : start + _TYPES_PER_CALL],
+            ProductDescriptions=[SPOT_PRODUCT],
             StartTime=since,
             EndTime=aws.clock(),
         )
         for price in history:
-            pool = Pool(instance_type=price["InstanceType"], zone=price["AvailabilityZone"])
+            pool = CapacityPool(instance_type=price["InstanceType"], zone=price["AvailabilityZone"])
             steps[pool].append(PriceStep(since=price["Timestamp"].astimezone(UTC), usd=Decimal(price["SpotPrice"])))
     return {pool: tuple(sorted(found, key=lambda step: step.since)) for pool, found in steps.items()}
 
 
-def _on_demand(aws: Aws, instance_type: str) -> Decimal | None:
-    wanted = {**_LISTED, "instanceType": instance_type, "regionCode": aws.region()}
-    products = aws.each(
+def _on_demand_price(aws: AwsApi, instance_type: str) -> Decimal | None:
+    wanted = {**_ON_DEMAND_FILTERS, "instanceType": instance_type, "regionCode": aws.region_name()}
+    products = aws.list_items(
         "pricing",
         "get_products",
         "PriceList[]",
         ServiceCode="AmazonEC2",
         Filters=[{"Type": "TERM_MATCH", "Field": field, "Value": value} for field, value in wanted.items()],
     )
-    prices = {usd for product in products for usd in _hourly(json.loads(_text(product)))}
+    prices = {usd for product in products for usd in _hourly_prices(json.loads(_product_text(product)))}
     # Two prices would mean that the filter does not tell what is run; neither is then known to be the one.
     return prices.pop() if len(prices) == 1 else None
 
 
-def _text(product: Any) -> str:
+def _product_text(product: Any) -> str:
     """Give one product of the list: JSON in a string, whatever the paginator's types say."""
     return str(product)
 
 
-def _hourly(product: Mapping[str, Any]) -> Iterable[Decimal]:
+def _hourly_prices(product: Mapping[str, Any]) -> Iterable[Decimal]:
     for term in product.get("terms", {}).get("OnDemand", {}).values():
         for dimension in term["priceDimensions"].values():
             usd = Decimal(dimension["pricePerUnit"].get("USD", "0"))

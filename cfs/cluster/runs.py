@@ -12,15 +12,15 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from cfs.cluster import activities
-from cfs.cluster.costs import Market, Pool, Run
-from infra.tags import PROJECT
+from cfs.cluster.costs import CapacityPool, Market, NodeRun
+from infra.tags import PROJECT_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from cfs.cluster.activities import Activity
-    from cfs.cluster.aws import Aws
-    from cfs.cluster.groups import NodeGroup
+    from cfs.cluster.activities import ScalingActivity
+    from cfs.cluster.aws import AwsApi
+    from cfs.cluster.groups import AutoScalingGroup
 
 _LONGEST_TERMINATION = timedelta(hours=2)
 """A termination that began before midnight may end after it."""
@@ -30,7 +30,7 @@ _ENDED_AT = re.compile(r"\((?P<at>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (?:GMT|UTC)\)"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Instance:
+class NodeInstance:
     """An instance as EC2 describes it.
 
     Attributes:
@@ -45,7 +45,7 @@ class Instance:
 
     id: str
     group: str
-    pool: Pool
+    pool: CapacityPool
     market: Market
     launched: datetime
     state: str
@@ -57,62 +57,66 @@ class Instance:
         return self.state not in _GONE
 
 
-def today(now: datetime) -> datetime:
+def start_of_day(now: datetime) -> datetime:
     """Give the beginning of the day in UTC, in which AWS Budgets counts:
     https://docs.aws.amazon.com/cost-management/latest/userguide/budgets-managing-costs.html
     """  # noqa: D205, D415 — the source stands at the end
     return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def instances(aws: Aws, environment: str, groups: Sequence[NodeGroup]) -> list[Instance]:
+def list_instances(aws: AwsApi, environment: str, groups: Sequence[AutoScalingGroup]) -> list[NodeInstance]:
     """List the instances of groups that EC2 still describes, those that ended a short time ago included.
 
     Raises:
         UserError: AWS refused or did not answer.
     """
-    found = aws.each(
+    found = aws.list_items(
         "ec2",
         "describe_instances",
         "Reservations[].Instances[]",
         Filters=[
-            {"Name": "tag:project", "Values": [PROJECT]},
+            {"Name": "tag:project", "Values": [PROJECT_NAME]},
             {"Name": "tag:Environment", "Values": [environment]},
             {"Name": "tag:NodeGroup", "Values": [group.name for group in groups]},
         ],
     )
-    return [_read(answer) for answer in found]
+    return [_parse_instance(answer) for answer in found]
 
 
-def since(aws: Aws, groups: Sequence[NodeGroup], known: Sequence[Instance], *, midnight: datetime) -> list[Run]:
+def runs_since(
+    aws: AwsApi, groups: Sequence[AutoScalingGroup], known: Sequence[NodeInstance], *, midnight: datetime
+) -> list[NodeRun]:
     """Give the time of each node that has run since a midnight.
 
     Raises:
         UserError: AWS refused or did not answer.
     """
-    runs: list[Run] = []
+    runs: list[NodeRun] = []
     for group in groups:
-        recorded = activities.read(aws, group, since=midnight - _LONGEST_TERMINATION)
-        runs += assemble(group, [instance for instance in known if instance.group == group.name], recorded, midnight)
+        recorded = activities.read_activities(aws, group, since=midnight - _LONGEST_TERMINATION)
+        runs += assemble_runs(
+            group, [instance for instance in known if instance.group == group.name], recorded, midnight
+        )
     return runs
 
 
-def assemble(
-    group: NodeGroup, known: Sequence[Instance], recorded: Sequence[Activity], midnight: datetime
-) -> list[Run]:
+def assemble_runs(
+    group: AutoScalingGroup, known: Sequence[NodeInstance], recorded: Sequence[ScalingActivity], midnight: datetime
+) -> list[NodeRun]:
     """Put together what is known of a group's nodes since a midnight."""
-    ends = {activity.instance_id: activity.ended for activity in recorded if not activity.launches}
+    ends = {activity.instance_id: activity.ended for activity in recorded if not activity.is_launch}
     begins = {
         activity.instance_id: activity.began
         for activity in recorded
-        if activity.launches and activity.instance_id and not activity.has_failed
+        if activity.is_launch and activity.instance_id and not activity.has_failed
     }
-    runs = [_of_instance(instance, ends) for instance in known]
+    runs = [_instance_run(instance, ends) for instance in known]
     described = {instance.id for instance in known}
     runs += [
-        Run(
+        NodeRun(
             id=identifier,
             group=group.name,
-            pools=pools(group, "spot" if _is_spot(group) else "on-demand"),
+            pools=possible_pools(group, "spot" if _is_spot(group) else "on-demand"),
             market="spot" if _is_spot(group) else "on-demand",
             began=begins.get(identifier, midnight),
             ended=ends.get(identifier),
@@ -122,26 +126,26 @@ def assemble(
         if identifier and identifier not in described and ends[identifier] is not None
     ]
     return [
-        Run(**{**vars(run), "began": max(run.began, midnight)})
+        NodeRun(**{**vars(run), "began": max(run.began, midnight)})
         for run in runs
         if run.ended is None or run.ended > midnight
     ]
 
 
-def pools(group: NodeGroup, market: Market) -> tuple[Pool, ...]:
+def possible_pools(group: AutoScalingGroup, market: Market) -> tuple[CapacityPool, ...]:
     """Give all that a group's nodes may run on."""
     zones = group.zones if market == "spot" else ("",)
-    return tuple(Pool(instance_type=name, zone=zone) for name in group.instance_types for zone in zones)
+    return tuple(CapacityPool(instance_type=name, zone=zone) for name in group.instance_types for zone in zones)
 
 
-def _is_spot(group: NodeGroup) -> bool:
+def _is_spot(group: AutoScalingGroup) -> bool:
     """Tell whether any of a group's nodes is a spot instance."""
-    return group.distribution.on_demand(max(group.nodes, 1)) < max(group.nodes, 1)
+    return group.distribution.on_demand_count(max(group.nodes, 1)) < max(group.nodes, 1)
 
 
-def _of_instance(instance: Instance, ends: Mapping[str, datetime | None]) -> Run:
+def _instance_run(instance: NodeInstance, ends: Mapping[str, datetime | None]) -> NodeRun:
     ended = instance.ended or ends.get(instance.id)
-    return Run(
+    return NodeRun(
         id=instance.id,
         group=instance.group,
         pools=(instance.pool,),
@@ -152,14 +156,16 @@ def _of_instance(instance: Instance, ends: Mapping[str, datetime | None]) -> Run
     )
 
 
-def _read(answer: Mapping[str, Any]) -> Instance:
+def _parse_instance(answer: Mapping[str, Any]) -> NodeInstance:
     tags = {tag["Key"]: tag["Value"] for tag in answer["Tags"]}
     spot = answer.get("InstanceLifecycle") == "spot"
     ended = _ENDED_AT.search(answer.get("StateTransitionReason", ""))
-    return Instance(
+    return NodeInstance(
         id=answer["InstanceId"],
         group=tags["NodeGroup"],
-        pool=Pool(instance_type=answer["InstanceType"], zone=answer["Placement"]["AvailabilityZone"] if spot else ""),
+        pool=CapacityPool(
+            instance_type=answer["InstanceType"], zone=answer["Placement"]["AvailabilityZone"] if spot else ""
+        ),
         market="spot" if spot else "on-demand",
         launched=answer["LaunchTime"].astimezone(UTC),
         state=answer["State"]["Name"],

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cfs.cluster import activities, budget, estimate, fallback, runs, stops, waiting
-from cfs.cluster.groups import choose, discover
-from cfs.cluster.waiting import Pace
+from cfs.cluster.groups import choose_groups, discover_groups
+from cfs.cluster.waiting import WaitClock
 from terminal.errors import UserError
 from terminal.progress import console
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
 
-    from cfs.cluster.aws import Aws
-    from cfs.cluster.groups import NodeGroup
-    from cfs.cluster.stops import Stop
-    from cfs.cluster.waiting import Outcome
+    from cfs.cluster.aws import AwsApi
+    from cfs.cluster.groups import AutoScalingGroup
+    from cfs.cluster.stops import PlannedStop
+    from cfs.cluster.waiting import LaunchOutcome
 
 
 @dataclass(frozen=True, kw_only=True)
-class Window:
+class ClusterWindow:
     """What is wanted.
 
     Attributes:
@@ -43,7 +43,7 @@ class Window:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Started:
+class StartedGroups:
     """What has been started.
 
     Attributes:
@@ -51,11 +51,11 @@ class Started:
         stops: When each stops.
     """
 
-    groups: Sequence[NodeGroup]
-    stops: Sequence[Stop]
+    groups: Sequence[AutoScalingGroup]
+    stops: Sequence[PlannedStop]
 
 
-def up(aws: Aws, window: Window, *, pace: Pace | None = None) -> Started:
+def start_cluster(aws: AwsApi, window: ClusterWindow, *, wait_clock: WaitClock | None = None) -> StartedGroups:
     """Start nodes for a while and wait for them.
 
     Each group's stop is put before any node is started. Whatever ends this between two calls, no node is left running
@@ -64,45 +64,47 @@ def up(aws: Aws, window: Window, *, pace: Pace | None = None) -> Started:
     Raises:
         UserError: It cannot, or is over the day's budget, or nodes do not come; those that have come run on.
     """
-    pace = pace or Pace()
+    wait_clock = wait_clock or WaitClock()
     now = aws.clock()
-    everything = settle(aws, window.environment, discover(aws, window.environment))
-    chosen = [group for group in choose(everything, window.groups) if group.nodes]
-    _check_able(chosen, window)
-    planned = [stops.plan(group, now=now, duration=window.duration, shorten=window.shorten) for group in chosen]
+    everything = end_finished_fallbacks(aws, window.environment, discover_groups(aws, window.environment))
+    chosen = [group for group in choose_groups(everything, window.groups) if group.nodes]
+    _check_startable(chosen, window)
+    planned = [stops.plan_stop(group, now=now, duration=window.duration, shorten=window.shorten) for group in chosen]
     if not window.force:
         _check_budget(aws, window, everything, planned)
     for stop in planned:
-        if not stops.is_in_force(stop.group, stop.at, now):
-            aws.call("autoscaling", "put_scheduled_update_group_action", **stops.request(stop.group, stop.at))
+        if not stops.is_stop_in_force(stop.group, stop.at, now):
+            aws.call_operation(
+                "autoscaling", "put_scheduled_update_group_action", **stops.stop_request(stop.group, stop.at)
+            )
     for group in chosen:
-        _start(aws, group)
-    outcome = _await(aws, window, chosen, since=now, pace=pace)
-    if outcome.lacking:
-        raise _not_all(outcome, {stop.group.name: stop for stop in planned}, on_demand=window.on_demand)
-    return Started(groups=outcome.groups, stops=planned)
+        _start_group(aws, group)
+    outcome = _await_nodes(aws, window, chosen, since=now, wait_clock=wait_clock)
+    if outcome.lacking_groups:
+        raise _lacking_nodes_error(outcome, {stop.group.name: stop for stop in planned}, on_demand=window.on_demand)
+    return StartedGroups(groups=outcome.groups, stops=planned)
 
 
-def settle(aws: Aws, environment: str, groups: Sequence[NodeGroup]) -> list[NodeGroup]:
+def end_finished_fallbacks(aws: AwsApi, environment: str, groups: Sequence[AutoScalingGroup]) -> list[AutoScalingGroup]:
     """Put back the distribution of each group whose nodes on demand are gone, and give the groups as they then are.
 
     Raises:
         UserError: AWS refused or did not answer.
     """
     changed = [group for group in groups if group.fallback_from is not None]
-    instances = runs.instances(aws, environment, changed) if changed else []
-    over = {group.name for group in changed if fallback.is_over(group, instances)}
+    instances = runs.list_instances(aws, environment, changed) if changed else []
+    over = {group.name for group in changed if fallback.is_fallback_over(group, instances)}
     for group in changed:
         if group.name in over:
-            fallback.end(aws, group)
+            fallback.end_fallback(aws, group)
             console.print(f"  {group.name}: spot instances again; its nodes on demand are gone", markup=False)
     if not over:
         return list(groups)
-    fresh = {group.name: group for group in discover(aws, environment)}
+    fresh = {group.name: group for group in discover_groups(aws, environment)}
     return [fresh.get(group.name, group) for group in groups]
 
 
-def _check_able(groups: Sequence[NodeGroup], window: Window) -> None:
+def _check_startable(groups: Sequence[AutoScalingGroup], window: ClusterWindow) -> None:
     if not groups:
         raise UserError(
             f"None of the groups {', '.join(window.groups) or 'there are'} has any nodes to start.",
@@ -119,68 +121,74 @@ def _check_able(groups: Sequence[NodeGroup], window: Window) -> None:
             )
 
 
-def _check_budget(aws: Aws, window: Window, groups: Sequence[NodeGroup], planned: Sequence[Stop]) -> None:
-    known = estimate.look_up(aws, window.environment, groups, on_demand=window.on_demand)
+def _check_budget(
+    aws: AwsApi, window: ClusterWindow, groups: Sequence[AutoScalingGroup], planned: Sequence[PlannedStop]
+) -> None:
+    known = estimate.estimate_costs(aws, window.environment, groups, on_demand=window.on_demand)
     until: dict[str, datetime] = {}
     for group in groups:
-        upcoming = stops.upcoming(group, known.now)
+        upcoming = stops.next_stop_time(group, known.now)
         if group.desired and upcoming is not None:
             until[group.name] = upcoming
     until |= {stop.group.name: stop.at for stop in planned}
-    limit = budget.read(aws, window.environment)
-    budget.check(
+    limit = budget.read_budget(aws, window.environment)
+    budget.check_budget(
         limit,
-        spent=budget.so_far(limit, known.today()),
-        ahead=known.ahead(groups, until, on_demand=window.on_demand),
+        spent=budget.spent_today(limit, known.cost_today()),
+        ahead=known.cost_ahead(groups, until, on_demand=window.on_demand),
     )
 
 
-def _start(aws: Aws, group: NodeGroup) -> None:
-    aws.call(
+def _start_group(aws: AwsApi, group: AutoScalingGroup) -> None:
+    aws.call_operation(
         "autoscaling",
         "update_auto_scaling_group",
         AutoScalingGroupName=group.full_name,
         # No lower bound: whatever stops the nodes then needs to know of the wanted number alone.
         MinSize=0,
-        MaxSize=group.most,
+        MaxSize=group.most_nodes,
         DesiredCapacity=group.nodes,
     )
 
 
-def _await(aws: Aws, window: Window, chosen: Sequence[NodeGroup], *, since: datetime, pace: Pace) -> Outcome:
+def _await_nodes(
+    aws: AwsApi, window: ClusterWindow, chosen: Sequence[AutoScalingGroup], *, since: datetime, wait_clock: WaitClock
+) -> LaunchOutcome:
     names = [group.full_name for group in chosen]
     try:
-        outcome = waiting.until_ready(aws, window.environment, names, since=since, pace=pace)
-        helped = [group for group in outcome.lacking if window.on_demand and _may_help(group, outcome)]
+        outcome = waiting.wait_until_ready(aws, window.environment, names, since=since, wait_clock=wait_clock)
+        helped = [group for group in outcome.lacking_groups if window.on_demand and _on_demand_may_help(group, outcome)]
         if not helped:
             return outcome
-        instances = runs.instances(aws, window.environment, helped)
+        instances = runs.list_instances(aws, window.environment, helped)
         again = aws.clock()
         for group in helped:
-            wanted = fallback.distribution(group, instances)
-            console.print(f"  {group.name}: no spot capacity, launching {group.missing} nodes on demand", markup=False)
-            fallback.begin(aws, group, wanted)
-        return waiting.until_ready(aws, window.environment, names, since=again, pace=pace)
+            wanted = fallback.fallback_distribution(group, instances)
+            console.print(
+                f"  {group.name}: no spot capacity, launching {group.missing_count} nodes on demand", markup=False
+            )
+            fallback.begin_fallback(aws, group, wanted)
+        return waiting.wait_until_ready(aws, window.environment, names, since=again, wait_clock=wait_clock)
     finally:
         if window.on_demand:
-            settle(aws, window.environment, discover(aws, window.environment, names=names))
+            end_finished_fallbacks(aws, window.environment, discover_groups(aws, window.environment, names=names))
 
 
-def _may_help(group: NodeGroup, outcome: Outcome) -> bool:
+def _on_demand_may_help(group: AutoScalingGroup, outcome: LaunchOutcome) -> bool:
     failed = outcome.failures.get(group.name)
-    return failed is not None and group.policy is not None and activities.trouble(failed.message).on_demand_helps
+    return failed is not None and group.policy is not None and activities.launch_trouble(failed.message).on_demand_helps
 
 
-def _not_all(outcome: Outcome, planned: Mapping[str, Stop], *, on_demand: bool) -> UserError:
+def _lacking_nodes_error(outcome: LaunchOutcome, planned: Mapping[str, PlannedStop], *, on_demand: bool) -> UserError:
     problems, repairs = [], []
-    for group in outcome.lacking:
+    for group in outcome.lacking_groups:
         failed = outcome.failures.get(group.name)
         has = f"{group.name}: {group.in_service} of {group.desired} nodes are in service"
         if failed is None:
             problems.append(f"{has}; the others have not come up in {waiting.READY_SECONDS / 60:.0f} minutes.")
             repairs.append("cfs cluster status shows whether they come")
             continue
-        trouble = activities.trouble(failed.message)
+        trouble = activities.launch_trouble(failed.message)
         problems.append(f"{has}; {trouble.meaning}. AWS says: {failed.message or failed.status}")
         repairs.append(trouble.repair)
         if trouble.on_demand_helps and not on_demand:

@@ -11,18 +11,18 @@ from terminal.errors import UserError
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
-    from cfs.cluster.groups import NodeGroup
+    from cfs.cluster.groups import AutoScalingGroup
     from infra.schedules.schedule import ScheduledAction
 
-Reason = Literal["window", "period", "held"]
+StopReason = Literal["window", "period", "held"]
 """Why a group stops when it does: its window ends; the period of the schedule in which the window ends does; or its
 nodes run already, and longer than that."""
 
-_SIZES = ("MinSize", "MaxSize", "DesiredCapacity")
+_SIZE_KEYS = ("MinSize", "MaxSize", "DesiredCapacity")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stop:
+class PlannedStop:
     """When a group is to stop.
 
     Attributes:
@@ -31,12 +31,12 @@ class Stop:
         reason: Why then.
     """
 
-    group: NodeGroup
+    group: AutoScalingGroup
     at: datetime
-    reason: Reason
+    reason: StopReason
 
 
-def plan(group: NodeGroup, *, now: datetime, duration: timedelta, shorten: bool) -> Stop:
+def plan_stop(group: AutoScalingGroup, *, now: datetime, duration: timedelta, shorten: bool) -> PlannedStop:
     """Decide when a group stops that is wanted from now on for a while.
 
     That is the end of the window, or where it ends within a period of the schedule, that period's regular stop. Nodes
@@ -46,28 +46,30 @@ def plan(group: NodeGroup, *, now: datetime, duration: timedelta, shorten: bool)
     Raises:
         UserError: Nothing would stop the group.
     """
-    _stop_of(group)
-    alone = window_end(group.actions, now, duration).replace(microsecond=0)
+    _recurring_stop(group)
+    alone = window_end(group.scheduled_actions, now, duration).replace(microsecond=0)
     runs_on = group.desired > 0 and not shorten
-    at = window_end(group.actions, now, duration, running=runs_on).replace(microsecond=0)
+    at = window_end(group.scheduled_actions, now, duration, running=runs_on).replace(microsecond=0)
     if at > alone:
-        return Stop(group=group, at=at, reason="held")
-    return Stop(group=group, at=at, reason="window" if at == (now + duration).replace(microsecond=0) else "period")
+        return PlannedStop(group=group, at=at, reason="held")
+    return PlannedStop(
+        group=group, at=at, reason="window" if at == (now + duration).replace(microsecond=0) else "period"
+    )
 
 
 def held_until(stop: ScheduledAction, now: datetime) -> datetime | None:
     """Give the time to which a window has moved a stop, or None where it is at its regular time."""
-    if stop.start_time is None or stop.start_time <= now or stop.start_time == regular(stop, now):
+    if stop.start_time is None or stop.start_time <= now or stop.start_time == regular_stop_time(stop, now):
         return None
     return stop.start_time
 
 
-def regular(stop: ScheduledAction, now: datetime) -> datetime | None:
+def regular_stop_time(stop: ScheduledAction, now: datetime) -> datetime | None:
     """Give the next time of a stop by its recurrence alone."""
     return next_occurrence(replace(stop, start_time=None), after=now)
 
 
-def to_put_back(group: NodeGroup, now: datetime) -> datetime | None:
+def stop_time_to_restore(group: AutoScalingGroup, now: datetime) -> datetime | None:
     """Give the regular time that a group's stop is put back to when its window is given up.
 
     None where there is nothing to be done: a stop that lies before its regular time stays, since it must never become
@@ -75,21 +77,21 @@ def to_put_back(group: NodeGroup, now: datetime) -> datetime | None:
     """
     if group.stop is None or group.stop.recurrence is None:
         return None
-    held, at = held_until(group.stop, now), regular(group.stop, now)
+    held, at = held_until(group.stop, now), regular_stop_time(group.stop, now)
     return at if held is not None and at is not None and at < held else None
 
 
-def is_in_force(group: NodeGroup, at: datetime, now: datetime) -> bool:
+def is_stop_in_force(group: AutoScalingGroup, at: datetime, now: datetime) -> bool:
     """Tell whether a group stops next at this time already."""
-    return next_occurrence(_stop_of(group), after=now) == at
+    return next_occurrence(_recurring_stop(group), after=now) == at
 
 
-def upcoming(group: NodeGroup, now: datetime) -> datetime | None:
+def next_stop_time(group: AutoScalingGroup, now: datetime) -> datetime | None:
     """Give the time at which a group stops next by itself, or None where nothing stops it."""
     return None if group.stop is None else next_occurrence(group.stop, after=now)
 
 
-def request(group: NodeGroup, at: datetime) -> dict[str, Any]:
+def stop_request(group: AutoScalingGroup, at: datetime) -> dict[str, Any]:
     """Give the arguments of PutScheduledUpdateGroupAction that move a group's stop.
 
     All else stays as AWS describes it, so that Pulumi, which sets no start time on it, sees no change. AWS carries a
@@ -97,12 +99,12 @@ def request(group: NodeGroup, at: datetime) -> dict[str, Any]:
     https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_PutScheduledUpdateGroupAction.html
     """
     described = group.stop_as_described or {}
-    kept = ("ScheduledActionName", "Recurrence", "TimeZone", "EndTime", *_SIZES)
+    kept = ("ScheduledActionName", "Recurrence", "TimeZone", "EndTime", *_SIZE_KEYS)
     arguments = {key: described[key] for key in kept if described.get(key) is not None}
     return {"AutoScalingGroupName": group.full_name, "StartTime": at, **arguments}
 
 
-def _stop_of(group: NodeGroup) -> ScheduledAction:
+def _recurring_stop(group: AutoScalingGroup) -> ScheduledAction:
     if group.stop is None or group.stop.recurrence is None or (group.stop_as_described or {}).get("DesiredCapacity"):
         raise UserError(
             f"The group {group.name} has no scheduled action `stop` that recurs and stops all nodes, so nothing would "

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from cfs.deploy.reporting import Result
+    from cfs.deploy.reporting import ConsoleResult
 
 app = typer.Typer(
     no_args_is_help=True,
     help="Publish releases, apply what was reviewed, and bring a release to an environment's nodes: docs/deploy.md.",
 )
 
-EnvironmentOption = Annotated[
+DeployEnvironmentOption = Annotated[
     str, typer.Option("--environment", help="the stack's name: prod, staging, or local for the emulated account")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="print the result for programs")]
+DeployJsonOption = Annotated[bool, typer.Option("--json", help="print the result for programs")]
 SizeOption = Annotated[int | None, typer.Option(help="storage nodes: the stack's setting clusterSize for this run")]
 CommitOption = Annotated[
     str | None, typer.Option(help="the commit that is deployed; default: $GITHUB_SHA, else this project's")
@@ -32,10 +32,10 @@ SoakOption = Annotated[
 ]
 
 
-@app.command()
-def publish(  # noqa: PLR0913 — one parameter an option
+@app.command("publish")
+def deploy_publish(  # noqa: PLR0913 — one parameter an option
     *,
-    environment: EnvironmentOption,
+    environment: DeployEnvironmentOption,
     source: Annotated[Path, typer.Option("--from", help="folder with the tarballs, their bundles and SHA256SUMS")],
     version: Annotated[str, typer.Option(help="v1.2.3, or as `git describe --tags` prints it")],
     commit: Annotated[str, typer.Option(help="the 40 digits of the commit that was built")],
@@ -43,82 +43,84 @@ def publish(  # noqa: PLR0913 — one parameter an option
     signer_workflow: Annotated[
         str, typer.Option(help="the workflow that attests")
     ] = ".github/workflows/release-build.yml",
-    json: JsonOption = False,
+    json: DeployJsonOption = False,
 ) -> None:
     """Put a built release into the bucket, where nothing is ever overwritten."""
     from cfs.deploy import steps  # noqa: PLC0415 — see above
 
-    built = steps.Source(version=version, commit=commit, repository=repository, signer_workflow=signer_workflow)
-    _tell(steps.publish(environment, source, built), as_json=json)
+    built = steps.BuildSource(version=version, commit=commit, repository=repository, signer_workflow=signer_workflow)
+    _print_result(steps.publish_build(environment, source, built), as_json=json)
 
 
-@app.command()
-def preview(
+@app.command("preview")
+def deploy_preview(
     *,
-    environment: EnvironmentOption,
+    environment: DeployEnvironmentOption,
     cluster_size: SizeOption = None,
     commit: CommitOption = None,
     review: Annotated[Path, typer.Option(help="file that what is to be reviewed is written to")] = Path("review.json"),
-    json: JsonOption = False,
+    json: DeployJsonOption = False,
 ) -> None:
     """Show what would change in the infrastructure, with the digest to approve."""
     from cfs.deploy import apply as applying  # noqa: PLC0415 — see above
 
-    wanted = applying.Wanted(environment=environment, cluster_size=cluster_size, commit=commit)
-    _tell(applying.preview(wanted, file=review), as_json=json)
+    wanted = applying.WantedDeployment(environment=environment, cluster_size=cluster_size, commit=commit)
+    _print_result(applying.preview_for_review(wanted, file=review), as_json=json)
 
 
-@app.command()
-def apply(  # noqa: PLR0913 — one parameter an option
+@app.command("apply")
+def deploy_apply(  # noqa: PLR0913 — one parameter an option
     *,
-    environment: EnvironmentOption,
+    environment: DeployEnvironmentOption,
     digest: Annotated[str, typer.Option(help="output of `preview` that was approved")],
     review: Annotated[Path | None, typer.Option(help="the file of that preview, to say what differs")] = None,
     cluster_size: SizeOption = None,
     commit: CommitOption = None,
-    json: JsonOption = False,
+    json: DeployJsonOption = False,
 ) -> None:
     """Change what was reviewed, or nothing."""
     from cfs.deploy import apply as applying  # noqa: PLC0415 — see above
 
-    wanted = applying.Wanted(environment=environment, cluster_size=cluster_size, commit=commit)
-    _tell(applying.apply(wanted, digest=digest, file=review), as_json=json)
+    wanted = applying.WantedDeployment(environment=environment, cluster_size=cluster_size, commit=commit)
+    _print_result(applying.apply_reviewed(wanted, digest=digest, file=review), as_json=json)
 
 
-@app.command()
-def roll_out(
+@app.command("roll-out")
+def deploy_roll_out(
     *,
-    environment: EnvironmentOption,
+    environment: DeployEnvironmentOption,
     release: Annotated[str, typer.Option(help="key of the release: releases/<commit>/release.json")],
     sha256: Annotated[str, typer.Option(help="sum that the release's file must have")] = "",
     soak: SoakOption = 60.0,
-    json: JsonOption = False,
+    json: DeployJsonOption = False,
 ) -> None:
     """Bring a release to all nodes, stage by stage; a stage that fails takes it back."""
     from cfs.deploy import steps  # noqa: PLC0415 — see above
 
-    _tell(steps.roll_out(environment, release, sha256=sha256 or None, soak=soak), as_json=json)
+    _print_result(steps.roll_out_release(environment, release, sha256=sha256 or None, soak=soak), as_json=json)
 
 
-@app.command()
-def roll_back(*, environment: EnvironmentOption, soak: SoakOption = 60.0, json: JsonOption = False) -> None:
+@app.command("roll-back")
+def deploy_roll_back(
+    *, environment: DeployEnvironmentOption, soak: SoakOption = 60.0, json: DeployJsonOption = False
+) -> None:
     """Take an unfinished roll-out back, or go back to the version before."""
     from cfs.deploy import steps  # noqa: PLC0415 — see above
 
-    _tell(steps.roll_back(environment, soak=soak), as_json=json)
+    _print_result(steps.roll_back_release(environment, soak=soak), as_json=json)
 
 
-@app.command()
-def status(*, environment: EnvironmentOption, json: JsonOption = False) -> None:
+@app.command("status")
+def deploy_status(*, environment: DeployEnvironmentOption, json: DeployJsonOption = False) -> None:
     """Show what the environment runs, and who deploys to it."""
     from cfs.deploy import steps  # noqa: PLC0415 — see above
 
-    _tell(steps.status(environment), as_json=json)
+    _print_result(steps.environment_status(environment), as_json=json)
 
 
-def _tell(result: Result, *, as_json: bool) -> None:
+def _print_result(result: ConsoleResult, *, as_json: bool) -> None:
     from cfs.deploy import reporting  # noqa: PLC0415 — see above
 
-    reporting.tell(result, as_json=as_json, variables=os.environ)
+    reporting.print_result(result, as_json=as_json, variables=os.environ)
     if result.exit_code:
         raise typer.Exit(result.exit_code)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from cfs.deploy import review as reviewing
 from cfs.deploy.omissions import refuse_omissions
-from cfs.deploy.reporting import Result
+from cfs.deploy.reporting import ConsoleResult
 from cfs.deploy.review import Review
-from cfs.deploy.stack import head, open_stack, program_sum
-from cfs.doctor.commands import check_stack, is_of_github
-from cfs.environments import find_environment
+from cfs.deploy.stack import head_commit, open_stack, program_digest
+from cfs.doctor.commands import check_stack_github, is_github_resource
+from cfs.environments import find_stack_environment
 from cfs.preview_steps import changing_steps
 from terminal.errors import UserError
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from cfs.deploy.stack import Previewed, Stack
+    from cfs.deploy.stack import PlannedStack, StackPreview
 
-DIFFERS = 3
+DIFFERS_EXIT_CODE = 3
 """Exit code: what would be done is not what was reviewed; nothing was changed."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class WantedDeployment:
     """What is to be deployed.
 
     Attributes:
@@ -41,7 +41,7 @@ class Wanted:
     commit: str | None
 
 
-def preview(wanted: Wanted, *, file: Path) -> Result:
+def preview_for_review(wanted: WantedDeployment, *, file: Path) -> ConsoleResult:
     """Preview, and write to a file what is to be reviewed.
 
     Raises:
@@ -49,21 +49,21 @@ def preview(wanted: Wanted, *, file: Path) -> Result:
         EngineError: The engine failed and has said why.
     """
     with open_stack(wanted.environment, cluster_size=wanted.cluster_size) as stack:
-        review, complaints, _ = _look(stack, wanted)
+        review, complaints, _ = _review_preview(stack, wanted)
     if not complaints:
-        _write(file, review)
-    return Result(
-        text=reviewing.text(review, complaints),
-        summary=reviewing.summary(review, complaints),
+        _write_review(file, review)
+    return ConsoleResult(
+        text=reviewing.review_text(review, complaints),
+        summary=reviewing.review_summary(review, complaints),
         # What cannot be applied must not be approved either.
         outputs={"changes": str(len(review.changes))}
-        | ({} if complaints else {"digest": review.digest, "review": str(file)}),
-        figures={"digest": review.digest, "errors": complaints, "review": review.model_dump(by_alias=True)},
+        | ({} if complaints else {"digest": review.review_digest, "review": str(file)}),
+        figures={"digest": review.review_digest, "errors": complaints, "review": review.model_dump(by_alias=True)},
         exit_code=1 if complaints else 0,
     )
 
 
-def apply(wanted: Wanted, *, digest: str, file: Path | None) -> Result:
+def apply_reviewed(wanted: WantedDeployment, *, digest: str, file: Path | None) -> ConsoleResult:
     """Apply what was reviewed; where anything else would be done, change nothing and say what.
 
     The engine is held to the plan of the preview that was compared, so that nothing comes in between.
@@ -72,20 +72,20 @@ def apply(wanted: Wanted, *, digest: str, file: Path | None) -> Result:
         UserError: The engine cannot run, the file is not what was reviewed, or GitHub would refuse the changes.
         EngineError: The engine failed and has said why.
     """
-    reviewed = _read(file, digest) if file else None
+    reviewed = _read_review(file, digest) if file else None
     with open_stack(wanted.environment, cluster_size=wanted.cluster_size) as stack:
-        review, complaints, previewed = _look(stack, wanted)
-        if review.digest != digest:
-            return _refusal(review, reviewed, digest)
+        review, complaints, previewed = _review_preview(stack, wanted)
+        if review.review_digest != digest:
+            return _refusal_result(review, reviewed, digest)
         if complaints:
             raise UserError(
                 f"What was reviewed cannot be applied: {' '.join(complaints)}",
                 repair="change the program or the settings, and review a new preview",
             )
-        _ask_github(wanted.environment, previewed.found)
-        stack.apply(previewed.plan)
+        _check_github(wanted.environment, previewed.content)
+        stack.apply_plan(previewed.plan)
     changed = f"{len(review.changes)} resources"
-    return Result(
+    return ConsoleResult(
         text=f"{wanted.environment}: {changed} changed, as reviewed",
         summary=f"### {wanted.environment}: {changed} changed\n\nAs reviewed: digest `{digest}`\n",
         outputs={"changes": str(len(review.changes))},
@@ -93,69 +93,69 @@ def apply(wanted: Wanted, *, digest: str, file: Path | None) -> Result:
     )
 
 
-def _ask_github(environment: str, found: Mapping[str, Any]) -> None:
+def _check_github(environment: str, found: Mapping[str, Any]) -> None:
     """Stop before anything is changed if GitHub would refuse what is to be changed there, or if an edit would be lost.
 
     Raises:
         UserError: It would, or it cannot be asked.
     """
     steps = changing_steps(found)
-    changed = [step for step in steps if is_of_github(step.get("oldState") or step["newState"])]
+    changed = [step for step in steps if is_github_resource(step.get("oldState") or step["newState"])]
     if changed:
         recorded = [step["oldState"] for step in changed if "oldState" in step]
-        check_stack(environment, recorded=recorded, again="cfs deploy apply")
+        check_stack_github(environment, recorded=recorded, retry_command="cfs deploy apply")
 
 
-def _look(stack: Stack, wanted: Wanted) -> tuple[Review, list[str], Previewed]:
-    previewed = stack.preview()
-    commit = wanted.commit if wanted.commit is not None else os.environ.get("GITHUB_SHA") or head()
-    review = reviewing.of_preview(
-        previewed.found,
+def _review_preview(stack: PlannedStack, wanted: WantedDeployment) -> tuple[Review, list[str], StackPreview]:
+    previewed = stack.preview_plan()
+    commit = wanted.commit if wanted.commit is not None else os.environ.get("GITHUB_SHA") or head_commit()
+    review = reviewing.review_of_preview(
+        previewed.content,
         environment=wanted.environment,
         commit=commit,
-        program=program_sum(wanted.environment),
+        program=program_digest(wanted.environment),
         engine=stack.version,
     )
     refusals = refuse_omissions(
-        previewed.found, find_environment(wanted.environment).settings_file, stack=wanted.environment
+        previewed.content, find_stack_environment(wanted.environment).settings_file, stack=wanted.environment
     )
-    return review, [*reviewing.errors(previewed.found), *refusals], previewed
+    return review, [*reviewing.preview_errors(previewed.content), *refusals], previewed
 
 
-def _refusal(now: Review, reviewed: Review | None, digest: str) -> Result:
+def _refusal_result(now: Review, reviewed: Review | None, digest: str) -> ConsoleResult:
     if reviewed is not None:
-        differences = reviewing.differences(reviewed, now)
+        differences = reviewing.review_differences(reviewed, now)
     else:
-        differences = [f"{change.operation} {change.name} would be done now" for change in now.changes]
+        differences = [f"{change.operation} {change.display_name} would be done now" for change in now.changes]
         differences.append("what was reviewed is not known here: give the file of the preview by --review")
     lines = "\n".join(f"- {difference}" for difference in differences)
-    return Result(
-        text=f"Nothing was changed: what would be done has the digest {now.digest}, not {digest}.\n{lines}\n"
+    return ConsoleResult(
+        text=f"Nothing was changed: what would be done has the digest {now.review_digest}, not {digest}.\n{lines}\n"
         "Repair: review a new preview (`cfs deploy preview`), and apply its digest.",
         summary=f"### {now.environment}: not applied\n\nWhat would be done is not what was reviewed:\n\n{lines}\n",
         outputs={"changes": "0"},
-        figures={"digest": now.digest, "reviewed": digest, "applied": False, "differences": differences},
-        exit_code=DIFFERS,
+        figures={"digest": now.review_digest, "reviewed": digest, "applied": False, "differences": differences},
+        exit_code=DIFFERS_EXIT_CODE,
     )
 
 
-def _write(file: Path, review: Review) -> None:
+def _write_review(file: Path, review: Review) -> None:
     try:
-        file.write_bytes(review.body())
+        file.write_bytes(review.to_bytes())
     except OSError as error:
         raise UserError(f"{file} cannot be written: {error}.", repair="give another file by --review") from error
 
 
-def _read(file: Path, digest: str) -> Review:
+def _read_review(file: Path, digest: str) -> Review:
     try:
-        review = Review.read(file.read_bytes(), key=str(file))
+        review = Review.parse_document(file.read_bytes(), key=str(file))
     except OSError as error:
         raise UserError(
             f"{file} cannot be read: {error}.", repair="give the file that `cfs deploy preview` has written, or none"
         ) from error
-    if review.digest != digest:
+    if review.review_digest != digest:
         raise UserError(
-            f"{file} has the digest {review.digest}, not {digest}.",
+            f"{file} has the digest {review.review_digest}, not {digest}.",
             repair="give --digest and --review of one and the same preview",
         )
     return review

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cfs.aws import CLIENT, DENIED, EXPIRED, NOT_SIGNED_IN, code
+from cfs.aws import CLIENT_CONFIG, DENIED_CODES, EXPIRED_CODES, SIGN_IN_ERRORS, error_code
 from terminal.errors import UserError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _SIGN_IN = "sign in (`aws sso login`, `aws configure`), or in a workflow give th
 
 
 @dataclass(frozen=True, kw_only=True)
-class Aws:
+class AwsClients:
     """An AWS account in one region.
 
     Attributes:
@@ -33,9 +33,9 @@ class Aws:
     region: str
     url: str | None = None
 
-    def client(self, service: str) -> Any:  # boto3 makes its clients' classes at run time
+    def make_client(self, service: str) -> Any:  # boto3 makes its clients' classes at run time
         """Give a client whose calls time out and are repeated a few times."""
-        return self.session.client(service, region_name=self.region, endpoint_url=self.url, config=CLIENT)
+        return self.session.client(service, region_name=self.region, endpoint_url=self.url, config=CLIENT_CONFIG)
 
     def account_id(self) -> str:
         """Give the account's number.
@@ -43,12 +43,12 @@ class Aws:
         Raises:
             UserError: There are no valid credentials.
         """
-        with asking("find out whose credentials these are"):
-            return str(self.client("sts").get_caller_identity()["Account"])
+        with explain_aws_errors("find out whose credentials these are"):
+            return str(self.make_client("sts").get_caller_identity()["Account"])
 
 
 @contextmanager
-def asking(purpose: str) -> Iterator[None]:
+def explain_aws_errors(purpose: str) -> Iterator[None]:
     """Turn what boto3 raises into an error with a repair; its own retries are over by then.
 
     Raises:
@@ -56,10 +56,10 @@ def asking(purpose: str) -> Iterator[None]:
     """
     try:
         yield
-    except NOT_SIGNED_IN as error:
+    except SIGN_IN_ERRORS as error:
         raise UserError(f"To {purpose}, AWS credentials are needed: {error}.", repair=_SIGN_IN) from error
     except ClientError as error:
-        raise UserError(f"AWS would not {purpose}: {error}.", repair=_repair(code(error))) from error
+        raise UserError(f"AWS would not {purpose}: {error}.", repair=_error_repair(error_code(error))) from error
     except BotoCoreError as error:
         raise UserError(
             f"AWS did not answer when asked to {purpose}: {error}.",
@@ -67,10 +67,10 @@ def asking(purpose: str) -> Iterator[None]:
         ) from error
 
 
-def _repair(name: str) -> str:
-    if name in DENIED:
+def _error_repair(name: str) -> str:
+    if name in DENIED_CODES:
         return "give the caller the rights that docs/deploy.md lists"
-    if name in EXPIRED:
+    if name in EXPIRED_CODES:
         return _SIGN_IN
     if name == "NoSuchBucket":
         return "deploy the environment's stack first (`cfs deploy apply`): it makes the bucket"

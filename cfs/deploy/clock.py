@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 
-class Clock(Protocol):
+class DeployClock(Protocol):
     """What tells the time."""
 
     def now(self) -> datetime:

@@ -15,29 +15,29 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
 
-from cfs.aws import code
-from cfs.deploy.aws import asking
+from cfs.aws import error_code
+from cfs.deploy.aws import explain_aws_errors
 from infra.cluster.documents import document_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from cfs.deploy.clock import Clock
+    from cfs.deploy.clock import DeployClock
 
-Document = Literal["install", "probe", "drain"]
+NodeCommandName = Literal["install", "probe", "drain"]
 """What nodes are told to do; the stack names its documents `claudefs-<environment>-<this>`."""
 
-NODES_A_COMMAND = 50
+NODES_PER_COMMAND = 50
 """How many instance ids one SendCommand takes."""
 
-NODES_A_QUESTION = 50
+NODES_PER_QUERY = 50
 """How many nodes one DescribeInstanceInformation gives."""
 
 _PENDING = frozenset({"Pending", "InProgress", "Delayed", "Cancelling"})
 _DELIVERY_SECONDS = 60
 """How long Systems Manager tries to reach a node; it takes no less than 30."""
 
-_SHORTEST_LOOK, _LONGEST_LOOK = 1.0, 10.0
+_SHORTEST_POLL, _LONGEST_POLL = 1.0, 10.0
 """Seconds between two looks at a command's answers: at first and at most."""
 
 _OUTPUT_CHARACTERS = 300
@@ -45,31 +45,31 @@ _OUTPUT_CHARACTERS = 300
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class NodeAnswer:
     """What came of a command on one node.
 
     Attributes:
-        ok: Whether it succeeded.
+        has_succeeded: Whether it succeeded.
         detail: Why not: Systems Manager's status and the end of the output.
     """
 
-    ok: bool
+    has_succeeded: bool
     detail: str = ""
 
 
-class Commands:
+class NodeCommandRunner:
     """Runs commands on the nodes of one environment."""
 
-    def __init__(self, ssm: Any, *, environment: str, clock: Clock, pause: Callable[[float], None]) -> None:
+    def __init__(self, ssm: Any, *, environment: str, clock: DeployClock, pause: Callable[[float], None]) -> None:
         """Take boto3's client, the stack's name, and what lets time pass while answers are waited for."""
         self._ssm = ssm
         self._environment = environment
         self._clock = clock
         self._pause = pause
 
-    def run(
-        self, document: Document, parameters: Mapping[str, str], nodes: Iterable[str], *, seconds: float
-    ) -> dict[str, Answer]:
+    def run_on_nodes(
+        self, document: NodeCommandName, parameters: Mapping[str, str], nodes: Iterable[str], *, seconds: float
+    ) -> dict[str, NodeAnswer]:
         """Run a document on some nodes and give each one's answer.
 
         A node that Systems Manager does not reach, or that has not answered in time, has failed like one that says
@@ -85,22 +85,22 @@ class Commands:
             UserError: AWS refuses or does not answer.
         """
         nodes = sorted(set(nodes))
-        reachable = self._reachable(nodes)
-        answers = {node: _unmanaged() for node in nodes if node not in reachable}
+        reachable = self._reachable_nodes(nodes)
+        answers = {node: _unmanaged_answer() for node in nodes if node not in reachable}
         waiting: dict[str, set[str]] = {}
-        for some in chunks(sorted(reachable), NODES_A_COMMAND):
-            for command, sent in self._send(document, parameters, some, answers):
+        for some in split_chunks(sorted(reachable), NODES_PER_COMMAND):
+            for command, sent in self._send_command(document, parameters, some, answers):
                 waiting[command] = set(sent)
-        self._collect(waiting, answers, seconds=seconds)
+        self._collect_answers(waiting, answers, seconds=seconds)
         return answers
 
-    def _reachable(self, nodes: Sequence[str]) -> set[str]:
+    def _reachable_nodes(self, nodes: Sequence[str]) -> set[str]:
         reachable = set()
-        for some in chunks(nodes, NODES_A_QUESTION):
-            with asking("find out which nodes Systems Manager reaches"):
+        for some in split_chunks(nodes, NODES_PER_QUERY):
+            with explain_aws_errors("find out which nodes Systems Manager reaches"):
                 pages = self._ssm.get_paginator("describe_instance_information").paginate(
                     Filters=[{"Key": "InstanceIds", "Values": some}],
-                    PaginationConfig={"PageSize": NODES_A_QUESTION},
+                    PaginationConfig={"PageSize": NODES_PER_QUERY},
                 )
                 reachable |= {
                     found["InstanceId"]
@@ -110,87 +110,93 @@ class Commands:
                 }
         return reachable.intersection(nodes)
 
-    def _send(
-        self, document: Document, parameters: Mapping[str, str], nodes: Sequence[str], answers: dict[str, Answer]
+    def _send_command(
+        self,
+        document: NodeCommandName,
+        parameters: Mapping[str, str],
+        nodes: Sequence[str],
+        answers: dict[str, NodeAnswer],
     ) -> Iterator[tuple[str, Sequence[str]]]:
         """Send to all; one node that is gone makes AWS refuse the whole call, so the rest is sent apart from it."""
         name = document_name(self._environment, document)
-        with asking(f"run {name} on {len(nodes)} nodes"):
+        with explain_aws_errors(f"run {name} on {len(nodes)} nodes"):
             try:
                 answer = self._ssm.send_command(
                     DocumentName=name,
                     InstanceIds=list(nodes),
                     Parameters={name: [value] for name, value in parameters.items()},
                     TimeoutSeconds=_DELIVERY_SECONDS,
-                    MaxConcurrency=str(NODES_A_COMMAND),
+                    MaxConcurrency=str(NODES_PER_COMMAND),
                     # The default, 0, would spare the other nodes of a call once one has failed.
                     MaxErrors="100%",
                 )
             except ClientError as error:
-                if code(error) != "InvalidInstanceId":
+                if error_code(error) != "InvalidInstanceId":
                     raise
                 if len(nodes) == 1:
-                    answers[nodes[0]] = _unmanaged()
+                    answers[nodes[0]] = _unmanaged_answer()
                     return
             else:
                 yield answer["Command"]["CommandId"], nodes
                 return
         half = len(nodes) // 2
         for part in (nodes[:half], nodes[half:]):
-            yield from self._send(document, parameters, part, answers)
+            yield from self._send_command(document, parameters, part, answers)
 
-    def _collect(self, waiting: dict[str, set[str]], answers: dict[str, Answer], *, seconds: float) -> None:
+    def _collect_answers(self, waiting: dict[str, set[str]], answers: dict[str, NodeAnswer], *, seconds: float) -> None:
         deadline = self._clock.now() + timedelta(seconds=seconds)
-        interval = _SHORTEST_LOOK
+        interval = _SHORTEST_POLL
         while waiting:
             for command in list(waiting):
-                found = self._answers(command)
+                found = self._read_answers(command)
                 answers.update({node: found[node] for node in waiting[command] & found.keys()})
                 waiting[command] -= found.keys()
                 if not waiting[command]:
                     del waiting[command]
             if waiting and self._clock.now() >= deadline:
-                late = Answer(ok=False, detail=f"no answer within {seconds:.0f} s")
+                late = NodeAnswer(has_succeeded=False, detail=f"no answer within {seconds:.0f} s")
                 answers.update({node: late for nodes in waiting.values() for node in nodes})
                 return
             if waiting:
                 self._pause(interval)
-                interval = min(_LONGEST_LOOK, interval * 1.5)
+                interval = min(_LONGEST_POLL, interval * 1.5)
 
-    def _answers(self, command: str) -> dict[str, Answer]:
+    def _read_answers(self, command: str) -> dict[str, NodeAnswer]:
         """Give the answers that are there; right after the sending Systems Manager may not know of the command yet."""
-        with asking("read what came of a command"):
+        with explain_aws_errors("read what came of a command"):
             try:
                 pages = self._ssm.get_paginator("list_command_invocations").paginate(
                     CommandId=command, Details=True, PaginationConfig={"PageSize": 50}
                 )
                 invocations = [invocation for page in pages for invocation in page["CommandInvocations"]]
             except ClientError as error:
-                if code(error) not in ("InvalidCommandId", "InvocationDoesNotExist"):
+                if error_code(error) not in ("InvalidCommandId", "InvocationDoesNotExist"):
                     raise
                 return {}
         return {
-            invocation["InstanceId"]: _answer(invocation)
+            invocation["InstanceId"]: _parse_answer(invocation)
             for invocation in invocations
             if invocation["Status"] not in _PENDING
         }
 
 
-def chunks(items: Sequence[str], size: int) -> Iterator[list[str]]:
+def split_chunks(items: Sequence[str], size: int) -> Iterator[list[str]]:
     """Cut a sequence into lists of at most `size`."""
     for start in range(0, len(items), size):
         yield list(items[start : start + size])
 
 
-def _unmanaged() -> Answer:
-    return Answer(ok=False, detail="Systems Manager does not reach it: it is gone, or its agent is not running")
+def _unmanaged_answer() -> NodeAnswer:
+    return NodeAnswer(
+        has_succeeded=False, detail="Systems Manager does not reach it: it is gone, or its agent is not running"
+    )
 
 
-def _answer(invocation: Mapping[str, Any]) -> Answer:
+def _parse_answer(invocation: Mapping[str, Any]) -> NodeAnswer:
     if invocation["Status"] == "Success":
-        return Answer(ok=True)
+        return NodeAnswer(has_succeeded=True)
     output = " ".join(plugin.get("Output", "") for plugin in invocation.get("CommandPlugins", []))
     # One line: it goes into tables and messages.
     said = " ".join(output.split())[-_OUTPUT_CHARACTERS:]
     status = invocation.get("StatusDetails") or invocation["Status"]
-    return Answer(ok=False, detail=f"{status}: {said}" if said else status)
+    return NodeAnswer(has_succeeded=False, detail=f"{status}: {said}" if said else status)

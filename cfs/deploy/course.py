@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from cfs.deploy.documents import RollOut, Target
+from cfs.deploy.documents import ReleaseTarget, RollOut
 from terminal.errors import UserError
 
 
-def of_roll_out(unfinished: RollOut | None, current: Target | None, wanted: Target, *, environment: str) -> RollOut:
+def next_roll_out(
+    unfinished: RollOut | None, current: ReleaseTarget | None, wanted: ReleaseTarget, *, environment: str
+) -> RollOut:
     """Decide what `roll-out` works on: what is unfinished, if it has the same target, else a new roll-out.
 
     Args:
@@ -23,10 +25,10 @@ def of_roll_out(unfinished: RollOut | None, current: Target | None, wanted: Targ
             raise UserError(
                 f"The {unfinished.kind} of {unfinished.target.version} to {environment} is not finished: "
                 f"{wanted.version} cannot begin.",
-                repair=f"finish it (`{_command(unfinished, environment)}`), or take it back "
+                repair=f"finish it (`{_repeat_command(unfinished, environment)}`), or take it back "
                 f"(`cfs deploy roll-back --environment {environment}`)",
             )
-        return _resumed(unfinished, current, environment=environment)
+        return _resumed_roll_out(unfinished, current, environment=environment)
     if current == wanted:
         return RollOut(kind="roll-out", target=wanted, previous=current, state="settling")
     if current is not None and current.version == wanted.version:
@@ -39,8 +41,8 @@ def of_roll_out(unfinished: RollOut | None, current: Target | None, wanted: Targ
     return RollOut(kind="roll-out", target=wanted, previous=current)
 
 
-def of_roll_back(
-    unfinished: RollOut | None, current: Target | None, before: Target | None, *, environment: str
+def next_roll_back(
+    unfinished: RollOut | None, current: ReleaseTarget | None, before: ReleaseTarget | None, *, environment: str
 ) -> RollOut:
     """Decide what `roll-back` works on.
 
@@ -56,7 +58,7 @@ def of_roll_back(
         UserError: There is nothing to go back to.
     """
     if unfinished is not None and unfinished.kind == "roll-back":
-        return _resumed(unfinished, current, environment=environment)
+        return _resumed_roll_out(unfinished, current, environment=environment)
     if unfinished is not None and unfinished.target != current:
         reason = unfinished.reason or "taken back by `cfs deploy roll-back`"
         return unfinished.model_copy(update={"state": "returning", "previous": current, "reason": reason})
@@ -69,7 +71,7 @@ def of_roll_back(
     return RollOut(kind="roll-back", target=before, previous=current)
 
 
-def _resumed(unfinished: RollOut, current: Target | None, *, environment: str) -> RollOut:
+def _resumed_roll_out(unfinished: RollOut, current: ReleaseTarget | None, *, environment: str) -> RollOut:
     if unfinished.target == current:
         # The run died between the move of the pointer and the note of it.
         return unfinished.model_copy(update={"state": "settling"})
@@ -83,6 +85,6 @@ def _resumed(unfinished: RollOut, current: Target | None, *, environment: str) -
     return unfinished.model_copy(update={"previous": current})
 
 
-def _command(unfinished: RollOut, environment: str) -> str:
+def _repeat_command(unfinished: RollOut, environment: str) -> str:
     command = f"cfs deploy {unfinished.kind} --environment {environment}"
     return f"{command} --release {unfinished.target.release}" if unfinished.kind == "roll-out" else command

@@ -11,20 +11,20 @@ from pydantic.alias_generators import to_camel
 
 from terminal.errors import UserError
 
-COMMIT = r"[0-9a-f]{40}"
-RELEASE_KEY = rf"releases/{COMMIT}/release\.json"
-VERSION = r"v\d+\.\d+\.\d+(-[0-9A-Za-z][0-9A-Za-z.-]*)?"
+COMMIT_PATTERN = r"[0-9a-f]{40}"
+RELEASE_KEY_PATTERN = rf"releases/{COMMIT_PATTERN}/release\.json"
+VERSION_PATTERN = r"v\d+\.\d+\.\d+(-[0-9A-Za-z][0-9A-Za-z.-]*)?"
 """A semantic version with the prefix `v`, or what `git describe` makes of one: `v0.7.0-3-g1f75e51`."""
 
-SHA256 = r"[0-9a-f]{64}"
+SHA256_PATTERN = r"[0-9a-f]{64}"
 
 Architecture = Literal["x86_64", "aarch64"]
 """What a tarball of a release was built for, as Rust names it."""
 
-Commit = Annotated[str, Field(pattern=f"^{COMMIT}$")]
-ReleaseKey = Annotated[str, Field(pattern=f"^{RELEASE_KEY}$")]
-Version = Annotated[str, Field(pattern=f"^{VERSION}$", max_length=64)]
-Sha256 = Annotated[str, Field(pattern=f"^{SHA256}$")]
+ReleaseCommit = Annotated[str, Field(pattern=f"^{COMMIT_PATTERN}$")]
+ReleaseKey = Annotated[str, Field(pattern=f"^{RELEASE_KEY_PATTERN}$")]
+ReleaseVersion = Annotated[str, Field(pattern=f"^{VERSION_PATTERN}$", max_length=64)]
+Sha256 = Annotated[str, Field(pattern=f"^{SHA256_PATTERN}$")]
 
 
 def version_key(environment: str) -> str:
@@ -37,13 +37,13 @@ def record_key(environment: str) -> str:
     return f"environments/{environment}/rollout.json"
 
 
-class Document(BaseModel):
+class StoredDocument(BaseModel):
     """One of the documents, or a part of one."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True)
 
     @classmethod
-    def read(cls, body: bytes, *, key: str) -> Self:
+    def parse_document(cls, body: bytes, *, key: str) -> Self:
         """Read a document.
 
         Raises:
@@ -59,12 +59,12 @@ class Document(BaseModel):
                 "the object (the bucket keeps superseded versions)",
             ) from error
 
-    def body(self) -> bytes:
+    def to_bytes(self) -> bytes:
         """Give it as it is stored."""
         return self.model_dump_json(by_alias=True, indent=2).encode() + b"\n"
 
 
-class Artifact(Document):
+class Artifact(StoredDocument):
     """One tarball of a release.
 
     Attributes:
@@ -78,7 +78,7 @@ class Artifact(Document):
     attestation: str
 
 
-class Release(Document):
+class Release(StoredDocument):
     """What was built from one commit; nodes install nothing else.
 
     Attributes:
@@ -91,24 +91,26 @@ class Release(Document):
     """
 
     schema_version: Literal[1] = Field(alias="schema", default=1)
-    version: Version
-    commit: Commit
+    version: ReleaseVersion
+    commit: ReleaseCommit
     repository: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+$")]
     signer_workflow: Annotated[str, Field(pattern=r"^\.github/workflows/[A-Za-z0-9._-]+\.ya?ml$")]
     artifacts: Annotated[dict[Architecture, Artifact], Field(min_length=1)]
 
     @property
-    def key(self) -> str:
+    def object_key(self) -> str:
         """Its key in the bucket."""
         return f"releases/{self.commit}/release.json"
 
     @property
-    def target(self) -> Target:
+    def roll_out_target(self) -> ReleaseTarget:
         """What a roll-out of it aims at."""
-        return Target(release=self.key, sha256=hashlib.sha256(self.body()).hexdigest(), version=self.version)
+        return ReleaseTarget(
+            release=self.object_key, sha256=hashlib.sha256(self.to_bytes()).hexdigest(), version=self.version
+        )
 
 
-class Pointed(Document):
+class PointedRelease(StoredDocument):
     """A release as the version pointer names it.
 
     Attributes:
@@ -120,7 +122,7 @@ class Pointed(Document):
     sha256: Sha256
 
 
-class Pointer(Pointed):
+class VersionPointer(PointedRelease):
     """What a booting node of an environment installs.
 
     Attributes:
@@ -129,32 +131,32 @@ class Pointer(Pointed):
     """
 
     schema_version: Literal[1] = Field(alias="schema", default=1)
-    previous: Pointed | None
+    previous: PointedRelease | None
 
 
-class Target(Pointed):
+class ReleaseTarget(PointedRelease):
     """A release that nodes are brought to.
 
     Attributes:
         version: What they report then.
     """
 
-    version: Version
+    version: ReleaseVersion
 
     @property
-    def pointed(self) -> Pointed:
+    def as_pointed(self) -> PointedRelease:
         """The same as the pointer names it."""
-        return Pointed(release=self.release, sha256=self.sha256)
+        return PointedRelease(release=self.release, sha256=self.sha256)
 
 
-Kind = Literal["roll-out", "roll-back"]
+RollOutKind = Literal["roll-out", "roll-back"]
 
-State = Literal["rolling", "settling", "returning"]
+RollOutState = Literal["rolling", "settling", "returning"]
 """What an unfinished roll-out is at: the stages; after the pointer has moved, nodes that booted by the old one; after a
 stage has failed, the way back."""
 
 
-class RollOut(Document):
+class RollOut(StoredDocument):
     """A roll-out that is not finished.
 
     Attributes:
@@ -167,16 +169,16 @@ class RollOut(Document):
         reason: Why it is on the way back.
     """
 
-    kind: Kind
-    target: Target
-    previous: Target | None
-    state: State = "rolling"
+    kind: RollOutKind
+    target: ReleaseTarget
+    previous: ReleaseTarget | None
+    state: RollOutState = "rolling"
     stages_done: tuple[str, ...] = ()
     touched: tuple[str, ...] = ()
     reason: str = ""
 
 
-class Ended(Document):
+class EndedRollOut(StoredDocument):
     """How the last roll-out ended.
 
     Attributes:
@@ -187,14 +189,14 @@ class Ended(Document):
         ended: When.
     """
 
-    kind: Kind
-    target: Target
+    kind: RollOutKind
+    target: ReleaseTarget
     outcome: Literal["done", "returned"]
     reason: str = ""
     ended: datetime
 
 
-class Lease(Document):
+class DeployLease(StoredDocument):
     """Who may deploy to the environment now.
 
     Attributes:
@@ -210,7 +212,7 @@ class Lease(Document):
     expires: datetime
 
 
-class Record(Document):
+class DeployRecord(StoredDocument):
     """Who deploys to an environment, and how far that is.
 
     Attributes:
@@ -221,6 +223,6 @@ class Record(Document):
     """
 
     schema_version: Literal[1] = Field(alias="schema", default=1)
-    lease: Lease | None = None
+    lease: DeployLease | None = None
     roll_out: RollOut | None = None
-    last: Ended | None = None
+    last: EndedRollOut | None = None

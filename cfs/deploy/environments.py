@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cfs.deploy.aws import Aws, asking
-from cfs.deploy.store import Store
-from cfs.environments import find_environment
+from cfs.deploy.aws import AwsClients, explain_aws_errors
+from cfs.deploy.store import ArtifactStore
+from cfs.environments import find_stack_environment
 from infra.naming import S3_BUCKET, physical_name
-from infra.tags import PROJECT
+from infra.tags import PROJECT_NAME
 
 
 @dataclass(frozen=True, kw_only=True)
-class Environment:
+class TargetEnvironment:
     """An environment.
 
     Attributes:
@@ -21,27 +21,27 @@ class Environment:
     """
 
     name: str
-    aws: Aws
+    aws: AwsClients
 
-    def store(self) -> Store:
+    def artifact_store(self) -> ArtifactStore:
         """Give its artifact bucket.
 
         Raises:
             UserError: There are no valid credentials.
         """
         account_id = self.aws.account_id()
-        bucket = physical_name(S3_BUCKET, PROJECT, self.name, "artifacts", account_id, self.aws.region)
-        return Store(self.aws.client("s3"), bucket=bucket)
+        bucket = physical_name(S3_BUCKET, PROJECT_NAME, self.name, "artifacts", account_id, self.aws.region)
+        return ArtifactStore(self.aws.make_client("s3"), bucket=bucket)
 
 
-def open_environment(name: str) -> Environment:
+def open_target_environment(name: str) -> TargetEnvironment:
     """Find an environment: the emulated account for `local`, the caller's credentials for any other.
 
     Raises:
         UserError: There is no such stack here, or the emulated account cannot be had.
     """
-    environment = find_environment(name)
-    region = environment.region
-    with asking("find the caller's credentials"):
+    environment = find_stack_environment(name)
+    region = environment.aws_region
+    with explain_aws_errors("find the caller's credentials"):
         session = environment.open_session(region)
-    return Environment(name=name, aws=Aws(session=session, region=region, url=environment.aws_url))
+    return TargetEnvironment(name=name, aws=AwsClients(session=session, region=region, url=environment.aws_url))

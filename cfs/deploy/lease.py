@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from cfs.deploy.documents import Lease, Record, record_key
+from cfs.deploy.documents import DeployLease, DeployRecord, record_key
 from cfs.deploy.store import ConflictError
 from terminal.errors import UserError
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
 
-    from cfs.deploy.clock import Clock
-    from cfs.deploy.documents import Ended, RollOut
-    from cfs.deploy.store import Store
+    from cfs.deploy.clock import DeployClock
+    from cfs.deploy.documents import EndedRollOut, RollOut
+    from cfs.deploy.store import ArtifactStore
 
 LEASE_SECONDS = 600
 """A holder that was not heard of for so long counts as dead: no call of AWS with all its retries takes as long."""
 
-HEARTBEAT_SECONDS = 60
+LEASE_HEARTBEAT_SECONDS = 60
 """How often a holder is heard of, at least, while it waits."""
 
 
@@ -40,7 +40,7 @@ class LeaseLostError(UserError):
 class HeldRecord:
     """The record of an environment while its lease is held."""
 
-    def __init__(self, store: Store, *, environment: str, holder: str, clock: Clock) -> None:
+    def __init__(self, store: ArtifactStore, *, environment: str, holder: str, clock: DeployClock) -> None:
         """Prepare to hold the lease."""
         self._store = store
         self._environment = environment
@@ -49,66 +49,66 @@ class HeldRecord:
         self._token = str(uuid.uuid4())
         self._clock = clock
         self._etag: str | None = None
-        self.record = Record()
+        self.record = DeployRecord()
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def hold_lease(self) -> Iterator[None]:
         """Hold the lease, and give it back in the end; whoever is killed meanwhile keeps it until it expires.
 
         Raises:
             UserError: Somebody else holds it.
         """
-        self._take()
+        self._take_lease()
         try:
             yield
         finally:
-            self._give_back()
+            self._release_lease()
 
-    def write(self, *, roll_out: RollOut | None, last: Ended | None = None) -> None:
+    def write_progress(self, *, roll_out: RollOut | None, last: EndedRollOut | None = None) -> None:
         """Write how far the work is, and renew the lease.
 
         Raises:
             LeaseLostError: Somebody else has taken over.
         """
-        self._write(Record(lease=self._lease(), roll_out=roll_out, last=last or self.record.last))
+        self._replace_record(DeployRecord(lease=self._new_lease(), roll_out=roll_out, last=last or self.record.last))
 
-    def beat(self) -> None:
+    def renew_if_due(self) -> None:
         """Renew the lease if it is time to.
 
         Raises:
             LeaseLostError: Somebody else has taken over.
         """
         lease = self.record.lease
-        if lease is None or self._clock.now() - lease.heartbeat >= timedelta(seconds=HEARTBEAT_SECONDS):
-            self.write(roll_out=self.record.roll_out)
+        if lease is None or self._clock.now() - lease.heartbeat >= timedelta(seconds=LEASE_HEARTBEAT_SECONDS):
+            self.write_progress(roll_out=self.record.roll_out)
 
-    def _take(self) -> None:
-        record, self._etag = read_record(self._store, self._environment)
+    def _take_lease(self) -> None:
+        record, self._etag = read_deploy_record(self._store, self._environment)
         self.record = record
         if record.lease is not None and record.lease.expires > self._clock.now():
-            raise _held(record.lease, self._environment)
+            raise _lease_held_error(record.lease, self._environment)
         try:
-            self._write(record.model_copy(update={"lease": self._lease()}))
+            self._replace_record(record.model_copy(update={"lease": self._new_lease()}))
         except LeaseLostError as error:
-            record, _ = read_record(self._store, self._environment)
-            raise (_held(record.lease, self._environment) if record.lease else error) from error
+            record, _ = read_deploy_record(self._store, self._environment)
+            raise (_lease_held_error(record.lease, self._environment) if record.lease else error) from error
 
-    def _give_back(self) -> None:
+    def _release_lease(self) -> None:
         try:
-            self._write(self.record.model_copy(update={"lease": None}))
+            self._replace_record(self.record.model_copy(update={"lease": None}))
         except LeaseLostError:
             # It has been taken over: it is not ours to give back.
             return
 
-    def _lease(self) -> Lease:
+    def _new_lease(self) -> DeployLease:
         now = self._clock.now()
-        return Lease(
+        return DeployLease(
             holder=self._holder, token=self._token, heartbeat=now, expires=now + timedelta(seconds=LEASE_SECONDS)
         )
 
-    def _write(self, record: Record) -> None:
+    def _replace_record(self, record: DeployRecord) -> None:
         try:
-            self._etag = self._store.replace(self._key, record.body(), etag=self._etag)
+            self._etag = self._store.replace_object(self._key, record.to_bytes(), etag=self._etag)
         except ConflictError as error:
             raise LeaseLostError(
                 f"Another deployment to {self._environment} has taken the lease over from this one.",
@@ -117,15 +117,15 @@ class HeldRecord:
         self.record = record
 
 
-def read_record(store: Store, environment: str) -> tuple[Record, str | None]:
+def read_deploy_record(store: ArtifactStore, environment: str) -> tuple[DeployRecord, str | None]:
     """Read an environment's record, which is empty where there is none, and its ETag."""
-    stored = store.read(record_key(environment))
+    stored = store.read_object(record_key(environment))
     if stored is None:
-        return Record(), None
-    return Record.read(stored.body, key=record_key(environment)), stored.etag
+        return DeployRecord(), None
+    return DeployRecord.parse_document(stored.body, key=record_key(environment)), stored.etag
 
 
-def holder(variables: Mapping[str, str]) -> str:
+def lease_holder(variables: Mapping[str, str]) -> str:
     """Say who deploys: the run of a workflow, or somebody on a machine."""
     if run := variables.get("GITHUB_RUN_ID"):
         where = f"{variables.get('GITHUB_SERVER_URL')}/{variables.get('GITHUB_REPOSITORY')}/actions/runs/{run}"
@@ -133,13 +133,13 @@ def holder(variables: Mapping[str, str]) -> str:
     return f"{getpass.getuser()}@{socket.gethostname()}, process {os.getpid()}"
 
 
-def _held(lease: Lease, environment: str) -> UserError:
+def _lease_held_error(lease: DeployLease, environment: str) -> UserError:
     return UserError(
-        f"{lease.holder} is deploying to {environment}, last heard of at {_clock(lease.heartbeat)}.",
-        repair=f"wait for it to end. If it is dead, give the same command again after {_clock(lease.expires)}: "
+        f"{lease.holder} is deploying to {environment}, last heard of at {_moment_text(lease.heartbeat)}.",
+        repair=f"wait for it to end. If it is dead, give the same command again after {_moment_text(lease.expires)}: "
         "it then takes over and goes on where that one stopped",
     )
 
 
-def _clock(moment: datetime) -> str:
+def _moment_text(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cfs.deploy.aws import asking
-from infra.tags import PROJECT
+from cfs.deploy.aws import explain_aws_errors
+from infra.tags import PROJECT_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-READY = "ready"
+READY_BOOT_STATE = "ready"
 """The tag `BootState` of a node that has booted; before, and where that failed, it is something else."""
 
 
@@ -23,7 +23,7 @@ class Node:
         id: Its instance id.
         role: Its tag `Role`: `storage` or what kind of client it is.
         site: Its tag `Site`, or "" where it has none.
-        ready: Whether it runs and has booted.
+        is_ready: Whether it runs and has booted.
         version: Its tag `Version`: what it says that it has installed; "" before.
         boot_state: Its tag `BootState`.
     """
@@ -31,12 +31,12 @@ class Node:
     id: str
     role: str
     site: str
-    ready: bool
+    is_ready: bool
     version: str = ""
     boot_state: str = ""
 
 
-class Nodes:
+class NodeLister:
     """Lists the nodes of one environment."""
 
     def __init__(self, ec2: Any, *, environment: str) -> None:
@@ -44,19 +44,19 @@ class Nodes:
         self._ec2 = ec2
         self._environment = environment
 
-    def living(self) -> list[Node]:
+    def list_living(self) -> list[Node]:
         """List what runs or is about to; the orchestrator belongs to no group and is none of them.
 
         Raises:
             UserError: AWS does not answer.
         """
         filters = [
-            {"Name": "tag:project", "Values": [PROJECT]},
+            {"Name": "tag:project", "Values": [PROJECT_NAME]},
             {"Name": "tag:Environment", "Values": [self._environment]},
             {"Name": "tag-key", "Values": ["NodeGroup"]},
             {"Name": "instance-state-name", "Values": ["pending", "running"]},
         ]
-        with asking("list the environment's nodes"):
+        with explain_aws_errors("list the environment's nodes"):
             pages = self._ec2.get_paginator("describe_instances").paginate(
                 Filters=filters, PaginationConfig={"PageSize": 500}
             )
@@ -66,25 +66,25 @@ class Nodes:
                 for reservation in page["Reservations"]
                 for instance in reservation["Instances"]
             ]
-        return sorted(map(_node, instances), key=lambda node: node.id)
+        return sorted(map(_parse_node, instances), key=lambda node: node.id)
 
-    def ready(self) -> list[Node]:
+    def list_ready(self) -> list[Node]:
         """List those that have booted.
 
         Raises:
             UserError: AWS does not answer.
         """
-        return [node for node in self.living() if node.ready]
+        return [node for node in self.list_living() if node.is_ready]
 
 
-def _node(instance: Mapping[str, Any]) -> Node:
+def _parse_node(instance: Mapping[str, Any]) -> Node:
     tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
     state = tags.get("BootState", "")
     return Node(
         id=instance["InstanceId"],
         role=tags.get("Role", ""),
         site=tags.get("Site", ""),
-        ready=instance["State"]["Name"] == "running" and state == READY,
+        is_ready=instance["State"]["Name"] == "running" and state == READY_BOOT_STATE,
         version=tags.get("Version", ""),
         boot_state=state,
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from infra.naming import NAMESPACE
+from infra.naming import CONFIG_NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,7 +53,7 @@ def _deployed(preview: Mapping[str, Any]) -> list[str]:
 
 def _has(config: Mapping[str, Any], name: str) -> bool:
     setting, _, secret = name.partition(".")
-    value = config.get(f"{NAMESPACE}:{setting}")
+    value = config.get(f"{CONFIG_NAMESPACE}:{setting}")
     if not secret:
         return value is not None
     # Encrypted as a whole, it does not show its names.

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, get_args
 
 from pydantic import ValidationError
 
-from cfs.deploy.documents import SHA256, Architecture, Release
-from cfs.deploy.reporting import Result
+from cfs.deploy.documents import SHA256_PATTERN, Architecture, Release
+from cfs.deploy.reporting import ConsoleResult
 from cfs.deploy.store import ConflictError
 from terminal.errors import UserError
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from cfs.deploy.documents import Target
-    from cfs.deploy.store import Store
+    from cfs.deploy.documents import ReleaseTarget
+    from cfs.deploy.store import ArtifactStore
 
-SUMS = "SHA256SUMS"
+SUMS_FILE = "SHA256SUMS"
 """The file with the tarballs' sums, as `sha256sum` writes it."""
 
-_SUM = re.compile(rf"({SHA256}) [ *](?:\./)?(\S+)")
+_SUM = re.compile(rf"({SHA256_PATTERN}) [ *](?:\./)?(\S+)")
 _MAX_BYTES = 5 * 2**30
 """S3 takes no more in one PUT: https://docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html"""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Built:
+class BuiltTarball:
     """One built tarball on disk.
 
     Attributes:
@@ -48,7 +48,7 @@ class Built:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class BuildSource:
     """What was built, as its builder says.
 
     Attributes:
@@ -65,7 +65,7 @@ class Source:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Published:
+class PublishedRelease:
     """A release in the bucket.
 
     Attributes:
@@ -73,22 +73,22 @@ class Published:
         written: Keys that were written now; the others were there with the same content.
     """
 
-    target: Target
+    target: ReleaseTarget
     written: tuple[str, ...]
 
 
-def find_built(folder: Path) -> list[Built]:
+def find_tarballs(folder: Path) -> list[BuiltTarball]:
     """Find the tarballs in a folder and verify their sums.
 
     Raises:
         UserError: There are none, a bundle or a sum is missing, or a sum is wrong.
     """
-    sums = _read_sums(folder / SUMS)
+    sums = _read_sums(folder / SUMS_FILE)
     built = []
     for architecture in get_args(Architecture):
         tarball = folder / f"claudefs-{architecture}.tar.zst"
         if tarball.exists():
-            built.append(_verified(architecture, tarball, sums))
+            built.append(_verified_tarball(architecture, tarball, sums))
     if not built:
         raise UserError(
             f"There is no claudefs-<architecture>.tar.zst in {folder}.",
@@ -97,7 +97,7 @@ def find_built(folder: Path) -> list[Built]:
     return built
 
 
-def describe(built: Sequence[Built], source: Source) -> Release:
+def describe_release(built: Sequence[BuiltTarball], source: BuildSource) -> Release:
     """Describe what was built.
 
     Raises:
@@ -123,7 +123,7 @@ def describe(built: Sequence[Built], source: Source) -> Release:
         ) from error
 
 
-def publish(store: Store, built: Sequence[Built], release: Release) -> Published:
+def upload_release(store: ArtifactStore, built: Sequence[BuiltTarball], release: Release) -> PublishedRelease:
     """Upload a release; `release.json` comes last, so that a release whose file is there is complete.
 
     Raises:
@@ -133,12 +133,12 @@ def publish(store: Store, built: Sequence[Built], release: Release) -> Published
     written = []
     for one in built:
         for file in (one.tarball, one.bundle):
-            written += _upload(store, f"{prefix}/{file.name}", file)
-    written += _write(store, release.key, release.body())
-    return Published(target=release.target, written=tuple(written))
+            written += _upload_file(store, f"{prefix}/{file.name}", file)
+    written += _write_object(store, release.object_key, release.to_bytes())
+    return PublishedRelease(target=release.roll_out_target, written=tuple(written))
 
 
-def _verified(architecture: Architecture, tarball: Path, sums: dict[str, str]) -> Built:
+def _verified_tarball(architecture: Architecture, tarball: Path, sums: dict[str, str]) -> BuiltTarball:
     bundle = tarball.with_name(f"{tarball.name}.sigstore.json")
     if not bundle.exists():
         raise UserError(
@@ -149,18 +149,18 @@ def _verified(architecture: Architecture, tarball: Path, sums: dict[str, str]) -
         raise UserError(f"{bundle} is no attestation bundle: it is not JSON.", repair="download the bundle again")
     if tarball.stat().st_size > _MAX_BYTES:
         raise UserError(f"{tarball} is larger than 5 GiB.", repair="strip the binaries, or leave out what is no binary")
-    found = _sum_of(tarball)
+    found = _file_sha256(tarball)
     if tarball.name not in sums:
         raise UserError(
-            f"{SUMS} in {tarball.parent} has no sum of {tarball.name}.",
-            repair=f"run `sha256sum claudefs-*.tar.zst > {SUMS}` where the tarball is built, and download both",
+            f"{SUMS_FILE} in {tarball.parent} has no sum of {tarball.name}.",
+            repair=f"run `sha256sum claudefs-*.tar.zst > {SUMS_FILE}` where the tarball is built, and download both",
         )
     if found != sums[tarball.name]:
         raise UserError(
-            f"{tarball} has the SHA-256 sum {found}; {SUMS} says {sums[tarball.name]}.",
+            f"{tarball} has the SHA-256 sum {found}; {SUMS_FILE} says {sums[tarball.name]}.",
             repair="download the build again; if it is still so, build again: what was built is not what is here",
         )
-    return Built(architecture=architecture, tarball=tarball, sha256=found, bundle=bundle)
+    return BuiltTarball(architecture=architecture, tarball=tarball, sha256=found, bundle=bundle)
 
 
 def _read_sums(path: Path) -> dict[str, str]:
@@ -169,7 +169,7 @@ def _read_sums(path: Path) -> dict[str, str]:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
             f"{path} cannot be read: {error}.",
-            repair=f"run `sha256sum claudefs-*.tar.zst > {SUMS}` where the tarballs are built",
+            repair=f"run `sha256sum claudefs-*.tar.zst > {SUMS_FILE}` where the tarballs are built",
         ) from error
     found = [_SUM.fullmatch(line) for line in lines if line.strip()]
     if not all(found):
@@ -184,46 +184,46 @@ def _is_json(path: Path) -> bool:
         return False
 
 
-def _sum_of(path: Path) -> str:
+def _file_sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _upload(store: Store, key: str, file: Path) -> list[str]:
+def _upload_file(store: ArtifactStore, key: str, file: Path) -> list[str]:
     with file.open("rb") as content:
         try:
-            store.create(key, content)
+            store.create_object(key, content)
         except ConflictError:
-            there = store.sum_of(key)
-            if there == _sum_of(file):
+            there = store.object_sha256(key)
+            if there == _file_sha256(file):
                 return []
-            raise _other_content(key) from None
+            raise _other_content_error(key) from None
     return [key]
 
 
-def _write(store: Store, key: str, body: bytes) -> list[str]:
+def _write_object(store: ArtifactStore, key: str, body: bytes) -> list[str]:
     try:
-        store.create(key, body)
+        store.create_object(key, body)
     except ConflictError:
-        there = store.read(key)
+        there = store.read_object(key)
         if there is not None and there.body == body:
             return []
-        raise _other_content(key) from None
+        raise _other_content_error(key) from None
     return [key]
 
 
-def _other_content(key: str) -> UserError:
+def _other_content_error(key: str) -> UserError:
     return UserError(
         f"{key} exists with other content: another build of the same commit was published before.",
         repair="deploy that one, or publish a new commit; a release is never overwritten",
     )
 
 
-def result(published: Published) -> Result:
+def publish_result(published: PublishedRelease) -> ConsoleResult:
     """Say what was published."""
     target = published.target
     done = "published" if published.written else "was published before, with the same content"
-    return Result(
+    return ConsoleResult(
         text=f"{target.version} {done}: {target.release} {target.sha256}",
         summary=f"### {target.version} {done}\n\n`{target.release}`, SHA-256 `{target.sha256}`\n",
         outputs={"release": target.release, "sha256": target.sha256, "version": target.version},

@@ -6,16 +6,16 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cfs.deploy.documents import Pointed, Pointer, Release, Target, version_key
+from cfs.deploy.documents import PointedRelease, Release, ReleaseTarget, VersionPointer, version_key
 from cfs.deploy.store import ConflictError
 from terminal.errors import UserError
 
 if TYPE_CHECKING:
-    from cfs.deploy.store import Store
+    from cfs.deploy.store import ArtifactStore
 
 
 @dataclass(frozen=True, kw_only=True)
-class Current:
+class CurrentRelease:
     """What an environment's pointer names.
 
     Attributes:
@@ -24,12 +24,12 @@ class Current:
         etag: Of the pointer as it was read.
     """
 
-    target: Target | None
-    before: Target | None
+    target: ReleaseTarget | None
+    before: ReleaseTarget | None
     etag: str | None
 
 
-def read_target(store: Store, key: str, *, sha256: str | None = None) -> Target:
+def read_release_target(store: ArtifactStore, key: str, *, sha256: str | None = None) -> ReleaseTarget:
     """Read what a roll-out of a release aims at.
 
     Args:
@@ -40,7 +40,7 @@ def read_target(store: Store, key: str, *, sha256: str | None = None) -> Target:
     Raises:
         UserError: It was not published, or is not what it should be.
     """
-    stored = store.read(key)
+    stored = store.read_object(key)
     if stored is None:
         raise UserError(
             f"There is no release s3://{store.bucket}/{key}.",
@@ -52,41 +52,44 @@ def read_target(store: Store, key: str, *, sha256: str | None = None) -> Target:
             f"{key} has the SHA-256 sum {found}, not {sha256}.",
             repair="deploy only what `cfs deploy publish` has written: take `release` and `sha256` of one run of it",
         )
-    release = Release.read(stored.body, key=key)
-    if release.key != key:
+    release = Release.parse_document(stored.body, key=key)
+    if release.object_key != key:
         raise UserError(
-            f"{key} says that it is {release.key}.", repair="publish the release again from the commit that was built"
+            f"{key} says that it is {release.object_key}.",
+            repair="publish the release again from the commit that was built",
         )
-    return Target(release=key, sha256=found, version=release.version)
+    return ReleaseTarget(release=key, sha256=found, version=release.version)
 
 
-def read_current(store: Store, environment: str) -> Current:
+def read_current_release(store: ArtifactStore, environment: str) -> CurrentRelease:
     """Read what an environment's pointer names.
 
     Raises:
         UserError: It names what is not there.
     """
-    stored = store.read(version_key(environment))
+    stored = store.read_object(version_key(environment))
     if stored is None:
-        return Current(target=None, before=None, etag=None)
-    pointer = Pointer.read(stored.body, key=version_key(environment))
+        return CurrentRelease(target=None, before=None, etag=None)
+    pointer = VersionPointer.parse_document(stored.body, key=version_key(environment))
     before = pointer.previous
-    return Current(
-        target=read_target(store, pointer.release, sha256=pointer.sha256),
-        before=read_target(store, before.release, sha256=before.sha256) if before else None,
+    return CurrentRelease(
+        target=read_release_target(store, pointer.release, sha256=pointer.sha256),
+        before=read_release_target(store, before.release, sha256=before.sha256) if before else None,
         etag=stored.etag,
     )
 
 
-def move_pointer(store: Store, environment: str, *, to: Target, previous: Pointed | None, etag: str | None) -> None:
+def move_pointer(
+    store: ArtifactStore, environment: str, *, target: ReleaseTarget, previous: PointedRelease | None, etag: str | None
+) -> None:
     """Let booting nodes install another release.
 
     Raises:
         UserError: Somebody else has moved the pointer.
     """
-    pointer = Pointer(release=to.release, sha256=to.sha256, previous=previous)
+    pointer = VersionPointer(release=target.release, sha256=target.sha256, previous=previous)
     try:
-        store.replace(version_key(environment), pointer.body(), etag=etag)
+        store.replace_object(version_key(environment), pointer.to_bytes(), etag=etag)
     except ConflictError as error:
         raise UserError(
             f"Somebody else has moved the pointer of {environment} meanwhile.",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Result:
+class ConsoleResult:
     """What a command says in the end.
 
     Attributes:
@@ -35,7 +35,7 @@ class Result:
     exit_code: int = 0
 
 
-def tell(result: Result, *, as_json: bool, variables: Mapping[str, str]) -> None:
+def print_result(result: ConsoleResult, *, as_json: bool, variables: Mapping[str, str]) -> None:
     """Write a result to stdout, and to the files that GitHub reads where a job has them.
 
     https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
@@ -47,15 +47,15 @@ def tell(result: Result, *, as_json: bool, variables: Mapping[str, str]) -> None
         sys.stdout.write(json.dumps(result.figures, indent=2) + "\n")
     else:
         Console(highlight=False).print(result.text, markup=False, soft_wrap=True)
-    _append(variables.get("GITHUB_STEP_SUMMARY"), f"{result.summary.rstrip()}\n\n")
+    _append_text(variables.get("GITHUB_STEP_SUMMARY"), f"{result.summary.rstrip()}\n\n")
     # A value of more lines could name outputs of its own.
-    _append(
+    _append_text(
         variables.get("GITHUB_OUTPUT"),
         "".join(f"{name}={' '.join(value.split())}\n" for name, value in result.outputs.items()),
     )
 
 
-def _append(path: str | None, text: str) -> None:
+def _append_text(path: str | None, text: str) -> None:
     if not path:
         return
     try:

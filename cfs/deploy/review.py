@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from cfs.deploy.documents import Document
+from cfs.deploy.documents import StoredDocument
 from cfs.preview_steps import changing_steps
 
 if TYPE_CHECKING:
@@ -27,11 +27,11 @@ POLICY_MARK = "<!-- cfs:policy -->"
 """Where the findings of policies go."""
 
 _HEADINGS = {"create": "Created", "update": "Updated", "replace": "Replaced", "delete": "Deleted"}
-_LISTED = 100
+_LISTED_CHANGES = 100
 """As many changes of one kind are listed; a job's page has room for 1 MiB."""
 
 
-class Change(Document):
+class ReviewedChange(StoredDocument):
     """One resource that would change.
 
     Attributes:
@@ -51,13 +51,13 @@ class Change(Document):
     after: str
 
     @property
-    def name(self) -> str:
+    def display_name(self) -> str:
         """Its type and name, for people."""
         _, kind, name = self.urn.rsplit("::", 2)
         return f"{kind.rpartition('$')[2]} {name}"
 
 
-class Review(Document):
+class Review(StoredDocument):
     """What was reviewed.
 
     Attributes:
@@ -78,29 +78,33 @@ class Review(Document):
     engine: str
     providers: tuple[str, ...]
     settings: dict[str, str]
-    changes: tuple[Change, ...]
+    changes: tuple[ReviewedChange, ...]
 
     @property
-    def digest(self) -> str:
+    def review_digest(self) -> str:
         """Give 64 hexadecimal digits that stand for all of it."""
-        return _sum(self.model_dump(by_alias=True))
+        return _canonical_digest(self.model_dump(by_alias=True))
 
 
-def of_preview(preview: Mapping[str, Any], *, environment: str, commit: str, program: str, engine: str) -> Review:
+def review_of_preview(
+    preview: Mapping[str, Any], *, environment: str, commit: str, program: str, engine: str
+) -> Review:
     """Take from a preview's JSON what is reviewed."""
-    changes = [_change(step) for step in changing_steps(preview)]
+    changes = [_parse_change(step) for step in changing_steps(preview)]
     return Review(
         environment=environment,
         commit=commit,
         program=program,
         engine=engine,
-        providers=tuple(sorted({provider for step in preview.get("steps", []) for provider in _providers(step)})),
+        providers=tuple(
+            sorted({provider for step in preview.get("steps", []) for provider in _provider_versions(step)})
+        ),
         settings=dict(sorted(preview.get("config", {}).items())),
         changes=tuple(sorted(changes, key=lambda change: (change.urn, change.operation))),
     )
 
 
-def errors(preview: Mapping[str, Any]) -> list[str]:
+def preview_errors(preview: Mapping[str, Any]) -> list[str]:
     """Give what the engine complains of in a preview, without the last word that it has failed."""
     messages = [
         " ".join(said["message"].removeprefix("error: ").split())
@@ -110,7 +114,7 @@ def errors(preview: Mapping[str, Any]) -> list[str]:
     return [message for message in messages if message != "preview failed"]
 
 
-def differences(reviewed: Review, now: Review) -> list[str]:
+def review_differences(reviewed: Review, now: Review) -> list[str]:
     """Say what would be done now and was not reviewed, or the other way round."""
     said = [
         f"{field}: reviewed {getattr(reviewed, field) or 'none'}, now {getattr(now, field) or 'none'}"
@@ -122,58 +126,59 @@ def differences(reviewed: Review, now: Review) -> list[str]:
     for key in sorted(reviewed.settings.keys() | now.settings.keys()):
         before, after = reviewed.settings.get(key), now.settings.get(key)
         if before != after:
-            said.append(f"setting {key}: reviewed {_shown(before)}, now {_shown(after)}")
-    return [*said, *_changed_changes(reviewed.changes, now.changes)]
+            said.append(f"setting {key}: reviewed {_value_text(before)}, now {_value_text(after)}")
+    return [*said, *_change_differences(reviewed.changes, now.changes)]
 
 
-def summary(review: Review, complaints: Sequence[str]) -> str:
+def review_summary(review: Review, complaints: Sequence[str]) -> str:
     """Say in Markdown what would change."""
-    counts = _counts(review)
+    counts = _counts_text(review)
     parts = [
         f"### Preview of {review.environment}: {counts or 'no changes'}",
-        f"Digest `{review.digest}`",
-        _facts(review),
-        *([_complaints(complaints)] if complaints else []),
-        *(_group(operation, review.changes) for operation in _operations(review.changes)),
+        f"Digest `{review.review_digest}`",
+        _facts_table(review),
+        *([_complaints_list(complaints)] if complaints else []),
+        *(_changes_table(operation, review.changes) for operation in _ordered_operations(review.changes)),
         PRICE_MARK,
         POLICY_MARK,
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def text(review: Review, complaints: Sequence[str]) -> str:
+def review_text(review: Review, complaints: Sequence[str]) -> str:
     """Say in a few lines what would change."""
-    lines = [f"{review.environment}: {_counts(review) or 'no changes'}", f"digest {review.digest}"]
+    lines = [f"{review.environment}: {_counts_text(review) or 'no changes'}", f"digest {review.review_digest}"]
     lines += [
-        f"  {change.operation} {change.name} {', '.join(change.properties)}".rstrip() for change in review.changes
+        f"  {change.operation} {change.display_name} {', '.join(change.properties)}".rstrip()
+        for change in review.changes
     ]
     return "\n".join([*lines, *(f"error: {complaint}" for complaint in complaints)])
 
 
-def _change(step: Mapping[str, Any]) -> Change:
+def _parse_change(step: Mapping[str, Any]) -> ReviewedChange:
     old, new = step.get("oldState") or {}, step.get("newState") or {}
     paths = [*(step.get("detailedDiff") or {}), *step.get("diffReasons", []), *step.get("replaceReasons", [])]
-    return Change(
+    return ReviewedChange(
         urn=step["urn"],
         operation=step["op"],
         properties=tuple(sorted(set(paths))),
         protected=bool(old.get("protect") or new.get("protect")),
-        before=_sum(old["inputs"]) if "inputs" in old else "",
-        after=_sum(_declared(new["inputs"])) if "inputs" in new else "",
+        before=_canonical_digest(old["inputs"]) if "inputs" in old else "",
+        after=_canonical_digest(_declared_inputs(new["inputs"])) if "inputs" in new else "",
     )
 
 
-def _declared(inputs: Any) -> Any:
+def _declared_inputs(inputs: Any) -> Any:
     """Leave out what the provider fills in: its version decides it, but for names that it draws anew each time."""
     if isinstance(inputs, list):
-        return [_declared(value) for value in inputs]
+        return [_declared_inputs(value) for value in inputs]
     if not isinstance(inputs, dict):
         return inputs
     filled_in = {*inputs.get("__defaults", []), "__defaults"}
-    return {key: _declared(value) for key, value in inputs.items() if key not in filled_in}
+    return {key: _declared_inputs(value) for key, value in inputs.items() if key not in filled_in}
 
 
-def _providers(step: Mapping[str, Any]) -> Iterable[str]:
+def _provider_versions(step: Mapping[str, Any]) -> Iterable[str]:
     """Name a step's provider: `…::pulumi:providers:aws::default_7_51_1::…` is version 7.51.1 of `aws`."""
     parts = step.get("provider", "").split("::")
     for kind, name in pairwise(parts):
@@ -181,49 +186,53 @@ def _providers(step: Mapping[str, Any]) -> Iterable[str]:
             yield f"{kind.removeprefix('pulumi:providers:')} {name.removeprefix('default_').replace('_', '.')}"
 
 
-def _sum(value: object) -> str:
+def _canonical_digest(value: object) -> str:
     canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _shown(value: str | None) -> str:
+def _value_text(value: str | None) -> str:
     return "unset" if value is None else repr(value)
 
 
-def _changed_changes(reviewed: Sequence[Change], now: Sequence[Change]) -> list[str]:
+def _change_differences(reviewed: Sequence[ReviewedChange], now: Sequence[ReviewedChange]) -> list[str]:
     before = {(change.urn, change.operation): change for change in reviewed}
     after = {(change.urn, change.operation): change for change in now}
-    said = [f"not reviewed: {after[key].operation} {after[key].name}" for key in after.keys() - before.keys()]
-    said += [f"no longer: {before[key].operation} {before[key].name}" for key in before.keys() - after.keys()]
+    said = [f"not reviewed: {after[key].operation} {after[key].display_name}" for key in after.keys() - before.keys()]
+    said += [f"no longer: {before[key].operation} {before[key].display_name}" for key in before.keys() - after.keys()]
     for key in before.keys() & after.keys():
         if before[key] != after[key]:
             fields = [
-                field for field in Change.model_fields if getattr(before[key], field) != getattr(after[key], field)
+                field
+                for field in ReviewedChange.model_fields
+                if getattr(before[key], field) != getattr(after[key], field)
             ]
-            said.append(f"{after[key].operation} {after[key].name}: other {' and '.join(map(_field, fields))}")
+            said.append(
+                f"{after[key].operation} {after[key].display_name}: other {' and '.join(map(_field_words, fields))}"
+            )
     return sorted(said)
 
 
-def _field(name: str) -> str:
+def _field_words(name: str) -> str:
     words = {"before": "state to start from", "after": "values to set", "protected": "protection"}
     return words.get(name, name)
 
 
-def _operations(changes: Sequence[Change]) -> list[str]:
+def _ordered_operations(changes: Sequence[ReviewedChange]) -> list[str]:
     """Give the operations, those that take away first."""
     order = ["replace", "delete", "update", "create"]
     there = {change.operation for change in changes}
     return [*(operation for operation in order if operation in there), *sorted(there.difference(order))]
 
 
-def _counts(review: Review) -> str:
+def _counts_text(review: Review) -> str:
     return ", ".join(
         f"{sum(change.operation == operation for change in review.changes)} to {operation}"
-        for operation in _operations(review.changes)
+        for operation in _ordered_operations(review.changes)
     )
 
 
-def _facts(review: Review) -> str:
+def _facts_table(review: Review) -> str:
     rows = {
         "commit": review.commit or "none",
         "cluster size": review.settings.get("claudefs-infra:clusterSize", "none"),
@@ -233,18 +242,18 @@ def _facts(review: Review) -> str:
     return "| | |\n|---|---|\n" + "\n".join(f"| {name} | `{value}` |" for name, value in rows.items())
 
 
-def _complaints(complaints: Sequence[str]) -> str:
+def _complaints_list(complaints: Sequence[str]) -> str:
     return "**It cannot be applied:**\n\n" + "\n".join(f"- {complaint}" for complaint in complaints)
 
 
-def _group(operation: str, changes: Sequence[Change]) -> str:
+def _changes_table(operation: str, changes: Sequence[ReviewedChange]) -> str:
     of_kind = [change for change in changes if change.operation == operation]
     rows = [
-        f"| `{change.name}`{' **protected**' if change.protected else ''} "
+        f"| `{change.display_name}`{' **protected**' if change.protected else ''} "
         f"| {', '.join(f'`{path}`' for path in change.properties)} |"
-        for change in of_kind[:_LISTED]
+        for change in of_kind[:_LISTED_CHANGES]
     ]
-    if len(of_kind) > _LISTED:
-        rows.append(f"| … and {len(of_kind) - _LISTED} more | |")
+    if len(of_kind) > _LISTED_CHANGES:
+        rows.append(f"| … and {len(of_kind) - _LISTED_CHANGES} more | |")
     heading = _HEADINGS.get(operation, operation)
     return f"#### {heading} ({len(of_kind)})\n\n| resource | properties |\n|---|---|\n" + "\n".join(rows)

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cfs.engine import EngineError
-from cfs.environments import find_environment
-from infra.naming import NAMESPACE
+from cfs.environments import find_stack_environment
+from infra.naming import CONFIG_NAMESPACE
 from infra.project import PROJECT_FOLDER
 
 if TYPE_CHECKING:
@@ -22,25 +22,25 @@ if TYPE_CHECKING:
 
     from cfs.engine import StackEngine
 
-_DECLARING = ("__main__.py", "Pulumi.yaml", "requirements.txt", "infra")
+_DECLARING_FILES = ("__main__.py", "Pulumi.yaml", "requirements.txt", "infra")
 """What decides what the program declares, besides the settings of this run."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Previewed:
+class StackPreview:
     """What a preview has given.
 
     Attributes:
-        found: Its JSON.
+        content: Its JSON.
         plan: The file to which the engine can be held; it may hold secrets, encrypted, and is gone when the stack is
             closed.
     """
 
-    found: dict[str, Any]
+    content: dict[str, Any]
     plan: Path
 
 
-class Stack:
+class PlannedStack:
     """A stack with the settings of one run."""
 
     def __init__(self, engine: StackEngine, *, version: str, folder: Path) -> None:
@@ -49,7 +49,7 @@ class Stack:
         self._engine = engine
         self._plan = folder / "plan.json"
 
-    def preview(self) -> Previewed:
+    def preview_plan(self) -> StackPreview:
         """Preview; what the engine complains of is in what is found.
 
         Raises:
@@ -60,27 +60,27 @@ class Stack:
             found = self._engine.query_json("preview", "--json", "--save-plan", str(self._plan))
         except EngineError as error:
             # A preview that fails says so in its JSON, with all that it has found until then.
-            found = _json_of(error)
-        return Previewed(found=found, plan=self._plan)
+            found = _failed_preview_json(error)
+        return StackPreview(content=found, plan=self._plan)
 
-    def apply(self, plan: Path) -> None:
+    def apply_plan(self, plan: Path) -> None:
         """Change what a plan allows, and nothing else.
 
         Raises:
             UserError: The engine cannot run.
             EngineError: It failed, or would have done what was not planned, and has said so.
         """
-        self._engine.run("up", "--yes", "--skip-preview", "--plan", str(plan), to_stderr=True)
+        self._engine.run_operation("up", "--yes", "--skip-preview", "--plan", str(plan), to_stderr=True)
 
 
 @contextmanager
-def open_stack(environment: str, *, cluster_size: int | None) -> Iterator[Stack]:
+def open_stack(environment: str, *, cluster_size: int | None) -> Iterator[PlannedStack]:
     """Open an environment's stack, with the settings of its file and the size of this run.
 
     Raises:
         UserError: There is no such environment, or Pulumi cannot be had.
     """
-    settings = find_environment(environment).settings_file
+    settings = find_stack_environment(environment).settings_file
     with tempfile.TemporaryDirectory(prefix="cfs-deploy-") as name:
         folder = Path(name)
         own = folder / settings.name
@@ -88,14 +88,14 @@ def open_stack(environment: str, *, cluster_size: int | None) -> Iterator[Stack]
         shutil.copy2(settings, own)
         engine = replace(_open_engine(environment), settings=own)
         if cluster_size is not None:
-            engine.query("config", "set", f"{NAMESPACE}:clusterSize", str(cluster_size))
-        yield Stack(engine, version=engine.version, folder=folder)
+            engine.query_text("config", "set", f"{CONFIG_NAMESPACE}:clusterSize", str(cluster_size))
+        yield PlannedStack(engine, version=engine.engine_version, folder=folder)
 
 
-def program_sum(environment: str) -> str:
+def program_digest(environment: str) -> str:
     """Give the sum of the files that declare the infrastructure, committed or not, with the encrypted settings."""
     digest = hashlib.sha256()
-    for declaring in (*_DECLARING, find_environment(environment).settings_file.name):
+    for declaring in (*_DECLARING_FILES, find_stack_environment(environment).settings_file.name):
         root = PROJECT_FOLDER / declaring
         files = [root] if root.is_file() else sorted(path for path in root.rglob("*") if path.is_file())
         for file in files:
@@ -111,7 +111,7 @@ def _is_of_machine(path: Path) -> bool:
     return any(part == "__pycache__" or part.startswith(".") or part.endswith("~") for part in path.parts)
 
 
-def head() -> str:
+def head_commit() -> str:
     """Give the commit of this project's working tree; "" where it is none."""
     git = shutil.which("git")
     if git is None:
@@ -123,14 +123,14 @@ def head() -> str:
 
 
 def _open_engine(environment: str) -> StackEngine:
-    engine = find_environment(environment).open_engine()
-    engine.recover()
+    engine = find_stack_environment(environment).open_engine()
+    engine.recover_stack()
     return engine
 
 
-def _json_of(error: EngineError) -> dict[str, Any]:
+def _failed_preview_json(error: EngineError) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads(error.output)
+        found: dict[str, Any] = json.loads(error.stdout)
     except ValueError:
         raise error from None
     if not found.get("diagnostics"):

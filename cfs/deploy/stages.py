@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from cfs.deploy.documents import Kind
+    from cfs.deploy.documents import RollOutKind
     from cfs.deploy.nodes import Node
 
-STORAGE = "storage"
+STORAGE_ROLE = "storage"
 """The tag `Role` of nodes that vote."""
 
 
@@ -35,39 +35,39 @@ class Stage:
     name: str
     share: float
 
-    def size(self, total: int) -> int:
+    def node_count(self, total: int) -> int:
         """Give how many of `total` nodes it takes."""
         return min(total, max(1, math.ceil(total * self.share)))
 
 
-CANARY = Stage(name="canary", share=0.0)
-ALL = Stage(name="100%", share=1.0)
+CANARY_STAGE = Stage(name="canary", share=0.0)
+FULL_STAGE = Stage(name="100%", share=1.0)
 
-STAGES: dict[Kind, tuple[Stage, ...]] = {
-    "roll-out": (CANARY, Stage(name="10%", share=0.1), Stage(name="50%", share=0.5), ALL),
+STAGES_BY_KIND: dict[RollOutKind, tuple[Stage, ...]] = {
+    "roll-out": (CANARY_STAGE, Stage(name="10%", share=0.1), Stage(name="50%", share=0.5), FULL_STAGE),
     # The version before has run on all nodes: one node shows that it still starts, and then time matters more.
-    "roll-back": (CANARY, ALL),
+    "roll-back": (CANARY_STAGE, FULL_STAGE),
 }
 """The stages in order; none is ever left out."""
 
 
-def spare(voters: int) -> int:
+def spare_voters(voters: int) -> int:
     """Give how many of a site's storage nodes can be lost while the others are still more than half."""
     return max(0, (voters - 1) // 2)
 
 
-def chosen(stage: Stage, nodes: Collection[Node], *, touched: Collection[str]) -> list[Node]:
+def choose_stage_nodes(stage: Stage, nodes: Collection[Node], *, touched: Collection[str]) -> list[Node]:
     """Choose the nodes of a stage: those that have got the release already, and as many more as it takes.
 
     The same nodes give the same choice, and a later stage's choice holds that of an earlier one.
     """
     taken = sorted((node for node in nodes if node.id in touched), key=lambda node: node.id)
     others = [node for node in nodes if node.id not in touched]
-    wanted = stage.size(len(nodes)) - len(taken)
-    return [*taken, *_order(others, taken=taken)[: max(0, wanted)]]
+    wanted = stage.node_count(len(nodes)) - len(taken)
+    return [*taken, *_order_nodes(others, taken=taken)[: max(0, wanted)]]
 
 
-def batch(waiting: Collection[Node], nodes: Iterable[Node], *, hurry: bool = False) -> list[Node]:
+def choose_batch(waiting: Collection[Node], nodes: Iterable[Node], *, hurry: bool = False) -> list[Node]:
     """Choose of those that wait the ones to install at once: of each site's storage nodes no more than it can spare.
 
     A site of one or two spares none, and gives one at a time. Where nodes have not booted yet, those are lost already:
@@ -80,14 +80,14 @@ def batch(waiting: Collection[Node], nodes: Iterable[Node], *, hurry: bool = Fal
     """
     voters, down = Counter[str](), Counter[str]()
     for node in nodes:
-        if node.role == STORAGE:
+        if node.role == STORAGE_ROLE:
             voters[node.site] += 1
-            down[node.site] += not node.ready
+            down[node.site] += not node.is_ready
     least = {site: int(hurry or not down[site]) for site in voters}
-    room = {site: max(least[site], spare(voters[site]) - down[site]) for site in voters}
+    room = {site: max(least[site], spare_voters(voters[site]) - down[site]) for site in voters}
     together = []
     for node in sorted(waiting, key=lambda node: node.id):
-        if node.role == STORAGE:
+        if node.role == STORAGE_ROLE:
             if room[node.site] == 0:
                 continue
             room[node.site] -= 1
@@ -95,38 +95,38 @@ def batch(waiting: Collection[Node], nodes: Iterable[Node], *, hurry: bool = Fal
     return together
 
 
-def _order(others: Sequence[Node], *, taken: Sequence[Node]) -> list[Node]:
+def _order_nodes(others: Sequence[Node], *, taken: Sequence[Node]) -> list[Node]:
     """Order nodes so that any number from the front is spread over sites and roles and spares each site's quorum."""
-    voters = Counter(node.site for node in [*others, *taken] if node.role == STORAGE)
-    lost = Counter(node.site for node in taken if node.role == STORAGE)
+    voters = Counter(node.site for node in [*others, *taken] if node.role == STORAGE_ROLE)
+    lost = Counter(node.site for node in taken if node.role == STORAGE_ROLE)
     ranked = []
-    for group in _groups(others):
+    for group in _group_nodes(others):
         for number, node in enumerate(group):
-            hurt = _hurt(lost[node.site] + number + 1, voters[node.site]) if node.role == STORAGE else 0
+            hurt = _quorum_damage(lost[node.site] + number + 1, voters[node.site]) if node.role == STORAGE_ROLE else 0
             # Each group's nodes stand at equal distances, so that groups mix in proportion to their sizes.
-            ranked.append((hurt, (number + 0.5) / len(group), node.role != STORAGE, node.site, node.role, node))
+            ranked.append((hurt, (number + 0.5) / len(group), node.role != STORAGE_ROLE, node.site, node.role, node))
     ordered = [entry[-1] for entry in sorted(ranked, key=lambda entry: entry[:-1])]
-    if not taken and (first := _canary(ordered, voters)):
+    if not taken and (first := _choose_canary(ordered, voters)):
         ordered.remove(first)
         ordered.insert(0, first)
     return ordered
 
 
-def _groups(nodes: Iterable[Node]) -> list[list[Node]]:
+def _group_nodes(nodes: Iterable[Node]) -> list[list[Node]]:
     groups: dict[tuple[str, str], list[Node]] = {}
     for node in sorted(nodes, key=lambda node: node.id):
         groups.setdefault((node.role, node.site), []).append(node)
     return [groups[key] for key in sorted(groups)]
 
 
-def _hurt(lost: int, voters: int) -> int:
+def _quorum_damage(lost: int, voters: int) -> int:
     """Tell what the loss of so many voters does: 0: the site serves; 1: half are left; 2: less than half."""
-    if lost <= spare(voters):
+    if lost <= spare_voters(voters):
         return 0
     return 1 if 2 * lost <= voters else 2
 
 
-def _canary(ordered: Sequence[Node], voters: Counter[str]) -> Node | None:
+def _choose_canary(ordered: Sequence[Node], voters: Counter[str]) -> Node | None:
     """Find the storage node that its site misses least: one of the largest site."""
-    storage = [node for node in ordered if node.role == STORAGE]
+    storage = [node for node in ordered if node.role == STORAGE_ROLE]
     return min(storage, key=lambda node: (-voters[node.site], node.site, node.id), default=None)

@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cfs.deploy import releases
-from cfs.deploy.lease import read_record
-from cfs.deploy.reporting import Result
+from cfs.deploy.lease import read_deploy_record
+from cfs.deploy.reporting import ConsoleResult
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from cfs.deploy.documents import Record, Target
-    from cfs.deploy.nodes import Node, Nodes
-    from cfs.deploy.store import Store
+    from cfs.deploy.documents import DeployRecord, ReleaseTarget
+    from cfs.deploy.nodes import Node, NodeLister
+    from cfs.deploy.store import ArtifactStore
 
 
 @dataclass(frozen=True, kw_only=True)
-class Status:
+class EnvironmentStatus:
     """An environment at one moment.
 
     Attributes:
@@ -33,14 +33,14 @@ class Status:
     """
 
     environment: str
-    current: Target | None
-    before: Target | None
-    record: Record
+    current: ReleaseTarget | None
+    before: ReleaseTarget | None
+    record: DeployRecord
     nodes: Sequence[Node]
     now: datetime
 
     @property
-    def at(self) -> str:
+    def roll_out_progress(self) -> str:
         """What an unfinished roll-out is at; "" where there is none."""
         unfinished = self.record.roll_out
         if unfinished is None:
@@ -49,28 +49,30 @@ class Status:
         return f"{unfinished.state}, {done} done" if unfinished.state == "rolling" else unfinished.state
 
 
-def look(store: Store, nodes: Nodes, *, environment: str, now: datetime) -> Status:
+def read_environment_status(
+    store: ArtifactStore, nodes: NodeLister, *, environment: str, now: datetime
+) -> EnvironmentStatus:
     """Read all of it.
 
     Raises:
         UserError: AWS does not answer, or there is no such bucket.
     """
-    current = releases.read_current(store, environment)
-    record, _ = read_record(store, environment)
-    return Status(
+    current = releases.read_current_release(store, environment)
+    record, _ = read_deploy_record(store, environment)
+    return EnvironmentStatus(
         environment=environment,
         current=current.target,
         before=current.before,
         record=record,
-        nodes=nodes.living(),
+        nodes=nodes.list_living(),
         now=now,
     )
 
 
-def result(status: Status) -> Result:
+def status_result(status: EnvironmentStatus) -> ConsoleResult:
     """Say it."""
     versions = Counter(
-        (node.version or "no version") if node.ready else "nothing yet: booting" for node in status.nodes
+        (node.version or "no version") if node.is_ready else "nothing yet: booting" for node in status.nodes
     )
     running = ", ".join(f"{count} run {version}" for version, count in sorted(versions.items())) or "none"
     version = status.current.version if status.current else ""
@@ -78,35 +80,35 @@ def result(status: Status) -> Result:
         f"Environment {status.environment}",
         f"  pointer: {version or 'no release yet'}" + (f", before it {status.before.version}" if status.before else ""),
         f"  nodes: {running}",
-        f"  roll-out: {_unfinished(status)}",
-        f"  lease: {_lease(status)}",
-        f"  last: {_last(status)}",
+        f"  roll-out: {_unfinished_text(status)}",
+        f"  lease: {_lease_text(status)}",
+        f"  last: {_last_text(status)}",
     ]
     rows = "\n".join(f"- {line.strip()}" for line in lines[1:])
-    return Result(
+    return ConsoleResult(
         text="\n".join(lines),
         summary=f"### {status.environment}\n\n{rows}\n",
-        outputs={"version": version, "rollout": status.at},
+        outputs={"version": version, "rollout": status.roll_out_progress},
         figures={
             "environment": status.environment,
             "version": version,
             "before": status.before.version if status.before else "",
             "nodes": dict(versions),
-            "rollout": status.at,
+            "rollout": status.roll_out_progress,
             "record": status.record.model_dump(mode="json", by_alias=True),
         },
     )
 
 
-def _unfinished(status: Status) -> str:
+def _unfinished_text(status: EnvironmentStatus) -> str:
     unfinished = status.record.roll_out
     if unfinished is None:
         return "none unfinished"
     reason = f" ({unfinished.reason})" if unfinished.reason else ""
-    return f"{unfinished.kind} of {unfinished.target.version}: {status.at}{reason}"
+    return f"{unfinished.kind} of {unfinished.target.version}: {status.roll_out_progress}{reason}"
 
 
-def _lease(status: Status) -> str:
+def _lease_text(status: EnvironmentStatus) -> str:
     lease = status.record.lease
     if lease is None:
         return "free"
@@ -116,7 +118,7 @@ def _lease(status: Status) -> str:
     return f"held by {lease.holder}, until {expires} if it is not heard of"
 
 
-def _last(status: Status) -> str:
+def _last_text(status: EnvironmentStatus) -> str:
     last = status.record.last
     if last is None:
         return "none"

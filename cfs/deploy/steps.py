@@ -9,80 +9,86 @@ from cfs.deploy import publish as publishing
 from cfs.deploy import releases, rollout
 from cfs.deploy import status as looking
 from cfs.deploy.clock import SystemClock
-from cfs.deploy.commands import Commands
-from cfs.deploy.environments import open_environment
-from cfs.deploy.lease import HeldRecord, holder
-from cfs.deploy.nodes import Nodes
-from cfs.deploy.publish import Source
-from cfs.deploy.rollout import Means, Patience
+from cfs.deploy.commands import NodeCommandRunner
+from cfs.deploy.environments import open_target_environment
+from cfs.deploy.lease import HeldRecord, lease_holder
+from cfs.deploy.nodes import NodeLister
+from cfs.deploy.publish import BuildSource
+from cfs.deploy.rollout import RollOutContext, RollOutTimeouts
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from cfs.deploy.reporting import Result
+    from cfs.deploy.reporting import ConsoleResult
 
-__all__ = ["Source", "publish", "roll_back", "roll_out", "status"]
+__all__ = ["BuildSource", "environment_status", "publish_build", "roll_back_release", "roll_out_release"]
 
 
-def publish(environment: str, folder: Path, source: Source) -> Result:
+def publish_build(environment: str, folder: Path, source: BuildSource) -> ConsoleResult:
     """Put what was built into the bucket.
 
     Raises:
         UserError: It is not complete, or something else was published from the same commit.
     """
-    built = publishing.find_built(folder)
-    release = publishing.describe(built, source)
-    return publishing.result(publishing.publish(open_environment(environment).store(), built, release))
+    built = publishing.find_tarballs(folder)
+    release = publishing.describe_release(built, source)
+    return publishing.publish_result(
+        publishing.upload_release(open_target_environment(environment).artifact_store(), built, release)
+    )
 
 
-def roll_out(environment: str, release: str, *, sha256: str | None, soak: float) -> Result:
+def roll_out_release(environment: str, release: str, *, sha256: str | None, soak: float) -> ConsoleResult:
     """Bring a release to all nodes.
 
     Raises:
         UserError: It cannot begin or go on; the message says why.
     """
-    means = _means(environment, soak=soak)
-    wanted = releases.read_target(means.store, release, sha256=sha256)
-    return rollout.result(rollout.roll_out(means, wanted=wanted), environment=environment)
+    means = _roll_out_context(environment, soak=soak)
+    wanted = releases.read_release_target(means.store, release, sha256=sha256)
+    return rollout.roll_out_result(rollout.run_roll_out(means, wanted=wanted), environment=environment)
 
 
-def roll_back(environment: str, *, soak: float) -> Result:
+def roll_back_release(environment: str, *, soak: float) -> ConsoleResult:
     """Take a release back.
 
     Raises:
         UserError: It cannot begin or go on; the message says why.
     """
-    return rollout.result(rollout.roll_back(_means(environment, soak=soak)), environment=environment)
+    return rollout.roll_out_result(
+        rollout.run_roll_back(_roll_out_context(environment, soak=soak)), environment=environment
+    )
 
 
-def status(environment: str) -> Result:
+def environment_status(environment: str) -> ConsoleResult:
     """See what an environment runs.
 
     Raises:
         UserError: AWS does not answer.
     """
-    place = open_environment(environment)
-    nodes = Nodes(place.aws.client("ec2"), environment=environment)
-    return looking.result(looking.look(place.store(), nodes, environment=environment, now=SystemClock().now()))
+    place = open_target_environment(environment)
+    nodes = NodeLister(place.aws.make_client("ec2"), environment=environment)
+    return looking.status_result(
+        looking.read_environment_status(place.artifact_store(), nodes, environment=environment, now=SystemClock().now())
+    )
 
 
-def _means(environment: str, *, soak: float) -> Means:
-    place = open_environment(environment)
+def _roll_out_context(environment: str, *, soak: float) -> RollOutContext:
+    place = open_target_environment(environment)
     clock = SystemClock()
-    store = place.store()
-    held = HeldRecord(store, environment=environment, holder=holder(os.environ), clock=clock)
-    return Means(
+    store = place.artifact_store()
+    held = HeldRecord(store, environment=environment, holder=lease_holder(os.environ), clock=clock)
+    return RollOutContext(
         environment=environment,
         store=store,
-        nodes=Nodes(place.aws.client("ec2"), environment=environment),
-        commands=Commands(
-            place.aws.client("ssm"),
+        nodes=NodeLister(place.aws.make_client("ec2"), environment=environment),
+        commands=NodeCommandRunner(
+            place.aws.make_client("ssm"),
             environment=environment,
             clock=clock,
-            pause=lambda seconds: rollout.pause(clock, held, seconds),
+            pause=lambda seconds: rollout.pause_holding_lease(clock, held, seconds),
         ),
-        held=held,
+        held_record=held,
         clock=clock,
-        patience=Patience(),
-        soak=soak,
+        timeouts=RollOutTimeouts(),
+        soak_seconds=soak,
     )

@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from cfs.aws import code
-from cfs.deploy.aws import asking
+from cfs.aws import error_code
+from cfs.deploy.aws import explain_aws_errors
 
 if TYPE_CHECKING:
     from typing import IO
 
-_ABSENT = frozenset({"NoSuchKey", "404"})
-_CONFLICT = frozenset({"PreconditionFailed", "412"})
-_CONCURRENT = frozenset({"ConditionalRequestConflict", "409", "OperationAborted"})
+_ABSENT_CODES = frozenset({"NoSuchKey", "404"})
+_CONFLICT_CODES = frozenset({"PreconditionFailed", "412"})
+_CONCURRENT_CODES = frozenset({"ConditionalRequestConflict", "409", "OperationAborted"})
 """Another write of the same key was under way: S3 asks to try again."""
 
 
-_PIECE = 2**20
+_PIECE_BYTES = 2**20
 """Bytes read at once."""
 
 
@@ -33,7 +33,7 @@ class ConflictError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stored:
+class StoredObject:
     """An object as it was read.
 
     Attributes:
@@ -45,7 +45,7 @@ class Stored:
     etag: str
 
 
-class Store:
+class ArtifactStore:
     """The bucket of one environment."""
 
     def __init__(self, s3: Any, *, bucket: str) -> None:
@@ -53,49 +53,49 @@ class Store:
         self._s3 = s3
         self.bucket = bucket
 
-    def read(self, key: str) -> Stored | None:
+    def read_object(self, key: str) -> StoredObject | None:
         """Read an object; None: there is none.
 
         Raises:
             UserError: S3 refuses or does not answer.
         """
-        with asking(f"read s3://{self.bucket}/{key}"):
+        with explain_aws_errors(f"read s3://{self.bucket}/{key}"):
             try:
                 answer = self._s3.get_object(Bucket=self.bucket, Key=key)
-                return Stored(body=answer["Body"].read(), etag=answer["ETag"])
+                return StoredObject(body=answer["Body"].read(), etag=answer["ETag"])
             except ClientError as error:
-                if code(error) in _ABSENT:
+                if error_code(error) in _ABSENT_CODES:
                     return None
                 raise
 
-    def sum_of(self, key: str) -> str | None:
+    def object_sha256(self, key: str) -> str | None:
         """Compute the SHA-256 sum of an object's content, piece by piece; None: there is none.
 
         Raises:
             UserError: S3 refuses or does not answer.
         """
-        with asking(f"read s3://{self.bucket}/{key}"):
+        with explain_aws_errors(f"read s3://{self.bucket}/{key}"):
             try:
                 body = self._s3.get_object(Bucket=self.bucket, Key=key)["Body"]
             except ClientError as error:
-                if code(error) in _ABSENT:
+                if error_code(error) in _ABSENT_CODES:
                     return None
                 raise
             digest = hashlib.sha256()
-            for piece in body.iter_chunks(_PIECE):
+            for piece in body.iter_chunks(_PIECE_BYTES):
                 digest.update(piece)
         return digest.hexdigest()
 
-    def create(self, key: str, body: bytes | IO[bytes]) -> str:
+    def create_object(self, key: str, body: bytes | IO[bytes]) -> str:
         """Write a new object and give its ETag.
 
         Raises:
             ConflictError: There is one of that key.
             UserError: S3 refuses or does not answer.
         """
-        return self._put(key, body, {"IfNoneMatch": "*"})
+        return self._put_conditionally(key, body, {"IfNoneMatch": "*"})
 
-    def replace(self, key: str, body: bytes, *, etag: str | None) -> str:
+    def replace_object(self, key: str, body: bytes, *, etag: str | None) -> str:
         """Write an object that is still as it was read, and give its new ETag.
 
         Args:
@@ -108,28 +108,30 @@ class Store:
             UserError: S3 refuses or does not answer.
         """
         try:
-            return self._put(key, body, {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag})
+            return self._put_conditionally(key, body, {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag})
         except ConflictError:
             # The answer to our own write may have been lost, and boto3 has sent it once more.
-            there = self.read(key)
+            there = self.read_object(key)
             if there is not None and there.body == body:
                 return there.etag
             raise
 
-    def _put(self, key: str, body: bytes | IO[bytes], condition: dict[str, str]) -> str:
+    def _put_conditionally(self, key: str, body: bytes | IO[bytes], condition: dict[str, str]) -> str:
         # S3 computes the checksum itself and refuses what was damaged on the way.
         request = {"Bucket": self.bucket, "Key": key, "Body": body, "ChecksumAlgorithm": "SHA256", **condition}
-        with asking(f"write s3://{self.bucket}/{key}"):
+        with explain_aws_errors(f"write s3://{self.bucket}/{key}"):
             try:
                 return _put_object(self._s3, request)
             except ClientError as error:
-                if code(error) in _CONFLICT or (code(error) in _ABSENT and "IfMatch" in condition):
+                if error_code(error) in _CONFLICT_CODES or (
+                    error_code(error) in _ABSENT_CODES and "IfMatch" in condition
+                ):
                     raise ConflictError(key) from error
                 raise
 
 
 def _is_concurrent(error: BaseException) -> bool:
-    return isinstance(error, ClientError) and code(error) in _CONCURRENT
+    return isinstance(error, ClientError) and error_code(error) in _CONCURRENT_CODES
 
 
 @retry(

@@ -17,14 +17,14 @@ def _declare_group() -> None:
     """Keep `github` a command of a group: Typer would make a group of one command that command."""
 
 
-@app.command()
-def github(
+@app.command("github")
+def doctor_github(
     environment: Annotated[str, typer.Option(help="the environment whose settings are checked")] = "local",
     *,
     json: Annotated[bool, typer.Option("--json", help="print the findings for programs")] = False,
 ) -> None:
     """Ask GitHub, before a deployment, whether it will take what the stack declares there."""
     findings = commands.examine_github(environment)
-    report.show(commands.as_report(findings, stack=environment), as_json=json)
+    report.print_report(commands.github_report(findings, stack=environment), as_json=json)
     if any(finding.verdict == "wrong" for finding in findings):
         raise typer.Exit(1)

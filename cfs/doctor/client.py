@@ -20,29 +20,29 @@ if TYPE_CHECKING:
 
     from githubkit import Response
 
-DOTCOM = "https://api.github.com/"
-TIMEOUT_SECONDS = 10.0
+GITHUB_API_URL = "https://api.github.com/"
+GITHUB_TIMEOUT_SECONDS = 10.0
 """How long one answer may take."""
 
-MOST_RETRIES = 2
+MOST_GITHUB_RETRIES = 2
 """How often a call is sent again that GitHub's servers failed or did not answer."""
 
-RETRY_SECONDS = 1.0
+GITHUB_RETRY_SECONDS = 1.0
 """How long it waits before the first of them; before each further one as long again."""
 
-STATUS_PAGE = "https://www.githubstatus.com"
+GITHUB_STATUS_PAGE = "https://www.githubstatus.com"
 
 
-class Missing(Exception):  # noqa: N818 — it is an answer, and often a right one
+class GitHubNotFound(Exception):  # noqa: N818 — it is an answer, and often a right one
     """GitHub says that there is no such thing, or that the token may not see it."""
 
 
-class Forbidden(Exception):  # noqa: N818 — likewise
+class GitHubForbidden(Exception):  # noqa: N818 — likewise
     """GitHub says that the token may not."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answered:
+class GitHubAnswer:
     """What GitHub answered.
 
     Attributes:
@@ -54,7 +54,7 @@ class Answered:
     scopes: tuple[str, ...]
 
 
-class Client:
+class GitHubClient:
     """Reads from GitHub with a token that it never shows."""
 
     def __init__(self, *, token: str, base_url: str) -> None:
@@ -65,18 +65,18 @@ class Client:
             base_url: Where GitHub answers, as the provider's variable GITHUB_BASE_URL has it: without `api/v3`.
         """
         # As the provider does: any host but GitHub's own has its API below a path.
-        self._base_url = base_url if base_url == DOTCOM else f"{base_url.rstrip('/')}/api/v3/"
+        self._base_url = base_url if base_url == GITHUB_API_URL else f"{base_url.rstrip('/')}/api/v3/"
         self._github = GitHub(
             TokenAuthStrategy(token),
             base_url=self._base_url,
-            timeout=TIMEOUT_SECONDS,
+            timeout=GITHUB_TIMEOUT_SECONDS,
             http_cache=False,
             # What variables and files say of proxies is not for the stand-in on loopback.
             trust_env=urlsplit(base_url).hostname not in loopback.HOSTS,
-            auto_retry=_retry,
+            auto_retry=_retry_option,
         )
 
-    def get(self, address: str, /, **query: str) -> Answered:
+    def get_json(self, address: str, /, **query: str) -> GitHubAnswer:
         """Read something.
 
         Args:
@@ -91,22 +91,22 @@ class Client:
         try:
             response = self._github.request("GET", address, params=dict(query) or None)
         except RateLimitExceeded as error:
-            raise _limited(error.retry_after) from None
+            raise _rate_limit_error(error.retry_after) from None
         except RequestFailed as error:
-            raise self._refused(error.response) from None
+            raise self._refusal_error(error.response) from None
         except RequestTimeout:
-            raise self._unreachable(f"has not answered for {TIMEOUT_SECONDS:.0f} s") from None
+            raise self._unreachable_error(f"has not answered for {GITHUB_TIMEOUT_SECONDS:.0f} s") from None
         except RequestError as error:
-            raise self._unreachable(f"cannot be reached ({type(error.exc).__name__})") from None
+            raise self._unreachable_error(f"cannot be reached ({type(error.exc).__name__})") from None
         if response.headers.get("X-RateLimit-Remaining") == "0":
             # It was the last one: the provider would send no further.
-            raise _limited(_until(response.headers["X-RateLimit-Reset"]))
-        return Answered(body=response.json(), scopes=_scopes(response.headers))
+            raise _rate_limit_error(_time_until_reset(response.headers["X-RateLimit-Reset"]))
+        return GitHubAnswer(body=response.json(), scopes=_token_scopes(response.headers))
 
-    def _refused(self, response: Response[Any, Any]) -> Exception:
+    def _refusal_error(self, response: Response[Any, Any]) -> Exception:
         status = response.status_code
         if status == HTTPStatus.NOT_FOUND:
-            return Missing()
+            return GitHubNotFound()
         if status == HTTPStatus.UNAUTHORIZED:
             return UserError(
                 "GitHub does not accept the token in GITHUB_TOKEN: it has expired, was revoked, or is no token.",
@@ -114,41 +114,41 @@ class Client:
                 "`export GITHUB_TOKEN`",
             )
         if status == HTTPStatus.FORBIDDEN:
-            return Forbidden()
-        return self._unreachable(f"answers {status}, {MOST_RETRIES + 1} times in a row")
+            return GitHubForbidden()
+        return self._unreachable_error(f"answers {status}, {MOST_GITHUB_RETRIES + 1} times in a row")
 
-    def _unreachable(self, how: str) -> UserError:
+    def _unreachable_error(self, symptom: str) -> UserError:
         return UserError(
-            f"GitHub at {self._base_url} {how}. Nothing was changed.",
-            repair=f"look at {STATUS_PAGE}, and run the command again",
+            f"GitHub at {self._base_url} {symptom}. Nothing was changed.",
+            repair=f"look at {GITHUB_STATUS_PAGE}, and run the command again",
         )
 
 
-def _retry(error: GitHubException, done: int) -> RetryOption:
+def _retry_option(error: GitHubException, done: int) -> RetryOption:
     """Send a call again where GitHub's servers failed or kept silent, but wait for no rate limit."""
     failed = isinstance(error, RequestFailed) and error.response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
     silent = isinstance(error, RequestError) and not isinstance(error, RequestFailed)
-    again = (failed or silent) and done < MOST_RETRIES
-    return RetryOption(again, timedelta(seconds=RETRY_SECONDS * (done + 1)) if again else None)
+    again = (failed or silent) and done < MOST_GITHUB_RETRIES
+    return RetryOption(again, timedelta(seconds=GITHUB_RETRY_SECONDS * (done + 1)) if again else None)
 
 
-def _limited(wait: timedelta) -> UserError:
+def _rate_limit_error(wait: timedelta) -> UserError:
     at = datetime.now(UTC).astimezone() + wait
     return UserError(
         f"GitHub takes no more calls with this token until {at:%H:%M:%S}: its rate limit is used up. "
         "Nothing was changed.",
-        repair=f"wait {_minutes(wait)} and run the command again",
+        repair=f"wait {_minutes_text(wait)} and run the command again",
     )
 
 
-def _until(reset: str) -> timedelta:
+def _time_until_reset(reset: str) -> timedelta:
     return max(datetime.fromtimestamp(int(reset), UTC) - datetime.now(UTC), timedelta())
 
 
-def _minutes(wait: timedelta) -> str:
+def _minutes_text(wait: timedelta) -> str:
     minutes = -(-int(wait.total_seconds()) // 60)
     return f"{minutes} minute{'s' if minutes > 1 else ''}"
 
 
-def _scopes(headers: Mapping[str, str]) -> tuple[str, ...]:
+def _token_scopes(headers: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(scope.strip() for scope in headers.get("X-OAuth-Scopes", "").split(",") if scope.strip())

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cfs.doctor import findings as found
-from cfs.doctor.resource_types import FILE
-from cfs.environments import find_environment
+from cfs.doctor.resource_types import REPOSITORY_FILE_TYPE
+from cfs.environments import find_stack_environment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cfs.doctor.drift import Drift
+    from cfs.doctor.drift import GitHubDrift
     from cfs.doctor.findings import Finding
-    from cfs.doctor.target import Target
+    from cfs.doctor.target import GitHubTarget
     from cfs.engine import StackEngine
     from terminal.report import Report
 
@@ -25,62 +25,66 @@ def examine_github(stack: str) -> list[Finding]:
         UserError: GitHub cannot be asked.
     """
     # githubkit takes longer to load than all else here.
-    from cfs.doctor.github import examine  # noqa: PLC0415
+    from cfs.doctor.github import examine_repository  # noqa: PLC0415
 
-    return examine(_of(stack))
+    return examine_repository(_stack_target(stack))
 
 
-def as_report(findings: Sequence[Finding], *, stack: str) -> Report:
+def github_report(findings: Sequence[Finding], *, stack: str) -> Report:
     """Put what was found into a table and figures."""
-    return found.report(findings, title=f"GitHub, for the stack {stack}")
+    return found.findings_report(findings, title=f"GitHub, for the stack {stack}")
 
 
-def check(engine: StackEngine, *, again: str, deploys: bool = True) -> None:
+def check_local_stack(engine: StackEngine, *, retry_command: str, deploys: bool = True) -> None:
     """Stop a run on the local stack that GitHub would refuse, or that would lose what is there.
 
     Args:
         engine: The engine.
-        again: The command to repeat after the repair.
+        retry_command: The command to repeat after the repair.
         deploys: Whether the run changes anything at GitHub; a refresh only reads.
 
     Raises:
         UserError: Something is wrong, or GitHub cannot be asked.
     """
-    _check(_local(engine), _recorded(engine), again=again, deploys=deploys)
+    _preflight_target(
+        _local_target(engine), _recorded_github_resources(engine), retry_command=retry_command, deploys=deploys
+    )
 
 
-def check_stack(stack: str, *, recorded: Sequence[dict[str, Any]], again: str) -> None:
+def check_stack_github(stack: str, *, recorded: Sequence[dict[str, Any]], retry_command: str) -> None:
     """Stop a deployment of any stack that GitHub would refuse, or that would lose what is there.
 
     Args:
         stack: The stack.
         recorded: What of GitHub its state holds and the deployment changes.
-        again: The command to repeat after the repair.
+        retry_command: The command to repeat after the repair.
 
     Raises:
         UserError: Something is wrong, or GitHub cannot be asked.
     """
-    _check(_of(stack), recorded, again=again, deploys=True)
+    _preflight_target(_stack_target(stack), recorded, retry_command=retry_command, deploys=True)
 
 
-def is_of_github(resource: dict[str, Any]) -> bool:
+def is_github_resource(resource: dict[str, Any]) -> bool:
     """Tell whether a resource of a state is one at GitHub."""
     return str(resource["type"]).startswith("github:")
 
 
-def _check(target: Target, recorded: Sequence[dict[str, Any]], *, again: str, deploys: bool) -> None:
-    from cfs.doctor.github import preflight  # noqa: PLC0415 — as above
+def _preflight_target(
+    target: GitHubTarget, recorded: Sequence[dict[str, Any]], *, retry_command: str, deploys: bool
+) -> None:
+    from cfs.doctor.github import run_preflight  # noqa: PLC0415 — as above
 
-    preflight(
+    run_preflight(
         target,
         recorded=[resource["urn"] for resource in recorded],
-        delivered=[resource["inputs"]["file"] for resource in recorded if resource["type"] == FILE],
-        again=again,
+        delivered=[resource["inputs"]["file"] for resource in recorded if resource["type"] == REPOSITORY_FILE_TYPE],
+        retry_command=retry_command,
         deploys=deploys,
     )
 
 
-def find_drift(engine: StackEngine) -> Drift:
+def find_local_drift(engine: StackEngine) -> GitHubDrift:
     """Find what somebody has changed at GitHub that a deployment of the local stack alone would not repair.
 
     Raises:
@@ -88,11 +92,11 @@ def find_drift(engine: StackEngine) -> Drift:
     """
     from cfs.doctor import drift  # noqa: PLC0415 — as above
 
-    recorded = _recorded(engine)
-    return drift.find(_local(engine), recorded) if recorded else drift.Drift()
+    recorded = _recorded_github_resources(engine)
+    return drift.find_github_drift(_local_target(engine), recorded) if recorded else drift.GitHubDrift()
 
 
-def find_made(engine: StackEngine, resource: dict[str, Any]) -> str | None:
+def find_unrecorded_id(engine: StackEngine, resource: dict[str, Any]) -> str | None:
     """Find what a run of the local stack has made at GitHub and not recorded; give its id.
 
     Raises:
@@ -100,22 +104,22 @@ def find_made(engine: StackEngine, resource: dict[str, Any]) -> str | None:
     """
     from cfs.doctor import made  # noqa: PLC0415 — as above
 
-    return made.find(_local(engine), resource)
+    return made.find_github_id(_local_target(engine), resource)
 
 
-def _of(stack: str) -> Target:
-    from cfs.doctor.target import read_target  # noqa: PLC0415 — as above
+def _stack_target(stack: str) -> GitHubTarget:
+    from cfs.doctor.target import read_github_target  # noqa: PLC0415 — as above
 
-    return read_target(stack, environment=find_environment(stack).variables())
-
-
-def _local(engine: StackEngine) -> Target:
-    from cfs.doctor.target import read_target  # noqa: PLC0415 — as above
-
-    return read_target(engine.stack, settings=engine.settings, environment=engine.environment())
+    return read_github_target(stack, environment=find_stack_environment(stack).credential_variables())
 
 
-def _recorded(engine: StackEngine) -> list[dict[str, Any]]:
+def _local_target(engine: StackEngine) -> GitHubTarget:
+    from cfs.doctor.target import read_github_target  # noqa: PLC0415 — as above
+
+    return read_github_target(engine.stack_name, settings=engine.settings, environment=engine.process_environment())
+
+
+def _recorded_github_resources(engine: StackEngine) -> list[dict[str, Any]]:
     """Give what the stack's state holds of GitHub, without starting the engine."""
     resources = engine.read_deployment().get("resources") or []
-    return [resource for resource in resources if is_of_github(resource)]
+    return [resource for resource in resources if is_github_resource(resource)]

@@ -22,37 +22,37 @@ class Finding:
     Attributes:
         check: What was looked at.
         verdict: Whether it is as a deployment needs it.
-        said: What is there, in one or more sentences.
+        message: What is there, in one or more sentences.
         repair: What to do about it; "" where nothing is wrong.
     """
 
     check: str
     verdict: Verdict
-    said: str
+    message: str
     repair: str = ""
 
 
-def good(check: str, said: str) -> Finding:
+def good_finding(check: str, message: str) -> Finding:
     """Say that something is right."""
-    return Finding(check=check, verdict="good", said=said)
+    return Finding(check=check, verdict="good", message=message)
 
 
-def doubtful(check: str, said: str, *, repair: str) -> Finding:
+def doubtful_finding(check: str, message: str, *, repair: str) -> Finding:
     """Say that something may be wrong."""
-    return Finding(check=check, verdict="doubtful", said=said, repair=repair)
+    return Finding(check=check, verdict="doubtful", message=message, repair=repair)
 
 
-def wrong(check: str, said: str, *, repair: str) -> Finding:
+def wrong_finding(check: str, message: str, *, repair: str) -> Finding:
     """Say that something stops a deployment."""
-    return Finding(check=check, verdict="wrong", said=said, repair=repair)
+    return Finding(check=check, verdict="wrong", message=message, repair=repair)
 
 
-def refuse(findings: Iterable[Finding], *, again: str) -> None:
+def raise_wrong_findings(findings: Iterable[Finding], *, retry_command: str) -> None:
     """Stop where something is wrong.
 
     Args:
         findings: What was found.
-        again: The command to repeat after the repair.
+        retry_command: The command to repeat after the repair.
 
     Raises:
         UserError: Something is wrong; all of it is named.
@@ -60,24 +60,24 @@ def refuse(findings: Iterable[Finding], *, again: str) -> None:
     faults = [finding for finding in findings if finding.verdict == "wrong"]
     if faults:
         raise UserError(
-            "\n".join(fault.said for fault in faults),
-            repair="; ".join([*(fault.repair for fault in faults), f"then run `{again}` again"]),
+            "\n".join(fault.message for fault in faults),
+            repair="; ".join([*(fault.repair for fault in faults), f"then run `{retry_command}` again"]),
         )
 
 
-def report(findings: Sequence[Finding], *, title: str) -> Report:
+def findings_report(findings: Sequence[Finding], *, title: str) -> Report:
     """Put findings into a table and into figures."""
     return Report(
         title=title,
         columns=("", "check", "found"),
-        rows=[(finding.verdict, finding.check, finding.said) for finding in findings],
+        rows=[(finding.verdict, finding.check, finding.message) for finding in findings],
         notes=[f"{finding.check}: {finding.repair}" for finding in findings if finding.repair],
         figures={
             "findings": [
                 {
                     "check": finding.check,
                     "verdict": finding.verdict,
-                    "said": finding.said,
+                    "said": finding.message,
                     "repair": finding.repair,
                 }
                 for finding in findings

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-BRANCH = "github:index/branch:Branch"
-DEPLOYMENT_POLICY = "github:index/repositoryEnvironmentDeploymentPolicy:RepositoryEnvironmentDeploymentPolicy"
-FILE = "github:index/repositoryFile:RepositoryFile"
-PULL_REQUEST = "github:index/repositoryPullRequest:RepositoryPullRequest"
-REPOSITORY_SECRET = "github:index/actionsSecret:ActionsSecret"  # noqa: S105 — a type's name
-ENVIRONMENT_SECRET = "github:index/actionsEnvironmentSecret:ActionsEnvironmentSecret"  # noqa: S105 — likewise
+BRANCH_TYPE = "github:index/branch:Branch"
+DEPLOYMENT_POLICY_TYPE = "github:index/repositoryEnvironmentDeploymentPolicy:RepositoryEnvironmentDeploymentPolicy"
+REPOSITORY_FILE_TYPE = "github:index/repositoryFile:RepositoryFile"
+PULL_REQUEST_TYPE = "github:index/repositoryPullRequest:RepositoryPullRequest"
+REPOSITORY_SECRET_TYPE = "github:index/actionsSecret:ActionsSecret"  # noqa: S105 — a type's name
+ENVIRONMENT_SECRET_TYPE = "github:index/actionsEnvironmentSecret:ActionsEnvironmentSecret"  # noqa: S105 — likewise

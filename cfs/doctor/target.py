@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from cfs.doctor.client import DOTCOM
+from cfs.doctor.client import GITHUB_API_URL
 from infra.config.problems import SettingsError
-from infra.config.settings import parse
+from infra.config.settings import parse_settings
 from infra.project import PROJECT_FOLDER
 from terminal.errors import UserError
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
     from infra.config.settings import Settings
 
-TOKEN = "GITHUB_TOKEN"  # noqa: S105 — the variable's name
-BASE_URL = "GITHUB_BASE_URL"
+TOKEN_VARIABLE = "GITHUB_TOKEN"  # noqa: S105 — the variable's name
+BASE_URL_VARIABLE = "GITHUB_BASE_URL"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Target:
+class GitHubTarget:
     """A stack's settings, and how GitHub is asked.
 
     Attributes:
@@ -46,7 +46,9 @@ class Target:
         return f"Target(stack={self.stack!r}, base_url={self.base_url!r})"
 
 
-def read_target(stack: str, *, settings: Path | None = None, environment: Mapping[str, str] | None = None) -> Target:
+def read_github_target(
+    stack: str, *, settings: Path | None = None, environment: Mapping[str, str] | None = None
+) -> GitHubTarget:
     """Read a stack's settings file, and the token and address from the environment.
 
     Args:
@@ -58,22 +60,22 @@ def read_target(stack: str, *, settings: Path | None = None, environment: Mappin
         UserError: There is no such file, a setting is wrong, or there is no token.
     """
     variables = os.environ if environment is None else environment
-    token = variables.get(TOKEN, "")
+    token = variables.get(TOKEN_VARIABLE, "")
     if not token:
         raise UserError(
-            f"{TOKEN} is not set: nobody can be asked about the repository.",
+            f"{TOKEN_VARIABLE} is not set: nobody can be asked about the repository.",
             repair=f"make a token on https://github.com/settings/tokens (classic: scopes repo and workflow), and "
-            f"`export {TOKEN}`",
+            f"`export {TOKEN_VARIABLE}`",
         )
-    return Target(
+    return GitHubTarget(
         stack=stack,
-        settings=_read(stack, settings or PROJECT_FOLDER / f"Pulumi.{stack}.yaml"),
+        settings=_read_settings(stack, settings or PROJECT_FOLDER / f"Pulumi.{stack}.yaml"),
         token=token,
-        base_url=variables.get(BASE_URL) or DOTCOM,
+        base_url=variables.get(BASE_URL_VARIABLE) or GITHUB_API_URL,
     )
 
 
-def _read(stack: str, path: Path) -> Settings:
+def _read_settings(stack: str, path: Path) -> Settings:
     try:
         own: dict[str, Any] = yaml.safe_load(path.read_text())["config"]
     except FileNotFoundError:
@@ -84,7 +86,9 @@ def _read(stack: str, path: Path) -> Settings:
     # What is encrypted is none of the doctor's business.
     config |= {key: value for key, value in own.items() if not _is_encrypted(value)}
     try:
-        return parse({key: _as_given(value) for key, value in config.items()}, stack=stack, secret_keys=[])
+        return parse_settings(
+            {key: _as_config_text(value) for key, value in config.items()}, stack=stack, secret_keys=[]
+        )
     except SettingsError as error:
         raise UserError(str(error), repair="repair the settings as it says") from None
 
@@ -95,6 +99,6 @@ def _is_encrypted(value: object) -> bool:
     return False
 
 
-def _as_given(value: object) -> str:
+def _as_config_text(value: object) -> str:
     """Give a value as the engine hands it to the program."""
     return value if isinstance(value, str) else json.dumps(value)

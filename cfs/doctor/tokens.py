@@ -8,14 +8,14 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from cfs.doctor.findings import doubtful, good, wrong
+from cfs.doctor.findings import doubtful_finding, good_finding, wrong_finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from cfs.doctor.findings import Finding
 
-PAGE = "https://github.com/settings/tokens"
+TOKENS_PAGE = "https://github.com/settings/tokens"
 """Where people change their tokens."""
 
 NEEDED_SCOPES = ("repo", "workflow")
@@ -26,7 +26,7 @@ NEEDED_PERMISSIONS = "Actions, Administration, Contents, Environments, Pull requ
 https://docs.github.com/en/rest/authentication/permissions-required-for-fine-grained-personal-access-tokens"""
 
 
-class Kind(StrEnum):
+class TokenKind(StrEnum):
     """The kinds of tokens."""
 
     CLASSIC = "a classic token"
@@ -38,24 +38,24 @@ class Kind(StrEnum):
     @property
     def shows_scopes(self) -> bool:
         """Whether GitHub answers with the token's scopes."""
-        return self in (Kind.CLASSIC, Kind.OAUTH)
+        return self in (TokenKind.CLASSIC, TokenKind.OAUTH)
 
 
-_PREFIXES = {
-    "ghp_": Kind.CLASSIC,
-    "github_pat_": Kind.FINE_GRAINED,
-    "gho_": Kind.OAUTH,
-    "ghs_": Kind.APP,
-    "ghu_": Kind.APP,
+_KIND_BY_PREFIX = {
+    "ghp_": TokenKind.CLASSIC,
+    "github_pat_": TokenKind.FINE_GRAINED,
+    "gho_": TokenKind.OAUTH,
+    "ghs_": TokenKind.APP,
+    "ghu_": TokenKind.APP,
 }
 
 
-def kind_of(token: str) -> Kind:
+def token_kind(token: str) -> TokenKind:
     """Tell a token's kind."""
-    return next((kind for prefix, kind in _PREFIXES.items() if token.startswith(prefix)), Kind.UNKNOWN)
+    return next((kind for prefix, kind in _KIND_BY_PREFIX.items() if token.startswith(prefix)), TokenKind.UNKNOWN)
 
 
-def judge_scopes(kind: Kind, scopes: Sequence[str], *, delivers_workflows: bool) -> Iterator[Finding]:
+def judge_scopes(kind: TokenKind, scopes: Sequence[str], *, delivers_workflows: bool) -> Iterator[Finding]:
     """Judge what a token may do, as far as GitHub tells.
 
     Args:
@@ -64,23 +64,23 @@ def judge_scopes(kind: Kind, scopes: Sequence[str], *, delivers_workflows: bool)
         delivers_workflows: Whether the deployment writes workflow files.
     """
     if not kind.shows_scopes:
-        yield doubtful(
+        yield doubtful_finding(
             "token",
             f"It is {kind}, whose permissions GitHub does not tell.",
-            repair=f"on {PAGE} see that it may read and write: {NEEDED_PERMISSIONS}",
+            repair=f"on {TOKENS_PAGE} see that it may read and write: {NEEDED_PERMISSIONS}",
         )
         return
     missing = [scope for scope in NEEDED_SCOPES if scope not in scopes and (scope == "repo" or delivers_workflows)]
     if not missing:
-        yield good("token", f"It is {kind} with the scopes {', '.join(scopes)}.")
+        yield good_finding("token", f"It is {kind} with the scopes {', '.join(scopes)}.")
         return
     why = {
         "repo": "secrets, variables and environments cannot be written",
         "workflow": "workflow files cannot be written, which GitHub would answer by 404 as if the repository were gone",
     }
     for scope in missing:
-        yield wrong(
+        yield wrong_finding(
             "token",
             f"The token in GITHUB_TOKEN lacks the scope `{scope}`: {why[scope]}.",
-            repair=f"open {PAGE}, choose the token, tick `{scope}` and press Update token",
+            repair=f"open {TOKENS_PAGE}, choose the token, tick `{scope}` and press Update token",
         )

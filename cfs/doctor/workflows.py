@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.github.delivery import DELIVERED, blob_hash, delivered, read_delivered
+from infra.github.delivery import DELIVERY_MARK, delivered_files, git_blob_hash, read_delivered
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from cfs.doctor.client import Client
+    from cfs.doctor.client import GitHubClient
 
 
-def edited(client: Client, repository: str, branch: str, *, known: Collection[str] | None = None) -> list[str]:
+def edited_workflow_files(
+    client: GitHubClient, repository: str, branch: str, *, known: Collection[str] | None = None
+) -> list[str]:
     """Give the paths of files that somebody has edited.
 
     Args:
@@ -29,21 +31,21 @@ def edited(client: Client, repository: str, branch: str, *, known: Collection[st
     Raises:
         UserError: GitHub cannot be asked.
     """
-    tree = client.get(f"repos/{repository}/git/trees/{branch}", recursive="1").body["tree"]
+    tree = client.get_json(f"repos/{repository}/git/trees/{branch}", recursive="1").body["tree"]
     there = {entry["path"]: entry["sha"] for entry in tree if entry["type"] == "blob"}
     differing = [
         path
-        for path, sha in hashes().items()
+        for path, sha in delivered_hashes().items()
         if path in there and there[path] != sha and (known is None or path in known)
     ]
-    return [path for path in differing if not _was_delivered(client, repository, branch, path)]
+    return [path for path in differing if not _is_delivered_version(client, repository, branch, path)]
 
 
-def hashes() -> Mapping[str, str]:
+def delivered_hashes() -> Mapping[str, str]:
     """Give the hash that Git gives to each delivered file, by its path in the repository."""
-    return {path: blob_hash(read_delivered(source)) for path, source in delivered().items()}
+    return {path: git_blob_hash(read_delivered(source)) for path, source in delivered_files().items()}
 
 
-def _was_delivered(client: Client, repository: str, branch: str, path: str) -> bool:
-    commits = client.get(f"repos/{repository}/commits", sha=branch, path=path, per_page="1").body
-    return bool(commits) and DELIVERED in commits[0]["commit"]["message"]
+def _is_delivered_version(client: GitHubClient, repository: str, branch: str, path: str) -> bool:
+    commits = client.get_json(f"repos/{repository}/commits", sha=branch, path=path, per_page="1").body
+    return bool(commits) and DELIVERY_MARK in commits[0]["commit"]["message"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import jmespath
 from botocore.config import Config
 
-from infra.tags import PROJECT
+from infra.tags import PROJECT_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     import boto3
 
 
-_CLIENT = Config(connect_timeout=3, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})
+_CLIENT_CONFIG = Config(connect_timeout=3, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ec2Kind:
+class Ec2Listing:
     """How EC2 lists one kind of resource.
 
     Attributes:
@@ -37,53 +37,53 @@ class Ec2Kind:
 
 
 # Each kind is asked for by itself: DescribeTags goes on naming what has been deleted.
-EC2_KINDS = (
-    Ec2Kind(type="aws:ec2/vpc:Vpc", operation="describe_vpcs", path="Vpcs", id="VpcId"),
-    Ec2Kind(type="aws:ec2/subnet:Subnet", operation="describe_subnets", path="Subnets", id="SubnetId"),
-    Ec2Kind(
+EC2_LISTINGS = (
+    Ec2Listing(type="aws:ec2/vpc:Vpc", operation="describe_vpcs", path="Vpcs", id="VpcId"),
+    Ec2Listing(type="aws:ec2/subnet:Subnet", operation="describe_subnets", path="Subnets", id="SubnetId"),
+    Ec2Listing(
         type="aws:ec2/internetGateway:InternetGateway",
         operation="describe_internet_gateways",
         path="InternetGateways",
         id="InternetGatewayId",
     ),
-    Ec2Kind(
+    Ec2Listing(
         type="aws:ec2/natGateway:NatGateway", operation="describe_nat_gateways", path="NatGateways", id="NatGatewayId"
     ),
-    Ec2Kind(type="aws:ec2/eip:Eip", operation="describe_addresses", path="Addresses", id="AllocationId"),
-    Ec2Kind(
+    Ec2Listing(type="aws:ec2/eip:Eip", operation="describe_addresses", path="Addresses", id="AllocationId"),
+    Ec2Listing(
         type="aws:ec2/vpcEndpoint:VpcEndpoint",
         operation="describe_vpc_endpoints",
         path="VpcEndpoints",
         id="VpcEndpointId",
     ),
-    Ec2Kind(
+    Ec2Listing(
         type="aws:ec2/routeTable:RouteTable", operation="describe_route_tables", path="RouteTables", id="RouteTableId"
     ),
-    Ec2Kind(
+    Ec2Listing(
         type="aws:ec2/securityGroup:SecurityGroup",
         operation="describe_security_groups",
         path="SecurityGroups[?GroupName != 'default']",
         id="GroupId",
     ),
-    Ec2Kind(
+    Ec2Listing(
         type="aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
         operation="describe_security_group_rules",
         path="SecurityGroupRules[?!IsEgress]",
         id="SecurityGroupRuleId",
     ),
-    Ec2Kind(
+    Ec2Listing(
         type="aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
         operation="describe_security_group_rules",
         path="SecurityGroupRules[?IsEgress]",
         id="SecurityGroupRuleId",
     ),
-    Ec2Kind(
+    Ec2Listing(
         type="aws:ec2/instance:Instance",
         operation="describe_instances",
         path="Reservations[].Instances[] | [?!(Tags[?Key == 'aws:autoscaling:groupName'])]",
         id="InstanceId",
     ),
-    Ec2Kind(
+    Ec2Listing(
         type="aws:ec2/launchTemplate:LaunchTemplate",
         operation="describe_launch_templates",
         path="LaunchTemplates",
@@ -93,12 +93,12 @@ EC2_KINDS = (
 """A VPC's default security group is not among them: it comes and goes with the VPC. Nor are the instances of an Auto
 Scaling group, which do so with their group."""
 
-_GONE = frozenset({"deleted", "deleting", "shutting-down", "terminated"})
+_GONE_STATES = frozenset({"deleted", "deleting", "shutting-down", "terminated"})
 """States in which EC2 still lists what costs nothing any more and cannot come back."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class TaggedResource:
     """A resource in the account.
 
     Attributes:
@@ -121,73 +121,75 @@ class Inventory:
         self._url = url
         self._environment = environment
 
-    def all(self) -> list[Found]:
+    def find_all(self) -> list[TaggedResource]:
         """Find everything."""
         return [
-            *self._ec2(),
-            *self._auto_scaling_groups(),
-            *self._buckets(),
-            *self._keys(),
-            *self._log_groups(),
-            *self._topics(),
-            *self._schedule_groups(),
-            *self._roles(),
-            *self._profiles(),
-            *self._policies(),
-            *self._identity_providers(),
-            *self._budgets(),
-            *self._documents(),
-            *self._rules(),
+            *self._find_ec2_resources(),
+            *self._find_auto_scaling_groups(),
+            *self._find_buckets(),
+            *self._find_keys(),
+            *self._find_log_groups(),
+            *self._find_topics(),
+            *self._find_schedule_groups(),
+            *self._find_roles(),
+            *self._find_instance_profiles(),
+            *self._find_policies(),
+            *self._find_identity_providers(),
+            *self._find_budgets(),
+            *self._find_documents(),
+            *self._find_rules(),
         ]
 
     def account_id(self) -> str:
         """Give the account's number."""
-        return str(self._client("sts").get_caller_identity()["Account"])
+        return str(self._service_client("sts").get_caller_identity()["Account"])
 
-    def _client(self, service: str) -> Any:  # boto3 makes its clients' classes at run time
-        return self._session.client(service, endpoint_url=self._url, config=_CLIENT)
+    def _service_client(self, service: str) -> Any:  # boto3 makes its clients' classes at run time
+        return self._session.client(service, endpoint_url=self._url, config=_CLIENT_CONFIG)
 
     def _is_ours(self, tags: dict[str, str]) -> bool:
-        return tags.get("project") == PROJECT and tags.get("Environment") == self._environment
+        return tags.get("project") == PROJECT_NAME and tags.get("Environment") == self._environment
 
-    def _ec2(self) -> Iterator[Found]:
-        ec2 = self._client("ec2")
-        for kind in EC2_KINDS:
-            for resource in _listed(ec2, kind):
-                tags = _tags(resource)
-                if self._is_ours(tags) and _state(resource) not in _GONE:
-                    yield Found(type=kind.type, id=resource[kind.id], name=tags.get("Name", ""))
+    def _find_ec2_resources(self) -> Iterator[TaggedResource]:
+        ec2 = self._service_client("ec2")
+        for kind in EC2_LISTINGS:
+            for resource in _describe_resources(ec2, kind):
+                tags = _tag_values(resource)
+                if self._is_ours(tags) and _resource_state(resource) not in _GONE_STATES:
+                    yield TaggedResource(type=kind.type, id=resource[kind.id], name=tags.get("Name", ""))
 
-    def _auto_scaling_groups(self) -> Iterator[Found]:
-        autoscaling = self._client("autoscaling")
+    def _find_auto_scaling_groups(self) -> Iterator[TaggedResource]:
+        autoscaling = self._service_client("autoscaling")
         for page in autoscaling.get_paginator("describe_auto_scaling_groups").paginate():
             for group in page["AutoScalingGroups"]:
-                tags = _tags(group)
+                tags = _tag_values(group)
                 if self._is_ours(tags):
                     name = tags.get("Name", "")
-                    yield Found(type="aws:autoscaling/group:Group", id=group["AutoScalingGroupName"], name=name)
+                    yield TaggedResource(
+                        type="aws:autoscaling/group:Group", id=group["AutoScalingGroupName"], name=name
+                    )
 
-    def _keys(self) -> Iterator[Found]:
-        kms = self._client("kms")
+    def _find_keys(self) -> Iterator[TaggedResource]:
+        kms = self._service_client("kms")
         for page in kms.get_paginator("list_keys").paginate():
             for key in page["Keys"]:
                 listed = kms.list_resource_tags(KeyId=key["KeyId"])["Tags"]
                 tags = {tag["TagKey"]: tag["TagValue"] for tag in listed}
                 if self._is_ours(tags) and not kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"].get("DeletionDate"):
-                    yield Found(type="aws:kms/key:Key", id=key["KeyId"], name=tags.get("Name", ""))
+                    yield TaggedResource(type="aws:kms/key:Key", id=key["KeyId"], name=tags.get("Name", ""))
 
-    def _log_groups(self) -> Iterator[Found]:
-        logs = self._client("logs")
+    def _find_log_groups(self) -> Iterator[TaggedResource]:
+        logs = self._service_client("logs")
         for page in logs.get_paginator("describe_log_groups").paginate():
             for group in page["logGroups"]:
                 arn = group["arn"].removesuffix(":*")
                 tags = logs.list_tags_for_resource(resourceArn=arn)["tags"]
                 if self._is_ours(tags):
                     name = tags.get("Name", "")
-                    yield Found(type="aws:cloudwatch/logGroup:LogGroup", id=group["logGroupName"], name=name)
+                    yield TaggedResource(type="aws:cloudwatch/logGroup:LogGroup", id=group["logGroupName"], name=name)
 
-    def _buckets(self) -> Iterator[Found]:
-        s3 = self._client("s3")
+    def _find_buckets(self) -> Iterator[TaggedResource]:
+        s3 = self._service_client("s3")
         for bucket in s3.list_buckets()["Buckets"]:
             name = bucket["Name"]
             try:
@@ -197,67 +199,69 @@ class Inventory:
                     raise
                 continue
             if self._is_ours(tags):
-                yield Found(type="aws:s3/bucket:Bucket", id=name, name=tags.get("Name", ""))
+                yield TaggedResource(type="aws:s3/bucket:Bucket", id=name, name=tags.get("Name", ""))
 
-    def _topics(self) -> Iterator[Found]:
-        sns = self._client("sns")
+    def _find_topics(self) -> Iterator[TaggedResource]:
+        sns = self._service_client("sns")
         for page in sns.get_paginator("list_topics").paginate():
             for topic in page["Topics"]:
                 arn = topic["TopicArn"]
-                tags = _tags(sns.list_tags_for_resource(ResourceArn=arn))
+                tags = _tag_values(sns.list_tags_for_resource(ResourceArn=arn))
                 if self._is_ours(tags):
-                    yield Found(type="aws:sns/topic:Topic", id=arn, name=tags.get("Name", ""))
+                    yield TaggedResource(type="aws:sns/topic:Topic", id=arn, name=tags.get("Name", ""))
 
-    def _schedule_groups(self) -> Iterator[Found]:
-        scheduler = self._client("scheduler")
+    def _find_schedule_groups(self) -> Iterator[TaggedResource]:
+        scheduler = self._service_client("scheduler")
         for page in scheduler.get_paginator("list_schedule_groups").paginate():
             for group in page["ScheduleGroups"]:
-                tags = _tags(scheduler.list_tags_for_resource(ResourceArn=group["Arn"]))
+                tags = _tag_values(scheduler.list_tags_for_resource(ResourceArn=group["Arn"]))
                 if self._is_ours(tags):
                     name = tags.get("Name", "")
-                    yield Found(type="aws:scheduler/scheduleGroup:ScheduleGroup", id=group["Name"], name=name)
+                    yield TaggedResource(type="aws:scheduler/scheduleGroup:ScheduleGroup", id=group["Name"], name=name)
 
-    def _roles(self) -> Iterator[Found]:
-        iam = self._client("iam")
+    def _find_roles(self) -> Iterator[TaggedResource]:
+        iam = self._service_client("iam")
         for page in iam.get_paginator("list_roles").paginate():
             for role in page["Roles"]:
                 name = role["RoleName"]
-                if not name.startswith(f"{PROJECT}-{self._environment}-"):
+                if not name.startswith(f"{PROJECT_NAME}-{self._environment}-"):
                     continue
-                tags = _tags(iam.list_role_tags(RoleName=name))
+                tags = _tag_values(iam.list_role_tags(RoleName=name))
                 if self._is_ours(tags):
-                    yield Found(type="aws:iam/role:Role", id=name, name=tags.get("Name", ""))
+                    yield TaggedResource(type="aws:iam/role:Role", id=name, name=tags.get("Name", ""))
 
-    def _profiles(self) -> Iterator[Found]:
-        iam = self._client("iam")
+    def _find_instance_profiles(self) -> Iterator[TaggedResource]:
+        iam = self._service_client("iam")
         for page in iam.get_paginator("list_instance_profiles").paginate():
             for profile in page["InstanceProfiles"]:
                 name = profile["InstanceProfileName"]
-                tags = _tags(profile)
+                tags = _tag_values(profile)
                 if self._is_ours(tags):
-                    yield Found(type="aws:iam/instanceProfile:InstanceProfile", id=name, name=tags.get("Name", ""))
+                    yield TaggedResource(
+                        type="aws:iam/instanceProfile:InstanceProfile", id=name, name=tags.get("Name", "")
+                    )
 
-    def _policies(self) -> Iterator[Found]:
-        iam = self._client("iam")
+    def _find_policies(self) -> Iterator[TaggedResource]:
+        iam = self._service_client("iam")
         for page in iam.get_paginator("list_policies").paginate(Scope="Local"):
             for policy in page["Policies"]:
-                if not policy["PolicyName"].startswith(f"{PROJECT}-{self._environment}-"):
+                if not policy["PolicyName"].startswith(f"{PROJECT_NAME}-{self._environment}-"):
                     continue
-                tags = _tags(iam.list_policy_tags(PolicyArn=policy["Arn"]))
+                tags = _tag_values(iam.list_policy_tags(PolicyArn=policy["Arn"]))
                 if self._is_ours(tags):
-                    yield Found(type="aws:iam/policy:Policy", id=policy["Arn"], name=tags.get("Name", ""))
+                    yield TaggedResource(type="aws:iam/policy:Policy", id=policy["Arn"], name=tags.get("Name", ""))
 
-    def _identity_providers(self) -> Iterator[Found]:
-        iam = self._client("iam")
+    def _find_identity_providers(self) -> Iterator[TaggedResource]:
+        iam = self._service_client("iam")
         for provider in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
             arn = provider["Arn"]
-            tags = _tags(iam.list_open_id_connect_provider_tags(OpenIDConnectProviderArn=arn))
+            tags = _tag_values(iam.list_open_id_connect_provider_tags(OpenIDConnectProviderArn=arn))
             if self._is_ours(tags):
                 name = tags.get("Name", "")
-                yield Found(type="aws:iam/openIdConnectProvider:OpenIdConnectProvider", id=arn, name=name)
+                yield TaggedResource(type="aws:iam/openIdConnectProvider:OpenIdConnectProvider", id=arn, name=name)
 
-    def _budgets(self) -> Iterator[Found]:
-        budgets = self._client("budgets")
+    def _find_budgets(self) -> Iterator[TaggedResource]:
+        budgets = self._service_client("budgets")
         account_id = self.account_id()
         for page in budgets.get_paginator("describe_budgets").paginate(AccountId=account_id):
             for budget in page.get("Budgets", []):
@@ -266,27 +270,31 @@ class Inventory:
                 listed = budgets.list_tags_for_resource(ResourceARN=arn)["ResourceTags"]
                 tags = {tag["Key"]: tag["Value"] for tag in listed}
                 if self._is_ours(tags):
-                    yield Found(type="aws:budgets/budget:Budget", id=f"{account_id}:{name}", name=tags.get("Name", ""))
+                    yield TaggedResource(
+                        type="aws:budgets/budget:Budget", id=f"{account_id}:{name}", name=tags.get("Name", "")
+                    )
 
-    def _documents(self) -> Iterator[Found]:
-        ssm = self._client("ssm")
+    def _find_documents(self) -> Iterator[TaggedResource]:
+        ssm = self._service_client("ssm")
         for page in ssm.get_paginator("list_documents").paginate(Filters=[{"Key": "Owner", "Values": ["Self"]}]):
             for document in page["DocumentIdentifiers"]:
-                tags = _tags(document)
+                tags = _tag_values(document)
                 if self._is_ours(tags):
-                    yield Found(type="aws:ssm/document:Document", id=document["Name"], name=tags.get("Name", ""))
+                    yield TaggedResource(
+                        type="aws:ssm/document:Document", id=document["Name"], name=tags.get("Name", "")
+                    )
 
-    def _rules(self) -> Iterator[Found]:
-        events = self._client("events")
-        for page in events.get_paginator("list_rules").paginate(NamePrefix=f"{PROJECT}-{self._environment}-"):
+    def _find_rules(self) -> Iterator[TaggedResource]:
+        events = self._service_client("events")
+        for page in events.get_paginator("list_rules").paginate(NamePrefix=f"{PROJECT_NAME}-{self._environment}-"):
             for rule in page["Rules"]:
-                tags = _tags(events.list_tags_for_resource(ResourceARN=rule["Arn"]))
+                tags = _tag_values(events.list_tags_for_resource(ResourceARN=rule["Arn"]))
                 if self._is_ours(tags):
                     name = tags.get("Name", "")
-                    yield Found(type="aws:cloudwatch/eventRule:EventRule", id=rule["Name"], name=name)
+                    yield TaggedResource(type="aws:cloudwatch/eventRule:EventRule", id=rule["Name"], name=name)
 
 
-def _listed(ec2: Any, kind: Ec2Kind) -> Iterator[dict[str, Any]]:
+def _describe_resources(ec2: Any, kind: Ec2Listing) -> Iterator[dict[str, Any]]:
     if not ec2.can_paginate(kind.operation):
         yield from jmespath.search(kind.path, getattr(ec2, kind.operation)())
         return
@@ -294,11 +302,11 @@ def _listed(ec2: Any, kind: Ec2Kind) -> Iterator[dict[str, Any]]:
         yield from jmespath.search(kind.path, page)
 
 
-def _state(resource: dict[str, Any]) -> str:
+def _resource_state(resource: dict[str, Any]) -> str:
     """Give the resource's state, where its kind has one; an instance's is an object."""
     state = resource.get("State", "")
     return str(state["Name"] if isinstance(state, dict) else state)
 
 
-def _tags(resource: dict[str, Any]) -> dict[str, str]:
+def _tag_values(resource: dict[str, Any]) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in resource.get("Tags", [])}

@@ -14,34 +14,36 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cfs.doctor import commands as github
-from cfs.doctor.resource_types import DEPLOYMENT_POLICY, PULL_REQUEST
-from infra.naming import NAMESPACE
+from cfs.doctor.resource_types import DEPLOYMENT_POLICY_TYPE, PULL_REQUEST_TYPE
+from infra.naming import CONFIG_NAMESPACE
 from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from cfs.engine import StackEngine
-    from cfs.recovery.inventory import Found, Inventory
+    from cfs.recovery.inventory import Inventory, TaggedResource
 
-Inputs = dict[str, Any]
+ResourceInputs = dict[str, Any]
 
-NAMED: Mapping[str, Callable[[Inputs], str]] = {
-    "aws:autoscaling/group:Group": lambda of: str(of["name"]),
-    "aws:kms/alias:Alias": lambda of: str(of["name"]),
-    "aws:ec2/route:Route": lambda of: f"{of['routeTableId']}_{of['destinationCidrBlock']}",
-    "aws:ec2/routeTableAssociation:RouteTableAssociation": lambda of: f"{of['subnetId']}/{of['routeTableId']}",
-    "aws:scheduler/schedule:Schedule": lambda of: f"{of['groupName']}/{of['name']}",
-    "github:index/actionsVariable:ActionsVariable": lambda of: f"{of['repository']}:{of['variableName']}",
-    "github:index/actionsEnvironmentVariable:ActionsEnvironmentVariable": lambda of: ":".join(
-        (of["repository"], of["environment"], of["variableName"])
+IMPORT_ID_MAKERS: Mapping[str, Callable[[ResourceInputs], str]] = {
+    "aws:autoscaling/group:Group": lambda inputs: str(inputs["name"]),
+    "aws:kms/alias:Alias": lambda inputs: str(inputs["name"]),
+    "aws:ec2/route:Route": lambda inputs: f"{inputs['routeTableId']}_{inputs['destinationCidrBlock']}",
+    "aws:ec2/routeTableAssociation:RouteTableAssociation": lambda inputs: (
+        f"{inputs['subnetId']}/{inputs['routeTableId']}"
+    ),
+    "aws:scheduler/schedule:Schedule": lambda inputs: f"{inputs['groupName']}/{inputs['name']}",
+    "github:index/actionsVariable:ActionsVariable": lambda inputs: f"{inputs['repository']}:{inputs['variableName']}",
+    "github:index/actionsEnvironmentVariable:ActionsEnvironmentVariable": lambda inputs: ":".join(
+        (inputs["repository"], inputs["environment"], inputs["variableName"])
     ),
 }
 """Resources whose second creation the service refuses and that have a name of their own or no tags: how an import names
 each. All others without tags are put, not created: doing it again does no harm."""
 
 
-def adopt(engine: StackEngine) -> list[str]:
+def adopt_pending(engine: StackEngine) -> list[str]:
     """Bring what a dead run had begun into the state.
 
     Returns:
@@ -55,25 +57,28 @@ def adopt(engine: StackEngine) -> list[str]:
     if not _is_unfinished(deployment):
         return []
     recorded = recorded_ids(deployment)
-    inventory = _inventory(engine).all()
+    inventory = _open_inventory(engine).find_all()
     candidates = [
         {**operation["resource"], "id": identifier}
         for operation in deployment.get("pending_operations") or []
         if operation["type"] == "creating"
-        and (identifier := _find(engine, operation["resource"], inventory, recorded)) is not None
+        and (identifier := _find_id(engine, operation["resource"], inventory, recorded)) is not None
     ]
-    enter(engine, exported, candidates)
+    import_resources(engine, exported, candidates)
     after = engine.query_json("stack", "export")["deployment"].get("resources", [])
     known = {resource["urn"] for resource in after if not resource.get("delete")}
     return [candidate["urn"] for candidate in candidates if candidate["urn"] in known]
 
 
-def _find(
-    engine: StackEngine, resource: dict[str, Any], inventory: Sequence[Found], recorded: Collection[tuple[str, str]]
+def _find_id(
+    engine: StackEngine,
+    resource: dict[str, Any],
+    inventory: Sequence[TaggedResource],
+    recorded: Collection[tuple[str, str]],
 ) -> str | None:
-    if resource["type"] in (DEPLOYMENT_POLICY, PULL_REQUEST):
-        return github.find_made(engine, resource)
-    return identify(resource, inventory, recorded)
+    if resource["type"] in (DEPLOYMENT_POLICY_TYPE, PULL_REQUEST_TYPE):
+        return github.find_unrecorded_id(engine, resource)
+    return identify_resource(resource, inventory, recorded)
 
 
 def has_pending(engine: StackEngine) -> bool:
@@ -91,7 +96,7 @@ def _is_unfinished(deployment: dict[str, Any]) -> bool:
     return bool(deployment.get("pending_operations")) or any(unread)
 
 
-def enter(engine: StackEngine, exported: dict[str, Any], resources: Sequence[dict[str, Any]]) -> None:
+def import_resources(engine: StackEngine, exported: dict[str, Any], resources: Sequence[dict[str, Any]]) -> None:
     """Put resources into the state, drop its pending operations, and read all from the account."""
     deployment = exported["deployment"]
     deployment["resources"] = with_entries(deployment.get("resources") or [], resources)
@@ -99,8 +104,8 @@ def enter(engine: StackEngine, exported: dict[str, Any], resources: Sequence[dic
     with tempfile.TemporaryDirectory(prefix="cfs-recovery-") as folder:
         edited = Path(folder) / "state.json"
         edited.write_text(json.dumps(exported))
-        engine.query("stack", "import", "--file", str(edited))
-    engine.query("refresh", "--yes", "--skip-preview")
+        engine.query_text("stack", "import", "--file", str(edited))
+    engine.query_text("refresh", "--yes", "--skip-preview")
 
 
 def with_entries(recorded: Sequence[dict[str, Any]], new: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -119,10 +124,12 @@ def with_entries(recorded: Sequence[dict[str, Any]], new: Sequence[dict[str, Any
     return [*entries, *replacing.values()]
 
 
-def identify(resource: dict[str, Any], inventory: Sequence[Found], recorded: Collection[tuple[str, str]]) -> str | None:
+def identify_resource(
+    resource: dict[str, Any], inventory: Sequence[TaggedResource], recorded: Collection[tuple[str, str]]
+) -> str | None:
     """Find the id that a resource has in the account if it exists there and no other resource is recorded under it."""
-    inputs: Inputs = resource.get("inputs") or {}
-    if named := NAMED.get(resource["type"]):
+    inputs: ResourceInputs = resource.get("inputs") or {}
+    if named := IMPORT_ID_MAKERS.get(resource["type"]):
         return named(inputs)
     name = inputs.get("tags", {}).get("Name")
     if name is None:
@@ -135,14 +142,14 @@ def identify(resource: dict[str, Any], inventory: Sequence[Found], recorded: Col
     return next(fitting, None)
 
 
-def orphans(engine: StackEngine) -> list[Found]:
+def find_orphans(engine: StackEngine) -> list[TaggedResource]:
     """List what carries the stack's tags and is not in its state."""
     recorded = recorded_ids(engine.query_json("stack", "export")["deployment"])
-    found = _inventory(engine).all()
+    found = _open_inventory(engine).find_all()
     return [resource for resource in found if (resource.type, resource.id) not in recorded]
 
 
-def delete(engine: StackEngine, resources: Sequence[Found]) -> None:
+def destroy_orphans(engine: StackEngine, resources: Sequence[TaggedResource]) -> None:
     """Delete orphans by the provider that would have made them: take them into the state, then destroy just them.
 
     Where this dies halfway, the next `up` finds them in the state, undeclared, and deletes them.
@@ -160,7 +167,7 @@ def delete(engine: StackEngine, resources: Sequence[Found]) -> None:
         )
     entries = [
         {
-            "urn": f"urn:pulumi:{engine.stack}::{NAMESPACE}::{resource.type}::orphan-{resource.id}",
+            "urn": f"urn:pulumi:{engine.stack_name}::{CONFIG_NAMESPACE}::{resource.type}::orphan-{resource.id}",
             "type": resource.type,
             "id": resource.id,
             "custom": True,
@@ -168,15 +175,15 @@ def delete(engine: StackEngine, resources: Sequence[Found]) -> None:
         }
         for resource in resources
     ]
-    enter(engine, exported, entries)
+    import_resources(engine, exported, entries)
     targets = [argument for entry in entries for argument in ("--target", str(entry["urn"]))]
-    engine.query("destroy", "--yes", "--skip-preview", *targets)
+    engine.query_text("destroy", "--yes", "--skip-preview", *targets)
 
 
-def _inventory(engine: StackEngine) -> Inventory:
+def _open_inventory(engine: StackEngine) -> Inventory:
     from cfs.recovery.inventory import Inventory  # noqa: PLC0415 — boto3 takes a quarter of a second, needed rarely
 
-    return Inventory(engine.open_session(), url=engine.aws_url, environment=engine.stack)
+    return Inventory(engine.open_session(), url=engine.aws_url, environment=engine.stack_name)
 
 
 def recorded_ids(deployment: dict[str, Any]) -> frozenset[tuple[str, str]]:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from pulumi_aws import iam
 
-from infra.access.identity import NODE_GRANTS, ORCHESTRATOR_GRANTS, Reach
-from infra.access.policies import EVERYTHING, Scope, Statement, document
+from infra.access.identity import NODE_GRANTS, ORCHESTRATOR_GRANTS, RoleScope
+from infra.access.policies import EVERYTHING, Scope, Statement, render_policy
 from infra.cluster import interruptions
 from infra.component import Component
 from infra.naming import IAM_POLICY, physical_name
 from infra.orchestrator import hours as orchestrator_hours
-from infra.tags import PROJECT
+from infra.tags import PROJECT_NAME
 from infra.texts import IAM_DESCRIPTION, check_text
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from infra.tags import Tags
 
-SESSION_MANAGER = (
+SESSION_MANAGER_ACTIONS = (
     "ec2messages:AcknowledgeMessage",
     "ec2messages:DeleteMessage",
     "ec2messages:FailMessage",
@@ -89,25 +89,27 @@ class Boundary(Component):
         environment = args.tags.environment
         policy = iam.Policy(
             name,
-            name=boundary_name(environment),
+            name=boundary_policy_name(environment),
             description=check_text(IAM_DESCRIPTION, "The most that ClaudeFS's machines and runbooks can be allowed"),
             policy=args.account_id.apply(
-                lambda account_id: document(
-                    *boundary(granted(Scope(account_id=account_id, region=args.region, environment=environment)))
+                lambda account_id: render_policy(
+                    *boundary_statements(
+                        stack_grants(Scope(account_id=account_id, region=args.region, environment=environment))
+                    )
                 )
             ),
-            tags=args.tags.of("boundary", role="delivery"),
-            opts=self.child(),
+            tags=args.tags.for_resource("boundary", role="delivery"),
+            opts=self.child_options(),
         )
         self.arn = policy.arn
         self.register_outputs({"arn": self.arn})
 
 
-def granted(scope: Scope) -> Iterator[Statement]:
+def stack_grants(scope: Scope) -> Iterator[Statement]:
     """Give all that the stack grants to its own roles."""
     # Which buckets, key and topic it is, a boundary leaves out.
     anything = "arn:aws:*"
-    reach = Reach(
+    reach = RoleScope(
         scope=scope,
         artifact_bucket_arn=anything,
         cache_bucket_arn=anything,
@@ -117,37 +119,40 @@ def granted(scope: Scope) -> Iterator[Statement]:
     for grants in (ORCHESTRATOR_GRANTS, NODE_GRANTS):
         for grant in grants.values():
             yield from grant(reach)
-    for service_grant in interruptions.GRANTS.values():
+    for service_grant in interruptions.INTERRUPTION_GRANTS.values():
         yield from service_grant(scope)
-    yield from orchestrator_hours.grant(scope, instance_id=EVERYTHING, key_arn=anything)
+    yield from orchestrator_hours.scheduler_grants(scope, instance_id=EVERYTHING, key_arn=anything)
 
 
-def boundary_name(environment: str) -> str:
+def boundary_policy_name(environment: str) -> str:
     """Name the policy."""
-    return physical_name(IAM_POLICY, PROJECT, environment, "boundary")
+    return physical_name(IAM_POLICY, PROJECT_NAME, environment, "boundary")
 
 
-def boundary_arn(scope: Scope) -> str:
+def boundary_policy_arn(scope: Scope) -> str:
     """Give the policy's ARN."""
-    return f"arn:aws:iam::{scope.account_id}:policy/{boundary_name(scope.environment)}"
+    return f"arn:aws:iam::{scope.account_id}:policy/{boundary_policy_name(scope.environment)}"
 
 
-def boundary(statements: Iterable[Statement]) -> tuple[Statement, ...]:
+def boundary_statements(statements: Iterable[Statement]) -> tuple[Statement, ...]:
     """Give the statements of a boundary around some grants.
 
     The grants' own resources and conditions are left out, so that it fits IAM's limit, but for those on IAM itself: to
     give away or to make a role is how rights are widened.
     """
     given = tuple(statements)
-    others = {action for statement in given for action in statement.actions if not _is_of_iam(statement)}
-    on_iam = (statement for statement in given if _is_of_iam(statement))
+    others = {action for statement in given for action in statement.actions if not _is_iam_statement(statement)}
+    on_iam = (statement for statement in given if _is_iam_statement(statement))
     return (
         Statement(
-            sid="AtMost", actions=tuple(sorted({*others, *SESSION_MANAGER})), resources=(EVERYTHING,), ceiling=True
+            sid="AtMost",
+            actions=tuple(sorted({*others, *SESSION_MANAGER_ACTIONS})),
+            resources=(EVERYTHING,),
+            is_ceiling=True,
         ),
         *(replace(statement, sid=f"OnIam{number}") for number, statement in enumerate(on_iam, start=1)),
     )
 
 
-def _is_of_iam(statement: Statement) -> bool:
+def _is_iam_statement(statement: Statement) -> bool:
     return any(action.startswith(("iam:", "sts:")) for action in statement.actions)

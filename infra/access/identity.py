@@ -9,20 +9,20 @@ import pulumi
 from pulumi_aws import iam
 
 from infra.access import policies
-from infra.access.policies import Scope, document
+from infra.access.policies import Scope, render_policy
 from infra.component import Component
 from infra.naming import IAM_INSTANCE_PROFILE, IAM_ROLE, physical_name
-from infra.storage.encryption import LOG_GROUPS
-from infra.tags import PROJECT
+from infra.storage.encryption import LOG_GROUP_PREFIX
+from infra.tags import PROJECT_NAME
 from infra.texts import IAM_DESCRIPTION, check_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from infra.access.policies import Statement
-    from infra.tags import Role, Tags
+    from infra.tags import ResourceRole, Tags
 
-    Grants = Mapping[str, Callable[["Reach"], tuple[Statement, ...]]]
+    RoleGrants = Mapping[str, Callable[["RoleScope"], tuple[Statement, ...]]]
 
 SSM_MANAGED_INSTANCE = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"
 """AWS's own policy for nodes that are reached through Session Manager instead of SSH."""
@@ -31,22 +31,22 @@ INLINE_POLICIES_LIMIT = 10_240
 """Characters of all inline policies of a role together, white space not counted:
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
 
-SECRETS = "cfs/"
+SECRETS_PREFIX = "cfs/"
 """Names of ClaudeFS's secrets begin so: `cfs/github-token`, `cfs/fireworks-api-key`."""
 
-NODE_SECRETS = f"{SECRETS}nodes/"
+NODE_SECRETS_PREFIX = f"{SECRETS_PREFIX}nodes/"
 """Names of the nodes' own secrets begin so, followed by the environment. Nodes read no others."""
 
-METRICS = "CFS/*"
+METRIC_NAMESPACES = "CFS/*"
 """Namespaces of ClaudeFS's metrics."""
 
-NODE_TAGS = ("Name", "NodeNum", "Version", "BootState")
+NODE_WRITABLE_TAGS = ("Name", "NodeNum", "Version", "BootState")
 """What a node may change of its own tags; the others decide what the orchestrator may do to it."""
 
-Purpose = Literal["orchestrator", "node"]
+MachinePurpose = Literal["orchestrator", "node"]
 """Whose a role is."""
 
-DESCRIPTIONS: Mapping[Purpose, str] = {
+ROLE_DESCRIPTIONS: Mapping[MachinePurpose, str] = {
     "orchestrator": "ClaudeFS's orchestrator: runs agents, launches and stops this environment's nodes",
     "node": "ClaudeFS's nodes: read releases and their own secrets, write logs",
 }
@@ -78,7 +78,7 @@ class IdentityArgs:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reach:
+class RoleScope:
     """What the policies name, once it is known.
 
     Attributes:
@@ -98,12 +98,12 @@ class Reach:
     @property
     def node_role_arn(self) -> str:
         """The nodes' role."""
-        return f"arn:aws:iam::{self.scope.account_id}:role/{role_name(self.scope.environment, 'node')}"
+        return f"arn:aws:iam::{self.scope.account_id}:role/{machine_role_name(self.scope.environment, 'node')}"
 
     @property
-    def logs(self) -> str:
+    def log_group_pattern(self) -> str:
         """The environment's log groups, as a pattern."""
-        return f"{LOG_GROUPS}/{self.scope.environment}/*"
+        return f"{LOG_GROUP_PREFIX}/{self.scope.environment}/*"
 
 
 class Identity(Component):
@@ -124,11 +124,11 @@ class Identity(Component):
     def __init__(self, name: str, *, args: IdentityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare the roles."""
         super().__init__(name, opts=opts)
-        reach = _reach(args)
+        reach = _role_scope(args)
         self._boundary_arn = args.boundary_arn
-        node = self._role("node", role="storage", grants=NODE_GRANTS, reach=reach, tags=args.tags)
-        orchestrator = self._role(
-            "orchestrator", role="orchestrator", grants=ORCHESTRATOR_GRANTS, reach=reach, tags=args.tags
+        node = self._declare_role("node", role="storage", grants=NODE_GRANTS, role_scope=reach, tags=args.tags)
+        orchestrator = self._declare_role(
+            "orchestrator", role="orchestrator", grants=ORCHESTRATOR_GRANTS, role_scope=reach, tags=args.tags
         )
         self.orchestrator_role_arn, self.orchestrator_profile = orchestrator
         self.node_role_arn, self.node_profile = node
@@ -141,49 +141,55 @@ class Identity(Component):
             }
         )
 
-    def _role(
-        self, purpose: Purpose, *, role: Role, grants: Grants, reach: pulumi.Output[Reach], tags: Tags
+    def _declare_role(
+        self,
+        purpose: MachinePurpose,
+        *,
+        role: ResourceRole,
+        grants: RoleGrants,
+        role_scope: pulumi.Output[RoleScope],
+        tags: Tags,
     ) -> tuple[pulumi.Output[str], pulumi.Output[str]]:
         """Declare a role with its grants and give its ARN and the name of its instance profile."""
         declared = iam.Role(
             purpose,
-            name=role_name(tags.environment, purpose),
-            description=check_text(IAM_DESCRIPTION, DESCRIPTIONS[purpose]),
-            assume_role_policy=document(policies.trust("ec2.amazonaws.com")),
+            name=machine_role_name(tags.environment, purpose),
+            description=check_text(IAM_DESCRIPTION, ROLE_DESCRIPTIONS[purpose]),
+            assume_role_policy=render_policy(policies.trust_service("ec2.amazonaws.com")),
             permissions_boundary=self._boundary_arn,
-            tags=tags.of(f"{purpose}-role", role=role),
-            opts=self.child(),
+            tags=tags.for_resource(f"{purpose}-role", role=role),
+            opts=self.child_options(),
         )
         inline = [
             iam.RolePolicy(
                 f"{purpose}-{concern}",
                 name=concern,
                 role=declared.name,
-                policy=reach.apply(lambda of, grant=grant: document(*grant(of))),  # type: ignore[misc]  # mypy infers no type for a lambda with a default
-                opts=self.child(),
+                policy=role_scope.apply(lambda scope, grant=grant: render_policy(*grant(scope))),  # type: ignore[misc]  # mypy infers no type for a lambda with a default
+                opts=self.child_options(),
             )
             for concern, grant in grants.items()
         ]
         shell = iam.RolePolicyAttachment(
-            f"{purpose}-ssm", role=declared.name, policy_arn=SSM_MANAGED_INSTANCE, opts=self.child()
+            f"{purpose}-ssm", role=declared.name, policy_arn=SSM_MANAGED_INSTANCE, opts=self.child_options()
         )
         profile = iam.InstanceProfile(
             purpose,
-            name=physical_name(IAM_INSTANCE_PROFILE, PROJECT, tags.environment, purpose),
+            name=physical_name(IAM_INSTANCE_PROFILE, PROJECT_NAME, tags.environment, purpose),
             role=declared.name,
-            tags=tags.of(f"{purpose}-profile", role=role),
+            tags=tags.for_resource(f"{purpose}-profile", role=role),
             # Whoever launches with the profile finds all rights in place.
-            opts=self.child(depends_on=[*inline, shell]),
+            opts=self.child_options(depends_on=[*inline, shell]),
         )
         return declared.arn, profile.name
 
 
-def role_name(environment: str, purpose: Purpose) -> str:
+def machine_role_name(environment: str, purpose: MachinePurpose) -> str:
     """Name a role; environments of one account have roles of their own."""
-    return physical_name(IAM_ROLE, PROJECT, environment, purpose)
+    return physical_name(IAM_ROLE, PROJECT_NAME, environment, purpose)
 
 
-def _reach(args: IdentityArgs) -> pulumi.Output[Reach]:
+def _role_scope(args: IdentityArgs) -> pulumi.Output[RoleScope]:
     return pulumi.Output.all(
         account_id=args.account_id,
         artifacts=args.artifact_bucket_arn,
@@ -191,7 +197,7 @@ def _reach(args: IdentityArgs) -> pulumi.Output[Reach]:
         key=args.key_arn,
         topic=args.alert_topic_arn,
     ).apply(
-        lambda known: Reach(
+        lambda known: RoleScope(
             scope=Scope(account_id=known["account_id"], region=args.region, environment=args.tags.environment),
             artifact_bucket_arn=known["artifacts"],
             cache_bucket_arn=known["cache"],
@@ -201,55 +207,55 @@ def _reach(args: IdentityArgs) -> pulumi.Output[Reach]:
     )
 
 
-def _orchestrator_compute(reach: Reach) -> tuple[Statement, ...]:
-    scope = reach.scope
+def _orchestrator_compute(role_scope: RoleScope) -> tuple[Statement, ...]:
+    scope = role_scope.scope
     return (
         policies.describe_compute(),
         *policies.run_tagged_instances(scope),
         *policies.manage_tagged_instances(scope, except_role="orchestrator"),
         policies.resize_tagged_groups(scope),
-        policies.pass_role(reach.node_role_arn),
-        policies.use_spot(scope),
-        *policies.encrypt_disks(reach.key_arn, scope),
+        policies.pass_role(role_scope.node_role_arn),
+        policies.create_spot_service_role(scope),
+        *policies.encrypt_disks(role_scope.key_arn, scope),
     )
 
 
-def _orchestrator_data(reach: Reach) -> tuple[Statement, ...]:
-    buckets = (reach.artifact_bucket_arn, reach.cache_bucket_arn)
+def _orchestrator_data(role_scope: RoleScope) -> tuple[Statement, ...]:
+    buckets = (role_scope.artifact_bucket_arn, role_scope.cache_bucket_arn)
     return (
         policies.list_objects(buckets),
         policies.read_and_write_objects(buckets),
-        policies.delete_objects(reach.cache_bucket_arn),
-        policies.read_secrets(reach.scope, SECRETS),
-        policies.use_key(reach.key_arn, reach.scope, services=("s3", "secretsmanager", "sns"), encrypt=True),
+        policies.delete_objects(role_scope.cache_bucket_arn),
+        policies.read_secrets(role_scope.scope, SECRETS_PREFIX),
+        policies.use_key(role_scope.key_arn, role_scope.scope, services=("s3", "secretsmanager", "sns"), encrypt=True),
     )
 
 
-def _orchestrator_observation(reach: Reach) -> tuple[Statement, ...]:
+def _orchestrator_observation(role_scope: RoleScope) -> tuple[Statement, ...]:
     return (
-        policies.put_metrics(METRICS),
+        policies.put_metrics(METRIC_NAMESPACES),
         policies.read_metrics(),
-        policies.write_logs(reach.scope, reach.logs),
-        *policies.read_costs(reach.scope, f"{PROJECT}-{reach.scope.environment}-*"),
-        policies.publish(reach.alert_topic_arn),
+        policies.write_logs(role_scope.scope, role_scope.log_group_pattern),
+        *policies.read_costs(role_scope.scope, f"{PROJECT_NAME}-{role_scope.scope.environment}-*"),
+        policies.publish_to_topic(role_scope.alert_topic_arn),
     )
 
 
-def _node(reach: Reach) -> tuple[Statement, ...]:
+def _node_access(role_scope: RoleScope) -> tuple[Statement, ...]:
     return (
-        policies.list_objects((reach.artifact_bucket_arn,)),
-        policies.read_objects(reach.artifact_bucket_arn),
-        policies.read_secrets(reach.scope, f"{NODE_SECRETS}{reach.scope.environment}/"),
-        policies.use_key(reach.key_arn, reach.scope, services=("s3", "secretsmanager"), encrypt=False),
+        policies.list_objects((role_scope.artifact_bucket_arn,)),
+        policies.read_objects(role_scope.artifact_bucket_arn),
+        policies.read_secrets(role_scope.scope, f"{NODE_SECRETS_PREFIX}{role_scope.scope.environment}/"),
+        policies.use_key(role_scope.key_arn, role_scope.scope, services=("s3", "secretsmanager"), encrypt=False),
         policies.describe_instances(),
-        policies.tag_itself(reach.scope, NODE_TAGS),
-        policies.complete_lifecycle_actions(reach.scope),
-        policies.put_metrics(METRICS),
-        policies.write_logs(reach.scope, reach.logs),
+        policies.tag_own_instance(role_scope.scope, NODE_WRITABLE_TAGS),
+        policies.complete_lifecycle_actions(role_scope.scope),
+        policies.put_metrics(METRIC_NAMESPACES),
+        policies.write_logs(role_scope.scope, role_scope.log_group_pattern),
     )
 
 
-ORCHESTRATOR_GRANTS: Grants = {
+ORCHESTRATOR_GRANTS: RoleGrants = {
     "models": lambda reach: policies.invoke_models(reach.scope),
     "compute": _orchestrator_compute,
     "data": _orchestrator_data,
@@ -257,5 +263,5 @@ ORCHESTRATOR_GRANTS: Grants = {
 }
 """What the orchestrator may do, by concern; each is an inline policy."""
 
-NODE_GRANTS: Grants = {"node": _node}
+NODE_GRANTS: RoleGrants = {"node": _node_access}
 """What a node may do."""

@@ -12,14 +12,14 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from infra.tags import PROJECT
+from infra.tags import PROJECT_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 EVERYTHING = "*"
 
-WITHOUT_RESOURCE_LEVEL = frozenset(
+ACTIONS_WITHOUT_RESOURCE_LEVEL = frozenset(
     {
         "autoscaling:DescribeAutoScalingGroups",
         "autoscaling:DescribeAutoScalingInstances",
@@ -71,7 +71,7 @@ WITHOUT_RESOURCE_LEVEL = frozenset(
 `ce:GetCostAndUsage` knows one resource type, a billing view; the account's own costs are asked for without one.
 """
 
-Operator = Literal[
+ConditionOperator = Literal[
     "StringEquals",
     "StringNotEquals",
     "StringLike",
@@ -96,7 +96,7 @@ class Condition:
         values: What is allowed; any one of them.
     """
 
-    operator: Operator
+    operator: ConditionOperator
     key: str
     values: tuple[str, ...]
 
@@ -143,13 +143,13 @@ class ServiceLinkedRoles:
             raise PolicyError(f"service-linked roles: {self.account_id!r} is no account")
 
     @property
-    def conditions(self) -> tuple[Condition, ...]:
+    def principal_conditions(self) -> tuple[Condition, ...]:
         """What only they fulfill."""
         arns = (
             f"arn:aws:iam::{self.account_id}:role/aws-service-role/{service}/{name}"
             for service, name in self.names.items()
         )
-        return (equals("kms:CallerAccount", self.account_id), equals("aws:PrincipalArn", *arns))
+        return (string_equals("kms:CallerAccount", self.account_id), string_equals("aws:PrincipalArn", *arns))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,7 +163,7 @@ class Statement:
             actions that cannot be limited, and in a KMS key's policy, where it means that key.
         conditions: Tests that a request must all pass.
         principal: Who is allowed, in the policy of a resource; None in the policy of a role.
-        ceiling: Whether it stands in a permissions boundary, which grants nothing and may name everything.
+        is_ceiling: Whether it stands in a permissions boundary, which grants nothing and may name everything.
 
     Raises:
         PolicyError: The statement is wider than an action or a resource needs.
@@ -174,7 +174,7 @@ class Statement:
     resources: tuple[str, ...] = ()
     conditions: tuple[Condition, ...] = ()
     principal: Principal | ServiceLinkedRoles | None = None
-    ceiling: bool = False
+    is_ceiling: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what is too wide."""
@@ -186,7 +186,7 @@ class Statement:
             service, colon, name = action.partition(":")
             if not (service and colon and name) or EVERYTHING in action or "?" in action:
                 raise PolicyError(f"statement {self.sid}: action {action!r} must be one action in full, service:Action")
-        tests = [(condition.operator, condition.key) for condition in self._tests()]
+        tests = [(condition.operator, condition.key) for condition in self._all_conditions()]
         for operator, key in tests:
             if tests.count((operator, key)) > 1:
                 raise PolicyError(f"statement {self.sid}: {key} is tested twice")
@@ -201,44 +201,44 @@ class Statement:
         if isinstance(self.principal, ServiceLinkedRoles) and self.resources != (EVERYTHING,):
             raise PolicyError(f"statement {self.sid}: only the policy of a KMS key speaks of service-linked roles")
 
-    def _tests(self) -> tuple[Condition, ...]:
+    def _all_conditions(self) -> tuple[Condition, ...]:
         """Give all conditions, those that make up the principal too."""
         return (
             *self.conditions,
-            *(self.principal.conditions if isinstance(self.principal, ServiceLinkedRoles) else ()),
+            *(self.principal.principal_conditions if isinstance(self.principal, ServiceLinkedRoles) else ()),
         )
 
     def _may_name_everything(self) -> bool:
         if self.resources != (EVERYTHING,):
             return False
-        if self.ceiling:
+        if self.is_ceiling:
             return True
         if self.principal:
             return all(action.startswith("kms:") for action in self.actions)
-        return WITHOUT_RESOURCE_LEVEL.issuperset(self.actions)
+        return ACTIONS_WITHOUT_RESOURCE_LEVEL.issuperset(self.actions)
 
     def to_json(self) -> dict[str, object]:
         """Give the statement as IAM reads it."""
         conditions: dict[str, dict[str, object]] = {}
-        for condition in self._tests():
+        for condition in self._all_conditions():
             conditions.setdefault(condition.operator, {})[condition.key] = _one_or_list(condition.values)
         return {
             "Sid": self.sid,
             "Effect": "Allow",
-            **({"Principal": _principal(self.principal)} if self.principal else {}),
+            **({"Principal": _principal_json(self.principal)} if self.principal else {}),
             "Action": _one_or_list(self.actions),
             **({"Resource": _one_or_list(self.resources)} if self.resources else {}),
             **({"Condition": conditions} if conditions else {}),
         }
 
 
-def _principal(principal: Principal | ServiceLinkedRoles) -> dict[str, str]:
+def _principal_json(principal: Principal | ServiceLinkedRoles) -> dict[str, str]:
     if isinstance(principal, ServiceLinkedRoles):
         return {"AWS": EVERYTHING}
     return {principal.kind: principal.value}
 
 
-def document(*statements: Statement) -> str:
+def render_policy(*statements: Statement) -> str:
     """Give a policy document, without the white space that would count towards IAM's limits.
 
     Raises:
@@ -257,12 +257,12 @@ def _one_or_list(values: Sequence[str]) -> str | list[str]:
     return values[0] if len(values) == 1 else list(values)
 
 
-def equals(key: str, *values: str) -> Condition:
+def string_equals(key: str, *values: str) -> Condition:
     """Allow requests whose `key` is one of `values`."""
     return Condition(operator="StringEquals", key=key, values=values)
 
 
-def trust(service: str, *conditions: Condition) -> Statement:
+def trust_service(service: str, *conditions: Condition) -> Statement:
     """Let one AWS service assume the role, where it acts for what the conditions say."""
     return Statement(
         sid="ServiceMayAssume",
@@ -272,13 +272,13 @@ def trust(service: str, *conditions: Condition) -> Statement:
     )
 
 
-def from_source(account_id: str, pattern: str) -> tuple[Condition, Condition]:
+def source_conditions(account_id: str, pattern: str) -> tuple[Condition, Condition]:
     """Ask that a service acts for resources of this account whose ARNs match a pattern, and for nobody else's.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
     """
     return (
-        equals("aws:SourceAccount", account_id),
+        string_equals("aws:SourceAccount", account_id),
         Condition(operator="ArnLike", key="aws:SourceArn", values=(pattern,)),
     )
 
@@ -294,8 +294,8 @@ def trust_jobs(provider_arn: str, subjects: Sequence[str], *, patterns: Sequence
         patterns: Patterns of further subjects, for what does no harm.
     """
     provider = provider_arn.partition("/")[2]
-    audience, key = equals(f"{provider}:aud", "sts.amazonaws.com"), f"{provider}:sub"
-    tests = [equals(key, *subjects)]
+    audience, key = string_equals(f"{provider}:aud", "sts.amazonaws.com"), f"{provider}:sub"
+    tests = [string_equals(key, *subjects)]
     if patterns:
         tests.append(Condition(operator="StringLike", key=key, values=tuple(patterns)))
     return tuple(
@@ -323,31 +323,31 @@ class Scope:
     region: str
     environment: str
 
-    def arn(self, service: str, resource: str) -> str:
+    def regional_arn(self, service: str, resource: str) -> str:
         """Give the ARN of a resource in this account and region."""
         return f"arn:aws:{service}:{self.region}:{self.account_id}:{resource}"
 
-    def ec2(self, *types: str) -> tuple[str, ...]:
+    def ec2_arn_patterns(self, *types: str) -> tuple[str, ...]:
         """Give patterns of all EC2 resources of some types, in this account and region."""
-        return tuple(self.arn("ec2", f"{type_}/*") for type_ in types)
+        return tuple(self.regional_arn("ec2", f"{type_}/*") for type_ in types)
 
-    def requested_tags(self) -> tuple[Condition, ...]:
+    def requested_tag_conditions(self) -> tuple[Condition, ...]:
         """Ask that what is created gets this environment's tags."""
         return (
-            equals("aws:RequestTag/project", PROJECT),
-            equals("aws:RequestTag/Environment", self.environment),
+            string_equals("aws:RequestTag/project", PROJECT_NAME),
+            string_equals("aws:RequestTag/Environment", self.environment),
         )
 
-    def existing_tags(self) -> tuple[Condition, ...]:
+    def existing_tag_conditions(self) -> tuple[Condition, ...]:
         """Ask that what is touched bears this environment's tags."""
         return (
-            equals("aws:ResourceTag/project", PROJECT),
-            equals("aws:ResourceTag/Environment", self.environment),
+            string_equals("aws:ResourceTag/project", PROJECT_NAME),
+            string_equals("aws:ResourceTag/Environment", self.environment),
         )
 
-    def in_region(self) -> Condition:
+    def region_condition(self) -> Condition:
         """Ask that the request goes to this region."""
-        return equals("aws:RequestedRegion", self.region)
+        return string_equals("aws:RequestedRegion", self.region)
 
 
 def list_objects(bucket_arns: Sequence[str]) -> Statement:
@@ -383,7 +383,9 @@ def use_key(key_arn: str, scope: Scope, *, services: Sequence[str], encrypt: boo
         sid="UseKey",
         actions=("kms:Decrypt", *(("kms:GenerateDataKey",) if encrypt else ())),
         resources=(key_arn,),
-        conditions=(equals("kms:ViaService", *(f"{service}.{scope.region}.amazonaws.com" for service in services)),),
+        conditions=(
+            string_equals("kms:ViaService", *(f"{service}.{scope.region}.amazonaws.com" for service in services)),
+        ),
     )
 
 
@@ -392,7 +394,7 @@ def encrypt_disks(key_arn: str, scope: Scope) -> tuple[Statement, Statement]:
 
     https://docs.aws.amazon.com/ebs/latest/userguide/ebs-encryption-requirements.html
     """
-    through_ec2 = equals("kms:ViaService", f"ec2.{scope.region}.amazonaws.com")
+    through_ec2 = string_equals("kms:ViaService", f"ec2.{scope.region}.amazonaws.com")
     return (
         Statement(
             sid="EncryptDisks",
@@ -412,12 +414,12 @@ def encrypt_disks(key_arn: str, scope: Scope) -> tuple[Statement, Statement]:
     )
 
 
-def start_and_stop(instance_arn: str) -> Statement:
+def start_and_stop_instance(instance_arn: str) -> Statement:
     """Start and stop one instance."""
     return Statement(sid="StartAndStop", actions=("ec2:StartInstances", "ec2:StopInstances"), resources=(instance_arn,))
 
 
-def lend_key_to_started_disks(key_arn: str, scope: Scope) -> Statement:
+def allow_ebs_grants_on_start(key_arn: str, scope: Scope) -> Statement:
     """Start an instance whose disks are encrypted with a KMS key: EC2 asks for the disks' data key again.
 
     https://docs.aws.amazon.com/solutions/latest/instance-scheduler-on-aws/security-1
@@ -427,7 +429,7 @@ def lend_key_to_started_disks(key_arn: str, scope: Scope) -> Statement:
         actions=("kms:CreateGrant",),
         resources=(key_arn,),
         conditions=(
-            equals("kms:ViaService", f"ec2.{scope.region}.amazonaws.com"),
+            string_equals("kms:ViaService", f"ec2.{scope.region}.amazonaws.com"),
             Condition(operator="Bool", key="kms:GrantIsForAWSResource", values=("true",)),
             Condition(operator="ForAllValues:StringEquals", key="kms:GrantOperations", values=("Decrypt",)),
             Condition(operator="ForAllValues:StringEquals", key="kms:EncryptionContextKeys", values=("aws:ebs:id",)),
@@ -443,7 +445,7 @@ def read_secrets(scope: Scope, prefix: str) -> Statement:
     return Statement(
         sid="ReadSecrets",
         actions=("secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"),
-        resources=(scope.arn("secretsmanager", f"secret:{prefix}*"),),
+        resources=(scope.regional_arn("secretsmanager", f"secret:{prefix}*"),),
     )
 
 
@@ -471,7 +473,10 @@ def write_logs(scope: Scope, group: str) -> Statement:
     return Statement(
         sid="WriteLogs",
         actions=("logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"),
-        resources=(scope.arn("logs", f"log-group:{group}"), scope.arn("logs", f"log-group:{group}:log-stream:*")),
+        resources=(
+            scope.regional_arn("logs", f"log-group:{group}"),
+            scope.regional_arn("logs", f"log-group:{group}:log-stream:*"),
+        ),
     )
 
 
@@ -487,7 +492,7 @@ def read_costs(scope: Scope, budget: str) -> tuple[Statement, Statement]:
     )
 
 
-def publish(topic_arn: str) -> Statement:
+def publish_to_topic(topic_arn: str) -> Statement:
     """Publish to one SNS topic."""
     return Statement(sid="Publish", actions=("sns:Publish",), resources=(topic_arn,))
 
@@ -499,7 +504,9 @@ def invoke_models(scope: Scope) -> tuple[Statement, Statement]:
     https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-prereq.html
     """
     actions = ("bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream")
-    profiles = tuple(scope.arn("bedrock", f"inference-profile/{reach}.anthropic.*") for reach in ("us", "global"))
+    profiles = tuple(
+        scope.regional_arn("bedrock", f"inference-profile/{reach}.anthropic.*") for reach in ("us", "global")
+    )
     model = "foundation-model/anthropic.*"
     return (
         Statement(
@@ -547,7 +554,7 @@ def describe_instances() -> Statement:
     )
 
 
-SPOT_REQUESTS = "RunOnTaggedSpotRequests"
+SPOT_REQUESTS_SID = "RunOnTaggedSpotRequests"
 """The statement for launches on the spot market."""
 
 
@@ -563,29 +570,33 @@ def run_tagged_instances(scope: Scope) -> tuple[Statement, ...]:
         Statement(
             sid="RunTaggedInstances",
             actions=run,
-            resources=scope.ec2("instance"),
-            conditions=(*scope.requested_tags(), scope.in_region(), equals("ec2:MetadataHttpTokens", "required")),
+            resources=scope.ec2_arn_patterns("instance"),
+            conditions=(
+                *scope.requested_tag_conditions(),
+                scope.region_condition(),
+                string_equals("ec2:MetadataHttpTokens", "required"),
+            ),
         ),
         Statement(
             sid="RunWithTaggedDisks",
             actions=run,
-            resources=scope.ec2("volume"),
+            resources=scope.ec2_arn_patterns("volume"),
             conditions=(
-                *scope.requested_tags(),
+                *scope.requested_tag_conditions(),
                 Condition(operator="Bool", key="ec2:Encrypted", values=("true",)),
             ),
         ),
         Statement(
-            sid=SPOT_REQUESTS,
+            sid=SPOT_REQUESTS_SID,
             actions=run,
-            resources=scope.ec2("spot-instances-request"),
-            conditions=scope.requested_tags(),
+            resources=scope.ec2_arn_patterns("spot-instances-request"),
+            conditions=scope.requested_tag_conditions(),
         ),
         Statement(
             sid="RunInOwnNetwork",
             actions=run,
-            resources=scope.ec2("subnet", "security-group", "launch-template"),
-            conditions=scope.existing_tags(),
+            resources=scope.ec2_arn_patterns("subnet", "security-group", "launch-template"),
+            conditions=scope.existing_tag_conditions(),
         ),
         Statement(
             sid="RunFromImages",
@@ -594,16 +605,16 @@ def run_tagged_instances(scope: Scope) -> tuple[Statement, ...]:
             resources=(
                 f"arn:aws:ec2:{scope.region}::image/*",
                 f"arn:aws:ec2:{scope.region}::snapshot/*",
-                *scope.ec2("network-interface"),
+                *scope.ec2_arn_patterns("network-interface"),
             ),
-            conditions=(scope.in_region(),),
+            conditions=(scope.region_condition(),),
         ),
         Statement(
             sid="TagWhatIsLaunched",
             actions=("ec2:CreateTags",),
-            resources=scope.ec2("instance", "volume", "network-interface", "spot-instances-request"),
+            resources=scope.ec2_arn_patterns("instance", "volume", "network-interface", "spot-instances-request"),
             # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/supported-iam-actions-tagging.html
-            conditions=(equals("ec2:CreateAction", "RunInstances"), *scope.requested_tags()),
+            conditions=(string_equals("ec2:CreateAction", "RunInstances"), *scope.requested_tag_conditions()),
         ),
     )
 
@@ -614,18 +625,18 @@ def manage_tagged_instances(scope: Scope, *, except_role: str) -> tuple[Statemen
         Statement(
             sid="ManageTaggedInstances",
             actions=("ec2:StartInstances", "ec2:StopInstances", "ec2:TerminateInstances"),
-            resources=scope.ec2("instance"),
+            resources=scope.ec2_arn_patterns("instance"),
             conditions=(
-                *scope.existing_tags(),
-                scope.in_region(),
+                *scope.existing_tag_conditions(),
+                scope.region_condition(),
                 Condition(operator="StringNotEquals", key="aws:ResourceTag/Role", values=(except_role,)),
             ),
         ),
         Statement(
             sid="CancelTaggedSpotRequests",
             actions=("ec2:CancelSpotInstanceRequests",),
-            resources=scope.ec2("spot-instances-request"),
-            conditions=(*scope.existing_tags(), scope.in_region()),
+            resources=scope.ec2_arn_patterns("spot-instances-request"),
+            conditions=(*scope.existing_tag_conditions(), scope.region_condition()),
         ),
     )
 
@@ -635,22 +646,22 @@ def resize_tagged_groups(scope: Scope) -> Statement:
     return Statement(
         sid="ResizeTaggedGroups",
         actions=("autoscaling:SetDesiredCapacity",),
-        resources=(scope.arn("autoscaling", "autoScalingGroup:*:autoScalingGroupName/*"),),
-        conditions=scope.existing_tags(),
+        resources=(scope.regional_arn("autoscaling", "autoScalingGroup:*:autoScalingGroupName/*"),),
+        conditions=scope.existing_tag_conditions(),
     )
 
 
-def pass_role(role_arn: str, *, to: str = "ec2.amazonaws.com") -> Statement:
+def pass_role(role_arn: str, *, service: str = "ec2.amazonaws.com") -> Statement:
     """Give one role to one AWS service; EC2 gives it on to instances that are launched."""
     return Statement(
         sid="PassRole",
         actions=("iam:PassRole",),
         resources=(role_arn,),
-        conditions=(equals("iam:PassedToService", to),),
+        conditions=(string_equals("iam:PassedToService", service),),
     )
 
 
-def use_spot(scope: Scope) -> Statement:
+def create_spot_service_role(scope: Scope) -> Statement:
     """Let EC2 make its own role for spot instances, which the account's first spot request needs.
 
     https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/service-linked-roles-spot-instance-requests.html
@@ -661,11 +672,11 @@ def use_spot(scope: Scope) -> Statement:
         resources=(
             f"arn:aws:iam::{scope.account_id}:role/aws-service-role/spot.amazonaws.com/AWSServiceRoleForEC2Spot",
         ),
-        conditions=(equals("iam:AWSServiceName", "spot.amazonaws.com"),),
+        conditions=(string_equals("iam:AWSServiceName", "spot.amazonaws.com"),),
     )
 
 
-def tag_itself(scope: Scope, keys: Sequence[str]) -> Statement:
+def tag_own_instance(scope: Scope, keys: Sequence[str]) -> Statement:
     """Let an instance set some tags of its own, and no others.
 
     `aws:userid` of an instance's role ends in the instance's id, and `ec2:InstanceID` is the id of the one that is
@@ -674,7 +685,7 @@ def tag_itself(scope: Scope, keys: Sequence[str]) -> Statement:
     return Statement(
         sid="TagItself",
         actions=("ec2:CreateTags",),
-        resources=scope.ec2("instance"),
+        resources=scope.ec2_arn_patterns("instance"),
         conditions=(
             Condition(operator="StringLike", key="aws:userid", values=("*:${ec2:InstanceID}",)),
             Condition(operator="ForAllValues:StringEquals", key="aws:TagKeys", values=tuple(keys)),
@@ -694,21 +705,21 @@ def send_commands(scope: Scope, documents: Sequence[str]) -> tuple[Statement, St
         Statement(
             sid="SendCommands",
             actions=("ssm:SendCommand",),
-            resources=tuple(scope.arn("ssm", f"document/{name}") for name in documents),
+            resources=tuple(scope.regional_arn("ssm", f"document/{name}") for name in documents),
         ),
         Statement(
             sid="SendCommandsToTaggedInstances",
             actions=("ssm:SendCommand",),
-            resources=scope.ec2("instance"),
+            resources=scope.ec2_arn_patterns("instance"),
             conditions=(
-                equals("ssm:resourceTag/project", PROJECT),
-                equals("ssm:resourceTag/Environment", scope.environment),
+                string_equals("ssm:resourceTag/project", PROJECT_NAME),
+                string_equals("ssm:resourceTag/Environment", scope.environment),
             ),
         ),
     )
 
 
-def follow_commands() -> Statement:
+def read_command_results() -> Statement:
     """See what became of commands; Systems Manager cannot limit what is seen."""
     return Statement(
         sid="FollowCommands",
@@ -733,9 +744,9 @@ def start_runbooks(scope: Scope, documents: Sequence[str]) -> Statement:
         sid="StartRunbooks",
         actions=("ssm:StartAutomationExecution",),
         resources=(
-            *(scope.arn("ssm", f"document/{name}") for name in documents),
-            *(scope.arn("ssm", f"automation-definition/{name}:*") for name in documents),
-            scope.arn("ssm", "automation-execution/*"),
+            *(scope.regional_arn("ssm", f"document/{name}") for name in documents),
+            *(scope.regional_arn("ssm", f"automation-definition/{name}:*") for name in documents),
+            scope.regional_arn("ssm", "automation-execution/*"),
         ),
     )
 
@@ -746,10 +757,10 @@ def complete_lifecycle_actions(scope: Scope) -> Statement:
     A group has the stack's name in its own. AWS cannot limit it to the instance that asks:
     https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2autoscaling.html
     """
-    group = f"autoScalingGroup:*:autoScalingGroupName/{PROJECT}-{scope.environment}-*"
+    group = f"autoScalingGroup:*:autoScalingGroupName/{PROJECT_NAME}-{scope.environment}-*"
     return Statement(
         sid="CompleteLifecycleActions",
         actions=("autoscaling:CompleteLifecycleAction",),
-        resources=(scope.arn("autoscaling", group),),
-        conditions=scope.existing_tags(),
+        resources=(scope.regional_arn("autoscaling", group),),
+        conditions=scope.existing_tag_conditions(),
     )

@@ -6,22 +6,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from infra.boot import userdata
-from infra.boot.userdata import BootError, Placed, library, program, unit
+from infra.boot.userdata import BootError, BootFile, place_library, place_program, place_unit
 from infra.cluster.lifecycle import BOOT_HOOK
-from infra.tags import PROJECT
+from infra.tags import PROJECT_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from infra.tags import Site
 
-Profile = Literal["storage", "client", "conduit", "jepsen"]
+BootProfile = Literal["storage", "client", "conduit", "jepsen"]
 """What a node is made for: its packages, kernel settings, disks and units."""
 
 SIGNER_WORKFLOW = ".github/workflows/release-build.yml"
 """The workflow of ClaudeFS's repository that builds releases and attests them. Nodes take no release from another."""
 
-_HAVE_SITES: tuple[Profile, ...] = ("storage",)
+_HAVE_SITES: tuple[BootProfile, ...] = ("storage",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ class NodeMachine:
         repository: The repository that releases are built in, `owner/name` on GitHub.
     """
 
-    profile: Profile
+    profile: BootProfile
     environment: str
     region: str
     site: Site | None
@@ -49,80 +49,80 @@ class NodeMachine:
     repository: str
 
 
-FRAME = "node/cloud-config.yaml"
+NODE_CLOUD_CONFIG = "node/cloud-config.yaml"
 
 _EVERY_NODE = (
-    library("shared/boot.sh"),
-    library("node/node.sh"),
-    program("node/prepare.sh"),
-    program("node/install-release.sh"),
-    program("node/probe.sh"),
-    program("node/drain.sh"),
-    program("node/peers.sh"),
-    program("node/spot-watch.sh"),
-    program("node/report.sh"),
-    unit("node/claudefs-spot-watch.service"),
-    unit("node/claudefs-failed@.service"),
-    Placed(source="node/packages.txt", path="/etc/cfs/packages.txt"),
-    Placed(source="node/cloudwatch-agent.json", path="/etc/cfs/cloudwatch-agent.json"),
-    Placed(source="node/github-cli.sources", path="/etc/cfs/github-cli.sources"),
-    Placed(source="node/github-cli.pref", path="/etc/apt/preferences.d/github-cli"),
-    Placed(source="node/limits.conf", path="/etc/security/limits.d/99-cfs.conf"),
-    Placed(source="node/logrotate.conf", path="/etc/logrotate.d/claudefs"),
+    place_library("shared/boot.sh"),
+    place_library("node/node.sh"),
+    place_program("node/prepare.sh"),
+    place_program("node/install-release.sh"),
+    place_program("node/probe.sh"),
+    place_program("node/drain.sh"),
+    place_program("node/peers.sh"),
+    place_program("node/spot-watch.sh"),
+    place_program("node/report.sh"),
+    place_unit("node/claudefs-spot-watch.service"),
+    place_unit("node/claudefs-failed@.service"),
+    BootFile(source="node/packages.txt", path="/etc/cfs/packages.txt"),
+    BootFile(source="node/cloudwatch-agent.json", path="/etc/cfs/cloudwatch-agent.json"),
+    BootFile(source="node/github-cli.sources", path="/etc/cfs/github-cli.sources"),
+    BootFile(source="node/github-cli.pref", path="/etc/apt/preferences.d/github-cli"),
+    BootFile(source="node/limits.conf", path="/etc/security/limits.d/99-cfs.conf"),
+    BootFile(source="node/logrotate.conf", path="/etc/logrotate.d/claudefs"),
 )
 
-_PACKAGES = "/etc/cfs/packages-profile.txt"
-_DAEMONS = "/etc/cfs/units.txt"
-_FOLDERS = "/etc/tmpfiles.d/claudefs.conf"
-_HARDENING = Placed(source="node/hardening.conf", path=f"{userdata.UNITS}/cfs-.service.d/hardening.conf")
+_PACKAGES_PATH = "/etc/cfs/packages-profile.txt"
+_UNITS_PATH = "/etc/cfs/units.txt"
+_FOLDERS_PATH = "/etc/tmpfiles.d/claudefs.conf"
+_HARDENING = BootFile(source="node/hardening.conf", path=f"{userdata.UNIT_FOLDER}/cfs-.service.d/hardening.conf")
 _REPLICATION = (
-    program("node/find-sites.sh"),
-    unit("node/cfs-repl.service"),
-    unit("node/claudefs-sites.service"),
-    unit("node/claudefs-sites.timer"),
+    place_program("node/find-sites.sh"),
+    place_unit("node/cfs-repl.service"),
+    place_unit("node/claudefs-sites.service"),
+    place_unit("node/claudefs-sites.timer"),
 )
 
 
-def _own(profile: Profile, *, sysctl: str) -> tuple[Placed, ...]:
+def _profile_files(profile: BootProfile, *, sysctl: str) -> tuple[BootFile, ...]:
     return (
-        Placed(source=f"{profile}/packages.txt", path=_PACKAGES),
-        Placed(source=f"{profile}/units.txt", path=_DAEMONS),
-        Placed(source=f"{profile}/folders.conf", path=_FOLDERS),
-        Placed(source=f"{sysctl}/sysctl.conf", path=f"/etc/sysctl.d/99-cfs-{sysctl}.conf"),
+        BootFile(source=f"{profile}/packages.txt", path=_PACKAGES_PATH),
+        BootFile(source=f"{profile}/units.txt", path=_UNITS_PATH),
+        BootFile(source=f"{profile}/folders.conf", path=_FOLDERS_PATH),
+        BootFile(source=f"{sysctl}/sysctl.conf", path=f"/etc/sysctl.d/99-cfs-{sysctl}.conf"),
     )
 
 
-FILES: Mapping[Profile, tuple[Placed, ...]] = {
+NODE_FILES: Mapping[BootProfile, tuple[BootFile, ...]] = {
     "storage": (
         *_EVERY_NODE,
-        *_own("storage", sysctl="storage"),
+        *_profile_files("storage", sysctl="storage"),
         *_REPLICATION,
         _HARDENING,
-        program("storage/disks.sh"),
-        program("storage/mgmt-config.sh"),
-        unit("storage/claudefs-disks.service"),
-        unit("storage/cfs-mgmt.service"),
-        unit("storage/cfs-meta.service"),
-        unit("storage/cfs-gateway.service"),
+        place_program("storage/disks.sh"),
+        place_program("storage/mgmt-config.sh"),
+        place_unit("storage/claudefs-disks.service"),
+        place_unit("storage/cfs-mgmt.service"),
+        place_unit("storage/cfs-meta.service"),
+        place_unit("storage/cfs-gateway.service"),
     ),
-    "client": (*_EVERY_NODE, *_own("client", sysctl="client"), unit("client/cfs-fuse.service")),
-    "conduit": (*_EVERY_NODE, *_own("conduit", sysctl="storage"), *_REPLICATION, _HARDENING),
-    "jepsen": (*_EVERY_NODE, *_own("jepsen", sysctl="client")),
+    "client": (*_EVERY_NODE, *_profile_files("client", sysctl="client"), place_unit("client/cfs-fuse.service")),
+    "conduit": (*_EVERY_NODE, *_profile_files("conduit", sysctl="storage"), *_REPLICATION, _HARDENING),
+    "jepsen": (*_EVERY_NODE, *_profile_files("jepsen", sysctl="client")),
 }
 """What is written to a node's disk."""
 
 
-def user_data(machine: NodeMachine) -> str:
+def node_user_data(machine: NodeMachine) -> str:
     """Give a node's user data as EC2 takes it, in base64.
 
     Raises:
         BootError: A storage node has no site, a value cannot stand in a file that a shell reads, or all together is
             too long.
     """
-    return userdata.encoded(cloud_config(machine))
+    return userdata.encode_user_data(node_cloud_config(machine))
 
 
-def cloud_config(machine: NodeMachine) -> str:
+def node_cloud_config(machine: NodeMachine) -> str:
     """Give a node's cloud-config.
 
     Raises:
@@ -135,7 +135,7 @@ def cloud_config(machine: NodeMachine) -> str:
         "CFS_PROFILE": machine.profile,
         **({} if machine.site is None else {"CFS_SITE": machine.site}),
         "CFS_NODE_GROUP": machine.node_group,
-        "CFS_SCALING_GROUP": f"{PROJECT}-{machine.environment}-{machine.node_group}",
+        "CFS_SCALING_GROUP": f"{PROJECT_NAME}-{machine.environment}-{machine.node_group}",
         "CFS_LIFECYCLE_HOOK": BOOT_HOOK,
         "CFS_LOG_GROUP": machine.log_group,
         "CFS_ARTIFACTS": machine.artifact_bucket,
@@ -148,4 +148,4 @@ def cloud_config(machine: NodeMachine) -> str:
         "AWS_RETRY_MODE": "standard",
         "AWS_MAX_ATTEMPTS": "5",
     }
-    return userdata.cloud_config(FRAME, files=FILES[machine.profile], variables=variables)
+    return userdata.render_cloud_config(NODE_CLOUD_CONFIG, files=NODE_FILES[machine.profile], variables=variables)

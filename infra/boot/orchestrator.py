@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from infra.boot import userdata
-from infra.boot.userdata import Placed, library, program, unit
+from infra.boot.userdata import BootFile, place_library, place_program, place_unit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,40 +25,40 @@ class OrchestratorMachine:
     repository: str
 
 
-FRAME = "orchestrator/cloud-config.yaml"
+ORCHESTRATOR_CLOUD_CONFIG = "orchestrator/cloud-config.yaml"
 
-FILES = (
-    library("shared/boot.sh"),
-    program("orchestrator/prepare.sh"),
-    program("orchestrator/toolchain.sh"),
-    program("orchestrator/fetch-secrets.sh"),
-    program("orchestrator/git-credential.sh"),
-    program("orchestrator/logged.sh"),
-    Placed(source="orchestrator/packages.txt", path="/etc/cfs/packages.txt"),
-    Placed(source="orchestrator/versions.env", path="/etc/cfs/versions.env"),
-    Placed(source="orchestrator/agents.env", path="/etc/cfs/agents.env"),
-    Placed(source="orchestrator/secrets.txt", path="/etc/cfs/secrets.txt"),
-    Placed(source="orchestrator/cloudwatch-agent.json", path="/etc/cfs/cloudwatch-agent.json"),
-    Placed(source="orchestrator/logrotate.conf", path="/etc/logrotate.d/cfs-agents"),
-    unit("orchestrator/cfs-secrets.service"),
-    unit("orchestrator/cfs-watchdog.service"),
-    unit("orchestrator/cfs-watchdog.timer"),
-    unit("orchestrator/cfs-supervisor.service"),
-    unit("orchestrator/cfs-supervisor.timer"),
+ORCHESTRATOR_FILES = (
+    place_library("shared/boot.sh"),
+    place_program("orchestrator/prepare.sh"),
+    place_program("orchestrator/toolchain.sh"),
+    place_program("orchestrator/fetch-secrets.sh"),
+    place_program("orchestrator/git-credential.sh"),
+    place_program("orchestrator/logged.sh"),
+    BootFile(source="orchestrator/packages.txt", path="/etc/cfs/packages.txt"),
+    BootFile(source="orchestrator/versions.env", path="/etc/cfs/versions.env"),
+    BootFile(source="orchestrator/agents.env", path="/etc/cfs/agents.env"),
+    BootFile(source="orchestrator/secrets.txt", path="/etc/cfs/secrets.txt"),
+    BootFile(source="orchestrator/cloudwatch-agent.json", path="/etc/cfs/cloudwatch-agent.json"),
+    BootFile(source="orchestrator/logrotate.conf", path="/etc/logrotate.d/cfs-agents"),
+    place_unit("orchestrator/cfs-secrets.service"),
+    place_unit("orchestrator/cfs-watchdog.service"),
+    place_unit("orchestrator/cfs-watchdog.timer"),
+    place_unit("orchestrator/cfs-supervisor.service"),
+    place_unit("orchestrator/cfs-supervisor.timer"),
 )
 """What is written to its disk."""
 
 
-def user_data(machine: OrchestratorMachine) -> str:
+def orchestrator_user_data(machine: OrchestratorMachine) -> str:
     """Give the orchestrator's user data as EC2 takes it, in base64.
 
     Raises:
         BootError: A value cannot stand in a file that a shell reads, or all together is too long.
     """
-    return userdata.encoded(cloud_config(machine))
+    return userdata.encode_user_data(orchestrator_cloud_config(machine))
 
 
-def cloud_config(machine: OrchestratorMachine) -> str:
+def orchestrator_cloud_config(machine: OrchestratorMachine) -> str:
     """Give the orchestrator's cloud-config.
 
     Raises:
@@ -71,4 +71,4 @@ def cloud_config(machine: OrchestratorMachine) -> str:
         "AWS_REGION": machine.region,
         "AWS_DEFAULT_REGION": machine.region,
     }
-    return userdata.cloud_config(FRAME, files=FILES, variables=variables)
+    return userdata.render_cloud_config(ORCHESTRATOR_CLOUD_CONFIG, files=ORCHESTRATOR_FILES, variables=variables)

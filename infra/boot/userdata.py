@@ -14,16 +14,16 @@ from infra.boot.reproducible_gzip import compress_reproducibly
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-LIMIT_BYTES = 16 * 1024
+USER_DATA_LIMIT_BYTES = 16 * 1024
 """EC2's limit of user data, before base64:
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-add-user-data.html"""
 
-FOLDER = Path(__file__).parent
+BOOT_FOLDER = Path(__file__).parent
 """Where the machines' files are: a folder for each kind of machine, and what they share."""
 
-PROGRAMS = "/usr/local/libexec/cfs"
-LIBRARIES = "/usr/local/lib/cfs"
-UNITS = "/etc/systemd/system"
+PROGRAM_FOLDER = "/usr/local/libexec/cfs"
+LIBRARY_FOLDER = "/usr/local/lib/cfs"
+UNIT_FOLDER = "/etc/systemd/system"
 
 
 class BootError(ValueError):
@@ -31,7 +31,7 @@ class BootError(ValueError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Placed:
+class BootFile:
     """A file of this package and its place on the machine.
 
     Attributes:
@@ -45,22 +45,22 @@ class Placed:
     mode: str = "0644"
 
 
-def program(source: str) -> Placed:
+def place_program(source: str) -> BootFile:
     """Place a script among the machine's programs, under its name without the ending."""
-    return Placed(source=source, path=f"{PROGRAMS}/{Path(source).stem}", mode="0755")
+    return BootFile(source=source, path=f"{PROGRAM_FOLDER}/{Path(source).stem}", mode="0755")
 
 
-def library(source: str) -> Placed:
+def place_library(source: str) -> BootFile:
     """Place what scripts source."""
-    return Placed(source=source, path=f"{LIBRARIES}/{Path(source).name}")
+    return BootFile(source=source, path=f"{LIBRARY_FOLDER}/{Path(source).name}")
 
 
-def unit(source: str) -> Placed:
+def place_unit(source: str) -> BootFile:
     """Place a unit of systemd."""
-    return Placed(source=source, path=f"{UNITS}/{Path(source).name}")
+    return BootFile(source=source, path=f"{UNIT_FOLDER}/{Path(source).name}")
 
 
-def cloud_config(frame: str, *, files: Iterable[Placed], variables: Mapping[str, str]) -> str:
+def render_cloud_config(frame: str, *, files: Iterable[BootFile], variables: Mapping[str, str]) -> str:
     """Give a machine's cloud-config: a frame, and every file that is written to the machine's disk.
 
     Args:
@@ -73,39 +73,39 @@ def cloud_config(frame: str, *, files: Iterable[Placed], variables: Mapping[str,
         KeyError: A file names a variable that there is not.
     """
     for key, value in variables.items():
-        if not _PLAIN.fullmatch(value):
+        if not _PLAIN_VALUE.fullmatch(value):
             raise BootError(f"{key}: {value!r} must consist of letters, digits and any of _./-")
     written = [
-        {"path": placed.path, "permissions": placed.mode, "content": _filled(placed.source, variables)}
+        {"path": placed.path, "permissions": placed.mode, "content": _fill_placeholders(placed.source, variables)}
         for placed in files
     ]
     environment = "".join(f"{key}={value}\n" for key, value in variables.items())
     written.append({"path": "/etc/cfs/machine.env", "permissions": "0644", "content": environment})
     # JSON is YAML, so no value needs quoting that this module would have to know.
-    return f"{_read(frame)}\nwrite_files: {json.dumps(written, indent=0)}\n"
+    return f"{_read_source(frame)}\nwrite_files: {json.dumps(written, indent=0)}\n"
 
 
-_PLAIN = re.compile(r"[A-Za-z0-9_./-]+")
+_PLAIN_VALUE = re.compile(r"[A-Za-z0-9_./-]+")
 _PLACEHOLDER = re.compile(r"@(\w+)@")
 
 
-def _read(source: str) -> str:
-    return (FOLDER / source).read_text(encoding="utf-8")
+def _read_source(source: str) -> str:
+    return (BOOT_FOLDER / source).read_text(encoding="utf-8")
 
 
-def _filled(source: str, variables: Mapping[str, str]) -> str:
-    return _PLACEHOLDER.sub(lambda found: variables[found[1]], _read(source))
+def _fill_placeholders(source: str, variables: Mapping[str, str]) -> str:
+    return _PLACEHOLDER.sub(lambda found: variables[found[1]], _read_source(source))
 
 
-def encoded(text: str) -> str:
+def encode_user_data(text: str) -> str:
     """Encode user data for EC2, compressed only where it would be too long: plain text can be read in the console.
 
     Raises:
         BootError: It is too long even then.
     """
     data = text.encode()
-    if len(data) > LIMIT_BYTES:
+    if len(data) > USER_DATA_LIMIT_BYTES:
         data = compress_reproducibly(data)
-    if len(data) > LIMIT_BYTES:
-        raise BootError(f"user data has {len(data)} bytes compressed; EC2 takes {LIMIT_BYTES}")
+    if len(data) > USER_DATA_LIMIT_BYTES:
+        raise BootError(f"user data has {len(data)} bytes compressed; EC2 takes {USER_DATA_LIMIT_BYTES}")
     return base64.b64encode(data).decode()

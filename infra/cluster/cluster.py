@@ -11,31 +11,31 @@ from pulumi_aws import autoscaling, cloudwatch, ec2
 
 from infra.boot import nodes as boot
 from infra.cluster import lifecycle
-from infra.cluster.group_schedule import GroupScheduleArgs, declare_schedule
+from infra.cluster.group_schedule import GroupScheduleArgs, declare_group_schedule
 from infra.component import Component
 from infra.naming import AUTO_SCALING_GROUP, LAUNCH_TEMPLATE, LOG_GROUP, physical_name
-from infra.storage.encryption import LOG_GROUPS
-from infra.tags import PROJECT
+from infra.storage.encryption import LOG_GROUP_PREFIX
+from infra.tags import PROJECT_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from infra.cluster.nodegroups import NodeGroup
-    from infra.network.ports import Group
+    from infra.network.ports import SecurityGroupName
     from infra.schedules.schedule import Calendar
     from infra.tags import Site, Tags
 
-SIZES = ["minSize", "maxSize", "desiredCapacity"]
+SIZE_PROPERTIES = ["minSize", "maxSize", "desiredCapacity"]
 """What a deployment sets once and then leaves alone: schedules and operators start and stop nodes."""
 
 ROOT_DEVICE = "/dev/sda1"
 """Where the root volume is in Canonical's images; a mapping of another name would add a volume."""
 
-BOOT_SECONDS = 300
+HEALTH_CHECK_GRACE_SECONDS = 300
 """How long a new node may fail EC2's status checks while it boots."""
 
-METRICS = [
+GROUP_METRICS = [
     "GroupDesiredCapacity",
     "GroupInServiceInstances",
     "GroupPendingInstances",
@@ -74,7 +74,7 @@ class ClusterArgs:
     groups: Sequence[NodeGroup]
     image_parameter: str
     subnet_ids: Mapping[Site, Sequence[pulumi.Output[str]]]
-    security_group_ids: Mapping[Group, pulumi.Output[str]]
+    security_group_ids: Mapping[SecurityGroupName, pulumi.Output[str]]
     after: Sequence[pulumi.Resource]
     assign_public_ip: bool
     instance_profile: pulumi.Output[str]
@@ -105,34 +105,34 @@ class Cluster(Component):
         self._args = args
         self.log_group = cloudwatch.LogGroup(
             f"{name}-nodes",
-            name=physical_name(LOG_GROUP, f"{LOG_GROUPS}/{args.tags.environment}/nodes"),
+            name=physical_name(LOG_GROUP, f"{LOG_GROUP_PREFIX}/{args.tags.environment}/nodes"),
             retention_in_days=args.log_retention_days,
             kms_key_id=args.key_arn,
-            tags=args.tags.of("node-logs", role="logs"),
-            opts=self.child(),
+            tags=args.tags.for_resource("node-logs", role="logs"),
+            opts=self.child_options(),
         ).name
-        self.group_names = {group.name: self._group(group) for group in args.groups}
+        self.group_names = {group.name: self._declare_node_group(group) for group in args.groups}
         self.register_outputs({"groupNames": self.group_names, "logGroup": self.log_group})
 
-    def _tags(self, group: NodeGroup) -> dict[str, str]:
+    def _group_tags(self, group: NodeGroup) -> dict[str, str]:
         """Give the tags of a group, of its nodes and of what comes with them."""
-        return {**self._args.tags.of(group.name, role=group.role, site=group.site), "NodeGroup": group.name}
+        return {**self._args.tags.for_resource(group.name, role=group.role, site=group.site), "NodeGroup": group.name}
 
-    def _template(self, group: NodeGroup) -> ec2.LaunchTemplate:
+    def _declare_launch_template(self, group: NodeGroup) -> ec2.LaunchTemplate:
         args = self._args
-        tags = self._tags(group)
+        tags = self._group_tags(group)
         return ec2.LaunchTemplate(
             group.name,
-            name=physical_name(LAUNCH_TEMPLATE, PROJECT, args.tags.environment, group.name),
+            name=physical_name(LAUNCH_TEMPLATE, PROJECT_NAME, args.tags.environment, group.name),
             image_id=f"resolve:ssm:{args.image_parameter}",
             update_default_version=True,
-            user_data=self._user_data(group),
+            user_data=self._node_user_data(group),
             iam_instance_profile={"name": args.instance_profile},
             network_interfaces=[
                 {
                     "device_index": 0,
                     "associate_public_ip_address": str(args.assign_public_ip).lower(),
-                    "security_groups": [args.security_group_ids[group.kind.security_group]],
+                    "security_groups": [args.security_group_ids[group.role_defaults.security_group]],
                     "delete_on_termination": "true",
                 }
             ],
@@ -159,13 +159,13 @@ class Cluster(Component):
                 {"resource_type": kind, "tags": tags} for kind in ("instance", "volume", "network-interface")
             ],
             tags=tags,
-            opts=self.child(),
+            opts=self.child_options(),
         )
 
-    def _user_data(self, group: NodeGroup) -> pulumi.Output[str]:
+    def _node_user_data(self, group: NodeGroup) -> pulumi.Output[str]:
         args = self._args
         return pulumi.Output.all(self.log_group, args.artifact_bucket).apply(
-            lambda known: boot.user_data(
+            lambda known: boot.node_user_data(
                 boot.NodeMachine(
                     profile=group.role,
                     environment=args.tags.environment,
@@ -179,28 +179,30 @@ class Cluster(Component):
             )
         )
 
-    def _group(self, group: NodeGroup) -> pulumi.Output[str]:
+    def _declare_node_group(self, group: NodeGroup) -> pulumi.Output[str]:
         """Declare a group with what starts and stops its nodes and waits for them, and give its name."""
-        name: pulumi.Output[str] = self._auto_scaling(group, template=self._template(group)).name
+        name: pulumi.Output[str] = self._declare_scaling_group(
+            group, template=self._declare_launch_template(group)
+        ).name
         schedule = GroupScheduleArgs(
             group_name=name,
-            calendar=group.calendar(self._args.calendar),
-            nodes=group.count,
-            most_nodes=group.most,
+            calendar=group.group_calendar(self._args.calendar),
+            node_count=group.count,
+            max_nodes=group.max_nodes,
             now=self._args.now,
         )
-        declare_schedule(self, group.name, args=schedule)
-        lifecycle.hooks(group.name, group_name=name, opts=self.child())
+        declare_group_schedule(self, group.name, args=schedule)
+        lifecycle.declare_lifecycle_hooks(group.name, group_name=name, opts=self.child_options())
         return name
 
-    def _auto_scaling(self, group: NodeGroup, *, template: ec2.LaunchTemplate) -> autoscaling.Group:
+    def _declare_scaling_group(self, group: NodeGroup, *, template: ec2.LaunchTemplate) -> autoscaling.Group:
         args = self._args
         return autoscaling.Group(
             group.name,
-            name=group_name(args.tags.environment, group),
+            name=scaling_group_name(args.tags.environment, group),
             min_size=0,
             desired_capacity=0,
-            max_size=group.most,
+            max_size=group.max_nodes,
             vpc_zone_identifiers=list(args.subnet_ids[group.site]),
             mixed_instances_policy={
                 "launch_template": {
@@ -220,12 +222,12 @@ class Cluster(Component):
                     "spot_allocation_strategy": "price-capacity-optimized",
                 },
             },
-            capacity_rebalance=group.kind.expendable,
+            capacity_rebalance=group.role_defaults.is_replaceable,
             # It terminates nodes, with the data or the test run that is on them, only to have the zones even.
             suspended_processes=["AZRebalance"],
             health_check_type="EC2",
-            health_check_grace_period=BOOT_SECONDS,
-            enabled_metrics=METRICS,
+            health_check_grace_period=HEALTH_CHECK_GRACE_SECONDS,
+            enabled_metrics=GROUP_METRICS,
             metrics_granularity="1Minute",
             # Nobody waits for nodes here: spot capacity may come in an hour or not at all.
             wait_for_capacity_timeout="0",
@@ -234,15 +236,15 @@ class Cluster(Component):
             tags=[
                 *(
                     {"key": key, "value": value, "propagate_at_launch": True}
-                    for key, value in self._tags(group).items()
+                    for key, value in self._group_tags(group).items()
                 ),
                 # How many nodes it has when it runs: of the group alone, since a node is one of them.
                 {"key": "Nodes", "value": str(group.count), "propagate_at_launch": False},
             ],
-            opts=self.child(ignore_changes=SIZES, depends_on=args.after),
+            opts=self.child_options(ignore_changes=SIZE_PROPERTIES, depends_on=args.after),
         )
 
 
-def group_name(environment: str, group: NodeGroup) -> str:
+def scaling_group_name(environment: str, group: NodeGroup) -> str:
     """Name the Auto Scaling group of a node group."""
-    return physical_name(AUTO_SCALING_GROUP, PROJECT, environment, group.name)
+    return physical_name(AUTO_SCALING_GROUP, PROJECT_NAME, environment, group.name)

@@ -6,11 +6,11 @@ import re
 from dataclasses import dataclass
 
 from infra.naming import SSM_DOCUMENT, physical_name
-from infra.tags import PROJECT
+from infra.tags import PROJECT_NAME
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parameter:
+class DocumentParameter:
     """What a document is told when it is run.
 
     Attributes:
@@ -37,7 +37,7 @@ class Parameter:
             raise ValueError(f"parameter {self.name}: the pattern {self.pattern} does not take {self.example!r}")
 
     @property
-    def reference(self) -> str:
+    def parameter_reference(self) -> str:
         """What Systems Manager replaces by the value."""
         return f"{{{{ {self.name} }}}}"
 
@@ -48,4 +48,4 @@ class Parameter:
 
 def document_name(environment: str, purpose: str) -> str:
     """Name an environment's document, of either type: they share one space of names."""
-    return physical_name(SSM_DOCUMENT, PROJECT, environment, purpose)
+    return physical_name(SSM_DOCUMENT, PROJECT_NAME, environment, purpose)

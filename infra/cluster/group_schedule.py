@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pulumi_aws import autoscaling
 
-from infra.schedules.schedule import actions
+from infra.schedules.schedule import calendar_actions
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from infra.component import Component
     from infra.schedules.schedule import Calendar, ScheduledAction
 
-UNCHANGED = -1
+SIZE_UNCHANGED = -1
 """What pulumi-aws leaves out of an action, so that it changes the group's size not. Nothing at all would mean 0."""
 
 
@@ -28,35 +28,38 @@ class GroupScheduleArgs:
     Attributes:
         group_name: The Auto Scaling group's name.
         calendar: When it runs.
-        nodes: How many nodes it has then.
-        most_nodes: Its largest size. A deployment sets it at the group's creation alone, so each start sets it too.
+        node_count: How many nodes it has then.
+        max_nodes: Its largest size. A deployment sets it at the group's creation alone, so each start sets it too.
         now: What lies before is left out.
     """
 
     group_name: pulumi.Output[str]
     calendar: Calendar
-    nodes: int
-    most_nodes: int
+    node_count: int
+    max_nodes: int
     now: datetime
 
 
-def declare_schedule(component: Component, name: str, *, args: GroupScheduleArgs) -> list[autoscaling.Schedule]:
+def declare_group_schedule(component: Component, name: str, *, args: GroupScheduleArgs) -> list[autoscaling.Schedule]:
     """Declare a group's scheduled actions as children of the component that has the group."""
-    return [_declared(component, f"{name}-{of.name}", of, args=args) for of in actions(args.calendar, now=args.now)]
+    return [
+        _declare_action(component, f"{name}-{of.name}", of, args=args)
+        for of in calendar_actions(args.calendar, now=args.now)
+    ]
 
 
-def _declared(
+def _declare_action(
     component: Component, name: str, action: ScheduledAction, *, args: GroupScheduleArgs
 ) -> autoscaling.Schedule:
-    most, nodes = (args.most_nodes, args.nodes) if action.opens else (UNCHANGED, 0)
+    most, nodes = (args.max_nodes, args.node_count) if action.opens else (SIZE_UNCHANGED, 0)
     return autoscaling.Schedule(
         name,
         autoscaling_group_name=args.group_name,
         scheduled_action_name=action.name,
         recurrence=action.recurrence,
         time_zone=action.time_zone,
-        start_time=_utc(action.start_time),
-        end_time=_utc(action.end_time),
+        start_time=_format_utc(action.start_time),
+        end_time=_format_utc(action.end_time),
         min_size=0,
         max_size=most,
         desired_capacity=nodes,
@@ -64,10 +67,10 @@ def _declared(
         # start, by then past, would be sent along with any other change and refused. So a changed action is made
         # anew, and the old one of the same name goes first.
         # https://github.com/hashicorp/terraform-provider-aws/issues/38983
-        opts=component.child(delete_before_replace=True, replacement_trigger=f"{action} {nodes} of {most}"),
+        opts=component.child_options(delete_before_replace=True, replacement_trigger=f"{action} {nodes} of {most}"),
     )
 
 
-def _utc(instant: datetime | None) -> str | None:
+def _format_utc(instant: datetime | None) -> str | None:
     """Write an instant as AWS and the provider do."""
     return None if instant is None else f"{instant:%Y-%m-%dT%H:%M:%SZ}"

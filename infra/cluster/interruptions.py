@@ -10,36 +10,36 @@ import pulumi
 from pulumi_aws import cloudwatch, iam, ssm
 
 from infra.access import policies
-from infra.access.policies import Condition, Principal, Scope, Statement, document
+from infra.access.policies import Condition, Principal, Scope, Statement, render_policy
 from infra.cluster import runbooks
 from infra.cluster.documents import document_name
-from infra.cluster.runbooks import NAMESPACE, NOTICES
+from infra.cluster.runbooks import CLUSTER_METRICS_NAMESPACE, NODE_NOTICES
 from infra.component import Component
 from infra.naming import EVENT_RULE, IAM_ROLE, LOG_GROUP, physical_name
-from infra.storage.encryption import LOG_GROUPS
-from infra.tags import PROJECT
+from infra.storage.encryption import LOG_GROUP_PREFIX
+from infra.tags import PROJECT_NAME
 from infra.texts import IAM_DESCRIPTION, check_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from infra.cluster.runbooks import Notice
+    from infra.cluster.runbooks import NodeNotice
     from infra.tags import Tags
 
-LAUNCH_FAILURE = "launch-failure"
+LAUNCH_FAILURE_RULE = "launch-failure"
 """The rule for instances that a group wanted and did not get, most often for want of spot capacity."""
 
-LAUNCH_FAILURES = "LaunchFailures"
+LAUNCH_FAILURES_METRIC = "LaunchFailures"
 """Their metric, by the dimension `AutoScalingGroupName`."""
 
-LAUNCH_UNSUCCESSFUL = "EC2 Instance Launch Unsuccessful"
+LAUNCH_UNSUCCESSFUL_EVENT = "EC2 Instance Launch Unsuccessful"
 """What Auto Scaling calls them."""
 
-DELIVERERS = {"EventBridge": "events.amazonaws.com", "LogDelivery": "delivery.logs.amazonaws.com"}
+EVENT_LOG_WRITERS = {"EventBridge": "events.amazonaws.com", "LogDelivery": "delivery.logs.amazonaws.com"}
 """Whom CloudWatch Logs takes events of EventBridge from:
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-cloudwatchlogs-permissions"""
 
-RETRIES = 185
+MAX_DELIVERY_RETRIES = 185
 """As often as EventBridge tries by default; the event's age ends it before."""
 
 
@@ -50,7 +50,7 @@ class InterruptionsArgs:
     Attributes:
         account_id: The AWS account.
         region: Its region.
-        groups: Names of the environment's Auto Scaling groups.
+        group_names: Names of the environment's Auto Scaling groups.
         commands: The Command documents, of which the runbooks run one.
         key_arn: The KMS key that encrypts the log of events.
         log_retention_days: How long the log is kept, in days.
@@ -60,7 +60,7 @@ class InterruptionsArgs:
 
     account_id: pulumi.Output[str]
     region: str
-    groups: Sequence[str]
+    group_names: Sequence[str]
     commands: pulumi.Resource
     key_arn: pulumi.Output[str]
     log_retention_days: int
@@ -69,7 +69,7 @@ class InterruptionsArgs:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Granted:
+class RoleWithPolicy:
     """A role, and the policy that whoever uses the role waits for.
 
     Attributes:
@@ -100,25 +100,29 @@ class Interruptions(Component):
         self._scope = args.account_id.apply(
             lambda account_id: Scope(account_id=account_id, region=args.region, environment=args.tags.environment)
         )
-        worker, starter = self._roles()
-        rules = {notice.name: self._answer(notice, worker=worker, starter=starter) for notice in NOTICES}
-        rules[LAUNCH_FAILURE] = self._rule(
-            LAUNCH_FAILURE, "a group wanted a node and did not get it", pattern=launch_failures(args.groups)
+        worker, starter = self._declare_roles()
+        rules = {notice.name: self._declare_notice(notice, worker=worker, starter=starter) for notice in NODE_NOTICES}
+        rules[LAUNCH_FAILURE_RULE] = self._declare_rule(
+            LAUNCH_FAILURE_RULE,
+            "a group wanted a node and did not get it",
+            pattern=launch_failure_pattern(args.group_names),
         )
-        logs = self._log(name, rules)
+        logs = self._declare_event_log(name, rules)
         self.log_group = logs.name
-        self.runbooks = [pulumi.Output.from_input(document_name(self._environment, notice.name)) for notice in NOTICES]
+        self.runbooks = [
+            pulumi.Output.from_input(document_name(self._environment, notice.name)) for notice in NODE_NOTICES
+        ]
         self.register_outputs({"logGroup": self.log_group, "runbooks": self.runbooks})
 
-    def _roles(self) -> tuple[Granted, Granted]:
+    def _declare_roles(self) -> tuple[RoleWithPolicy, RoleWithPolicy]:
         """Declare the role that runbooks work under and the one that EventBridge starts them under."""
-        worker = self._role(
+        worker = self._declare_role(
             "runbooks",
             "ClaudeFS's runbooks: drain this environment's nodes and let them go",
             trust=self._scope.apply(runbooks_trust),
             policy=self._scope.apply(runbooks_policy),
         )
-        starter = self._role(
+        starter = self._declare_role(
             "events",
             "EventBridge: starts ClaudeFS's runbooks for this environment",
             trust=self._scope.apply(events_trust),
@@ -126,80 +130,87 @@ class Interruptions(Component):
         )
         return worker, starter
 
-    def _role(
+    def _declare_role(
         self, purpose: str, description: str, *, trust: pulumi.Output[str], policy: pulumi.Output[str]
-    ) -> Granted:
+    ) -> RoleWithPolicy:
         role = iam.Role(
             purpose,
-            name=role_name(self._environment, purpose),
+            name=interruption_role_name(self._environment, purpose),
             description=check_text(IAM_DESCRIPTION, description),
             assume_role_policy=trust,
             permissions_boundary=self._args.boundary_arn,
-            tags=self._args.tags.of(f"{purpose}-role", role="interruptions"),
-            opts=self.child(),
+            tags=self._args.tags.for_resource(f"{purpose}-role", role="interruptions"),
+            opts=self.child_options(),
         )
-        grant = iam.RolePolicy(purpose, name=purpose, role=role.name, policy=policy, opts=self.child())
-        return Granted(arn=role.arn, policy=grant)
+        grant = iam.RolePolicy(purpose, name=purpose, role=role.name, policy=policy, opts=self.child_options())
+        return RoleWithPolicy(arn=role.arn, policy=grant)
 
-    def _rule(self, name: str, description: str, *, pattern: str) -> cloudwatch.EventRule:
+    def _declare_rule(self, name: str, description: str, *, pattern: str) -> cloudwatch.EventRule:
         return cloudwatch.EventRule(
             name,
-            name=physical_name(EVENT_RULE, PROJECT, self._environment, name),
+            name=physical_name(EVENT_RULE, PROJECT_NAME, self._environment, name),
             description=description,
             event_pattern=pattern,
-            tags=self._args.tags.of(name, role="interruptions"),
-            opts=self.child(),
+            tags=self._args.tags.for_resource(name, role="interruptions"),
+            opts=self.child_options(),
         )
 
-    def _answer(self, notice: Notice, *, worker: Granted, starter: Granted) -> cloudwatch.EventRule:
+    def _declare_notice(
+        self, notice: NodeNotice, *, worker: RoleWithPolicy, starter: RoleWithPolicy
+    ) -> cloudwatch.EventRule:
         """Declare a notice's rule, its runbook, and that the one starts the other."""
-        rule = self._rule(notice.name, notice.description, pattern=notice.pattern(self._args.groups))
+        rule = self._declare_rule(notice.name, notice.description, pattern=notice.event_pattern(self._args.group_names))
         runbook = ssm.Document(
             notice.name,
             name=document_name(self._environment, notice.name),
             document_type="Automation",
             document_format="JSON",
             content=worker.arn.apply(
-                lambda role_arn: runbooks.content(notice, environment=self._environment, role_arn=role_arn)
+                lambda role_arn: runbooks.runbook_content(notice, environment=self._environment, role_arn=role_arn)
             ),
-            tags=self._args.tags.of(notice.name, role="interruptions"),
+            tags=self._args.tags.for_resource(notice.name, role="interruptions"),
             # Nothing starts it before it may do its work and has what it runs.
-            opts=self.child(depends_on=[worker.policy, self._args.commands]),
+            opts=self.child_options(depends_on=[worker.policy, self._args.commands]),
         )
         cloudwatch.EventTarget(
             f"{notice.name}-runbook",
             rule=rule.name,
             target_id="runbook",
             arn=pulumi.Output.all(self._scope, runbook.name).apply(
-                lambda of: of[0].arn("ssm", f"automation-definition/{of[1]}:$DEFAULT")
+                lambda known: known[0].regional_arn("ssm", f"automation-definition/{known[1]}:$DEFAULT")
             ),
             role_arn=starter.arn,
             input_transformer={
-                "input_paths": {parameter.name: path for parameter, path in notice.parameters.items()},
+                "input_paths": {parameter.name: path for parameter, path in notice.event_parameters.items()},
                 "input_template": json.dumps(
-                    {parameter.name: [f"<{parameter.name}>"] for parameter in notice.parameters}
+                    {parameter.name: [f"<{parameter.name}>"] for parameter in notice.event_parameters}
                 ),
             },
-            retry_policy={"maximum_event_age_in_seconds": notice.useful_seconds, "maximum_retry_attempts": RETRIES},
-            opts=self.child(depends_on=[starter.policy]),
+            retry_policy={
+                "maximum_event_age_in_seconds": notice.useful_seconds,
+                "maximum_retry_attempts": MAX_DELIVERY_RETRIES,
+            },
+            opts=self.child_options(depends_on=[starter.policy]),
         )
         return rule
 
-    def _log(self, name: str, rules: Mapping[str, cloudwatch.EventRule]) -> cloudwatch.LogGroup:
+    def _declare_event_log(self, name: str, rules: Mapping[str, cloudwatch.EventRule]) -> cloudwatch.LogGroup:
         """Declare the log of all events, and what is counted in it."""
         logs = cloudwatch.LogGroup(
             f"{name}-events",
-            name=physical_name(LOG_GROUP, f"{LOG_GROUPS}/{self._environment}/events"),
+            name=physical_name(LOG_GROUP, f"{LOG_GROUP_PREFIX}/{self._environment}/events"),
             retention_in_days=self._args.log_retention_days,
             kms_key_id=self._args.key_arn,
-            tags=self._args.tags.of("events-logs", role="logs"),
-            opts=self.child(),
+            tags=self._args.tags.for_resource("events-logs", role="logs"),
+            opts=self.child_options(),
         )
         policy = cloudwatch.LogResourcePolicy(
             f"{name}-events",
-            policy_name=f"{PROJECT}-{self._environment}-events",
-            policy_document=pulumi.Output.all(logs.arn, self._scope).apply(lambda of: log_policy(of[0], of[1])),
-            opts=self.child(),
+            policy_name=f"{PROJECT_NAME}-{self._environment}-events",
+            policy_document=pulumi.Output.all(logs.arn, self._scope).apply(
+                lambda known: event_log_policy(known[0], known[1])
+            ),
+            opts=self.child_options(),
         )
         for rule_name, rule in rules.items():
             cloudwatch.EventTarget(
@@ -207,37 +218,37 @@ class Interruptions(Component):
                 rule=rule.name,
                 target_id="log",
                 arn=logs.arn,
-                opts=self.child(depends_on=[policy]),
+                opts=self.child_options(depends_on=[policy]),
             )
         cloudwatch.LogMetricFilter(
-            LAUNCH_FAILURE,
-            name=LAUNCH_FAILURE,
+            LAUNCH_FAILURE_RULE,
+            name=LAUNCH_FAILURE_RULE,
             log_group_name=logs.name,
-            pattern=f'{{ $.detail-type = "{LAUNCH_UNSUCCESSFUL}" }}',
+            pattern=f'{{ $.detail-type = "{LAUNCH_UNSUCCESSFUL_EVENT}" }}',
             metric_transformation={
-                "namespace": NAMESPACE,
-                "name": LAUNCH_FAILURES,
+                "namespace": CLUSTER_METRICS_NAMESPACE,
+                "name": LAUNCH_FAILURES_METRIC,
                 "value": "1",
                 "unit": "Count",
                 "dimensions": {"AutoScalingGroupName": "$.detail.AutoScalingGroupName"},
             },
-            opts=self.child(),
+            opts=self.child_options(),
         )
         return logs
 
 
-def role_name(environment: str, purpose: str) -> str:
+def interruption_role_name(environment: str, purpose: str) -> str:
     """Name one of the two roles."""
-    return physical_name(IAM_ROLE, PROJECT, environment, purpose)
+    return physical_name(IAM_ROLE, PROJECT_NAME, environment, purpose)
 
 
-def launch_failures(groups: Sequence[str]) -> str:
+def launch_failure_pattern(groups: Sequence[str]) -> str:
     """Give the pattern of launches in these Auto Scaling groups that failed."""
     return json.dumps(
         {
             "source": ["aws.autoscaling"],
-            "detail-type": [LAUNCH_UNSUCCESSFUL],
-            "detail": runbooks.of_groups(groups),
+            "detail-type": [LAUNCH_UNSUCCESSFUL_EVENT],
+            "detail": runbooks.match_groups(groups),
         }
     )
 
@@ -247,13 +258,15 @@ def runbooks_trust(scope: Scope) -> str:
 
     https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-setup-iam.html
     """
-    executions = scope.arn("ssm", "automation-execution/*")
-    return document(policies.trust("ssm.amazonaws.com", *policies.from_source(scope.account_id, executions)))
+    executions = scope.regional_arn("ssm", "automation-execution/*")
+    return render_policy(
+        policies.trust_service("ssm.amazonaws.com", *policies.source_conditions(scope.account_id, executions))
+    )
 
 
 def runbooks_policy(scope: Scope) -> str:
     """Give the policy of the role that runbooks work under."""
-    return document(*runbooks_grant(scope))
+    return render_policy(*runbooks_grant(scope))
 
 
 def runbooks_grant(scope: Scope) -> tuple[Statement, ...]:
@@ -261,9 +274,9 @@ def runbooks_grant(scope: Scope) -> tuple[Statement, ...]:
     return (
         policies.describe_instances(),
         *policies.send_commands(scope, [document_name(scope.environment, "drain")]),
-        policies.follow_commands(),
+        policies.read_command_results(),
         policies.complete_lifecycle_actions(scope),
-        policies.put_metrics(NAMESPACE),
+        policies.put_metrics(CLUSTER_METRICS_NAMESPACE),
     )
 
 
@@ -272,36 +285,42 @@ def events_trust(scope: Scope) -> str:
 
     https://docs.aws.amazon.com/eventbridge/latest/userguide/cross-service-confused-deputy-prevention.html
     """
-    return document(policies.trust("events.amazonaws.com", *policies.from_source(scope.account_id, _rules(scope))))
+    return render_policy(
+        policies.trust_service("events.amazonaws.com", *policies.source_conditions(scope.account_id, _rule_arns(scope)))
+    )
 
 
 def events_policy(scope: Scope) -> str:
     """Give the policy of the role that EventBridge starts runbooks under."""
-    return document(*events_grant(scope))
+    return render_policy(*events_grant(scope))
 
 
 def events_grant(scope: Scope) -> tuple[Statement, ...]:
     """Say what EventBridge may do: start the runbooks and give them the role that they work under."""
     return (
-        policies.start_runbooks(scope, [document_name(scope.environment, notice.name) for notice in NOTICES]),
+        policies.start_runbooks(scope, [document_name(scope.environment, notice.name) for notice in NODE_NOTICES]),
         policies.pass_role(
-            f"arn:aws:iam::{scope.account_id}:role/{role_name(scope.environment, 'runbooks')}", to="ssm.amazonaws.com"
+            f"arn:aws:iam::{scope.account_id}:role/{interruption_role_name(scope.environment, 'runbooks')}",
+            service="ssm.amazonaws.com",
         ),
     )
 
 
-GRANTS: Mapping[str, Callable[[Scope], tuple[Statement, ...]]] = {"runbooks": runbooks_grant, "events": events_grant}
+INTERRUPTION_GRANTS: Mapping[str, Callable[[Scope], tuple[Statement, ...]]] = {
+    "runbooks": runbooks_grant,
+    "events": events_grant,
+}
 """What the two roles may do, by their purpose."""
 
 
-def log_policy(log_group_arn: str, scope: Scope) -> str:
+def event_log_policy(log_group_arn: str, scope: Scope) -> str:
     """Let EventBridge write down the events of this environment's rules.
 
     The condition that names the rules holds for writing alone: making a stream comes without it, as the provider's
     example has it, https://registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/cloudwatch_event_target
     """
-    rules = Condition(operator="ArnLike", key="aws:SourceArn", values=(_rules(scope),))
-    return document(
+    rules = Condition(operator="ArnLike", key="aws:SourceArn", values=(_rule_arns(scope),))
+    return render_policy(
         *(
             Statement(
                 sid=f"{sid}For{who}",
@@ -310,7 +329,7 @@ def log_policy(log_group_arn: str, scope: Scope) -> str:
                 conditions=conditions,
                 principal=Principal(kind="Service", value=service),
             )
-            for who, service in DELIVERERS.items()
+            for who, service in EVENT_LOG_WRITERS.items()
             for sid, action, resource, conditions in (
                 ("MakeStreams", "logs:CreateLogStream", f"{log_group_arn}:*", ()),
                 ("WriteEvents", "logs:PutLogEvents", f"{log_group_arn}:*:*", (rules,)),
@@ -319,5 +338,5 @@ def log_policy(log_group_arn: str, scope: Scope) -> str:
     )
 
 
-def _rules(scope: Scope) -> str:
-    return scope.arn("events", f"rule/{PROJECT}-{scope.environment}-*")
+def _rule_arns(scope: Scope) -> str:
+    return scope.regional_arn("events", f"rule/{PROJECT_NAME}-{scope.environment}-*")

@@ -12,17 +12,19 @@ if TYPE_CHECKING:
 BOOT_HOOK = "boot"
 """A launched node completes this hook itself, by CONTINUE when it is ready or by ABANDON when its boot has failed."""
 
-BOOT_SECONDS = 900
+BOOT_HOOK_SECONDS = 900
 """A node that says nothing for so long is taken for failed and replaced. It covers packages, disks and the release."""
 
 DRAIN_HOOK = "drain"
 """A node that its group terminates waits in this hook until the runbook of `interruptions.py` has drained it."""
 
-HEARTBEAT_SECONDS = 300
+DRAIN_HOOK_SECONDS = 300
 """When a group terminates a node that nobody has drained. It covers the drain's 110 seconds and the runbook's steps."""
 
 
-def hooks(name: str, *, group_name: pulumi.Input[str], opts: pulumi.ResourceOptions) -> tuple[pulumi.Resource, ...]:
+def declare_lifecycle_hooks(
+    name: str, *, group_name: pulumi.Input[str], opts: pulumi.ResourceOptions
+) -> tuple[pulumi.Resource, ...]:
     """Declare the two lifecycle hooks of an Auto Scaling group.
 
     They are resources beside the group, not inside it, so that a change of one is an update and not a replacement of
@@ -43,7 +45,7 @@ def hooks(name: str, *, group_name: pulumi.Input[str], opts: pulumi.ResourceOpti
             autoscaling_group_name=group_name,
             lifecycle_transition="autoscaling:EC2_INSTANCE_LAUNCHING",
             default_result="ABANDON",
-            heartbeat_timeout=BOOT_SECONDS,
+            heartbeat_timeout=BOOT_HOOK_SECONDS,
             opts=opts,
         ),
         autoscaling.LifecycleHook(
@@ -52,7 +54,7 @@ def hooks(name: str, *, group_name: pulumi.Input[str], opts: pulumi.ResourceOpti
             autoscaling_group_name=group_name,
             lifecycle_transition="autoscaling:EC2_INSTANCE_TERMINATING",
             default_result="CONTINUE",
-            heartbeat_timeout=HEARTBEAT_SECONDS,
+            heartbeat_timeout=DRAIN_HOOK_SECONDS,
             opts=opts,
         ),
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-LEAST_GB = 1800
+MIN_STORAGE_GB = 1800
 """What a storage node needs at least, in GB: the i4i.2xlarge of ClaudeFS's plans has 1,875."""
 
 LOCAL_NVME_GB: Mapping[str, int] = {
@@ -65,8 +65,11 @@ arm64, and d2, d3, d3en and h1 have hard disks. A test compares the table with w
 """
 
 
-def fitting() -> tuple[str, ...]:
+def storage_instance_types() -> tuple[str, ...]:
     """Give the types that a storage node can be, the smallest disks first."""
     return tuple(
-        sorted((of for of, size in LOCAL_NVME_GB.items() if size >= LEAST_GB), key=lambda of: LOCAL_NVME_GB[of])
+        sorted(
+            (instance_type for instance_type, size in LOCAL_NVME_GB.items() if size >= MIN_STORAGE_GB),
+            key=LOCAL_NVME_GB.__getitem__,
+        )
     )

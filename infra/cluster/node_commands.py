@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pulumi_aws import ssm
 
-from infra.boot.userdata import PROGRAMS
-from infra.cluster.documents import Parameter, document_name
+from infra.boot.userdata import PROGRAM_FOLDER
+from infra.cluster.documents import DocumentParameter, document_name
 from infra.component import Component
 
 if TYPE_CHECKING:
@@ -40,15 +40,15 @@ class NodeCommand:
 
     program: str
     description: str
-    parameters: tuple[Parameter, ...]
+    parameters: tuple[DocumentParameter, ...]
     timeout_seconds: int
 
-    def content(self) -> str:
+    def document_content(self) -> str:
         """Give the document, by schema 2.2.
 
         https://docs.aws.amazon.com/systems-manager/latest/userguide/documents-command-ssm-plugin-reference.html
         """
-        arguments = " ".join(f"'{parameter.reference}'" for parameter in self.parameters)
+        arguments = " ".join(f"'{parameter.parameter_reference}'" for parameter in self.parameters)
         return json.dumps(
             {
                 "schemaVersion": "2.2",
@@ -74,25 +74,25 @@ DRAIN_SECONDS = 110
 """Spot instances get two minutes' notice; 10 seconds of it go by until the node hears of it:
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html"""
 
-REASON = Parameter(
+DRAIN_REASON_PARAMETER = DocumentParameter(
     name="Reason",
     description="why the node leaves, for its log",
     pattern="^[a-z][a-z-]{0,39}$",
     example="spot-interruption",
 )
-RELEASE_KEY = Parameter(
+RELEASE_KEY_PARAMETER = DocumentParameter(
     name="ReleaseKey",
     description="the release's description in the artifact bucket",
     pattern=r"^releases/[0-9a-f]{40}/release\.json$",
     example=f"releases/{'0123456789' * 4}/release.json",
 )
-SHA256 = Parameter(
+RELEASE_SHA256_PARAMETER = DocumentParameter(
     name="Sha256",
     description="the SHA-256 of that description",
     pattern="^[0-9a-f]{64}$",
     example="0123456789abcdef" * 4,
 )
-EXPECTED_VERSION = Parameter(
+EXPECTED_VERSION_PARAMETER = DocumentParameter(
     name="ExpectedVersion",
     description="the version that the node must have",
     pattern=r"^v[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$",
@@ -101,21 +101,21 @@ EXPECTED_VERSION = Parameter(
 
 NODE_COMMANDS: Mapping[CommandName, NodeCommand] = {
     "drain": NodeCommand(
-        program=f"{PROGRAMS}/drain",
+        program=f"{PROGRAM_FOLDER}/drain",
         description="ClaudeFS: stop the node's services in order, for it is going away",
-        parameters=(REASON,),
+        parameters=(DRAIN_REASON_PARAMETER,),
         timeout_seconds=DRAIN_SECONDS,
     ),
     "install": NodeCommand(
-        program=f"{PROGRAMS}/install-release",
+        program=f"{PROGRAM_FOLDER}/install-release",
         description="ClaudeFS: install a release whose checksum and attestation are right",
-        parameters=(RELEASE_KEY, SHA256),
+        parameters=(RELEASE_KEY_PARAMETER, RELEASE_SHA256_PARAMETER),
         timeout_seconds=600,
     ),
     "probe": NodeCommand(
-        program=f"{PROGRAMS}/probe",
+        program=f"{PROGRAM_FOLDER}/probe",
         description="ClaudeFS: check that the node's services run in a version and are ready",
-        parameters=(EXPECTED_VERSION,),
+        parameters=(EXPECTED_VERSION_PARAMETER,),
         timeout_seconds=60,
     ),
 }
@@ -146,18 +146,18 @@ class NodeCommands(Component):
         """Declare the documents."""
         super().__init__(name, opts=opts)
         self.documents = {
-            command: self._document(command, of, tags=args.tags).name for command, of in NODE_COMMANDS.items()
+            command: self._declare_document(command, of, tags=args.tags).name for command, of in NODE_COMMANDS.items()
         }
         self.register_outputs({"documents": dict(self.documents)})
 
-    def _document(self, command: CommandName, of: NodeCommand, *, tags: Tags) -> ssm.Document:
+    def _declare_document(self, command: CommandName, node_command: NodeCommand, *, tags: Tags) -> ssm.Document:
         return ssm.Document(
             command,
             name=document_name(tags.environment, command),
             document_type="Command",
             document_format="JSON",
             target_type="/AWS::EC2::Instance",
-            content=of.content(),
-            tags=tags.of(command, role="commands"),
-            opts=self.child(),
+            content=node_command.document_content(),
+            tags=tags.for_resource(command, role="commands"),
+            opts=self.child_options(),
         )

@@ -12,18 +12,18 @@ from pydantic.alias_generators import to_camel
 
 from infra.config.values import (
     Flag,
+    GroupStart,
     InstanceType,
     NodeCount,
     NodeDiskGib,
-    OwnStart,
     Percent,
     TimeOfDay,
-    at_most,
-    distinct,
-    not_empty,
-    one_of,
+    at_most_items,
+    distinct_items,
+    not_empty_list,
+    one_of_words,
 )
-from infra.network.ports import Group  # noqa: TC001 — likewise
+from infra.network.ports import SecurityGroupName  # noqa: TC001 — likewise
 from infra.tags import Site
 
 if TYPE_CHECKING:
@@ -32,17 +32,17 @@ if TYPE_CHECKING:
 NodeRole = Literal["storage", "client", "conduit", "jepsen"]
 """What a node is for: its tag `Role`, which ClaudeFS's scripts select by, and the name of its boot profile."""
 
-MOST_TYPES = 40
+MAX_INSTANCE_TYPES = 40
 """Instance types that an Auto Scaling group takes:
 https://docs.aws.amazon.com/cdk/api/v1/python/aws_cdk.aws_autoscaling/MixedInstancesPolicy.html"""
 
-MOST_GROUPS = 30
+MAX_NODE_GROUPS = 30
 """Groups of a stack: the pattern of an EventBridge rule names them all, and has at most 2,048 characters:
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html"""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kind:
+class RoleDefaults:
     """What the nodes of one role have in common.
 
     Attributes:
@@ -50,35 +50,35 @@ class Kind:
         instance_types: What they run on unless their group says otherwise, the usual one first: on demand the first
             that is there is taken, on spot whichever is least likely to be interrupted at a low price.
         root_disk_gib: Size of their root volume, in GiB.
-        expendable: Whether losing one does no harm, so that one that EC2 is about to interrupt is replaced beforehand.
+        is_replaceable: Whether losing one does no harm, so that it is replaced when an interruption is near.
             A storage node has data on it, and a Jepsen controller the run of hours.
     """
 
-    security_group: Group
+    security_group: SecurityGroupName
     instance_types: tuple[str, ...]
     root_disk_gib: int
-    expendable: bool
+    is_replaceable: bool
 
 
 _FOUR_CPUS = ("c7a.xlarge", "c7i.xlarge", "c6a.xlarge", "c6i.xlarge", "m7a.xlarge", "m7i.xlarge", "m6a.xlarge")
 """4 processors and 8 or 16 GiB; a pool more is an interruption less."""
 
-KINDS: Mapping[NodeRole, Kind] = {
-    "storage": Kind(
+ROLE_DEFAULTS: Mapping[NodeRole, RoleDefaults] = {
+    "storage": RoleDefaults(
         security_group="storage",
         # 8 to 16 processors and the least local NVMe (infra/cluster/localdisks.py).
         instance_types=("i4i.2xlarge", "i7i.2xlarge", "i3en.2xlarge", "i7ie.2xlarge", "i4i.4xlarge", "i3en.3xlarge"),
         root_disk_gib=50,
-        expendable=False,
+        is_replaceable=False,
     ),
-    "client": Kind(security_group="client", instance_types=_FOUR_CPUS, root_disk_gib=50, expendable=True),
-    "conduit": Kind(
+    "client": RoleDefaults(security_group="client", instance_types=_FOUR_CPUS, root_disk_gib=50, is_replaceable=True),
+    "conduit": RoleDefaults(
         security_group="storage",
         instance_types=("t3.medium", "t3a.medium", "t3.large", "t3a.large"),
         root_disk_gib=20,
-        expendable=True,
+        is_replaceable=True,
     ),
-    "jepsen": Kind(security_group="client", instance_types=_FOUR_CPUS, root_disk_gib=50, expendable=False),
+    "jepsen": RoleDefaults(security_group="client", instance_types=_FOUR_CPUS, root_disk_gib=50, is_replaceable=False),
 }
 """What the roles are. A role more is a line here, a boot profile of its name, and a value of the tag `Role`."""
 
@@ -112,19 +112,19 @@ class NodeGroup:
     stop: time | None = None
 
     @property
-    def kind(self) -> Kind:
+    def role_defaults(self) -> RoleDefaults:
         """What it has in common with the other groups of its role."""
-        return KINDS[self.role]
+        return ROLE_DEFAULTS[self.role]
 
     @property
-    def most(self) -> int:
+    def max_nodes(self) -> int:
         """The largest number of nodes at any time: one more where a node's successor may come before the node goes."""
-        return self.count + 1 if self.count and self.kind.expendable else self.count
+        return self.count + 1 if self.count and self.role_defaults.is_replaceable else self.count
 
-    def calendar(self, usual: Calendar) -> Calendar:
+    def group_calendar(self, stack_calendar: Calendar) -> Calendar:
         """Give its hours: the stack's, but for its own."""
-        start = usual.start if self.start is None else self.start
-        return replace(usual, start=None if start == "none" else start, stop=self.stop or usual.stop)
+        start = stack_calendar.start if self.start is None else self.start
+        return replace(stack_calendar, start=None if start == "none" else start, stop=self.stop or stack_calendar.stop)
 
 
 class NodeGroupChange(BaseModel):
@@ -146,22 +146,22 @@ class NodeGroupChange(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=False)
 
     enabled: Flag = Field(default=True, examples=["false"])
-    role: Annotated[NodeRole, one_of(get_args(NodeRole))] | None = Field(default=None, examples=["client"])
-    site: Annotated[Site, one_of(get_args(Site))] | None = Field(default=None, examples=["A"])
+    role: Annotated[NodeRole, one_of_words(get_args(NodeRole))] | None = Field(default=None, examples=["client"])
+    site: Annotated[Site, one_of_words(get_args(Site))] | None = Field(default=None, examples=["A"])
     count: NodeCount | None = Field(default=None, examples=["5"])
     instance_types: (
         Annotated[
             tuple[InstanceType, ...],
-            not_empty("instance type"),
-            distinct("instance types"),
-            at_most(MOST_TYPES, "instance types", because="an Auto Scaling group takes no more"),
+            not_empty_list("instance type"),
+            distinct_items("instance types"),
+            at_most_items(MAX_INSTANCE_TYPES, "instance types", reason="an Auto Scaling group takes no more"),
         ]
         | None
     ) = Field(default=None, examples=["i4i.2xlarge"])
     root_disk_gib: NodeDiskGib | None = Field(default=None, examples=["50"])
     on_demand_base: NodeCount | None = Field(default=None, examples=["1"])
     on_demand_percent: Percent | None = Field(default=None, examples=["50"])
-    schedule_start: OwnStart | None = Field(default=None, examples=["08:00"])
+    schedule_start: GroupStart | None = Field(default=None, examples=["08:00"])
     schedule_stop: TimeOfDay | None = Field(default=None, examples=["18:00"])
 
 
@@ -172,8 +172,8 @@ STORAGE_COUNTS: Mapping[int, Mapping[Site, int]] = {3: {"A": 2, "B": 1}, 5: {"A"
 def default_groups(cluster_size: int) -> tuple[NodeGroup, ...]:
     """Give the groups of a cluster with so many storage nodes, as ClaudeFS's tests expect it."""
 
-    def group(name: str, role: NodeRole, *, count: int = 1, site: Site = "A") -> NodeGroup:
-        kind = KINDS[role]
+    def make_group(name: str, role: NodeRole, *, count: int = 1, site: Site = "A") -> NodeGroup:
+        kind = ROLE_DEFAULTS[role]
         return NodeGroup(
             name=name,
             role=role,
@@ -185,16 +185,16 @@ def default_groups(cluster_size: int) -> tuple[NodeGroup, ...]:
 
     storage = STORAGE_COUNTS[cluster_size]
     return (
-        group("storage-a", "storage", count=storage["A"], site="A"),
-        group("storage-b", "storage", count=storage["B"], site="B"),
-        group("fuse-client", "client"),
-        group("nfs-client", "client"),
-        group("conduit", "conduit"),
-        group("jepsen", "jepsen"),
+        make_group("storage-a", "storage", count=storage["A"], site="A"),
+        make_group("storage-b", "storage", count=storage["B"], site="B"),
+        make_group("fuse-client", "client"),
+        make_group("nfs-client", "client"),
+        make_group("conduit", "conduit"),
+        make_group("jepsen", "jepsen"),
     )
 
 
-DEFAULT_NAMES = tuple(group.name for group in default_groups(5))
+DEFAULT_GROUP_NAMES = tuple(group.name for group in default_groups(5))
 """The groups that are there without any setting."""
 
 
@@ -206,7 +206,7 @@ def node_groups(cluster_size: int, changes: Mapping[str, NodeGroupChange]) -> tu
     groups = {group.name: group for group in default_groups(cluster_size)}
     for name, change in sorted(changes.items()):
         if name not in groups and change.role is not None:
-            kind = KINDS[change.role]
+            kind = ROLE_DEFAULTS[change.role]
             groups[name] = NodeGroup(
                 name=name,
                 role=change.role,
@@ -216,9 +216,9 @@ def node_groups(cluster_size: int, changes: Mapping[str, NodeGroupChange]) -> tu
                 root_disk_gib=kind.root_disk_gib,
             )
     enabled = (group for group in groups.values() if group.name not in changes or changes[group.name].enabled)
-    return tuple(_changed(group, changes.get(group.name, NodeGroupChange())) for group in enabled)
+    return tuple(_apply_change(group, changes.get(group.name, NodeGroupChange())) for group in enabled)
 
 
-def _changed(group: NodeGroup, change: NodeGroupChange) -> NodeGroup:
+def _apply_change(group: NodeGroup, change: NodeGroupChange) -> NodeGroup:
     given = change.model_dump(exclude={"enabled", "role", "schedule_start", "schedule_stop"}, exclude_none=True)
     return replace(group, **given, start=change.schedule_start, stop=change.schedule_stop)

@@ -13,35 +13,35 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from infra.cluster.documents import Parameter, document_name
+from infra.cluster.documents import DocumentParameter, document_name
 from infra.cluster.lifecycle import DRAIN_HOOK
-from infra.cluster.node_commands import DRAIN_SECONDS, REASON
-from infra.tags import PROJECT
+from infra.cluster.node_commands import DRAIN_REASON_PARAMETER, DRAIN_SECONDS
+from infra.tags import PROJECT_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-NAMESPACE = "CFS/Cluster"
+CLUSTER_METRICS_NAMESPACE = "CFS/Cluster"
 """Where interruptions are counted, by the dimension `Environment`."""
 
-Metric = Literal["SpotInterruptions", "RebalanceRecommendations", "Terminations", "DrainCommandsFailed"]
+RunbookMetric = Literal["SpotInterruptions", "RebalanceRecommendations", "Terminations", "DrainCommandsFailed"]
 """What runbooks count. A drain's command also fails where the node does not answer; `DrainFailed` is counted by a node
 itself, where its services did not stop in time."""
 
-SENDING_SECONDS = 30
+SEND_COMMAND_SECONDS = 30
 """How long Run Command tries to reach a node, the shortest that it takes: a node that does not answer cannot drain.
 https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_SendCommand.html"""
 
-CALL_SECONDS = 30
+API_CALL_SECONDS = 30
 """How long one call of an AWS service may take."""
 
-INSTANCE = Parameter(
+INSTANCE_PARAMETER = DocumentParameter(
     name="InstanceId",
     description="the node that goes",
     pattern="^i-[0-9a-f]{8,17}$",
     example="i-0123456789abcdef0",
 )
-GROUP = Parameter(
+GROUP_PARAMETER = DocumentParameter(
     name="AutoScalingGroupName",
     description="the group that waits for the drain",
     pattern="^[a-z0-9-]{1,255}$",
@@ -50,7 +50,7 @@ GROUP = Parameter(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Notice:
+class NodeNotice:
     """An event that tells of a node's end, and what is done about it.
 
     Attributes:
@@ -58,8 +58,8 @@ class Notice:
         description: What it means.
         source: The service that it comes from.
         detail_type: What it is called there.
-        instance: The instance's place in the event, as a JSON path.
-        group: The Auto Scaling group's place in the event where the group waits to be told that the node may go, or "".
+        instance_path: The instance's place in the event, as a JSON path.
+        group_path: The Auto Scaling group's place in the event of a lifecycle hook; "" where no hook waits.
         drains: Whether the node is drained.
         metric: What it is counted as.
         useful_seconds: How long an answer is of use: an event that could not be delivered by then is dropped.
@@ -69,59 +69,62 @@ class Notice:
     description: str
     source: str
     detail_type: str
-    instance: str
-    group: str = ""
+    instance_path: str
+    group_path: str = ""
     drains: bool = True
-    metric: Metric
+    metric: RunbookMetric
     useful_seconds: int
 
     @property
-    def parameters(self) -> Mapping[Parameter, str]:
+    def event_parameters(self) -> Mapping[DocumentParameter, str]:
         """What the runbook is told, and the place of each in the event."""
-        return {INSTANCE: self.instance, **({GROUP: self.group} if self.group else {})}
+        return {
+            INSTANCE_PARAMETER: self.instance_path,
+            **({GROUP_PARAMETER: self.group_path} if self.group_path else {}),
+        }
 
-    def pattern(self, groups: Sequence[str]) -> str:
+    def event_pattern(self, groups: Sequence[str]) -> str:
         """Give the pattern of the events that it stands for.
 
         Args:
             groups: Names of the environment's Auto Scaling groups.
         """
         events = {"source": [self.source], "detail-type": [self.detail_type]}
-        detail = {**of_groups(groups), "LifecycleHookName": [DRAIN_HOOK]}
-        return json.dumps({**events, "detail": detail} if self.group else events)
+        detail = {**match_groups(groups), "LifecycleHookName": [DRAIN_HOOK]}
+        return json.dumps({**events, "detail": detail} if self.group_path else events)
 
 
-NOTICES = (
+NODE_NOTICES = (
     # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html
-    Notice(
+    NodeNotice(
         name="spot-interruption",
         description="EC2 takes a spot instance back in two minutes",
         source="aws.ec2",
         detail_type="EC2 Spot Instance Interruption Warning",
-        instance="$.detail.instance-id",
+        instance_path="$.detail.instance-id",
         metric="SpotInterruptions",
         useful_seconds=120,
     ),
     # It is a guess, and often comes to nothing: a node of a quorum is not given up for it.
     # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/rebalance-recommendations.html
-    Notice(
+    NodeNotice(
         name="rebalance-recommendation",
         description="EC2 thinks that it may soon take a spot instance back",
         source="aws.ec2",
         detail_type="EC2 Instance Rebalance Recommendation",
-        instance="$.detail.instance-id",
+        instance_path="$.detail.instance-id",
         drains=False,
         metric="RebalanceRecommendations",
         useful_seconds=3600,
     ),
     # https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-event-reference.html
-    Notice(
+    NodeNotice(
         name="termination",
         description="a group terminates a node, which waits to be drained",
         source="aws.autoscaling",
         detail_type="EC2 Instance-terminate Lifecycle Action",
-        instance="$.detail.EC2InstanceId",
-        group="$.detail.AutoScalingGroupName",
+        instance_path="$.detail.EC2InstanceId",
+        group_path="$.detail.AutoScalingGroupName",
         metric="Terminations",
         useful_seconds=300,
     ),
@@ -129,7 +132,7 @@ NOTICES = (
 """The events that are answered."""
 
 
-def of_groups(groups: Sequence[str]) -> dict[str, object]:
+def match_groups(groups: Sequence[str]) -> dict[str, object]:
     """Choose the events of Auto Scaling groups in a pattern, by their whole names.
 
     What a name begins with would not do: the groups of an environment `dev-eu` begin like those of `dev`.
@@ -141,7 +144,7 @@ def of_groups(groups: Sequence[str]) -> dict[str, object]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class RunbookStep:
     """One action of a runbook.
 
     Attributes:
@@ -149,20 +152,20 @@ class Step:
         action: What Automation does.
         inputs: What it does it with.
         timeout_seconds: When it counts as failed.
-        then: The step after it, or "" for the one that is written next.
+        next_step: The step after it, or "" for the one that is written next.
         on_failure: The step after it where it failed, or "" for the one that is written next.
-        critical: Whether the runbook counts as failed where the step does.
-        last: Whether the runbook ends with it.
+        is_critical: Whether the runbook counts as failed where the step does.
+        is_last: Whether the runbook ends with it.
     """
 
     name: str
     action: str
     inputs: Mapping[str, object]
-    timeout_seconds: int = CALL_SECONDS
-    then: str = ""
+    timeout_seconds: int = API_CALL_SECONDS
+    next_step: str = ""
     on_failure: str = ""
-    critical: bool = True
-    last: bool = False
+    is_critical: bool = True
+    is_last: bool = False
 
     def to_json(self) -> dict[str, object]:
         """Give the step as a document has it."""
@@ -171,14 +174,14 @@ class Step:
             "action": self.action,
             "timeoutSeconds": self.timeout_seconds,
             "onFailure": f"step:{self.on_failure}" if self.on_failure else "Continue",
-            "isCritical": self.critical,
+            "isCritical": self.is_critical,
             "inputs": dict(self.inputs),
-            **({"nextStep": self.then} if self.then else {}),
-            **({"isEnd": True} if self.last else {}),
+            **({"nextStep": self.next_step} if self.next_step else {}),
+            **({"isEnd": True} if self.is_last else {}),
         }
 
 
-def content(notice: Notice, *, environment: str, role_arn: str) -> str:
+def runbook_content(notice: NodeNotice, *, environment: str, role_arn: str) -> str:
     """Give the runbook of a notice, by schema 0.3.
 
     Args:
@@ -191,50 +194,50 @@ def content(notice: Notice, *, environment: str, role_arn: str) -> str:
             "schemaVersion": "0.3",
             "description": f"ClaudeFS, {environment}: {notice.description}",
             "assumeRole": role_arn,
-            "parameters": {parameter.name: parameter.to_json() for parameter in notice.parameters},
-            "mainSteps": [step.to_json() for step in steps(notice, environment)],
+            "parameters": {parameter.name: parameter.to_json() for parameter in notice.event_parameters},
+            "mainSteps": [step.to_json() for step in runbook_steps(notice, environment)],
         },
         indent=2,
     )
 
 
-def steps(notice: Notice, environment: str) -> Iterator[Step]:
+def runbook_steps(notice: NodeNotice, environment: str) -> Iterator[RunbookStep]:
     """Give the steps: whose node it is, the drain, the group that waits, the count, and the end for others' nodes.
 
     A drain that fails is counted and holds nobody up: the node goes, drained or not.
     """
-    yield _is(
+    yield _assert_instance_step(
         "belongs",
-        {"tag:project": PROJECT, "tag:Environment": environment},
+        {"tag:project": PROJECT_NAME, "tag:Environment": environment},
         otherwise="leave",
     )
-    if notice.group:
+    if notice.group_path:
         # A spot instance that is gone already, or is known to Run Command no more, is not waited for.
-        yield _is("runs", {"instance-state-name": "running"}, otherwise="release")
+        yield _assert_instance_step("runs", {"instance-state-name": "running"}, otherwise="release")
     if notice.drains:
-        yield _drain(notice, environment)
-        yield _count("countFailure", "DrainCommandsFailed", environment)
-    if notice.group:
-        yield Step(
+        yield _drain_step(notice, environment)
+        yield _count_step("countFailure", "DrainCommandsFailed", environment)
+    if notice.group_path:
+        yield RunbookStep(
             name="release",
             action="aws:executeAwsApi",
             inputs={
                 "Service": "autoscaling",
                 "Api": "CompleteLifecycleAction",
-                "AutoScalingGroupName": GROUP.reference,
-                "InstanceId": INSTANCE.reference,
+                "AutoScalingGroupName": GROUP_PARAMETER.parameter_reference,
+                "InstanceId": INSTANCE_PARAMETER.parameter_reference,
                 "LifecycleHookName": DRAIN_HOOK,
                 "LifecycleActionResult": "CONTINUE",
             },
         )
-    yield _count("count", notice.metric, environment, last=True)
+    yield _count_step("count", notice.metric, environment, is_last=True)
     # Automation can go to a step where another failed, but not to the end.
-    yield Step(name="leave", action="aws:sleep", inputs={"Duration": "PT1S"}, last=True)
+    yield RunbookStep(name="leave", action="aws:sleep", inputs={"Duration": "PT1S"}, is_last=True)
 
 
-def _is(name: str, filters: Mapping[str, str], *, otherwise: str) -> Step:
+def _assert_instance_step(name: str, filters: Mapping[str, str], *, otherwise: str) -> RunbookStep:
     """Ask whether the instance is of a kind; that it is not is no failure of the runbook."""
-    return Step(
+    return RunbookStep(
         name=name,
         action="aws:assertAwsResourceProperty",
         inputs={
@@ -243,40 +246,40 @@ def _is(name: str, filters: Mapping[str, str], *, otherwise: str) -> Step:
             # As a filter, for an id that EC2 does not know would be an error as a parameter.
             "Filters": [
                 {"Name": key, "Values": [value]}
-                for key, value in {"instance-id": INSTANCE.reference, **filters}.items()
+                for key, value in {"instance-id": INSTANCE_PARAMETER.parameter_reference, **filters}.items()
             ],
             "PropertySelector": "$.Reservations[0].Instances[0].InstanceId",
-            "DesiredValues": [INSTANCE.reference],
+            "DesiredValues": [INSTANCE_PARAMETER.parameter_reference],
         },
         on_failure=otherwise,
-        critical=False,
+        is_critical=False,
     )
 
 
-def _drain(notice: Notice, environment: str) -> Step:
-    return Step(
+def _drain_step(notice: NodeNotice, environment: str) -> RunbookStep:
+    return RunbookStep(
         name="drain",
         action="aws:runCommand",
         inputs={
             "DocumentName": document_name(environment, "drain"),
-            "InstanceIds": [INSTANCE.reference],
-            "Parameters": {REASON.name: [notice.name]},
-            "TimeoutSeconds": SENDING_SECONDS,
+            "InstanceIds": [INSTANCE_PARAMETER.parameter_reference],
+            "Parameters": {DRAIN_REASON_PARAMETER.name: [notice.name]},
+            "TimeoutSeconds": SEND_COMMAND_SECONDS,
         },
-        timeout_seconds=SENDING_SECONDS + DRAIN_SECONDS,
-        then="release" if notice.group else "count",
+        timeout_seconds=SEND_COMMAND_SECONDS + DRAIN_SECONDS,
+        next_step="release" if notice.group_path else "count",
         on_failure="countFailure",
     )
 
 
-def _count(name: str, metric: Metric, environment: str, *, last: bool = False) -> Step:
-    return Step(
+def _count_step(name: str, metric: RunbookMetric, environment: str, *, is_last: bool = False) -> RunbookStep:
+    return RunbookStep(
         name=name,
         action="aws:executeAwsApi",
         inputs={
             "Service": "cloudwatch",
             "Api": "PutMetricData",
-            "Namespace": NAMESPACE,
+            "Namespace": CLUSTER_METRICS_NAMESPACE,
             "MetricData": [
                 {
                     "MetricName": metric,
@@ -286,5 +289,5 @@ def _count(name: str, metric: Metric, environment: str, *, last: bool = False) -
                 }
             ],
         },
-        last=last,
+        is_last=is_last,
     )

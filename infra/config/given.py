@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from infra.naming import NAMESPACE
+from infra.naming import CONFIG_NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,7 +34,7 @@ def given_settings(config: Mapping[str, str]) -> list[str]:
 
 
 def _names(key: str, value: str) -> Iterator[str]:
-    name = key.removeprefix(f"{NAMESPACE}:")
+    name = key.removeprefix(f"{CONFIG_NAMESPACE}:")
     if name in SECRET_SETTINGS:
         yield from (f"{name}.{secret}" for secret in json.loads(value))
     else:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Problem:
+class SettingProblem:
     """One setting that is wrong.
 
     Attributes:
@@ -36,7 +36,7 @@ class Problem:
 class SettingsError(pulumi.RunError):
     """The stack's settings are wrong; nothing has been declared. Pulumi prints it without a traceback."""
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, problems: Sequence[SettingProblem]) -> None:
         """Report all problems at once."""
         self.problems = tuple(problems)
         count = "1 setting is wrong" if len(problems) == 1 else f"{len(problems)} settings are wrong"

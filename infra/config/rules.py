@@ -9,13 +9,13 @@ from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Any
 
 from infra.cluster import nodegroups
-from infra.cluster.localdisks import LEAST_GB, LOCAL_NVME_GB, fitting
-from infra.cluster.nodegroups import DEFAULT_NAMES, MOST_GROUPS
-from infra.naming import NAMESPACE
+from infra.cluster.localdisks import LOCAL_NVME_GB, MIN_STORAGE_GB, storage_instance_types
+from infra.cluster.nodegroups import DEFAULT_GROUP_NAMES, MAX_NODE_GROUPS
+from infra.naming import CONFIG_NAMESPACE
 from infra.network.subnets import plan_subnets
-from infra.network.zones import ZONE_COUNT, sites_of, zones_of
-from infra.schedules.clock_changes import COMING_YEARS, nearest_fit, similar_zones, unfit, zone_names
-from infra.schedules.schedule import Calendar, ScheduleError, actions
+from infra.network.zones import ZONE_COUNT, assign_zones_to_sites, choose_zones
+from infra.schedules.clock_changes import CHECKED_YEARS, first_unfit_day, nearest_fit_time, similar_zones, zone_names
+from infra.schedules.schedule import Calendar, ScheduleError, calendar_actions
 from infra.schedules.weekdays import WORKING_DAYS, Weekday
 
 if TYPE_CHECKING:
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
     from infra.cluster.nodegroups import NodeGroupChange
 
-MOST_REVIEWERS = 6
+MAX_REVIEWERS = 6
 """https://docs.github.com/en/rest/deployments/environments#create-or-update-an-environment"""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Breach:
+class RuleBreach:
     """A rule that is broken.
 
     Attributes:
@@ -52,7 +52,7 @@ class Breach:
     repair: str | None = None
 
 
-def breaches(values: Mapping[str, Any]) -> Iterator[Breach]:
+def find_breaches(values: Mapping[str, Any]) -> Iterator[RuleBreach]:
     """Find the broken rules among the settings that are right by themselves.
 
     Args:
@@ -63,14 +63,14 @@ def breaches(values: Mapping[str, Any]) -> Iterator[Breach]:
             yield from rule(**{name: values[name] for name in reads})
 
 
-def _remove(setting: str) -> str:
-    return f"pulumi config rm {NAMESPACE}:{setting}"
+def _removal_command(setting: str) -> str:
+    return f"pulumi config rm {CONFIG_NAMESPACE}:{setting}"
 
 
-def _zones_belong_to_region(*, region: str, availability_zones: Sequence[str]) -> Iterator[Breach]:
+def _zones_belong_to_region(*, region: str, availability_zones: Sequence[str]) -> Iterator[RuleBreach]:
     for index, zone in enumerate(availability_zones):
         if zone[:-1] != region:
-            yield Breach(
+            yield RuleBreach(
                 setting="availability_zones",
                 value=zone,
                 allowed=f"must be a zone of the region {region}, such as {region}{'abc'[index % ZONE_COUNT]}",
@@ -79,20 +79,20 @@ def _zones_belong_to_region(*, region: str, availability_zones: Sequence[str]) -
             )
 
 
-def _zones_are_three(*, availability_zones: Sequence[str]) -> Iterator[Breach]:
+def _zones_are_three(*, availability_zones: Sequence[str]) -> Iterator[RuleBreach]:
     if len(availability_zones) not in (0, ZONE_COUNT):
-        yield Breach(
+        yield RuleBreach(
             setting="availability_zones",
             value=", ".join(availability_zones),
             allowed=f"must be {ZONE_COUNT} zones, or none, so that they are the region's first {ZONE_COUNT}",
-            repair=_remove("availabilityZones"),
+            repair=_removal_command("availabilityZones"),
         )
 
 
 def _sites_share_out_zones(
     *, region: str, availability_zones: Sequence[str], site_a_zones: Sequence[str], site_b_zones: Sequence[str]
-) -> Iterator[Breach]:
-    zones = zones_of(region, availability_zones)
+) -> Iterator[RuleBreach]:
+    zones = choose_zones(region, availability_zones)
     if len(zones) != ZONE_COUNT:
         return
     strangers = False
@@ -100,29 +100,29 @@ def _sites_share_out_zones(
         for index, zone in enumerate(chosen):
             if zone not in zones:
                 strangers = True
-                yield Breach(
+                yield RuleBreach(
                     setting=setting,
                     value=zone,
                     allowed=f"must be one of the stack's availability zones, {', '.join(zones)}",
                     index=index,
                     example=zones[0],
                 )
-    sites = sites_of(zones, site_a=site_a_zones, site_b=site_b_zones)
+    sites = assign_zones_to_sites(zones, site_a=site_a_zones, site_b=site_b_zones)
     if not strangers and (sorted(sites["A"] + sites["B"]) != sorted(zones) or not all(sites.values())):
-        yield Breach(
+        yield RuleBreach(
             setting="site_b_zones",
             value=", ".join(site_b_zones) or None,
             allowed=(
                 f"each of {', '.join(zones)} must belong to one site, and each site have one; "
                 f"site A has {', '.join(sites['A']) or 'none'}, site B {', '.join(sites['B']) or 'none'}"
             ),
-            repair=f"{_remove('siteAZones')}; {_remove('siteBZones')}",
+            repair=f"{_removal_command('siteAZones')}; {_removal_command('siteBZones')}",
         )
 
 
-def _month_is_no_less_than_day(*, daily_budget_usd: int, monthly_budget_usd: int) -> Iterator[Breach]:
+def _month_is_no_less_than_day(*, daily_budget_usd: int, monthly_budget_usd: int) -> Iterator[RuleBreach]:
     if monthly_budget_usd < daily_budget_usd:
-        yield Breach(
+        yield RuleBreach(
             setting="monthly_budget_usd",
             value=monthly_budget_usd,
             allowed=f"must be no less than the day's budget, {daily_budget_usd} US dollars",
@@ -132,10 +132,10 @@ def _month_is_no_less_than_day(*, daily_budget_usd: int, monthly_budget_usd: int
 
 def _admins_come_from_elsewhere(
     *, vpc_cidr: IPv4Network, admin_cidrs: Sequence[IPv4Network | IPv6Network]
-) -> Iterator[Breach]:
+) -> Iterator[RuleBreach]:
     for index, network in enumerate(admin_cidrs):
         if isinstance(network, IPv4Network) and network.overlaps(vpc_cidr):
-            yield Breach(
+            yield RuleBreach(
                 setting="admin_cidrs",
                 value=network,
                 allowed=f"must lie outside the stack's own network {vpc_cidr}, whose nodes need no such rule",
@@ -143,11 +143,11 @@ def _admins_come_from_elsewhere(
             )
 
 
-def _time_zone_is_known(*, schedule_time_zone: str) -> Iterator[Breach]:
+def _time_zone_is_known(*, schedule_time_zone: str) -> Iterator[RuleBreach]:
     if schedule_time_zone not in zone_names():
         similar = similar_zones(schedule_time_zone)
         meant = f"; did you mean {' or '.join(similar)}?" if similar else ", such as America/Los_Angeles"
-        yield Breach(
+        yield RuleBreach(
             setting="schedule_time_zone",
             value=schedule_time_zone,
             allowed=f"must be the canonical name of an IANA time zone, since AWS takes no other{meant}",
@@ -155,52 +155,56 @@ def _time_zone_is_known(*, schedule_time_zone: str) -> Iterator[Breach]:
         )
 
 
-def _times_occur_once_a_day(*, schedule_time_zone: str, schedule_start: time, schedule_stop: time) -> Iterator[Breach]:
+def _times_occur_once_a_day(
+    *, schedule_time_zone: str, schedule_start: time, schedule_stop: time
+) -> Iterator[RuleBreach]:
     if schedule_time_zone not in zone_names():
         return
     today = datetime.now(UTC).date()
     for setting, at in (("schedule_start", schedule_start), ("schedule_stop", schedule_stop)):
-        found = _once_a_day(schedule_time_zone, at, since=today)
+        found = _explain_unfit_time(schedule_time_zone, at, since=today)
         if found is not None:
             allowed, fit = found
-            yield Breach(setting=setting, value=f"{at:%H:%M}", allowed=allowed, example=fit)
+            yield RuleBreach(setting=setting, value=f"{at:%H:%M}", allowed=allowed, example=fit)
 
 
-def _once_a_day(zone: str, at: time, *, since: date) -> tuple[str, str] | None:
+def _explain_unfit_time(zone: str, at: time, *, since: date) -> tuple[str, str] | None:
     """Say why a time of the day does not fit, and one that does; None where it occurs once on every day."""
-    found = unfit(zone, at, since=since)
+    found = first_unfit_day(zone, at, since=since)
     if found is None:
         return None
     day, change = found
-    fit = f"{nearest_fit(zone, at, since=since):%H:%M}"
-    why = f"{'does not exist' if change.skipped else 'occurs twice'} on {day} in {zone}, when the clocks are changed"
-    return f"{why}; {fit} occurs once on every day of the next {COMING_YEARS} years", fit
+    fit = f"{nearest_fit_time(zone, at, since=since):%H:%M}"
+    why = (
+        f"{'does not exist' if change.skips_times else 'occurs twice'} on {day} in {zone}, when the clocks are changed"
+    )
+    return f"{why}; {fit} occurs once on every day of the next {CHECKED_YEARS} years", fit
 
 
-EVENING = 18
+EVENING_HOUR = 18
 """The hour from which on a start is one for the night."""
 
 
-def _start_and_stop_differ(*, schedule_start: time, schedule_stop: time) -> Iterator[Breach]:
+def _start_and_stop_differ(*, schedule_start: time, schedule_stop: time) -> Iterator[RuleBreach]:
     if schedule_start == schedule_stop:
-        yield Breach(
+        yield RuleBreach(
             setting="schedule_stop",
             value=f"{schedule_stop:%H:%M}",
             allowed="must be another time than scheduleStart; an earlier one is on the next day",
-            example="18:00" if schedule_start.hour < EVENING else "06:00",
+            example="18:00" if schedule_start.hour < EVENING_HOUR else "06:00",
         )
 
 
-def _extra_days_would_not_start(*, holidays: Sequence[date], extra_days: Sequence[date]) -> Iterator[Breach]:
+def _extra_days_are_needed(*, holidays: Sequence[date], extra_days: Sequence[date]) -> Iterator[RuleBreach]:
     days_off = ", ".join(f"a {day.name.capitalize()}" for day in Weekday if day not in WORKING_DAYS)
     for index, day in enumerate(extra_days):
         if Weekday.of(day) in WORKING_DAYS and day not in holidays:
-            yield Breach(
+            yield RuleBreach(
                 setting="extra_days",
                 value=day,
                 allowed=f"must be {days_off} or a holiday: it starts on a {Weekday.of(day).name.capitalize()} as it is",
                 index=index,
-                repair=f"pulumi config rm --path '{NAMESPACE}:extraDays[{index}]'",
+                repair=f"pulumi config rm --path '{CONFIG_NAMESPACE}:extraDays[{index}]'",
             )
 
 
@@ -211,7 +215,7 @@ def _actions_fit_into_a_group(
     schedule_stop: time,
     holidays: Sequence[date],
     extra_days: Sequence[date],
-) -> Iterator[Breach]:
+) -> Iterator[RuleBreach]:
     if schedule_time_zone not in zone_names():
         return
     calendar = Calendar(
@@ -222,14 +226,16 @@ def _actions_fit_into_a_group(
         extra_days=frozenset(extra_days),
     )
     try:
-        actions(calendar, now=datetime.now(UTC))
+        calendar_actions(calendar, now=datetime.now(UTC))
     except ScheduleError as error:
-        yield Breach(setting="holidays", value=f"{len(holidays)} days", allowed=str(error), repair=_remove("holidays"))
+        yield RuleBreach(
+            setting="holidays", value=f"{len(holidays)} days", allowed=str(error), repair=_removal_command("holidays")
+        )
 
 
-def _hours_leave_the_address(*, orchestrator_hours: str, egress: str) -> Iterator[Breach]:
+def _hours_leave_the_address(*, orchestrator_hours: str, egress: str) -> Iterator[RuleBreach]:
     if orchestrator_hours == "weekdays" and egress == "public-ip":
-        yield Breach(
+        yield RuleBreach(
             setting="orchestrator_hours",
             value=orchestrator_hours,
             allowed=(
@@ -240,53 +246,55 @@ def _hours_leave_the_address(*, orchestrator_hours: str, egress: str) -> Iterato
         )
 
 
-def _groups_are_complete(*, node_groups: Mapping[str, NodeGroupChange]) -> Iterator[Breach]:
+def _groups_are_complete(*, node_groups: Mapping[str, NodeGroupChange]) -> Iterator[RuleBreach]:
     for name, change in node_groups.items():
-        if name in DEFAULT_NAMES:
+        if name in DEFAULT_GROUP_NAMES:
             if change.role is not None:
-                yield Breach(
+                yield RuleBreach(
                     setting="node_groups",
                     path=(name, "role"),
                     value=change.role,
                     allowed=f"the role of the default group {name} is fixed: disable it and add a group",
-                    repair=f"pulumi config rm --path '{NAMESPACE}:nodeGroups.{name}.role'",
+                    repair=f"pulumi config rm --path '{CONFIG_NAMESPACE}:nodeGroups.{name}.role'",
                 )
             continue
         for field, value in (("role", change.role), ("count", change.count)):
             if value is None:
-                yield Breach(
+                yield RuleBreach(
                     setting="node_groups",
                     path=(name, field),
                     value=None,
-                    allowed=f"must be set for a new group; the groups that need neither are {', '.join(DEFAULT_NAMES)}",
+                    allowed=f"must be set for a new group; "
+                    f"the groups that need neither are {', '.join(DEFAULT_GROUP_NAMES)}",
                 )
 
 
-def _groups_fit_into_a_rule(*, cluster_size: int, node_groups: Mapping[str, NodeGroupChange]) -> Iterator[Breach]:
+def _groups_fit_into_a_rule(*, cluster_size: int, node_groups: Mapping[str, NodeGroupChange]) -> Iterator[RuleBreach]:
     groups = nodegroups.node_groups(cluster_size, node_groups)
-    if len(groups) > MOST_GROUPS:
-        yield Breach(
+    if len(groups) > MAX_NODE_GROUPS:
+        yield RuleBreach(
             setting="node_groups",
             value=f"{len(groups)} groups",
-            allowed=f"must be at most {MOST_GROUPS} with the default ones: an EventBridge rule names them all",
-            repair=f"pulumi config rm --path '{NAMESPACE}:nodeGroups.{groups[-1].name}'",
+            allowed=f"must be at most {MAX_NODE_GROUPS} with the default ones: an EventBridge rule names them all",
+            repair=f"pulumi config rm --path '{CONFIG_NAMESPACE}:nodeGroups.{groups[-1].name}'",
         )
 
 
-def _storage_has_local_disks(*, cluster_size: int, node_groups: Mapping[str, NodeGroupChange]) -> Iterator[Breach]:
+def _storage_has_local_disks(*, cluster_size: int, node_groups: Mapping[str, NodeGroupChange]) -> Iterator[RuleBreach]:
     for group in nodegroups.node_groups(cluster_size, node_groups):
         if group.role != "storage":
             continue
         for place, type_ in enumerate(group.instance_types):
             size = LOCAL_NVME_GB.get(type_)
-            if size is not None and size >= LEAST_GB:
+            if size is not None and size >= MIN_STORAGE_GB:
                 continue
             has = "is none of the known types with local NVMe" if size is None else f"has {size} GB of local NVMe"
-            yield Breach(
+            yield RuleBreach(
                 setting="node_groups",
                 path=(group.name, "instanceTypes", place),
                 value=type_,
-                allowed=f"{has}, and a storage node needs at least {LEAST_GB} GB; fitting are {', '.join(fitting())}",
+                allowed=f"{has}, and a storage node needs at least {MIN_STORAGE_GB} GB; "
+                f"fitting are {', '.join(storage_instance_types())}",
             )
 
 
@@ -296,26 +304,28 @@ def _own_hours_fit(
     schedule_start: time,
     schedule_stop: time,
     node_groups: Mapping[str, NodeGroupChange],
-) -> Iterator[Breach]:
+) -> Iterator[RuleBreach]:
     if schedule_time_zone not in zone_names():
         return
     today = datetime.now(UTC).date()
     for name, change in node_groups.items():
         for field, own in (("scheduleStart", change.schedule_start), ("scheduleStop", change.schedule_stop)):
-            found = _once_a_day(schedule_time_zone, own, since=today) if own is not None and own != "none" else None
+            found = (
+                _explain_unfit_time(schedule_time_zone, own, since=today) if own is not None and own != "none" else None
+            )
             if found is not None:
                 allowed, fit = found
-                yield Breach(
+                yield RuleBreach(
                     setting="node_groups", path=(name, field), value=f"{own:%H:%M}", allowed=allowed, example=fit
                 )
         stop = change.schedule_stop or schedule_stop
         if (change.schedule_start or schedule_start) == stop and (change.schedule_start or change.schedule_stop):
-            yield Breach(
+            yield RuleBreach(
                 setting="node_groups",
                 path=(name, "scheduleStop"),
                 value=f"{stop:%H:%M}",
                 allowed="must be another time than the group's start; an earlier one is on the next day",
-                example="18:00" if stop.hour < EVENING else "06:00",
+                example="18:00" if stop.hour < EVENING_HOUR else "06:00",
             )
 
 
@@ -328,17 +338,19 @@ def _nodes_have_addresses(  # noqa: PLR0913 — a rule takes the settings that i
     vpc_cidr: IPv4Network,
     cluster_size: int,
     node_groups: Mapping[str, NodeGroupChange],
-) -> Iterator[Breach]:
-    zones = zones_of(region, availability_zones)
-    sites = sites_of(zones, site_a=site_a_zones, site_b=site_b_zones)
+) -> Iterator[RuleBreach]:
+    zones = choose_zones(region, availability_zones)
+    sites = assign_zones_to_sites(zones, site_a=site_a_zones, site_b=site_b_zones)
     if len(zones) != ZONE_COUNT or sorted(sites["A"] + sites["B"]) != sorted(zones):
         return
     subnets = plan_subnets(vpc_cidr, zones=zones, sites=sites)
     for site in sites:
-        room = sum(subnet.private.num_addresses - KEPT_BY_AWS for subnet in subnets if subnet.site == site)
-        wanted = sum(group.most for group in nodegroups.node_groups(cluster_size, node_groups) if group.site == site)
+        room = sum(subnet.private.num_addresses - RESERVED_ADDRESSES for subnet in subnets if subnet.site == site)
+        wanted = sum(
+            group.max_nodes for group in nodegroups.node_groups(cluster_size, node_groups) if group.site == site
+        )
         if wanted > room:
-            yield Breach(
+            yield RuleBreach(
                 setting="vpc_cidr",
                 value=vpc_cidr,
                 allowed=f"the subnets of site {site} have {room} addresses, and its node groups {wanted} nodes: "
@@ -347,37 +359,37 @@ def _nodes_have_addresses(  # noqa: PLR0913 — a rule takes the settings that i
             )
 
 
-KEPT_BY_AWS = 5
+RESERVED_ADDRESSES = 5
 """Addresses of each subnet: https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html"""
 
 
 def _secrets_of_the_repository_have_one_stack(
     *, manages_repository: bool, actions_secrets: Mapping[str, object]
-) -> Iterator[Breach]:
+) -> Iterator[RuleBreach]:
     if actions_secrets and not manages_repository:
-        yield Breach(
+        yield RuleBreach(
             setting="actions_secrets",
             value=", ".join(actions_secrets),
             allowed="belong to the stack that manages the repository; this stack's own are environmentSecrets",
-            repair=_remove("actionsSecrets"),
+            repair=_removal_command("actionsSecrets"),
         )
 
 
-def _reviewers_are_at_most_six(*, reviewer_users: Sequence[str], reviewer_teams: Sequence[str]) -> Iterator[Breach]:
-    if len(reviewer_users) + len(reviewer_teams) > MOST_REVIEWERS:
-        yield Breach(
+def _reviewers_are_at_most_six(*, reviewer_users: Sequence[str], reviewer_teams: Sequence[str]) -> Iterator[RuleBreach]:
+    if len(reviewer_users) + len(reviewer_teams) > MAX_REVIEWERS:
+        yield RuleBreach(
             setting="reviewer_users",
             value=", ".join([*reviewer_users, *reviewer_teams]),
-            allowed=f"GitHub takes at most {MOST_REVIEWERS} users and teams together",
-            repair=_remove("reviewerUsers"),
+            allowed=f"GitHub takes at most {MAX_REVIEWERS} users and teams together",
+            repair=_removal_command("reviewerUsers"),
         )
 
 
 def _self_review_needs_reviewers(
     *, prevent_self_review: bool, reviewer_users: Sequence[str], reviewer_teams: Sequence[str]
-) -> Iterator[Breach]:
+) -> Iterator[RuleBreach]:
     if prevent_self_review and not (reviewer_users or reviewer_teams):
-        yield Breach(
+        yield RuleBreach(
             setting="prevent_self_review",
             value="true",
             allowed="needs reviewerUsers or reviewerTeams: without reviewers GitHub forgets it",
@@ -387,10 +399,10 @@ def _self_review_needs_reviewers(
 
 def _subject_names_the_repository(
     *, github_owner: str, github_repository: str, github_subject: str
-) -> Iterator[Breach]:
+) -> Iterator[RuleBreach]:
     named = re.sub(r"@[0-9]+", "", github_subject)
     if github_subject and named != f"repo:{github_owner}/{github_repository}":
-        yield Breach(
+        yield RuleBreach(
             setting="github_subject",
             value=github_subject,
             allowed=f"must name {github_owner}/{github_repository}; cfs doctor github shows what is right",
@@ -398,7 +410,7 @@ def _subject_names_the_repository(
         )
 
 
-_RULES: tuple[tuple[tuple[str, ...], Callable[..., Iterator[Breach]]], ...] = (
+_RULES: tuple[tuple[tuple[str, ...], Callable[..., Iterator[RuleBreach]]], ...] = (
     (("region", "availability_zones"), _zones_belong_to_region),
     (("availability_zones",), _zones_are_three),
     (("region", "availability_zones", "site_a_zones", "site_b_zones"), _sites_share_out_zones),
@@ -408,7 +420,7 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[..., Iterator[Breach]]], ...] = (
     (("schedule_time_zone",), _time_zone_is_known),
     (("schedule_time_zone", "schedule_start", "schedule_stop"), _times_occur_once_a_day),
     (("schedule_start", "schedule_stop"), _start_and_stop_differ),
-    (("holidays", "extra_days"), _extra_days_would_not_start),
+    (("holidays", "extra_days"), _extra_days_are_needed),
     (
         ("schedule_time_zone", "schedule_start", "schedule_stop", "holidays", "extra_days"),
         _actions_fit_into_a_group,

@@ -19,26 +19,27 @@ from pydantic.alias_generators import to_camel
 
 from infra.cluster.nodegroups import NodeGroup, NodeGroupChange, node_groups
 from infra.config.given import SECRET_SETTINGS
-from infra.config.problems import Problem, SettingsError
-from infra.config.rules import Breach, breaches
+from infra.config.problems import SettingProblem, SettingsError
+from infra.config.rules import RuleBreach, find_breaches
 from infra.config.values import (
     AdminNetwork,
+    AvailabilityZone,
+    AwsRegion,
     BranchPattern,
     BucketName,
+    CalendarDay,
     ClusterSize,
-    Day,
     DiskGib,
-    Email,
+    EmailAddress,
     EnvironmentName,
     Flag,
+    GitHubLogin,
+    GitHubOwner,
     GitHubSubject,
     GroupName,
     ImageParameter,
     InstanceType,
-    Login,
     OptionalTagValue,
-    OwnerName,
-    Region,
     RepositoryName,
     RetentionDays,
     SecretName,
@@ -50,14 +51,13 @@ from infra.config.values import (
     UsDollars,
     VpcNetwork,
     WaitMinutes,
-    Zone,
-    at_most,
-    distinct,
-    one_of,
+    at_most_items,
+    distinct_items,
+    one_of_words,
 )
-from infra.github.delivery import DEFAULT_BRANCH, PULL_REQUESTS, Delivery
-from infra.naming import NAMESPACE
-from infra.network.zones import sites_of, zones_of
+from infra.github.delivery import DEFAULT_BRANCH, PULL_REQUEST_REFS, DeliveryMethod
+from infra.naming import CONFIG_NAMESPACE
+from infra.network.zones import assign_zones_to_sites, choose_zones
 from infra.schedules.schedule import Calendar
 from infra.tags import Site, Tags
 
@@ -67,16 +67,16 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
 
-Protectable = Literal["orchestrator", "artifactBucket", "encryptionKey"]
+ProtectableResource = Literal["orchestrator", "artifactBucket", "encryptionKey"]
 """What only an explicit setting lets Pulumi delete or replace. The state bucket is not among them: nothing does."""
 
-Egress = Literal["nat", "public-ip"]
+EgressMode = Literal["nat", "public-ip"]
 """How nodes reach the internet; nothing reaches them either way."""
 
-OrchestratorHours = Literal["always", "weekdays"]
+OrchestratorHoursMode = Literal["always", "weekdays"]
 """Whether the orchestrator keeps the schedule's hours."""
 
-OidcProvider = Literal["create", "existing"]
+OidcProviderMode = Literal["create", "existing"]
 """Whether the stack makes AWS's record of GitHub as an identity provider. An account has one, whatever uses it."""
 
 
@@ -86,52 +86,55 @@ class Settings(BaseModel):
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
-        alias_generator=lambda name: f"{NAMESPACE}:{to_camel(name)}",
+        alias_generator=lambda name: f"{CONFIG_NAMESPACE}:{to_camel(name)}",
         validate_by_name=False,
     )
 
     environment: StackName = Field(alias="stack", examples=["prod"])
-    region: Region = Field(alias="aws:region", examples=["us-west-2"])
-    github_owner: OwnerName = Field(alias="github:owner", examples=["your-organization"])
+    region: AwsRegion = Field(alias="aws:region", examples=["us-west-2"])
+    github_owner: GitHubOwner = Field(alias="github:owner", examples=["your-organization"])
 
     owner: TagValue = Field(examples=["claudefs-team"])
     cost_center: OptionalTagValue = Field(examples=["engineering"])
     vpc_cidr: VpcNetwork = Field(examples=["10.0.0.0/16"])
-    availability_zones: Annotated[list[Zone], distinct("zones")] = Field(examples=["us-west-2a"])
-    site_a_zones: Annotated[list[Zone], distinct("zones")] = Field(examples=["us-west-2a"])
-    site_b_zones: Annotated[list[Zone], distinct("zones")] = Field(examples=["us-west-2b"])
-    egress: Annotated[Egress, one_of(get_args(Egress))] = Field(examples=["nat"])
+    availability_zones: Annotated[list[AvailabilityZone], distinct_items("zones")] = Field(examples=["us-west-2a"])
+    site_a_zones: Annotated[list[AvailabilityZone], distinct_items("zones")] = Field(examples=["us-west-2a"])
+    site_b_zones: Annotated[list[AvailabilityZone], distinct_items("zones")] = Field(examples=["us-west-2b"])
+    egress: Annotated[EgressMode, one_of_words(get_args(EgressMode))] = Field(examples=["nat"])
     admin_cidrs: Annotated[
         list[AdminNetwork],
-        distinct("networks"),
-        at_most(10, "networks", because="each takes a rule for each port, and a security group has 60"),
+        distinct_items("networks"),
+        at_most_items(10, "networks", reason="each takes a rule for each port, and a security group has 60"),
     ] = Field(examples=["203.0.113.7/32"])
     orchestrator_instance_type: InstanceType = Field(examples=["c7a.2xlarge"])
     orchestrator_disk_gib: DiskGib = Field(examples=["100"])
     orchestrator_image_parameter: ImageParameter = Field(
         examples=["/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"]
     )
-    orchestrator_hours: Annotated[OrchestratorHours, one_of(get_args(OrchestratorHours))] = Field(examples=["always"])
+    orchestrator_hours: Annotated[OrchestratorHoursMode, one_of_words(get_args(OrchestratorHoursMode))] = Field(
+        examples=["always"]
+    )
     schedule_time_zone: TimeZoneName = Field(examples=["America/Los_Angeles"])
     schedule_start: TimeOfDay = Field(examples=["08:00"])
     schedule_stop: TimeOfDay = Field(examples=["18:00"])
-    holidays: Annotated[list[Day], distinct("days")] = Field(examples=["2026-12-25"])
-    extra_days: Annotated[list[Day], distinct("days")] = Field(examples=["2026-12-05"])
+    holidays: Annotated[list[CalendarDay], distinct_items("days")] = Field(examples=["2026-12-25"])
+    extra_days: Annotated[list[CalendarDay], distinct_items("days")] = Field(examples=["2026-12-05"])
     cluster_size: ClusterSize = Field(examples=["5"])
     node_groups: dict[GroupName, NodeGroupChange] = Field(examples=["5"])
     node_image_parameter: ImageParameter = Field(
         examples=["/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"]
     )
     unprotected: Annotated[
-        list[Annotated[Protectable, one_of(get_args(Protectable))]], distinct("protected resources")
+        list[Annotated[ProtectableResource, one_of_words(get_args(ProtectableResource))]],
+        distinct_items("protected resources"),
     ] = Field(examples=["orchestrator"])
     adopt_state_bucket: BucketName = Field(examples=["claudefs-prod-state"])
     daily_budget_usd: UsDollars = Field(examples=["100"])
     monthly_budget_usd: UsDollars = Field(examples=["3000"])
     alert_emails: Annotated[
-        list[Email],
-        distinct("addresses"),
-        at_most(10, "addresses", because="AWS Budgets takes no more for one alert"),
+        list[EmailAddress],
+        distinct_items("addresses"),
+        at_most_items(10, "addresses", reason="AWS Budgets takes no more for one alert"),
     ] = Field(examples=["team@example.org"])
     log_retention_days: RetentionDays = Field(examples=["30"])
     github_repository: RepositoryName = Field(examples=["claudefs"])
@@ -139,33 +142,35 @@ class Settings(BaseModel):
     actions_secrets: dict[SecretName, SecretStr] = Field(examples=["…"])
     environment_secrets: dict[SecretName, SecretStr] = Field(examples=["…"])
     preview_secrets: dict[SecretName, SecretStr] = Field(examples=["…"])
-    reviewer_users: Annotated[list[Login], distinct("users")] = Field(examples=["your-login"])
-    reviewer_teams: Annotated[list[TeamSlug], distinct("teams")] = Field(examples=["your-team"])
+    reviewer_users: Annotated[list[GitHubLogin], distinct_items("users")] = Field(examples=["your-login"])
+    reviewer_teams: Annotated[list[TeamSlug], distinct_items("teams")] = Field(examples=["your-team"])
     prevent_self_review: Flag = Field(examples=["false"])
     deployment_wait_minutes: WaitMinutes = Field(examples=["0"])
     deployment_branches: Annotated[
         list[BranchPattern],
-        distinct("branches"),
-        at_most(10, "branches", because="what deploys should be few"),
+        distinct_items("branches"),
+        at_most_items(10, "branches", reason="what deploys should be few"),
     ] = Field(examples=["main"])
-    workflow_delivery: Annotated[Delivery, one_of(get_args(Delivery))] = Field(examples=["commit"])
+    workflow_delivery: Annotated[DeliveryMethod, one_of_words(get_args(DeliveryMethod))] = Field(examples=["commit"])
     overwrite_edited_workflows: Flag = Field(examples=["false"])
-    github_oidc_provider: Annotated[OidcProvider, one_of(get_args(OidcProvider))] = Field(examples=["existing"])
-    preview_environments: Annotated[list[EnvironmentName], distinct("environments")] = Field(examples=["staging"])
+    github_oidc_provider: Annotated[OidcProviderMode, one_of_words(get_args(OidcProviderMode))] = Field(
+        examples=["existing"]
+    )
+    preview_environments: Annotated[list[EnvironmentName], distinct_items("environments")] = Field(examples=["staging"])
     github_subject: GitHubSubject = Field(examples=["repo:your-organization@1/claudefs@2"])
 
     @property
-    def zones(self) -> tuple[str, ...]:
+    def network_zones(self) -> tuple[str, ...]:
         """The network's availability zones: those that are set, else the region's first."""
-        return zones_of(self.region, self.availability_zones)
+        return choose_zones(self.region, self.availability_zones)
 
     @property
-    def sites(self) -> Mapping[Site, tuple[str, ...]]:
+    def zones_by_site(self) -> Mapping[Site, tuple[str, ...]]:
         """The zones of each site."""
-        return sites_of(self.zones, site_a=self.site_a_zones, site_b=self.site_b_zones)
+        return assign_zones_to_sites(self.network_zones, site_a=self.site_a_zones, site_b=self.site_b_zones)
 
     @property
-    def calendar(self) -> Calendar:
+    def node_calendar(self) -> Calendar:
         """When nodes run."""
         return Calendar(
             time_zone=self.schedule_time_zone,
@@ -178,15 +183,15 @@ class Settings(BaseModel):
     @property
     def orchestrator_calendar(self) -> Calendar | None:
         """When the orchestrator runs, or None where it always does."""
-        return self.calendar if self.orchestrator_hours == "weekdays" else None
+        return self.node_calendar if self.orchestrator_hours == "weekdays" else None
 
     @property
-    def groups(self) -> tuple[NodeGroup, ...]:
+    def all_node_groups(self) -> tuple[NodeGroup, ...]:
         """The node groups: the default ones as changed, and those that are added."""
         return node_groups(self.cluster_size, self.node_groups)
 
     @property
-    def tags(self) -> Tags:
+    def stack_tags(self) -> Tags:
         """The stack's tags."""
         return Tags(environment=self.environment, owner=self.owner, cost_center=self.cost_center)
 
@@ -208,9 +213,9 @@ class Settings(BaseModel):
     @property
     def preview_branches(self) -> list[str]:
         """The branches whose jobs may preview: those that may deploy, and what a pull request would make of one."""
-        return [*(self.deployment_branches or [DEFAULT_BRANCH]), PULL_REQUESTS]
+        return [*(self.deployment_branches or [DEFAULT_BRANCH]), PULL_REQUEST_REFS]
 
-    def protects(self, resource: Protectable) -> bool:
+    def is_protected(self, resource: ProtectableResource) -> bool:
         """Tell whether Pulumi is to refuse the resource's deletion and replacement."""
         return resource not in self.unprotected
 
@@ -221,21 +226,21 @@ def read_config() -> dict[str, str]:
     return {**get_config_env(), **CONFIG.get()}
 
 
-def load() -> Settings:
+def load_settings() -> Settings:
     """Read the settings of the running program's stack.
 
     Raises:
         SettingsError: Some are wrong.
     """
     config = read_config()
-    return parse(
+    return parse_settings(
         config,
         stack=pulumi.get_stack(),
         secret_keys=[key for key in config if is_config_secret(key) or key in get_config_secret_keys_env()],
     )
 
 
-def parse(config: Mapping[str, str], *, stack: str, secret_keys: Collection[str]) -> Settings:
+def parse_settings(config: Mapping[str, str], *, stack: str, secret_keys: Collection[str]) -> Settings:
     """Validate a stack's configuration, offline.
 
     Args:
@@ -246,45 +251,47 @@ def parse(config: Mapping[str, str], *, stack: str, secret_keys: Collection[str]
     Raises:
         SettingsError: Some are wrong.
     """
-    given = {key: value for key, value in config.items() if key in FIELDS or not _is_of_plugins(key)}
-    given[_STACK] = stack
-    report = _Report(given=given, secret_keys=secret_keys)
-    problems = report.secrets_in_plain()
+    given = {key: value for key, value in config.items() if key in SETTING_FIELDS or not _is_plugin_key(key)}
+    given[_STACK_KEY] = stack
+    report = _ProblemReport(given=given, secret_keys=secret_keys)
+    problems = report.plain_text_secrets()
     try:
-        settings = Settings.model_validate({key: _decoded(key, value) for key, value in given.items()})
+        settings = Settings.model_validate({key: _decode_value(key, value) for key, value in given.items()})
     except ValidationError as error:
         details = error.errors(include_url=False)
-        problems += map(report.refused, details)
+        problems += map(report.field_problem, details)
         valid = dict(_valid_fields(given, wrong=[each["loc"] for each in details]))
-        raise SettingsError(problems + list(map(report.breached, breaches(valid)))) from None
-    problems += map(report.breached, breaches({name: getattr(settings, name) for name in Settings.model_fields}))
+        raise SettingsError(problems + list(map(report.rule_problem, find_breaches(valid)))) from None
+    problems += map(
+        report.rule_problem, find_breaches({name: getattr(settings, name) for name in Settings.model_fields})
+    )
     if problems:
         raise SettingsError(problems)
     return settings
 
 
-FIELDS: Mapping[str, FieldInfo] = {field.alias or name: field for name, field in Settings.model_fields.items()}
+SETTING_FIELDS: Mapping[str, FieldInfo] = {field.alias or name: field for name, field in Settings.model_fields.items()}
 """The settings' fields by configuration key."""
 
-_STACK = "stack"
-_SECRETS = tuple(f"{NAMESPACE}:{name}" for name in SECRET_SETTINGS)
-_NODE_GROUPS = f"{NAMESPACE}:nodeGroups"
-_LIST_OF_GROUP = "instanceTypes"
+_STACK_KEY = "stack"
+_SECRET_KEYS = tuple(f"{CONFIG_NAMESPACE}:{name}" for name in SECRET_SETTINGS)
+_NODE_GROUPS_KEY = f"{CONFIG_NAMESPACE}:nodeGroups"
+_GROUP_LIST_FIELD = "instanceTypes"
 """The one field of a node group that is a list."""
-_PLUGINS = ("aws", "github", "pulumi")
-_Path = tuple[str | int, ...]
+_PLUGIN_NAMESPACES = ("aws", "github", "pulumi")
+_ValuePath = tuple[str | int, ...]
 """The names and places that lead to a value inside a setting."""
 _JSON_START = re.compile(r"\s*[\[{]")
 
 
-def _is_of_plugins(key: str) -> bool:
+def _is_plugin_key(key: str) -> bool:
     """Tell whether a key configures a provider or Pulumi itself, which check it themselves."""
-    return key.partition(":")[0] in _PLUGINS
+    return key.partition(":")[0] in _PLUGIN_NAMESPACES
 
 
-def _decoded(key: str, value: str) -> object:
+def _decode_value(key: str, value: str) -> object:
     """Turn the JSON of a list or an object into one; leave all else to the field's own type."""
-    if key in FIELDS and _JSON_START.match(value):
+    if key in SETTING_FIELDS and _JSON_START.match(value):
         try:
             return json.loads(value)
         except json.JSONDecodeError:
@@ -292,13 +299,13 @@ def _decoded(key: str, value: str) -> object:
     return value
 
 
-def _valid_fields(given: Mapping[str, str], *, wrong: Sequence[_Path]) -> Iterator[tuple[str, Any]]:
+def _valid_fields(given: Mapping[str, str], *, wrong: Sequence[_ValuePath]) -> Iterator[tuple[str, Any]]:
     """Read the fields that are right beside some that are wrong, so that rules between them are reported at once.
 
     Of the node groups those are left out that are wrong, and the others read.
     """
-    groups = {path[1] for path in wrong if path[0] == _NODE_GROUPS and len(path) > 1}
-    keys = {path[0] for path in wrong if path[0] != _NODE_GROUPS or len(path) == 1}
+    groups = {path[1] for path in wrong if path[0] == _NODE_GROUPS_KEY and len(path) > 1}
+    keys = {path[0] for path in wrong if path[0] != _NODE_GROUPS_KEY or len(path) == 1}
     for name, field in Settings.model_fields.items():
         key = field.alias or name
         if key in keys:
@@ -306,102 +313,106 @@ def _valid_fields(given: Mapping[str, str], *, wrong: Sequence[_Path]) -> Iterat
         if key not in given:
             yield name, field.default
             continue
-        value = _decoded(key, given[key])
-        if key == _NODE_GROUPS and isinstance(value, dict):
+        value = _decode_value(key, given[key])
+        if key == _NODE_GROUPS_KEY and isinstance(value, dict):
             value = {group: change for group, change in value.items() if group not in groups}
         annotated: Any = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
         yield name, TypeAdapter(annotated).validate_python(value)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Report:
+class _ProblemReport:
     """Words problems: never with a secret's value, always with the command that repairs."""
 
     given: Mapping[str, str]
     secret_keys: Collection[str]
 
-    def secrets_in_plain(self) -> list[Problem]:
+    def plain_text_secrets(self) -> list[SettingProblem]:
         """Find secrets that are stored readable."""
         return [
-            Problem(
+            SettingProblem(
                 key=key,
                 value="[in plain text]",
                 allowed="a secret must be stored encrypted",
                 repair=f"pulumi config rm {key}, then {_set_command(key, path=('NAME',))}",
             )
-            for key in _SECRETS
+            for key in _SECRET_KEYS
             if self.given.get(key, "{}") != "{}" and key not in self.secret_keys
         ]
 
-    def refused(self, details: ErrorDetails) -> Problem:
+    def field_problem(self, details: ErrorDetails) -> SettingProblem:
         """Word what a field's type refuses."""
         key, *inner = (str(part) for part in details["loc"])
         if details["type"] == "extra_forbidden" and not inner:
-            return self._unknown(key)
-        path = _path(key, details["loc"][1:])
+            return self._unknown_setting_problem(key)
+        path = _value_path(key, details["loc"][1:])
         if details["type"] == "extra_forbidden":
-            return self._unknown_field(key, path, details["input"])
+            return self._unknown_field_problem(key, path, details["input"])
         badly_named = inner[-1:] == ["[key]"]
-        removed = badly_named or _is_many(key, path) or details["type"] == "model_type"
+        removed = badly_named or _is_collection(key, path) or details["type"] == "model_type"
         repairs = [
             *([_remove_command(key, path)] if removed else []),
             *([] if badly_named else [_set_command(key, path=path)]),
         ]
-        return Problem(
+        return SettingProblem(
             key=key + _path_text(path),
-            value=self._shown(key, details["input"]) if key in self.given else None,
-            allowed=_allowed(details),
+            value=self._displayed_value(key, details["input"]) if key in self.given else None,
+            allowed=_allowed_text(details),
             repair=", then ".join(repairs),
         )
 
-    def breached(self, breach: Breach) -> Problem:
+    def rule_problem(self, breach: RuleBreach) -> SettingProblem:
         """Word a rule between settings that is broken."""
         key = Settings.model_fields[breach.setting].alias or breach.setting
         path = breach.path if breach.index is None else (breach.index,)
-        return Problem(
+        return SettingProblem(
             key=key + _path_text(path),
-            value=None if breach.value is None else self._shown(key, breach.value),
+            value=None if breach.value is None else self._displayed_value(key, breach.value),
             allowed=breach.allowed,
             repair=breach.repair or _set_command(key, path=path, example=breach.example),
         )
 
-    def _unknown_field(self, key: str, path: _Path, value: object) -> Problem:
-        fields = _fields()
+    def _unknown_field_problem(self, key: str, path: _ValuePath, value: object) -> SettingProblem:
+        fields = _node_group_fields()
         similar = difflib.get_close_matches(str(path[-1]).lower(), {name.lower(): name for name in fields}, n=1)
         meant = next((name for name in fields if [name.lower()] == similar), None)
         rename = f", and if {meant} was meant: {_set_command(key, path=(*path[:-1], meant))}" if meant else ""
-        return Problem(
+        return SettingProblem(
             key=key + _path_text(path),
-            value=self._shown(key, value),
+            value=self._displayed_value(key, value),
             allowed=f"a node group has no such field; allowed are {', '.join(sorted(fields))}",
             repair=_remove_command(key, path) + rename,
         )
 
-    def _unknown(self, key: str) -> Problem:
-        similar = _similar(key, FIELDS)
+    def _unknown_setting_problem(self, key: str) -> SettingProblem:
+        similar = _similar_keys(key, SETTING_FIELDS)
         rename = f", and if {similar[0]} was meant: {_set_command(similar[0])}" if similar else ""
-        settings = ", ".join(sorted(known.removeprefix(f"{NAMESPACE}:") for known in FIELDS if known != _STACK))
-        return Problem(
+        settings = ", ".join(
+            sorted(known.removeprefix(f"{CONFIG_NAMESPACE}:") for known in SETTING_FIELDS if known != _STACK_KEY)
+        )
+        return SettingProblem(
             key=key,
-            value=self._shown(key, self.given[key]),
+            value=self._displayed_value(key, self.given[key]),
             allowed=f"there is no such setting; allowed are {settings}",
             repair=f"pulumi config rm {key}{rename}",
         )
 
-    def _shown(self, key: str, value: object) -> str:
+    def _displayed_value(self, key: str, value: object) -> str:
         # A misspelt key may hold what was meant for a secret one.
-        secret = key in (*self.secret_keys, *_SECRETS) or (key not in FIELDS and bool(_similar(key, _SECRETS)))
+        secret = key in (*self.secret_keys, *_SECRET_KEYS) or (
+            key not in SETTING_FIELDS and bool(_similar_keys(key, _SECRET_KEYS))
+        )
         return "[secret]" if secret else str(value)
 
 
-def _similar(key: str, keys: Iterable[str]) -> list[str]:
+def _similar_keys(key: str, keys: Iterable[str]) -> list[str]:
     """Give the key that may have been meant, by its part after the namespace."""
     by_name = {known.rpartition(":")[2].lower(): known for known in keys}
     names = difflib.get_close_matches(key.rpartition(":")[2].lower(), by_name, n=1)
     return [by_name[name] for name in names]
 
 
-def _allowed(details: ErrorDetails) -> str:
+def _allowed_text(details: ErrorDetails) -> str:
     """Say what a field wants, in the words of its own check or else in pydantic's."""
     known = {
         "missing": "must be set",
@@ -414,53 +425,53 @@ def _allowed(details: ErrorDetails) -> str:
     return known.get(details["type"]) or details["msg"].removeprefix("Value error, ")
 
 
-def _is_many(key: str, path: _Path) -> bool:
+def _is_collection(key: str, path: _ValuePath) -> bool:
     """Tell whether a path ends at a list or an object, into which a value cannot be set while another is there."""
-    if key == _NODE_GROUPS and path[1:] == (_LIST_OF_GROUP,):
+    if key == _NODE_GROUPS_KEY and path[1:] == (_GROUP_LIST_FIELD,):
         return True
-    return not path and get_origin(FIELDS[key].annotation) in (list, dict)
+    return not path and get_origin(SETTING_FIELDS[key].annotation) in (list, dict)
 
 
-def _path(key: str, location: Sequence[str | int]) -> _Path:
+def _value_path(key: str, location: Sequence[str | int]) -> _ValuePath:
     """Read the path from where pydantic found a value, which names its own checks and a bad key of an object too."""
-    names = get_origin(FIELDS[key].annotation) is dict if key in FIELDS else False
+    names = get_origin(SETTING_FIELDS[key].annotation) is dict if key in SETTING_FIELDS else False
     return tuple(part for part in location if isinstance(part, int) or (names and part != "[key]"))
 
 
-def _path_text(path: _Path) -> str:
+def _path_text(path: _ValuePath) -> str:
     """Write a path as `pulumi config set --path` takes it: `.name[0]`."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
 
 
-def _fields() -> Mapping[str, FieldInfo]:
+def _node_group_fields() -> Mapping[str, FieldInfo]:
     """Give the fields of a node group by the names that settings have for them."""
     return {field.alias or name: field for name, field in NodeGroupChange.model_fields.items()}
 
 
-def _remove_command(key: str, path: _Path) -> str:
+def _remove_command(key: str, path: _ValuePath) -> str:
     return f"pulumi config rm --path '{key}{_path_text(path)}'" if path else f"pulumi config rm {key}"
 
 
-def _set_command(key: str, *, path: _Path = (), example: str | None = None) -> str:
-    value = example or (FIELDS[key].examples or [])[0]
-    if key == _STACK:
+def _set_command(key: str, *, path: _ValuePath = (), example: str | None = None) -> str:
+    value = example or (SETTING_FIELDS[key].examples or [])[0]
+    if key == _STACK_KEY:
         return f"pulumi stack rename {value}"
-    if key in _SECRETS:
+    if key in _SECRET_KEYS:
         # Without a value on the command line pulumi asks for it, so that no secret gets into the shell's history.
         return f"pulumi config set --secret --path '{key}{_path_text(path or ('NAME',))}'"
-    if key == _NODE_GROUPS:
-        path, value = _of_group(path)
+    if key == _NODE_GROUPS_KEY:
+        path, value = _settable_group_value(path)
         value = example or value
-    elif get_origin(FIELDS[key].annotation) is list:
+    elif get_origin(SETTING_FIELDS[key].annotation) is list:
         path = path or (0,)
     return f"pulumi config set --path '{key}{_path_text(path)}' {value}" if path else f"pulumi config set {key} {value}"
 
 
-def _of_group(path: _Path) -> tuple[_Path, str]:
+def _settable_group_value(path: _ValuePath) -> tuple[_ValuePath, str]:
     """Give the nearest value of a node group that can be set, and a good one for it."""
-    usual: _Path = ("storage-a", "count")
+    usual: _ValuePath = ("storage-a", "count")
     path = path + usual[len(path) :]
     field = str(path[1])
-    if field == _LIST_OF_GROUP:
+    if field == _GROUP_LIST_FIELD:
         path = (*path[:2], *(path[2:] or (0,)))
-    return path, str((_fields()[field].examples or [])[0])
+    return path, str((_node_group_fields()[field].examples or [])[0])

@@ -12,15 +12,15 @@ from pydantic import AfterValidator, BeforeValidator, PlainValidator
 
 from infra.naming import S3_BUCKET
 
-T = TypeVar("T", bound=Hashable)
+HashableT = TypeVar("HashableT", bound=Hashable)
 
-PRIVATE_IPV4 = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
+PRIVATE_IPV4_NETWORKS = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
 """Addresses of private networks: https://www.rfc-editor.org/rfc/rfc1918#section-3"""
 
-WIDEST_VPC, NARROWEST_VPC = 16, 20
+WIDEST_VPC_PREFIX, NARROWEST_VPC_PREFIX = 16, 20
 """AWS allows a VPC /16 to /28; the subnets of three zones want a sixteenth each, of /24 at least."""
 
-WIDEST_ADMIN = {4: 16, 6: 32}
+WIDEST_ADMIN_PREFIX = {4: 16, 6: 32}
 """The widest network of administrators by IP version: a large site's; anything wider is the internet's."""
 
 LOG_RETENTION_DAYS = frozenset(
@@ -32,72 +32,77 @@ CLUSTER_SIZES = (3, 5, 10)
 """Storage nodes of the clusters that ClaudeFS's `deploy-prod` workflow offers."""
 
 
-def _text(pattern: str, must: str) -> AfterValidator:
+def _matching_text(pattern: str, requirement: str) -> AfterValidator:
     """Accept text that matches `pattern` as a whole; say what it `must` be otherwise."""
     compiled = re.compile(pattern, re.ASCII)
 
-    def check(value: str) -> str:
+    def check_text(value: str) -> str:
         if not compiled.fullmatch(value):
-            raise ValueError(must)
+            raise ValueError(requirement)
         return value
 
-    return AfterValidator(check)
+    return AfterValidator(check_text)
 
 
-def _whole(low: int, high: int, unit: str) -> BeforeValidator:
+def _whole_number(low: int, high: int, unit: str) -> BeforeValidator:
     """Accept a whole number from `low` to `high`."""
 
-    def check(value: object) -> int:
+    def check_number(value: object) -> int:
         if not re.fullmatch(r"-?[0-9]{1,9}", str(value)) or not low <= int(str(value)) <= high:
             raise ValueError(f"must be a whole number of {unit} from {low} to {high}")
         return int(str(value))
 
-    return BeforeValidator(check)
+    return BeforeValidator(check_number)
 
 
-def _flag(value: object) -> bool:
+def _parse_flag(value: object) -> bool:
     if str(value).lower() not in ("true", "false"):
         raise ValueError("must be true or false")
     return str(value).lower() == "true"
 
 
-def _cluster_size(value: object) -> int:
+def _parse_cluster_size(value: object) -> int:
     if str(value) not in map(str, CLUSTER_SIZES):
         raise ValueError(f"must be one of {', '.join(map(str, CLUSTER_SIZES))} storage nodes")
     return int(str(value))
 
 
-def _retention(value: object) -> int:
+def _parse_retention_days(value: object) -> int:
     if str(value) not in map(str, LOG_RETENTION_DAYS):
         allowed = ", ".join(map(str, sorted(LOG_RETENTION_DAYS)))
         raise ValueError(f"must be a number of days that CloudWatch Logs offers: {allowed}")
     return int(str(value))
 
 
-def _network(value: object, must: str) -> IPv4Network | IPv6Network:
+def _parse_network(value: object, requirement: str) -> IPv4Network | IPv6Network:
     try:
         return ip_network(str(value))
     except ValueError as error:
         reason = " (no bits beyond the prefix length)" if "host bits" in str(error) else ""
-        raise ValueError(must + reason) from error
+        raise ValueError(requirement + reason) from error
 
 
-def _vpc_network(value: object) -> IPv4Network:
-    must = f"must be a private IPv4 network (RFC 1918) of /{WIDEST_VPC} to /{NARROWEST_VPC}, such as 10.0.0.0/16"
-    network = _network(value, must)
-    private = isinstance(network, IPv4Network) and any(network.subnet_of(allowed) for allowed in PRIVATE_IPV4)
-    if not isinstance(network, IPv4Network) or not private or not WIDEST_VPC <= network.prefixlen <= NARROWEST_VPC:
+def _parse_vpc_network(value: object) -> IPv4Network:
+    bounds = f"/{WIDEST_VPC_PREFIX} to /{NARROWEST_VPC_PREFIX}"
+    must = f"must be a private IPv4 network (RFC 1918) of {bounds}, such as 10.0.0.0/16"
+    network = _parse_network(value, must)
+    private = isinstance(network, IPv4Network) and any(network.subnet_of(allowed) for allowed in PRIVATE_IPV4_NETWORKS)
+    if (
+        not isinstance(network, IPv4Network)
+        or not private
+        or not WIDEST_VPC_PREFIX <= network.prefixlen <= NARROWEST_VPC_PREFIX
+    ):
         raise ValueError(must)
     return network
 
 
-def _admin_network(value: object) -> IPv4Network | IPv6Network:
+def _parse_admin_network(value: object) -> IPv4Network | IPv6Network:
     must = (
         "must be the network of the administrators, such as 203.0.113.7/32; one open to the world, or wider than "
-        f"/{WIDEST_ADMIN[4]} (IPv6: /{WIDEST_ADMIN[6]}), is refused"
+        f"/{WIDEST_ADMIN_PREFIX[4]} (IPv6: /{WIDEST_ADMIN_PREFIX[6]}), is refused"
     )
-    network = _network(value, must)
-    if network.prefixlen < WIDEST_ADMIN[network.version] or network.is_multicast or network.is_loopback:
+    network = _parse_network(value, must)
+    if network.prefixlen < WIDEST_ADMIN_PREFIX[network.version] or network.is_multicast or network.is_loopback:
         raise ValueError(must)
     return network
 
@@ -108,7 +113,7 @@ _INSTANCE_TYPE = re.compile(
 )
 
 
-def _amd64_instance_type(value: str) -> str:
+def _check_instance_type(value: str) -> str:
     """https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-type-names.html."""
     parts = _INSTANCE_TYPE.fullmatch(value)
     # After the generation, g means Graviton; a1 was the first of them, and mac is no Linux machine.
@@ -119,7 +124,7 @@ def _amd64_instance_type(value: str) -> str:
     return value
 
 
-def _bucket_name(value: str) -> str:
+def _check_bucket_name(value: str) -> str:
     if value and (len(value) > S3_BUCKET.max_length or not S3_BUCKET.pattern.fullmatch(value)):
         raise ValueError(
             "must be the name of an existing S3 bucket (3 to 63 of a-z 0-9 -), or empty, so that one is made"
@@ -127,20 +132,20 @@ def _bucket_name(value: str) -> str:
     return value
 
 
-def _time_of_day(value: object) -> time:
+def _parse_time_of_day(value: object) -> time:
     if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", str(value)):
         raise ValueError("must be a time of the day from 00:00 to 23:59, such as 08:00")
     return time.fromisoformat(str(value))
 
 
-def _own_start(value: object) -> time | Literal["none"]:
+def _parse_group_start(value: object) -> time | Literal["none"]:
     try:
-        return "none" if value == "none" else _time_of_day(value)
+        return "none" if value == "none" else _parse_time_of_day(value)
     except ValueError as error:
         raise ValueError(f"{error}, or none, so that no schedule starts the group") from None
 
 
-def _day(value: object) -> date:
+def _parse_day(value: object) -> date:
     # A date that stands in a YAML file without quotes comes as its midnight.
     text = str(value).removesuffix("T00:00:00Z")
     try:
@@ -151,78 +156,80 @@ def _day(value: object) -> date:
     raise ValueError("must be a day as YYYY-MM-DD, such as 2026-12-25")
 
 
-def distinct(of: str) -> AfterValidator:
+def distinct_items(noun: str) -> AfterValidator:
     """Refuse a list that names something twice."""
 
-    def check(values: Sequence[T]) -> Sequence[T]:
+    def check_distinct(values: Sequence[HashableT]) -> Sequence[HashableT]:
         if len(set(values)) < len(values):
-            raise ValueError(f"must name each of the {of} once")
+            raise ValueError(f"must name each of the {noun} once")
         return values
 
-    return AfterValidator(check)
+    return AfterValidator(check_distinct)
 
 
-def at_most(count: int, of: str, *, because: str) -> AfterValidator:
+def at_most_items(count: int, noun: str, *, reason: str) -> AfterValidator:
     """Refuse a list that is too long."""
 
-    def check(values: Sequence[T]) -> Sequence[T]:
+    def check_length(values: Sequence[HashableT]) -> Sequence[HashableT]:
         if len(values) > count:
-            raise ValueError(f"must be at most {count} {of}: {because}")
+            raise ValueError(f"must be at most {count} {noun}: {reason}")
         return values
 
-    return AfterValidator(check)
+    return AfterValidator(check_length)
 
 
-def not_empty(of: str) -> AfterValidator:
+def not_empty_list(noun: str) -> AfterValidator:
     """Refuse a list without entries."""
 
-    def check(values: Sequence[T]) -> Sequence[T]:
+    def check_not_empty(values: Sequence[HashableT]) -> Sequence[HashableT]:
         if not values:
-            raise ValueError(f"must name at least one {of}")
+            raise ValueError(f"must name at least one {noun}")
         return values
 
-    return AfterValidator(check)
+    return AfterValidator(check_not_empty)
 
 
-def one_of(allowed: Collection[str]) -> BeforeValidator:
+def one_of_words(allowed: Collection[str]) -> BeforeValidator:
     """Accept one of some words."""
 
-    def check(value: object) -> object:
+    def check_word(value: object) -> object:
         if value not in allowed:
             raise ValueError(f"must be one of {', '.join(sorted(allowed))}")
         return value
 
-    return BeforeValidator(check)
+    return BeforeValidator(check_word)
 
 
 StackName = Annotated[
     str,
-    _text(
+    _matching_text(
         r"[a-z][a-z0-9]*(-[a-z0-9]+)*(?<!.{21})",
         "must be 1 to 20 of a-z 0-9 and single -, beginning with a letter: it is part of names and the tag Environment",
     ),
 ]
-Region = Annotated[
+AwsRegion = Annotated[
     # Regions of China and GovCloud are other partitions, with accounts, prices and ARNs of their own.
     str,
-    _text(
+    _matching_text(
         r"(af|ap|ca|eu|il|me|mx|sa|us)-(central|east|north|northeast|northwest|south|southeast|southwest|west)-[1-9]",
         "must be an AWS region, such as us-west-2 (no zone, and none of China or GovCloud)",
     ),
 ]
-Zone = Annotated[
-    str, _text(r"[a-z]{2}-[a-z]+-[1-9][a-z]", "must be an availability zone of the region, such as us-west-2a")
+AvailabilityZone = Annotated[
+    str, _matching_text(r"[a-z]{2}-[a-z]+-[1-9][a-z]", "must be an availability zone of the region, such as us-west-2a")
 ]
-TagValue = Annotated[str, _text(r"[\w .:/=+@-]{1,256}", "must be 1 to 256 letters, digits, spaces or any of _.:/=+-@")]
+TagValue = Annotated[
+    str, _matching_text(r"[\w .:/=+@-]{1,256}", "must be 1 to 256 letters, digits, spaces or any of _.:/=+-@")
+]
 OptionalTagValue = Annotated[
-    str, _text(r"[\w .:/=+@-]{0,256}", "must be at most 256 letters, digits, spaces or any of _.:/=+-@")
+    str, _matching_text(r"[\w .:/=+@-]{0,256}", "must be at most 256 letters, digits, spaces or any of _.:/=+-@")
 ]
-VpcNetwork = Annotated[IPv4Network, BeforeValidator(_vpc_network)]
-AdminNetwork = Annotated[IPv4Network | IPv6Network, BeforeValidator(_admin_network)]
-InstanceType = Annotated[str, AfterValidator(_amd64_instance_type)]
+VpcNetwork = Annotated[IPv4Network, BeforeValidator(_parse_vpc_network)]
+AdminNetwork = Annotated[IPv4Network | IPv6Network, BeforeValidator(_parse_admin_network)]
+InstanceType = Annotated[str, AfterValidator(_check_instance_type)]
 ImageParameter = Annotated[
     str,
-    _text(
+    _matching_text(
         # Even years' .04 are the releases with long-term support; images younger than gp3 have no such parameter.
         r"/aws/service/canonical/ubuntu/server(-minimal)?/(2[2-8]\.04|jammy|noble)/stable/(current|20[0-9]{6}(\.[0-9]+)?)"
         r"(?<!2[357]\.04/stable/current)/amd64/hvm/ebs-gp[23]/ami-id",
@@ -230,47 +237,49 @@ ImageParameter = Annotated[
         "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id or alike",
     ),
 ]
-DiskGib = Annotated[int, _whole(30, 16384, "GiB")]
+DiskGib = Annotated[int, _whole_number(30, 16384, "GiB")]
 TimeZoneName = Annotated[
     # Whether there is such a zone is a rule, which can propose the one that was meant.
     str,
-    _text(r"[A-Za-z0-9_+/-]{1,64}", "must be the name of an IANA time zone, such as America/Los_Angeles"),
+    _matching_text(r"[A-Za-z0-9_+/-]{1,64}", "must be the name of an IANA time zone, such as America/Los_Angeles"),
 ]
-TimeOfDay = Annotated[time, BeforeValidator(_time_of_day)]
-OwnStart = Annotated[time | Literal["none"], PlainValidator(_own_start)]
-Day = Annotated[date, BeforeValidator(_day)]
-Flag = Annotated[bool, BeforeValidator(_flag)]
-ClusterSize = Annotated[int, BeforeValidator(_cluster_size)]
+TimeOfDay = Annotated[time, BeforeValidator(_parse_time_of_day)]
+GroupStart = Annotated[time | Literal["none"], PlainValidator(_parse_group_start)]
+CalendarDay = Annotated[date, BeforeValidator(_parse_day)]
+Flag = Annotated[bool, BeforeValidator(_parse_flag)]
+ClusterSize = Annotated[int, BeforeValidator(_parse_cluster_size)]
 GroupName = Annotated[
     str,
-    _text(
+    _matching_text(
         r"[a-z][a-z0-9]*(-[a-z0-9]+)*(?<!.{25})",
         "the name of a node group must be 1 to 24 of a-z 0-9 and single -, beginning with a letter",
     ),
 ]
-NodeCount = Annotated[int, _whole(0, 500, "nodes")]
+NodeCount = Annotated[int, _whole_number(0, 500, "nodes")]
 # The image's own files take 8 GiB.
-NodeDiskGib = Annotated[int, _whole(10, 16384, "GiB")]
-Percent = Annotated[int, _whole(0, 100, "percent")]
-UsDollars = Annotated[int, _whole(1, 1_000_000, "US dollars")]
-WaitMinutes = Annotated[int, _whole(0, 43_200, "minutes")]
+NodeDiskGib = Annotated[int, _whole_number(10, 16384, "GiB")]
+Percent = Annotated[int, _whole_number(0, 100, "percent")]
+UsDollars = Annotated[int, _whole_number(1, 1_000_000, "US dollars")]
+WaitMinutes = Annotated[int, _whole_number(0, 43_200, "minutes")]
 """https://docs.github.com/en/rest/deployments/environments#create-or-update-an-environment"""
-RetentionDays = Annotated[int, BeforeValidator(_retention)]
-Email = Annotated[
+RetentionDays = Annotated[int, BeforeValidator(_parse_retention_days)]
+EmailAddress = Annotated[
     str,
-    _text(r"[^@\s,;<>\"]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", "must be an e-mail address, such as team@example.org"),
+    _matching_text(
+        r"[^@\s,;<>\"]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", "must be an e-mail address, such as team@example.org"
+    ),
 ]
-BucketName = Annotated[str, AfterValidator(_bucket_name)]
-OwnerName = Annotated[
+BucketName = Annotated[str, AfterValidator(_check_bucket_name)]
+GitHubOwner = Annotated[
     str,
-    _text(
+    _matching_text(
         r"(?!.*--)[A-Za-z0-9][A-Za-z0-9-]{0,38}(?<!-)",
         "must be the GitHub user or organization that owns the repository: 1 to 39 of A-Z a-z 0-9 and single -",
     ),
 ]
 RepositoryName = Annotated[
     str,
-    _text(
+    _matching_text(
         r"(?!\.{1,2}$)(?!.*\.git$)[\w.-]{1,100}",
         "must be a GitHub repository's name without its owner: 1 to 100 of A-Z a-z 0-9 . _ -, not ending in .git",
     ),
@@ -278,21 +287,21 @@ RepositoryName = Annotated[
 SecretName = Annotated[
     # https://docs.github.com/en/actions/reference/security/secrets
     str,
-    _text(
+    _matching_text(
         r"(?!GITHUB_)[A-Z_][A-Z0-9_]{0,254}",
         "must be upper-case letters, digits and _, not begin with a digit or GITHUB_",
     ),
 ]
-Login = Annotated[
+GitHubLogin = Annotated[
     str,
-    _text(
+    _matching_text(
         r"(?!.*--)[A-Za-z0-9][A-Za-z0-9-]{0,38}(?<!-)",
         "must be a GitHub user's login: 1 to 39 of A-Z a-z 0-9 and single -",
     ),
 ]
 TeamSlug = Annotated[
     str,
-    _text(
+    _matching_text(
         r"[a-z0-9][a-z0-9_-]{0,99}",
         "must be a team's slug, as in its page's address: lower-case letters, digits, - and _, without the owner",
     ),
@@ -300,16 +309,17 @@ TeamSlug = Annotated[
 BranchPattern = Annotated[
     # https://docs.github.com/en/rest/deployments/branch-policies
     str,
-    _text(r"[^\s~^:\\]{1,255}", "must be a branch's name, in which * stands for anything but /, such as main"),
+    _matching_text(r"[^\s~^:\\]{1,255}", "must be a branch's name, in which * stands for anything but /, such as main"),
 ]
 GitHubSubject = Annotated[
     str,
-    _text(
+    _matching_text(
         r"(repo:[A-Za-z0-9-]{1,39}@[0-9]{1,18}/[\w.-]{1,100}@[0-9]{1,18})?",
         "must be repo:OWNER@ID/REPOSITORY@ID, or empty for a repository whose tokens name it without numbers; "
         "cfs doctor github shows what is right",
     ),
 ]
 EnvironmentName = Annotated[
-    str, _text(r"[a-z][a-z0-9-]{0,30}", "must be a GitHub environment that deployments run in, such as staging")
+    str,
+    _matching_text(r"[a-z][a-z0-9-]{0,30}", "must be a GitHub environment that deployments run in, such as staging"),
 ]

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-WORKFLOWS = Path(__file__).parents[1] / "workflows"
+WORKFLOW_SOURCES = Path(__file__).parents[1] / "workflows"
 """The files, each delivered as it stands here."""
 
-Delivery = Literal["commit", "pull-request"]
+DeliveryMethod = Literal["commit", "pull-request"]
 """How files reach the default branch."""
 
 DEFAULT_BRANCH = "main"
@@ -21,10 +21,10 @@ DEFAULT_BRANCH = "main"
 DELIVERY_BRANCH = "claudefs-infra/workflows"
 """The branch on which files wait for their pull request to be merged."""
 
-DELIVERED = "from claudefs-infra"
+DELIVERY_MARK = "from claudefs-infra"
 """What the message of every commit of a delivery says, by which it is told from an edit."""
 
-PULL_REQUESTS = "refs/pull/*/merge"
+PULL_REQUEST_REFS = "refs/pull/*/merge"
 """Where jobs of pull requests run, as environments name it among their branches."""
 
 _SUFFIXES = frozenset({".py", ".toml", ".yml"})
@@ -34,16 +34,18 @@ def path_in_repository(source: PurePosixPath) -> PurePosixPath:
     """Give a file's place: a workflow goes where GitHub looks for such, all else keeps its path below `.github`.
 
     Args:
-        source: The file's path below `WORKFLOWS`.
+        source: The file's path below `WORKFLOW_SOURCES`.
     """
     is_workflow = source.suffix == ".yml" and len(source.parts) == 1
     return PurePosixPath(".github") / ("workflows" if is_workflow else "") / source
 
 
-def delivered() -> Mapping[str, Path]:
+def delivered_files() -> Mapping[str, Path]:
     """Give the path in the repository of each file, with the file, in the order of the paths."""
-    files = (path for path in WORKFLOWS.rglob("*") if path.is_file() and path.suffix in _SUFFIXES)
-    places = {str(path_in_repository(PurePosixPath(path.relative_to(WORKFLOWS).as_posix()))): path for path in files}
+    files = (path for path in WORKFLOW_SOURCES.rglob("*") if path.is_file() and path.suffix in _SUFFIXES)
+    places = {
+        str(path_in_repository(PurePosixPath(path.relative_to(WORKFLOW_SOURCES).as_posix()))): path for path in files
+    }
     return dict(sorted(places.items()))
 
 
@@ -52,7 +54,7 @@ def read_delivered(source: Path) -> str:
     return source.read_text(encoding="utf-8")
 
 
-def blob_hash(text: str) -> str:
+def git_blob_hash(text: str) -> str:
     """Hash a file as Git does, by which GitHub tells whether it is the same."""
     content = text.encode()
     return hashlib.sha1(b"blob %d\0%s" % (len(content), content), usedforsecurity=False).hexdigest()

@@ -69,19 +69,19 @@ class DeploymentEnvironment(Component):
         """Declare the environment."""
         super().__init__(name, opts=opts)
         self._name = name
-        environment = self._protected(args)
-        policies = [self._branch(pattern, args.repository, environment) for pattern in args.branches]
-        self._inform_jobs(args, environment)
+        environment = self._declare_environment(args)
+        policies = [self._declare_branch_policy(pattern, args.repository, environment) for pattern in args.branches]
+        self._set_variables_and_secrets(args, environment)
         self.environment = pulumi.Output.all(environment.environment, *(policy.id for policy in policies)).apply(
             lambda known: str(known[0])
         )
         self.register_outputs({"environment": self.environment})
 
-    def _protected(self, args: DeploymentEnvironmentArgs) -> github.RepositoryEnvironment:
+    def _declare_environment(self, args: DeploymentEnvironmentArgs) -> github.RepositoryEnvironment:
         approval = args.approval
         reviewers = {
-            "users": [_id(github.get_user_output(username=login).id) for login in approval.users],
-            "teams": [_id(github.get_team_output(slug=slug, summary_only=True).id) for slug in approval.teams],
+            "users": [_numeric_id(github.get_user_output(username=login).id) for login in approval.users],
+            "teams": [_numeric_id(github.get_team_output(slug=slug, summary_only=True).id) for slug in approval.teams],
         }
         return github.RepositoryEnvironment(
             self._name,
@@ -96,10 +96,10 @@ class DeploymentEnvironment(Component):
                 "protected_branches": not args.branches,
                 "custom_branch_policies": bool(args.branches),
             },
-            opts=self.child(delete_before_replace=True),
+            opts=self.child_options(delete_before_replace=True),
         )
 
-    def _branch(
+    def _declare_branch_policy(
         self, pattern: str, repository: str, environment: github.RepositoryEnvironment
     ) -> github.RepositoryEnvironmentDeploymentPolicy:
         return github.RepositoryEnvironmentDeploymentPolicy(
@@ -107,10 +107,12 @@ class DeploymentEnvironment(Component):
             repository=repository,
             environment=environment.environment,
             branch_pattern=pattern,
-            opts=self.child(delete_before_replace=True),
+            opts=self.child_options(delete_before_replace=True),
         )
 
-    def _inform_jobs(self, args: DeploymentEnvironmentArgs, environment: github.RepositoryEnvironment) -> None:
+    def _set_variables_and_secrets(
+        self, args: DeploymentEnvironmentArgs, environment: github.RepositoryEnvironment
+    ) -> None:
         for variable, value in args.variables.items():
             github.ActionsEnvironmentVariable(
                 f"{self._name}-{variable}",
@@ -118,7 +120,7 @@ class DeploymentEnvironment(Component):
                 environment=environment.environment,
                 variable_name=variable,
                 value=value,
-                opts=self.child(delete_before_replace=True),
+                opts=self.child_options(delete_before_replace=True),
             )
         for secret, secret_value in args.secrets.items():
             github.ActionsEnvironmentSecret(
@@ -127,10 +129,10 @@ class DeploymentEnvironment(Component):
                 environment=environment.environment,
                 secret_name=secret,
                 value=pulumi.Output.secret(secret_value.get_secret_value()),
-                opts=self.child(delete_before_replace=True),
+                opts=self.child_options(delete_before_replace=True),
             )
 
 
-def _id(text: pulumi.Output[str]) -> pulumi.Output[int]:
+def _numeric_id(text: pulumi.Output[str]) -> pulumi.Output[int]:
     """Give the number of a user or a team, which look-ups answer as text."""
     return text.apply(int)

@@ -14,65 +14,65 @@ import pulumi
 from pulumi_aws import iam
 
 from infra.access import policies
-from infra.access.policies import Scope, document
+from infra.access.policies import Scope, render_policy
 from infra.access.rights import ec2, jobs, model, services
-from infra.access.rights.iam import PROVIDER, identity
-from infra.access.rights.model import Ground
+from infra.access.rights.iam import OIDC_PROVIDER, identity_rights
+from infra.access.rights.model import JobScope
 from infra.component import Component
 from infra.github.delivery import DEFAULT_BRANCH
 from infra.naming import IAM_POLICY, IAM_ROLE, physical_name
-from infra.tags import PROJECT
+from infra.tags import PROJECT_NAME
 from infra.texts import IAM_DESCRIPTION, check_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from infra.access.rights.model import Access, Right
+    from infra.access.rights.model import AccessLevel, Right
     from infra.tags import Tags
 
-    Rights = Callable[[Ground], Iterable[Right]]
+    RightsTable = Callable[[JobScope], Iterable[Right]]
 
-MANAGED_POLICY_LIMIT = 6_144
+MANAGED_POLICY_SIZE_LIMIT = 6_144
 """Characters of a managed policy, white space not counted:
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
 
-MANAGED_POLICIES_LIMIT = 10
+MANAGED_POLICY_COUNT_LIMIT = 10
 """Managed policies of a role, as long as nobody asks AWS for more."""
 
 SESSION_SECONDS = 3600
 """How long a job may use what it was given once: an `up` of this stack takes minutes, and IAM's least is an hour."""
 
-Job = Literal["preview", "deploy", "ci-read", "ci-write"]
+JobKind = Literal["preview", "deploy", "ci-read", "ci-write"]
 """What a job does: show what would change, change it, build, or build what other builds reuse."""
 
-DESCRIPTIONS: Mapping[Job, str] = {
+JOB_DESCRIPTIONS: Mapping[JobKind, str] = {
     "preview": "Jobs on GitHub that show what a deployment would change: read only",
     "deploy": "Jobs on GitHub that deploy this environment and bring releases to its nodes",
     "ci-read": "Jobs on GitHub that build any branch of the repository: read the build cache",
     "ci-write": "Jobs on GitHub that build the default branch: fill the build cache, put metrics",
 }
 
-POLICIES: Mapping[str, tuple[tuple[Rights, Access], ...]] = {
+POLICY_TABLES: Mapping[str, tuple[tuple[RightsTable, AccessLevel], ...]] = {
     "read": (
-        (ec2.network, "read"),
-        (ec2.compute, "read"),
-        (services.groups, "read"),
-        (services.storage, "read"),
-        (services.observation, "read"),
-        (identity, "read"),
-        (jobs.state, "read"),
+        (ec2.network_rights, "read"),
+        (ec2.compute_rights, "read"),
+        (services.group_rights, "read"),
+        (services.storage_rights, "read"),
+        (services.observation_rights, "read"),
+        (identity_rights, "read"),
+        (jobs.state_rights, "read"),
     ),
-    "network": ((ec2.network, "write"),),
-    "compute": ((ec2.compute, "write"), (services.groups, "write")),
-    "storage": ((services.storage, "write"), (jobs.state, "write")),
-    "services": ((services.observation, "write"), (identity, "write")),
-    "release": ((jobs.release, "write"),),
-    "cache": ((jobs.builds, "read"),),
-    "builds": ((jobs.builds, "write"),),
+    "network": ((ec2.network_rights, "write"),),
+    "compute": ((ec2.compute_rights, "write"), (services.group_rights, "write")),
+    "storage": ((services.storage_rights, "write"), (jobs.state_rights, "write")),
+    "services": ((services.observation_rights, "write"), (identity_rights, "write")),
+    "release": ((jobs.release_rights, "write"),),
+    "cache": ((jobs.build_rights, "read"),),
+    "builds": ((jobs.build_rights, "write"),),
 }
 """The policies, each with the tables that it is made of; cut so that each fits IAM's limit."""
 
-GRANTS: Mapping[Job, tuple[str, ...]] = {
+JOB_POLICIES: Mapping[JobKind, tuple[str, ...]] = {
     "preview": ("read",),
     "deploy": ("read", "network", "compute", "storage", "services", "release"),
     "ci-read": ("cache",),
@@ -82,16 +82,16 @@ GRANTS: Mapping[Job, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Subjects:
+class TokenSubjects:
     """Whose tokens may assume a role, by their `sub`.
 
     Attributes:
-        exactly: Subjects, word for word.
-        like: Patterns of further ones, for a role that can do no harm.
+        exact_subjects: Subjects, word for word.
+        subject_patterns: Patterns of further ones, for a role that can do no harm.
     """
 
-    exactly: tuple[str, ...]
-    like: tuple[str, ...] = ()
+    exact_subjects: tuple[str, ...]
+    subject_patterns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +114,7 @@ class GitHubAccessArgs:
     account_id: pulumi.Output[str]
     region: str
     creates_provider: bool
-    subjects: Mapping[Job, Subjects]
+    subjects: Mapping[JobKind, TokenSubjects]
     vpc_id: pulumi.Output[str]
     key_arn: pulumi.Output[str]
     state_bucket_arn: pulumi.Output[str]
@@ -130,62 +130,64 @@ class GitHubAccess(Component):
         role_arns: The roles by kind of job; "" where the stack has none.
     """
 
-    role_arns: Mapping[Job, pulumi.Output[str]]
+    role_arns: Mapping[JobKind, pulumi.Output[str]]
 
     def __init__(self, name: str, *, args: GitHubAccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare the provider, the policies and the roles."""
         super().__init__(name, opts=opts)
         self._tags = args.tags
-        self._provider_arn = self._record_of_github(args)
-        ground = _ground(args)
-        wanted = sorted({policy for job in args.subjects for policy in GRANTS[job]})
-        made = {policy: self._policy(policy, ground) for policy in wanted}
+        self._provider_arn = self._oidc_provider_arn(args)
+        ground = _job_scope(args)
+        wanted = sorted({policy for job in args.subjects for policy in JOB_POLICIES[job]})
+        made = {policy: self._declare_policy(policy, ground) for policy in wanted}
         self.role_arns = {
-            job: self._role(job, args.subjects[job], [made[policy] for policy in GRANTS[job]])
+            job: self._declare_role(job, args.subjects[job], [made[policy] for policy in JOB_POLICIES[job]])
             if job in args.subjects
             else pulumi.Output.from_input("")
-            for job in GRANTS
+            for job in JOB_POLICIES
         }
         self.register_outputs({f"{job}RoleArn": arn for job, arn in self.role_arns.items()})
 
-    def _record_of_github(self, args: GitHubAccessArgs) -> pulumi.Output[str]:
+    def _oidc_provider_arn(self, args: GitHubAccessArgs) -> pulumi.Output[str]:
         if not args.creates_provider:
-            return args.account_id.apply(lambda account_id: f"arn:aws:iam::{account_id}:oidc-provider/{PROVIDER}")
+            return args.account_id.apply(lambda account_id: f"arn:aws:iam::{account_id}:oidc-provider/{OIDC_PROVIDER}")
         provider = iam.OpenIdConnectProvider(
             "github",
-            url=f"https://{PROVIDER}",
+            url=f"https://{OIDC_PROVIDER}",
             client_id_lists=["sts.amazonaws.com"],
-            tags=self._tags.of("github", role="delivery"),
-            opts=self.child(),
+            tags=self._tags.for_resource("github", role="delivery"),
+            opts=self.child_options(),
         )
         arn: pulumi.Output[str] = provider.arn
         return arn
 
-    def _policy(self, name: str, ground: pulumi.Output[Ground]) -> iam.Policy:
+    def _declare_policy(self, name: str, job_scope: pulumi.Output[JobScope]) -> iam.Policy:
         return iam.Policy(
             f"jobs-{name}",
-            name=physical_name(IAM_POLICY, PROJECT, self._tags.environment, "jobs", name),
+            name=physical_name(IAM_POLICY, PROJECT_NAME, self._tags.environment, "jobs", name),
             description=check_text(IAM_DESCRIPTION, f"ClaudeFS's jobs on GitHub: {name}"),
-            policy=ground.apply(lambda known: policy_document(name, known)),
-            tags=self._tags.of(f"jobs-{name}", role="delivery"),
-            opts=self.child(),
+            policy=job_scope.apply(lambda known: job_policy_document(name, known)),
+            tags=self._tags.for_resource(f"jobs-{name}", role="delivery"),
+            opts=self.child_options(),
         )
 
-    def _role(self, job: Job, subjects: Subjects, granted: list[iam.Policy]) -> pulumi.Output[str]:
+    def _declare_role(self, job: JobKind, subjects: TokenSubjects, granted: list[iam.Policy]) -> pulumi.Output[str]:
         role = iam.Role(
             f"jobs-{job}",
-            name=physical_name(IAM_ROLE, PROJECT, self._tags.environment, job),
-            description=check_text(IAM_DESCRIPTION, DESCRIPTIONS[job]),
+            name=physical_name(IAM_ROLE, PROJECT_NAME, self._tags.environment, job),
+            description=check_text(IAM_DESCRIPTION, JOB_DESCRIPTIONS[job]),
             assume_role_policy=self._provider_arn.apply(
-                lambda arn: document(*policies.trust_jobs(arn, subjects.exactly, patterns=subjects.like))
+                lambda arn: render_policy(
+                    *policies.trust_jobs(arn, subjects.exact_subjects, patterns=subjects.subject_patterns)
+                )
             ),
             max_session_duration=SESSION_SECONDS,
-            tags=self._tags.of(f"{job}-role", role="delivery"),
-            opts=self.child(),
+            tags=self._tags.for_resource(f"{job}-role", role="delivery"),
+            opts=self.child_options(),
         )
         attached = [
             iam.RolePolicyAttachment(
-                f"{job}-{number}", role=role.name, policy_arn=policy.arn, opts=self.child(depends_on=[policy])
+                f"{job}-{number}", role=role.name, policy_arn=policy.arn, opts=self.child_options(depends_on=[policy])
             )
             for number, policy in enumerate(granted, start=1)
         ]
@@ -195,7 +197,7 @@ class GitHubAccess(Component):
         )
 
 
-def subjects(*, prefix: str, environment: str, builds: bool) -> Mapping[Job, Subjects]:
+def token_subjects(*, prefix: str, environment: str, builds: bool) -> Mapping[JobKind, TokenSubjects]:
     """Give the subjects of each kind of job's tokens.
 
     Args:
@@ -203,28 +205,32 @@ def subjects(*, prefix: str, environment: str, builds: bool) -> Mapping[Job, Sub
         environment: The GitHub environment that deployments run in; previews run in one of their own.
         builds: Whether this stack's build cache is the repository's.
     """
-    deploying: dict[Job, Subjects] = {
-        "preview": Subjects(exactly=(f"{prefix}:environment:{environment}-preview",)),
-        "deploy": Subjects(exactly=(f"{prefix}:environment:{environment}",)),
+    deploying: dict[JobKind, TokenSubjects] = {
+        "preview": TokenSubjects(exact_subjects=(f"{prefix}:environment:{environment}-preview",)),
+        "deploy": TokenSubjects(exact_subjects=(f"{prefix}:environment:{environment}",)),
     }
-    building: dict[Job, Subjects] = {
-        "ci-read": Subjects(exactly=(f"{prefix}:pull_request",), like=(f"{prefix}:ref:refs/heads/*",)),
-        "ci-write": Subjects(exactly=(f"{prefix}:ref:refs/heads/{DEFAULT_BRANCH}",)),
+    building: dict[JobKind, TokenSubjects] = {
+        "ci-read": TokenSubjects(
+            exact_subjects=(f"{prefix}:pull_request",), subject_patterns=(f"{prefix}:ref:refs/heads/*",)
+        ),
+        "ci-write": TokenSubjects(exact_subjects=(f"{prefix}:ref:refs/heads/{DEFAULT_BRANCH}",)),
     }
     return deploying | building if builds else deploying
 
 
-def policy_document(name: str, ground: Ground) -> str:
+def job_policy_document(name: str, job_scope: JobScope) -> str:
     """Give one of the policies, as IAM reads it."""
-    return document(*model.statements(name.capitalize(), policy_rights(name, ground)))
+    return render_policy(*model.policy_statements(name.capitalize(), job_policy_rights(name, job_scope)))
 
 
-def policy_rights(name: str, ground: Ground) -> tuple[Right, ...]:
+def job_policy_rights(name: str, job_scope: JobScope) -> tuple[Right, ...]:
     """Give the rows that one of the policies is made of."""
-    return tuple(right for rights, access in POLICIES[name] for right in model.of(rights(ground), access))
+    return tuple(
+        right for rights, access in POLICY_TABLES[name] for right in model.select_rights(rights(job_scope), access)
+    )
 
 
-def _ground(args: GitHubAccessArgs) -> pulumi.Output[Ground]:
+def _job_scope(args: GitHubAccessArgs) -> pulumi.Output[JobScope]:
     return pulumi.Output.all(
         account_id=args.account_id,
         vpc_id=args.vpc_id,
@@ -233,17 +239,17 @@ def _ground(args: GitHubAccessArgs) -> pulumi.Output[Ground]:
         artifacts=args.artifact_bucket_arn,
         cache=args.cache_bucket_arn,
     ).apply(
-        lambda known: make_ground(
+        lambda known: make_job_scope(
             Scope(account_id=known["account_id"], region=args.region, environment=args.tags.environment), known
         )
     )
 
 
-def make_ground(scope: Scope, known: Mapping[str, str]) -> Ground:
+def make_job_scope(scope: Scope, known: Mapping[str, str]) -> JobScope:
     """Give what the rights name, once it is known: `vpc_id`, `key`, and the buckets `state`, `artifacts`, `cache`."""
-    return Ground(
+    return JobScope(
         scope=scope,
-        vpc_arn=scope.arn("ec2", f"vpc/{known['vpc_id']}"),
+        vpc_arn=scope.regional_arn("ec2", f"vpc/{known['vpc_id']}"),
         key_arn=known["key"],
         state_bucket_arn=known["state"],
         artifact_bucket_arn=known["artifacts"],

@@ -47,11 +47,11 @@ class Repository(Component):
         super().__init__(name, opts=opts)
         self.managed = args.managed
         if args.managed:
-            self._limit_actions(args.repository)
-            self._inform_jobs(args)
+            self._restrict_actions(args.repository)
+            self._set_variables_and_secrets(args)
         self.register_outputs({"managed": self.managed})
 
-    def _limit_actions(self, repository: str) -> None:
+    def _restrict_actions(self, repository: str) -> None:
         github.ActionsRepositoryPermissions(
             "actions",
             repository=repository,
@@ -59,17 +59,17 @@ class Repository(Component):
             allowed_actions="all",
             # A tag can be moved to other code; a commit's hash cannot.
             sha_pinning_required=True,
-            opts=self.child(),
+            opts=self.child_options(),
         )
         github.WorkflowRepositoryPermissions(
             "workflow-token",
             repository=repository,
             default_workflow_permissions="read",
             can_approve_pull_request_reviews=False,
-            opts=self.child(),
+            opts=self.child_options(),
         )
 
-    def _inform_jobs(self, args: RepositoryArgs) -> None:
+    def _set_variables_and_secrets(self, args: RepositoryArgs) -> None:
         for variable, value in args.variables.items():
             if value == "":
                 continue  # GitHub has no empty ones
@@ -78,7 +78,7 @@ class Repository(Component):
                 repository=args.repository,
                 variable_name=variable,
                 value=value,
-                opts=self.child(delete_before_replace=True),
+                opts=self.child_options(delete_before_replace=True),
             )
         for secret, secret_value in args.secrets.items():
             github.ActionsSecret(
@@ -86,5 +86,5 @@ class Repository(Component):
                 repository=args.repository,
                 secret_name=secret,
                 value=pulumi.Output.secret(secret_value.get_secret_value()),
-                opts=self.child(delete_before_replace=True),
+                opts=self.child_options(delete_before_replace=True),
             )

@@ -9,13 +9,20 @@ import pulumi
 import pulumi_github as github
 
 from infra.component import Component
-from infra.github.delivery import DEFAULT_BRANCH, DELIVERED, DELIVERY_BRANCH, blob_hash, delivered, read_delivered
+from infra.github.delivery import (
+    DEFAULT_BRANCH,
+    DELIVERY_BRANCH,
+    DELIVERY_MARK,
+    delivered_files,
+    git_blob_hash,
+    read_delivered,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from infra.github.delivery import Delivery
+    from infra.github.delivery import DeliveryMethod
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +37,7 @@ class WorkflowFilesArgs:
 
     repository: str
     delivered: bool
-    delivery: Delivery = "commit"
+    delivery: DeliveryMethod = "commit"
 
 
 class WorkflowFiles(Component):
@@ -50,38 +57,40 @@ class WorkflowFiles(Component):
         """Declare the files."""
         super().__init__(name, opts=opts)
         self._repository = args.repository
-        files = delivered() if args.delivered else {}
+        files = delivered_files() if args.delivered else {}
         self.pull_request = pulumi.Output.from_input("")
         if args.delivery == "commit":
-            self._commit(files, branch=None)
-        elif changed := differing(files, self._repository) if files else {}:
-            self.pull_request = self._propose(changed)
+            self._declare_files(files, branch=None)
+        elif changed := undelivered_files(files, self._repository) if files else {}:
+            self.pull_request = self._declare_pull_request(changed)
         self.paths = pulumi.Output.from_input(list(files))
         self.register_outputs({"paths": self.paths, "pullRequest": self.pull_request})
 
-    def _propose(self, files: Mapping[str, Path]) -> pulumi.Output[str]:
+    def _declare_pull_request(self, files: Mapping[str, Path]) -> pulumi.Output[str]:
         """Declare a branch with the files and the pull request that brings them to the default branch."""
         branch = github.Branch(
             "delivery",
             repository=self._repository,
             branch=DELIVERY_BRANCH,
             source_branch=DEFAULT_BRANCH,
-            opts=self.child(retain_on_delete=True),
+            opts=self.child_options(retain_on_delete=True),
         )
-        committed = self._commit(files, branch=branch.branch)
+        committed = self._declare_files(files, branch=branch.branch)
         request = github.RepositoryPullRequest(
             "delivery",
             base_repository=self._repository,
             base_ref=DEFAULT_BRANCH,
             head_ref=branch.branch,
-            title=f"Update workflows {DELIVERED}",
+            title=f"Update workflows {DELIVERY_MARK}",
             body="Brings the workflow files that claudefs-infra delivers. Edit them there.",
-            opts=self.child(depends_on=committed, retain_on_delete=True),
+            opts=self.child_options(depends_on=committed, retain_on_delete=True),
         )
         number: pulumi.Output[int] = request.number
         return number.apply(str)
 
-    def _commit(self, files: Mapping[str, Path], *, branch: pulumi.Output[str] | None) -> list[github.RepositoryFile]:
+    def _declare_files(
+        self, files: Mapping[str, Path], *, branch: pulumi.Output[str] | None
+    ) -> list[github.RepositoryFile]:
         """Declare files one after another: GitHub refuses a commit to a branch that another commit is changing."""
         committed: list[github.RepositoryFile] = []
         for target, source in files.items():
@@ -92,19 +101,19 @@ class WorkflowFiles(Component):
                     branch=branch,
                     file=target,
                     content=read_delivered(source),
-                    commit_message=f"Update {target} {DELIVERED}",
+                    commit_message=f"Update {target} {DELIVERY_MARK}",
                     # The file may exist already: the stack takes it over instead of failing.
                     overwrite_on_create=True,
-                    opts=self.child(depends_on=committed[-1:], retain_on_delete=True),
+                    opts=self.child_options(depends_on=committed[-1:], retain_on_delete=True),
                 )
             )
         return committed
 
 
-def differing(files: Mapping[str, Path], repository: str) -> dict[str, Path]:
+def undelivered_files(files: Mapping[str, Path], repository: str) -> dict[str, Path]:
     """Give the files that are not yet on the default branch as they stand here."""
     tree = github.get_tree(repository=repository, tree_sha=DEFAULT_BRANCH, recursive=True)
     there = {entry.path: entry.sha for entry in tree.entries}
     return {
-        target: source for target, source in files.items() if there.get(target) != blob_hash(read_delivered(source))
+        target: source for target, source in files.items() if there.get(target) != git_blob_hash(read_delivered(source))
     }

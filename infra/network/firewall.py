@@ -10,8 +10,8 @@ import pulumi  # noqa: TC002 — likewise
 from pulumi_aws import ec2, vpc
 
 from infra.component import Component
-from infra.network.network import ANYWHERE
-from infra.network.ports import BETWEEN_GROUPS, FOR_ADMINS, TO_THE_INTERNET, Allowed, Group, Ports
+from infra.network.network import ANY_IPV4
+from infra.network.ports import ADMIN_PORTS, ALLOWED_TRAFFIC, INTERNET_PORTS, AllowedTraffic, Ports, SecurityGroupName
 from infra.texts import SECURITY_GROUP_DESCRIPTION, check_text
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from infra.tags import Tags
 
-_DESCRIPTIONS: Mapping[Group, str] = {
+_GROUP_DESCRIPTIONS: Mapping[SecurityGroupName, str] = {
     "orchestrator": "The orchestrator; shells come through Session Manager",
     "storage": "Storage nodes and the cloud conduit; shells come through Session Manager",
     "client": "FUSE, NFS and SMB clients and the Jepsen controller; shells come through Session Manager",
@@ -53,48 +53,50 @@ class Firewall(Component):
         group_ids: The groups by kind of node.
     """
 
-    group_ids: Mapping[Group, pulumi.Output[str]]
+    group_ids: Mapping[SecurityGroupName, pulumi.Output[str]]
 
     def __init__(self, name: str, *, args: FirewallArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare the security groups."""
         super().__init__(name, opts=opts)
         self._name = name
         self._tags = args.tags
-        self.group_ids = {kind: self._group(kind, vpc_id=args.vpc_id).id for kind in get_args(Group)}
-        for allowed in BETWEEN_GROUPS:
-            self._let_in(allowed)
+        self.group_ids = {
+            kind: self._declare_security_group(kind, vpc_id=args.vpc_id).id for kind in get_args(SecurityGroupName)
+        }
+        for allowed in ALLOWED_TRAFFIC:
+            self._allow_ingress(allowed)
         for network in args.admin_cidrs:
-            for ports in FOR_ADMINS:
-                self._let_admins_in(network, ports)
-        for kind in get_args(Group):
-            self._let_out(kind, vpc_cidr=args.vpc_cidr)
+            for ports in ADMIN_PORTS:
+                self._allow_admin_ingress(network, ports)
+        for kind in get_args(SecurityGroupName):
+            self._allow_egress(kind, vpc_cidr=args.vpc_cidr)
         self.register_outputs({"groupIds": self.group_ids})
 
-    def _group(self, kind: Group, *, vpc_id: pulumi.Output[str]) -> ec2.SecurityGroup:
+    def _declare_security_group(self, kind: SecurityGroupName, *, vpc_id: pulumi.Output[str]) -> ec2.SecurityGroup:
         # The name is Pulumi's, with a random end: a group in use can be replaced by another only beside it.
         return ec2.SecurityGroup(
             f"{self._name}-{kind}",
             vpc_id=vpc_id,
-            description=check_text(SECURITY_GROUP_DESCRIPTION, _DESCRIPTIONS[kind]),
-            tags=self._tags.of(kind, role="network"),
-            opts=self.child(),
+            description=check_text(SECURITY_GROUP_DESCRIPTION, _GROUP_DESCRIPTIONS[kind]),
+            tags=self._tags.for_resource(kind, role="network"),
+            opts=self.child_options(),
         )
 
-    def _let_in(self, allowed: Allowed) -> None:
-        rule = f"{allowed.to}-{allowed.ports.service}-by-{allowed.by}"
+    def _allow_ingress(self, allowed: AllowedTraffic) -> None:
+        rule = f"{allowed.target}-{allowed.ports.service}-by-{allowed.source}"
         vpc.SecurityGroupIngressRule(
             f"{self._name}-{rule}",
-            security_group_id=self.group_ids[allowed.to],
-            referenced_security_group_id=self.group_ids[allowed.by],
+            security_group_id=self.group_ids[allowed.target],
+            referenced_security_group_id=self.group_ids[allowed.source],
             ip_protocol=allowed.ports.protocol,
             from_port=allowed.ports.first,
             to_port=allowed.ports.last,
-            description=allowed.why,
-            tags=self._tags.of(rule, role="network"),
-            opts=self.child(),
+            description=allowed.reason,
+            tags=self._tags.for_resource(rule, role="network"),
+            opts=self.child_options(),
         )
 
-    def _let_admins_in(self, network: IPv4Network | IPv6Network, ports: Ports) -> None:
+    def _allow_admin_ingress(self, network: IPv4Network | IPv6Network, ports: Ports) -> None:
         rule = f"orchestrator-{ports.service}-by-{str(network).replace('/', '_')}"
         vpc.SecurityGroupIngressRule(
             f"{self._name}-{rule}",
@@ -105,12 +107,12 @@ class Firewall(Component):
             from_port=ports.first,
             to_port=ports.last,
             description=f"{ports.service} for administrators",
-            tags=self._tags.of(rule, role="network"),
-            opts=self.child(),
+            tags=self._tags.for_resource(rule, role="network"),
+            opts=self.child_options(),
         )
 
-    def _let_out(self, kind: Group, *, vpc_cidr: IPv4Network) -> None:
-        def rule(to: str, *, cidr: str, protocol: str, port: int | None) -> None:
+    def _allow_egress(self, kind: SecurityGroupName, *, vpc_cidr: IPv4Network) -> None:
+        def declare_egress_rule(to: str, *, cidr: str, protocol: str, port: int | None) -> None:
             vpc.SecurityGroupEgressRule(
                 f"{self._name}-{kind}-to-{to}",
                 security_group_id=self.group_ids[kind],
@@ -119,10 +121,10 @@ class Firewall(Component):
                 from_port=port,
                 to_port=port,
                 description=f"to {to}",
-                tags=self._tags.of(f"{kind}-to-{to}", role="network"),
-                opts=self.child(),
+                tags=self._tags.for_resource(f"{kind}-to-{to}", role="network"),
+                opts=self.child_options(),
             )
 
-        rule("vpc", cidr=str(vpc_cidr), protocol="-1", port=None)
-        for ports in TO_THE_INTERNET:
-            rule(ports.service, cidr=ANYWHERE, protocol=ports.protocol, port=ports.first)
+        declare_egress_rule("vpc", cidr=str(vpc_cidr), protocol="-1", port=None)
+        for ports in INTERNET_PORTS:
+            declare_egress_rule(ports.service, cidr=ANY_IPV4, protocol=ports.protocol, port=ports.first)

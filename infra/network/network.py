@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from ipaddress import IPv4Network
 
-    from infra.config.settings import Egress
+    from infra.config.settings import EgressMode
     from infra.tags import Tags
 
-ANYWHERE = "0.0.0.0/0"
+ANY_IPV4 = "0.0.0.0/0"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,13 +42,13 @@ class NetworkArgs:
     region: str
     zones: Sequence[str]
     sites: Mapping[Site, Sequence[str]]
-    egress: Egress
+    egress: EgressMode
     protected: bool
     tags: Tags
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Zone:
+class _ZoneResources:
     """The subnets of one zone."""
 
     plan: ZoneSubnets
@@ -80,10 +80,12 @@ class Network(Component):
         super().__init__(name, opts=opts)
         self._name = name
         self._args = args
-        vpc = self._vpc()
-        zones = [self._zone(plan, vpc=vpc) for plan in plan_subnets(args.cidr, zones=args.zones, sites=args.sites)]
-        tables = self._routes(vpc=vpc, zones=zones)
-        self._s3_endpoint(vpc=vpc, tables=tables)
+        vpc = self._declare_vpc()
+        zones = [
+            self._declare_zone(plan, vpc=vpc) for plan in plan_subnets(args.cidr, zones=args.zones, sites=args.sites)
+        ]
+        tables = self._declare_routes(vpc=vpc, zones=zones)
+        self._declare_s3_endpoint(vpc=vpc, tables=tables)
         self.vpc_id = vpc.id
         self.assigns_public_ips = args.egress == "public-ip"
         self.private_subnet_ids = {
@@ -105,15 +107,15 @@ class Network(Component):
         """Give the subnets that the nodes of a site run in."""
         return (self.public_subnet_ids if self.assigns_public_ips else self.private_subnet_ids)[site]
 
-    def _vpc(self) -> ec2.Vpc:
+    def _declare_vpc(self) -> ec2.Vpc:
         tags = self._args.tags
         vpc = ec2.Vpc(
             f"{self._name}-vpc",
             cidr_block=str(self._args.cidr),
             enable_dns_support=True,
             enable_dns_hostnames=True,
-            tags=tags.of("vpc", role="network"),
-            opts=self.child(protect=self._args.protected),
+            tags=tags.for_resource("vpc", role="network"),
+            opts=self.child_options(protect=self._args.protected),
         )
         # The group that AWS gives each VPC lets its members reach each other; nobody is to use it by mistake.
         ec2.DefaultSecurityGroup(
@@ -121,13 +123,13 @@ class Network(Component):
             vpc_id=vpc.id,
             ingress=[],
             egress=[],
-            tags=tags.of("default-unused", role="network"),
-            opts=self.child(),
+            tags=tags.for_resource("default-unused", role="network"),
+            opts=self.child_options(),
         )
         return vpc
 
-    def _zone(self, plan: ZoneSubnets, *, vpc: ec2.Vpc) -> _Zone:
-        def subnet(kind: str, network: IPv4Network) -> ec2.Subnet:
+    def _declare_zone(self, plan: ZoneSubnets, *, vpc: ec2.Vpc) -> _ZoneResources:
+        def declare_subnet(kind: str, network: IPv4Network) -> ec2.Subnet:
             return ec2.Subnet(
                 f"{self._name}-{kind}-{plan.zone}",
                 vpc_id=vpc.id,
@@ -135,71 +137,75 @@ class Network(Component):
                 cidr_block=str(network),
                 # An instance's own settings decide, so that none gets a public address by where it happens to run.
                 map_public_ip_on_launch=False,
-                tags=self._args.tags.of(f"{kind}-{plan.zone}", role="network", site=plan.site),
-                opts=self.child(),
+                tags=self._args.tags.for_resource(f"{kind}-{plan.zone}", role="network", site=plan.site),
+                opts=self.child_options(),
             )
 
-        return _Zone(plan=plan, private=subnet("private", plan.private), public=subnet("public", plan.public))
+        return _ZoneResources(
+            plan=plan, private=declare_subnet("private", plan.private), public=declare_subnet("public", plan.public)
+        )
 
-    def _routes(self, *, vpc: ec2.Vpc, zones: Sequence[_Zone]) -> list[ec2.RouteTable]:
+    def _declare_routes(self, *, vpc: ec2.Vpc, zones: Sequence[_ZoneResources]) -> list[ec2.RouteTable]:
         gateway = ec2.InternetGateway(
             f"{self._name}-internet",
             vpc_id=vpc.id,
-            tags=self._args.tags.of("internet", role="network"),
-            opts=self.child(),
+            tags=self._args.tags.for_resource("internet", role="network"),
+            opts=self.child_options(),
         )
-        public = self._table("public", vpc=vpc, subnets={zone.plan.zone: zone.public for zone in zones})
+        public = self._declare_route_table("public", vpc=vpc, subnets={zone.plan.zone: zone.public for zone in zones})
         to_internet = ec2.Route(
             f"{self._name}-public-internet",
             route_table_id=public.id,
-            destination_cidr_block=ANYWHERE,
+            destination_cidr_block=ANY_IPV4,
             gateway_id=gateway.id,
-            opts=self.child(),
+            opts=self.child_options(),
         )
-        private = self._table("private", vpc=vpc, subnets={zone.plan.zone: zone.private for zone in zones})
+        private = self._declare_route_table(
+            "private", vpc=vpc, subnets={zone.plan.zone: zone.private for zone in zones}
+        )
         if self._args.egress == "nat":
             ec2.Route(
                 f"{self._name}-private-nat",
                 route_table_id=private.id,
-                destination_cidr_block=ANYWHERE,
-                nat_gateway_id=self._nat_gateway(zones[0].public, after=to_internet).id,
-                opts=self.child(),
+                destination_cidr_block=ANY_IPV4,
+                nat_gateway_id=self._declare_nat_gateway(zones[0].public, after=to_internet).id,
+                opts=self.child_options(),
             )
         return [public, private]
 
-    def _table(self, kind: str, *, vpc: ec2.Vpc, subnets: Mapping[str, ec2.Subnet]) -> ec2.RouteTable:
+    def _declare_route_table(self, kind: str, *, vpc: ec2.Vpc, subnets: Mapping[str, ec2.Subnet]) -> ec2.RouteTable:
         table = ec2.RouteTable(
             f"{self._name}-{kind}",
             vpc_id=vpc.id,
-            tags=self._args.tags.of(f"{kind}-routes", role="network"),
-            opts=self.child(),
+            tags=self._args.tags.for_resource(f"{kind}-routes", role="network"),
+            opts=self.child_options(),
         )
         for zone, subnet in subnets.items():
             ec2.RouteTableAssociation(
-                f"{self._name}-{kind}-{zone}", subnet_id=subnet.id, route_table_id=table.id, opts=self.child()
+                f"{self._name}-{kind}-{zone}", subnet_id=subnet.id, route_table_id=table.id, opts=self.child_options()
             )
         return table
 
-    def _nat_gateway(self, subnet: ec2.Subnet, *, after: pulumi.Resource) -> ec2.NatGateway:
-        tags = self._args.tags.of("nat", role="network")
+    def _declare_nat_gateway(self, subnet: ec2.Subnet, *, after: pulumi.Resource) -> ec2.NatGateway:
+        tags = self._args.tags.for_resource("nat", role="network")
         # Without a route to the internet gateway neither is of use.
-        address = ec2.Eip(f"{self._name}-nat", domain="vpc", tags=tags, opts=self.child(depends_on=[after]))
+        address = ec2.Eip(f"{self._name}-nat", domain="vpc", tags=tags, opts=self.child_options(depends_on=[after]))
         return ec2.NatGateway(
             f"{self._name}-nat",
             allocation_id=address.allocation_id,
             subnet_id=subnet.id,
             tags=tags,
             # The address is kept, and only one gateway can have it.
-            opts=self.child(depends_on=[after], delete_before_replace=True),
+            opts=self.child_options(depends_on=[after], delete_before_replace=True),
         )
 
-    def _s3_endpoint(self, *, vpc: ec2.Vpc, tables: Sequence[ec2.RouteTable]) -> None:
+    def _declare_s3_endpoint(self, *, vpc: ec2.Vpc, tables: Sequence[ec2.RouteTable]) -> None:
         ec2.VpcEndpoint(
             f"{self._name}-s3",
             vpc_id=vpc.id,
             service_name=f"com.amazonaws.{self._args.region}.s3",
             vpc_endpoint_type="Gateway",
             route_table_ids=[table.id for table in tables],
-            tags=self._args.tags.of("s3-endpoint", role="network"),
-            opts=self.child(),
+            tags=self._args.tags.for_resource("s3-endpoint", role="network"),
+            opts=self.child_options(),
         )

@@ -11,10 +11,10 @@ from typing import Literal
 
 from infra.texts import SECURITY_GROUP_DESCRIPTION, check_text
 
-Group = Literal["orchestrator", "storage", "client"]
+SecurityGroupName = Literal["orchestrator", "storage", "client"]
 """A security group. The cloud conduit is in `storage`, the Jepsen controller in `client`."""
 
-Protocol = Literal["tcp", "udp"]
+IpProtocol = Literal["tcp", "udp"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,7 @@ class Ports:
     """
 
     service: str
-    protocol: Protocol
+    protocol: IpProtocol
     first: int
     last: int
 
@@ -41,71 +41,97 @@ class Ports:
         check_text(SECURITY_GROUP_DESCRIPTION, self.service)
 
 
-def _tcp(service: str, first: int, last: int | None = None) -> Ports:
+def _tcp_ports(service: str, first: int, last: int | None = None) -> Ports:
     return Ports(service=service, protocol="tcp", first=first, last=last or first)
 
 
-RPC = _tcp("rpc", 9400, 9410)
-GOSSIP = Ports(service="gossip", protocol="udp", first=9400, last=9410)
-REPLICATION = _tcp("replication", 5051, 5052)
-METRICS = _tcp("metrics", 9800)
-NODE_METRICS = _tcp("node-metrics", 9100)
-MANAGEMENT = _tcp("management", 8443)
-NFS = _tcp("nfs", 2049)
-MOUNTD = _tcp("mountd", 20048)
-SMB = _tcp("smb", 445)
-S3_GATEWAY = _tcp("s3-gateway", 9000)
-PROMETHEUS = _tcp("prometheus", 9090)
-ALERTMANAGER = _tcp("alertmanager", 9093)
-GRAFANA = _tcp("grafana", 3000)
+RPC_PORTS = _tcp_ports("rpc", 9400, 9410)
+GOSSIP_PORTS = Ports(service="gossip", protocol="udp", first=9400, last=9410)
+REPLICATION_PORTS = _tcp_ports("replication", 5051, 5052)
+METRICS_PORTS = _tcp_ports("metrics", 9800)
+NODE_METRICS_PORTS = _tcp_ports("node-metrics", 9100)
+MANAGEMENT_PORTS = _tcp_ports("management", 8443)
+NFS_PORTS = _tcp_ports("nfs", 2049)
+MOUNTD_PORTS = _tcp_ports("mountd", 20048)
+SMB_PORTS = _tcp_ports("smb", 445)
+S3_GATEWAY_PORTS = _tcp_ports("s3-gateway", 9000)
+PROMETHEUS_PORTS = _tcp_ports("prometheus", 9090)
+ALERTMANAGER_PORTS = _tcp_ports("alertmanager", 9093)
+GRAFANA_PORTS = _tcp_ports("grafana", 3000)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Allowed:
+class AllowedTraffic:
     """A service of one group that another group may reach.
 
     Attributes:
-        to: The group that listens.
-        by: The group that calls.
+        target: The group that listens.
+        source: The group that calls.
         ports: Where.
-        why: What for, as the rule's description.
+        reason: What for, as the rule's description.
 
     Raises:
         InvalidTextError: EC2 would refuse the description.
     """
 
-    to: Group
-    by: Group
+    target: SecurityGroupName
+    source: SecurityGroupName
     ports: Ports
-    why: str
+    reason: str
 
     def __post_init__(self) -> None:
         """Refuse what EC2 would refuse."""
-        check_text(SECURITY_GROUP_DESCRIPTION, self.why)
+        check_text(SECURITY_GROUP_DESCRIPTION, self.reason)
 
 
-BETWEEN_GROUPS = (
-    Allowed(to="storage", by="storage", ports=RPC, why="RPC of the cluster"),
-    Allowed(to="storage", by="storage", ports=GOSSIP, why="SWIM gossip of the cluster"),
-    Allowed(to="storage", by="storage", ports=REPLICATION, why="replication between the sites and the conduit"),
-    Allowed(to="storage", by="client", ports=RPC, why="RPC of FUSE clients"),
-    Allowed(to="storage", by="client", ports=NFS, why="NFS"),
-    Allowed(to="storage", by="client", ports=MOUNTD, why="mount requests of NFSv3"),
-    Allowed(to="storage", by="client", ports=SMB, why="SMB"),
-    Allowed(to="storage", by="client", ports=S3_GATEWAY, why="the S3 gateway"),
-    Allowed(to="storage", by="orchestrator", ports=RPC, why="cluster tests from the orchestrator"),
-    Allowed(to="storage", by="orchestrator", ports=MANAGEMENT, why="the management API, probed after a deployment"),
-    Allowed(to="storage", by="orchestrator", ports=METRICS, why="Prometheus reads the metrics of ClaudeFS"),
-    Allowed(to="storage", by="orchestrator", ports=NODE_METRICS, why="Prometheus reads the metrics of the machines"),
-    Allowed(to="client", by="orchestrator", ports=METRICS, why="Prometheus reads the metrics of ClaudeFS"),
-    Allowed(to="client", by="orchestrator", ports=NODE_METRICS, why="Prometheus reads the metrics of the machines"),
+ALLOWED_TRAFFIC = (
+    AllowedTraffic(target="storage", source="storage", ports=RPC_PORTS, reason="RPC of the cluster"),
+    AllowedTraffic(target="storage", source="storage", ports=GOSSIP_PORTS, reason="SWIM gossip of the cluster"),
+    AllowedTraffic(
+        target="storage",
+        source="storage",
+        ports=REPLICATION_PORTS,
+        reason="replication between the sites and the conduit",
+    ),
+    AllowedTraffic(target="storage", source="client", ports=RPC_PORTS, reason="RPC of FUSE clients"),
+    AllowedTraffic(target="storage", source="client", ports=NFS_PORTS, reason="NFS"),
+    AllowedTraffic(target="storage", source="client", ports=MOUNTD_PORTS, reason="mount requests of NFSv3"),
+    AllowedTraffic(target="storage", source="client", ports=SMB_PORTS, reason="SMB"),
+    AllowedTraffic(target="storage", source="client", ports=S3_GATEWAY_PORTS, reason="the S3 gateway"),
+    AllowedTraffic(
+        target="storage", source="orchestrator", ports=RPC_PORTS, reason="cluster tests from the orchestrator"
+    ),
+    AllowedTraffic(
+        target="storage",
+        source="orchestrator",
+        ports=MANAGEMENT_PORTS,
+        reason="the management API, probed after a deployment",
+    ),
+    AllowedTraffic(
+        target="storage", source="orchestrator", ports=METRICS_PORTS, reason="Prometheus reads the metrics of ClaudeFS"
+    ),
+    AllowedTraffic(
+        target="storage",
+        source="orchestrator",
+        ports=NODE_METRICS_PORTS,
+        reason="Prometheus reads the metrics of the machines",
+    ),
+    AllowedTraffic(
+        target="client", source="orchestrator", ports=METRICS_PORTS, reason="Prometheus reads the metrics of ClaudeFS"
+    ),
+    AllowedTraffic(
+        target="client",
+        source="orchestrator",
+        ports=NODE_METRICS_PORTS,
+        reason="Prometheus reads the metrics of the machines",
+    ),
 )
 """What the groups may reach of each other. Prometheus, Alertmanager and Grafana run on the orchestrator."""
 
-FOR_ADMINS = (MANAGEMENT, GRAFANA, PROMETHEUS, ALERTMANAGER)
+ADMIN_PORTS = (MANAGEMENT_PORTS, GRAFANA_PORTS, PROMETHEUS_PORTS, ALERTMANAGER_PORTS)
 """What the networks of administrators may reach of the orchestrator."""
 
-TO_THE_INTERNET = (_tcp("https", 443), _tcp("http", 80))
+INTERNET_PORTS = (_tcp_ports("https", 443), _tcp_ports("http", 80))
 """What every node may reach outside: HTTPS for git, cargo, GitHub and AWS, and HTTP for Ubuntu's package mirrors, whose
 packages are signed. Name resolution and time come from the VPC itself, where security groups do not filter them:
 https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html"""

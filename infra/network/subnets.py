@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
     from infra.tags import Site
 
-BLOCK_BITS = 4
+SUBNET_PREFIX_BITS = 4
 """A subnet is a sixteenth of the VPC: of a /16 4,096 addresses, of a /20 256, of which AWS keeps 5."""
 
-FIRST_PUBLIC_BLOCK = 8
+FIRST_PUBLIC_SUBNET = 8
 """Private subnets are in the first half of the VPC, public ones in the second, so that either kind can grow."""
 
 
@@ -43,9 +43,9 @@ def plan_subnets(
     A zone's addresses depend on its place among the zones alone, so that a zone can change its site without a
     subnet being replaced.
     """
-    blocks = list(network.subnets(prefixlen_diff=BLOCK_BITS))
+    blocks = list(network.subnets(prefixlen_diff=SUBNET_PREFIX_BITS))
     site_of = {zone: site for site, of_site in sites.items() for zone in of_site}
     return tuple(
-        ZoneSubnets(zone=zone, site=site_of[zone], private=blocks[place], public=blocks[FIRST_PUBLIC_BLOCK + place])
+        ZoneSubnets(zone=zone, site=site_of[zone], private=blocks[place], public=blocks[FIRST_PUBLIC_SUBNET + place])
         for place, zone in enumerate(zones)
     )

@@ -17,12 +17,12 @@ import pulumi
 from pulumi_aws import iam, scheduler
 
 from infra.access import policies
-from infra.access.policies import Scope, document
+from infra.access.policies import Scope, render_policy
 from infra.component import Component
 from infra.naming import IAM_ROLE, SCHEDULE_GROUP, physical_name
-from infra.schedules.schedule import ScheduleError, actions
+from infra.schedules.schedule import ScheduleError, calendar_actions
 from infra.schedules.weekdays import Weekday
-from infra.tags import PROJECT
+from infra.tags import PROJECT_NAME
 from infra.texts import IAM_DESCRIPTION, check_text
 
 if TYPE_CHECKING:
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from infra.schedules.schedule import Calendar, ScheduledAction
     from infra.tags import Tags
 
-NAME = "orchestrator-hours"
+HOURS_NAME = "orchestrator-hours"
 
-LONGEST_RETRY = timedelta(hours=1)
+MAX_RETRY_DURATION = timedelta(hours=1)
 """How long a call that fails is tried again, for instance while EC2 has no such machine to start."""
 
-MOST_RETRIES = 185
+MAX_SCHEDULER_RETRIES = 185
 """EventBridge Scheduler's largest number, so that the time alone decides:
 https://docs.aws.amazon.com/scheduler/latest/APIReference/API_RetryPolicy.html"""
 
@@ -87,45 +87,45 @@ class OrchestratorHours(Component):
         self._args = args
         group = scheduler.ScheduleGroup(
             name,
-            name=group_name(args.tags.environment),
-            tags=args.tags.of(NAME, role="orchestrator"),
-            opts=self.child(),
+            name=schedule_group_name(args.tags.environment),
+            tags=args.tags.for_resource(HOURS_NAME, role="orchestrator"),
+            opts=self.child_options(),
         )
-        role, rights = self._role(name)
-        for action in actions(args.calendar, now=args.now):
-            self._schedule(f"{name}-{action.name}", action, group=group, role=role, rights=rights)
+        role, rights = self._declare_role(name)
+        for action in calendar_actions(args.calendar, now=args.now):
+            self._declare_schedule(f"{name}-{action.name}", action, group=group, role=role, rights=rights)
         self.group_name = group.name
         self.role_arn = role.arn
         self.register_outputs({"groupName": self.group_name, "roleArn": self.role_arn})
 
-    def _role(self, name: str) -> tuple[iam.Role, iam.RolePolicy]:
+    def _declare_role(self, name: str) -> tuple[iam.Role, iam.RolePolicy]:
         args = self._args
         scope = args.account_id.apply(
             lambda account_id: Scope(account_id=account_id, region=args.region, environment=args.tags.environment)
         )
         role = iam.Role(
             name,
-            name=physical_name(IAM_ROLE, PROJECT, args.tags.environment, NAME),
+            name=physical_name(IAM_ROLE, PROJECT_NAME, args.tags.environment, HOURS_NAME),
             description=check_text(
                 IAM_DESCRIPTION, "EventBridge Scheduler: starts and stops ClaudeFS's orchestrator at its hours"
             ),
-            assume_role_policy=scope.apply(trust_policy),
+            assume_role_policy=scope.apply(scheduler_trust_policy),
             permissions_boundary=args.boundary_arn,
-            tags=args.tags.of(f"{NAME}-role", role="orchestrator"),
-            opts=self.child(),
+            tags=args.tags.for_resource(f"{HOURS_NAME}-role", role="orchestrator"),
+            opts=self.child_options(),
         )
         rights = iam.RolePolicy(
             name,
-            name=NAME,
+            name=HOURS_NAME,
             role=role.name,
             policy=pulumi.Output.all(scope, args.instance_id, args.key_arn).apply(
-                lambda of: role_policy(of[0], instance_id=of[1], key_arn=of[2])
+                lambda known: scheduler_role_policy(known[0], instance_id=known[1], key_arn=known[2])
             ),
-            opts=self.child(),
+            opts=self.child_options(),
         )
         return role, rights
 
-    def _schedule(
+    def _declare_schedule(
         self,
         name: str,
         action: ScheduledAction,
@@ -140,10 +140,10 @@ class OrchestratorHours(Component):
             name,
             name=action.name,
             group_name=group.name,
-            schedule_expression=expression(args.calendar, action),
+            schedule_expression=action_expression(args.calendar, action),
             schedule_expression_timezone=args.calendar.time_zone,
-            start_date=_utc(_lower_bound(action)),
-            end_date=_utc(action.end_time),
+            start_date=_format_utc(_recurrence_bound(action)),
+            end_date=_format_utc(action.end_time),
             flexible_time_window={"mode": "OFF"},
             target={
                 "arn": f"arn:aws:scheduler:::aws-sdk:ec2:{operation}",
@@ -151,42 +151,44 @@ class OrchestratorHours(Component):
                 "input": args.instance_id.apply(lambda instance: json.dumps({"InstanceIds": [instance]})),
                 "retry_policy": {
                     "maximum_event_age_in_seconds": retry_seconds(args.calendar),
-                    "maximum_retry_attempts": MOST_RETRIES,
+                    "maximum_retry_attempts": MAX_SCHEDULER_RETRIES,
                 },
             },
-            opts=self.child(depends_on=[rights]),
+            opts=self.child_options(depends_on=[rights]),
         )
 
 
-def group_name(environment: str) -> str:
+def schedule_group_name(environment: str) -> str:
     """Name the schedule group; environments of one account have groups of their own."""
-    return physical_name(SCHEDULE_GROUP, PROJECT, environment, NAME)
+    return physical_name(SCHEDULE_GROUP, PROJECT_NAME, environment, HOURS_NAME)
 
 
-def trust_policy(scope: Scope) -> str:
+def scheduler_trust_policy(scope: Scope) -> str:
     """Let EventBridge Scheduler assume the role for this group of schedules, and for no other.
 
     It cannot be limited to single schedules:
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
     """
-    group = scope.arn("scheduler", f"schedule-group/{group_name(scope.environment)}")
-    return document(policies.trust("scheduler.amazonaws.com", *policies.from_source(scope.account_id, group)))
-
-
-def role_policy(scope: Scope, *, instance_id: str, key_arn: str) -> str:
-    """Give the role's policy."""
-    return document(*grant(scope, instance_id=instance_id, key_arn=key_arn))
-
-
-def grant(scope: Scope, *, instance_id: str, key_arn: str) -> tuple[Statement, ...]:
-    """Let the role start and stop one instance."""
-    return (
-        policies.start_and_stop(scope.arn("ec2", f"instance/{instance_id}")),
-        policies.lend_key_to_started_disks(key_arn, scope),
+    group = scope.regional_arn("scheduler", f"schedule-group/{schedule_group_name(scope.environment)}")
+    return render_policy(
+        policies.trust_service("scheduler.amazonaws.com", *policies.source_conditions(scope.account_id, group))
     )
 
 
-def expression(calendar: Calendar, action: ScheduledAction) -> str:
+def scheduler_role_policy(scope: Scope, *, instance_id: str, key_arn: str) -> str:
+    """Give the role's policy."""
+    return render_policy(*scheduler_grants(scope, instance_id=instance_id, key_arn=key_arn))
+
+
+def scheduler_grants(scope: Scope, *, instance_id: str, key_arn: str) -> tuple[Statement, ...]:
+    """Let the role start and stop one instance."""
+    return (
+        policies.start_and_stop_instance(scope.regional_arn("ec2", f"instance/{instance_id}")),
+        policies.allow_ebs_grants_on_start(key_arn, scope),
+    )
+
+
+def action_expression(calendar: Calendar, action: ScheduledAction) -> str:
     """Write when an action is done as EventBridge Scheduler reads it, in the calendar's time zone.
 
     Its cron has a year more than a scheduled action's, a `?` for one of the two fields of days, and other numbers of
@@ -202,24 +204,24 @@ def expression(calendar: Calendar, action: ScheduledAction) -> str:
         return f"cron({minute} {hour} {'* * ?' if days == '*' else f'? * {named}'} *)"
     if action.start_time is None:
         raise ScheduleError(f"the action {action.name} says no time")
-    return f"at({calendar.local(action.start_time):%Y-%m-%dT%H:%M:%S})"
+    return f"at({calendar.local_time(action.start_time):%Y-%m-%dT%H:%M:%S})"
 
 
 def retry_seconds(calendar: Calendar) -> int:
     """Give how long a failed call is tried again, in seconds: never so long that the opposite call is due."""
     if calendar.start is None:
-        return int(LONGEST_RETRY.total_seconds())
+        return int(MAX_RETRY_DURATION.total_seconds())
     start, stop = calendar.start, calendar.stop
     open_for = timedelta(hours=stop.hour - start.hour, minutes=stop.minute - start.minute) % _DAY
     # A clock change may take an hour from either.
-    longest = min(LONGEST_RETRY, open_for - LONGEST_RETRY, _DAY - open_for - LONGEST_RETRY)
+    longest = min(MAX_RETRY_DURATION, open_for - MAX_RETRY_DURATION, _DAY - open_for - MAX_RETRY_DURATION)
     return int(max(_MINUTE, longest).total_seconds())
 
 
-def _lower_bound(action: ScheduledAction) -> datetime | None:
+def _recurrence_bound(action: ScheduledAction) -> datetime | None:
     """Give the date from which on a recurring schedule counts, which here is only a bound and no time of its own."""
     return None if action.recurrence is None or action.start_time is None else action.start_time - _MINUTE
 
 
-def _utc(instant: datetime | None) -> str | None:
+def _format_utc(instant: datetime | None) -> str | None:
     return None if instant is None else f"{instant:%Y-%m-%dT%H:%M:%SZ}"

@@ -11,14 +11,14 @@ from pulumi_aws import cloudwatch, ec2, ssm
 from infra.boot import orchestrator
 from infra.component import Component
 from infra.naming import LOG_GROUP, physical_name
-from infra.storage.encryption import LOG_GROUPS
+from infra.storage.encryption import LOG_GROUP_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from infra.tags import Tags
 
-ONLY_AT_CREATION = ["ami", "userData", "userDataBase64"]
+CREATION_ONLY_PROPERTIES = ["ami", "userData", "userDataBase64"]
 """What a running orchestrator keeps. A newer image would replace a machine that has work on it. User data runs on an
 instance's first boot alone, so changing it would stop and start the machine and do nothing else. Both are taken anew
 when the instance is created anew. An instance that is adopted after a run has died shows its user data as `userData`,
@@ -85,13 +85,13 @@ class Orchestrator(Component):
         super().__init__(name, opts=opts)
         logs = cloudwatch.LogGroup(
             name,
-            name=physical_name(LOG_GROUP, f"{LOG_GROUPS}/{args.tags.environment}/orchestrator"),
+            name=physical_name(LOG_GROUP, f"{LOG_GROUP_PREFIX}/{args.tags.environment}/orchestrator"),
             retention_in_days=args.log_retention_days,
             kms_key_id=args.key_arn,
-            tags=args.tags.of("orchestrator-logs", role="logs"),
-            opts=self.child(),
+            tags=args.tags.for_resource("orchestrator-logs", role="logs"),
+            opts=self.child_options(),
         )
-        instance = self._instance(name, args=args, log_group=logs.name)
+        instance = self._declare_instance(name, args=args, log_group=logs.name)
         self.instance_id = instance.id
         self.private_ip = instance.private_ip
         self.public_ip = instance.public_ip
@@ -107,11 +107,11 @@ class Orchestrator(Component):
             }
         )
 
-    def _instance(self, name: str, *, args: OrchestratorArgs, log_group: pulumi.Output[str]) -> ec2.Instance:
-        tags = args.tags.of("orchestrator", role="orchestrator")
+    def _declare_instance(self, name: str, *, args: OrchestratorArgs, log_group: pulumi.Output[str]) -> ec2.Instance:
+        tags = args.tags.for_resource("orchestrator", role="orchestrator")
         image = ssm.get_parameter_output(name=args.image_parameter, opts=pulumi.InvokeOutputOptions(parent=self))
         user_data = log_group.apply(
-            lambda group: orchestrator.user_data(
+            lambda group: orchestrator.orchestrator_user_data(
                 orchestrator.OrchestratorMachine(
                     environment=args.tags.environment,
                     region=args.region,
@@ -149,5 +149,7 @@ class Orchestrator(Component):
             user_data_base64=user_data,
             user_data_replace_on_change=False,
             tags=tags,
-            opts=self.child(protect=args.protected, ignore_changes=ONLY_AT_CREATION, depends_on=args.after),
+            opts=self.child_options(
+                protect=args.protected, ignore_changes=CREATION_ONLY_PROPERTIES, depends_on=args.after
+            ),
         )

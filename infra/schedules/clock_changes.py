@@ -13,13 +13,13 @@ from functools import cache
 from importlib.resources import files
 from zoneinfo import ZoneInfo
 
-COMING_YEARS = 10
+CHECKED_YEARS = 10
 """How far ahead times are checked. Parliaments change their clocks' rules at shorter notice; a time that they make
 unfit is refused by the first preview with the new rules."""
 
 _DAY = timedelta(days=1)
 _SECOND = timedelta(seconds=1)
-_QUARTER = 15
+_QUARTER_MINUTES = 15
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,14 +29,14 @@ class ClockChange:
     Attributes:
         begins: The first local time that is skipped or repeated, without a zone.
         ends: The first one after it that is not.
-        skipped: Whether the times between do not exist; else they occur twice.
+        skips_times: Whether the times between do not exist; else they occur twice.
     """
 
     begins: datetime
     ends: datetime
-    skipped: bool
+    skips_times: bool
 
-    def hits(self, at: time) -> date | None:
+    def affected_day(self, at: time) -> date | None:
         """Give the day on which it makes a time of the day unfit, or None."""
         for day in (self.begins.date(), self.ends.date()):
             if self.begins <= datetime.combine(day, at) < self.ends:
@@ -71,7 +71,7 @@ def similar_zones(name: str) -> list[str]:
 
 
 @cache
-def clock_changes(zone: str, *, since: date, years: int = COMING_YEARS) -> tuple[ClockChange, ...]:
+def clock_changes(zone: str, *, since: date, years: int = CHECKED_YEARS) -> tuple[ClockChange, ...]:
     """Give a zone's changes of the clock in the years from a day on, in order."""
     rules = ZoneInfo(zone)
     # A day earlier and later, since it is another date elsewhere.
@@ -79,40 +79,40 @@ def clock_changes(zone: str, *, since: date, years: int = COMING_YEARS) -> tuple
     last = instant + timedelta(days=366 * years) + 2 * _DAY
     changes = []
     while instant < last:
-        if _offset(rules, instant) != _offset(rules, instant + _DAY):
+        if _utc_offset(rules, instant) != _utc_offset(rules, instant + _DAY):
             changes.append(_change_between(rules, instant, instant + _DAY))
         instant += _DAY
     return tuple(changes)
 
 
-def unfit(zone: str, at: time, *, since: date) -> tuple[date, ClockChange] | None:
+def first_unfit_day(zone: str, at: time, *, since: date) -> tuple[date, ClockChange] | None:
     """Give the first day of the coming years on which a time does not exist or occurs twice, with its reason."""
     for change in clock_changes(zone, since=since):
-        day = change.hits(at)
+        day = change.affected_day(at)
         if day is not None:
             return day, change
     return None
 
 
-def nearest_fit(zone: str, at: time, *, since: date) -> time:
+def nearest_fit_time(zone: str, at: time, *, since: date) -> time:
     """Give the quarter of an hour nearest to a time that occurs once on every day of the coming years."""
     minute = at.hour * 60 + at.minute
-    quarters = [time(hour=hour, minute=minute) for hour in range(24) for minute in range(0, 60, _QUARTER)]
+    quarters = [time(hour=hour, minute=minute) for hour in range(24) for minute in range(0, 60, _QUARTER_MINUTES)]
     # Later rather than earlier where both are as near.
     quarters.sort(key=lambda fit: (abs(fit.hour * 60 + fit.minute - minute), -fit.hour))
-    return next(fit for fit in quarters if unfit(zone, fit, since=since) is None)
+    return next(fit for fit in quarters if first_unfit_day(zone, fit, since=since) is None)
 
 
-def _offset(rules: ZoneInfo, instant: datetime) -> timedelta:
+def _utc_offset(rules: ZoneInfo, instant: datetime) -> timedelta:
     return instant.astimezone(rules).utcoffset() or timedelta()
 
 
 def _change_between(rules: ZoneInfo, before: datetime, after: datetime) -> ClockChange:
     """Find the one change between two instants, to the second."""
-    old, new = _offset(rules, before), _offset(rules, after)
+    old, new = _utc_offset(rules, before), _utc_offset(rules, after)
     while after - before > _SECOND:
         middle = before + (after - before) // 2
         middle = middle.replace(microsecond=0)
-        before, after = (middle, after) if _offset(rules, middle) == old else (before, middle)
+        before, after = (middle, after) if _utc_offset(rules, middle) == old else (before, middle)
     naive = after.replace(tzinfo=None)
-    return ClockChange(begins=naive + min(old, new), ends=naive + max(old, new), skipped=new > old)
+    return ClockChange(begins=naive + min(old, new), ends=naive + max(old, new), skips_times=new > old)

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 
-from infra.schedules.schedule import START_AFTER, ScheduledAction
+from infra.schedules.schedule import START_AFTER_PREFIX, ScheduledAction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ _LOOK_BACK = timedelta(days=2)
 _LOOK_AHEAD = timedelta(days=366)
 
 
-def described(answer: Mapping[str, Any], *, opens: bool) -> ScheduledAction:
+def parse_scheduled_action(answer: Mapping[str, Any], *, opens: bool) -> ScheduledAction:
     """Read one of the `ScheduledUpdateGroupActions` that DescribeScheduledActions gives.
 
     Args:
@@ -40,7 +40,7 @@ def described(answer: Mapping[str, Any], *, opens: bool) -> ScheduledAction:
     )
 
 
-def occurrences(action: ScheduledAction, *, after: datetime, before: datetime) -> Iterator[datetime]:
+def action_occurrences(action: ScheduledAction, *, after: datetime, before: datetime) -> Iterator[datetime]:
     """Give the instants at which an action is done, later than `after` and no later than `before`, in order."""
     if action.end_time is not None:
         before = min(before, action.end_time)
@@ -49,16 +49,16 @@ def occurrences(action: ScheduledAction, *, after: datetime, before: datetime) -
             yield action.start_time
         after = max(after, action.start_time)
     if action.recurrence is not None:
-        yield from _matches(action.recurrence, action.time_zone, after=after, before=before)
+        yield from _cron_matches(action.recurrence, action.time_zone, after=after, before=before)
 
 
 def next_occurrence(action: ScheduledAction, *, after: datetime) -> datetime | None:
     """Give the first instant later than `after` at which an action is done, or None where it is done no more."""
     last = max(after, action.start_time or after) + _LOOK_AHEAD
-    return next(occurrences(action, after=after, before=last), None)
+    return next(action_occurrences(action, after=after, before=last), None)
 
 
-def is_open(actions: Sequence[ScheduledAction], instant: datetime) -> bool:
+def is_scheduled_open(actions: Sequence[ScheduledAction], instant: datetime) -> bool:
     """Tell whether nodes are to run by a group's actions: whether the last one that is done until then starts them.
 
     A start that is done no more leaves no trace once it is done: until the stop of its period, the day of an extra
@@ -67,19 +67,19 @@ def is_open(actions: Sequence[ScheduledAction], instant: datetime) -> bool:
     done = [
         (done_at, action.opens)
         for action in actions
-        for done_at in occurrences(_with_past(action), after=instant - _LOOK_BACK, before=instant)
+        for done_at in action_occurrences(_with_past_occurrences(action), after=instant - _LOOK_BACK, before=instant)
     ]
     return max(done, default=(instant, False))[1]
 
 
-def next_start(actions: Sequence[ScheduledAction], instant: datetime) -> datetime | None:
+def next_scheduled_start(actions: Sequence[ScheduledAction], instant: datetime) -> datetime | None:
     """Give the next time after an instant at which nodes are started, or None where they are not."""
-    return _next(actions, instant, opens=True)
+    return _earliest_occurrence(actions, instant, opens=True)
 
 
-def next_stop(actions: Sequence[ScheduledAction], instant: datetime) -> datetime | None:
+def next_scheduled_stop(actions: Sequence[ScheduledAction], instant: datetime) -> datetime | None:
     """Give the next time after an instant at which nodes are stopped, or None where they are not."""
-    return _next(actions, instant, opens=False)
+    return _earliest_occurrence(actions, instant, opens=False)
 
 
 def window_end(
@@ -98,18 +98,18 @@ def window_end(
             may be that of an extra day, or the end of somebody else's window.
     """
     end = now + duration
-    if is_open(actions, end):
-        regular = [_with_past(action) for action in actions if not action.opens]
-        end = _next(regular, end, opens=False) or end
-    return max(end, next_stop(actions, now) or end) if running else end
+    if is_scheduled_open(actions, end):
+        regular = [_with_past_occurrences(action) for action in actions if not action.opens]
+        end = _earliest_occurrence(regular, end, opens=False) or end
+    return max(end, next_scheduled_stop(actions, now) or end) if running else end
 
 
-def _next(actions: Sequence[ScheduledAction], instant: datetime, *, opens: bool) -> datetime | None:
+def _earliest_occurrence(actions: Sequence[ScheduledAction], instant: datetime, *, opens: bool) -> datetime | None:
     times = (next_occurrence(action, after=instant) for action in actions if action.opens == opens)
     return min((found for found in times if found is not None), default=None)
 
 
-def _with_past(action: ScheduledAction) -> ScheduledAction:
+def _with_past_occurrences(action: ScheduledAction) -> ScheduledAction:
     """Give an action with the times at which it has been done already, or would have been.
 
     What AWS describes begins at the next time. Only a segment that follows a holiday has a first time: its name
@@ -118,11 +118,13 @@ def _with_past(action: ScheduledAction) -> ScheduledAction:
     if action.recurrence is None:
         return action
     start_time = None
-    if action.name.startswith(START_AFTER):
-        holiday = date.fromisoformat(action.name.removeprefix(START_AFTER))
+    if action.name.startswith(START_AFTER_PREFIX):
+        holiday = date.fromisoformat(action.name.removeprefix(START_AFTER_PREFIX))
         midnight = datetime(holiday.year, holiday.month, holiday.day, tzinfo=ZoneInfo(action.time_zone or "UTC"))
         after = (midnight + timedelta(days=1)).astimezone(UTC)
-        start_time = next(_matches(action.recurrence, action.time_zone, after=after, before=after + _LOOK_AHEAD), None)
+        start_time = next(
+            _cron_matches(action.recurrence, action.time_zone, after=after, before=after + _LOOK_AHEAD), None
+        )
     return ScheduledAction(
         name=action.name,
         recurrence=action.recurrence,
@@ -133,7 +135,7 @@ def _with_past(action: ScheduledAction) -> ScheduledAction:
     )
 
 
-def _matches(recurrence: str, time_zone: str | None, *, after: datetime, before: datetime) -> Iterator[datetime]:
+def _cron_matches(recurrence: str, time_zone: str | None, *, after: datetime, before: datetime) -> Iterator[datetime]:
     """Give the instants that a cron expression matches, later than `after` and no later than `before`, in order."""
     for local in CronSim(recurrence, after.astimezone(ZoneInfo(time_zone or "UTC"))):
         instant = local.astimezone(UTC)

@@ -16,11 +16,11 @@ from infra.schedules.weekdays import WORKING_DAYS, Weekday, cron_days
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MOST_ACTIONS = 125
+MAX_SCHEDULED_ACTIONS = 125
 """Scheduled actions that one Auto Scaling group can have:
 https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-scheduled-scaling.html"""
 
-START, START_AFTER, EXTRA, STOP = "start", "start-after-", "extra-", "stop"
+START_ACTION, START_AFTER_PREFIX, EXTRA_START_PREFIX, STOP_ACTION = "start", "start-after-", "extra-", "stop"
 """Names of scheduled actions, and what the names of those that are for a date begin with."""
 
 _DAY = timedelta(days=1)
@@ -73,7 +73,7 @@ class Calendar:
         """Return whether it starts on this day of the week, holidays apart."""
         return Weekday.of(day) in self.days
 
-    def opening(self, day: date) -> datetime:
+    def opening_time(self, day: date) -> datetime:
         """Give the instant at which a day's period begins, or would begin if it opened.
 
         Raises:
@@ -81,17 +81,17 @@ class Calendar:
         """
         if self.start is None:
             raise ScheduleError("a calendar without a start has no openings")
-        return self._instant(day, self.start)
+        return self._utc_instant(day, self.start)
 
-    def closing(self, day: date) -> datetime:
+    def closing_time(self, day: date) -> datetime:
         """Give the instant at which a day's period ends, or would end if it opened."""
-        return self._instant(day + _DAY if self.is_overnight else day, self.stop)
+        return self._utc_instant(day + _DAY if self.is_overnight else day, self.stop)
 
-    def local(self, instant: datetime) -> datetime:
+    def local_time(self, instant: datetime) -> datetime:
         """Give an instant in the calendar's time zone."""
         return instant.astimezone(ZoneInfo(self.time_zone))
 
-    def _instant(self, day: date, at: time) -> datetime:
+    def _utc_instant(self, day: date, at: time) -> datetime:
         return datetime.combine(day, at, tzinfo=ZoneInfo(self.time_zone)).astimezone(UTC)
 
 
@@ -118,26 +118,26 @@ class ScheduledAction:
     opens: bool
 
 
-def is_open(calendar: Calendar, instant: datetime) -> bool:
+def is_calendar_open(calendar: Calendar, instant: datetime) -> bool:
     """Tell whether a period is under way: its first instant belongs to it, its last one does not."""
     if calendar.start is None:
         return False
-    local = calendar.local(instant)
+    local = calendar.local_time(instant)
     day, at = local.date(), local.time()
     if not calendar.is_overnight:
         return calendar.opens_on(day) and calendar.start <= at < calendar.stop
     return (calendar.opens_on(day) and at >= calendar.start) or (calendar.opens_on(day - _DAY) and at < calendar.stop)
 
 
-def next_stop(calendar: Calendar, instant: datetime) -> datetime:
+def next_calendar_stop(calendar: Calendar, instant: datetime) -> datetime:
     """Give the first stop after an instant; there is one every day, whether a period has begun or not."""
-    day = calendar.local(instant).date() - _DAY
-    while calendar.closing(day) <= instant:
+    day = calendar.local_time(instant).date() - _DAY
+    while calendar.closing_time(day) <= instant:
         day += _DAY
-    return calendar.closing(day)
+    return calendar.closing_time(day)
 
 
-def actions(calendar: Calendar, *, now: datetime) -> tuple[ScheduledAction, ...]:
+def calendar_actions(calendar: Calendar, *, now: datetime) -> tuple[ScheduledAction, ...]:
     """Give the scheduled actions that keep a calendar from now on, none of them in the past and no two at one time.
 
     An action that recurs cannot leave out a day. So the start is cut into segments: each begins at the first opening
@@ -148,21 +148,22 @@ def actions(calendar: Calendar, *, now: datetime) -> tuple[ScheduledAction, ...]
         ScheduleError: They are more than a group can have.
     """
     stop = ScheduledAction(
-        name=STOP,
+        name=STOP_ACTION,
         recurrence=f"{calendar.stop.minute} {calendar.stop.hour} * * *",
         time_zone=calendar.time_zone,
         opens=False,
     )
-    found = (*_segments(calendar, now), *_extra_starts(calendar, now), stop)
-    if len(found) > MOST_ACTIONS:
+    found = (*_regular_starts(calendar, now), *_extra_starts(calendar, now), stop)
+    if len(found) > MAX_SCHEDULED_ACTIONS:
         raise ScheduleError(
-            f"{len(found)} scheduled actions are more than the {MOST_ACTIONS} that an Auto Scaling group can have: "
+            f"{len(found)} scheduled actions are more than the {MAX_SCHEDULED_ACTIONS} "
+            "that an Auto Scaling group can have: "
             "there are too many holidays and extra days to come"
         )
     return found
 
 
-def _segments(calendar: Calendar, now: datetime) -> Iterator[ScheduledAction]:
+def _regular_starts(calendar: Calendar, now: datetime) -> Iterator[ScheduledAction]:
     if calendar.start is None:
         return
     taken = sorted(day for day in calendar.holidays - calendar.extra_days if calendar.is_regular(day))
@@ -170,13 +171,15 @@ def _segments(calendar: Calendar, now: datetime) -> Iterator[ScheduledAction]:
     for before, after in zip([None, *taken], [*taken, None], strict=True):
         if after is not None and not _opens_between(calendar, before, after, now):
             continue
-        in_force = before is None or calendar.closing(before) <= now
+        in_force = before is None or calendar.closing_time(before) <= now
         yield ScheduledAction(
-            name=START if in_force or before is None else f"{START_AFTER}{before}",
+            name=START_ACTION if in_force or before is None else f"{START_AFTER_PREFIX}{before}",
             recurrence=recurrence,
             time_zone=calendar.time_zone,
-            start_time=None if in_force or before is None else calendar.opening(_next_regular_day(calendar, before)),
-            end_time=None if after is None else calendar.opening(after) - _MINUTE,
+            start_time=None
+            if in_force or before is None
+            else calendar.opening_time(_next_regular_day(calendar, before)),
+            end_time=None if after is None else calendar.opening_time(after) - _MINUTE,
             opens=True,
         )
 
@@ -186,7 +189,7 @@ def _opens_between(calendar: Calendar, before: date | None, after: date, now: da
     last = after - _DAY
     while not calendar.is_regular(last):
         last -= _DAY
-    return (before is None or last > before) and calendar.opening(last) > now
+    return (before is None or last > before) and calendar.opening_time(last) > now
 
 
 def _next_regular_day(calendar: Calendar, day: date) -> date:
@@ -201,11 +204,11 @@ def _extra_starts(calendar: Calendar, now: datetime) -> Iterator[ScheduledAction
     if calendar.start is None:
         return
     for day in sorted(calendar.extra_days):
-        if not calendar.is_regular(day) and calendar.opening(day) > now:
+        if not calendar.is_regular(day) and calendar.opening_time(day) > now:
             yield ScheduledAction(
-                name=f"{EXTRA}{day}",
+                name=f"{EXTRA_START_PREFIX}{day}",
                 recurrence=None,
                 time_zone=None,
-                start_time=calendar.opening(day),
+                start_time=calendar.opening_time(day),
                 opens=True,
             )

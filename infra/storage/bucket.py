@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 UNFINISHED_UPLOAD_DAYS = 7
 """Parts of an upload that nobody finished cost as much as objects and are listed nowhere."""
 
-CLEANED_AFTER_DAYS = 1
+MIN_EXPIRATION_DAYS = 1
 """The least that S3 offers."""
 
 
@@ -42,20 +42,20 @@ class PrivateBucketArgs:
 
     Attributes:
         name: Its name.
-        adopt: The same name, if the bucket exists already and is to be taken into the stack; else "".
+        adopted_bucket: The same name, if the bucket exists already and is to be taken into the stack; else "".
         key_arn: The KMS key that encrypts its objects.
         lifecycle: When S3 deletes what.
         protected: Whether Pulumi refuses to delete or replace it.
-        retained: Whether it stays in the account even when it leaves the stack.
+        retain_on_delete: Whether it stays in the account even when it leaves the stack.
         tags: Its tags; an adopted bucket keeps those that it has.
     """
 
     name: pulumi.Output[str]
-    adopt: str
+    adopted_bucket: str
     key_arn: pulumi.Output[str]
     lifecycle: Lifecycle
     protected: bool
-    retained: bool
+    retain_on_delete: bool
     tags: Mapping[str, str]
 
 
@@ -78,24 +78,24 @@ class PrivateBucket(Component):
             name,
             bucket=args.name,
             tags=args.tags,
-            opts=self.child(
+            opts=self.child_options(
                 protect=args.protected,
-                retain_on_delete=args.retained,
-                import_=args.adopt or None,
+                retain_on_delete=args.retain_on_delete,
+                import_=args.adopted_bucket or None,
                 # Pulumi adopts only what is declared exactly as it is.
-                ignore_changes=["tags"] if args.adopt else [],
+                ignore_changes=["tags"] if args.adopted_bucket else [],
             ),
         )
         self._name = name
-        self._options = self.child(protect=args.protected, retain_on_delete=args.retained)
-        self._keep_private(bucket)
-        self._encrypt(bucket, key_arn=args.key_arn)
+        self._options = self.child_options(protect=args.protected, retain_on_delete=args.retain_on_delete)
+        self._block_public_access(bucket)
+        self._enforce_encryption(bucket, key_arn=args.key_arn)
         self._keep_versions(bucket, lifecycle=args.lifecycle)
         self.bucket = bucket.bucket
         self.arn = bucket.arn
         self.register_outputs({"bucket": self.bucket, "arn": self.arn})
 
-    def _keep_private(self, bucket: s3.Bucket) -> None:
+    def _block_public_access(self, bucket: s3.Bucket) -> None:
         s3.BucketPublicAccessBlock(
             f"{self._name}-public-access",
             bucket=bucket.id,
@@ -112,7 +112,7 @@ class PrivateBucket(Component):
             opts=self._options,
         )
 
-    def _encrypt(self, bucket: s3.Bucket, *, key_arn: pulumi.Output[str]) -> None:
+    def _enforce_encryption(self, bucket: s3.Bucket, *, key_arn: pulumi.Output[str]) -> None:
         s3.BucketServerSideEncryptionConfiguration(
             f"{self._name}-encryption",
             bucket=bucket.id,

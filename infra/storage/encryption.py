@@ -7,23 +7,31 @@ from typing import TYPE_CHECKING
 
 from pulumi_aws import kms
 
-from infra.access.policies import EVERYTHING, Condition, Principal, ServiceLinkedRoles, Statement, document, equals
+from infra.access.policies import (
+    EVERYTHING,
+    Condition,
+    Principal,
+    ServiceLinkedRoles,
+    Statement,
+    render_policy,
+    string_equals,
+)
 from infra.component import Component
 from infra.naming import KMS_ALIAS, physical_name
-from infra.tags import PROJECT
+from infra.tags import PROJECT_NAME
 
 if TYPE_CHECKING:
     import pulumi
 
     from infra.tags import Tags
 
-LOG_GROUPS = "/cfs"
+LOG_GROUP_PREFIX = "/cfs"
 """Log groups are named `/cfs/<environment>/…`; the key encrypts no others."""
 
 DELETION_WINDOW_DAYS = 30
 """How long a deleted key can be had back: the longest that KMS offers, since without it everything is lost."""
 
-_ADMINISTRATION = (
+_ADMINISTRATION_ACTIONS = (
     "kms:CancelKeyDeletion",
     "kms:CreateAlias",
     "kms:DeleteAlias",
@@ -47,7 +55,7 @@ _ADMINISTRATION = (
     "kms:UpdateAlias",
     "kms:UpdateKeyDescription",
 )
-_USE = (
+_USE_ACTIONS = (
     "kms:CreateGrant",
     "kms:Decrypt",
     "kms:Encrypt",
@@ -56,7 +64,7 @@ _USE = (
     "kms:ReEncryptFrom",
     "kms:ReEncryptTo",
 )
-_USE_BY_SERVICES = (
+_SERVICE_USE_ACTIONS = (
     "kms:Decrypt",
     "kms:DescribeKey",
     "kms:Encrypt",
@@ -116,14 +124,14 @@ class Encryption(Component):
             policy=args.account_id.apply(
                 lambda account_id: key_policy(account_id=account_id, region=args.region, environment=environment)
             ),
-            tags=args.tags.of("key", role="encryption"),
-            opts=self.child(protect=args.protected),
+            tags=args.tags.for_resource("key", role="encryption"),
+            opts=self.child_options(protect=args.protected),
         )
         alias = kms.Alias(
             name,
-            name=physical_name(KMS_ALIAS, f"alias/{PROJECT}", environment),
+            name=physical_name(KMS_ALIAS, f"alias/{PROJECT_NAME}", environment),
             target_key_id=key.key_id,
-            opts=self.child(),
+            opts=self.child_options(),
         )
         self.key_arn = key.arn
         self.key_id = key.key_id
@@ -137,25 +145,25 @@ def key_policy(*, account_id: str, region: str, environment: str) -> str:
     S3, EBS, SNS and Secrets Manager use the key with the rights of their caller, so they stand in no statement.
     """
     launching = ServiceLinkedRoles(account_id=account_id, names=LAUNCHING_ROLES)
-    return document(
+    return render_policy(
         Statement(
             # Without this statement not even the account's administrators could change the key:
             # https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html
             sid="IamPoliciesDecide",
-            actions=(*_ADMINISTRATION, *_USE),
+            actions=(*_ADMINISTRATION_ACTIONS, *_USE_ACTIONS),
             resources=(EVERYTHING,),
             principal=Principal(kind="AWS", value=f"arn:aws:iam::{account_id}:root"),
         ),
         Statement(
             # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
             sid="LogsOfThisEnvironment",
-            actions=_USE_BY_SERVICES,
+            actions=_SERVICE_USE_ACTIONS,
             resources=(EVERYTHING,),
             conditions=(
                 Condition(
                     operator="ArnLike",
                     key="kms:EncryptionContext:aws:logs:arn",
-                    values=(f"arn:aws:logs:{region}:{account_id}:log-group:{LOG_GROUPS}/{environment}/*",),
+                    values=(f"arn:aws:logs:{region}:{account_id}:log-group:{LOG_GROUP_PREFIX}/{environment}/*",),
                 ),
             ),
             principal=Principal(kind="Service", value=f"logs.{region}.amazonaws.com"),
@@ -166,7 +174,7 @@ def key_policy(*, account_id: str, region: str, environment: str) -> str:
             actions=("kms:Decrypt", "kms:GenerateDataKey"),
             resources=(EVERYTHING,),
             conditions=(
-                equals("aws:SourceAccount", account_id),
+                string_equals("aws:SourceAccount", account_id),
                 Condition(operator="ArnLike", key="aws:SourceArn", values=(f"arn:aws:budgets::{account_id}:*",)),
             ),
             principal=Principal(kind="Service", value="budgets.amazonaws.com"),
@@ -174,7 +182,7 @@ def key_policy(*, account_id: str, region: str, environment: str) -> str:
         Statement(
             # https://docs.aws.amazon.com/autoscaling/ec2/userguide/key-policy-requirements-EBS-encryption.html
             sid="DisksOfLaunchedNodes",
-            actions=_USE_BY_SERVICES,
+            actions=_SERVICE_USE_ACTIONS,
             resources=(EVERYTHING,),
             principal=launching,
         ),

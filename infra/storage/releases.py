@@ -11,10 +11,10 @@ from infra.cluster.documents import document_name
 if TYPE_CHECKING:
     from infra.access.policies import Scope
 
-COMMANDS = ("install", "probe", "drain")
+DEPLOYMENT_COMMANDS = ("install", "probe", "drain")
 """What a deployment runs on nodes."""
 
-RELEASES = "releases/"
+RELEASE_PREFIX = "releases/"
 """Where releases lie in the artifact bucket."""
 
 
@@ -32,19 +32,19 @@ def release_grants(scope: Scope, *, artifact_bucket_arn: str, key_arn: str) -> t
         Statement(
             sid="ReadReleases",
             actions=("s3:GetObject",),
-            resources=tuple(f"{artifact_bucket_arn}/{key}" for key in (f"{RELEASES}*", *own)),
+            resources=tuple(f"{artifact_bucket_arn}/{key}" for key in (f"{RELEASE_PREFIX}*", *own)),
         ),
         Statement(
             sid="CreateReleases",
             actions=("s3:PutObject",),
-            resources=tuple(f"{artifact_bucket_arn}/{key}" for key in (f"{RELEASES}*", *own)),
-            conditions=(_given("s3:if-none-match"),),
+            resources=tuple(f"{artifact_bucket_arn}/{key}" for key in (f"{RELEASE_PREFIX}*", *own)),
+            conditions=(_key_is_present("s3:if-none-match"),),
         ),
         Statement(
             sid="ReplaceWhatWasRead",
             actions=("s3:PutObject",),
             resources=tuple(f"{artifact_bucket_arn}/{key}" for key in own),
-            conditions=(_given("s3:if-match"),),
+            conditions=(_key_is_present("s3:if-match"),),
         ),
         policies.use_key(key_arn, scope, services=("s3",), encrypt=True),
         Statement(
@@ -52,10 +52,10 @@ def release_grants(scope: Scope, *, artifact_bucket_arn: str, key_arn: str) -> t
             actions=("ec2:DescribeInstances", "ssm:DescribeInstanceInformation", "ssm:ListCommandInvocations"),
             resources=(EVERYTHING,),
         ),
-        *policies.send_commands(scope, [document_name(scope.environment, name) for name in COMMANDS]),
+        *policies.send_commands(scope, [document_name(scope.environment, name) for name in DEPLOYMENT_COMMANDS]),
     )
 
 
-def _given(key: str) -> Condition:
+def _key_is_present(key: str) -> Condition:
     """Ask that the request says something of `key`."""
     return Condition(operator="Null", key=key, values=("false",))

@@ -9,19 +9,19 @@ import pulumi
 
 from infra.component import Component
 from infra.naming import S3_BUCKET, physical_name
-from infra.storage.bucket import CLEANED_AFTER_DAYS, Lifecycle, PrivateBucket, PrivateBucketArgs
-from infra.tags import PROJECT
+from infra.storage.bucket import MIN_EXPIRATION_DAYS, Lifecycle, PrivateBucket, PrivateBucketArgs
+from infra.tags import PROJECT_NAME
 
 if TYPE_CHECKING:
-    from infra.tags import Role, Tags
+    from infra.tags import ResourceRole, Tags
 
-STATE = Lifecycle(superseded_days=90, superseded_kept=20)
+STATE_LIFECYCLE = Lifecycle(superseded_days=90, superseded_kept=20)
 """A state that a mistake has overwritten is found within a quarter, and the last 20 are there however old."""
 
-ARTIFACTS = Lifecycle(superseded_days=30)
+ARTIFACT_LIFECYCLE = Lifecycle(superseded_days=30)
 """Releases stay; one that was overwritten or deleted can be had back for a month."""
 
-BUILD_CACHE = Lifecycle(superseded_days=CLEANED_AFTER_DAYS, expire_days=30)
+BUILD_CACHE_LIFECYCLE = Lifecycle(superseded_days=MIN_EXPIRATION_DAYS, expire_days=30)
 """What no build has written anew for a month, is not worth its storage."""
 
 
@@ -69,9 +69,15 @@ class Storage(Component):
         """Declare the buckets."""
         super().__init__(name, opts=opts)
         self._args = args
-        state = self._bucket("state", lifecycle=STATE, adopt=args.adopt_state_bucket, protected=True, retained=True)
-        artifacts = self._bucket("artifacts", lifecycle=ARTIFACTS, protected=args.artifacts_protected)
-        cache = self._bucket("build-cache", lifecycle=BUILD_CACHE)
+        state = self._declare_bucket(
+            "state",
+            lifecycle=STATE_LIFECYCLE,
+            adopted_bucket=args.adopt_state_bucket,
+            protected=True,
+            retain_on_delete=True,
+        )
+        artifacts = self._declare_bucket("artifacts", lifecycle=ARTIFACT_LIFECYCLE, protected=args.artifacts_protected)
+        cache = self._declare_bucket("build-cache", lifecycle=BUILD_CACHE_LIFECYCLE)
         self.state_bucket, self.state_bucket_arn = state.bucket, state.arn
         self.artifact_bucket, self.artifact_bucket_arn = artifacts.bucket, artifacts.arn
         self.cache_bucket, self.cache_bucket_arn = cache.bucket, cache.arn
@@ -83,23 +89,29 @@ class Storage(Component):
             }
         )
 
-    def _bucket(
-        self, role: Role, *, lifecycle: Lifecycle, adopt: str = "", protected: bool = False, retained: bool = False
+    def _declare_bucket(
+        self,
+        role: ResourceRole,
+        *,
+        lifecycle: Lifecycle,
+        adopted_bucket: str = "",
+        protected: bool = False,
+        retain_on_delete: bool = False,
     ) -> PrivateBucket:
         args = self._args
         name = pulumi.Output.all(args.account_id, args.region).apply(
-            lambda place: physical_name(S3_BUCKET, PROJECT, args.tags.environment, role, *place)
+            lambda place: physical_name(S3_BUCKET, PROJECT_NAME, args.tags.environment, role, *place)
         )
         return PrivateBucket(
             role,
             args=PrivateBucketArgs(
-                name=pulumi.Output.from_input(adopt) if adopt else name,
-                adopt=adopt,
+                name=pulumi.Output.from_input(adopted_bucket) if adopted_bucket else name,
+                adopted_bucket=adopted_bucket,
                 key_arn=args.key_arn,
                 lifecycle=lifecycle,
                 protected=protected,
-                retained=retained,
-                tags=args.tags.of(role, role=role),
+                retain_on_delete=retain_on_delete,
+                tags=args.tags.for_resource(role, role=role),
             ),
-            opts=self.child(),
+            opts=self.child_options(),
         )

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from local.aws.journal import Journal
 
-LOOPBACK = "127.0.0.1"
-THREADS = 32
+LISTEN_ADDRESS = "127.0.0.1"
+SERVER_THREADS = 32
 """Enough for all connections of one engine, so that none waits for another's pause."""
 
 HEALTH_PATH = "/_control/health"
@@ -30,16 +30,16 @@ HEALTH_PATH = "/_control/health"
 def with_health(app: WSGIApplication, *, changes: int) -> WSGIApplication:
     """Answer `/_control/health` and leave all else to `app`."""
 
-    def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def serve_health(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"] != HEALTH_PATH:
             return app(environ, start_response)
         start_response("200 OK", [("Content-Type", "application/json")])
         return [json.dumps({"pid": os.getpid(), "changesReplayed": changes}).encode()]
 
-    return serve
+    return serve_health
 
 
-def remember(state: Path) -> tuple[Journal, WSGIApplication]:
+def load_account(state: Path) -> tuple[Journal, WSGIApplication]:
     """Load moto, and bring the account to where its journal ends.
 
     Args:
@@ -57,22 +57,22 @@ def remember(state: Path) -> tuple[Journal, WSGIApplication]:
     from local.aws import journal as journals  # noqa: PLC0415
     from local.aws import scheduling  # noqa: PLC0415
     from local.aws.actions import ActionRecorder  # noqa: PLC0415
-    from local.aws.clock import Clock  # noqa: PLC0415
+    from local.aws.clock import AccountClock  # noqa: PLC0415
     from local.aws.gaps import activities, close_gaps  # noqa: PLC0415
     from local.aws.price_list import with_price_list  # noqa: PLC0415
 
     close_gaps()
-    clock = Clock()
+    clock = AccountClock()
     scheduling.keep_timetables(clock)
-    activities.tell_time(clock)
+    activities.use_account_clock(clock)
     app = scheduling.with_clock(DomainDispatcherApplication(create_backend_app), clock)
-    journal = journals.Journal(app, state, clock=clock, chores=scheduling.chores(clock))
+    journal = journals.Journal(app, state, clock=clock, next_due_request=scheduling.due_request_source(clock))
     gc.freeze()
     gc.enable()
-    return journal, with_price_list(with_health(ActionRecorder(journal), changes=journal.changes))
+    return journal, with_price_list(with_health(ActionRecorder(journal), changes=journal.change_count))
 
 
-def hold(state: Path) -> FileLock:
+def lock_journal(state: Path) -> FileLock:
     """Take an account's journal for this process alone, which ends where another one has it."""
     lock = FileLock(state.with_suffix(".lock"), timeout=0)
     try:
@@ -82,17 +82,17 @@ def hold(state: Path) -> FileLock:
     return lock
 
 
-def serve(app: WSGIApplication, *, port: int) -> None:
+def serve_account(app: WSGIApplication, *, port: int) -> None:
     """Serve until ended."""
     # Not werkzeug's own server, which is for development alone and opens a connection for each request.
     import waitress  # noqa: PLC0415 — with moto, after the checks
 
     # It warns of each request that waits; here they all do, since the journal serves one at a time.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-    waitress.serve(app, host=LOOPBACK, port=port, threads=THREADS)
+    waitress.serve(app, host=LISTEN_ADDRESS, port=port, threads=SERVER_THREADS)
 
 
-def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Read what the command is told: its `port`, and the journal, `state`."""
     parser = argparse.ArgumentParser(prog="python -m local.aws", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
@@ -102,10 +102,10 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main() -> None:
     """Serve until ended."""
-    told = options()
-    with hold(told.state):
-        _, app = remember(told.state)
-        serve(app, port=told.port)
+    told = parse_options()
+    with lock_journal(told.state):
+        _, app = load_account(told.state)
+        serve_account(app, port=told.port)
 
 
 if __name__ == "__main__":

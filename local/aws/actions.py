@@ -29,7 +29,7 @@ ACTIONS_PATH = "/_control/actions"
 _CREDENTIAL = re.compile(r"Credential=[^/]+/[0-9]{8}/[^/]+/([^/]+)/aws4_request")
 _CBOR = re.compile(r"/service/[^/]+/operation/(\w+)")
 _PLACES = ("querystring", "header")
-_FORM = "application/x-www-form-urlencoded"
+_FORM_TYPE = "application/x-www-form-urlencoded"
 _S3_CONTROL = "/v20180820/"
 """How paths of S3's control API begin, whose requests are signed as S3's."""
 
@@ -50,13 +50,13 @@ class ActionRecorder:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""
         if environ["PATH_INFO"] == ACTIONS_PATH:
-            return self._control(environ, start_response)
+            return self._serve_control(environ, start_response)
         called = needed_actions(Request(environ))
         with self._lock:
             self._seen.update(called)
         return self._app(environ, start_response)
 
-    def _control(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def _serve_control(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         with self._lock:
             if environ["REQUEST_METHOD"] == "DELETE":
                 self._seen.clear()
@@ -83,7 +83,7 @@ def _named_operation(request: Request) -> str | None:
         return target.rpartition(".")[2]
     if cbor := _CBOR.fullmatch(request.path):
         return cbor[1]
-    if request.mimetype == _FORM:
+    if request.mimetype == _FORM_TYPE:
         body = request.get_data()
         request.environ["wsgi.input"] = io.BytesIO(body)
         return parse_qs(body.decode(errors="replace")).get("Action", [None])[0]
@@ -93,8 +93,8 @@ def _named_operation(request: Request) -> str | None:
 def _addressed_operation(service: str, request: Request) -> str | None:
     """Give the operation of a REST request: the one whose address fits and asks for most."""
     model = "s3control" if service == "s3" and request.path.startswith(_S3_CONTROL) else service
-    fitting = (address for address in _addresses(model) if address.fits(request))
-    return max(fitting, key=_Address.asks_for, default=_NOWHERE).operation
+    fitting = (address for address in _operation_addresses(model) if address.matches_request(request))
+    return max(fitting, key=_OperationAddress.match_rank, default=_NO_OPERATION).operation
 
 
 def _raw_path(request: Request) -> str:
@@ -104,7 +104,7 @@ def _raw_path(request: Request) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Address:
+class _OperationAddress:
     """Where an operation of a REST service is called.
 
     Attributes:
@@ -123,7 +123,7 @@ class _Address:
     headers: frozenset[str]
     fixed: int
 
-    def fits(self, request: Request) -> bool:
+    def matches_request(self, request: Request) -> bool:
         """Tell whether a request may be meant for the operation."""
         return (
             self.method == request.method
@@ -132,26 +132,28 @@ class _Address:
             and all(name in request.headers for name in self.headers)
         )
 
-    def asks_for(self) -> tuple[int, int]:
+    def match_rank(self) -> tuple[int, int]:
         """Rank it among those that fit: the one that asks for most is meant."""
         return len(self.query) + len(self.headers), self.fixed
 
 
-_NOWHERE = _Address(operation=None, method="", path=re.compile(""), query={}, headers=frozenset(), fixed=0)
+_NO_OPERATION = _OperationAddress(
+    operation=None, method="", path=re.compile(""), query={}, headers=frozenset(), fixed=0
+)
 
 
 @cache
-def _addresses(service: str) -> tuple[_Address, ...]:
+def _operation_addresses(service: str) -> tuple[_OperationAddress, ...]:
     session = botocore.session.get_session()
     if service not in session.get_available_services():
         return ()
     model = session.get_service_model(service)
     operations = map(model.operation_model, model.operation_names)
     # S3 calls the older forms of some by the same address.
-    return tuple(_address(operation) for operation in operations if not operation.deprecated)
+    return tuple(_operation_address(operation) for operation in operations if not operation.deprecated)
 
 
-def _address(operation: Any) -> _Address:  # botocore has no types
+def _operation_address(operation: Any) -> _OperationAddress:  # botocore has no types
     parts = urlsplit(operation.http["requestUri"])
     path = re.sub(r"\\\{\w+\\\+\\\}", ".+", re.escape(parts.path))
     path = re.sub(r"\\\{\w+\\\}", "[^/]+", path)
@@ -159,7 +161,7 @@ def _address(operation: Any) -> _Address:  # botocore has no types
     members = [shape.members[name].serialization for name in shape.required_members] if shape else []
     required = {place: {of["name"] for of in members if of.get("location") == place} for place in _PLACES}
     fixed = {key: values[0] for key, values in parse_qs(parts.query, keep_blank_values=True).items()}
-    return _Address(
+    return _OperationAddress(
         operation=operation.name,
         method=operation.http["method"],
         path=re.compile(f"{path}/?"),

@@ -21,10 +21,10 @@ from moto.moto_api._internal import mock_random
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Step = dict[str, Any]
+DocumentStep = dict[str, Any]
 
-_OF_AUTOMATION = ("Service", "Api", "PropertySelector", "DesiredValues")
-_MOST_STEPS = 100
+_AUTOMATION_INPUTS = ("Service", "Api", "PropertySelector", "DesiredValues")
+_MAX_STEPS = 100
 """More than any document has: a document whose steps lead round in a circle ends."""
 
 
@@ -51,13 +51,13 @@ class StepExecution:
     failure: str = ""
 
     @property
-    def status(self) -> str:
+    def step_status(self) -> str:
         """How Systems Manager calls it."""
         return "Failed" if self.failure else "Success"
 
 
 @dataclass(kw_only=True)
-class Execution:
+class AutomationExecution:
     """One run of a document.
 
     Attributes:
@@ -75,32 +75,32 @@ class Execution:
     steps: list[StepExecution] = field(default_factory=list)
 
 
-def execute(name: str, content: str, parameters: Mapping[str, list[str]], *, region: str) -> Execution:
+def run_document(name: str, content: str, parameters: Mapping[str, list[str]], *, region: str) -> AutomationExecution:
     """Run a document to its end.
 
     Raises:
         ParametersError: It is not told what it wants to be told.
     """
     document = json.loads(content)
-    _check(document.get("parameters", {}), parameters)
-    execution = Execution(id=str(mock_random.uuid4()), document=name, parameters=parameters)
-    written: list[Step] = json.loads(_filled(json.dumps(document["mainSteps"]), parameters))
+    _check_parameters(document.get("parameters", {}), parameters)
+    execution = AutomationExecution(id=str(mock_random.uuid4()), document=name, parameters=parameters)
+    written: list[DocumentStep] = json.loads(_fill_parameters(json.dumps(document["mainSteps"]), parameters))
     places = {step["name"]: place for place, step in enumerate(written)}
     place = 0
-    while place < len(written) and len(execution.steps) < _MOST_STEPS:
+    while place < len(written) and len(execution.steps) < _MAX_STEPS:
         step = written[place]
-        failure = _failure(step, region)
+        failure = _run_step(step, region)
         execution.steps.append(StepExecution(name=step["name"], action=step["action"], failure=failure))
         if failure and step.get("isCritical", True):
             execution.status = "Failed"
-        following = _next(step, failed=bool(failure))
+        following = _next_step(step, failed=bool(failure))
         if following is None:
             break
         place = places[following] if following else place + 1
     return execution
 
 
-def _check(declared: Mapping[str, Mapping[str, str]], given: Mapping[str, list[str]]) -> None:
+def _check_parameters(declared: Mapping[str, Mapping[str, str]], given: Mapping[str, list[str]]) -> None:
     if set(declared) != set(given):
         raise ParametersError(f"Parameters {sorted(given)} were given, but {sorted(declared)} are wanted.")
     for name, parameter in declared.items():
@@ -109,12 +109,12 @@ def _check(declared: Mapping[str, Mapping[str, str]], given: Mapping[str, list[s
                 raise ParametersError(f"Parameter {name} does not match {parameter['allowedPattern']}: {value}")
 
 
-def _filled(text: str, parameters: Mapping[str, list[str]]) -> str:
+def _fill_parameters(text: str, parameters: Mapping[str, list[str]]) -> str:
     """Replace references to parameters, which stand inside strings of a JSON text, by their values."""
     return re.sub(r"\{\{ *(\w+) *\}\}", lambda found: json.dumps(parameters[found[1]][0])[1:-1], text)
 
 
-def _next(step: Step, *, failed: bool) -> str | None:
+def _next_step(step: DocumentStep, *, failed: bool) -> str | None:
     """Give the name of the next step, "" for the one that is written next, None at the end."""
     on_failure: str = step.get("onFailure", "Abort")
     if failed and on_failure.startswith("step:"):
@@ -124,7 +124,7 @@ def _next(step: Step, *, failed: bool) -> str | None:
     return str(step.get("nextStep", ""))
 
 
-def _failure(step: Step, region: str) -> str:
+def _run_step(step: DocumentStep, region: str) -> str:
     """Carry a step out and say why it failed, or nothing."""
     try:
         _ACTIONS[step["action"]](step["inputs"], region)
@@ -133,15 +133,15 @@ def _failure(step: Step, region: str) -> str:
     return ""
 
 
-def _call(service: str, api: str, parameters: Mapping[str, Any], region: str) -> Any:
+def _call_api(service: str, api: str, parameters: Mapping[str, Any], region: str) -> Any:
     """Call the emulated account from inside, where a request of its own would wait for the one that is served."""
-    client = _client(service, region)
+    client = _in_process_client(service, region)
     operations = {named: method for method, named in client.meta.method_to_api_mapping.items()}
     return getattr(client, operations[api])(**parameters)
 
 
 @cache
-def _client(service: str, region: str) -> Any:
+def _in_process_client(service: str, region: str) -> Any:
     client: Any = boto3.client(
         service,
         region_name=region,
@@ -155,8 +155,8 @@ def _client(service: str, region: str) -> Any:
 
 
 def _execute_api(inputs: Mapping[str, Any], region: str) -> Any:
-    given = {key: value for key, value in inputs.items() if key not in _OF_AUTOMATION}
-    return _call(inputs["Service"], inputs["Api"], given, region)
+    given = {key: value for key, value in inputs.items() if key not in _AUTOMATION_INPUTS}
+    return _call_api(inputs["Service"], inputs["Api"], given, region)
 
 
 def _assert_property(inputs: Mapping[str, Any], region: str) -> None:
@@ -167,15 +167,15 @@ def _assert_property(inputs: Mapping[str, Any], region: str) -> None:
 
 
 def _run_command(inputs: Mapping[str, Any], region: str) -> None:
-    command = _call("ssm", "SendCommand", inputs, region)["Command"]
+    command = _call_api("ssm", "SendCommand", inputs, region)["Command"]
     for instance in command["InstanceIds"]:
         asked = {"CommandId": command["CommandId"], "InstanceId": instance}
-        status = _call("ssm", "GetCommandInvocation", asked, region)["Status"]
+        status = _call_api("ssm", "GetCommandInvocation", asked, region)["Status"]
         if status != "Success":
             raise StepError(f"{inputs['DocumentName']} on {instance}: {status}")
 
 
-def _sleep(_inputs: Mapping[str, Any], _region: str) -> None:
+def _skip_sleep(_inputs: Mapping[str, Any], _region: str) -> None:
     """Take no time."""
 
 
@@ -183,5 +183,5 @@ _ACTIONS = {
     "aws:executeAwsApi": _execute_api,
     "aws:assertAwsResourceProperty": _assert_property,
     "aws:runCommand": _run_command,
-    "aws:sleep": _sleep,
+    "aws:sleep": _skip_sleep,
 }

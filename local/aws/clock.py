@@ -13,7 +13,7 @@ CLOCK_PATH = "/_control/clock"
 """Where the emulated account tells its time, and is told another."""
 
 
-class Clock:
+class AccountClock:
     """Tells the account's time; it goes on as the machine's does, from wherever it has been moved to."""
 
     def __init__(self) -> None:
@@ -21,26 +21,26 @@ class Clock:
         self._ahead = timedelta()
         self._replayed: datetime | None = None
 
-    def machine(self) -> datetime:
+    def machine_time(self) -> datetime:
         """Give the machine's time, or in a replay the one at which the replayed request came."""
         return self._replayed or datetime.now(UTC)
 
-    def now(self) -> datetime:
+    def account_time(self) -> datetime:
         """Give the account's time."""
-        return self.machine() + self._ahead
+        return self.machine_time() + self._ahead
 
-    def move(self, to: datetime) -> None:
+    def move_forward(self, to: datetime) -> None:
         """Move the account's time forward.
 
         Raises:
             ValueError: It would go back.
         """
-        if to < self.now():
-            raise ValueError(f"{to.isoformat()} lies before the account's time, {self.now().isoformat()}")
-        self._ahead = to - self.machine()
+        if to < self.account_time():
+            raise ValueError(f"{to.isoformat()} lies before the account's time, {self.account_time().isoformat()}")
+        self._ahead = to - self.machine_time()
 
     @contextmanager
-    def replaying(self, machine: datetime) -> Iterator[None]:
+    def replaying_at(self, machine: datetime) -> Iterator[None]:
         """Let the machine's time be that of a request that is replayed."""
         self._replayed = machine
         try:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-    from local.aws.clock import Clock
+    from local.aws.clock import AccountClock
 
 _ANSWERS_KEPT = 1000
 
@@ -38,13 +38,13 @@ _KEPT_HEADERS = ("Authorization", "Content-Type", "X-Amz-Target", "X-Amz-Tagging
 
 def changes_account(request: Request) -> bool:
     """Tell whether a request may change the account, by its operation's verb or else its HTTP method."""
-    operation = _operation(request)
+    operation = _operation_name(request)
     if operation is not None:
         return not operation.startswith(_READING_VERBS)
     return request.method not in ("GET", "HEAD", "OPTIONS")
 
 
-def _operation(request: Request) -> str | None:
+def _operation_name(request: Request) -> str | None:
     """Give the operation's name where the protocol has one (AWS JSON and query); REST has none."""
     target = request.headers.get("X-Amz-Target")
     if target:
@@ -60,7 +60,7 @@ def _services_in_use() -> int:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class RecordedAnswer:
     """What the application has answered to one request."""
 
     status: str
@@ -76,7 +76,12 @@ class Journal:
     """
 
     def __init__(
-        self, app: WSGIApplication, path: Path, *, clock: Clock, chores: Callable[[], Request | None] = lambda: None
+        self,
+        app: WSGIApplication,
+        path: Path,
+        *,
+        clock: AccountClock,
+        next_due_request: Callable[[], Request | None] = lambda: None,
     ) -> None:
         """Wrap `app` and replay what `path` holds from earlier runs.
 
@@ -84,23 +89,23 @@ class Journal:
             app: moto's application.
             path: The journal.
             clock: The account's clock.
-            chores: Gives a request that the account makes to itself before the next one is served, if there is any.
+            next_due_request: Returns a request that the account makes to itself before the next one, or None.
         """
         self._app = app
         self._clock = clock
-        self._chores = chores
+        self._chores = next_due_request
         # One request at a time: the seed must belong to the request that uses it.
         self._lock = threading.Lock()
         self._count = 0
-        self._answered: dict[str, Answer] = {}
+        self._answered: dict[str, RecordedAnswer] = {}
         path.parent.mkdir(parents=True, exist_ok=True)
         self._drop_torn_line(path)
         for line in path.read_text().splitlines():
-            self._replay(json.loads(line))
+            self._replay_entry(json.loads(line))
         self.path = path
 
     @property
-    def changes(self) -> int:
+    def change_count(self) -> int:
         """How many changing requests the account has seen, over all runs."""
         return self._count
 
@@ -113,32 +118,32 @@ class Journal:
         request = Request({**environ, "wsgi.input": io.BytesIO(body)})
         with self._lock:
             while (chore := self._chores()) is not None:
-                self._carry_out(chore, chore.environ)
+                self._serve_request(chore, chore.environ)
             answer = self._answered.get(request.headers.get("Amz-Sdk-Invocation-Id", ""))
             if answer is None:
-                answer = self._carry_out(request, environ)
+                answer = self._serve_request(request, environ)
         start_response(answer.status, answer.headers)
         return [answer.body]
 
-    def _carry_out(self, request: Request, environ: WSGIEnvironment) -> Answer:
-        entry = self._entry(request)
+    def _serve_request(self, request: Request, environ: WSGIEnvironment) -> RecordedAnswer:
+        entry = self._journal_entry(request)
         mock_random.seed(self._count + 1)
         if changes_account(request):
-            self._write(entry)
-            answer = self._ask(environ)
-            self._remember(request.headers.get("Amz-Sdk-Invocation-Id"), answer)
+            self._append_entry(entry)
+            answer = self._forward_request(environ)
+            self._remember_answer(request.headers.get("Amz-Sdk-Invocation-Id"), answer)
             return answer
         services = _services_in_use()
-        answer = self._ask(environ)
+        answer = self._forward_request(environ)
         if _services_in_use() != services:
             # The first look at a service makes its defaults (a default VPC), which draws random numbers too.
-            self._write(entry)
+            self._append_entry(entry)
         return answer
 
-    def _entry(self, request: Request) -> dict[str, Any]:
+    def _journal_entry(self, request: Request) -> dict[str, Any]:
         """Give what the journal keeps of a request."""
         return {
-            "at": self._clock.machine().isoformat(),
+            "at": self._clock.machine_time().isoformat(),
             "method": request.method,
             "path": request.environ.get("RAW_URI", request.full_path),
             "host": request.host,
@@ -146,11 +151,11 @@ class Journal:
             "body": base64.b64encode(request.get_data()).decode(),
         }
 
-    def _ask(self, environ: WSGIEnvironment) -> Answer:
+    def _forward_request(self, environ: WSGIEnvironment) -> RecordedAnswer:
         body, status, headers = run_wsgi_app(self._app, environ, buffered=True)
-        return Answer(status=status, headers=list(headers), body=b"".join(body))
+        return RecordedAnswer(status=status, headers=list(headers), body=b"".join(body))
 
-    def _remember(self, invocation: str | None, answer: Answer) -> None:
+    def _remember_answer(self, invocation: str | None, answer: RecordedAnswer) -> None:
         """Keep an answer for the client that sends a call again since it has not got it.
 
         AWS's clients number their calls and send one again whose connection breaks. Carried out twice, it would find
@@ -161,12 +166,12 @@ class Journal:
             while len(self._answered) > _ANSWERS_KEPT:
                 self._answered.pop(next(iter(self._answered)))
 
-    def _write(self, entry: dict[str, Any]) -> None:
+    def _append_entry(self, entry: dict[str, Any]) -> None:
         with self.path.open("a") as file:
             file.write(json.dumps(entry) + "\n")
         self._count += 1
 
-    def _replay(self, entry: dict[str, Any]) -> None:
+    def _replay_entry(self, entry: dict[str, Any]) -> None:
         self._count += 1
         mock_random.seed(self._count)
         path, _, query = entry["path"].partition("?")
@@ -179,8 +184,8 @@ class Journal:
             data=base64.b64decode(entry["body"]),
         )
         # Journals of earlier versions do not say when.
-        at = datetime.fromisoformat(entry["at"]) if "at" in entry else self._clock.machine()
-        with self._clock.replaying(at):
+        at = datetime.fromisoformat(entry["at"]) if "at" in entry else self._clock.machine_time()
+        with self._clock.replaying_at(at):
             Client(self._app).open(builder)
 
     @staticmethod

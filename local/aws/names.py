@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-PREFIXES: Mapping[str, str] = {"monitoring": "cloudwatch"}
+IAM_PREFIXES: Mapping[str, str] = {"monitoring": "cloudwatch"}
 """IAM's prefix of a service whose requests are signed by another name."""
 
-NO_RIGHT_NEEDED = frozenset({"sts:GetCallerIdentity"})
+UNRESTRICTED_ACTIONS = frozenset({"sts:GetCallerIdentity"})
 """What everybody may call: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html"""
 
-RENAMED: Mapping[str, tuple[str, ...]] = {
+IAM_ACTION_NAMES: Mapping[str, tuple[str, ...]] = {
     "budgets:CreateBudget": ("budgets:ModifyBudget",),
     "budgets:CreateNotification": ("budgets:ModifyBudget",),
     "budgets:CreateSubscriber": ("budgets:ModifyBudget",),
@@ -69,7 +69,7 @@ def iam_actions(service: str, operation: str) -> tuple[str, ...]:
         service: The name that requests of the service are signed by, such as `monitoring`.
         operation: The operation, as AWS's API reference names it.
     """
-    called = f"{PREFIXES.get(service, service)}:{operation}"
-    if called in NO_RIGHT_NEEDED:
+    called = f"{IAM_PREFIXES.get(service, service)}:{operation}"
+    if called in UNRESTRICTED_ACTIONS:
         return ()
-    return RENAMED.get(called, (called,))
+    return IAM_ACTION_NAMES.get(called, (called,))

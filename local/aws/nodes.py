@@ -19,7 +19,7 @@ from moto.ec2 import ec2_backends
 from moto.s3 import s3_backends
 
 from infra.naming import S3_BUCKET, physical_name
-from infra.tags import PROJECT
+from infra.tags import PROJECT_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,107 +27,107 @@ if TYPE_CHECKING:
     from moto.ec2.models.instances import Instance
 
 PARTITION = "aws"
-FAULT = "EmulatedFault"
+FAULT_TAG = "EmulatedFault"
 """The tag that makes a node fail."""
 
-NONE = "none"
+NO_VERSION = "none"
 """The tag `Version` of a node that has booted before there was a release."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Result:
+class NodeCommandResult:
     """How a command on a node has ended.
 
     Attributes:
-        ok: Whether it succeeded.
+        succeeded: Whether it succeeded.
         output: What it printed.
     """
 
-    ok: bool
+    succeeded: bool
     output: str = ""
 
 
-_DRAINED: WeakSet[Any] = WeakSet()
+_DRAINED_NODES: WeakSet[Any] = WeakSet()
 """Nodes whose units are stopped."""
 
 
-def boot(instance: Instance) -> None:
+def boot_node(instance: Instance) -> None:
     """Let a new instance of a node group boot."""
-    tags = _tags(instance)
-    if "NodeGroup" not in tags or "boot" in _faults(tags):
+    tags = _instance_tags(instance)
+    if "NodeGroup" not in tags or "boot" in _node_faults(tags):
         return
-    pointer = _read(instance, f"environments/{tags.get('Environment', '')}/version.json")
-    version = NONE
+    pointer = _read_artifact(instance, f"environments/{tags.get('Environment', '')}/version.json")
+    version = NO_VERSION
     if pointer is not None:
         named = json.loads(pointer)
-        release = _read(instance, named["release"])
+        release = _read_artifact(instance, named["release"])
         if release is None:
-            _tag(instance, BootState="failed:release")
+            _set_tags(instance, BootState="failed:release")
             return
         version = json.loads(release)["version"]
-    _tag(instance, Version=version, BootState="ready")
+    _set_tags(instance, Version=version, BootState="ready")
 
 
 def is_reachable(instance: Instance) -> bool:
     """Tell whether Systems Manager reaches an instance."""
-    return instance.state == "running" and "unreachable" not in _faults(_tags(instance))
+    return instance.state == "running" and "unreachable" not in _node_faults(_instance_tags(instance))
 
 
-def run(instance: Instance, document: str, parameters: Mapping[str, str]) -> Result:
+def run_node_command(instance: Instance, document: str, parameters: Mapping[str, str]) -> NodeCommandResult:
     """Do what one of the environment's documents says."""
     if document == "install":
-        return _install(instance, parameters["ReleaseKey"], parameters["Sha256"])
+        return _install_release(instance, parameters["ReleaseKey"], parameters["Sha256"])
     if document == "drain":
-        _DRAINED.add(instance)
-        return Result(ok=True, output=f"drain {parameters['Reason']}: done")
-    return _probe(instance, parameters["ExpectedVersion"])
+        _DRAINED_NODES.add(instance)
+        return NodeCommandResult(succeeded=True, output=f"drain {parameters['Reason']}: done")
+    return _probe_node(instance, parameters["ExpectedVersion"])
 
 
-def _install(instance: Instance, key: str, sha256: str) -> Result:
-    body = _read(instance, key)
+def _install_release(instance: Instance, key: str, sha256: str) -> NodeCommandResult:
+    body = _read_artifact(instance, key)
     if body is None or hashlib.sha256(body).hexdigest() != sha256:
-        return Result(ok=False, output=f"release refused: {key} has another SHA-256 than {sha256}")
+        return NodeCommandResult(succeeded=False, output=f"release refused: {key} has another SHA-256 than {sha256}")
     version = json.loads(body)["version"]
-    faults = _faults(_tags(instance))
+    faults = _node_faults(_instance_tags(instance))
     if f"vanish:{version}" in faults:
         backend = ec2_backends[instance.ec2_backend.account_id][instance.ec2_backend.region_name]
         backend.terminate_instances([instance.id])
-        return Result(ok=False)
+        return NodeCommandResult(succeeded=False)
     if f"install:{version}" in faults:
-        return Result(ok=False, output="release refused: emulated")
-    _DRAINED.discard(instance)
-    _tag(instance, Version=version)
-    return Result(ok=True, output=f"release {version} installed")
+        return NodeCommandResult(succeeded=False, output="release refused: emulated")
+    _DRAINED_NODES.discard(instance)
+    _set_tags(instance, Version=version)
+    return NodeCommandResult(succeeded=True, output=f"release {version} installed")
 
 
-def _probe(instance: Instance, expected: str) -> Result:
-    tags = _tags(instance)
-    version = tags.get("Version", NONE)
+def _probe_node(instance: Instance, expected: str) -> NodeCommandResult:
+    tags = _instance_tags(instance)
+    version = tags.get("Version", NO_VERSION)
     if version != expected:
-        return Result(ok=False, output=f"wrong: the release is {version}, not {expected}")
-    if instance in _DRAINED:
-        return Result(ok=False, output="wrong: cfs-mgmt.service is inactive")
-    if f"probe:{expected}" in _faults(tags):
-        return Result(ok=False, output="wrong: the management API is not ready")
-    return Result(ok=True, output=f"release {expected} runs")
+        return NodeCommandResult(succeeded=False, output=f"wrong: the release is {version}, not {expected}")
+    if instance in _DRAINED_NODES:
+        return NodeCommandResult(succeeded=False, output="wrong: cfs-mgmt.service is inactive")
+    if f"probe:{expected}" in _node_faults(tags):
+        return NodeCommandResult(succeeded=False, output="wrong: the management API is not ready")
+    return NodeCommandResult(succeeded=True, output=f"release {expected} runs")
 
 
-def _read(instance: Instance, key: str) -> bytes | None:
+def _read_artifact(instance: Instance, key: str) -> bytes | None:
     backend = instance.ec2_backend
-    environment = _tags(instance).get("Environment", "")
-    bucket = physical_name(S3_BUCKET, PROJECT, environment, "artifacts", backend.account_id, backend.region_name)
+    environment = _instance_tags(instance).get("Environment", "")
+    bucket = physical_name(S3_BUCKET, PROJECT_NAME, environment, "artifacts", backend.account_id, backend.region_name)
     buckets = s3_backends[backend.account_id][PARTITION].buckets
     found = buckets[bucket].keys.get(key) if bucket in buckets else None
     return None if found is None else bytes(found.value)
 
 
-def _tag(instance: Instance, **tags: str) -> None:
+def _set_tags(instance: Instance, **tags: str) -> None:
     instance.ec2_backend.create_tags([instance.id], tags)
 
 
-def _tags(instance: Instance) -> dict[str, str]:
+def _instance_tags(instance: Instance) -> dict[str, str]:
     return {tag["key"]: tag["value"] for tag in instance.get_tags()}
 
 
-def _faults(tags: Mapping[str, str]) -> frozenset[str]:
-    return frozenset(tags.get(FAULT, "").split())
+def _node_faults(tags: Mapping[str, str]) -> frozenset[str]:
+    return frozenset(tags.get(FAULT_TAG, "").split())

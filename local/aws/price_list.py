@@ -11,32 +11,36 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-TARGET = "AWSPriceListService.GetProducts"
-PLACEHOLDER_USD = "0.1000000000"
+GET_PRODUCTS_TARGET = "AWSPriceListService.GetProducts"
+ON_DEMAND_PLACEHOLDER_USD = "0.1000000000"
 """An hour of any instance type on demand."""
 
 
 def with_price_list(app: WSGIApplication) -> WSGIApplication:
     """Answer GetProducts and leave all else to `app`."""
 
-    def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if environ.get("HTTP_X_AMZ_TARGET") != TARGET:
+    def serve_price_list(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ.get("HTTP_X_AMZ_TARGET") != GET_PRODUCTS_TARGET:
             return app(environ, start_response)
         answer = get_products(json.loads(Request(environ).get_data()))
         return Response(json.dumps(answer), content_type="application/x-amz-json-1.1")(environ, start_response)
 
-    return serve
+    return serve_price_list
 
 
-def get_products(question: dict[str, Any]) -> dict[str, Any]:
+def get_products(query: dict[str, Any]) -> dict[str, Any]:
     """Give the one product that filters by type and region mean."""
-    wanted = {given["Field"]: given["Value"] for given in question.get("Filters", [])}
+    wanted = {given["Field"]: given["Value"] for given in query.get("Filters", [])}
     if "instanceType" not in wanted:
         return {"FormatVersion": "aws_v1", "PriceList": []}
-    price = {"unit": "Hrs", "pricePerUnit": {"USD": PLACEHOLDER_USD}, "description": "placeholder of the emulator"}
+    price = {
+        "unit": "Hrs",
+        "pricePerUnit": {"USD": ON_DEMAND_PLACEHOLDER_USD},
+        "description": "placeholder of the emulator",
+    }
     product = {
         "product": {"productFamily": "Compute Instance", "attributes": wanted},
-        "serviceCode": question["ServiceCode"],
+        "serviceCode": query["ServiceCode"],
         "terms": {"OnDemand": {"placeholder": {"priceDimensions": {"placeholder": price}}}},
     }
     return {"FormatVersion": "aws_v1", "PriceList": [json.dumps(product)]}

@@ -21,7 +21,7 @@ from werkzeug.wrappers import Request, Response
 
 from infra.schedules.schedule import ScheduledAction
 from local.aws.clock import CLOCK_PATH
-from local.aws.timetable import Sizes, Timetable, TimetableError
+from local.aws.timetable import GroupSizes, Timetable, TimetableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -29,86 +29,88 @@ if TYPE_CHECKING:
 
     from moto.autoscaling.models import FakeAutoScalingGroup
 
-    from local.aws.clock import Clock
-    from local.aws.timetable import Waiting
+    from local.aws.clock import AccountClock
+    from local.aws.timetable import PendingAction
 
 _LOG = logging.getLogger(__name__)
 
 
-def timetable(group: FakeAutoScalingGroup) -> Timetable:
+def group_timetable(group: FakeAutoScalingGroup) -> Timetable:
     """Give the scheduled actions of a group."""
     found: Timetable = vars(group).setdefault("timetable", Timetable())
     return found
 
 
-def next_time() -> datetime | None:
+def next_action_time() -> datetime | None:
     """Give the time of the account's next scheduled action, or None where there is none."""
-    return min((waiting.at for group in _groups() if (waiting := timetable(group).next())), default=None)
+    return min(
+        (waiting.at for group in _all_groups() if (waiting := group_timetable(group).next_action())), default=None
+    )
 
 
-def carry_out(until: datetime) -> None:
+def run_due_actions(until: datetime) -> None:
     """Carry out, in order, what is due until an instant."""
-    while (at := next_time()) is not None and at <= until:
+    while (at := next_action_time()) is not None and at <= until:
         # The order of groups that have something to do at one time is not said; theirs is as good as any.
-        for group in list(_groups()):
-            waiting = timetable(group).next()
+        for group in list(_all_groups()):
+            waiting = group_timetable(group).next_action()
             if waiting is not None and waiting.at == at:
-                timetable(group).take()
-                _apply(group, waiting.sizes, name=waiting.name)
+                group_timetable(group).take_next_action()
+                _apply_sizes(group, waiting.sizes, name=waiting.name)
 
 
-def chores(clock: Clock) -> Callable[[], Request | None]:
+def due_request_source(clock: AccountClock) -> Callable[[], Request | None]:
     """Give the account's request to itself to carry out what is due, where something is."""
 
-    def chore() -> Request | None:
-        at = next_time()
-        due = at is not None and at <= clock.now()
+    def next_due_request() -> Request | None:
+        at = next_action_time()
+        due = at is not None and at <= clock.account_time()
         return Request(EnvironBuilder(method="POST", path=CLOCK_PATH).get_environ()) if due else None
 
-    return chore
+    return next_due_request
 
 
-def with_clock(app: WSGIApplication, clock: Clock) -> WSGIApplication:
+def with_clock(app: WSGIApplication, clock: AccountClock) -> WSGIApplication:
     """Answer `/_control/clock` and leave all else to `app`.
 
     `GET` gives the account's time, `PUT {"now": …}` moves it forward, and `POST` carries out what is due.
     """
 
-    def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def serve_clock(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"] != CLOCK_PATH:
             return app(environ, start_response)
-        return _control(Request(environ), clock)(environ, start_response)
+        return _control_clock(Request(environ), clock)(environ, start_response)
 
-    return serve
+    return serve_clock
 
 
-def _control(request: Request, clock: Clock) -> Response:
+def _control_clock(request: Request, clock: AccountClock) -> Response:
     if request.method == "PUT":
         try:
-            now = _instant(json.loads(request.get_data())["now"])
-            clock.move(now or clock.now())
-            carry_out(clock.now())
+            now = _parse_instant(json.loads(request.get_data())["now"])
+            clock.move_forward(now or clock.account_time())
+            run_due_actions(clock.account_time())
         except (ValueError, KeyError, TypeError) as error:
-            return _answer({"error": f'send {{"now": "2026-12-01T08:00:00Z"}}: {error}'}, status=400)
+            return _json_response({"error": f'send {{"now": "2026-12-01T08:00:00Z"}}: {error}'}, status=400)
     elif request.method == "POST":
-        carry_out(clock.now())
-    return _answer({"now": clock.now().isoformat()})
+        run_due_actions(clock.account_time())
+    return _json_response({"now": clock.account_time().isoformat()})
 
 
-def _answer(content: dict[str, str], *, status: int = 200) -> Response:
+def _json_response(content: dict[str, str], *, status: int = 200) -> Response:
     return Response(json.dumps(content), status=status, content_type="application/json")
 
 
-def _groups() -> Iterator[FakeAutoScalingGroup]:
+def _all_groups() -> Iterator[FakeAutoScalingGroup]:
     for _, _, backend in autoscaling_backends.iter_backends():
         yield from backend.autoscaling_groups.values()
 
 
-def _apply(group: FakeAutoScalingGroup, sizes: Sizes, *, name: str) -> None:
+def _apply_sizes(group: FakeAutoScalingGroup, sizes: GroupSizes, *, name: str) -> None:
     """Give a group new sizes, or leave it as it is where they contradict those that it has."""
     if any(process["ProcessName"] == "ScheduledActions" for process in group.suspended_processes):
         return
-    resulting = Sizes(
+    resulting = GroupSizes(
         minimum=group.min_size if sizes.minimum is None else sizes.minimum,
         maximum=group.max_size if sizes.maximum is None else sizes.maximum,
         desired=sizes.desired,
@@ -116,7 +118,7 @@ def _apply(group: FakeAutoScalingGroup, sizes: Sizes, *, name: str) -> None:
     desired = group.desired_capacity if resulting.desired is None else resulting.desired
     desired = max(resulting.minimum or 0, min(desired, resulting.maximum or 0))
     try:
-        resulting.check()
+        resulting.check_bounds()
         group.min_size, group.max_size = resulting.minimum, resulting.maximum
         if desired != group.desired_capacity:
             group.autoscaling_backend.set_desired_capacity(group.name, desired)
@@ -124,10 +126,10 @@ def _apply(group: FakeAutoScalingGroup, sizes: Sizes, *, name: str) -> None:
         _LOG.warning("the scheduled action %s of %s failed: %s", name, group.name, error)
 
 
-def keep_timetables(clock: Clock) -> None:
+def keep_timetables(clock: AccountClock) -> None:
     """Let each group keep its actions by AWS's rules; moto has one list for all groups, by the actions' names alone."""
 
-    def put(
+    def put_action(
         self: AutoScalingBackend,
         *,
         name: str,
@@ -138,39 +140,41 @@ def keep_timetables(clock: Clock) -> None:
             name=scheduled_action_name,
             recurrence=given["recurrence"],
             time_zone=given["timezone"],
-            start_time=_instant(given["start_time"]),
-            end_time=_instant(given["end_time"]),
+            start_time=_parse_instant(given["start_time"]),
+            end_time=_parse_instant(given["end_time"]),
             opens=True,
         )
-        sizes = Sizes(
-            minimum=_size(given["min_size"]), maximum=_size(given["max_size"]), desired=_size(given["desired_capacity"])
+        sizes = GroupSizes(
+            minimum=_parse_size(given["min_size"]),
+            maximum=_parse_size(given["max_size"]),
+            desired=_parse_size(given["desired_capacity"]),
         )
-        with _refusals():
-            timetable(_group(self, name)).put(action, sizes, now=clock.now())
+        with _translate_refusals():
+            group_timetable(_find_group(self, name)).put_action(action, sizes, now=clock.account_time())
 
-    def describe(
+    def describe_actions(
         self: AutoScalingBackend,
         autoscaling_group_name: str | None = None,
         scheduled_action_names: list[str] | None = None,
     ) -> list[FakeScheduledAction]:
         return [
-            _described(group, waiting)
+            _describe_action(group, waiting)
             for group in self.autoscaling_groups.values()
             if autoscaling_group_name in (None, group.name)
-            for waiting in timetable(group)
+            for waiting in group_timetable(group)
             if not scheduled_action_names or waiting.name in scheduled_action_names
         ]
 
-    def delete(self: AutoScalingBackend, auto_scaling_group_name: str, scheduled_action_name: str) -> None:
-        with _refusals():
-            timetable(_group(self, auto_scaling_group_name)).delete(scheduled_action_name)
+    def delete_action(self: AutoScalingBackend, auto_scaling_group_name: str, scheduled_action_name: str) -> None:
+        with _translate_refusals():
+            group_timetable(_find_group(self, auto_scaling_group_name)).delete_action(scheduled_action_name)
 
-    AutoScalingBackend.put_scheduled_update_group_action = put
-    AutoScalingBackend.describe_scheduled_actions = describe
-    AutoScalingBackend.delete_scheduled_action = delete
+    AutoScalingBackend.put_scheduled_update_group_action = put_action
+    AutoScalingBackend.describe_scheduled_actions = describe_actions
+    AutoScalingBackend.delete_scheduled_action = delete_action
 
 
-def _described(group: FakeAutoScalingGroup, waiting: Waiting) -> FakeScheduledAction:
+def _describe_action(group: FakeAutoScalingGroup, waiting: PendingAction) -> FakeScheduledAction:
     described = FakeScheduledAction(
         autos_caling_group_name=group.name,
         desired_capacity=waiting.sizes.desired,
@@ -191,7 +195,7 @@ def _described(group: FakeAutoScalingGroup, waiting: Waiting) -> FakeScheduledAc
 
 
 @contextmanager
-def _refusals() -> Iterator[None]:
+def _translate_refusals() -> Iterator[None]:
     """Answer what a timetable refuses as AWS does."""
     try:
         yield
@@ -199,19 +203,19 @@ def _refusals() -> Iterator[None]:
         raise AutoscalingClientError(error.code, str(error)) from error
 
 
-def _group(backend: AutoScalingBackend, name: str) -> FakeAutoScalingGroup:
+def _find_group(backend: AutoScalingBackend, name: str) -> FakeAutoScalingGroup:
     if name not in backend.autoscaling_groups:
         raise TimetableError(f"Group {name} not found")
     return backend.autoscaling_groups[name]
 
 
-def _instant(given: str | datetime | None) -> datetime | None:
+def _parse_instant(given: str | datetime | None) -> datetime | None:
     if not given:
         return None
     read = datetime.fromisoformat(given) if isinstance(given, str) else given
     return read.replace(tzinfo=read.tzinfo or UTC)
 
 
-def _size(given: str | int | None) -> int | None:
+def _parse_size(given: str | int | None) -> int | None:
     """Read a size; without one, or with -1, the group's stays as it is."""
     return None if given in (None, "", -1, "-1") else int(given)

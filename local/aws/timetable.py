@@ -15,7 +15,7 @@ from cronsim import CronSim, CronSimError
 
 from infra.schedules.clock_changes import zone_names
 from infra.schedules.occurrences import next_occurrence
-from infra.schedules.schedule import MOST_ACTIONS, ScheduledAction
+from infra.schedules.schedule import MAX_SCHEDULED_ACTIONS, ScheduledAction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,14 +36,14 @@ class TimetableError(ValueError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sizes:
+class GroupSizes:
     """What an action makes of its group's sizes; None leaves one as it is."""
 
     minimum: int | None = None
     maximum: int | None = None
     desired: int | None = None
 
-    def check(self) -> None:
+    def check_bounds(self) -> None:
         """Refuse sizes that contradict each other.
 
         Raises:
@@ -60,7 +60,7 @@ class Sizes:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Waiting:
+class PendingAction:
     """A scheduled action that waits for its next time.
 
     Attributes:
@@ -73,13 +73,13 @@ class Waiting:
     """
 
     name: str
-    sizes: Sizes
+    sizes: GroupSizes
     recurrence: str | None
     time_zone: str | None
     at: datetime
     end_time: datetime | None
 
-    def after(self) -> Waiting | None:
+    def following_action(self) -> PendingAction | None:
         """Give what waits once it is done, or None where it is done with."""
         action = ScheduledAction(
             name=self.name, recurrence=self.recurrence, time_zone=self.time_zone, end_time=self.end_time, opens=True
@@ -93,19 +93,19 @@ class Timetable:
 
     def __init__(self) -> None:
         """Begin without any."""
-        self._waiting: dict[str, Waiting] = {}
+        self._waiting: dict[str, PendingAction] = {}
 
-    def __iter__(self) -> Iterator[Waiting]:
+    def __iter__(self) -> Iterator[PendingAction]:
         """Give what waits, in the order in which it was put."""
         return iter(list(self._waiting.values()))
 
-    def put(self, action: ScheduledAction, sizes: Sizes, *, now: datetime) -> None:
+    def put_action(self, action: ScheduledAction, sizes: GroupSizes, *, now: datetime) -> None:
         """Take an action, in place of another one of its name.
 
         Raises:
             TimetableError: AWS would refuse it.
         """
-        _check(action, sizes, now=now)
+        _check_action(action, sizes, now=now)
         at = action.start_time or next_occurrence(action, after=now)
         if at is None or (action.end_time is not None and at > action.end_time):
             raise TimetableError("The end time lies before the first time of the scheduled action")
@@ -114,9 +114,9 @@ class Timetable:
             raise TimetableError(
                 "A scheduled action with this scheduled start time already exists", code="AlreadyExists"
             )
-        if len(others) >= MOST_ACTIONS:
-            raise TimetableError(f"A group has at most {MOST_ACTIONS} scheduled actions", code="LimitExceeded")
-        self._waiting[action.name] = Waiting(
+        if len(others) >= MAX_SCHEDULED_ACTIONS:
+            raise TimetableError(f"A group has at most {MAX_SCHEDULED_ACTIONS} scheduled actions", code="LimitExceeded")
+        self._waiting[action.name] = PendingAction(
             name=action.name,
             sizes=sizes,
             recurrence=action.recurrence,
@@ -125,7 +125,7 @@ class Timetable:
             end_time=action.end_time,
         )
 
-    def delete(self, name: str) -> None:
+    def delete_action(self, name: str) -> None:
         """Delete an action.
 
         Raises:
@@ -135,20 +135,20 @@ class Timetable:
             raise TimetableError("Scheduled action name not found")
         del self._waiting[name]
 
-    def next(self) -> Waiting | None:
+    def next_action(self) -> PendingAction | None:
         """Give what is done next."""
         return min(self._waiting.values(), key=lambda waiting: waiting.at, default=None)
 
-    def take(self) -> Waiting:
+    def take_next_action(self) -> PendingAction:
         """Give what is done next and let its following time wait.
 
         Raises:
             TimetableError: Nothing waits.
         """
-        done = self.next()
+        done = self.next_action()
         if done is None:
             raise TimetableError("nothing waits")
-        following = done.after()
+        following = done.following_action()
         if following is None:
             del self._waiting[done.name]
         else:
@@ -156,10 +156,10 @@ class Timetable:
         return done
 
 
-def _check(action: ScheduledAction, sizes: Sizes, *, now: datetime) -> None:
-    if sizes == Sizes():
+def _check_action(action: ScheduledAction, sizes: GroupSizes, *, now: datetime) -> None:
+    if sizes == GroupSizes():
         raise TimetableError("At least one of MinSize, MaxSize and DesiredCapacity must be given")
-    sizes.check()
+    sizes.check_bounds()
     if action.start_time is not None and action.start_time < now:
         raise TimetableError("Given start time is in the past")
     if action.recurrence is None:

@@ -13,14 +13,14 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from local.github.app import create_app
 from local.github.records import AccountKind
-from local.github.state import StateError, Store
+from local.github.state import StateError, StateStore
 from local.github.tokens import DEFAULT_SCOPES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-LOGGER = logging.getLogger("local.github")
-HOST = "127.0.0.1"
+SERVER_LOGGER = logging.getLogger("local.github")
+LISTEN_HOST = "127.0.0.1"
 """The only address that is listened on: whoever reaches the stand-in may do everything."""
 
 
@@ -31,7 +31,7 @@ class _QuietHandler(WSGIRequestHandler):
         """Write nothing."""
 
 
-def _parser() -> argparse.ArgumentParser:
+def _argument_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m local.github", description="A stand-in for GitHub's API.")
     parser.add_argument("--port", type=int, required=True, help="port on 127.0.0.1; 0 takes a free one")
     parser.add_argument("--state", type=Path, required=True, help="JSON file that holds everything")
@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _stop(_signal: int, _frame: object) -> NoReturn:
+def _exit_on_signal(_signal: int, _frame: object) -> NoReturn:
     # Nothing is left to write: every change is in the file before it is answered.
     sys.exit(0)
 
@@ -58,18 +58,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status.
     """
-    options = _parser().parse_args(arguments)
+    options = _argument_parser().parse_args(arguments)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
-    signal.signal(signal.SIGTERM, _stop)
-    signal.signal(signal.SIGINT, _stop)
+    signal.signal(signal.SIGTERM, _exit_on_signal)
+    signal.signal(signal.SIGINT, _exit_on_signal)
     kind = AccountKind.ORGANIZATION if options.owner_kind == "organization" else AccountKind.USER
     try:
-        with Store.locked(options.state):
-            store = Store.open(options.state, owner=options.owner, kind=kind, repository=options.repository)
+        with StateStore.lock_file(options.state):
+            store = StateStore.open_file(options.state, owner=options.owner, kind=kind, repository=options.repository)
             scopes = tuple(scope.strip() for scope in options.scopes.split(",") if scope.strip())
             app = create_app(store, scopes=scopes, validate=options.validate)
-            server = make_server(HOST, options.port, app, threaded=True, request_handler=_QuietHandler)
-            LOGGER.info("http://%s:%d serves %s/%s", HOST, server.port, options.owner, options.repository)
+            server = make_server(LISTEN_HOST, options.port, app, threaded=True, request_handler=_QuietHandler)
+            SERVER_LOGGER.info("http://%s:%d serves %s/%s", LISTEN_HOST, server.port, options.owner, options.repository)
             server.serve_forever()
     except (StateError, OSError) as error:
         sys.stderr.write(f"{error}\n")

@@ -6,19 +6,19 @@ import base64
 from typing import TYPE_CHECKING
 
 from local.github.records import Account, AccountKind, Json
-from local.github.responses import Answer, not_found
-from local.github.routing import Routes
+from local.github.responses import ApiAnswer, not_found_error
+from local.github.routing import RouteTable
 
 if TYPE_CHECKING:
-    from local.github.calls import Call
+    from local.github.calls import ApiCall
 
-routes = Routes()
+account_routes = RouteTable()
 
 _MASCOT = Account(login="octocat", id=583231, kind=AccountKind.USER)
 """The token's user where the owner is an organization: GitHub's mascot, so that nobody is invented."""
 
 
-def viewer(call: Call) -> Account:
+def token_user(call: ApiCall) -> Account:
     """Give the user whom the token belongs to."""
     return call.state.owner if call.state.owner.kind is AccountKind.USER else _MASCOT
 
@@ -28,7 +28,7 @@ def node_id(kind: str, number: int) -> str:
     return f"{kind}_{base64.urlsafe_b64encode(str(number).encode()).decode().rstrip('=')}"
 
 
-def simple_user(call: Call, account: Account) -> Json:
+def simple_user(call: ApiCall, account: Account) -> Json:
     """Show an account where it is part of something else."""
     address = f"{call.root}/users/{account.login}"
     return {
@@ -38,7 +38,7 @@ def simple_user(call: Call, account: Account) -> Json:
         "avatar_url": f"{call.root}/u/{account.id}",
         "gravatar_id": "",
         "url": address,
-        "html_url": f"{call.pages}/{account.login}",
+        "html_url": f"{call.web_root}/{account.login}",
         "followers_url": f"{address}/followers",
         "following_url": f"{address}/following{{/other_user}}",
         "gists_url": f"{address}/gists{{/gist_id}}",
@@ -53,7 +53,7 @@ def simple_user(call: Call, account: Account) -> Json:
     }
 
 
-def _public_user(call: Call, account: Account) -> Json:
+def _public_user(call: ApiCall, account: Account) -> Json:
     return simple_user(call, account) | {
         "user_view_type": "public",
         "name": None,
@@ -72,37 +72,41 @@ def _public_user(call: Call, account: Account) -> Json:
     }
 
 
-@routes.on("GET", "/user", model="PublicUser", docs="users/users#get-the-authenticated-user")
-def get_viewer(call: Call) -> Answer:
+@account_routes.serve_path("GET", "/user", model="PublicUser", docs="users/users#get-the-authenticated-user")
+def get_token_user(call: ApiCall) -> ApiAnswer:
     """Show the token's user."""
-    return Answer(_public_user(call, viewer(call)))
+    return ApiAnswer(_public_user(call, token_user(call)))
 
 
-@routes.on("GET", "/users/<login>", model="PublicUser", docs="users/users#get-a-user")
-def get_user(call: Call, login: str) -> Answer:
+@account_routes.serve_path("GET", "/users/<login>", model="PublicUser", docs="users/users#get-a-user")
+def get_user(call: ApiCall, login: str) -> ApiAnswer:
     """Show a user or an organization."""
-    for account in (call.state.owner, viewer(call)):
+    for account in (call.state.owner, token_user(call)):
         if account.login.lower() == login.lower():
-            return Answer(_public_user(call, account))
-    raise not_found()
+            return ApiAnswer(_public_user(call, account))
+    raise not_found_error()
 
 
-@routes.on("GET", "/users/<login>/gpg_keys", model="list[GpgKey]", docs="users/gpg-keys#list-gpg-keys-for-a-user")
-@routes.on("GET", "/users/<login>/keys", model="list[KeySimple]", docs="users/keys#list-public-keys-for-a-user")
-def list_keys(call: Call, login: str) -> Answer:
+@account_routes.serve_path(
+    "GET", "/users/<login>/gpg_keys", model="list[GpgKey]", docs="users/gpg-keys#list-gpg-keys-for-a-user"
+)
+@account_routes.serve_path(
+    "GET", "/users/<login>/keys", model="list[KeySimple]", docs="users/keys#list-public-keys-for-a-user"
+)
+def list_user_keys(call: ApiCall, login: str) -> ApiAnswer:
     """List the keys of a user: nobody has any here."""
     get_user(call, login)
-    return Answer([])
+    return ApiAnswer([])
 
 
-@routes.on("GET", "/orgs/<login>", model="OrganizationFull", docs="orgs/orgs#get-an-organization")
-def get_organization(call: Call, login: str) -> Answer:
+@account_routes.serve_path("GET", "/orgs/<login>", model="OrganizationFull", docs="orgs/orgs#get-an-organization")
+def get_organization(call: ApiCall, login: str) -> ApiAnswer:
     """Show the owner where it is an organization."""
     account = call.state.owner
     if account.kind is not AccountKind.ORGANIZATION or account.login.lower() != login.lower():
-        raise not_found()
+        raise not_found_error()
     address = f"{call.root}/orgs/{account.login}"
-    return Answer(
+    return ApiAnswer(
         {
             "login": account.login,
             "id": account.id,
@@ -122,7 +126,7 @@ def get_organization(call: Call, login: str) -> Answer:
             "public_gists": 0,
             "followers": 0,
             "following": 0,
-            "html_url": f"{call.pages}/{account.login}",
+            "html_url": f"{call.web_root}/{account.login}",
             "type": account.kind.value,
             "created_at": call.repository.created_at,
             "updated_at": call.repository.created_at,

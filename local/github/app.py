@@ -9,10 +9,10 @@ from flask import Flask
 from werkzeug.exceptions import HTTPException
 
 from local.github import control
-from local.github.lifecycle import StandIn, refuse, unserved
+from local.github.lifecycle import StandIn, refuse_request, refuse_unserved
 from local.github.responses import ApiError
-from local.github.routes import ROUTES
-from local.github.routing import PREFIX
+from local.github.routes import ALL_ROUTES
+from local.github.routing import API_PREFIX
 from local.github.tokens import DEFAULT_SCOPES
 
 if TYPE_CHECKING:
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
     from flask import Response
 
     from local.github.routing import Route
-    from local.github.state import Store
+    from local.github.state import StateStore
 
 
-class _Prefixed(Flask):
+class _PrefixedFlask(Flask):
     """An application that is the same with and without the prefix."""
 
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Move the prefix from the path to the place where the application is."""
         path: str = environ["PATH_INFO"]
-        if path.startswith(f"{PREFIX}/"):
-            environ["SCRIPT_NAME"] = PREFIX
-            environ["PATH_INFO"] = path.removeprefix(PREFIX)
+        if path.startswith(f"{API_PREFIX}/"):
+            environ["SCRIPT_NAME"] = API_PREFIX
+            environ["PATH_INFO"] = path.removeprefix(API_PREFIX)
         return super().wsgi_app(environ, start_response)
 
 
 def create_app(
-    store: Store,
+    store: StateStore,
     *,
     scopes: tuple[str, ...] = DEFAULT_SCOPES,
     validate: bool = False,
@@ -51,17 +51,17 @@ def create_app(
         validate: Check every answer by GitHub's schema, and fail with 500 where it does not fit.
     """
     stand_in = StandIn(store, scopes=scopes, validate=validate)
-    app = _Prefixed(__name__, static_folder=None)
+    app = _PrefixedFlask(__name__, static_folder=None)
     app.url_map.merge_slashes = False
-    app.before_request(stand_in.admit)
-    app.after_request(stand_in.finish)
-    app.register_error_handler(ApiError, refuse)
-    app.register_error_handler(HTTPException, unserved)
-    for route in ROUTES:
-        app.add_url_rule(route.rule, route.name, partial(_view, stand_in, route), methods=[route.method])
-    app.register_blueprint(control.blueprint(store, stand_in.traffic))
+    app.before_request(stand_in.admit_request)
+    app.after_request(stand_in.finish_response)
+    app.register_error_handler(ApiError, refuse_request)
+    app.register_error_handler(HTTPException, refuse_unserved)
+    for route in ALL_ROUTES:
+        app.add_url_rule(route.rule, route.name, partial(_answer_route, stand_in, route), methods=[route.method])
+    app.register_blueprint(control.control_blueprint(store, stand_in.traffic))
     return app
 
 
-def _view(stand_in: StandIn, route: Route, **parts: str | int) -> Response:
-    return stand_in.answer(route, dict(parts))
+def _answer_route(stand_in: StandIn, route: Route, **parts: str | int) -> Response:
+    return stand_in.answer_route(route, dict(parts))

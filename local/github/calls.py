@@ -6,38 +6,38 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 from urllib.parse import urlencode
 
-from local.github.responses import invalid
-from local.github.routing import PREFIX
+from local.github.responses import invalid_request_error
+from local.github.routing import API_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from local.github.records import Json, Repository, State
+    from local.github.records import Json, RepositoryRecord, ServiceState
     from local.github.tokens import Token
 
-T = TypeVar("T")
+ValueT = TypeVar("ValueT")
 
 _TYPE_NAMES = {str: "a string", bool: "a boolean", int: "an integer", list: "an array", dict: "an object"}
 
 
 @dataclass(frozen=True)
-class Fields:
+class BodyFields:
     """The fields of a request's JSON body."""
 
     values: Json
 
-    def required(self, name: str, kind: type[T]) -> T:
+    def required_value(self, name: str, kind: type[ValueT]) -> ValueT:
         """Read a field that must be there.
 
         Raises:
             ApiError: It is missing or has another type.
         """
-        value = self.optional(name, kind)
+        value = self.optional_value(name, kind)
         if value is None:
-            raise invalid(f'"{name}" wasn\'t supplied.')
+            raise invalid_request_error(f'"{name}" wasn\'t supplied.')
         return value
 
-    def optional(self, name: str, kind: type[T]) -> T | None:
+    def optional_value(self, name: str, kind: type[ValueT]) -> ValueT | None:
         """Read a field that may be absent or null.
 
         Raises:
@@ -48,26 +48,26 @@ class Fields:
             return None
         # In Python a boolean is an integer; in JSON it is not.
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            raise invalid(f"For '{name}', the value is not {_TYPE_NAMES[kind]}.")
+            raise invalid_request_error(f"For '{name}', the value is not {_TYPE_NAMES[kind]}.")
         return value
 
 
 @dataclass(frozen=True, kw_only=True)
-class Page(Generic[T]):
+class ResultPage(Generic[ValueT]):
     """A page of a list."""
 
-    items: list[T]
+    items: list[ValueT]
     total: int
     headers: dict[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Call:
+class ApiCall:
     """One request."""
 
-    state: State
+    state: ServiceState
     token: Token
-    fields: Fields
+    fields: BodyFields
     query: Mapping[str, str]
     root: str
     """The address that the client used for the API, without a slash at its end."""
@@ -76,29 +76,29 @@ class Call:
     """What is left of the hourly limit."""
 
     @property
-    def repository(self) -> Repository:
+    def repository(self) -> RepositoryRecord:
         """Give the one repository."""
         return self.state.repository
 
     @property
-    def pages(self) -> str:
+    def web_root(self) -> str:
         """Give the address below which the pages for people would be."""
-        return self.root.removesuffix(PREFIX)
+        return self.root.removesuffix(API_PREFIX)
 
     @property
     def full_name(self) -> str:
         """Give the repository's name with its owner's."""
         return f"{self.state.owner.login}/{self.repository.name}"
 
-    def api(self, path: str = "") -> str:
+    def api_url(self, path: str = "") -> str:
         """Give the address of something in the repository's API."""
         return f"{self.root}/repos/{self.full_name}{path}"
 
-    def html(self, path: str = "") -> str:
+    def web_url(self, path: str = "") -> str:
         """Give the address of a page about the repository; nothing serves it."""
-        return f"{self.pages}/{self.full_name}{path}"
+        return f"{self.web_root}/{self.full_name}{path}"
 
-    def page(self, items: Sequence[T], *, size: int = 30, limit: int = 100) -> Page[T]:
+    def select_page(self, items: Sequence[ValueT], *, size: int = 30, limit: int = 100) -> ResultPage[ValueT]:
         """Cut out the page that the query asks for.
 
         Args:
@@ -106,22 +106,22 @@ class Call:
             size: How many items a page has where the query does not say.
             limit: How many it has at most.
         """
-        per_page = min(self._number("per_page", size), limit)
-        number = self._number("page", 1)
+        per_page = min(self._positive_number("per_page", size), limit)
+        number = self._positive_number("page", 1)
         start = (number - 1) * per_page
         last = max(1, -(-len(items) // per_page))
-        return Page(
+        return ResultPage(
             items=list(items[start : start + per_page]),
             total=len(items),
-            headers=self._links(per_page, number, last),
+            headers=self._link_header(per_page, number, last),
         )
 
-    def _number(self, name: str, default: int) -> int:
+    def _positive_number(self, name: str, default: int) -> int:
         """Read a positive number from the query; GitHub takes the default for any other text."""
         text = self.query.get(name, "")
         return int(text) if text.isdecimal() and int(text) > 0 else default
 
-    def _links(self, per_page: int, number: int, last: int) -> dict[str, str]:
+    def _link_header(self, per_page: int, number: int, last: int) -> dict[str, str]:
         """Name the neighboring pages in GitHub's order, leaving out those that do not exist."""
         pages: dict[str, int] = {}
         if number > 1:

@@ -7,20 +7,20 @@ from datetime import UTC, datetime, timedelta
 _FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
-def now() -> str:
+def current_timestamp() -> str:
     """Give the present second."""
     return datetime.now(UTC).strftime(_FORMAT)
 
 
-def after(previous: str) -> str:
+def later_timestamp(previous: str) -> str:
     """Give the present second, or the one after `previous` where that is later.
 
     Clients notice that somebody changed a secret only by its date, so two changes must never share one.
     """
     earliest = datetime.strptime(previous, _FORMAT).replace(tzinfo=UTC) + timedelta(seconds=1)
-    return max(now(), earliest.strftime(_FORMAT))
+    return max(current_timestamp(), earliest.strftime(_FORMAT))
 
 
-def epoch(moment: str) -> int:
+def epoch_seconds(moment: str) -> int:
     """Give a time in seconds since 1970, as Git stores it."""
     return int(datetime.strptime(moment, _FORMAT).replace(tzinfo=UTC).timestamp())

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from local.github import git
-from local.github.accounts import node_id, simple_user, viewer
-from local.github.responses import Answer, ApiError, not_found
-from local.github.routing import REPOSITORY, Routes
+from local.github.accounts import node_id, simple_user, token_user
+from local.github.responses import ApiAnswer, ApiError, not_found_error
+from local.github.routing import REPOSITORY_PATH, RouteTable
 
 if TYPE_CHECKING:
-    from local.github.calls import Call
-    from local.github.records import Commit, Json, Person
+    from local.github.calls import ApiCall
+    from local.github.records import CommitRecord, Json, Person
 
-routes = Routes()
+commit_routes = RouteTable()
 
 _UNSIGNED: Json = {
     "verified": False,
@@ -28,7 +28,7 @@ _UNSIGNED: Json = {
 }
 
 
-def resolve(call: Call, name: str) -> str | None:
+def resolve_commit(call: ApiCall, name: str) -> str | None:
     """Find the commit that a branch, a tag, a full reference, or a hash names."""
     for candidate in (f"refs/heads/{name}", f"refs/tags/{name}", f"refs/{name}", name):
         if found := call.repository.refs.get(candidate):
@@ -36,19 +36,19 @@ def resolve(call: Call, name: str) -> str | None:
     return name if name in call.repository.objects.commits else None
 
 
-def files_at(call: Call, sha: str) -> dict[str, str]:
+def commit_files(call: ApiCall, sha: str) -> dict[str, str]:
     """Give the flat tree of a commit."""
     objects = call.repository.objects
     return objects.trees[objects.commits[sha].tree]
 
 
-def _person(person: Person) -> Json:
+def _person_json(person: Person) -> Json:
     return {"name": person.name, "email": person.email, "date": person.date}
 
 
-def _account(call: Call, person: Person) -> Json | None:
+def _account_json(call: ApiCall, person: Person) -> Json | None:
     """Show whose commit it is where the address is that of the token's user."""
-    user = viewer(call)
+    user = token_user(call)
     return simple_user(call, user) if person.email == private_email(user.login, user.id) else None
 
 
@@ -57,22 +57,22 @@ def private_email(login: str, number: int) -> str:
     return f"{number}+{login}@users.noreply.github.com"
 
 
-def git_commit(call: Call, commit: Commit) -> Json:
+def git_commit_json(call: ApiCall, commit: CommitRecord) -> Json:
     """Show a commit as Git knows it."""
     return {
         "sha": commit.sha,
         "node_id": node_id("C", int(commit.sha[:8], 16)),
-        "url": call.api(f"/git/commits/{commit.sha}"),
-        "html_url": call.html(f"/commit/{commit.sha}"),
-        "author": _person(commit.author),
-        "committer": _person(commit.committer),
-        "tree": {"sha": commit.tree, "url": call.api(f"/git/trees/{commit.tree}")},
+        "url": call.api_url(f"/git/commits/{commit.sha}"),
+        "html_url": call.web_url(f"/commit/{commit.sha}"),
+        "author": _person_json(commit.author),
+        "committer": _person_json(commit.committer),
+        "tree": {"sha": commit.tree, "url": call.api_url(f"/git/trees/{commit.tree}")},
         "message": commit.message,
         "parents": [
             {
                 "sha": parent,
-                "url": call.api(f"/git/commits/{parent}"),
-                "html_url": call.html(f"/commit/{parent}"),
+                "url": call.api_url(f"/git/commits/{parent}"),
+                "html_url": call.web_url(f"/commit/{parent}"),
             }
             for parent in commit.parents
         ],
@@ -80,136 +80,146 @@ def git_commit(call: Call, commit: Commit) -> Json:
     }
 
 
-def full_commit(call: Call, commit: Commit) -> Json:
+def full_commit_json(call: ApiCall, commit: CommitRecord) -> Json:
     """Show a commit with whose it is, but without its files."""
-    address = call.api(f"/commits/{commit.sha}")
+    address = call.api_url(f"/commits/{commit.sha}")
     return {
         "sha": commit.sha,
         "node_id": node_id("C", int(commit.sha[:8], 16)),
         "url": address,
-        "html_url": call.html(f"/commit/{commit.sha}"),
+        "html_url": call.web_url(f"/commit/{commit.sha}"),
         "comments_url": f"{address}/comments",
         "commit": {
-            "url": call.api(f"/git/commits/{commit.sha}"),
-            "author": _person(commit.author),
-            "committer": _person(commit.committer),
+            "url": call.api_url(f"/git/commits/{commit.sha}"),
+            "author": _person_json(commit.author),
+            "committer": _person_json(commit.committer),
             "message": commit.message,
             "comment_count": 0,
-            "tree": {"sha": commit.tree, "url": call.api(f"/git/trees/{commit.tree}")},
+            "tree": {"sha": commit.tree, "url": call.api_url(f"/git/trees/{commit.tree}")},
             "verification": _UNSIGNED,
         },
-        "author": _account(call, commit.author),
-        "committer": _account(call, commit.committer),
+        "author": _account_json(call, commit.author),
+        "committer": _account_json(call, commit.committer),
         "parents": [
             {
                 "sha": parent,
-                "url": call.api(f"/commits/{parent}"),
-                "html_url": call.html(f"/commit/{parent}"),
+                "url": call.api_url(f"/commits/{parent}"),
+                "html_url": call.web_url(f"/commit/{parent}"),
             }
             for parent in commit.parents
         ],
     }
 
 
-def _lines(call: Call, sha: str | None) -> list[str]:
-    content = b"" if sha is None else git.blob(call.repository.objects, sha)
+def _blob_lines(call: ApiCall, sha: str | None) -> list[str]:
+    content = b"" if sha is None else git.read_blob(call.repository.objects, sha)
     return content.decode(errors="replace").splitlines(keepends=True)
 
 
-def _changed_file(call: Call, sha: str, change: git.Change) -> Json:
+def _changed_file_json(call: ApiCall, sha: str, change: git.FileChange) -> Json:
     """Show what happened to one file."""
-    difference = list(difflib.unified_diff(_lines(call, change.old), _lines(call, change.new), n=3))[2:]
+    difference = list(difflib.unified_diff(_blob_lines(call, change.old), _blob_lines(call, change.new), n=3))[2:]
     added = sum(line.startswith("+") for line in difference)
     removed = sum(line.startswith("-") for line in difference)
     path = quote(change.path)
     return {
         "sha": change.new or change.old,
         "filename": change.path,
-        "status": change.status,
+        "status": change.change_status,
         "additions": added,
         "deletions": removed,
         "changes": added + removed,
-        "blob_url": call.html(f"/blob/{sha}/{path}"),
-        "raw_url": call.html(f"/raw/{sha}/{path}"),
-        "contents_url": call.api(f"/contents/{path}?ref={sha}"),
+        "blob_url": call.web_url(f"/blob/{sha}/{path}"),
+        "raw_url": call.web_url(f"/raw/{sha}/{path}"),
+        "contents_url": call.api_url(f"/contents/{path}?ref={sha}"),
         "patch": "".join(difference),
     }
 
 
-def changed_files(call: Call, sha: str, changes: list[git.Change]) -> list[Json]:
+def changed_files_json(call: ApiCall, sha: str, changes: list[git.FileChange]) -> list[Json]:
     """Show what a commit, or several that end with it, did to files."""
-    return [_changed_file(call, sha, change) for change in changes]
+    return [_changed_file_json(call, sha, change) for change in changes]
 
 
-@routes.on("GET", f"{REPOSITORY}/commits", model="list[Commit]", docs="commits/commits#list-commits")
-def list_commits(call: Call) -> Answer:
+@commit_routes.serve_path(
+    "GET", f"{REPOSITORY_PATH}/commits", model="list[Commit]", docs="commits/commits#list-commits"
+)
+def list_commits(call: ApiCall) -> ApiAnswer:
     """List the commits of a branch, the newest first; `path` leaves those that changed it."""
     start = call.query.get("sha") or call.repository.default_branch
-    sha = resolve(call, start)
+    sha = resolve_commit(call, start)
     if sha is None:
-        raise not_found()
+        raise not_found_error()
     objects = call.repository.objects
     path = call.query.get("path", "").strip("/")
     found = [
         commit
-        for commit in git.history(objects, sha)
+        for commit in git.commit_history(objects, sha)
         if not path
-        or any(change.path == path or change.path.startswith(f"{path}/") for change in git.changes(objects, commit))
+        or any(
+            change.path == path or change.path.startswith(f"{path}/") for change in git.commit_changes(objects, commit)
+        )
     ]
-    page = call.page(found)
-    return Answer([full_commit(call, commit) for commit in page.items], headers=page.headers)
+    page = call.select_page(found)
+    return ApiAnswer([full_commit_json(call, commit) for commit in page.items], headers=page.headers)
 
 
-@routes.on("GET", f"{REPOSITORY}/commits/<path:name>", model="Commit", docs="commits/commits#get-a-commit")
-def get_commit(call: Call, name: str) -> Answer:
+@commit_routes.serve_path(
+    "GET", f"{REPOSITORY_PATH}/commits/<path:name>", model="Commit", docs="commits/commits#get-a-commit"
+)
+def get_commit(call: ApiCall, name: str) -> ApiAnswer:
     """Show a commit with the files that it changed."""
-    sha = resolve(call, name)
+    sha = resolve_commit(call, name)
     if sha is None:
         raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, f"No commit found for SHA: {name}")
     objects = call.repository.objects
     commit = objects.commits[sha]
-    page = call.page(git.changes(objects, commit), size=300, limit=300)
-    files = changed_files(call, sha, page.items)
+    page = call.select_page(git.commit_changes(objects, commit), size=300, limit=300)
+    files = changed_files_json(call, sha, page.items)
     added = sum(file["additions"] for file in files)
     removed = sum(file["deletions"] for file in files)
-    body: Json = full_commit(call, commit) | {
+    body: Json = full_commit_json(call, commit) | {
         "stats": {"total": added + removed, "additions": added, "deletions": removed},
         "files": files,
     }
-    return Answer(body, headers=page.headers)
+    return ApiAnswer(body, headers=page.headers)
 
 
-@routes.on("GET", f"{REPOSITORY}/git/commits/<sha>", model="GitCommit", docs="git/commits#get-a-commit-object")
-def get_git_commit(call: Call, sha: str) -> Answer:
+@commit_routes.serve_path(
+    "GET", f"{REPOSITORY_PATH}/git/commits/<sha>", model="GitCommit", docs="git/commits#get-a-commit-object"
+)
+def get_git_commit(call: ApiCall, sha: str) -> ApiAnswer:
     """Show a commit as Git knows it."""
     found = call.repository.objects.commits.get(sha)
     if found is None:
-        raise not_found()
-    return Answer(git_commit(call, found))
+        raise not_found_error()
+    return ApiAnswer(git_commit_json(call, found))
 
 
-@routes.on("GET", f"{REPOSITORY}/git/trees/<path:name>", model="GitTree", docs="git/trees#get-a-tree")
-def get_tree(call: Call, name: str) -> Answer:
+@commit_routes.serve_path(
+    "GET", f"{REPOSITORY_PATH}/git/trees/<path:name>", model="GitTree", docs="git/trees#get-a-tree"
+)
+def get_tree(call: ApiCall, name: str) -> ApiAnswer:
     """Show a commit's files, those of the root directory or, with `recursive`, all of them."""
     objects = call.repository.objects
-    commit = resolve(call, name)
-    files = files_at(call, commit) if commit else objects.trees.get(name)
+    commit = resolve_commit(call, name)
+    files = commit_files(call, commit) if commit else objects.trees.get(name)
     if files is None:
-        raise not_found()
-    entries = git.walk(files) if call.query.get("recursive") else git.children(files)
-    return Answer(
+        raise not_found_error()
+    entries = git.walk_tree(files) if call.query.get("recursive") else git.list_directory(files)
+    return ApiAnswer(
         {
             "sha": git.tree_sha(files),
-            "url": call.api(f"/git/trees/{git.tree_sha(files)}"),
+            "url": call.api_url(f"/git/trees/{git.tree_sha(files)}"),
             "truncated": False,
             "tree": [_tree_entry(call, entry) for entry in entries],
         },
     )
 
 
-def _tree_entry(call: Call, entry: git.Entry) -> Json:
+def _tree_entry(call: ApiCall, entry: git.TreeEntry) -> Json:
     if entry.is_directory:
-        address = call.api(f"/git/trees/{entry.sha}")
+        address = call.api_url(f"/git/trees/{entry.sha}")
         return {
             "path": entry.path,
             "mode": git.DIRECTORY_MODE,
@@ -222,23 +232,23 @@ def _tree_entry(call: Call, entry: git.Entry) -> Json:
         "mode": git.FILE_MODE,
         "type": "blob",
         "sha": entry.sha,
-        "size": len(git.blob(call.repository.objects, entry.sha)),
-        "url": call.api(f"/git/blobs/{entry.sha}"),
+        "size": len(git.read_blob(call.repository.objects, entry.sha)),
+        "url": call.api_url(f"/git/blobs/{entry.sha}"),
     }
 
 
-@routes.on("GET", f"{REPOSITORY}/git/blobs/<sha>", model="Blob", docs="git/blobs#get-a-blob")
-def get_blob(call: Call, sha: str) -> Answer:
+@commit_routes.serve_path("GET", f"{REPOSITORY_PATH}/git/blobs/<sha>", model="Blob", docs="git/blobs#get-a-blob")
+def get_blob(call: ApiCall, sha: str) -> ApiAnswer:
     """Show a file's content by its hash."""
     if sha not in call.repository.objects.blobs:
-        raise not_found()
-    content = git.blob(call.repository.objects, sha)
-    return Answer(
+        raise not_found_error()
+    content = git.read_blob(call.repository.objects, sha)
+    return ApiAnswer(
         {
             "sha": sha,
             "node_id": node_id("B", int(sha[:8], 16)),
             "size": len(content),
-            "url": call.api(f"/git/blobs/{sha}"),
+            "url": call.api_url(f"/git/blobs/{sha}"),
             "content": base64.encodebytes(content).decode(),
             "encoding": "base64",
         },

@@ -11,27 +11,27 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from local.github import git, guards
-from local.github.accounts import viewer
-from local.github.clock import now
-from local.github.commits import files_at, git_commit, private_email, resolve
-from local.github.records import Commit, Json, Person
-from local.github.responses import Answer, ApiError, created, invalid, not_found
-from local.github.routing import REPOSITORY, Routes
+from local.github.accounts import token_user
+from local.github.clock import current_timestamp
+from local.github.commits import commit_files, git_commit_json, private_email, resolve_commit
+from local.github.records import CommitRecord, Json, Person
+from local.github.responses import ApiAnswer, ApiError, created_answer, invalid_request_error, not_found_error
+from local.github.routing import REPOSITORY_PATH, RouteTable
 
 if TYPE_CHECKING:
-    from local.github.calls import Call
+    from local.github.calls import ApiCall
 
-routes = Routes()
+content_routes = RouteTable()
 
-_ROOT = f"{REPOSITORY}/contents"
+_ROOT = f"{REPOSITORY_PATH}/contents"
 _ONE = f"{_ROOT}/<path:path>"
 _DOCS = "repos/contents"
-_WELL_FORMED = re.compile(r"(?!.*(^|/)(\.|\.\.|\.git)?(/|$)).+")
+_WELL_FORMED_PATH = re.compile(r"(?!.*(^|/)(\.|\.\.|\.git)?(/|$)).+")
 """Paths without empty parts, without steps upward, and outside Git's own folder."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Target:
+class _FileTarget:
     """The file that a change is about."""
 
     path: str
@@ -40,29 +40,29 @@ class _Target:
     files: dict[str, str]
 
     @property
-    def sha(self) -> str | None:
+    def current_sha(self) -> str | None:
         """Give the hash of the file's present content, if there is such a file."""
         return self.files.get(self.path)
 
 
-def _shown(call: Call, entry: git.Entry, ref: str) -> Json:
+def _entry_json(call: ApiCall, entry: git.TreeEntry, ref: str) -> Json:
     """Show a file or a directory without its content."""
     path = quote(entry.path)
     kind = "trees" if entry.is_directory else "blobs"
     links: Json = {
-        "self": call.api(f"/contents/{path}?{_ref_query(ref)}"),
-        "git": call.api(f"/git/{kind}/{entry.sha}"),
-        "html": call.html(f"/{'tree' if entry.is_directory else 'blob'}/{quote(ref)}/{path}"),
+        "self": call.api_url(f"/contents/{path}?{_ref_query(ref)}"),
+        "git": call.api_url(f"/git/{kind}/{entry.sha}"),
+        "html": call.web_url(f"/{'tree' if entry.is_directory else 'blob'}/{quote(ref)}/{path}"),
     }
     return {
         "name": entry.name,
         "path": entry.path,
         "sha": entry.sha,
-        "size": 0 if entry.is_directory else len(git.blob(call.repository.objects, entry.sha)),
+        "size": 0 if entry.is_directory else len(git.read_blob(call.repository.objects, entry.sha)),
         "url": links["self"],
         "html_url": links["html"],
         "git_url": links["git"],
-        "download_url": None if entry.is_directory else call.html(f"/raw/{quote(ref)}/{path}"),
+        "download_url": None if entry.is_directory else call.web_url(f"/raw/{quote(ref)}/{path}"),
         "type": "dir" if entry.is_directory else "file",
         "_links": links,
     }
@@ -72,82 +72,82 @@ def _ref_query(ref: str) -> str:
     return f"ref={quote(ref, safe='')}"
 
 
-def _file(call: Call, path: str, sha: str, ref: str) -> Json:
+def _file_json(call: ApiCall, path: str, sha: str, ref: str) -> Json:
     """Show a file without its content."""
-    return _shown(call, git.Entry(path=path, sha=sha, is_directory=False), ref)
+    return _entry_json(call, git.TreeEntry(path=path, sha=sha, is_directory=False), ref)
 
 
-@routes.on(
+@content_routes.serve_path(
     "GET",
     _ROOT,
     _ONE,
     model="ContentFile | list[ContentDirectoryItems]",
     docs=f"{_DOCS}#get-repository-content",
 )
-def get_contents(call: Call, path: str = "") -> Answer:
+def get_contents(call: ApiCall, path: str = "") -> ApiAnswer:
     """Show a file with its content, or list a directory."""
     ref = call.query.get("ref") or call.repository.default_branch
-    head = resolve(call, ref)
+    head = resolve_commit(call, ref)
     if head is None:
         raise ApiError(HTTPStatus.NOT_FOUND, f"No commit found for the ref {ref}")
     path = path.strip("/")
-    files = files_at(call, head)
+    files = commit_files(call, head)
     if (sha := files.get(path)) is not None:
-        content = base64.encodebytes(git.blob(call.repository.objects, sha)).decode()
-        return Answer(_file(call, path, sha, ref) | {"content": content, "encoding": "base64"})
-    entries = git.children(files, path)
+        content = base64.encodebytes(git.read_blob(call.repository.objects, sha)).decode()
+        return ApiAnswer(_file_json(call, path, sha, ref) | {"content": content, "encoding": "base64"})
+    entries = git.list_directory(files, path)
     if not entries:
-        raise not_found()
-    return Answer([_shown(call, entry, ref) for entry in entries])
+        raise not_found_error()
+    return ApiAnswer([_entry_json(call, entry, ref) for entry in entries])
 
 
-def _target(call: Call, path: str) -> _Target:
+def _find_target(call: ApiCall, path: str) -> _FileTarget:
     """Find what a change is about, and whether it is allowed.
 
     Raises:
         ApiError: The branch is missing or protected, the token may not, or `sha` is not that of the file.
     """
     path = path.strip("/")
-    if not _WELL_FORMED.fullmatch(path):
+    if not _WELL_FORMED_PATH.fullmatch(path):
         raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "path contains a malformed path component")
-    branch = call.fields.optional("branch", str) or call.query.get("branch") or call.repository.default_branch
+    branch = call.fields.optional_value("branch", str) or call.query.get("branch") or call.repository.default_branch
     head = call.repository.refs.get(f"refs/heads/{branch}")
     if head is None:
         raise ApiError(HTTPStatus.NOT_FOUND, f"Branch {branch} not found")
-    target = _Target(path=path, branch=branch, head=head, files=files_at(call, head))
+    target = _FileTarget(path=path, branch=branch, head=head, files=commit_files(call, head))
     if any(path.startswith(f"{name}/") or name.startswith(f"{path}/") for name in target.files):
-        raise invalid(f"{path} is a directory, or lies below a file.")
+        raise invalid_request_error(f"{path} is a directory, or lies below a file.")
     guards.check_workflow_scope(call, path)
-    sha = call.fields.optional("sha", str) or call.query.get("sha")
-    if sha is None and target.sha is not None:
-        raise invalid('"sha" wasn\'t supplied.')
-    if sha is not None and sha != target.sha:
+    sha = call.fields.optional_value("sha", str) or call.query.get("sha")
+    if sha is None and target.current_sha is not None:
+        raise invalid_request_error('"sha" wasn\'t supplied.')
+    if sha is not None and sha != target.current_sha:
         raise ApiError(HTTPStatus.CONFLICT, f"{path} does not match {sha}")
     return target
 
 
-def _person(call: Call, field: str, default: Person) -> Person:
+def _read_person(call: ApiCall, field: str, default: Person) -> Person:
     """Read an author or a committer."""
-    values = call.fields.optional(field, dict)
+    values = call.fields.optional_value(field, dict)
     if values is None:
         return default
     if not values.get("name") or not values.get("email"):
-        raise invalid(f'"{field}" needs a name and an email.')
+        raise invalid_request_error(f'"{field}" needs a name and an email.')
     return Person(name=values["name"], email=values["email"], date=values.get("date") or default.date)
 
 
-def _commit(call: Call, target: _Target, files: dict[str, str], message: str) -> Commit:
+def _commit_change(call: ApiCall, target: _FileTarget, files: dict[str, str], message: str) -> CommitRecord:
     """Commit a changed tree and move the branch to it."""
-    user = viewer(call)
-    default = Person(name=user.login, email=private_email(user.login, user.id), date=now())
-    committer = _person(call, "committer", default)
-    commit = git.commit(
+    user = token_user(call)
+    default = Person(name=user.login, email=private_email(user.login, user.id), date=current_timestamp())
+    committer = _read_person(call, "committer", default)
+    commit = git.store_commit(
         call.repository.objects,
         files,
-        git.Draft(
+        git.CommitDraft(
             parents=(target.head,),
             message=message,
-            author=_person(call, "author", committer),
+            author=_read_person(call, "author", committer),
             committer=committer,
         ),
     )
@@ -156,38 +156,38 @@ def _commit(call: Call, target: _Target, files: dict[str, str], message: str) ->
     return commit
 
 
-def _decoded(call: Call) -> bytes:
+def _decode_content(call: ApiCall) -> bytes:
     try:
-        return base64.b64decode("".join(call.fields.required("content", str).split()), validate=True)
+        return base64.b64decode("".join(call.fields.required_value("content", str).split()), validate=True)
     except binascii.Error as error:
         raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "content is not valid Base64") from error
 
 
-@routes.on("PUT", _ONE, model="FileCommit", docs=f"{_DOCS}#create-or-update-file-contents")
-def put_file(call: Call, path: str) -> Answer:
+@content_routes.serve_path("PUT", _ONE, model="FileCommit", docs=f"{_DOCS}#create-or-update-file-contents")
+def put_file(call: ApiCall, path: str) -> ApiAnswer:
     """Create a file, or replace the one whose hash is given."""
-    message = call.fields.required("message", str)
-    content = _decoded(call)
-    target = _target(call, path)
-    guards.check_branch(call, target.branch, "create" if target.sha is None else "update")
+    message = call.fields.required_value("message", str)
+    content = _decode_content(call)
+    target = _find_target(call, path)
+    guards.check_direct_change(call, target.branch, "create" if target.current_sha is None else "update")
     sha = git.add_blob(call.repository.objects, content)
-    commit = _commit(call, target, {**target.files, target.path: sha}, message)
+    commit = _commit_change(call, target, {**target.files, target.path: sha}, message)
     body: Json = {
-        "content": _file(call, target.path, sha, target.branch),
-        "commit": git_commit(call, commit),
+        "content": _file_json(call, target.path, sha, target.branch),
+        "commit": git_commit_json(call, commit),
     }
-    return created(body) if target.sha is None else Answer(body)
+    return created_answer(body) if target.current_sha is None else ApiAnswer(body)
 
 
-@routes.on("DELETE", _ONE, model="FileCommit", docs=f"{_DOCS}#delete-a-file")
-def delete_file(call: Call, path: str) -> Answer:
+@content_routes.serve_path("DELETE", _ONE, model="FileCommit", docs=f"{_DOCS}#delete-a-file")
+def delete_file(call: ApiCall, path: str) -> ApiAnswer:
     """Delete the file whose hash is given."""
-    message = call.fields.optional("message", str) or call.query.get("message")
+    message = call.fields.optional_value("message", str) or call.query.get("message")
     if message is None:
-        raise invalid('"message" wasn\'t supplied.')
-    target = _target(call, path)
-    if target.sha is None:
-        raise not_found()
-    guards.check_branch(call, target.branch, "delete")
+        raise invalid_request_error('"message" wasn\'t supplied.')
+    target = _find_target(call, path)
+    if target.current_sha is None:
+        raise not_found_error()
+    guards.check_direct_change(call, target.branch, "delete")
     files = {name: sha for name, sha in target.files.items() if name != target.path}
-    return Answer({"content": None, "commit": git_commit(call, _commit(call, target, files, message))})
+    return ApiAnswer({"content": None, "commit": git_commit_json(call, _commit_change(call, target, files, message))})

@@ -19,11 +19,11 @@ from local.github import faults
 from local.github.records import Fault, FaultName, Json
 
 if TYPE_CHECKING:
-    from local.github.state import Store
+    from local.github.state import StateStore
     from local.github.traffic import Traffic
 
 
-def _shown(fault: Fault) -> Json:
+def _fault_json(fault: Fault) -> Json:
     options = {
         "requests": fault.requests,
         "path": fault.path,
@@ -35,58 +35,58 @@ def _shown(fault: Fault) -> Json:
     return {"name": fault.name.value, **{name: value for name, value in options.items() if value is not None}}
 
 
-def _refused(problem: str) -> tuple[Response, HTTPStatus]:
-    known = {name.value: faults.KINDS[name].about for name in FaultName}
+def _refuse_fault(problem: str) -> tuple[Response, HTTPStatus]:
+    known = {name.value: faults.FAULT_SPECS[name].description for name in FaultName}
     return jsonify({"message": problem, "faults": known}), HTTPStatus.BAD_REQUEST
 
 
-def blueprint(store: Store, traffic: Traffic) -> Blueprint:
+def control_blueprint(store: StateStore, traffic: Traffic) -> Blueprint:
     """Make the control API of one stand-in."""
     control = Blueprint("control", __name__, url_prefix="/_control")
 
-    def listed() -> Response:
+    def faults_response() -> Response:
         with store.lock:
             faults.drop_expired(store.state)
-            return jsonify([_shown(fault) for fault in store.state.faults.values()])
+            return jsonify([_fault_json(fault) for fault in store.state.faults.values()])
 
     @control.get("/health")
-    def health() -> Response:
+    def show_health() -> Response:
         return jsonify({"pid": os.getpid(), "state": str(store.path.absolute()), "requests": traffic.requests})
 
     @control.get("/faults")
     def list_faults() -> Response:
-        return listed()
+        return faults_response()
 
     @control.put("/faults/<name>")
     def switch_on(name: str) -> Response | tuple[Response, HTTPStatus]:
         options = request.get_json(force=True, silent=True) if request.get_data() else {}
         if not isinstance(options, dict):
-            return _refused("The body must be a JSON object.")
+            return _refuse_fault("The body must be a JSON object.")
         try:
-            fault = faults.parse(name, options)
+            fault = faults.parse_fault(name, options)
         except faults.FaultError as error:
-            return _refused(str(error))
+            return _refuse_fault(str(error))
         with store.lock:
             store.state.faults[fault.name] = fault
-            store.save()
-        return jsonify(_shown(fault))
+            store.save_state()
+        return jsonify(_fault_json(fault))
 
     @control.delete("/faults")
     def switch_all_off() -> Response:
         with store.lock:
             store.state.faults.clear()
-            store.save()
-        return listed()
+            store.save_state()
+        return faults_response()
 
     @control.delete("/faults/<name>")
     def switch_off(name: str) -> Response | tuple[Response, HTTPStatus]:
         try:
-            fault = faults.find(name)
+            fault = faults.find_fault(name)
         except faults.FaultError as error:
-            return _refused(str(error))
+            return _refuse_fault(str(error))
         with store.lock:
             store.state.faults.pop(fault, None)
-            store.save()
-        return listed()
+            store.save_state()
+        return faults_response()
 
     return control

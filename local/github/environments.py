@@ -7,28 +7,28 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from local.github.accounts import node_id, simple_user, viewer
-from local.github.clock import after, now
-from local.github.records import AccountKind, BranchPolicy, Environment, Json
-from local.github.responses import Answer, ApiError, failed_validation, no_content, not_found
-from local.github.routing import NO_BODY, REPOSITORY, Routes
+from local.github.accounts import node_id, simple_user, token_user
+from local.github.clock import current_timestamp, later_timestamp
+from local.github.records import AccountKind, BranchPolicy, EnvironmentRecord, Json
+from local.github.responses import ApiAnswer, ApiError, failed_validation_error, no_content, not_found_error
+from local.github.routing import NO_BODY, REPOSITORY_PATH, RouteTable
 
 if TYPE_CHECKING:
-    from local.github.calls import Call
+    from local.github.calls import ApiCall
 
-routes = Routes()
+environment_routes = RouteTable()
 
-_ALL = f"{REPOSITORY}/environments"
+_ALL = f"{REPOSITORY_PATH}/environments"
 _ONE = f"{_ALL}/<path:environment_name>"
 _POLICIES = f"{_ONE}/deployment-branch-policies"
 _POLICY = f"{_POLICIES}/<int:policy_id>"
 _DOCS = "deployments/environments"
 _POLICY_DOCS = "deployments/branch-policies"
-_LONGEST_WAIT = 43_200
+_MAX_WAIT_MINUTES = 43_200
 _POLICY_LIST = "ReposOwnerRepoEnvironmentsEnvironmentNameDeploymentBranchPoliciesGetResponse200"
 
 
-def environment(call: Call, name: str) -> Environment:
+def find_github_environment(call: ApiCall, name: str) -> EnvironmentRecord:
     """Find an environment; GitHub does not distinguish capitals in its name.
 
     Raises:
@@ -36,26 +36,26 @@ def environment(call: Call, name: str) -> Environment:
     """
     found = call.repository.environments.get(name.lower())
     if found is None:
-        raise not_found()
+        raise not_found_error()
     return found
 
 
-def _reviewer(call: Call, entry: Json) -> Json:
+def _reviewer_json(call: ApiCall, entry: Json) -> Json:
     """Show one reviewer; the stand-in knows the accounts and has no teams."""
-    for account in (call.state.owner, viewer(call)):
+    for account in (call.state.owner, token_user(call)):
         if entry.get("type") == "User" and entry.get("id") == account.id and account.kind is AccountKind.USER:
             return {"type": "User", "reviewer": simple_user(call, account)}
-    raise failed_validation("Environment", "invalid", field="reviewers")
+    raise failed_validation_error("Environment", "invalid", field="reviewers")
 
 
-def _rules(call: Call, found: Environment) -> list[Json]:
+def _protection_rules_json(call: ApiCall, found: EnvironmentRecord) -> list[Json]:
     """Show the protection rules, each with an id that stays the same."""
     settings = found.settings
     kinds: list[Json] = []
     if settings["wait_timer"]:
         kinds.append({"type": "wait_timer", "wait_timer": settings["wait_timer"]})
     if settings["reviewers"]:
-        reviewers = [_reviewer(call, entry) for entry in settings["reviewers"]]
+        reviewers = [_reviewer_json(call, entry) for entry in settings["reviewers"]]
         self_review = settings["prevent_self_review"]
         kinds.append({"type": "required_reviewers", "prevent_self_review": self_review, "reviewers": reviewers})
     if settings["deployment_branch_policy"]:
@@ -67,68 +67,70 @@ def _rules(call: Call, found: Environment) -> list[Json]:
     ]
 
 
-def _shown(call: Call, found: Environment) -> Json:
+def _environment_json(call: ApiCall, found: EnvironmentRecord) -> Json:
     address = quote(found.name, safe="")
     return {
         "id": found.id,
         "node_id": node_id("EN", found.id),
         "name": found.name,
-        "url": call.api(f"/environments/{address}"),
-        "html_url": call.html(f"/deployments/activity_log?environments_filter={address}"),
+        "url": call.api_url(f"/environments/{address}"),
+        "html_url": call.web_url(f"/deployments/activity_log?environments_filter={address}"),
         "created_at": found.created_at,
         "updated_at": found.updated_at,
         "can_admins_bypass": found.settings["can_admins_bypass"],
-        "protection_rules": _rules(call, found),
+        "protection_rules": _protection_rules_json(call, found),
         "deployment_branch_policy": found.settings["deployment_branch_policy"],
     }
 
 
-def _settings(call: Call) -> Json:
+def _read_settings(call: ApiCall) -> Json:
     """Read the settings; what a request leaves out is reset."""
     fields = call.fields
-    wait = fields.optional("wait_timer", int) or 0
-    if not 0 <= wait <= _LONGEST_WAIT:
-        raise failed_validation("Environment", "invalid", field="wait_timer")
-    policy = fields.optional("deployment_branch_policy", dict)
+    wait = fields.optional_value("wait_timer", int) or 0
+    if not 0 <= wait <= _MAX_WAIT_MINUTES:
+        raise failed_validation_error("Environment", "invalid", field="wait_timer")
+    policy = fields.optional_value("deployment_branch_policy", dict)
     if policy is not None and bool(policy.get("protected_branches")) == bool(policy.get("custom_branch_policies")):
-        raise failed_validation("Environment", "invalid", field="deployment_branch_policy")
-    reviewers = fields.optional("reviewers", list) or []
+        raise failed_validation_error("Environment", "invalid", field="deployment_branch_policy")
+    reviewers = fields.optional_value("reviewers", list) or []
     for entry in reviewers:
-        _reviewer(call, entry)
-    bypass = fields.optional("can_admins_bypass", bool)
+        _reviewer_json(call, entry)
+    bypass = fields.optional_value("can_admins_bypass", bool)
     return {
         "wait_timer": wait,
         "reviewers": reviewers,
-        "prevent_self_review": fields.optional("prevent_self_review", bool) or False,
+        "prevent_self_review": fields.optional_value("prevent_self_review", bool) or False,
         "can_admins_bypass": True if bypass is None else bypass,
         "deployment_branch_policy": policy,
     }
 
 
-@routes.on("GET", _ALL, model="ReposOwnerRepoEnvironmentsGetResponse200", docs=f"{_DOCS}#list-environments")
-def list_environments(call: Call) -> Answer:
+@environment_routes.serve_path(
+    "GET", _ALL, model="ReposOwnerRepoEnvironmentsGetResponse200", docs=f"{_DOCS}#list-environments"
+)
+def list_environments(call: ApiCall) -> ApiAnswer:
     """List the environments."""
     table = call.repository.environments
-    page = call.page([table[name] for name in sorted(table)])
-    body: Json = {"total_count": page.total, "environments": [_shown(call, item) for item in page.items]}
-    return Answer(body, headers=page.headers)
+    page = call.select_page([table[name] for name in sorted(table)])
+    body: Json = {"total_count": page.total, "environments": [_environment_json(call, item) for item in page.items]}
+    return ApiAnswer(body, headers=page.headers)
 
 
-@routes.on("GET", _ONE, model="Environment", docs=f"{_DOCS}#get-an-environment")
-def get_environment(call: Call, environment_name: str) -> Answer:
+@environment_routes.serve_path("GET", _ONE, model="Environment", docs=f"{_DOCS}#get-an-environment")
+def get_environment(call: ApiCall, environment_name: str) -> ApiAnswer:
     """Show one environment."""
-    return Answer(_shown(call, environment(call, environment_name)))
+    return ApiAnswer(_environment_json(call, find_github_environment(call, environment_name)))
 
 
-@routes.on("PUT", _ONE, model="Environment", docs=f"{_DOCS}#create-or-update-an-environment")
-def put_environment(call: Call, environment_name: str) -> Answer:
+@environment_routes.serve_path("PUT", _ONE, model="Environment", docs=f"{_DOCS}#create-or-update-an-environment")
+def put_environment(call: ApiCall, environment_name: str) -> ApiAnswer:
     """Create an environment or replace its settings; what it contains stays."""
-    settings = _settings(call)
+    settings = _read_settings(call)
     table = call.repository.environments
     found = table.get(environment_name.lower())
     if found is None:
-        moment = now()
-        found = Environment(
+        moment = current_timestamp()
+        found = EnvironmentRecord(
             id=call.state.new_id(),
             name=environment_name,
             created_at=moment,
@@ -136,93 +138,101 @@ def put_environment(call: Call, environment_name: str) -> Answer:
         )
         table[environment_name.lower()] = found
     else:
-        found.updated_at = after(found.updated_at)
+        found.updated_at = later_timestamp(found.updated_at)
     found.settings = settings
     if not _has_policies(found):
         found.policies.clear()
-    return Answer(_shown(call, found))
+    return ApiAnswer(_environment_json(call, found))
 
 
-@routes.on("DELETE", _ONE, model=NO_BODY, docs=f"{_DOCS}#delete-an-environment")
-def delete_environment(call: Call, environment_name: str) -> Answer:
+@environment_routes.serve_path("DELETE", _ONE, model=NO_BODY, docs=f"{_DOCS}#delete-an-environment")
+def delete_environment(call: ApiCall, environment_name: str) -> ApiAnswer:
     """Delete an environment with its secrets, variables and policies."""
-    environment(call, environment_name)
+    find_github_environment(call, environment_name)
     del call.repository.environments[environment_name.lower()]
     return no_content()
 
 
-def _has_policies(found: Environment) -> bool:
+def _has_policies(found: EnvironmentRecord) -> bool:
     policy = found.settings["deployment_branch_policy"]
     return policy is not None and policy["custom_branch_policies"]
 
 
-def _with_policies(call: Call, name: str) -> Environment:
+def _find_with_policies(call: ApiCall, name: str) -> EnvironmentRecord:
     """Find an environment that has policies of its own; GitHub hides the policies of all others."""
-    found = environment(call, name)
+    found = find_github_environment(call, name)
     if not _has_policies(found):
-        raise not_found()
+        raise not_found_error()
     return found
 
 
-def _policy(call: Call, name: str, policy_id: int) -> BranchPolicy:
-    policy = _with_policies(call, name).policies.get(policy_id)
+def _find_policy(call: ApiCall, name: str, policy_id: int) -> BranchPolicy:
+    policy = _find_with_policies(call, name).policies.get(policy_id)
     if policy is None:
-        raise not_found()
+        raise not_found_error()
     return policy
 
 
-def _shown_policy(policy: BranchPolicy) -> Json:
+def _policy_json(policy: BranchPolicy) -> Json:
     return {"id": policy.id, "node_id": node_id("GP", policy.id), "name": policy.name, "type": policy.type}
 
 
-@routes.on("GET", _POLICIES, model=_POLICY_LIST, docs=f"{_POLICY_DOCS}#list-deployment-branch-policies")
-def list_policies(call: Call, environment_name: str) -> Answer:
+@environment_routes.serve_path(
+    "GET", _POLICIES, model=_POLICY_LIST, docs=f"{_POLICY_DOCS}#list-deployment-branch-policies"
+)
+def list_branch_policies(call: ApiCall, environment_name: str) -> ApiAnswer:
     """List the patterns of branches and tags that may deploy."""
-    page = call.page(list(_with_policies(call, environment_name).policies.values()))
+    page = call.select_page(list(_find_with_policies(call, environment_name).policies.values()))
     body: Json = {
         "total_count": page.total,
-        "branch_policies": [_shown_policy(policy) for policy in page.items],
+        "branch_policies": [_policy_json(policy) for policy in page.items],
     }
-    return Answer(body, headers=page.headers)
+    return ApiAnswer(body, headers=page.headers)
 
 
-@routes.on(
+@environment_routes.serve_path(
     "POST",
     _POLICIES,
     model="DeploymentBranchPolicy",
     docs=f"{_POLICY_DOCS}#create-a-deployment-branch-policy",
 )
-def create_policy(call: Call, environment_name: str) -> Answer:
+def create_branch_policy(call: ApiCall, environment_name: str) -> ApiAnswer:
     """Let a pattern of branches or tags deploy."""
-    found = _with_policies(call, environment_name)
-    name = call.fields.required("name", str)
-    kind = call.fields.optional("type", str) or "branch"
+    found = _find_with_policies(call, environment_name)
+    name = call.fields.required_value("name", str)
+    kind = call.fields.optional_value("type", str) or "branch"
     if kind not in {"branch", "tag"}:
-        raise failed_validation("DeploymentBranchPolicy", "invalid", field="type")
+        raise failed_validation_error("DeploymentBranchPolicy", "invalid", field="type")
     if any((policy.name, policy.type) == (name, kind) for policy in found.policies.values()):
         raise ApiError(HTTPStatus.SEE_OTHER, "A deployment branch policy with this name exists already.")
     policy = BranchPolicy(id=call.state.new_id(), name=name, type=kind)
     found.policies[policy.id] = policy
-    return Answer(_shown_policy(policy))
+    return ApiAnswer(_policy_json(policy))
 
 
-@routes.on("GET", _POLICY, model="DeploymentBranchPolicy", docs=f"{_POLICY_DOCS}#get-a-deployment-branch-policy")
-def get_policy(call: Call, environment_name: str, policy_id: int) -> Answer:
+@environment_routes.serve_path(
+    "GET", _POLICY, model="DeploymentBranchPolicy", docs=f"{_POLICY_DOCS}#get-a-deployment-branch-policy"
+)
+def get_branch_policy(call: ApiCall, environment_name: str, policy_id: int) -> ApiAnswer:
     """Show one pattern."""
-    return Answer(_shown_policy(_policy(call, environment_name, policy_id)))
+    return ApiAnswer(_policy_json(_find_policy(call, environment_name, policy_id)))
 
 
-@routes.on("PUT", _POLICY, model="DeploymentBranchPolicy", docs=f"{_POLICY_DOCS}#update-a-deployment-branch-policy")
-def update_policy(call: Call, environment_name: str, policy_id: int) -> Answer:
+@environment_routes.serve_path(
+    "PUT", _POLICY, model="DeploymentBranchPolicy", docs=f"{_POLICY_DOCS}#update-a-deployment-branch-policy"
+)
+def update_branch_policy(call: ApiCall, environment_name: str, policy_id: int) -> ApiAnswer:
     """Change a pattern; whether it means branches or tags stays."""
-    policy = replace(_policy(call, environment_name, policy_id), name=call.fields.required("name", str))
-    environment(call, environment_name).policies[policy_id] = policy
-    return Answer(_shown_policy(policy))
+    policy = replace(_find_policy(call, environment_name, policy_id), name=call.fields.required_value("name", str))
+    find_github_environment(call, environment_name).policies[policy_id] = policy
+    return ApiAnswer(_policy_json(policy))
 
 
-@routes.on("DELETE", _POLICY, model=NO_BODY, docs=f"{_POLICY_DOCS}#delete-a-deployment-branch-policy")
-def delete_policy(call: Call, environment_name: str, policy_id: int) -> Answer:
+@environment_routes.serve_path(
+    "DELETE", _POLICY, model=NO_BODY, docs=f"{_POLICY_DOCS}#delete-a-deployment-branch-policy"
+)
+def delete_branch_policy(call: ApiCall, environment_name: str, policy_id: int) -> ApiAnswer:
     """Delete a pattern."""
-    _policy(call, environment_name, policy_id)
-    del environment(call, environment_name).policies[policy_id]
+    _find_policy(call, environment_name, policy_id)
+    del find_github_environment(call, environment_name).policies[policy_id]
     return no_content()

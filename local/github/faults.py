@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from local.github.records import Fault, FaultName, Json, State
-from local.github.responses import DOCS, ApiError, not_found
+from local.github.records import Fault, FaultName, Json, ServiceState
+from local.github.responses import DOCS_URL, ApiError, not_found_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_LIMITS_DOCS = f"{DOCS}/using-the-rest-api/rate-limits-for-the-rest-api"
+_LIMITS_DOCS = f"{DOCS_URL}/using-the-rest-api/rate-limits-for-the-rest-api"
 _SERVER_ERRORS = {
     HTTPStatus.BAD_GATEWAY: "Server Error",
     HTTPStatus.INTERNAL_SERVER_ERROR: "Server Error",
@@ -37,43 +37,43 @@ class FaultError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kind:
+class FaultSpec:
     """What a fault does, and what can be set of it beside `requests` and `path`."""
 
-    about: str
+    description: str
     seconds: float | None = None
     statuses: tuple[int, ...] = ()
     """The statuses that can be chosen; the first is the default."""
     has_branch: bool = False
 
 
-KINDS: Final[Mapping[FaultName, Kind]] = {
-    FaultName.BAD_CREDENTIALS: Kind(about="401, as for a token that was revoked or has expired"),
-    FaultName.MISSING_OWNER: Kind(about="404 for the owner and all that belongs to them"),
-    FaultName.MISSING_REPOSITORY: Kind(about="404 for the repository and all that is in it"),
-    FaultName.MISSING_WORKFLOW_SCOPE: Kind(
-        about="changes below .github/workflows/ get 404 with a classic token, 403 with a fine-grained one",
+FAULT_SPECS: Final[Mapping[FaultName, FaultSpec]] = {
+    FaultName.BAD_CREDENTIALS: FaultSpec(description="401, as for a token that was revoked or has expired"),
+    FaultName.MISSING_OWNER: FaultSpec(description="404 for the owner and all that belongs to them"),
+    FaultName.MISSING_REPOSITORY: FaultSpec(description="404 for the repository and all that is in it"),
+    FaultName.MISSING_WORKFLOW_SCOPE: FaultSpec(
+        description="changes below .github/workflows/ get 404 with a classic token, 403 with a fine-grained one",
     ),
-    FaultName.PRIMARY_RATE_LIMIT: Kind(
-        about="the hourly limit is used up and resets in `seconds`",
+    FaultName.PRIMARY_RATE_LIMIT: FaultSpec(
+        description="the hourly limit is used up and resets in `seconds`",
         seconds=60,
         statuses=(HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS),
     ),
-    FaultName.PROTECTED_BRANCH: Kind(
-        about="409 for changes of files on `branch`, by default the default branch",
+    FaultName.PROTECTED_BRANCH: FaultSpec(
+        description="409 for changes of files on `branch`, by default the default branch",
         has_branch=True,
     ),
-    FaultName.RATE_LIMIT_REACHED: Kind(
-        about="answers succeed, but say that they were the last of the hourly limit, which resets in `seconds`",
+    FaultName.RATE_LIMIT_REACHED: FaultSpec(
+        description="answers succeed, but say that they were the last of the hourly limit, which resets in `seconds`",
         seconds=60,
     ),
-    FaultName.SECONDARY_RATE_LIMIT: Kind(
-        about="too much at once, with a Retry-After of `seconds`",
+    FaultName.SECONDARY_RATE_LIMIT: FaultSpec(
+        description="too much at once, with a Retry-After of `seconds`",
         seconds=60,
         statuses=(HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS),
     ),
-    FaultName.SERVER_ERROR: Kind(
-        about="GitHub itself fails with `status`",
+    FaultName.SERVER_ERROR: FaultSpec(
+        description="GitHub itself fails with `status`",
         statuses=(
             HTTPStatus.BAD_GATEWAY,
             HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -81,30 +81,30 @@ KINDS: Final[Mapping[FaultName, Kind]] = {
             HTTPStatus.GATEWAY_TIMEOUT,
         ),
     ),
-    FaultName.SLOW: Kind(about="every answer comes `seconds` late", seconds=5),
+    FaultName.SLOW: FaultSpec(description="every answer comes `seconds` late", seconds=5),
 }
 
-_LIMITS = {FaultName.PRIMARY_RATE_LIMIT, FaultName.RATE_LIMIT_REACHED, FaultName.SECONDARY_RATE_LIMIT}
+_RATE_LIMIT_FAULTS = {FaultName.PRIMARY_RATE_LIMIT, FaultName.RATE_LIMIT_REACHED, FaultName.SECONDARY_RATE_LIMIT}
 """The faults that end at a time of their own."""
 
 
-def _number(options: Json, option: str, least: float) -> float | None:
+def _number_option(options: Json, option: str, minimum: float) -> float | None:
     value = options.get(option)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < least:
-        raise FaultError(f"`{option}` must be a number, {least} or more, not {value!r}.")
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < minimum:
+        raise FaultError(f"`{option}` must be a number, {minimum} or more, not {value!r}.")
     return value
 
 
-def _text(options: Json, option: str) -> str | None:
+def _text_option(options: Json, option: str) -> str | None:
     value = options.get(option)
     if value is not None and not isinstance(value, str):
         raise FaultError(f"`{option}` must be a text, not {value!r}.")
     return value
 
 
-def _allowed_options(kind: Kind) -> set[str]:
+def _allowed_options(kind: FaultSpec) -> set[str]:
     allowed = {"requests", "path"}
     if kind.seconds is not None:
         allowed.add("seconds")
@@ -113,7 +113,7 @@ def _allowed_options(kind: Kind) -> set[str]:
     return allowed | {"branch"} if kind.has_branch else allowed
 
 
-def find(name: str) -> FaultName:
+def find_fault(name: str) -> FaultName:
     """Find a fault by its name.
 
     Raises:
@@ -125,21 +125,21 @@ def find(name: str) -> FaultName:
         raise FaultError(f"There is no fault {name!r}; there are: {', '.join(FaultName)}.") from error
 
 
-def parse(name: str, options: Json) -> Fault:
+def parse_fault(name: str, options: Json) -> Fault:
     """Make a fault of what a person asked for.
 
     Raises:
         FaultError: There is no such fault, or it cannot be set like this.
     """
-    fault_name = find(name)
-    kind = KINDS[fault_name]
+    fault_name = find_fault(name)
+    kind = FAULT_SPECS[fault_name]
     allowed = _allowed_options(kind)
     if unknown := sorted(options.keys() - allowed):
         raise FaultError(f"{name} has no option {', '.join(unknown)}; it has: {', '.join(sorted(allowed))}.")
-    requests = _number(options, "requests", 1)
+    requests = _number_option(options, "requests", 1)
     if requests is not None and requests != int(requests):
         raise FaultError(f"`requests` must be a whole number, not {requests}.")
-    seconds = _number(options, "seconds", 0)
+    seconds = _number_option(options, "seconds", 0)
     status = options.get("status", kind.statuses[0] if kind.statuses else None)
     if status is not None and status not in kind.statuses:
         raise FaultError(
@@ -149,22 +149,22 @@ def parse(name: str, options: Json) -> Fault:
     return Fault(
         name=fault_name,
         requests=None if requests is None else int(requests),
-        path=_text(options, "path"),
+        path=_text_option(options, "path"),
         status=None if status is None else int(status),
         seconds=seconds,
-        until=math.ceil(time.time() + (seconds or 0)) if fault_name in _LIMITS else None,
-        branch=_text(options, "branch"),
+        until=math.ceil(time.time() + (seconds or 0)) if fault_name in _RATE_LIMIT_FAULTS else None,
+        branch=_text_option(options, "branch"),
     )
 
 
-def drop_expired(state: State) -> None:
+def drop_expired(state: ServiceState) -> None:
     """Switch off the rate limits whose time is over."""
     for fault in list(state.faults.values()):
         if fault.until is not None and fault.until <= time.time():
             del state.faults[fault.name]
 
 
-def take(state: State, name: FaultName, path: str) -> Fault | None:
+def take_fault(state: ServiceState, name: FaultName, path: str) -> Fault | None:
     """Say whether a fault hits a request, and count the hit.
 
     Returns:
@@ -181,34 +181,34 @@ def take(state: State, name: FaultName, path: str) -> Fault | None:
     return fault
 
 
-def delay(state: State, path: str) -> float:
+def fault_delay_seconds(state: ServiceState, path: str) -> float:
     """Give the seconds by which the answer is late."""
-    fault = take(state, FaultName.SLOW, path)
+    fault = take_fault(state, FaultName.SLOW, path)
     return 0.0 if fault is None else fault.seconds or 0.0
 
 
-def raise_refusals(state: State, path: str, request_id: str) -> None:
+def raise_refusals(state: ServiceState, path: str, request_id: str) -> None:
     """Refuse a request that a fault hits, before its route is looked for.
 
     Raises:
         ApiError: A fault hits.
     """
-    if fault := take(state, FaultName.SERVER_ERROR, path):
+    if fault := take_fault(state, FaultName.SERVER_ERROR, path):
         status = HTTPStatus(fault.status or HTTPStatus.BAD_GATEWAY)
         raise ApiError(status, _SERVER_ERRORS[status])
-    if take(state, FaultName.BAD_CREDENTIALS, path):
-        raise ApiError(HTTPStatus.UNAUTHORIZED, "Bad credentials", docs=DOCS)
-    if fault := take(state, FaultName.PRIMARY_RATE_LIMIT, path):
+    if take_fault(state, FaultName.BAD_CREDENTIALS, path):
+        raise ApiError(HTTPStatus.UNAUTHORIZED, "Bad credentials", docs=DOCS_URL)
+    if fault := take_fault(state, FaultName.PRIMARY_RATE_LIMIT, path):
         raise _primary_limit(state, fault, request_id)
-    if fault := take(state, FaultName.SECONDARY_RATE_LIMIT, path):
+    if fault := take_fault(state, FaultName.SECONDARY_RATE_LIMIT, path):
         raise _secondary_limit(fault, request_id)
     owner = state.owner.login.lower()
     repository = f"/repos/{owner}/{state.repository.name.lower()}"
     if _is_below(path, f"/users/{owner}", f"/orgs/{owner}", f"/repos/{owner}", "/repositories"):
-        if take(state, FaultName.MISSING_OWNER, path):
-            raise not_found()
-        if _is_below(path, repository, "/repositories") and take(state, FaultName.MISSING_REPOSITORY, path):
-            raise not_found()
+        if take_fault(state, FaultName.MISSING_OWNER, path):
+            raise not_found_error()
+        if _is_below(path, repository, "/repositories") and take_fault(state, FaultName.MISSING_REPOSITORY, path):
+            raise not_found_error()
 
 
 def _is_below(path: str, *roots: str) -> bool:
@@ -216,20 +216,20 @@ def _is_below(path: str, *roots: str) -> bool:
     return any(lowered == root or lowered.startswith(f"{root}/") for root in roots)
 
 
-def _support(request_id: str) -> str:
+def _support_note(request_id: str) -> str:
     return f"If you reach out to GitHub Support for help, please include the request ID {request_id}."
 
 
-def _primary_limit(state: State, fault: Fault, request_id: str) -> ApiError:
+def _primary_limit(state: ServiceState, fault: Fault, request_id: str) -> ApiError:
     return ApiError(
         HTTPStatus(fault.status or HTTPStatus.FORBIDDEN),
-        f"API rate limit exceeded for user ID {state.owner.id}. {_support(request_id)}",
+        f"API rate limit exceeded for user ID {state.owner.id}. {_support_note(request_id)}",
         docs=_LIMITS_DOCS,
-        headers=used_up(fault),
+        headers=exhausted_rate_headers(fault),
     )
 
 
-def used_up(fault: Fault) -> dict[str, str]:
+def exhausted_rate_headers(fault: Fault) -> dict[str, str]:
     """Give the headers that say that nothing is left of the hourly limit until the fault ends."""
     return {
         "X-RateLimit-Remaining": "0",
@@ -243,7 +243,7 @@ def _secondary_limit(fault: Fault, request_id: str) -> ApiError:
     return ApiError(
         HTTPStatus(fault.status or HTTPStatus.FORBIDDEN),
         "You have exceeded a secondary rate limit. Please wait a few minutes before you try again. "
-        + _support(request_id),
+        + _support_note(request_id),
         docs=f"{_LIMITS_DOCS}#about-secondary-rate-limits",
         headers={"Retry-After": str(wait)},
     )

@@ -7,8 +7,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from local.github.clock import epoch
-from local.github.records import Commit, Objects, Person
+from local.github.clock import epoch_seconds
+from local.github.records import CommitRecord, Objects, Person
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ DIRECTORY_MODE = "040000"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
+class TreeEntry:
     """One name in a directory."""
 
     path: str
@@ -32,7 +32,7 @@ class Entry:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Change:
+class FileChange:
     """How one file differs between two trees."""
 
     path: str
@@ -40,7 +40,7 @@ class Change:
     new: str | None
 
     @property
-    def status(self) -> str:
+    def change_status(self) -> str:
         """Give GitHub's word for it."""
         if self.old is None:
             return "added"
@@ -48,7 +48,7 @@ class Change:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Draft:
+class CommitDraft:
     """What a commit says, beside its files."""
 
     parents: tuple[str, ...]
@@ -57,7 +57,7 @@ class Draft:
     committer: Person
 
 
-def _hash(kind: str, content: bytes) -> str:
+def _hash_object(kind: str, content: bytes) -> str:
     # Git's own format prescribes SHA-1.
     return hashlib.sha1(f"{kind} {len(content)}\0".encode() + content, usedforsecurity=False).hexdigest()
 
@@ -68,27 +68,27 @@ def add_blob(objects: Objects, content: bytes) -> str:
     Returns:
         Its hash.
     """
-    sha = _hash("blob", content)
+    sha = _hash_object("blob", content)
     objects.blobs[sha] = base64.b64encode(content).decode()
     return sha
 
 
-def blob(objects: Objects, sha: str) -> bytes:
+def read_blob(objects: Objects, sha: str) -> bytes:
     """Read a file's content."""
     return base64.b64decode(objects.blobs[sha])
 
 
-def children(files: Mapping[str, str], directory: str = "") -> list[Entry]:
+def list_directory(files: Mapping[str, str], directory: str = "") -> list[TreeEntry]:
     """List a directory of a flat tree in Git's order; a directory that is not there has no children."""
     prefix = f"{directory}/" if directory else ""
-    names: dict[str, Entry] = {}
+    names: dict[str, TreeEntry] = {}
     for path, sha in files.items():
         if not path.startswith(prefix):
             continue
         name, slash, _ = path[len(prefix) :].partition("/")
         if (key := name + slash) not in names:
             child = prefix + name
-            names[key] = Entry(
+            names[key] = TreeEntry(
                 path=child,
                 sha=tree_sha(files, child) if slash else sha,
                 is_directory=bool(slash),
@@ -97,12 +97,12 @@ def children(files: Mapping[str, str], directory: str = "") -> list[Entry]:
     return [names[name] for name in sorted(names)]
 
 
-def walk(files: Mapping[str, str], directory: str = "") -> Iterator[Entry]:
+def walk_tree(files: Mapping[str, str], directory: str = "") -> Iterator[TreeEntry]:
     """List a directory of a flat tree with all that is below it."""
-    for entry in children(files, directory):
+    for entry in list_directory(files, directory):
         yield entry
         if entry.is_directory:
-            yield from walk(files, entry.path)
+            yield from walk_tree(files, entry.path)
 
 
 def tree_sha(files: Mapping[str, str], directory: str = "") -> str:
@@ -110,29 +110,29 @@ def tree_sha(files: Mapping[str, str], directory: str = "") -> str:
     content = b"".join(
         f"{DIRECTORY_MODE.lstrip('0') if entry.is_directory else FILE_MODE} {entry.name}\0".encode()
         + bytes.fromhex(entry.sha)
-        for entry in children(files, directory)
+        for entry in list_directory(files, directory)
     )
-    return _hash("tree", content)
+    return _hash_object("tree", content)
 
 
-def _signature(person: Person) -> str:
-    return f"{person.name} <{person.email}> {epoch(person.date)} +0000"
+def _identity_line(person: Person) -> str:
+    return f"{person.name} <{person.email}> {epoch_seconds(person.date)} +0000"
 
 
-def commit(objects: Objects, files: Mapping[str, str], draft: Draft) -> Commit:
+def store_commit(objects: Objects, files: Mapping[str, str], draft: CommitDraft) -> CommitRecord:
     """Store a commit of a flat tree, and the tree."""
     tree = tree_sha(files)
     objects.trees[tree] = dict(files)
     lines = [
         f"tree {tree}",
         *(f"parent {parent}" for parent in draft.parents),
-        f"author {_signature(draft.author)}",
-        f"committer {_signature(draft.committer)}",
+        f"author {_identity_line(draft.author)}",
+        f"committer {_identity_line(draft.committer)}",
         "",
         draft.message,
     ]
-    made = Commit(
-        sha=_hash("commit", "\n".join(lines).encode()),
+    made = CommitRecord(
+        sha=_hash_object("commit", "\n".join(lines).encode()),
         tree=tree,
         parents=draft.parents,
         message=draft.message,
@@ -143,7 +143,7 @@ def commit(objects: Objects, files: Mapping[str, str], draft: Draft) -> Commit:
     return made
 
 
-def history(objects: Objects, sha: str) -> Iterator[Commit]:
+def commit_history(objects: Objects, sha: str) -> Iterator[CommitRecord]:
     """Walk from a commit through its first parents to the root."""
     current: str | None = sha
     while current is not None:
@@ -152,16 +152,16 @@ def history(objects: Objects, sha: str) -> Iterator[Commit]:
         current = found.parents[0] if found.parents else None
 
 
-def changes(objects: Objects, made: Commit) -> list[Change]:
+def commit_changes(objects: Objects, made: CommitRecord) -> list[FileChange]:
     """Compare a commit with its first parent."""
     old = objects.trees[objects.commits[made.parents[0]].tree] if made.parents else {}
-    return compare(old, objects.trees[made.tree])
+    return compare_trees(old, objects.trees[made.tree])
 
 
-def compare(old: Mapping[str, str], new: Mapping[str, str]) -> list[Change]:
+def compare_trees(old: Mapping[str, str], new: Mapping[str, str]) -> list[FileChange]:
     """Compare two flat trees."""
     return [
-        Change(path=path, old=old.get(path), new=new.get(path))
+        FileChange(path=path, old=old.get(path), new=new.get(path))
         for path in sorted(old.keys() | new.keys())
         if old.get(path) != new.get(path)
     ]

@@ -10,7 +10,7 @@ from nacl.public import PrivateKey, SealedBox
 from local.github.records import KeyPair
 
 
-def new_key() -> KeyPair:
+def new_key_pair() -> KeyPair:
     """Make a key pair; its id is a long decimal number, as GitHub's are."""
     private = PrivateKey.generate()
     public = bytes(private.public_key)
@@ -21,7 +21,7 @@ def new_key() -> KeyPair:
     )
 
 
-def decrypt(key: KeyPair, encrypted_value: str) -> bytes:
+def decrypt_secret(key: KeyPair, encrypted_value: str) -> bytes:
     """Read what a client encrypted; for tests, never for an answer."""
     box = SealedBox(PrivateKey(base64.b64decode(key.private)))
     return box.decrypt(base64.b64decode(encrypted_value))

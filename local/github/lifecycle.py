@@ -14,21 +14,21 @@ from urllib.parse import quote
 from flask import Response, g, request
 
 from local.github import faults
-from local.github.calls import Call, Fields
+from local.github.calls import ApiCall, BodyFields
 from local.github.records import FaultName
-from local.github.responses import DOCS, Answer, ApiError, not_found
-from local.github.routes import BY_NAME
+from local.github.responses import DOCS_URL, ApiAnswer, ApiError, not_found_error
+from local.github.routes import ROUTES_BY_NAME
 from local.github.routing import NO_BODY, Route
-from local.github.tokens import Token, from_header
+from local.github.tokens import Token, read_token
 from local.github.traffic import Traffic
 
 if TYPE_CHECKING:
     from werkzeug.exceptions import HTTPException
 
-    from local.github.records import State
-    from local.github.state import Store
+    from local.github.records import ServiceState
+    from local.github.state import StateStore
 
-LOGGER = logging.getLogger(__name__)
+REQUEST_LOGGER = logging.getLogger(__name__)
 _LOOPBACK = {"127.0.0.1", "localhost"}
 _DEFAULT_VERSION = "2022-11-28"
 
@@ -36,14 +36,14 @@ _DEFAULT_VERSION = "2022-11-28"
 class StandIn:
     """The stand-in's answers to one store."""
 
-    def __init__(self, store: Store, *, scopes: tuple[str, ...], validate: bool) -> None:
+    def __init__(self, store: StateStore, *, scopes: tuple[str, ...], validate: bool) -> None:
         """Serve `store`; see `create_app`."""
         self.store = store
         self.traffic = Traffic()
         self._scopes = scopes
         self._validate = validate
 
-    def admit(self) -> None:
+    def admit_request(self) -> None:
         """Refuse a request without a token, or one that a fault hits; be late where a fault says so.
 
         Raises:
@@ -52,72 +52,72 @@ class StandIn:
         g.request_id = ":".join(os.urandom(size).hex().upper() for size in (2, 3, 4, 4, 4))
         if request.host.partition(":")[0] not in _LOOPBACK:
             # A web page that has bound its own name to this machine must not reach the stand-in.
-            raise ApiError(HTTPStatus.FORBIDDEN, "The stand-in serves this machine only", docs=DOCS)
+            raise ApiError(HTTPStatus.FORBIDDEN, "The stand-in serves this machine only", docs=DOCS_URL)
         if request.path.startswith("/_control/"):
             return
-        token = from_header(request.headers.get("Authorization"), self._scopes)
+        token = read_token(request.headers.get("Authorization"), self._scopes)
         if token is None:
             raise ApiError(HTTPStatus.UNAUTHORIZED, "Requires authentication")
         g.token = token
-        late, refusal = self._faults()
+        late, refusal = self._apply_faults()
         time.sleep(late)
         if refusal is not None:
             raise refusal
 
-    def _faults(self) -> tuple[float, ApiError | None]:
+    def _apply_faults(self) -> tuple[float, ApiError | None]:
         """Count the request, and find out what the faults do to it."""
         refusal = None
         with self.store.lock:
-            self.traffic.count()
+            self.traffic.count_request()
             state = self.store.state
             before = dict(state.faults)
             faults.drop_expired(state)
             hidden = "workflow" if FaultName.MISSING_WORKFLOW_SCOPE in state.faults else None
             g.scopes = [scope for scope in g.token.scopes if scope != hidden]
-            g.rate_headers = self.traffic.headers()
-            if reached := faults.take(state, FaultName.RATE_LIMIT_REACHED, request.path):
-                g.rate_headers |= faults.used_up(reached)
-            late = faults.delay(state, request.path)
+            g.rate_headers = self.traffic.rate_limit_headers()
+            if reached := faults.take_fault(state, FaultName.RATE_LIMIT_REACHED, request.path):
+                g.rate_headers |= faults.exhausted_rate_headers(reached)
+            late = faults.fault_delay_seconds(state, request.path)
             try:
                 faults.raise_refusals(state, request.path, g.request_id)
             except ApiError as error:
                 refusal = error
             if state.faults != before:
-                self.store.save()
+                self.store.save_state()
         return late, refusal
 
-    def answer(self, route: Route, parts: dict[str, str | int]) -> Response:
+    def answer_route(self, route: Route, parts: dict[str, str | int]) -> Response:
         """Answer by a route, and store what it changed."""
         # Read first: a client that sends its body slowly must not keep others waiting.
-        fields = Fields(_body())
+        fields = BodyFields(_read_body())
         with self.store.lock:
             state = self.store.state
             before = dict(state.faults)
             try:
                 _check_repository(state, parts)
-                answer = route.view(self._call(state, fields), **parts)
+                answer = route.view(self._make_call(state, fields), **parts)
             except ApiError:
                 if state.faults != before:
-                    self.store.save()
+                    self.store.save_state()
                 raise
             if request.method not in {"GET", "HEAD"}:
-                self.store.save()
+                self.store.save_state()
         if self._validate:
             _check_schema(route, answer)
-        return _respond(answer)
+        return _make_response(answer)
 
-    def _call(self, state: State, fields: Fields) -> Call:
-        return Call(
+    def _make_call(self, state: ServiceState, fields: BodyFields) -> ApiCall:
+        return ApiCall(
             state=state,
             token=g.token,
             fields=fields,
             query=request.args.to_dict(),
             root=request.url_root.rstrip("/"),
             path=request.path,
-            rate=self.traffic.rate(),
+            rate=self.traffic.rate_limit(),
         )
 
-    def finish(self, response: Response) -> Response:
+    def finish_response(self, response: Response) -> Response:
         """Add GitHub's headers, and write the log's line: never a body, a header or a query."""
         token: Token | None = g.get("token")
         if token is not None:
@@ -131,11 +131,11 @@ class StandIn:
         version = request.headers.get("X-GitHub-Api-Version", _DEFAULT_VERSION)
         response.headers["X-GitHub-Api-Version-Selected"] = version
         unknown = "" if request.url_rule else " (not served by the stand-in)"
-        LOGGER.info("%s %s %d%s", request.method, quote(request.path), response.status_code, unknown)
+        REQUEST_LOGGER.info("%s %s %d%s", request.method, quote(request.path), response.status_code, unknown)
         return response
 
 
-def _check_repository(state: State, parts: dict[str, str | int]) -> None:
+def _check_repository(state: ServiceState, parts: dict[str, str | int]) -> None:
     """Take the repository out of a path's parts; there is only one.
 
     Raises:
@@ -148,10 +148,10 @@ def _check_repository(state: State, parts: dict[str, str | int]) -> None:
     }
     for name, value in wanted.items():
         if str(parts.pop(name, value)).lower() != value:
-            raise not_found()
+            raise not_found_error()
 
 
-def _body() -> dict[str, object]:
+def _read_body() -> dict[str, object]:
     # GitHub reads every body as JSON, whatever its content type says.
     text = request.get_data()
     if not text:
@@ -165,17 +165,17 @@ def _body() -> dict[str, object]:
     return body
 
 
-def _check_schema(route: Route, answer: Answer) -> None:
+def _check_schema(route: Route, answer: ApiAnswer) -> None:
     from local.github import schemas  # noqa: PLC0415 (a development dependency, and slow)
 
     if answer.status is HTTPStatus.NO_CONTENT:
         return
     if route.model == NO_BODY:
         raise schemas.SchemaError(f"{route.name} is marked as having no body")
-    schemas.check(route.model, json.loads(json.dumps(answer.body)))
+    schemas.check_answer(route.model, json.loads(json.dumps(answer.body)))
 
 
-def _respond(answer: Answer) -> Response:
+def _make_response(answer: ApiAnswer) -> Response:
     """Make the response, or say that the client has it already."""
     if answer.body is None:
         return Response(status=answer.status, headers=answer.headers)
@@ -194,16 +194,16 @@ def _respond(answer: Answer) -> Response:
     return response
 
 
-def refuse(error: ApiError) -> Response:
+def refuse_request(error: ApiError) -> Response:
     """Answer a refusal, with the page that documents the route."""
-    route = BY_NAME.get(request.endpoint or "")
-    return _respond(error.answer(route.docs if route else DOCS))
+    route = ROUTES_BY_NAME.get(request.endpoint or "")
+    return _make_response(error.to_answer(route.docs if route else DOCS_URL))
 
 
-def unserved(error: HTTPException) -> Response:
+def refuse_unserved(error: HTTPException) -> Response:
     """Answer as GitHub does for a path, or a method on it, that does not exist; say what failed otherwise."""
     if error.code in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}:
-        return refuse(not_found())
+        return refuse_request(not_found_error())
     cause = getattr(error, "original_exception", None)
     problem = f"The stand-in failed: {cause}" if cause else error.description or error.name
-    return refuse(ApiError(HTTPStatus(error.code or HTTPStatus.BAD_REQUEST), problem))
+    return refuse_request(ApiError(HTTPStatus(error.code or HTTPStatus.BAD_REQUEST), problem))

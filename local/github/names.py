@@ -10,7 +10,7 @@ from local.github.responses import ApiError
 _NAME = re.compile(r"(?!GITHUB_)[A-Z_][A-Z0-9_]*")
 
 
-def checked(kind: str, name: str) -> str:
+def checked_name(kind: str, name: str) -> str:
     """Give a name as GitHub stores it: in capitals.
 
     Args:

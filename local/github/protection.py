@@ -6,17 +6,17 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from local.github.accounts import simple_user, viewer
-from local.github.responses import Answer, ApiError, failed_validation, invalid, no_content
-from local.github.routing import NO_BODY, REPOSITORY, Routes
+from local.github.accounts import simple_user, token_user
+from local.github.responses import ApiAnswer, ApiError, failed_validation_error, invalid_request_error, no_content
+from local.github.routing import NO_BODY, REPOSITORY_PATH, RouteTable
 
 if TYPE_CHECKING:
-    from local.github.calls import Call
+    from local.github.calls import ApiCall
     from local.github.records import Json
 
-routes = Routes()
+protection_routes = RouteTable()
 
-_ONE = f"{REPOSITORY}/branches/<path:branch>/protection"
+_ONE = f"{REPOSITORY_PATH}/branches/<path:branch>/protection"
 _REVIEWS = f"{_ONE}/required_pull_request_reviews"
 _SIGNATURES = f"{_ONE}/required_signatures"
 _DOCS = "branches/branch-protection"
@@ -32,7 +32,7 @@ _SWITCHES = (
 )
 
 
-def check_branch_exists(call: Call, branch: str) -> None:
+def check_branch_exists(call: ApiCall, branch: str) -> None:
     """Refuse a branch that is not there.
 
     Raises:
@@ -42,18 +42,18 @@ def check_branch_exists(call: Call, branch: str) -> None:
         raise ApiError(HTTPStatus.NOT_FOUND, "Branch not found")
 
 
-def _found(call: Call, branch: str) -> Json:
+def _find_protection(call: ApiCall, branch: str) -> Json:
     check_branch_exists(call, branch)
     if branch not in call.repository.protections:
         raise ApiError(HTTPStatus.NOT_FOUND, "Branch not protected")
     return call.repository.protections[branch]
 
 
-def _address(call: Call, branch: str) -> str:
-    return call.api(f"/branches/{quote(branch)}/protection")
+def _protection_url(call: ApiCall, branch: str) -> str:
+    return call.api_url(f"/branches/{quote(branch)}/protection")
 
 
-def _checks(address: str, settings: Json) -> Json:
+def _status_checks_json(address: str, settings: Json) -> Json:
     """Show the status checks; GitHub gives them both as names and with the app that must report them."""
     checks = [
         {
@@ -71,7 +71,7 @@ def _checks(address: str, settings: Json) -> Json:
     }
 
 
-def _reviews(address: str, settings: Json) -> Json:
+def _reviews_json(address: str, settings: Json) -> Json:
     return {
         "url": f"{address}/required_pull_request_reviews",
         "dismiss_stale_reviews": settings.get("dismiss_stale_reviews", False),
@@ -81,11 +81,11 @@ def _reviews(address: str, settings: Json) -> Json:
     }
 
 
-def _restrictions(call: Call, address: str, settings: Json) -> Json:
+def _restrictions_json(call: ApiCall, address: str, settings: Json) -> Json:
     """Show who may push; the stand-in knows one user, and has no teams or apps."""
-    user = viewer(call)
+    user = token_user(call)
     if settings.get("teams") or settings.get("apps") or set(settings.get("users") or []) - {user.login}:
-        raise failed_validation("ProtectedBranch", "invalid", field="restrictions")
+        raise failed_validation_error("ProtectedBranch", "invalid", field="restrictions")
     return {
         "url": f"{address}/restrictions",
         "users_url": f"{address}/restrictions/users",
@@ -97,102 +97,102 @@ def _restrictions(call: Call, address: str, settings: Json) -> Json:
     }
 
 
-def _shown(call: Call, branch: str, settings: Json) -> Json:
-    address = _address(call, branch)
+def _protection_json(call: ApiCall, branch: str, settings: Json) -> Json:
+    address = _protection_url(call, branch)
     body: Json = {
         "url": address,
         "enforce_admins": {
             "url": f"{address}/enforce_admins",
             "enabled": bool(settings.get("enforce_admins")),
         },
-        "required_signatures": _signatures(call, branch, settings),
+        "required_signatures": _signatures_json(call, branch, settings),
         **{name: {"enabled": bool(settings.get(name))} for name in _SWITCHES},
     }
     if (checks := settings.get("required_status_checks")) is not None:
-        body["required_status_checks"] = _checks(address, checks)
+        body["required_status_checks"] = _status_checks_json(address, checks)
     if (reviews := settings.get("required_pull_request_reviews")) is not None:
-        body["required_pull_request_reviews"] = _reviews(address, reviews)
+        body["required_pull_request_reviews"] = _reviews_json(address, reviews)
     if (restrictions := settings.get("restrictions")) is not None:
-        body["restrictions"] = _restrictions(call, address, restrictions)
+        body["restrictions"] = _restrictions_json(call, address, restrictions)
     return body
 
 
-def _signatures(call: Call, branch: str, settings: Json) -> Json:
+def _signatures_json(call: ApiCall, branch: str, settings: Json) -> Json:
     enabled = bool(settings.get("required_signatures"))
-    return {"url": f"{_address(call, branch)}/required_signatures", "enabled": enabled}
+    return {"url": f"{_protection_url(call, branch)}/required_signatures", "enabled": enabled}
 
 
-def shown_on_branch(call: Call, branch: str) -> Json:
+def branch_protection_json(call: ApiCall, branch: str) -> Json:
     """Show the part of the protection that GitHub repeats in the branch."""
     settings = call.repository.protections.get(branch)
     checks = (settings or {}).get("required_status_checks")
-    shown = _checks(_address(call, branch), checks) if checks else {"contexts": [], "checks": []}
+    shown = _status_checks_json(_protection_url(call, branch), checks) if checks else {"contexts": [], "checks": []}
     level = "non_admins" if checks else "off"
     shown = {"enforcement_level": level, "contexts": shown["contexts"], "checks": shown["checks"]}
     return {"enabled": settings is not None, "required_status_checks": shown}
 
 
-@routes.on("GET", _ONE, model="BranchProtection", docs=f"{_DOCS}#get-branch-protection")
-def get_protection(call: Call, branch: str) -> Answer:
+@protection_routes.serve_path("GET", _ONE, model="BranchProtection", docs=f"{_DOCS}#get-branch-protection")
+def get_protection(call: ApiCall, branch: str) -> ApiAnswer:
     """Show how a branch is protected."""
-    return Answer(_shown(call, branch, _found(call, branch)))
+    return ApiAnswer(_protection_json(call, branch, _find_protection(call, branch)))
 
 
-@routes.on("PUT", _ONE, model="ProtectedBranch", docs=f"{_DOCS}#update-branch-protection")
-def put_protection(call: Call, branch: str) -> Answer:
+@protection_routes.serve_path("PUT", _ONE, model="ProtectedBranch", docs=f"{_DOCS}#update-branch-protection")
+def put_protection(call: ApiCall, branch: str) -> ApiAnswer:
     """Protect a branch, or replace how it is protected; only required signatures stay."""
     check_branch_exists(call, branch)
     for name in _MANDATORY:
         if name not in call.fields.values:
-            raise invalid(f'"{name}" wasn\'t supplied.')
+            raise invalid_request_error(f'"{name}" wasn\'t supplied.')
     old = call.repository.protections.get(branch, {})
     settings = dict(call.fields.values) | {"required_signatures": old.get("required_signatures", False)}
-    body = _shown(call, branch, settings)
+    body = _protection_json(call, branch, settings)
     call.repository.protections[branch] = settings
-    return Answer(body)
+    return ApiAnswer(body)
 
 
-@routes.on("DELETE", _ONE, model=NO_BODY, docs=f"{_DOCS}#delete-branch-protection")
-def delete_protection(call: Call, branch: str) -> Answer:
+@protection_routes.serve_path("DELETE", _ONE, model=NO_BODY, docs=f"{_DOCS}#delete-branch-protection")
+def delete_protection(call: ApiCall, branch: str) -> ApiAnswer:
     """Protect a branch no longer."""
-    _found(call, branch)
+    _find_protection(call, branch)
     del call.repository.protections[branch]
     return no_content()
 
 
-@routes.on("DELETE", _REVIEWS, model=NO_BODY, docs=f"{_DOCS}#delete-pull-request-review-protection")
-def delete_reviews(call: Call, branch: str) -> Answer:
+@protection_routes.serve_path("DELETE", _REVIEWS, model=NO_BODY, docs=f"{_DOCS}#delete-pull-request-review-protection")
+def delete_review_protection(call: ApiCall, branch: str) -> ApiAnswer:
     """Demand reviews no longer."""
-    _found(call, branch)["required_pull_request_reviews"] = None
+    _find_protection(call, branch)["required_pull_request_reviews"] = None
     return no_content()
 
 
-@routes.on(
+@protection_routes.serve_path(
     "GET",
     _SIGNATURES,
     model="ProtectedBranchAdminEnforced",
     docs=f"{_DOCS}#get-commit-signature-protection",
 )
-def get_signatures(call: Call, branch: str) -> Answer:
+def get_signature_protection(call: ApiCall, branch: str) -> ApiAnswer:
     """Show whether commits must be signed."""
-    return Answer(_signatures(call, branch, _found(call, branch)))
+    return ApiAnswer(_signatures_json(call, branch, _find_protection(call, branch)))
 
 
-@routes.on(
+@protection_routes.serve_path(
     "POST",
     _SIGNATURES,
     model="ProtectedBranchAdminEnforced",
     docs=f"{_DOCS}#create-commit-signature-protection",
 )
-def require_signatures(call: Call, branch: str) -> Answer:
+def create_signature_protection(call: ApiCall, branch: str) -> ApiAnswer:
     """Demand signed commits."""
-    settings = _found(call, branch)
+    settings = _find_protection(call, branch)
     settings["required_signatures"] = True
-    return Answer(_signatures(call, branch, settings))
+    return ApiAnswer(_signatures_json(call, branch, settings))
 
 
-@routes.on("DELETE", _SIGNATURES, model=NO_BODY, docs=f"{_DOCS}#delete-commit-signature-protection")
-def delete_signatures(call: Call, branch: str) -> Answer:
+@protection_routes.serve_path("DELETE", _SIGNATURES, model=NO_BODY, docs=f"{_DOCS}#delete-commit-signature-protection")
+def delete_signature_protection(call: ApiCall, branch: str) -> ApiAnswer:
     """Demand signed commits no longer."""
-    _found(call, branch)["required_signatures"] = False
+    _find_protection(call, branch)["required_signatures"] = False
     return no_content()

@@ -6,55 +6,55 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from local.github import git
-from local.github.accounts import node_id, simple_user, viewer
-from local.github.clock import after, now
-from local.github.commits import changed_files, full_commit
+from local.github.accounts import node_id, simple_user, token_user
+from local.github.clock import current_timestamp, later_timestamp
+from local.github.commits import changed_files_json, full_commit_json
 from local.github.records import PullRequest
-from local.github.repositories import simple_repository
-from local.github.responses import Answer, ApiError, created, failed_validation, not_found
-from local.github.routing import REPOSITORY, Routes
+from local.github.repositories import simple_repository_json
+from local.github.responses import ApiAnswer, ApiError, created_answer, failed_validation_error, not_found_error
+from local.github.routing import REPOSITORY_PATH, RouteTable
 
 if TYPE_CHECKING:
-    from local.github.calls import Call
-    from local.github.records import Commit, Json
+    from local.github.calls import ApiCall
+    from local.github.records import CommitRecord, Json
 
-routes = Routes()
+pull_request_routes = RouteTable()
 
-_ALL = f"{REPOSITORY}/pulls"
+_ALL = f"{REPOSITORY_PATH}/pulls"
 _ONE = f"{_ALL}/<int:number>"
 _DOCS = "pulls/pulls"
 
 
-def _find(call: Call, number: int) -> PullRequest:
+def _find_pull_request(call: ApiCall, number: int) -> PullRequest:
     found = call.repository.pulls.get(number)
     if found is None:
-        raise not_found()
-    return _current(call, found)
+        raise not_found_error()
+    return _with_current_head(call, found)
 
 
-def _current(call: Call, pull: PullRequest) -> PullRequest:
+def _with_current_head(call: ApiCall, pull: PullRequest) -> PullRequest:
     """Follow the head's branch for as long as the pull request is open."""
     sha = call.repository.refs.get(f"refs/heads/{pull.head}")
     return replace(pull, head_sha=sha) if sha is not None and pull.state == "open" else pull
 
 
-def _commits(call: Call, pull: PullRequest) -> list[Commit]:
+def _pull_request_commits(call: ApiCall, pull: PullRequest) -> list[CommitRecord]:
     """Give the commits of the head that the base does not have, the oldest first."""
     objects = call.repository.objects
-    known = {commit.sha for commit in git.history(objects, pull.base_sha)}
-    return [commit for commit in git.history(objects, pull.head_sha) if commit.sha not in known][::-1]
+    known = {commit.sha for commit in git.commit_history(objects, pull.base_sha)}
+    return [commit for commit in git.commit_history(objects, pull.head_sha) if commit.sha not in known][::-1]
 
 
-def _files(call: Call, pull: PullRequest) -> list[Json]:
+def _pull_request_files(call: ApiCall, pull: PullRequest) -> list[Json]:
     """Show what the head changes since it left the base."""
     objects = call.repository.objects
-    commits = _commits(call, pull)
+    commits = _pull_request_commits(call, pull)
     start = commits[0].parents[0] if commits else pull.head_sha
     trees = (objects.trees[objects.commits[sha].tree] for sha in (start, pull.head_sha))
-    return changed_files(call, pull.head_sha, git.compare(*trees))
+    return changed_files_json(call, pull.head_sha, git.compare_trees(*trees))
 
 
-def _end(call: Call, branch: str, sha: str) -> Json:
+def _branch_end_json(call: ApiCall, branch: str, sha: str) -> Json:
     """Show one of the two ends."""
     owner = call.state.owner
     return {
@@ -62,23 +62,23 @@ def _end(call: Call, branch: str, sha: str) -> Json:
         "ref": branch,
         "sha": sha,
         "user": simple_user(call, owner),
-        "repo": simple_repository(call),
+        "repo": simple_repository_json(call),
     }
 
 
-def _simple(call: Call, pull: PullRequest) -> Json:
-    address = call.api(f"/pulls/{pull.number}")
-    issue = call.api(f"/issues/{pull.number}")
-    page = call.html(f"/pull/{pull.number}")
+def _simple_json(call: ApiCall, pull: PullRequest) -> Json:
+    address = call.api_url(f"/pulls/{pull.number}")
+    issue = call.api_url(f"/issues/{pull.number}")
+    page = call.web_url(f"/pull/{pull.number}")
     links = {
         "self": address,
         "html": page,
         "issue": issue,
         "comments": f"{issue}/comments",
         "review_comments": f"{address}/comments",
-        "review_comment": call.api("/pulls/comments{/number}"),
+        "review_comment": call.api_url("/pulls/comments{/number}"),
         "commits": f"{address}/commits",
-        "statuses": call.api(f"/statuses/{pull.head_sha}"),
+        "statuses": call.api_url(f"/statuses/{pull.head_sha}"),
     }
     return {
         "url": address,
@@ -97,7 +97,7 @@ def _simple(call: Call, pull: PullRequest) -> Json:
         "state": pull.state,
         "locked": False,
         "title": pull.title,
-        "user": simple_user(call, viewer(call)),
+        "user": simple_user(call, token_user(call)),
         "body": pull.body,
         "labels": [],
         "milestone": None,
@@ -108,8 +108,8 @@ def _simple(call: Call, pull: PullRequest) -> Json:
         "assignees": [],
         "requested_reviewers": [],
         "requested_teams": [],
-        "head": _end(call, pull.head, pull.head_sha),
-        "base": _end(call, pull.base, pull.base_sha),
+        "head": _branch_end_json(call, pull.head, pull.head_sha),
+        "base": _branch_end_json(call, pull.base, pull.base_sha),
         "_links": {name: {"href": link} for name, link in links.items()},
         "author_association": "OWNER",
         "auto_merge": None,
@@ -117,9 +117,9 @@ def _simple(call: Call, pull: PullRequest) -> Json:
     }
 
 
-def _full(call: Call, pull: PullRequest) -> Json:
-    files = _files(call, pull)
-    return _simple(call, pull) | {
+def _full_json(call: ApiCall, pull: PullRequest) -> Json:
+    files = _pull_request_files(call, pull)
+    return _simple_json(call, pull) | {
         "merged": False,
         "mergeable": True,
         "rebaseable": True,
@@ -128,116 +128,120 @@ def _full(call: Call, pull: PullRequest) -> Json:
         "comments": 0,
         "review_comments": 0,
         "maintainer_can_modify": pull.maintainer_can_modify,
-        "commits": len(_commits(call, pull)),
+        "commits": len(_pull_request_commits(call, pull)),
         "additions": sum(file["additions"] for file in files),
         "deletions": sum(file["deletions"] for file in files),
         "changed_files": len(files),
     }
 
 
-def close_those_from(call: Call, branch: str) -> None:
+def close_branch_pull_requests(call: ApiCall, branch: str) -> None:
     """Close the open pull requests of a branch, before it is deleted."""
     for number, pull in call.repository.pulls.items():
         if pull.state == "open" and branch in {pull.head, pull.base}:
-            moment = after(pull.updated_at)
-            closed = replace(_current(call, pull), state="closed", closed_at=moment, updated_at=moment)
+            moment = later_timestamp(pull.updated_at)
+            closed = replace(_with_current_head(call, pull), state="closed", closed_at=moment, updated_at=moment)
             call.repository.pulls[number] = closed
 
 
-@routes.on("GET", _ALL, model="list[PullRequestSimple]", docs=f"{_DOCS}#list-pull-requests")
-def list_pulls(call: Call) -> Answer:
+@pull_request_routes.serve_path("GET", _ALL, model="list[PullRequestSimple]", docs=f"{_DOCS}#list-pull-requests")
+def list_pull_requests(call: ApiCall) -> ApiAnswer:
     """List the pull requests, the newest first: by default the open ones."""
     state = call.query.get("state", "open")
     head = call.query.get("head", "").rpartition(":")[2]
     base = call.query.get("base", "")
     found = [
-        _current(call, pull)
+        _with_current_head(call, pull)
         for _, pull in sorted(call.repository.pulls.items(), reverse=True)
         if state in {"all", pull.state} and head in {"", pull.head} and base in {"", pull.base}
     ]
-    page = call.page(found)
-    return Answer([_simple(call, pull) for pull in page.items], headers=page.headers)
+    page = call.select_page(found)
+    return ApiAnswer([_simple_json(call, pull) for pull in page.items], headers=page.headers)
 
 
-@routes.on("GET", _ONE, model="PullRequest", docs=f"{_DOCS}#get-a-pull-request")
-def get_pull(call: Call, number: int) -> Answer:
+@pull_request_routes.serve_path("GET", _ONE, model="PullRequest", docs=f"{_DOCS}#get-a-pull-request")
+def get_pull_request(call: ApiCall, number: int) -> ApiAnswer:
     """Show one pull request."""
-    return Answer(_full(call, _find(call, number)))
+    return ApiAnswer(_full_json(call, _find_pull_request(call, number)))
 
 
-@routes.on("GET", f"{_ONE}/files", model="list[DiffEntry]", docs=f"{_DOCS}#list-pull-requests-files")
-def list_files(call: Call, number: int) -> Answer:
+@pull_request_routes.serve_path(
+    "GET", f"{_ONE}/files", model="list[DiffEntry]", docs=f"{_DOCS}#list-pull-requests-files"
+)
+def list_pull_request_files(call: ApiCall, number: int) -> ApiAnswer:
     """List the files that a pull request changes."""
-    page = call.page(_files(call, _find(call, number)))
-    return Answer(page.items, headers=page.headers)
+    page = call.select_page(_pull_request_files(call, _find_pull_request(call, number)))
+    return ApiAnswer(page.items, headers=page.headers)
 
 
-@routes.on("GET", f"{_ONE}/commits", model="list[Commit]", docs=f"{_DOCS}#list-commits-on-a-pull-request")
-def list_commits(call: Call, number: int) -> Answer:
+@pull_request_routes.serve_path(
+    "GET", f"{_ONE}/commits", model="list[Commit]", docs=f"{_DOCS}#list-commits-on-a-pull-request"
+)
+def list_pull_request_commits(call: ApiCall, number: int) -> ApiAnswer:
     """List the commits of a pull request, the oldest first."""
-    page = call.page(_commits(call, _find(call, number)))
-    return Answer([full_commit(call, commit) for commit in page.items], headers=page.headers)
+    page = call.select_page(_pull_request_commits(call, _find_pull_request(call, number)))
+    return ApiAnswer([full_commit_json(call, commit) for commit in page.items], headers=page.headers)
 
 
-def _branch_sha(call: Call, field: str, branch: str) -> str:
+def _branch_sha(call: ApiCall, field: str, branch: str) -> str:
     sha = call.repository.refs.get(f"refs/heads/{branch}")
     if sha is None:
-        raise failed_validation("PullRequest", "invalid", field=field)
+        raise failed_validation_error("PullRequest", "invalid", field=field)
     return sha
 
 
-def _refused(message: str) -> ApiError:
-    return failed_validation("PullRequest", "custom", message=message)
+def _validation_error(message: str) -> ApiError:
+    return failed_validation_error("PullRequest", "custom", message=message)
 
 
-@routes.on("POST", _ALL, model="PullRequest", docs=f"{_DOCS}#create-a-pull-request")
-def create_pull(call: Call) -> Answer:
+@pull_request_routes.serve_path("POST", _ALL, model="PullRequest", docs=f"{_DOCS}#create-a-pull-request")
+def create_pull_request(call: ApiCall) -> ApiAnswer:
     """Open a pull request."""
     owner = call.state.owner.login
-    title = call.fields.required("title", str)
-    head = call.fields.required("head", str).removeprefix(f"{owner}:")
-    base = call.fields.required("base", str)
+    title = call.fields.required_value("title", str)
+    head = call.fields.required_value("head", str).removeprefix(f"{owner}:")
+    base = call.fields.required_value("base", str)
     table = call.repository.pulls
-    moment = now()
-    modify = call.fields.optional("maintainer_can_modify", bool)
+    moment = current_timestamp()
+    modify = call.fields.optional_value("maintainer_can_modify", bool)
     pull = PullRequest(
         id=call.state.new_id(),
         number=len(table) + 1,
         title=title,
-        body=call.fields.optional("body", str),
+        body=call.fields.optional_value("body", str),
         head=head,
         base=base,
         head_sha=_branch_sha(call, "head", head),
         base_sha=_branch_sha(call, "base", base),
-        draft=call.fields.optional("draft", bool) or False,
+        draft=call.fields.optional_value("draft", bool) or False,
         maintainer_can_modify=False if modify is None else modify,
         state="open",
         created_at=moment,
         updated_at=moment,
     )
     if any((other.state, other.head, other.base) == ("open", head, base) for other in table.values()):
-        raise _refused(f"A pull request already exists for {owner}:{head}.")
-    if not _commits(call, pull):
-        raise _refused(f"No commits between {base} and {head}")
+        raise _validation_error(f"A pull request already exists for {owner}:{head}.")
+    if not _pull_request_commits(call, pull):
+        raise _validation_error(f"No commits between {base} and {head}")
     table[pull.number] = pull
-    return created(_full(call, pull))
+    return created_answer(_full_json(call, pull))
 
 
-@routes.on("PATCH", _ONE, model="PullRequest", docs=f"{_DOCS}#update-a-pull-request")
-def update_pull(call: Call, number: int) -> Answer:
+@pull_request_routes.serve_path("PATCH", _ONE, model="PullRequest", docs=f"{_DOCS}#update-a-pull-request")
+def update_pull_request(call: ApiCall, number: int) -> ApiAnswer:
     """Edit, close, or reopen a pull request."""
-    old = _find(call, number)
+    old = _find_pull_request(call, number)
     fields = call.fields
-    state = fields.optional("state", str) or old.state
+    state = fields.optional_value("state", str) or old.state
     if state not in {"open", "closed"}:
-        raise failed_validation("PullRequest", "invalid", field="state")
-    base = fields.optional("base", str) or old.base
-    body = fields.optional("body", str)
-    modify = fields.optional("maintainer_can_modify", bool)
-    moment = after(old.updated_at)
+        raise failed_validation_error("PullRequest", "invalid", field="state")
+    base = fields.optional_value("base", str) or old.base
+    body = fields.optional_value("body", str)
+    modify = fields.optional_value("maintainer_can_modify", bool)
+    moment = later_timestamp(old.updated_at)
     pull = replace(
         old,
-        title=fields.optional("title", str) or old.title,
+        title=fields.optional_value("title", str) or old.title,
         body=old.body if body is None else body,
         base=base,
         base_sha=old.base_sha if base == old.base else _branch_sha(call, "base", base),
@@ -248,4 +252,4 @@ def update_pull(call: Call, number: int) -> Answer:
         updated_at=moment,
     )
     call.repository.pulls[number] = pull
-    return Answer(_full(call, pull))
+    return ApiAnswer(_full_json(call, pull))

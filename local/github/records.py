@@ -71,7 +71,7 @@ class Person:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Commit:
+class CommitRecord:
     """A commit; `sha` is what Git computes from the other fields."""
 
     sha: str
@@ -90,7 +90,7 @@ class Objects:
     """Content in Base64."""
     trees: dict[str, dict[str, str]] = field(default_factory=dict)
     """Root trees only, flat: the blob's hash by the file's whole path."""
-    commits: dict[str, Commit] = field(default_factory=dict)
+    commits: dict[str, CommitRecord] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +133,7 @@ class BranchPolicy:
 
 
 @dataclass(kw_only=True)
-class Environment:
+class EnvironmentRecord:
     """A deployment environment with what it contains."""
 
     id: int
@@ -201,7 +201,7 @@ class ActionsSettings:
 
 
 @dataclass(kw_only=True)
-class Repository:
+class RepositoryRecord:
     """The one repository with all that it contains."""
 
     id: int
@@ -217,7 +217,7 @@ class Repository:
     """The commit's hash by the full name of the reference (`refs/heads/main`)."""
     variables: dict[str, Variable] = field(default_factory=dict)
     secrets: dict[str, Secret] = field(default_factory=dict)
-    environments: dict[str, Environment] = field(default_factory=dict)
+    environments: dict[str, EnvironmentRecord] = field(default_factory=dict)
     pulls: dict[int, PullRequest] = field(default_factory=dict)
     rulesets: dict[int, Ruleset] = field(default_factory=dict)
     protections: dict[str, Json] = field(default_factory=dict)
@@ -226,11 +226,11 @@ class Repository:
 
 
 @dataclass(kw_only=True)
-class State:
+class ServiceState:
     """All that the stand-in remembers."""
 
     owner: Account
-    repository: Repository
+    repository: RepositoryRecord
     last_id: int
     faults: dict[FaultName, Fault] = field(default_factory=dict)
 

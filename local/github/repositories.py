@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from local.github.accounts import node_id, simple_user
-from local.github.clock import after
-from local.github.responses import Answer, failed_validation
-from local.github.routing import REPOSITORY, Routes
+from local.github.clock import later_timestamp
+from local.github.responses import ApiAnswer, failed_validation_error
+from local.github.routing import REPOSITORY_PATH, RouteTable
 
 if TYPE_CHECKING:
-    from local.github.calls import Call
+    from local.github.calls import ApiCall
     from local.github.records import Json
 
-routes = Routes()
+repository_routes = RouteTable()
 
 _SETTINGS: Json = {
     "private": False,
@@ -77,25 +77,25 @@ _ADDRESSES = {
 _COUNTS = ("forks", "open_issues", "watchers")
 
 
-def simple_repository(call: Call) -> Json:
+def simple_repository_json(call: ApiCall) -> Json:
     """Show the repository with all that GitHub shows of it wherever it appears."""
     found = call.repository
     settings = _SETTINGS | found.settings
-    clone = f"{call.html()}.git"
+    clone = f"{call.web_url()}.git"
     return {
         "id": found.id,
         "node_id": node_id("R", found.id),
         "name": found.name,
         "full_name": call.full_name,
         "owner": simple_user(call, call.state.owner),
-        "html_url": call.html(),
-        "url": call.api(),
+        "html_url": call.web_url(),
+        "url": call.api_url(),
         "fork": False,
-        **{name: call.api(path) for name, path in _ADDRESSES.items()},
+        **{name: call.api_url(path) for name, path in _ADDRESSES.items()},
         "clone_url": clone,
         "git_url": clone,
         "ssh_url": clone,
-        "svn_url": call.html(),
+        "svn_url": call.web_url(),
         "mirror_url": None,
         "language": None,
         "license": None,
@@ -117,37 +117,37 @@ def simple_repository(call: Call) -> Json:
     }
 
 
-def _full(call: Call) -> Json:
-    return simple_repository(call) | {"network_count": 0, "subscribers_count": 0}
+def _full_repository_json(call: ApiCall) -> Json:
+    return simple_repository_json(call) | {"network_count": 0, "subscribers_count": 0}
 
 
-@routes.on(
+@repository_routes.serve_path(
     "GET",
-    REPOSITORY,
+    REPOSITORY_PATH,
     "/repositories/<int:repository_id>",
     model="FullRepository",
     docs="repos/repos#get-a-repository",
 )
-def get_repository(call: Call) -> Answer:
+def get_repository(call: ApiCall) -> ApiAnswer:
     """Show the repository."""
-    return Answer(_full(call))
+    return ApiAnswer(_full_repository_json(call))
 
 
-@routes.on("PATCH", REPOSITORY, model="FullRepository", docs="repos/repos#update-a-repository")
-def update_repository(call: Call) -> Answer:
+@repository_routes.serve_path("PATCH", REPOSITORY_PATH, model="FullRepository", docs="repos/repos#update-a-repository")
+def update_repository(call: ApiCall) -> ApiAnswer:
     """Change the settings; a new name or owner is refused, since the state file is for one repository."""
     found = call.repository
     changed = {
-        name: call.fields.optional(name, str) if default is None else call.fields.required(name, bool)
+        name: call.fields.optional_value(name, str) if default is None else call.fields.required_value(name, bool)
         for name, default in _SETTINGS.items()
         if name in call.fields.values
     }
-    branch = call.fields.optional("default_branch", str) or found.default_branch
+    branch = call.fields.optional_value("default_branch", str) or found.default_branch
     if f"refs/heads/{branch}" not in found.refs:
-        raise failed_validation("Repository", "invalid", field="default_branch")
-    if call.fields.optional("name", str) not in {None, found.name}:
-        raise failed_validation("Repository", "custom", field="name", message="the stand-in cannot rename")
+        raise failed_validation_error("Repository", "invalid", field="default_branch")
+    if call.fields.optional_value("name", str) not in {None, found.name}:
+        raise failed_validation_error("Repository", "custom", field="name", message="the stand-in cannot rename")
     found.settings |= changed
     found.default_branch = branch
-    found.updated_at = after(found.updated_at)
-    return Answer(_full(call))
+    found.updated_at = later_timestamp(found.updated_at)
+    return ApiAnswer(_full_repository_json(call))

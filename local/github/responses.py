@@ -8,28 +8,28 @@ from typing import TypeAlias
 
 from local.github.records import Json
 
-DOCS = "https://docs.github.com/rest"
+DOCS_URL = "https://docs.github.com/rest"
 
-Body: TypeAlias = Json | list[Json] | list[str] | None
+ResponseBody: TypeAlias = Json | list[Json] | list[str] | None
 
 
 @dataclass(frozen=True)
-class Answer:
+class ApiAnswer:
     """What a route answers."""
 
-    body: Body
+    body: ResponseBody
     status: HTTPStatus = HTTPStatus.OK
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def created(body: Body) -> Answer:
+def created_answer(body: ResponseBody) -> ApiAnswer:
     """Answer that something new exists."""
-    return Answer(body, HTTPStatus.CREATED)
+    return ApiAnswer(body, HTTPStatus.CREATED)
 
 
-def no_content() -> Answer:
+def no_content() -> ApiAnswer:
     """Answer that it is done."""
-    return Answer(None, HTTPStatus.NO_CONTENT)
+    return ApiAnswer(None, HTTPStatus.NO_CONTENT)
 
 
 class ApiError(Exception):
@@ -60,27 +60,27 @@ class ApiError(Exception):
         self.docs = docs
         self.headers = headers or {}
 
-    def answer(self, route_docs: str) -> Answer:
+    def to_answer(self, route_docs: str) -> ApiAnswer:
         """Put the refusal into GitHub's shape."""
         body: Json = {"message": self.message}
         if self.errors is not None:
             body["errors"] = self.errors
         body["documentation_url"] = self.docs or route_docs
         body["status"] = str(self.status.value)
-        return Answer(body, self.status, self.headers)
+        return ApiAnswer(body, self.status, self.headers)
 
 
-def not_found() -> ApiError:
+def not_found_error() -> ApiError:
     """Refuse as GitHub does for all that is missing or hidden."""
     return ApiError(HTTPStatus.NOT_FOUND, "Not Found")
 
 
-def invalid(message: str) -> ApiError:
+def invalid_request_error(message: str) -> ApiError:
     """Refuse a request whose body has the wrong shape."""
     return ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, f"Invalid request.\n\n{message}")
 
 
-def failed_validation(resource: str, code: str, **details: str) -> ApiError:
+def failed_validation_error(resource: str, code: str, **details: str) -> ApiError:
     """Refuse a request whose values contradict what is stored."""
     error = {"resource": resource, "code": code, **details}
     return ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "Validation Failed", errors=[error])

@@ -27,23 +27,23 @@ if TYPE_CHECKING:
 
     from local.github.routing import Route
 
-ROUTES: Final[tuple[Route, ...]] = tuple(
+ALL_ROUTES: Final[tuple[Route, ...]] = tuple(
     chain(
-        accounts.routes,
-        service.routes,
-        repositories.routes,
-        commits.routes,
-        contents.routes,
-        refs.routes,
-        branches.routes,
-        protection.routes,
-        variables.routes,
-        secrets.routes,
-        environments.routes,
-        permissions.routes,
-        pulls.routes,
-        rulesets.routes,
+        accounts.account_routes,
+        service.service_routes,
+        repositories.repository_routes,
+        commits.commit_routes,
+        contents.content_routes,
+        refs.ref_routes,
+        branches.branch_routes,
+        protection.protection_routes,
+        variables.variable_routes,
+        secrets.secret_routes,
+        environments.environment_routes,
+        permissions.actions_permission_routes,
+        pulls.pull_request_routes,
+        rulesets.ruleset_routes,
     ),
 )
-BY_NAME: Final[Mapping[str, Route]] = {route.name: route for route in ROUTES}
+ROUTES_BY_NAME: Final[Mapping[str, Route]] = {route.name: route for route in ALL_ROUTES}
 """The same routes by their names."""

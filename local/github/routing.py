@@ -5,24 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from local.github.responses import DOCS
+from local.github.responses import DOCS_URL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from local.github.responses import Answer
+    from local.github.responses import ApiAnswer
 
 NO_BODY: Final = "no body"
 """The mark of a route whose success has no body, in place of a model."""
 
-PREFIX: Final = "/api/v3"
+API_PREFIX: Final = "/api/v3"
 """Where an Enterprise Server has its API; clients of any host but GitHub's own look there."""
 
-REPOSITORY: Final = "/repos/<owner>/<repository>"
+REPOSITORY_PATH: Final = "/repos/<owner>/<repository>"
 """How the paths of the repository's routes begin."""
 
-REPOSITORY_BY_ID: Final = "/repositories/<int:repository_id>"
-"""How the paths of environment secrets begin, beside `REPOSITORY`."""
+REPOSITORY_PATH_BY_ID: Final = "/repositories/<int:repository_id>"
+"""How the paths of environment secrets begin, beside `REPOSITORY_PATH`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,7 @@ class Route:
     rule: str
     model: str
     docs: str
-    view: Callable[..., Answer]
+    view: Callable[..., ApiAnswer]
 
     @property
     def name(self) -> str:
@@ -41,10 +41,10 @@ class Route:
         return f"{self.method} {self.rule}"
 
 
-ViewT = TypeVar("ViewT", bound="Callable[..., Answer]")
+ViewT = TypeVar("ViewT", bound="Callable[..., ApiAnswer]")
 
 
-class Routes:
+class RouteTable:
     """The routes of one module."""
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class Routes:
         """Go through the routes."""
         return iter(self._routes)
 
-    def on(self, method: str, *rules: str, model: str, docs: str) -> Callable[[ViewT], ViewT]:
+    def serve_path(self, method: str, *rules: str, model: str, docs: str) -> Callable[[ViewT], ViewT]:
         """Serve paths by the decorated function, which takes a `Call` and the variable parts by name.
 
         Args:
@@ -66,10 +66,10 @@ class Routes:
             docs: Where the operation is documented, below `DOCS`.
         """
 
-        def register(view: ViewT) -> ViewT:
+        def register_view(view: ViewT) -> ViewT:
             for rule in rules:
-                added = Route(method=method, rule=rule, model=model, docs=f"{DOCS}/{docs}", view=view)
+                added = Route(method=method, rule=rule, model=model, docs=f"{DOCS_URL}/{docs}", view=view)
                 self._routes.append(added)
             return view
 
-        return register
+        return register_view

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 from local.github import guards
 from local.github.accounts import node_id
-from local.github.clock import after, now
+from local.github.clock import current_timestamp, later_timestamp
 from local.github.records import Ruleset
-from local.github.responses import Answer, ApiError, created, no_content, not_found
-from local.github.routing import NO_BODY, REPOSITORY, Routes
+from local.github.responses import ApiAnswer, ApiError, created_answer, no_content, not_found_error
+from local.github.routing import NO_BODY, REPOSITORY_PATH, RouteTable
 
 if TYPE_CHECKING:
-    from local.github.calls import Call
+    from local.github.calls import ApiCall
     from local.github.records import Json
 
-routes = Routes()
+ruleset_routes = RouteTable()
 
-_ALL = f"{REPOSITORY}/rulesets"
+_ALL = f"{REPOSITORY_PATH}/rulesets"
 _ONE = f"{_ALL}/<int:ruleset_id>"
 _DOCS = "repos/rules"
 _KINDS_OF_RULES = 25
@@ -34,14 +34,14 @@ _CHOICES = {
 }
 
 
-def _find(call: Call, ruleset_id: int) -> Ruleset:
+def _find_ruleset(call: ApiCall, ruleset_id: int) -> Ruleset:
     found = call.repository.rulesets.get(ruleset_id)
     if found is None:
-        raise not_found()
+        raise not_found_error()
     return found
 
 
-def _shown(call: Call, ruleset: Ruleset, *, whole: bool) -> Json:
+def _ruleset_json(call: ApiCall, ruleset: Ruleset, *, with_rules: bool) -> Json:
     """Show a ruleset; lists leave out what it says."""
     settings = ruleset.settings
     body: Json = {
@@ -53,100 +53,100 @@ def _shown(call: Call, ruleset: Ruleset, *, whole: bool) -> Json:
         "enforcement": settings["enforcement"],
         "node_id": node_id("RRS", ruleset.id),
         "_links": {
-            "self": {"href": call.api(f"/rulesets/{ruleset.id}")},
-            "html": {"href": call.html(f"/rules/{ruleset.id}")},
+            "self": {"href": call.api_url(f"/rulesets/{ruleset.id}")},
+            "html": {"href": call.web_url(f"/rules/{ruleset.id}")},
         },
         "created_at": ruleset.created_at,
         "updated_at": ruleset.updated_at,
     }
-    if whole:
+    if with_rules:
         body["conditions"] = settings["conditions"]
         body["rules"] = settings["rules"]
         body["bypass_actors"] = settings["bypass_actors"]
-        body["current_user_can_bypass"] = "always" if guards.may_bypass(settings) else "never"
+        body["current_user_can_bypass"] = "always" if guards.admins_may_bypass(settings) else "never"
     return body
 
 
-def _refused(message: str) -> ApiError:
+def _validation_error(message: str) -> ApiError:
     return ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "Validation Failed", errors=[{"message": message}])
 
 
-def _settings(call: Call, old: Json, ruleset_id: int | None) -> Json:
+def _read_settings(call: ApiCall, old: Json, ruleset_id: int | None) -> Json:
     """Read the settings; what a request leaves out stays as it was."""
     fields = call.fields
     settings: Json = {
-        "name": fields.optional("name", str) or old.get("name") or fields.required("name", str),
-        "target": fields.optional("target", str) or old.get("target", "branch"),
-        "enforcement": fields.optional("enforcement", str)
+        "name": fields.optional_value("name", str) or old.get("name") or fields.required_value("name", str),
+        "target": fields.optional_value("target", str) or old.get("target", "branch"),
+        "enforcement": fields.optional_value("enforcement", str)
         or old.get("enforcement")
-        or fields.required("enforcement", str),
+        or fields.required_value("enforcement", str),
     }
     for name, choices in _CHOICES.items():
         if settings[name] not in choices:
-            raise _refused(f"{name} must be one of {', '.join(sorted(choices))}")
+            raise _validation_error(f"{name} must be one of {', '.join(sorted(choices))}")
     for name, kind in _PARTS.items():
-        given = fields.optional(name, kind)
+        given = fields.optional_value(name, kind)
         settings[name] = old.get(name, kind()) if given is None else given
     for ruleset in call.repository.rulesets.values():
         if ruleset.id != ruleset_id and ruleset.settings["name"] == settings["name"]:
-            raise _refused("Name must be unique")
+            raise _validation_error("Name must be unique")
     return settings
 
 
-@routes.on("GET", _ALL, model="list[RepositoryRuleset]", docs=f"{_DOCS}#get-all-repository-rulesets")
-def list_rulesets(call: Call) -> Answer:
+@ruleset_routes.serve_path("GET", _ALL, model="list[RepositoryRuleset]", docs=f"{_DOCS}#get-all-repository-rulesets")
+def list_rulesets(call: ApiCall) -> ApiAnswer:
     """List the rulesets, without what they say."""
-    page = call.page(list(call.repository.rulesets.values()))
-    return Answer([_shown(call, item, whole=False) for item in page.items], headers=page.headers)
+    page = call.select_page(list(call.repository.rulesets.values()))
+    return ApiAnswer([_ruleset_json(call, item, with_rules=False) for item in page.items], headers=page.headers)
 
 
-@routes.on("GET", _ONE, model="RepositoryRuleset", docs=f"{_DOCS}#get-a-repository-ruleset")
-def get_ruleset(call: Call, ruleset_id: int) -> Answer:
+@ruleset_routes.serve_path("GET", _ONE, model="RepositoryRuleset", docs=f"{_DOCS}#get-a-repository-ruleset")
+def get_ruleset(call: ApiCall, ruleset_id: int) -> ApiAnswer:
     """Show one ruleset."""
-    return Answer(_shown(call, _find(call, ruleset_id), whole=True))
+    return ApiAnswer(_ruleset_json(call, _find_ruleset(call, ruleset_id), with_rules=True))
 
 
-@routes.on("POST", _ALL, model="RepositoryRuleset", docs=f"{_DOCS}#create-a-repository-ruleset")
-def create_ruleset(call: Call) -> Answer:
+@ruleset_routes.serve_path("POST", _ALL, model="RepositoryRuleset", docs=f"{_DOCS}#create-a-repository-ruleset")
+def create_ruleset(call: ApiCall) -> ApiAnswer:
     """Create a ruleset."""
-    settings = _settings(call, {}, None)
-    moment = now()
+    settings = _read_settings(call, {}, None)
+    moment = current_timestamp()
     ruleset = Ruleset(id=call.state.new_id(), settings=settings, created_at=moment, updated_at=moment)
     call.repository.rulesets[ruleset.id] = ruleset
-    return created(_shown(call, ruleset, whole=True))
+    return created_answer(_ruleset_json(call, ruleset, with_rules=True))
 
 
-@routes.on("PUT", _ONE, model="RepositoryRuleset", docs=f"{_DOCS}#update-a-repository-ruleset")
-def update_ruleset(call: Call, ruleset_id: int) -> Answer:
+@ruleset_routes.serve_path("PUT", _ONE, model="RepositoryRuleset", docs=f"{_DOCS}#update-a-repository-ruleset")
+def update_ruleset(call: ApiCall, ruleset_id: int) -> ApiAnswer:
     """Change a ruleset."""
-    old = _find(call, ruleset_id)
+    old = _find_ruleset(call, ruleset_id)
     ruleset = Ruleset(
         id=ruleset_id,
-        settings=_settings(call, old.settings, ruleset_id),
+        settings=_read_settings(call, old.settings, ruleset_id),
         created_at=old.created_at,
-        updated_at=after(old.updated_at),
+        updated_at=later_timestamp(old.updated_at),
     )
     call.repository.rulesets[ruleset_id] = ruleset
-    return Answer(_shown(call, ruleset, whole=True))
+    return ApiAnswer(_ruleset_json(call, ruleset, with_rules=True))
 
 
-@routes.on("DELETE", _ONE, model=NO_BODY, docs=f"{_DOCS}#delete-a-repository-ruleset")
-def delete_ruleset(call: Call, ruleset_id: int) -> Answer:
+@ruleset_routes.serve_path("DELETE", _ONE, model=NO_BODY, docs=f"{_DOCS}#delete-a-repository-ruleset")
+def delete_ruleset(call: ApiCall, ruleset_id: int) -> ApiAnswer:
     """Delete a ruleset."""
-    _find(call, ruleset_id)
+    _find_ruleset(call, ruleset_id)
     del call.repository.rulesets[ruleset_id]
     return no_content()
 
 
-@routes.on(
+@ruleset_routes.serve_path(
     "GET",
-    f"{REPOSITORY}/rules/branches/<path:branch>",
+    f"{REPOSITORY_PATH}/rules/branches/<path:branch>",
     model=f"list[{_RULE}]",
     docs=f"{_DOCS}#get-rules-for-a-branch",
 )
-def list_rules(call: Call, branch: str) -> Answer:
+def list_branch_rules(call: ApiCall, branch: str) -> ApiAnswer:
     """List the active rules that apply to a branch, whether it exists or not."""
-    page = call.page(
+    page = call.select_page(
         [
             {
                 **rule,
@@ -155,8 +155,8 @@ def list_rules(call: Call, branch: str) -> Answer:
                 "ruleset_id": item.id,
             }
             for item in call.repository.rulesets.values()
-            if guards.is_active(item) and guards.applies(call, item.settings, branch)
+            if guards.is_active_ruleset(item) and guards.applies_to_branch(call, item.settings, branch)
             for rule in item.settings["rules"]
         ],
     )
-    return Answer(page.items, headers=page.headers)
+    return ApiAnswer(page.items, headers=page.headers)

@@ -19,19 +19,19 @@ class SchemaError(Exception):
     """An answer does not fit its model; the message names both."""
 
 
-def _annotation(expression: str) -> Any:
+def _model_annotation(expression: str) -> Any:
     if expression.startswith("list["):
-        return list[_annotation(expression.removeprefix("list[").removesuffix("]"))]  # type: ignore[misc]
+        return list[_model_annotation(expression.removeprefix("list[").removesuffix("]"))]  # type: ignore[misc]
     parts = expression.split(" | ")
     if len(parts) > 1:
-        return Union[tuple(_annotation(part) for part in parts)]  # noqa: UP007 (the parts are known at run time only)
+        return Union[tuple(_model_annotation(part) for part in parts)]  # noqa: UP007 (the parts are known at run time only)
     return getattr(models, expression)
 
 
 @cache
-def model(expression: str) -> TypeAdapter[Any]:
+def model_adapter(expression: str) -> TypeAdapter[Any]:
     """Find the model, or the combination of models, that a route names."""
-    return TypeAdapter(_annotation(expression))
+    return TypeAdapter(_model_annotation(expression))
 
 
 def _unknown_fields(body: object, known: object, where: str = "") -> list[str]:
@@ -47,7 +47,7 @@ def _unknown_fields(body: object, known: object, where: str = "") -> list[str]:
     return []
 
 
-def check(expression: str, body: object) -> None:
+def check_answer(expression: str, body: object) -> None:
     """Check an answer.
 
     Args:
@@ -57,7 +57,7 @@ def check(expression: str, body: object) -> None:
     Raises:
         SchemaError: A field is missing, has a wrong type, or is unknown to the schema.
     """
-    adapter = model(expression)
+    adapter = model_adapter(expression)
     try:
         parsed = adapter.validate_python(body)
     except ValidationError as error:

@@ -10,23 +10,23 @@ import binascii
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from local.github.clock import after, now
-from local.github.environments import environment
-from local.github.names import checked
+from local.github.clock import current_timestamp, later_timestamp
+from local.github.environments import find_github_environment
+from local.github.names import checked_name
 from local.github.records import Json, Secret
-from local.github.responses import Answer, ApiError, created, no_content, not_found
-from local.github.routing import NO_BODY, REPOSITORY, REPOSITORY_BY_ID, Routes
+from local.github.responses import ApiAnswer, ApiError, created_answer, no_content, not_found_error
+from local.github.routing import NO_BODY, REPOSITORY_PATH, REPOSITORY_PATH_BY_ID, RouteTable
 
 if TYPE_CHECKING:
-    from local.github.calls import Call
+    from local.github.calls import ApiCall
 
-routes = Routes()
+secret_routes = RouteTable()
 
-_ALL = f"{REPOSITORY}/actions/secrets"
+_ALL = f"{REPOSITORY_PATH}/actions/secrets"
 _ONE = f"{_ALL}/<name>"
 # The provider addresses environment secrets by the repository's number, other clients by its name.
 _ALL_OF_ENVIRONMENT = [
-    f"{prefix}/environments/<path:environment_name>/secrets" for prefix in (REPOSITORY, REPOSITORY_BY_ID)
+    f"{prefix}/environments/<path:environment_name>/secrets" for prefix in (REPOSITORY_PATH, REPOSITORY_PATH_BY_ID)
 ]
 _ONE_OF_ENVIRONMENT = [f"{path}/<name>" for path in _ALL_OF_ENVIRONMENT]
 _KEY = [f"{path}/public-key" for path in (_ALL, *_ALL_OF_ENVIRONMENT)]
@@ -36,84 +36,88 @@ _SEAL_OVERHEAD = 48
 _LARGEST_VALUE = 48 * 1024
 
 
-def _table(call: Call, environment_name: str | None) -> dict[str, Secret]:
+def _secret_table(call: ApiCall, environment_name: str | None) -> dict[str, Secret]:
     if environment_name is None:
         return call.repository.secrets
-    return environment(call, environment_name).secrets
+    return find_github_environment(call, environment_name).secrets
 
 
-def _find(call: Call, environment_name: str | None, name: str) -> Secret:
-    found = _table(call, environment_name).get(name.upper())
+def _find_secret(call: ApiCall, environment_name: str | None, name: str) -> Secret:
+    found = _secret_table(call, environment_name).get(name.upper())
     if found is None:
-        raise not_found()
+        raise not_found_error()
     return found
 
 
-def _shown(secret: Secret) -> Json:
+def _secret_json(secret: Secret) -> Json:
     return {"name": secret.name, "created_at": secret.created_at, "updated_at": secret.updated_at}
 
 
-def _refused(message: str) -> ApiError:
+def _unprocessable_error(message: str) -> ApiError:
     return ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, message)
 
 
-def _check_encryption(call: Call, key_id: str, encrypted_value: str) -> None:
+def _check_encryption(call: ApiCall, key_id: str, encrypted_value: str) -> None:
     """Refuse a value that is not encrypted, or not for the present key."""
     if key_id != call.repository.key.key_id:
-        raise _refused("key_id does not match the public key of the repository; fetch the public key again.")
+        raise _unprocessable_error(
+            "key_id does not match the public key of the repository; fetch the public key again."
+        )
     try:
         size = len(base64.b64decode(encrypted_value, validate=True))
     except binascii.Error as error:
-        raise _refused("Value could not be decoded from base64.") from error
+        raise _unprocessable_error("Value could not be decoded from base64.") from error
     if not _SEAL_OVERHEAD <= size <= _SEAL_OVERHEAD + _LARGEST_VALUE:
-        raise _refused("Value must be encrypted with the public key and smaller than 48 KB.")
+        raise _unprocessable_error("Value must be encrypted with the public key and smaller than 48 KB.")
 
 
-@routes.on("GET", *_KEY, model="ActionsPublicKey", docs=f"{_DOCS}#get-a-repository-public-key")
-def get_public_key(call: Call, environment_name: str | None = None) -> Answer:
+@secret_routes.serve_path("GET", *_KEY, model="ActionsPublicKey", docs=f"{_DOCS}#get-a-repository-public-key")
+def get_public_key(call: ApiCall, environment_name: str | None = None) -> ApiAnswer:
     """Show the key for which values are encrypted."""
-    _table(call, environment_name)
+    _secret_table(call, environment_name)
     key = call.repository.key
-    return Answer({"key_id": key.key_id, "key": key.public})
+    return ApiAnswer({"key_id": key.key_id, "key": key.public})
 
 
-@routes.on(
+@secret_routes.serve_path(
     "GET",
     _ALL,
     *_ALL_OF_ENVIRONMENT,
     model="ReposOwnerRepoActionsSecretsGetResponse200",
     docs=f"{_DOCS}#list-repository-secrets",
 )
-def list_secrets(call: Call, environment_name: str | None = None) -> Answer:
+def list_secrets(call: ApiCall, environment_name: str | None = None) -> ApiAnswer:
     """List the secrets, without their values."""
-    table = _table(call, environment_name)
-    page = call.page([table[name] for name in sorted(table)])
-    body: Json = {"total_count": page.total, "secrets": [_shown(secret) for secret in page.items]}
-    return Answer(body, headers=page.headers)
+    table = _secret_table(call, environment_name)
+    page = call.select_page([table[name] for name in sorted(table)])
+    body: Json = {"total_count": page.total, "secrets": [_secret_json(secret) for secret in page.items]}
+    return ApiAnswer(body, headers=page.headers)
 
 
-@routes.on("GET", _ONE, *_ONE_OF_ENVIRONMENT, model="ActionsSecret", docs=f"{_DOCS}#get-a-repository-secret")
-def get_secret(call: Call, name: str, environment_name: str | None = None) -> Answer:
+@secret_routes.serve_path(
+    "GET", _ONE, *_ONE_OF_ENVIRONMENT, model="ActionsSecret", docs=f"{_DOCS}#get-a-repository-secret"
+)
+def get_secret(call: ApiCall, name: str, environment_name: str | None = None) -> ApiAnswer:
     """Show one secret, without its value."""
-    return Answer(_shown(_find(call, environment_name, name)))
+    return ApiAnswer(_secret_json(_find_secret(call, environment_name, name)))
 
 
-@routes.on(
+@secret_routes.serve_path(
     "PUT",
     _ONE,
     *_ONE_OF_ENVIRONMENT,
     model="EmptyObject",
     docs=f"{_DOCS}#create-or-update-a-repository-secret",
 )
-def put_secret(call: Call, name: str, environment_name: str | None = None) -> Answer:
+def put_secret(call: ApiCall, name: str, environment_name: str | None = None) -> ApiAnswer:
     """Create a secret or replace its value."""
-    table = _table(call, environment_name)
-    name = checked("Secret", name)
-    key_id = call.fields.required("key_id", str)
-    encrypted_value = call.fields.required("encrypted_value", str)
+    table = _secret_table(call, environment_name)
+    name = checked_name("Secret", name)
+    key_id = call.fields.required_value("key_id", str)
+    encrypted_value = call.fields.required_value("encrypted_value", str)
     _check_encryption(call, key_id, encrypted_value)
     old = table.get(name)
-    moment = now() if old is None else after(old.updated_at)
+    moment = current_timestamp() if old is None else later_timestamp(old.updated_at)
     table[name] = Secret(
         name=name,
         key_id=key_id,
@@ -121,11 +125,13 @@ def put_secret(call: Call, name: str, environment_name: str | None = None) -> An
         created_at=moment if old is None else old.created_at,
         updated_at=moment,
     )
-    return created({}) if old is None else no_content()
+    return created_answer({}) if old is None else no_content()
 
 
-@routes.on("DELETE", _ONE, *_ONE_OF_ENVIRONMENT, model=NO_BODY, docs=f"{_DOCS}#delete-a-repository-secret")
-def delete_secret(call: Call, name: str, environment_name: str | None = None) -> Answer:
+@secret_routes.serve_path(
+    "DELETE", _ONE, *_ONE_OF_ENVIRONMENT, model=NO_BODY, docs=f"{_DOCS}#delete-a-repository-secret"
+)
+def delete_secret(call: ApiCall, name: str, environment_name: str | None = None) -> ApiAnswer:
     """Delete a secret."""
-    del _table(call, environment_name)[_find(call, environment_name, name).name]
+    del _secret_table(call, environment_name)[_find_secret(call, environment_name, name).name]
     return no_content()

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter, ValidationError
 
 from local.github import git
-from local.github.clock import now
-from local.github.keys import new_key
-from local.github.records import Account, AccountKind, Person, Repository, State
+from local.github.clock import current_timestamp
+from local.github.keys import new_key_pair
+from local.github.records import Account, AccountKind, Person, RepositoryRecord, ServiceState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_CODEC = TypeAdapter(State)
+_CODEC = TypeAdapter(ServiceState)
 _FIRST_ID = 1000
 
 
@@ -31,35 +31,35 @@ class StateError(Exception):
     """The state file cannot be used; the message says why."""
 
 
-def new_state(owner: str, kind: AccountKind, repository: str) -> State:
+def new_state(owner: str, kind: AccountKind, repository: str) -> ServiceState:
     """Make an owner with one repository that holds an initial commit."""
-    moment = now()
-    state = State(
+    moment = current_timestamp()
+    state = ServiceState(
         owner=Account(login=owner, id=_FIRST_ID, kind=kind),
-        repository=Repository(
+        repository=RepositoryRecord(
             id=_FIRST_ID + 1,
             name=repository,
             created_at=moment,
             updated_at=moment,
             pushed_at=moment,
-            key=new_key(),
+            key=new_key_pair(),
         ),
         last_id=_FIRST_ID + 1,
     )
     person = Person(name="GitHub", email="noreply@github.com", date=moment)
-    commit = git.commit(
+    commit = git.store_commit(
         state.repository.objects,
         {"README.md": git.add_blob(state.repository.objects, f"# {repository}\n".encode())},
-        git.Draft(parents=(), message="Initial commit", author=person, committer=person),
+        git.CommitDraft(parents=(), message="Initial commit", author=person, committer=person),
     )
     state.repository.refs[f"refs/heads/{state.repository.default_branch}"] = commit.sha
     return state
 
 
-class Store:
+class StateStore:
     """The state in memory and in its file."""
 
-    def __init__(self, path: Path, state: State) -> None:
+    def __init__(self, path: Path, state: ServiceState) -> None:
         """Keep `state`, which `path` holds already or will hold after the first `save`."""
         self.path = path
         self.state = state
@@ -67,7 +67,7 @@ class Store:
         """To be held while the state is read or changed."""
 
     @classmethod
-    def open(cls, path: Path, *, owner: str, kind: AccountKind, repository: str) -> Store:
+    def open_file(cls, path: Path, *, owner: str, kind: AccountKind, repository: str) -> StateStore:
         """Read the state, or make the file where there is none yet.
 
         Raises:
@@ -75,7 +75,7 @@ class Store:
         """
         if not path.exists():
             store = cls(path, new_state(owner, kind, repository))
-            store.save()
+            store.save_state()
             return store
         try:
             state = _CODEC.validate_json(path.read_bytes())
@@ -86,7 +86,7 @@ class Store:
             raise StateError(f"{path} holds {found}, not {wanted}: choose another file with --state")
         return cls(path, state)
 
-    def save(self) -> None:
+    def save_state(self) -> None:
         """Write the state to its file."""
         with self.lock:
             temporary = self.path.with_name(f".{self.path.name}.new")
@@ -97,7 +97,7 @@ class Store:
 
     @staticmethod
     @contextmanager
-    def locked(path: Path) -> Iterator[None]:
+    def lock_file(path: Path) -> Iterator[None]:
         """Keep every other process from serving the same file, until this one ends however it ends.
 
         Raises:

@@ -16,7 +16,7 @@ class Token:
     scopes: tuple[str, ...] = ()
 
 
-def from_header(header: str | None, scopes: tuple[str, ...]) -> Token | None:
+def read_token(header: str | None, scopes: tuple[str, ...]) -> Token | None:
     """Read an `Authorization` header.
 
     Args:

@@ -22,7 +22,7 @@ class Traffic:
         self._used = 0
         self._reset = 0.0
 
-    def count(self) -> None:
+    def count_request(self) -> None:
         """Count a request, in a new hour where the last one is over."""
         if self._reset <= time.time():
             self._used = 0
@@ -30,12 +30,12 @@ class Traffic:
         self.requests += 1
         self._used = min(self._used + 1, HOURLY_LIMIT - 1)
 
-    def rate(self) -> Json:
+    def rate_limit(self) -> Json:
         """Show what is left."""
         remaining = HOURLY_LIMIT - self._used
         return {"limit": HOURLY_LIMIT, "used": self._used, "remaining": remaining, "reset": int(self._reset)}
 
-    def headers(self) -> dict[str, str]:
+    def rate_limit_headers(self) -> dict[str, str]:
         """Give what is left as headers."""
-        named = {f"X-RateLimit-{name.capitalize()}": str(value) for name, value in self.rate().items()}
+        named = {f"X-RateLimit-{name.capitalize()}": str(value) for name, value in self.rate_limit().items()}
         return {**named, "X-RateLimit-Resource": "core"}

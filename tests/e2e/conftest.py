@@ -13,12 +13,12 @@ import yaml
 from filelock import FileLock
 
 from cfs.sessions import local_session
-from infra.naming import NAMESPACE
+from infra.naming import CONFIG_NAMESPACE
 from infra.project import PROJECT_FOLDER
 from local import servers
-from local.account import REGION, open_account
+from local.account import LOCAL_REGION, open_account
 from local.engine import LocalEngine
-from local.nursery import Nursery
+from local.nursery import ForkServer
 from measure.scratch_account import copy_account
 
 if TYPE_CHECKING:
@@ -35,11 +35,11 @@ class Stack:
 
     def client(self, service: str) -> Any:
         """Give a boto3 client of the emulated account."""
-        return local_session(region=REGION).client(service, endpoint_url=self.engine.account.aws_url)
+        return local_session(region=LOCAL_REGION).client(service, endpoint_url=self.engine.account.aws_url)
 
     def up(self) -> str:
         """Deploy and give what the engine said."""
-        return self.engine.query("up", "--yes", "--skip-preview")
+        return self.engine.query_text("up", "--yes", "--skip-preview")
 
     def outputs(self) -> dict[str, Any]:
         """Give the stack's outputs."""
@@ -48,7 +48,7 @@ class Stack:
 
     def resources(self) -> list[dict[str, Any]]:
         """Give the resources in the stack's state."""
-        checkpoint = json.loads(self.engine.checkpoint.read_text())["checkpoint"]
+        checkpoint = json.loads(self.engine.checkpoint_file.read_text())["checkpoint"]
         resources: list[dict[str, Any]] = (checkpoint["latest"] or {}).get("resources", [])
         return resources
 
@@ -60,12 +60,12 @@ class Stack:
     def change(self, **settings: object) -> None:
         """Change settings of this stack alone, to any values."""
         document = yaml.safe_load(self.settings.read_text())
-        document["config"] |= {f"{NAMESPACE}:{key}": value for key, value in settings.items()}
+        document["config"] |= {f"{CONFIG_NAMESPACE}:{key}": value for key, value in settings.items()}
         self.settings.write_text(yaml.safe_dump(document))
 
     def set(self, key: str, value: str) -> None:
         """Change a setting of this stack alone, as `pulumi config set` does."""
-        self.engine.query("config", "set", key, value)
+        self.engine.query_text("config", "set", key, value)
 
 
 def new_stack(folder: Path, monkeypatch: pytest.MonkeyPatch, *, like: Deployed | None = None) -> Stack:
@@ -75,7 +75,7 @@ def new_stack(folder: Path, monkeypatch: pytest.MonkeyPatch, *, like: Deployed |
     folder.mkdir(parents=True, exist_ok=True)
     if like is not None:
         copy_account(like.account, folder)
-        servers.ensure_running(folder, spawn=like.nursery.spawn)
+        servers.ensure_emulators_running(folder, spawn=like.nursery.spawn_copy)
     shutil.copy(PROJECT_FOLDER / "Pulumi.local.yaml", settings)
     engine = LocalEngine(account=open_account(), settings=settings)
     engine.ensure_stack()
@@ -87,7 +87,7 @@ def empty_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sta
     """A stack that has not been deployed, on an account of its own."""
     stack = new_stack(tmp_path / "account", monkeypatch)
     yield stack
-    servers.stop(stack.engine.account.folder)
+    servers.stop_emulators(stack.engine.account.folder)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +95,7 @@ class Deployed:
     """The deployed account at rest, and what starts emulators on copies of it."""
 
     account: Path
-    nursery: Nursery
+    nursery: ForkServer
 
 
 @pytest.fixture(scope="session")
@@ -108,9 +108,9 @@ def deployed_account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deplo
         if not complete.exists():
             shutil.rmtree(folder, ignore_errors=True)
             new_stack(folder, monkeypatch).up()
-            servers.stop(folder)
+            servers.stop_emulators(folder)
             complete.touch()
-    with Nursery.of(folder) as nursery:
+    with ForkServer.start_for(folder) as nursery:
         yield Deployed(account=folder, nursery=nursery)
 
 
@@ -121,7 +121,7 @@ def deployed(deployed_account: Deployed, tmp_path_factory: pytest.TempPathFactor
     with pytest.MonkeyPatch.context() as monkeypatch:
         stack = new_stack(folder, monkeypatch, like=deployed_account)
     yield stack
-    servers.stop(folder)
+    servers.stop_emulators(folder)
 
 
 @pytest.fixture
@@ -129,4 +129,4 @@ def stack(deployed_account: Deployed, tmp_path: Path, monkeypatch: pytest.Monkey
     """The deployed stack on an account of the test's own."""
     copied = new_stack(tmp_path / "account", monkeypatch, like=deployed_account)
     yield copied
-    servers.stop(copied.engine.account.folder)
+    servers.stop_emulators(copied.engine.account.folder)

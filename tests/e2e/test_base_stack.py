@@ -162,8 +162,8 @@ def test_a_stack_adopts_its_state_is_updated_in_place_and_leaves_what_is_protect
     assert empty_stack.changes() == {}
 
     with pytest.raises(EngineError, match="protect"):
-        empty_stack.engine.query("destroy", "--yes", "--skip-preview")
-    empty_stack.engine.query("destroy", "--yes", "--skip-preview", "--exclude-protected")
+        empty_stack.engine.query_text("destroy", "--yes", "--skip-preview")
+    empty_stack.engine.query_text("destroy", "--yes", "--skip-preview", "--exclude-protected")
     left = {urn.split("::")[2].rpartition(":")[2] + " " + urn.rpartition("::")[2] for urn in ids(empty_stack)}
     assert {name for name in left if not name.startswith("aws ")} == PROTECTED
     assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == [OLD_BUCKET]

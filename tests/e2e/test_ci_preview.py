@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cfs.ci import stack as asked
 from infra.project import PROJECT_FOLDER
+from local.environment import LocalEnvironment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +35,7 @@ def preview(folder: Path, *arguments: str, environment: dict[str, str]) -> dict[
 
 def test_drift_is_told_apart_from_changes_and_both_stay_as_they_are(stack: Stack, tmp_path: Path) -> None:
     summary = tmp_path / "summary.md"
-    environment = {**stack.engine.account.environment(), "GITHUB_STEP_SUMMARY": str(summary)}
+    environment = {**stack.engine.account.command_environment(), "GITHUB_STEP_SUMMARY": str(summary)}
     environment["CFS_LOCAL_DIR"] = str(stack.engine.account.folder)
 
     assert preview(tmp_path, "--drift", environment=environment) == {
@@ -60,8 +61,8 @@ def test_drift_is_told_apart_from_changes_and_both_stay_as_they_are(stack: Stack
 
 
 def test_a_setting_that_replaces_is_told_as_one_replacement(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asked, "_engine", lambda _: stack.engine)
+    monkeypatch.setattr(LocalEnvironment, "open_engine", lambda _: stack.engine)
     stack.set("claudefs-infra:orchestratorInstanceType", "c7a.xlarge")
-    changes = asked.look("local", drift=False).changes
+    changes = asked.summarize_preview("local", drift=False).changes
     assert [(change.operation, change.name) for change in changes] == [("update", "orchestrator")]
     assert "instanceType" in changes[0].properties

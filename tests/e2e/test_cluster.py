@@ -54,7 +54,7 @@ def run_nodes(stack: Stack, group: str, count: int, *, most: int | None = None) 
 def set_groups(stack: Stack, groups: dict[str, Any]) -> None:
     for name, fields in groups.items():
         for field, value in fields.items():
-            stack.engine.query("config", "set", "--path", f"claudefs-infra:nodeGroups.{name}.{field}", str(value))
+            stack.engine.query_text("config", "set", "--path", f"claudefs-infra:nodeGroups.{name}.{field}", str(value))
 
 
 @pytest.mark.parametrize("group, role, site, nodes", [(name, *of) for name, of in GROUPS.items()])

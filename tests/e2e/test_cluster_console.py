@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from cfs.cluster import fallback
-from cfs.cluster.aws import open_environment
-from cfs.cluster.groups import Distribution, choose, discover
+from cfs.cluster.aws import open_aws_api
+from cfs.cluster.groups import InstancesDistribution, choose_groups, discover_groups
 from tests.e2e.test_console import cfs
 
 if TYPE_CHECKING:
@@ -94,15 +94,15 @@ def test_down_ends_a_window_of_days_and_gives_the_schedule_back(weekend: Stack) 
 
 
 def test_a_fallback_to_on_demand_that_was_left_is_put_back_by_pulumi(stack: Stack) -> None:
-    aws = open_environment("local", region=None)
-    [group] = choose(discover(aws, "local"), ["storage-a"])
-    fallback.begin(aws, group, Distribution(base=2, percent=0))
-    [left] = choose(discover(aws, "local"), ["storage-a"])
-    assert (left.distribution, left.fallback_from) == (Distribution(base=2, percent=0), group.distribution)
+    aws = open_aws_api("local", region=None)
+    [group] = choose_groups(discover_groups(aws, "local"), ["storage-a"])
+    fallback.begin_fallback(aws, group, InstancesDistribution(base=2, percent=0))
+    [left] = choose_groups(discover_groups(aws, "local"), ["storage-a"])
+    assert (left.distribution, left.fallback_from) == (InstancesDistribution(base=2, percent=0), group.distribution)
 
-    stack.engine.query("up", "--refresh", "--yes", "--skip-preview")
+    stack.engine.query_text("up", "--refresh", "--yes", "--skip-preview")
 
-    [back] = choose(discover(aws, "local"), ["storage-a"])
+    [back] = choose_groups(discover_groups(aws, "local"), ["storage-a"])
     assert (back.distribution, back.fallback_from) == (group.distribution, None)
 
 
@@ -114,7 +114,7 @@ def test_a_fallback_to_on_demand_that_was_left_is_put_back_by_pulumi(stack: Stac
 ])  # fmt: skip
 def test_bad_input_is_told_with_the_repair(deployed: Stack, arguments: tuple[str, ...], told: str) -> None:
     with pytest.MonkeyPatch.context() as environment:
-        for name, value in deployed.engine.account.variables().items():
+        for name, value in deployed.engine.account.account_variables().items():
             environment.setenv(name, value)
         done = cfs(deployed.engine.account.folder, "cluster", *arguments)
     assert done.returncode == 1

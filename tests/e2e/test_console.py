@@ -46,7 +46,7 @@ def test_up_deploys_then_says_that_nothing_changes_and_down_stops_the_emulators(
 
     down = cfs(folder, "down")
     assert down.returncode == 0, down.stderr
-    assert not any(process.is_alive() for process in servers.running(folder).values())
+    assert not any(process.is_alive() for process in servers.recorded_emulators(folder).values())
 
 
 def test_plain_pulumi_works_in_a_shell_set_by_env(deployed: Stack) -> None:
@@ -67,7 +67,7 @@ def test_plain_pulumi_works_in_a_shell_set_by_env(deployed: Stack) -> None:
 
 def test_an_emulator_that_died_is_started_again_and_nothing_changes(stack: Stack) -> None:
     folder = stack.engine.account.folder
-    before = servers.running(folder)[servers.AWS]
+    before = servers.recorded_emulators(folder)[servers.AWS_EMULATOR]
     emulator = psutil.Process(before.pid)
     emulator.kill()
     emulator.wait(timeout=5)
@@ -76,7 +76,7 @@ def test_an_emulator_that_died_is_started_again_and_nothing_changes(stack: Stack
 
     assert preview.returncode == 0, preview.stderr
     assert "emulated AWS account does not run any more: starting it again" in preview.stderr
-    assert servers.running(folder)[servers.AWS].port == before.port
+    assert servers.recorded_emulators(folder)[servers.AWS_EMULATOR].port == before.port
     assert stack.changes("--refresh") == {}
 
 
@@ -88,7 +88,7 @@ def test_settings_made_with_another_passphrase_are_named_as_the_cause(empty_stac
     subprocess.run(
         [f"{account.toolchain.path[0]}/pulumi", "stack", "init", "other", "--non-interactive"],
         cwd=project,
-        env={**account.environment(), "PULUMI_CONFIG_PASSPHRASE": "another", "PULUMI_STACK": ""},
+        env={**account.command_environment(), "PULUMI_CONFIG_PASSPHRASE": "another", "PULUMI_STACK": ""},
         capture_output=True,
         check=True,
         timeout=60,

@@ -12,10 +12,10 @@ import pytest
 from typer.testing import CliRunner
 
 from cfs.deploy import steps
-from cfs.deploy.rollout import Patience
+from cfs.deploy.rollout import RollOutTimeouts
 from cli.app import app
 from infra.project import PROJECT_FOLDER
-from measure.killable_up import COMMAND
+from measure.killable_up import CFS_COMMAND
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +29,7 @@ OLD, NEW = "v0.7.0", "v0.8.0"
 def cfs(stack: Stack, *arguments: str, status: int = 0) -> dict[str, Any]:
     """Run `cfs deploy …` and give its JSON."""
     done = subprocess.run(
-        [*COMMAND, "deploy", *arguments, "--environment", "local", "--json"],
+        [*CFS_COMMAND, "deploy", *arguments, "--environment", "local", "--json"],
         cwd=PROJECT_FOLDER,
         env=os.environ | {"CFS_LOCAL_DIR": str(stack.engine.account.folder)},
         capture_output=True,
@@ -52,7 +52,7 @@ def test_what_was_reviewed_is_applied_and_nothing_else(stack: Stack, tmp_path: P
     assert (change["operation"], change["properties"]) == ("update", ["limitAmount"])
     assert cfs(stack, "preview", "--review", file)["digest"] == reviewed["digest"]
     written = (tmp_path / "review.json").read_text()
-    assert stack.engine.query("config", "get", "--path", "actionsSecrets.SLACK_WEBHOOK").strip() not in written
+    assert stack.engine.query_text("config", "get", "--path", "actionsSecrets.SLACK_WEBHOOK").strip() not in written
 
     # Somebody deploys in between: the same change begins elsewhere, and there is another one.
     stack.set("dailyBudgetUsd", "130")
@@ -156,8 +156,8 @@ def published(stack: Stack, folder: Path, *, version: str, commit: str) -> dict[
 @pytest.fixture
 def hurried(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let commands given in this process wait a second for nodes to turn green; real ones may need minutes."""
-    monkeypatch.setattr(steps, "Patience", lambda: Patience(gate=1.0, look=0.1))
-    for name, value in stack.engine.account.variables().items():
+    monkeypatch.setattr(steps, "RollOutTimeouts", lambda: RollOutTimeouts(gate=1.0, poll=0.1))
+    for name, value in stack.engine.account.account_variables().items():
         monkeypatch.setenv(name, value)
 
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cfs.recovery.inventory import Inventory
-from infra.github.delivery import delivered
+from infra.github.delivery import delivered_files
 from local import servers
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Stack
 
 COMES_WITH_ITS_VPC = ("aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",)
-REPOSITORY = f"/repos/{servers.OWNER}/{servers.REPOSITORY}"
+REPOSITORY = f"/repos/{servers.LOCAL_OWNER}/{servers.LOCAL_REPOSITORY}"
 
 
 def github(stack: Stack, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
@@ -26,7 +26,7 @@ def github(stack: Stack, method: str, path: str, body: dict[str, Any] | None = N
         f"{stack.engine.account.github_url}{path}",
         method=method,
         data=json.dumps(body).encode() if body is not None else None,
-        headers={"Authorization": f"Bearer {stack.engine.account.variables()['GITHUB_TOKEN']}"},
+        headers={"Authorization": f"Bearer {stack.engine.account.account_variables()['GITHUB_TOKEN']}"},
     )
     with urllib.request.urlopen(request, timeout=10) as answer:
         return json.load(answer)
@@ -44,7 +44,9 @@ def test_all_that_is_tagged_is_found_by_its_tags_for_the_day_that_a_run_dies(dep
     }
     found = {
         (found.type, found.id)
-        for found in Inventory(deployed.engine.open_session(), url=deployed.engine.aws_url, environment="local").all()
+        for found in Inventory(
+            deployed.engine.open_session(), url=deployed.engine.aws_url, environment="local"
+        ).find_all()
     }
     assert found == tagged
 
@@ -102,14 +104,16 @@ def test_the_day_has_a_budget_with_alerts_at_80_and_100_percent(deployed: Stack)
 def test_the_repository_gets_a_variable_and_the_workflow_files(deployed: Stack) -> None:
     variable = github(deployed, "GET", f"{REPOSITORY}/actions/variables/AWS_REGION")
     assert variable["value"] == "us-west-2"
-    for target, source in delivered().items():
+    for target, source in delivered_files().items():
         file = github(deployed, "GET", f"{REPOSITORY}/contents/{target}")
         assert base64.b64decode(file["content"]).decode() == source.read_text()
 
 
 def test_a_secret_is_nowhere_in_plain_text(stack: Stack) -> None:
     marker = "marker-that-must-stay-secret"
-    stack.engine.query("config", "set", "--secret", "--path", "claudefs-infra:actionsSecrets.SLACK_WEBHOOK", marker)
+    stack.engine.query_text(
+        "config", "set", "--secret", "--path", "claudefs-infra:actionsSecrets.SLACK_WEBHOOK", marker
+    )
     said = stack.up()
     assert github(stack, "GET", f"{REPOSITORY}/actions/secrets/SLACK_WEBHOOK")["name"] == "SLACK_WEBHOOK"
     assert marker not in said
@@ -121,7 +125,7 @@ def test_a_tag_changed_by_hand_is_found_by_refresh_and_repaired_by_up(stack: Sta
     instance = stack.outputs()["orchestratorId"]
     ec2 = stack.client("ec2")
     ec2.create_tags(Resources=[instance], Tags=[{"Key": "Owner", "Value": "somebody"}])
-    assert "somebody" in stack.engine.query("refresh", "--yes", "--skip-preview", "--diff")
+    assert "somebody" in stack.engine.query_text("refresh", "--yes", "--skip-preview", "--diff")
     assert stack.changes() == {"update": 1}
     stack.up()
     tags = {tag["Key"]: tag["Value"] for tag in ec2.describe_tags()["Tags"] if tag["ResourceId"] == instance}
@@ -133,7 +137,7 @@ def test_a_rule_deleted_by_hand_is_found_by_refresh_and_made_again_by_up(stack: 
     named = [{"Name": "tag:Name", "Values": ["claudefs-local-storage-to-https"]}]
     [rule] = ec2.describe_security_group_rules(Filters=named)["SecurityGroupRules"]
     ec2.revoke_security_group_egress(GroupId=rule["GroupId"], SecurityGroupRuleIds=[rule["SecurityGroupRuleId"]])
-    assert "1 deleted" in stack.engine.query("refresh", "--yes", "--skip-preview")
+    assert "1 deleted" in stack.engine.query_text("refresh", "--yes", "--skip-preview")
     assert stack.changes() == {"create": 1}
     stack.up()
     [again] = ec2.describe_security_group_rules(Filters=named)["SecurityGroupRules"]
@@ -141,12 +145,12 @@ def test_a_rule_deleted_by_hand_is_found_by_refresh_and_made_again_by_up(stack: 
 
 
 def test_a_workflow_file_edited_by_hand_is_found_by_refresh_and_repaired_by_up(stack: Stack) -> None:
-    target, source = next(iter(delivered().items()))
+    target, source = next(iter(delivered_files().items()))
     url = f"{REPOSITORY}/contents/{target}"
     edited = base64.b64encode(b"name: edited by hand\n").decode()
     github(stack, "PUT", url, {"message": "edit", "content": edited, "sha": github(stack, "GET", url)["sha"]})
     assert stack.changes("--refresh") == {"update": 1}
-    stack.engine.query("refresh", "--yes", "--skip-preview")
+    stack.engine.query_text("refresh", "--yes", "--skip-preview")
     stack.up()
     assert base64.b64decode(github(stack, "GET", url)["content"]).decode() == source.read_text()
 

@@ -23,11 +23,11 @@ def test_destroy_leaves_nothing_but_what_is_protected(stack: Stack) -> None:
     assert len(stack.client("ec2").describe_instances(**running)["Reservations"]) == 1 + 3
 
     with pytest.raises(EngineError, match="protect"):
-        stack.engine.query("destroy", "--yes", "--skip-preview")
-    stack.engine.query("destroy", "--yes", "--skip-preview", "--exclude-protected")
+        stack.engine.query_text("destroy", "--yes", "--skip-preview")
+    stack.engine.query_text("destroy", "--yes", "--skip-preview", "--exclude-protected")
 
     assert stack.client("ec2").describe_instances(**running)["Reservations"] == []
-    left = Inventory(stack.engine.open_session(), url=stack.engine.aws_url, environment="local").all()
+    left = Inventory(stack.engine.open_session(), url=stack.engine.aws_url, environment="local").find_all()
     assert {found.id for found in left} == {state_bucket, key_id}  # without its key the state could not be read
     assert all(
         resource.get("protect") or not resource.get("custom") or resource["type"].startswith("pulumi:providers:")

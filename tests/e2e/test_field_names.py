@@ -149,7 +149,7 @@ class Plugin:
 
 @pytest.fixture(scope="session")
 def plugins() -> Mapping[str, Plugin]:
-    tools = toolchain.obtain()
+    tools = toolchain.obtain_toolchain()
     is_built = tools.origin == "built"
     return {
         name: Plugin(
@@ -157,13 +157,13 @@ def plugins() -> Mapping[str, Plugin]:
             is_built=is_built,
             version=output(binary(tools, name), "-version").strip(),
         )
-        for name in versions.PLUGINS
+        for name in versions.PLUGIN_NAMES
     }
 
 
 def binary(tools: toolchain.Toolchain, name: str) -> str:
     home = tools.env.get("PULUMI_HOME") or os.environ.get("PULUMI_HOME") or Path("~/.pulumi").expanduser()
-    return str(Path(home, "plugins", f"resource-{name}-v{versions.plugin(name)}", f"pulumi-resource-{name}"))
+    return str(Path(home, "plugins", f"resource-{name}-v{versions.plugin_version(name)}", f"pulumi-resource-{name}"))
 
 
 def described_by_plugin(tools: toolchain.Toolchain, name: str) -> Mapping[str, Fields]:
@@ -189,7 +189,7 @@ def plugin_types(name: str) -> frozenset[str]:
 def described_by_engine(tools: toolchain.Toolchain, name: str) -> Mapping[str, Fields]:
     environment = {**os.environ, **tools.env}
     environment["PATH"] = os.pathsep.join([*map(str, tools.path), environment["PATH"]])
-    wanted = f"{name}@{versions.plugin(name)}"
+    wanted = f"{name}@{versions.plugin_version(name)}"
     schema = json.loads(output("pulumi", "package", "get-schema", wanted, environment=environment))
     resources_ = {token: schema_fields(schema, spec["inputProperties"]) for token, spec in schema["resources"].items()}
     functions = {
@@ -234,7 +234,7 @@ def output(*command: str, environment: Mapping[str, str] | None = None) -> str:
 def declared_tokens() -> list[str]:
     return [
         entry["token"]
-        for package in resources.table().values()
+        for package in resources.read_resource_table().values()
         for kind in ("resources", "invokes")
         for entry in package[kind].values()
     ]
@@ -255,13 +255,13 @@ def test_plugin_takes_the_arguments_that_the_sdk_offers(token: str, plugins: Map
     assert_same(token=token, plugin=plugin, key=token, offered=sdk_fields(token))
 
 
-@pytest.mark.parametrize("name", versions.PLUGINS)
+@pytest.mark.parametrize("name", versions.PLUGIN_NAMES)
 def test_plugin_takes_the_configuration_that_the_sdk_offers(name: str, plugins: Mapping[str, Plugin]) -> None:
     module = importlib.import_module(f"pulumi_{name}")
     offered = sdk_class(module, module.ProviderArgs)
     assert_same(token=f"pulumi:providers:{name}", plugin=plugins[name], key=name, offered=offered)
 
 
-@pytest.mark.parametrize("name", versions.PLUGINS)
+@pytest.mark.parametrize("name", versions.PLUGIN_NAMES)
 def test_plugin_reports_the_version_of_the_sdk(name: str, plugins: Mapping[str, Plugin]) -> None:
-    assert plugins[name].version.removeprefix("v") == versions.plugin(name)
+    assert plugins[name].version.removeprefix("v") == versions.plugin_version(name)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local import operations
-from measure.convergence import aftermath, read_snapshot
-from measure.killable_up import Deployment
+from measure.convergence import check_convergence, read_snapshot
+from measure.killable_up import KillableUp
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Stack
@@ -30,7 +30,7 @@ def test_a_machine_that_was_created_and_not_recorded_is_adopted_and_keeps_runnin
     instance_id = stack.outputs()["orchestratorId"]
     _forget_creation(stack, "aws:ec2/instance:Instance")
 
-    operations.up(stack.engine)
+    operations.deploy_local_stack(stack.engine)
 
     assert stack.outputs()["orchestratorId"] == instance_id
     assert stack.changes() == {}
@@ -38,31 +38,31 @@ def test_a_machine_that_was_created_and_not_recorded_is_adopted_and_keeps_runnin
 
 def _forget_creation(stack: Stack, kind: str) -> None:
     """Put the state back to the moment when a resource's creation had begun and not ended."""
-    checkpoint = json.loads(stack.engine.checkpoint.read_text())
+    checkpoint = json.loads(stack.engine.checkpoint_file.read_text())
     latest = checkpoint["checkpoint"]["latest"]
     created = next(resource for resource in latest["resources"] if resource["type"] == kind)
     latest["resources"].remove(created)
     begun = {key: value for key, value in created.items() if key not in ("id", "outputs")}
     latest["pending_operations"] = [{"resource": begun, "type": "creating"}]
-    stack.engine.checkpoint.write_text(json.dumps(checkpoint))
+    stack.engine.checkpoint_file.write_text(json.dumps(checkpoint))
 
 
 def _interrupt_and_go_on(stack: Stack, recorded: int, *, number: signal.Signals, group: bool) -> None:
     """Interrupt it when so many resources are in the state."""
-    with Deployment(stack.engine) as deployment:
+    with KillableUp(stack.engine) as deployment:
         engine = deployment.await_engine()
         time.sleep(0.5)
         while len(read_snapshot(stack.engine).urns) < recorded and engine.is_running():
             time.sleep(0.05)
-        deployment.interrupt(number=number, group=group)
-        deployment.wait()
-    assert deployment.status == 1
+        deployment.send_interrupt(number=number, group=group)
+        deployment.wait_for_end()
+    assert deployment.exit_status == 1
     assert "Traceback" not in deployment.output
-    assert deployment.processes() == []
+    assert deployment.live_processes() == []
     before = read_snapshot(stack.engine)
 
-    with Deployment(stack.engine) as again:
-        again.wait()
-    after = aftermath(stack.engine, again, before=before)
+    with KillableUp(stack.engine) as again:
+        again.wait_for_end()
+    after = check_convergence(stack.engine, again, before=before)
     assert after.problems == []
     assert after.orphans == 0

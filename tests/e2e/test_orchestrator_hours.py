@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cfs.recovery.inventory import Inventory
-from cfs.recovery.pending import NAMED
+from cfs.recovery.pending import IMPORT_ID_MAKERS
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Stack
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def keeping_hours(stack: Stack) -> Stack:
     """A deployed stack whose orchestrator keeps the schedule's hours, around a holiday far in the future."""
     stack.set("claudefs-infra:orchestratorHours", "weekdays")
-    stack.engine.query("config", "set", "--path", "claudefs-infra:holidays[0]", "2090-12-25")
-    stack.engine.query("config", "set", "--path", "claudefs-infra:extraDays[0]", "2090-12-30")
+    stack.engine.query_text("config", "set", "--path", "claudefs-infra:holidays[0]", "2090-12-25")
+    stack.engine.query_text("config", "set", "--path", "claudefs-infra:extraDays[0]", "2090-12-30")
     stack.up()
     return stack
 
@@ -61,11 +61,11 @@ def test_the_schedules_are_found_for_the_day_that_a_run_dies(keeping_hours: Stac
         (of.type, of.id)
         for of in Inventory(
             keeping_hours.engine.open_session(), url=keeping_hours.engine.aws_url, environment="local"
-        ).all()
+        ).find_all()
     }
     assert (group["type"], group["id"]) in found
     schedule = made["aws:scheduler/schedule:Schedule"]
-    assert NAMED[schedule["type"]](schedule["inputs"]) == schedule["id"]
+    assert IMPORT_ID_MAKERS[schedule["type"]](schedule["inputs"]) == schedule["id"]
 
 
 def test_an_orchestrator_that_is_always_on_again_has_no_schedules_left(keeping_hours: Stack) -> None:

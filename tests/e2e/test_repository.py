@@ -17,10 +17,9 @@ import pytest
 from nacl.public import PrivateKey, SealedBox
 
 from cfs.deploy import apply as applying
-from cfs.deploy import environments
-from cfs.doctor.resource_types import DEPLOYMENT_POLICY, PULL_REQUEST
+from cfs.doctor.resource_types import DEPLOYMENT_POLICY_TYPE, PULL_REQUEST_TYPE
 from cfs.engine import EngineError
-from infra.github.delivery import DELIVERY_BRANCH, delivered
+from infra.github.delivery import DELIVERY_BRANCH, delivered_files
 from infra.project import PROJECT_FOLDER
 from local import operations, servers
 from terminal.errors import UserError
@@ -35,8 +34,8 @@ if TYPE_CHECKING:
 
 Operation: TypeAlias = "Callable[[LocalEngine], None]"
 
-REPOSITORY = f"/repos/{servers.OWNER}/{servers.REPOSITORY}"
-A_FILE, ITS_SOURCE = next(iter(delivered().items()))
+REPOSITORY = f"/repos/{servers.LOCAL_OWNER}/{servers.LOCAL_REPOSITORY}"
+A_FILE, ITS_SOURCE = next(iter(delivered_files().items()))
 MARKERS = {
     "actionsSecrets": "marker-of-a-secret-of-the-repository",
     "environmentSecrets": "marker-of-a-secret-of-deployments",
@@ -50,7 +49,7 @@ def github(stack: Stack, method: str, path: str, body: object = None) -> Any:
         f"{stack.engine.account.github_url}{path}",
         method=method,
         data=None if body is None else json.dumps(body).encode(),
-        headers={"Authorization": f"Bearer {stack.engine.account.variables()['GITHUB_TOKEN']}"},
+        headers={"Authorization": f"Bearer {stack.engine.account.account_variables()['GITHUB_TOKEN']}"},
     )
     with urllib.request.urlopen(request, timeout=10) as answer:
         text = answer.read()
@@ -71,7 +70,7 @@ def set_secret(stack: Stack, path: str, value: str) -> None:
             *("--stack", "local", "--config-file", str(stack.settings), "--non-interactive"),
         ],
         cwd=PROJECT_FOLDER,
-        env=account.environment(),
+        env=account.command_environment(),
         input=value,
         text=True,
         check=True,
@@ -94,18 +93,18 @@ def edit_file(stack: Stack, path: str, content: str) -> None:
 
 def forget(stack: Stack, kind: str) -> None:
     """Leave the state as a run does that dies while it creates the resources of a type."""
-    document = json.loads(stack.engine.checkpoint.read_text())
+    document = json.loads(stack.engine.checkpoint_file.read_text())
     latest = document["checkpoint"]["latest"]
     made = [resource for resource in latest["resources"] if resource["type"] == kind]
     latest["resources"] = [resource for resource in latest["resources"] if resource["type"] != kind]
     begun = [{key: value for key, value in of.items() if key not in ("id", "outputs")} for of in made]
     latest["pending_operations"] = [{"resource": of, "type": "creating"} for of in begun]
-    stack.engine.checkpoint.write_text(json.dumps(document))
+    stack.engine.checkpoint_file.write_text(json.dumps(document))
 
 
 def kept(stack: Stack) -> dict[str, Any]:
     """Read what the stand-in has stored."""
-    state: dict[str, Any] = json.loads((stack.engine.account.folder / servers.GITHUB.state).read_text())
+    state: dict[str, Any] = json.loads((stack.engine.account.folder / servers.GITHUB_EMULATOR.state_file).read_text())
     repository: dict[str, Any] = state["repository"]
     return repository
 
@@ -114,7 +113,7 @@ def test_environments_are_protected_as_declared(deployed: Stack) -> None:
     shown = github(deployed, "GET", f"{REPOSITORY}/environments/local")
     rules = {rule["type"]: rule for rule in shown["protection_rules"]}
     [reviewer] = rules["required_reviewers"]["reviewers"]
-    assert reviewer["reviewer"]["login"] == servers.OWNER
+    assert reviewer["reviewer"]["login"] == servers.LOCAL_OWNER
     assert not shown["can_admins_bypass"]
     policies = github(deployed, "GET", f"{REPOSITORY}/environments/local/deployment-branch-policies")
     assert [policy["name"] for policy in policies["branch_policies"]] == ["main"]
@@ -185,18 +184,18 @@ def test_secrets_reach_github_encrypted_and_are_nowhere_else(
     for setting, marker in MARKERS.items():
         set_secret(stack, f"{setting}.TOKEN", marker)
     folder = stack.engine.account.folder
-    token = stack.engine.account.variables()["GITHUB_TOKEN"]
+    token = stack.engine.account.account_variables()["GITHUB_TOKEN"]
     settings = tmp_path / "settings"
     settings.mkdir()
     shutil.copy(stack.settings, settings / "Pulumi.local.yaml")
-    monkeypatch.setattr(environments, "FOLDER", settings)
-    wanted = applying.Wanted(environment="local", cluster_size=None, commit="c" * 40)
+    monkeypatch.setattr("cfs.environments.PROJECT_FOLDER", settings)
+    wanted = applying.WantedDeployment(environment="local", cluster_size=None, commit="c" * 40)
 
     with ProcessList() as processes:
-        plan = stack.engine.query("preview", "--diff", "--save-plan", str(folder / "plan.json"))
-        reviewed = applying.preview(wanted, file=folder / "review.json")
-        applied = applying.apply(wanted, digest=reviewed.outputs["digest"], file=folder / "review.json")
-    said = [plan, stack.engine.query("preview", "--diff", "--json"), stack.engine.query("stack", "export")]
+        plan = stack.engine.query_text("preview", "--diff", "--save-plan", str(folder / "plan.json"))
+        reviewed = applying.preview_for_review(wanted, file=folder / "review.json")
+        applied = applying.apply_reviewed(wanted, digest=reviewed.outputs["digest"], file=folder / "review.json")
+    said = [plan, stack.engine.query_text("preview", "--diff", "--json"), stack.engine.query_text("stack", "export")]
     said += [str(result) for result in (reviewed, applied)]
     said += capfd.readouterr()
 
@@ -221,8 +220,8 @@ def test_secrets_reach_github_encrypted_and_are_nowhere_else(
 
 
 def test_branches_of_environments_that_a_dead_run_has_not_recorded_are_adopted(stack: Stack) -> None:
-    forget(stack, DEPLOYMENT_POLICY)
-    operations.up(stack.engine)
+    forget(stack, DEPLOYMENT_POLICY_TYPE)
+    operations.deploy_local_stack(stack.engine)
     assert stack.changes("--refresh") == {}
 
 
@@ -235,7 +234,7 @@ def test_a_secret_that_somebody_has_changed_is_written_again(stack: Stack) -> No
     body = {"key_id": stored["key"]["key_id"], "encrypted_value": base64.b64encode(sealed).decode()}
     github(stack, "PUT", f"{REPOSITORY}/actions/secrets/TOKEN", body)
 
-    operations.up(stack.engine)
+    operations.deploy_local_stack(stack.engine)
 
     stored = kept(stack)
     key = SealedBox(PrivateKey(base64.b64decode(stored["key"]["private"])))
@@ -248,12 +247,12 @@ def test_an_edited_workflow_is_shown_as_drift_and_kept_until_a_setting_says_othe
     assert stack.changes("--refresh") == {"update": 1}
 
     with pytest.raises(UserError, match="Somebody has edited") as refused:
-        operations.up(stack.engine)
+        operations.deploy_local_stack(stack.engine)
     assert A_FILE in refused.value.problem
     assert read_file(stack, A_FILE) == "name: edited by hand\n"
 
     stack.change(overwriteEditedWorkflows="true")
-    operations.up(stack.engine)
+    operations.deploy_local_stack(stack.engine)
     assert read_file(stack, A_FILE) == ITS_SOURCE.read_text()
     assert stack.changes("--refresh") == {}
 
@@ -268,34 +267,34 @@ def test_a_protected_branch_gets_its_files_by_a_pull_request(empty_stack: Stack)
     }
     github(empty_stack, "POST", f"{REPOSITORY}/rulesets", ruleset)
     with pytest.raises(UserError, match="main is protected"):
-        operations.up(empty_stack.engine)
+        operations.deploy_local_stack(empty_stack.engine)
 
     empty_stack.change(workflowDelivery="pull-request")
-    operations.up(empty_stack.engine)
+    operations.deploy_local_stack(empty_stack.engine)
 
     [pull] = github(empty_stack, "GET", f"{REPOSITORY}/pulls")
     assert (pull["head"]["ref"], pull["base"]["ref"]) == (DELIVERY_BRANCH, "main")
     assert empty_stack.outputs()["workflowPullRequest"] == str(pull["number"])
-    for target, source in delivered().items():
+    for target, source in delivered_files().items():
         assert read_file(empty_stack, target, ref=DELIVERY_BRANCH) == source.read_text()
     with pytest.raises(urllib.error.HTTPError, match="404"):
         read_file(empty_stack, A_FILE)
     assert empty_stack.changes("--refresh") == {}
 
     # A run that died before it had recorded the pull request.
-    forget(empty_stack, PULL_REQUEST)
-    operations.up(empty_stack.engine)
+    forget(empty_stack, PULL_REQUEST_TYPE)
+    operations.deploy_local_stack(empty_stack.engine)
     assert [open_["number"] for open_ in github(empty_stack, "GET", f"{REPOSITORY}/pulls")] == [pull["number"]]
     assert empty_stack.changes("--refresh") == {}
 
     # Closed by somebody, with its branch.
     github(empty_stack, "PATCH", f"{REPOSITORY}/pulls/{pull['number']}", {"state": "closed"})
     github(empty_stack, "DELETE", f"{REPOSITORY}/git/refs/heads/{DELIVERY_BRANCH}")
-    operations.up(empty_stack.engine)
+    operations.deploy_local_stack(empty_stack.engine)
     [second] = github(empty_stack, "GET", f"{REPOSITORY}/pulls")
     assert second["number"] > pull["number"]
     assert empty_stack.outputs()["workflowPullRequest"] == str(second["number"])
-    for target, source in delivered().items():
+    for target, source in delivered_files().items():
         assert read_file(empty_stack, target, ref=DELIVERY_BRANCH) == source.read_text()
     pull = second
 
@@ -303,7 +302,7 @@ def test_a_protected_branch_gets_its_files_by_a_pull_request(empty_stack: Stack)
     github(empty_stack, "PATCH", f"{REPOSITORY}/git/refs/heads/main", {"sha": pull["head"]["sha"], "force": True})
     github(empty_stack, "PATCH", f"{REPOSITORY}/pulls/{pull['number']}", {"state": "closed"})
     github(empty_stack, "DELETE", f"{REPOSITORY}/git/refs/heads/{DELIVERY_BRANCH}")
-    operations.up(empty_stack.engine)
+    operations.deploy_local_stack(empty_stack.engine)
 
     assert empty_stack.outputs()["workflowPullRequest"] == ""
     assert read_file(empty_stack, A_FILE) == ITS_SOURCE.read_text()
@@ -323,7 +322,7 @@ def test_a_protected_branch_gets_its_files_by_a_pull_request(empty_stack: Stack)
         ("server-error", {"status": 500}),
     ],
 )
-@pytest.mark.parametrize("operation", [operations.up, operations.refresh])
+@pytest.mark.parametrize("operation", [operations.deploy_local_stack, operations.refresh_local_stack])
 def test_what_github_would_refuse_is_one_message_before_anything_is_changed(
     deployed: Stack, name: str, options: dict[str, object], operation: Operation
 ) -> None:
@@ -334,11 +333,11 @@ def test_what_github_would_refuse_is_one_message_before_anything_is_changed(
 def test_what_github_would_refuse_of_files_is_one_message_before_anything_is_changed(
     deployed: Stack, name: str
 ) -> None:
-    assert_refused(deployed, name, {}, operations.up)
+    assert_refused(deployed, name, {}, operations.deploy_local_stack)
 
 
 def assert_refused(stack: Stack, name: str, options: dict[str, object], operation: Operation) -> None:
-    before = stack.engine.checkpoint.read_bytes()
+    before = stack.engine.checkpoint_file.read_bytes()
     fault(stack, name, **options)
     try:
         with pytest.raises(UserError) as refused:
@@ -348,7 +347,7 @@ def assert_refused(stack: Stack, name: str, options: dict[str, object], operatio
 
     assert refused.value.problem
     assert refused.value.repair
-    assert stack.engine.checkpoint.read_bytes() == before
+    assert stack.engine.checkpoint_file.read_bytes() == before
 
 
 FAULTS: dict[str, tuple[str, dict[str, object]]] = {
@@ -366,10 +365,10 @@ def test_a_fault_in_the_middle_of_a_deployment_leaves_nothing_that_the_next_does
         set_secret(stack, f"actionsSecrets.{secret}", "marker")
         fault(stack, name, path="/actions/secrets", **options)
         with suppress(EngineError, UserError):
-            operations.up(stack.engine)
+            operations.deploy_local_stack(stack.engine)
         github(stack, "DELETE", "/_control/faults")
 
-        operations.up(stack.engine)
+        operations.deploy_local_stack(stack.engine)
 
         assert secret in kept(stack)["secrets"], name
     assert stack.changes("--refresh") == {}

@@ -7,14 +7,14 @@ import urllib.request
 from typing import TYPE_CHECKING
 
 from infra.access.policies import Scope
-from infra.access.rights.iam import OPERATORS_ONLY
-from infra.github.jobs_access import GRANTS, Job, make_ground, policy_rights
+from infra.access.rights.iam import OPERATOR_ACTIONS
+from infra.github.jobs_access import JOB_POLICIES, JobKind, job_policy_rights, make_job_scope
 
 if TYPE_CHECKING:
     from infra.access.rights.model import Right
     from tests.e2e.conftest import Stack
 
-GROUND = make_ground(
+GROUND = make_job_scope(
     Scope(account_id="account", region="us-west-2", environment="local"),
     {
         "vpc_id": "vpc",
@@ -26,16 +26,16 @@ GROUND = make_ground(
 )
 
 
-def rights(job: Job) -> list[Right]:
-    return [right for policy in GRANTS[job] for right in policy_rights(policy, GROUND)]
+def rights(job: JobKind) -> list[Right]:
+    return [right for policy in JOB_POLICIES[job] for right in job_policy_rights(policy, GROUND)]
 
 
-def allowed(job: Job) -> set[str]:
+def allowed(job: JobKind) -> set[str]:
     """Give the actions that a job's role allows."""
     return {action for right in rights(job) for action in right.actions}
 
 
-def explained(job: Job) -> set[str]:
+def explained(job: JobKind) -> set[str]:
     """Give those of them that no run is expected to call."""
     return {action for right in rights(job) for action in right.uncalled}
 
@@ -44,7 +44,7 @@ def called(stack: Stack, *operation: str) -> set[str]:
     """Run an operation and give the IAM actions that its calls need."""
     url = f"{stack.engine.account.aws_url}/_control/actions"
     urllib.request.urlopen(urllib.request.Request(url, method="DELETE"), timeout=10).close()
-    stack.engine.query(*operation)
+    stack.engine.query_text(*operation)
     with urllib.request.urlopen(url, timeout=10) as answer:
         return set(json.load(answer))
 
@@ -59,8 +59,8 @@ def test_the_roles_of_jobs_allow_what_runs_call_and_nothing_else_without_a_reaso
     deployment = first | second | preview | destroy
 
     assert preview - allowed("preview") == set(), "rows are missing in infra/rights"
-    assert deployment - allowed("deploy") - OPERATORS_ONLY.keys() == set(), "rows are missing in infra/rights"
+    assert deployment - allowed("deploy") - OPERATOR_ACTIONS.keys() == set(), "rows are missing in infra/rights"
 
     assert allowed("preview") - preview - explained("preview") == set(), "nothing calls these, and no reason is given"
     assert allowed("deploy") - deployment - explained("deploy") == set(), "nothing calls these, and no reason is given"
-    assert OPERATORS_ONLY.keys() & allowed("deploy") == set()
+    assert OPERATOR_ACTIONS.keys() & allowed("deploy") == set()

@@ -14,7 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local import servers
-from local.nursery import Nursery
+from local.nursery import ForkServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 def folder(tmp_path: Path) -> Iterator[Path]:
     """An account's folder, whose emulators end with the test."""
     yield tmp_path / "account"
-    servers.stop(tmp_path / "account")
+    servers.stop_emulators(tmp_path / "account")
 
 
 def client(folder: Path, service: str) -> Any:
     """Give a client of the account, which is started where it does not run."""
     return boto3.client(
         service,
-        endpoint_url=servers.ensure_running(folder)[servers.AWS].url,
+        endpoint_url=servers.ensure_emulators_running(folder)[servers.AWS_EMULATOR].base_url,
         region_name="us-west-2",
         aws_access_key_id="test",
         aws_secret_access_key="test",
@@ -42,7 +42,7 @@ def client(folder: Path, service: str) -> Any:
 def clock(folder: Path, now: datetime | None = None) -> datetime:
     """Read the account's clock, or move it."""
     request = urllib.request.Request(
-        f"{servers.ensure_running(folder)[servers.AWS].url}/_control/clock",
+        f"{servers.ensure_emulators_running(folder)[servers.AWS_EMULATOR].base_url}/_control/clock",
         method="PUT" if now else "GET",
         data=json.dumps({"now": now.isoformat()}).encode() if now else None,
     )
@@ -90,7 +90,7 @@ MORNING = datetime(2031, 1, 7, 12, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def dawn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Nursery]]:
+def dawn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, ForkServer]]:
     """An account at rest on that morning, with a group that starts at 8 and stops at 18, and what copies it."""
     account = tmp_path_factory.mktemp("dawn")
     make_group(account)
@@ -105,18 +105,18 @@ def dawn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Nurse
         DesiredCapacity=2,
     )
     put(account, "stop", Recurrence="0 18 * * *", TimeZone="America/Los_Angeles", MinSize=0, DesiredCapacity=0)
-    servers.stop(account)
-    with Nursery.of(account) as nursery:
+    servers.stop_emulators(account)
+    with ForkServer.start_for(account) as nursery:
         yield account, nursery
 
 
 @pytest.fixture
-def morning(folder: Path, dawn: tuple[Path, Nursery]) -> datetime:
+def morning(folder: Path, dawn: tuple[Path, ForkServer]) -> datetime:
     """That morning, on a copy of the account."""
     account, nursery = dawn
     folder.mkdir()
-    shutil.copy(account / servers.AWS.state, folder)
-    servers.ensure_running(folder, spawn=nursery.spawn)
+    shutil.copy(account / servers.AWS_EMULATOR.state_file, folder)
+    servers.ensure_emulators_running(folder, spawn=nursery.spawn_copy)
     return MORNING
 
 
@@ -131,7 +131,7 @@ def test_nodes_come_and_go_by_the_clock(folder: Path, morning: datetime) -> None
 def test_an_account_that_is_started_again_is_as_it_was(folder: Path, morning: datetime) -> None:
     clock(folder, morning.replace(hour=17))
     before = (described(folder), client(folder, "ec2").describe_instances()["Reservations"])
-    servers.stop(folder)
+    servers.stop_emulators(folder)
 
     assert clock(folder) - morning.replace(hour=17) < timedelta(minutes=5)
     after = (described(folder), client(folder, "ec2").describe_instances()["Reservations"])

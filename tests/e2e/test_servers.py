@@ -25,32 +25,32 @@ if TYPE_CHECKING:
 def folder(tmp_path: Path) -> Iterator[Path]:
     """An account's folder, whose emulators end with the test."""
     yield tmp_path / "account"
-    servers.stop(tmp_path / "account")
+    servers.stop_emulators(tmp_path / "account")
 
 
-def ec2(running: servers.Running) -> Any:
+def ec2(running: servers.RunningEmulator) -> Any:
     """Give a client of the emulated account."""
     return boto3.client(
         "ec2",
-        endpoint_url=running.url,
+        endpoint_url=running.base_url,
         region_name="us-west-2",
         aws_access_key_id="test",
         aws_secret_access_key="test",
     )
 
 
-def vpcs(running: servers.Running) -> list[str]:
+def vpcs(running: servers.RunningEmulator) -> list[str]:
     """List the VPCs of the emulated account, without the default one."""
     return [vpc["VpcId"] for vpc in ec2(running).describe_vpcs()["Vpcs"] if not vpc["IsDefault"]]
 
 
-def make_vpc(running: servers.Running) -> str:
+def make_vpc(running: servers.RunningEmulator) -> str:
     return str(ec2(running).create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"])
 
 
 def test_both_emulators_answer_on_loopback_alone(folder: Path) -> None:
-    started = servers.ensure_running(folder)
-    assert set(started) == {servers.AWS, servers.GITHUB}
+    started = servers.ensure_emulators_running(folder)
+    assert set(started) == {servers.AWS_EMULATOR, servers.GITHUB_EMULATOR}
     for process in started.values():
         addresses = {
             connection.laddr.ip
@@ -61,17 +61,17 @@ def test_both_emulators_answer_on_loopback_alone(folder: Path) -> None:
 
 
 def test_what_runs_is_left_alone(folder: Path) -> None:
-    assert servers.ensure_running(folder) == servers.ensure_running(folder)
+    assert servers.ensure_emulators_running(folder) == servers.ensure_emulators_running(folder)
 
 
 def test_an_emulator_that_was_killed_comes_back_with_all_that_it_held(folder: Path) -> None:
-    before = servers.ensure_running(folder)[servers.AWS]
+    before = servers.ensure_emulators_running(folder)[servers.AWS_EMULATOR]
     vpc = make_vpc(before)
     os.kill(before.pid, signal.SIGKILL)
     psutil.wait_procs([psutil.Process(before.pid)] if psutil.pid_exists(before.pid) else [], timeout=5)
-    assert servers.dead(folder) == [servers.AWS]
+    assert servers.dead_emulators(folder) == [servers.AWS_EMULATOR]
 
-    after = servers.ensure_running(folder)[servers.AWS]
+    after = servers.ensure_emulators_running(folder)[servers.AWS_EMULATOR]
 
     assert after.pid != before.pid
     assert after.port == before.port
@@ -81,44 +81,44 @@ def test_an_emulator_that_was_killed_comes_back_with_all_that_it_held(folder: Pa
 def test_an_emulator_of_older_code_is_started_again_with_all_that_it_held(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    before = servers.ensure_running(folder)
-    vpc = make_vpc(before[servers.AWS])
+    before = servers.ensure_emulators_running(folder)
+    vpc = make_vpc(before[servers.AWS_EMULATOR])
     recorded = json.loads((folder / "servers.json").read_text())
-    del recorded[servers.AWS.module]["code"]  # as versions of this project did that recorded none
+    del recorded[servers.AWS_EMULATOR.module]["code"]  # as versions of this project did that recorded none
     (folder / "servers.json").write_text(json.dumps(recorded))
 
-    after = servers.ensure_running(folder)
+    after = servers.ensure_emulators_running(folder)
 
-    assert not before[servers.AWS].is_alive()
-    assert after[servers.AWS].port == before[servers.AWS].port
-    assert vpcs(after[servers.AWS]) == [vpc]
-    assert after[servers.GITHUB] == before[servers.GITHUB]
+    assert not before[servers.AWS_EMULATOR].is_alive()
+    assert after[servers.AWS_EMULATOR].port == before[servers.AWS_EMULATOR].port
+    assert vpcs(after[servers.AWS_EMULATOR]) == [vpc]
+    assert after[servers.GITHUB_EMULATOR] == before[servers.GITHUB_EMULATOR]
     assert "The emulated AWS account runs code that has changed since" in capsys.readouterr().err
 
 
 def test_a_restart_makes_the_same_ids_as_an_uninterrupted_run_would(folder: Path, tmp_path: Path) -> None:
-    first = servers.ensure_running(folder)[servers.AWS]
+    first = servers.ensure_emulators_running(folder)[servers.AWS_EMULATOR]
     made = [make_vpc(first)]
-    servers.stop(folder)
-    made.append(make_vpc(servers.ensure_running(folder)[servers.AWS]))
+    servers.stop_emulators(folder)
+    made.append(make_vpc(servers.ensure_emulators_running(folder)[servers.AWS_EMULATOR]))
 
     other = tmp_path / "other"
     try:
-        uninterrupted = servers.ensure_running(other)[servers.AWS]
+        uninterrupted = servers.ensure_emulators_running(other)[servers.AWS_EMULATOR]
         assert [make_vpc(uninterrupted), make_vpc(uninterrupted)] == made
     finally:
-        servers.stop(other)
+        servers.stop_emulators(other)
 
 
 def test_stopping_ends_the_processes_and_keeps_the_state(folder: Path) -> None:
-    processes = servers.ensure_running(folder)
-    servers.stop(folder)
+    processes = servers.ensure_emulators_running(folder)
+    servers.stop_emulators(folder)
     assert not any(process.is_alive() for process in processes.values())
-    assert (folder / servers.GITHUB.state).exists()
+    assert (folder / servers.GITHUB_EMULATOR.state_file).exists()
 
 
 def test_stopping_what_never_ran_does_nothing(tmp_path: Path) -> None:
-    servers.stop(tmp_path / "nothing")
+    servers.stop_emulators(tmp_path / "nothing")
     assert not (tmp_path / "nothing").exists()
 
 
@@ -129,7 +129,7 @@ def test_a_taken_port_is_named_with_the_process_that_has_it(folder: Path, monkey
         port = taken.getsockname()[1]
         monkeypatch.setenv("CFS_AWS_PORT", str(port))
         with pytest.raises(UserError, match=rf"Port {port} .* is taken by process {os.getpid()}") as failure:
-            servers.ensure_running(folder)
+            servers.ensure_emulators_running(folder)
     assert "unset CFS_AWS_PORT" in failure.value.repair
 
 
@@ -137,10 +137,12 @@ def test_a_taken_port_is_named_with_the_process_that_has_it(folder: Path, monkey
 def test_a_port_that_is_none_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("CFS_GITHUB_PORT", value)
     with pytest.raises(UserError, match=f"CFS_GITHUB_PORT is '{value}'"):
-        servers.ensure_running(folder)
-    servers.stop(folder)
-    assert [process for process in servers.running(folder).values() if process.is_alive()] == []
-    assert servers.AWS in servers.running(folder)  # what was started before is known, and so was stopped
+        servers.ensure_emulators_running(folder)
+    servers.stop_emulators(folder)
+    assert [process for process in servers.recorded_emulators(folder).values() if process.is_alive()] == []
+    assert servers.AWS_EMULATOR in servers.recorded_emulators(
+        folder
+    )  # what was started before is known, and so was stopped
 
 
 def test_another_port_is_taken_where_the_chosen_one_was_lost_to_another_process(
@@ -156,36 +158,36 @@ def test_another_port_is_taken_where_the_chosen_one_was_lost_to_another_process(
             "_choose_port",
             lambda emulator, *, before: ports.pop() if ports else choose(emulator, before=before),
         )
-        started = servers.ensure_running(folder)
-        assert started[servers.AWS].port != taken.getsockname()[1]
-        assert started[servers.AWS].is_healthy()
+        started = servers.ensure_emulators_running(folder)
+        assert started[servers.AWS_EMULATOR].port != taken.getsockname()[1]
+        assert started[servers.AWS_EMULATOR].is_healthy()
 
 
 def test_another_port_is_taken_where_the_one_before_is_gone(folder: Path) -> None:
-    before = servers.ensure_running(folder)[servers.AWS]
-    servers.stop(folder)
+    before = servers.ensure_emulators_running(folder)[servers.AWS_EMULATOR]
+    servers.stop_emulators(folder)
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind(("127.0.0.1", before.port))
         taken.listen()
-        after = servers.ensure_running(folder)[servers.AWS]
+        after = servers.ensure_emulators_running(folder)[servers.AWS_EMULATOR]
     assert after.port != before.port
 
 
 def test_an_emulator_that_cannot_start_is_reported_with_the_end_of_its_log(folder: Path) -> None:
     folder.mkdir()
-    (folder / servers.GITHUB.state).write_text("{ not a state")
+    (folder / servers.GITHUB_EMULATOR.state_file).write_text("{ not a state")
     with pytest.raises(UserError, match="emulated GitHub repository ended before it answered") as failure:
-        servers.ensure_running(folder)
+        servers.ensure_emulators_running(folder)
     assert "local.github.log" in failure.value.repair
 
 
 def test_a_record_of_another_version_counts_as_none(folder: Path) -> None:
     folder.mkdir()
     (folder / "servers.json").write_text(json.dumps({"local.aws": {"pid": 1}}))
-    assert servers.running(folder) == {}
+    assert servers.recorded_emulators(folder) == {}
 
 
 def test_a_process_of_the_same_number_is_not_taken_for_the_emulator() -> None:
-    mine = servers.Running(pid=os.getpid(), created=time.time() - 10_000_000, port=1)
+    mine = servers.RunningEmulator(pid=os.getpid(), created=time.time() - 10_000_000, port=1)
     assert not mine.is_alive()

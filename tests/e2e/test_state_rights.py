@@ -16,14 +16,14 @@ from cfs.engine import EngineError
 from cfs.remote_engine import RemoteEngine
 from infra.access.policies import Scope
 from infra.access.rights import jobs
-from infra.github.delivery import WORKFLOWS
-from infra.github.jobs_access import GRANTS, make_ground, policy_document
-from infra.naming import NAMESPACE
+from infra.github.delivery import WORKFLOW_SOURCES
+from infra.github.jobs_access import JOB_POLICIES, job_policy_document, make_job_scope
+from infra.naming import CONFIG_NAMESPACE
 from infra.project import PROJECT_FOLDER
 from terminal.errors import UserError
 from tests.e2e.guarded_aws import GuardedAws
 from tests.unit.infra.conftest import like
-from toolchain import obtain
+from toolchain import obtain_toolchain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tests.e2e.guarded_aws import Touched
 
 STACK, REGION, BUCKET = "prod", "us-west-2", "claudefs-prod-state"
-GROUND = make_ground(
+GROUND = make_job_scope(
     Scope(account_id=DEFAULT_ACCOUNT_ID, region=REGION, environment=STACK),
     {
         "vpc_id": "vpc",
@@ -52,16 +52,16 @@ pulumi.ComponentResource("test:index:Component", "component")
 pulumi.export("secret", pulumi.Config().require_secret("secret"))
 """
 
-CHECKPOINT = f".pulumi/stacks/{NAMESPACE}/{STACK}.json"
-HISTORY = f".pulumi/history/{NAMESPACE}/{STACK}/{STACK}-*"
-LOCKS = f".pulumi/locks/organization/{NAMESPACE}/{STACK}/"
+CHECKPOINT = f".pulumi/stacks/{CONFIG_NAMESPACE}/{STACK}.json"
+HISTORY = f".pulumi/history/{CONFIG_NAMESPACE}/{STACK}/{STACK}-*"
+LOCKS = f".pulumi/locks/organization/{CONFIG_NAMESPACE}/{STACK}/"
 A_LOCK = str(uuid.UUID(int=0))
 READ: set[Touched] = {
     ("s3:ListBucket", ".pulumi/stacks/"),
     ("s3:ListBucket", CHECKPOINT),
     ("s3:GetObject", ".pulumi/meta.yaml"),
     ("s3:GetObject", CHECKPOINT),
-    ("s3:GetObject", f".pulumi/stacks/{NAMESPACE}/{STACK}.pulumi-tags"),
+    ("s3:GetObject", f".pulumi/stacks/{CONFIG_NAMESPACE}/{STACK}.pulumi-tags"),
     ("kms:Decrypt", GROUND.key_arn),
 }
 WRITTEN: set[Touched] = {
@@ -69,7 +69,7 @@ WRITTEN: set[Touched] = {
     ("s3:PutObject", f"{CHECKPOINT}.bak"),
     ("s3:PutObject", f"{HISTORY}.history.json"),
     ("s3:PutObject", f"{HISTORY}.checkpoint.json"),
-    ("s3:PutObject", f".pulumi/backups/{NAMESPACE}/{STACK}/{STACK}.*.json"),
+    ("s3:PutObject", f".pulumi/backups/{CONFIG_NAMESPACE}/{STACK}/{STACK}.*.json"),
     ("kms:GenerateDataKey", GROUND.key_arn),
 }
 LOCKED: set[Touched] = {
@@ -106,8 +106,8 @@ class Backend:
         with self.monkeypatch.context() as environment:
             for name, value in {"AWS_ACCESS_KEY_ID": caller, **variables}.items():
                 environment.setenv(name, value)
-            engine = RemoteEngine(environment_name=STACK, toolchain=obtain())
-            return engine.query(*arguments, "--cwd", str(self.folder))
+            engine = RemoteEngine(environment_name=STACK, toolchain=obtain_toolchain())
+            return engine.query_text(*arguments, "--cwd", str(self.folder))
 
     def seen(self, caller: str, *arguments: str, **variables: str) -> set[Touched]:
         """Run the engine and give what it has called."""
@@ -128,7 +128,7 @@ class Backend:
 
 def backend_url() -> str:
     """Give the backend as the workflow names it."""
-    steps = yaml.safe_load((WORKFLOWS / "deploy-prod.yml").read_text())["jobs"]["deploy"]["steps"]
+    steps = yaml.safe_load((WORKFLOW_SOURCES / "deploy-prod.yml").read_text())["jobs"]["deploy"]["steps"]
     [url] = {step["env"]["PULUMI_BACKEND_URL"] for step in steps if "PULUMI_BACKEND_URL" in step.get("env", {})}
     named = url.replace("${{ vars.STATE_BUCKET }}", BUCKET).replace("${{ vars.AWS_REGION }}", REGION)
     # Loopback has no host for each bucket.
@@ -142,11 +142,11 @@ def backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Backend
         region=REGION,
         bucket_arn=GROUND.state_bucket_arn,
         key_arn=GROUND.key_arn,
-        policies={job: [policy_document(name, GROUND) for name in names] for job, names in GRANTS.items()},
+        policies={job: [job_policy_document(name, GROUND) for name in names] for job, names in JOB_POLICIES.items()},
     )
     (tmp_path / "__main__.py").write_text(PROGRAM)
     runtime = {"name": "python", "options": {"toolchain": "pip", "virtualenv": str(PROJECT_FOLDER / ".venv")}}
-    (tmp_path / "Pulumi.yaml").write_text(yaml.safe_dump({"name": NAMESPACE, "runtime": runtime}))
+    (tmp_path / "Pulumi.yaml").write_text(yaml.safe_dump({"name": CONFIG_NAMESPACE, "runtime": runtime}))
     with aws.serving() as url:
         for name, value in {
             "AWS_ENDPOINT_URL": url,
@@ -195,7 +195,7 @@ def test_pulumi_works_under_the_policies_of_jobs_which_allow_nothing_on_its_stat
 
     assert backend.aws.refused == set()
     assert seen == READ | WRITTEN | LOCKED | COMPRESSED
-    for right in jobs.state(GROUND):
+    for right in jobs.state_rights(GROUND):
         for action in right.actions:
             for resource in right.resources:
                 assert is_used(action, resource, seen), f"nothing uses {action} on {resource}"

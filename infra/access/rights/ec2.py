@@ -12,22 +12,22 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from infra.access import policies
-from infra.access.policies import EVERYTHING, Condition, equals
+from infra.access.policies import EVERYTHING, Condition, string_equals
 from infra.access.rights.model import Right
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from infra.access.policies import Scope, Statement
-    from infra.access.rights.model import Ground
+    from infra.access.rights.model import JobScope
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kind:
+class Ec2TypeRights:
     """One of EC2's resource types, or several that are one to EC2.
 
     Attributes:
-        type: Pulumi's types.
+        type_tokens: Pulumi's types.
         name: EC2's, as in ARNs.
         lists: Actions that read and cannot be limited to resources.
         reads: Actions that read one.
@@ -37,7 +37,7 @@ class Kind:
         uncalled: Actions that no recorded run calls, each with the reason that it is there.
     """
 
-    type: tuple[str, ...]
+    type_tokens: tuple[str, ...]
     name: str
     lists: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
@@ -47,9 +47,9 @@ class Kind:
     uncalled: Mapping[str, str] = field(default_factory=dict)
 
 
-NETWORK: tuple[Kind, ...] = (
-    Kind(
-        type=("aws:ec2/vpc:Vpc",),
+NETWORK_TYPES: tuple[Ec2TypeRights, ...] = (
+    Ec2TypeRights(
+        type_tokens=("aws:ec2/vpc:Vpc",),
         name="vpc",
         lists=(
             "ec2:DescribeVpcs",
@@ -61,8 +61,8 @@ NETWORK: tuple[Kind, ...] = (
         creates={"ec2:CreateVpc": ()},
         changes=("ec2:ModifyVpcAttribute", "ec2:DeleteVpc"),
     ),
-    Kind(
-        type=("aws:ec2/subnet:Subnet",),
+    Ec2TypeRights(
+        type_tokens=("aws:ec2/subnet:Subnet",),
         name="subnet",
         lists=("ec2:DescribeSubnets", "ec2:DescribeNetworkInterfaces"),
         creates={"ec2:CreateSubnet": ("vpc",)},
@@ -72,31 +72,31 @@ NETWORK: tuple[Kind, ...] = (
             "ec2:ModifySubnetAttribute": "a changed setting of a subnet",
         },
     ),
-    Kind(
-        type=("aws:ec2/internetGateway:InternetGateway",),
+    Ec2TypeRights(
+        type_tokens=("aws:ec2/internetGateway:InternetGateway",),
         name="internet-gateway",
         lists=("ec2:DescribeInternetGateways",),
         creates={"ec2:CreateInternetGateway": ()},
         changes=("ec2:AttachInternetGateway", "ec2:DetachInternetGateway", "ec2:DeleteInternetGateway"),
         touches=("vpc",),
     ),
-    Kind(
-        type=("aws:ec2/eip:Eip",),
+    Ec2TypeRights(
+        type_tokens=("aws:ec2/eip:Eip",),
         name="elastic-ip",
         lists=("ec2:DescribeAddresses", "ec2:DescribeAddressesAttribute"),
         creates={"ec2:AllocateAddress": ()},
         changes=("ec2:ReleaseAddress", "ec2:DisassociateAddress"),
         uncalled={"ec2:DisassociateAddress": "an address that is still associated when it is released"},
     ),
-    Kind(
-        type=("aws:ec2/natGateway:NatGateway",),
+    Ec2TypeRights(
+        type_tokens=("aws:ec2/natGateway:NatGateway",),
         name="natgateway",
         lists=("ec2:DescribeNatGateways",),
         creates={"ec2:CreateNatGateway": ("subnet", "elastic-ip", "vpc")},
         changes=("ec2:DeleteNatGateway",),
     ),
-    Kind(
-        type=(
+    Ec2TypeRights(
+        type_tokens=(
             "aws:ec2/routeTable:RouteTable",
             "aws:ec2/route:Route",
             "aws:ec2/routeTableAssociation:RouteTableAssociation",
@@ -119,15 +119,15 @@ NETWORK: tuple[Kind, ...] = (
             "ec2:ReplaceRouteTableAssociation": "a subnet that moves to another route table",
         },
     ),
-    Kind(
-        type=("aws:ec2/securityGroup:SecurityGroup",),
+    Ec2TypeRights(
+        type_tokens=("aws:ec2/securityGroup:SecurityGroup",),
         name="security-group",
         lists=("ec2:DescribeSecurityGroups", "ec2:DescribeNetworkInterfaces"),
         creates={"ec2:CreateSecurityGroup": ("vpc",)},
         changes=("ec2:DeleteSecurityGroup", "ec2:RevokeSecurityGroupEgress"),
     ),
-    Kind(
-        type=(
+    Ec2TypeRights(
+        type_tokens=(
             "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
             "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
         ),
@@ -145,8 +145,8 @@ NETWORK: tuple[Kind, ...] = (
         touches=("security-group",),
         uncalled={"ec2:ModifySecurityGroupRules": "a rule whose description changes"},
     ),
-    Kind(
-        type=("aws:ec2/vpcEndpoint:VpcEndpoint",),
+    Ec2TypeRights(
+        type_tokens=("aws:ec2/vpcEndpoint:VpcEndpoint",),
         name="vpc-endpoint",
         lists=("ec2:DescribeVpcEndpoints", "ec2:DescribePrefixLists"),
         creates={"ec2:CreateVpcEndpoint": ("vpc", "route-table", "subnet", "security-group")},
@@ -156,9 +156,9 @@ NETWORK: tuple[Kind, ...] = (
     ),
 )
 
-COMPUTE: tuple[Kind, ...] = (
-    Kind(
-        type=("aws:ec2/launchTemplate:LaunchTemplate",),
+COMPUTE_TYPES: tuple[Ec2TypeRights, ...] = (
+    Ec2TypeRights(
+        type_tokens=("aws:ec2/launchTemplate:LaunchTemplate",),
         name="launch-template",
         lists=("ec2:DescribeLaunchTemplates", "ec2:DescribeLaunchTemplateVersions"),
         creates={"ec2:CreateLaunchTemplate": ()},
@@ -168,8 +168,8 @@ COMPUTE: tuple[Kind, ...] = (
             "ec2:ModifyLaunchTemplate": "likewise, so that its new version is the default one",
         },
     ),
-    Kind(
-        type=("aws:ec2/instance:Instance",),
+    Ec2TypeRights(
+        type_tokens=("aws:ec2/instance:Instance",),
         name="instance",
         lists=(
             "ec2:DescribeImages",
@@ -200,31 +200,31 @@ COMPUTE: tuple[Kind, ...] = (
 )
 
 
-def network(ground: Ground) -> Iterator[Right]:
+def network_rights(job_scope: JobScope) -> Iterator[Right]:
     """Give the rights on the network, and those on the security group that comes with the VPC."""
-    yield from _rights(NETWORK, ground.scope)
+    yield from _table_rights(NETWORK_TYPES, job_scope.scope)
     # It comes without tags, and gives away by its VPC whose it is.
     yield Right(
         access="write",
         actions=("ec2:CreateTags", "ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress"),
-        resources=ground.scope.ec2("security-group"),
-        conditions=(Condition(operator="ArnLike", key="ec2:Vpc", values=(ground.vpc_arn,)),),
+        resources=job_scope.scope.ec2_arn_patterns("security-group"),
+        conditions=(Condition(operator="ArnLike", key="ec2:Vpc", values=(job_scope.vpc_arn,)),),
     )
 
 
-def compute(ground: Ground) -> Iterator[Right]:
+def compute_rights(job_scope: JobScope) -> Iterator[Right]:
     """Give the rights on machines, and on the key that encrypts their disks."""
-    yield from _rights(COMPUTE, ground.scope)
+    yield from _table_rights(COMPUTE_TYPES, job_scope.scope)
     for statement in (
-        *policies.run_tagged_instances(ground.scope),
-        *policies.encrypt_disks(ground.key_arn, ground.scope),
+        *policies.run_tagged_instances(job_scope.scope),
+        *policies.encrypt_disks(job_scope.key_arn, job_scope.scope),
     ):
-        if statement.sid != policies.SPOT_REQUESTS:  # what is declared runs on demand; groups launch for themselves
+        if statement.sid != policies.SPOT_REQUESTS_SID:  # what is declared runs on demand; groups launch for themselves
             yield _as_right(statement)
 
 
 def _as_right(statement: Statement) -> Right:
-    disk_key = dict.fromkeys((action for action in statement.actions if action.startswith("kms:")), _BY_EC2)
+    disk_key = dict.fromkeys((action for action in statement.actions if action.startswith("kms:")), _CALLED_BY_EC2)
     return Right(
         access="write",
         actions=statement.actions,
@@ -234,70 +234,76 @@ def _as_right(statement: Statement) -> Right:
     )
 
 
-_BY_EC2 = "EC2 calls it for who launches an instance with an encrypted disk"
+_CALLED_BY_EC2 = "EC2 calls it for who launches an instance with an encrypted disk"
 
 
-def _rights(kinds: Sequence[Kind], scope: Scope) -> Iterator[Right]:
+def _table_rights(kinds: Sequence[Ec2TypeRights], scope: Scope) -> Iterator[Right]:
     for kind in kinds:
-        yield from _kind_rights(kind, scope)
-    yield from _tags(kinds, scope)
+        yield from _single_type_rights(kind, scope)
+    yield from _tagging_rights(kinds, scope)
 
 
-def _kind_rights(kind: Kind, scope: Scope) -> Iterator[Right]:
-    region, bears_tags = scope.in_region(), scope.existing_tags()
+def _single_type_rights(kind: Ec2TypeRights, scope: Scope) -> Iterator[Right]:
+    region, bears_tags = scope.region_condition(), scope.existing_tag_conditions()
     if kind.lists:
         yield Right(
             access="read",
             actions=kind.lists,
             resources=(EVERYTHING,),
             conditions=(region,),
-            uncalled=_only(kind.uncalled, kind.lists),
+            uncalled=_reasons_for(kind.uncalled, kind.lists),
         )
     if kind.reads:
-        yield Right(access="read", actions=kind.reads, resources=scope.ec2(kind.name), conditions=(region,))
+        yield Right(
+            access="read", actions=kind.reads, resources=scope.ec2_arn_patterns(kind.name), conditions=(region,)
+        )
     for action, uses in kind.creates.items():
         yield Right(
             access="write",
             actions=(action,),
-            resources=scope.ec2(kind.name),
-            conditions=(*scope.requested_tags(), region),
+            resources=scope.ec2_arn_patterns(kind.name),
+            conditions=(*scope.requested_tag_conditions(), region),
             creates=frozenset({kind.name}),
             uses=frozenset(uses),
         )
         if uses:
             yield Right(
-                access="write", actions=(action,), resources=scope.ec2(*uses), conditions=bears_tags, tagged=True
+                access="write",
+                actions=(action,),
+                resources=scope.ec2_arn_patterns(*uses),
+                conditions=bears_tags,
+                tagged=True,
             )
     if kind.changes:
         yield Right(
             access="write",
             actions=kind.changes,
-            resources=scope.ec2(kind.name, *kind.touches),
+            resources=scope.ec2_arn_patterns(kind.name, *kind.touches),
             conditions=bears_tags,
             tagged=True,
-            uncalled=_only(kind.uncalled, kind.changes),
+            uncalled=_reasons_for(kind.uncalled, kind.changes),
         )
 
 
-def _tags(kinds: Sequence[Kind], scope: Scope) -> Iterator[Right]:
+def _tagging_rights(kinds: Sequence[Ec2TypeRights], scope: Scope) -> Iterator[Right]:
     creating = sorted({action.removeprefix("ec2:") for kind in kinds for action in kind.creates})
     names = tuple(dict.fromkeys(chain.from_iterable((kind.name, *kind.touches) for kind in kinds)))
     if creating:
         yield Right(
             access="write",
             actions=("ec2:CreateTags",),
-            resources=scope.ec2(*(kind.name for kind in kinds if kind.creates)),
-            conditions=(equals("ec2:CreateAction", *creating), *scope.requested_tags()),
+            resources=scope.ec2_arn_patterns(*(kind.name for kind in kinds if kind.creates)),
+            conditions=(string_equals("ec2:CreateAction", *creating), *scope.requested_tag_conditions()),
         )
     yield Right(
         access="write",
         actions=("ec2:CreateTags", "ec2:DeleteTags"),
-        resources=scope.ec2(*names),
-        conditions=scope.existing_tags(),
+        resources=scope.ec2_arn_patterns(*names),
+        conditions=scope.existing_tag_conditions(),
         tagged=True,
         uncalled={"ec2:DeleteTags": "a tag that is declared no longer"},
     )
 
 
-def _only(reasons: Mapping[str, str], actions: Sequence[str]) -> dict[str, str]:
+def _reasons_for(reasons: Mapping[str, str], actions: Sequence[str]) -> dict[str, str]:
     return {action: reason for action, reason in reasons.items() if action in actions}

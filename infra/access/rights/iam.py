@@ -10,25 +10,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.access.boundary import boundary_arn
-from infra.access.identity import DESCRIPTIONS, SSM_MANAGED_INSTANCE
-from infra.access.policies import equals
+from infra.access.boundary import boundary_policy_arn
+from infra.access.identity import ROLE_DESCRIPTIONS, SSM_MANAGED_INSTANCE
+from infra.access.policies import string_equals
 from infra.access.rights.model import Right
-from infra.access.rights.services import CHANGED_TAGS, WITH_ITS_TAGS
+from infra.access.rights.services import CHANGED_TAGS, CREATED_TAGS
 from infra.naming import IAM_ROLE, physical_name
 from infra.orchestrator import hours as orchestrator_hours
-from infra.tags import PROJECT
+from infra.tags import PROJECT_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from infra.access.policies import Scope
-    from infra.access.rights.model import Ground
+    from infra.access.rights.model import JobScope
 
-PROVIDER = "token.actions.githubusercontent.com"
+OIDC_PROVIDER = "token.actions.githubusercontent.com"
 """GitHub's identity provider, without its scheme: how its ARN ends and its condition keys begin."""
 
-OPERATORS_ONLY: Mapping[str, str] = dict.fromkeys(
+OPERATOR_ACTIONS: Mapping[str, str] = dict.fromkeys(
     (
         "iam:CreateOpenIDConnectProvider",
         "iam:CreatePolicy",
@@ -43,21 +43,21 @@ OPERATORS_ONLY: Mapping[str, str] = dict.fromkeys(
 )
 """What deploying the stack calls and no job may, with the reason."""
 
-PASSED_TO: Mapping[str, str] = {
-    **dict.fromkeys(DESCRIPTIONS, "ec2.amazonaws.com"),
+PASSED_ROLES: Mapping[str, str] = {
+    **dict.fromkeys(ROLE_DESCRIPTIONS, "ec2.amazonaws.com"),
     "events": "events.amazonaws.com",
     "runbooks": "ssm.amazonaws.com",
-    orchestrator_hours.NAME: "scheduler.amazonaws.com",
+    orchestrator_hours.HOURS_NAME: "scheduler.amazonaws.com",
 }
 """The roles that jobs may make and change, by purpose, each with the service that works under it."""
 
 
-def identity(ground: Ground) -> Iterator[Right]:
+def identity_rights(job_scope: JobScope) -> Iterator[Right]:
     """Give the rights on roles, instance profiles and policies."""
-    scope = ground.scope
-    yield from _reads(scope)
-    roles = tuple(_role(scope, purpose) for purpose in PASSED_TO)
-    bounded = equals("iam:PermissionsBoundary", boundary_arn(scope))
+    scope = job_scope.scope
+    yield from _read_rights(scope)
+    roles = tuple(_role_arn(scope, purpose) for purpose in PASSED_ROLES)
+    bounded = string_equals("iam:PermissionsBoundary", boundary_policy_arn(scope))
     yield Right(
         access="write",
         actions=(
@@ -74,7 +74,7 @@ def identity(ground: Ground) -> Iterator[Right]:
         access="write",
         actions=("iam:AttachRolePolicy", "iam:DetachRolePolicy"),
         resources=roles,
-        conditions=(bounded, equals("iam:PolicyARN", SSM_MANAGED_INSTANCE)),
+        conditions=(bounded, string_equals("iam:PolicyARN", SSM_MANAGED_INSTANCE)),
     )
     yield Right(
         access="write",
@@ -87,24 +87,24 @@ def identity(ground: Ground) -> Iterator[Right]:
         ),
         resources=roles,
         uncalled={
-            "iam:TagRole": WITH_ITS_TAGS,
+            "iam:TagRole": CREATED_TAGS,
             "iam:UntagRole": CHANGED_TAGS,
             "iam:UpdateAssumeRolePolicy": "a trust policy that changes",
             "iam:UpdateRole": "a description that changes",
         },
     )
-    yield from _profiles(scope)
-    for service in sorted(set(PASSED_TO.values())):
+    yield from _instance_profile_rights(scope)
+    for service in sorted(set(PASSED_ROLES.values())):
         yield Right(
             access="write",
             actions=("iam:PassRole",),
-            resources=tuple(_role(scope, purpose) for purpose, to in PASSED_TO.items() if to == service),
-            conditions=(equals("iam:PassedToService", service),),
+            resources=tuple(_role_arn(scope, purpose) for purpose, to in PASSED_ROLES.items() if to == service),
+            conditions=(string_equals("iam:PassedToService", service),),
             uncalled={"iam:PassRole": "no call of its own, but needed to give a role to what works under it"},
         )
 
 
-def _reads(scope: Scope) -> Iterator[Right]:
+def _read_rights(scope: Scope) -> Iterator[Right]:
     yield Right(
         access="read",
         actions=(
@@ -121,10 +121,10 @@ def _reads(scope: Scope) -> Iterator[Right]:
         ),
         resources=(
             *(
-                _arn(scope, f"{kind}/{PROJECT}-{scope.environment}-*")
+                _iam_arn(scope, f"{kind}/{PROJECT_NAME}-{scope.environment}-*")
                 for kind in ("role", "instance-profile", "policy")
             ),
-            _arn(scope, f"oidc-provider/{PROVIDER}"),
+            _iam_arn(scope, f"oidc-provider/{OIDC_PROVIDER}"),
         ),
         uncalled={
             "iam:ListInstanceProfilesForRole": "only the deletion of a role looks at them",
@@ -133,7 +133,7 @@ def _reads(scope: Scope) -> Iterator[Right]:
     )
 
 
-def _profiles(scope: Scope) -> Iterator[Right]:
+def _instance_profile_rights(scope: Scope) -> Iterator[Right]:
     yield Right(
         access="write",
         actions=(
@@ -144,14 +144,14 @@ def _profiles(scope: Scope) -> Iterator[Right]:
             "iam:TagInstanceProfile",
             "iam:UntagInstanceProfile",
         ),
-        resources=(_arn(scope, f"instance-profile/{PROJECT}-{scope.environment}-*"),),
-        uncalled={"iam:TagInstanceProfile": WITH_ITS_TAGS, "iam:UntagInstanceProfile": CHANGED_TAGS},
+        resources=(_iam_arn(scope, f"instance-profile/{PROJECT_NAME}-{scope.environment}-*"),),
+        uncalled={"iam:TagInstanceProfile": CREATED_TAGS, "iam:UntagInstanceProfile": CHANGED_TAGS},
     )
 
 
-def _role(scope: Scope, purpose: str) -> str:
-    return _arn(scope, f"role/{physical_name(IAM_ROLE, PROJECT, scope.environment, purpose)}")
+def _role_arn(scope: Scope, purpose: str) -> str:
+    return _iam_arn(scope, f"role/{physical_name(IAM_ROLE, PROJECT_NAME, scope.environment, purpose)}")
 
 
-def _arn(scope: Scope, resource: str) -> str:
+def _iam_arn(scope: Scope, resource: str) -> str:
     return f"arn:aws:iam::{scope.account_id}:{resource}"

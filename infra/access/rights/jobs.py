@@ -4,77 +4,79 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.access.policies import EVERYTHING, Condition, equals
+from infra.access.policies import EVERYTHING, Condition, string_equals
 from infra.access.rights.model import Right
-from infra.naming import NAMESPACE
+from infra.naming import CONFIG_NAMESPACE
 from infra.storage.releases import release_grants
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from infra.access.rights.model import Access, Ground
+    from infra.access.rights.model import AccessLevel, JobScope
 
-BUILD_METRICS = "CFS/CI"
+BUILD_METRICS_NAMESPACE = "CFS/CI"
 """The namespace of the builds' metrics."""
 
-STATE = "Pulumi's own calls of its backend, which is a folder in recorded runs"
-RELEASES = "`cfs deploy` calls it, not the stack"
-BUILDS = "builds call it, not the stack"
+STATE_REASON = "Pulumi's own calls of its backend, which is a folder in recorded runs"
+RELEASE_REASON = "`cfs deploy` calls it, not the stack"
+BUILD_REASON = "builds call it, not the stack"
 
 
-def state(ground: Ground) -> Iterator[Right]:
+def state_rights(job_scope: JobScope) -> Iterator[Right]:
     """Return the rights on the stack's state, which Pulumi keeps below `.pulumi` in the state bucket.
 
     They suffice for `preview`, `up`, `refresh`, `destroy`, `cancel` and `stack export`. `stack init`, `stack tag set`,
     `stack history` and `stack rm` are for people.
     """
-    stack = f"{NAMESPACE}/{ground.scope.environment}"
-    folder = f"{ground.state_bucket_arn}/.pulumi"
+    stack = f"{CONFIG_NAMESPACE}/{job_scope.scope.environment}"
+    folder = f"{job_scope.state_bucket_arn}/.pulumi"
     checkpoint = f"{folder}/stacks/{stack}.json"
     # The copy before the last write, and a checkpoint that somebody has written compressed.
     variants = f"{checkpoint}.*"
     tags = f"{folder}/stacks/{stack}.pulumi-tags"
     # Without it S3 answers that what is not there is forbidden, and a stack need not have tags. It has no condition on
     # `s3:prefix`, which a request for an object does not carry.
-    yield _right(STATE, "read", ("s3:ListBucket",), (ground.state_bucket_arn,))
-    yield _right(STATE, "read", ("s3:GetObject",), (f"{folder}/meta.yaml", checkpoint, variants, tags))
+    yield _make_right(STATE_REASON, "read", ("s3:ListBucket",), (job_scope.state_bucket_arn,))
+    yield _make_right(STATE_REASON, "read", ("s3:GetObject",), (f"{folder}/meta.yaml", checkpoint, variants, tags))
     locks = f"{folder}/locks/organization/{stack}/*"
-    yield _right(STATE, "write", ("s3:DeleteObject", "s3:GetObject", "s3:PutObject"), (locks,))
+    yield _make_right(STATE_REASON, "write", ("s3:DeleteObject", "s3:GetObject", "s3:PutObject"), (locks,))
     copies = (f"{folder}/backups/{stack}/*", f"{folder}/history/{stack}/*")
-    yield _right(STATE, "write", ("s3:PutObject",), (checkpoint, variants, *copies))
+    yield _make_right(STATE_REASON, "write", ("s3:PutObject",), (checkpoint, variants, *copies))
     # A compressed checkpoint is deleted when the plain one has taken its place.
-    yield _right(STATE, "write", ("s3:DeleteObject",), (variants,))
-    yield from _key(STATE, ground)
+    yield _make_right(STATE_REASON, "write", ("s3:DeleteObject",), (variants,))
+    yield from _key_rights(STATE_REASON, job_scope)
     # Pulumi's secrets provider `awskms` decrypts the stack's data key itself. Only a new one would be encrypted.
-    yield _right(STATE, "read", ("kms:Decrypt",), (ground.key_arn,))
+    yield _make_right(STATE_REASON, "read", ("kms:Decrypt",), (job_scope.key_arn,))
 
 
-def release(ground: Ground) -> Iterator[Right]:
+def release_rights(job_scope: JobScope) -> Iterator[Right]:
     """Give the rights of `cfs deploy`."""
-    grants = release_grants(ground.scope, artifact_bucket_arn=ground.artifact_bucket_arn, key_arn=ground.key_arn)
+    grants = release_grants(
+        job_scope.scope, artifact_bucket_arn=job_scope.artifact_bucket_arn, key_arn=job_scope.key_arn
+    )
     for grant in grants:
-        yield _right(RELEASES, "write", grant.actions, grant.resources, *grant.conditions)
+        yield _make_right(RELEASE_REASON, "write", grant.actions, grant.resources, *grant.conditions)
 
 
-def builds(ground: Ground) -> Iterator[Right]:
+def build_rights(job_scope: JobScope) -> Iterator[Right]:
     """Give the rights of builds: all read the build cache, those of the default branch fill it and put metrics."""
-    bucket, namespace = ground.cache_bucket_arn, equals("cloudwatch:namespace", BUILD_METRICS)
-    yield _right(BUILDS, "read", ("s3:ListBucket",), (bucket,))
-    yield _right(BUILDS, "read", ("s3:GetObject",), (f"{bucket}/*",))
-    yield _right(BUILDS, "write", ("s3:PutObject",), (f"{bucket}/*",))
-    yield _right(BUILDS, "write", ("cloudwatch:PutMetricData",), (EVERYTHING,), namespace)
-    yield from _key(BUILDS, ground)
+    bucket, namespace = job_scope.cache_bucket_arn, string_equals("cloudwatch:namespace", BUILD_METRICS_NAMESPACE)
+    yield _make_right(BUILD_REASON, "read", ("s3:ListBucket",), (bucket,))
+    yield _make_right(BUILD_REASON, "read", ("s3:GetObject",), (f"{bucket}/*",))
+    yield _make_right(BUILD_REASON, "write", ("s3:PutObject",), (f"{bucket}/*",))
+    yield _make_right(BUILD_REASON, "write", ("cloudwatch:PutMetricData",), (EVERYTHING,), namespace)
+    yield from _key_rights(BUILD_REASON, job_scope)
 
 
-def _key(reason: str, ground: Ground) -> Iterator[Right]:
+def _key_rights(reason: str, job_scope: JobScope) -> Iterator[Right]:
     """Let S3 use the key for what it stores."""
-    through = equals("kms:ViaService", f"s3.{ground.scope.region}.amazonaws.com")
-    yield _right(reason, "read", ("kms:Decrypt",), (ground.key_arn,), through)
-    yield _right(reason, "write", ("kms:GenerateDataKey",), (ground.key_arn,), through)
+    through = string_equals("kms:ViaService", f"s3.{job_scope.scope.region}.amazonaws.com")
+    yield _make_right(reason, "read", ("kms:Decrypt",), (job_scope.key_arn,), through)
+    yield _make_right(reason, "write", ("kms:GenerateDataKey",), (job_scope.key_arn,), through)
 
 
-def _right(
-    reason: str, access: Access, actions: tuple[str, ...], resources: tuple[str, ...], *conditions: Condition
+def _make_right(
+    reason: str, access: AccessLevel, actions: tuple[str, ...], resources: tuple[str, ...], *conditions: Condition
 ) -> Right:
     return Right(
         access=access,

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
     from infra.access.policies import Scope
 
-Access = Literal["read", "write"]
+AccessLevel = Literal["read", "write"]
 """`read` is what a preview with refresh calls, `write` what a deployment calls beside it."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ground:
+class JobScope:
     """What the rights name: the environment and those of its resources whose ARNs cannot be told from their names.
 
     Attributes:
@@ -37,13 +37,13 @@ class Ground:
     cache_bucket_arn: str
 
     @property
-    def buckets(self) -> tuple[str, ...]:
+    def bucket_arns(self) -> tuple[str, ...]:
         """All buckets of the environment."""
         return self.state_bucket_arn, self.artifact_bucket_arn, self.cache_bucket_arn
 
-    def named(self, service: str, resource: str) -> str:
+    def named_arn(self, service: str, resource: str) -> str:
         """Give the ARN of a resource in the environment's region whose name begins with the environment's."""
-        return self.scope.arn(service, f"{resource}claudefs-{self.scope.environment}-*")
+        return self.scope.regional_arn(service, f"{resource}claudefs-{self.scope.environment}-*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +62,7 @@ class Right:
         uncalled: Actions that no recorded run calls, each with the reason that it is there.
     """
 
-    access: Access
+    access: AccessLevel
     actions: tuple[str, ...]
     resources: tuple[str, ...]
     conditions: tuple[Condition, ...] = ()
@@ -77,12 +77,12 @@ class Right:
             raise ValueError(f"a reason for {', '.join(sorted(strangers))}, which the right does not have")
 
 
-def of(rights: Iterable[Right], access: Access) -> tuple[Right, ...]:
+def select_rights(rights: Iterable[Right], access: AccessLevel) -> tuple[Right, ...]:
     """Choose the rights of one kind."""
     return tuple(right for right in rights if right.access == access)
 
 
-def statements(name: str, rights: Iterable[Right]) -> tuple[Statement, ...]:
+def policy_statements(name: str, rights: Iterable[Right]) -> tuple[Statement, ...]:
     """Make a policy's statements: rights on the same resources under the same conditions become one.
 
     Rights to create become one where that opens nothing: a statement allows all its actions on all its resources, so
@@ -94,11 +94,11 @@ def statements(name: str, rights: Iterable[Right]) -> tuple[Statement, ...]:
     """
     merged: list[Right] = []
     for right in rights:
-        place = next((index for index, other in enumerate(merged) if _may_join(other, right)), None)
+        place = next((index for index, other in enumerate(merged) if _can_merge(other, right)), None)
         if place is None:
             merged.append(right)
         else:
-            merged[place] = _joined(merged[place], right)
+            merged[place] = _merge_rights(merged[place], right)
     return tuple(
         Statement(
             sid=f"{name}{number}",
@@ -110,7 +110,7 @@ def statements(name: str, rights: Iterable[Right]) -> tuple[Statement, ...]:
     )
 
 
-def _may_join(one: Right, other: Right) -> bool:
+def _can_merge(one: Right, other: Right) -> bool:
     if one.conditions != other.conditions:
         return False
     if one.creates and other.creates:
@@ -120,7 +120,7 @@ def _may_join(one: Right, other: Right) -> bool:
     return (one.tagged and other.tagged) or set(one.resources) == set(other.resources)
 
 
-def _joined(one: Right, other: Right) -> Right:
+def _merge_rights(one: Right, other: Right) -> Right:
     return Right(
         access=one.access,
         actions=tuple({*one.actions, *other.actions}),

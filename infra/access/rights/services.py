@@ -5,45 +5,45 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from infra.access.policies import EVERYTHING, equals
+from infra.access.policies import EVERYTHING, string_equals
 from infra.access.rights.model import Right
-from infra.storage.encryption import LOG_GROUPS
-from infra.tags import PROJECT
+from infra.storage.encryption import LOG_GROUP_PREFIX
+from infra.tags import PROJECT_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from infra.access.rights.model import Ground
+    from infra.access.rights.model import JobScope
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kind:
+class ServiceTypeRights:
     """One resource type.
 
     Attributes:
-        type: Pulumi's types.
-        arns: Its resources' ARNs or patterns of them.
+        type_tokens: Pulumi's types.
+        resource_arns: Its resources' ARNs or patterns of them.
         lists: Actions that read and cannot be limited to resources.
         reads: Actions that read one.
         writes: Actions that create, change or delete one.
         uncalled: Actions that no recorded run calls, each with the reason that it is there.
     """
 
-    type: tuple[str, ...]
-    arns: Callable[[Ground], tuple[str, ...]]
+    type_tokens: tuple[str, ...]
+    resource_arns: Callable[[JobScope], tuple[str, ...]]
     lists: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
     uncalled: Mapping[str, str] = field(default_factory=dict)
 
 
-WITH_ITS_TAGS = "the tags of what is created"
+CREATED_TAGS = "the tags of what is created"
 CHANGED_TAGS = "tags that change"
 
 
-STORAGE: tuple[Kind, ...] = (
-    Kind(
-        type=(
+STORAGE_TYPES: tuple[ServiceTypeRights, ...] = (
+    ServiceTypeRights(
+        type_tokens=(
             "aws:s3/bucket:Bucket",
             "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
             "aws:s3/bucketOwnershipControls:BucketOwnershipControls",
@@ -52,7 +52,7 @@ STORAGE: tuple[Kind, ...] = (
             "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
             "aws:s3/bucketVersioning:BucketVersioning",
         ),
-        arns=lambda ground: ground.buckets,
+        resource_arns=lambda ground: ground.bucket_arns,
         reads=(
             "s3:GetAccelerateConfiguration",
             "s3:GetBucketAcl",
@@ -89,13 +89,13 @@ STORAGE: tuple[Kind, ...] = (
         uncalled={
             "s3:ListTagsForResource": "how the provider reads tags where the account's buckets have access by tags",
             "s3:PutBucketTagging": CHANGED_TAGS,
-            "s3:TagResource": WITH_ITS_TAGS,
+            "s3:TagResource": CREATED_TAGS,
             "s3:UntagResource": CHANGED_TAGS,
         },
     ),
-    Kind(
-        type=("aws:kms/key:Key",),
-        arns=lambda ground: (ground.key_arn,),
+    ServiceTypeRights(
+        type_tokens=("aws:kms/key:Key",),
+        resource_arns=lambda ground: (ground.key_arn,),
         reads=("kms:DescribeKey", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:ListResourceTags"),
         writes=(
             "kms:EnableKeyRotation",
@@ -113,11 +113,11 @@ STORAGE: tuple[Kind, ...] = (
             "kms:UpdateKeyDescription": "a description that changes",
         },
     ),
-    Kind(
-        type=("aws:kms/alias:Alias",),
-        arns=lambda ground: (
+    ServiceTypeRights(
+        type_tokens=("aws:kms/alias:Alias",),
+        resource_arns=lambda ground: (
             ground.key_arn,
-            ground.scope.arn("kms", f"alias/{PROJECT}-{ground.scope.environment}"),
+            ground.scope.regional_arn("kms", f"alias/{PROJECT_NAME}-{ground.scope.environment}"),
         ),
         lists=("kms:ListAliases",),
         writes=("kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"),
@@ -125,17 +125,17 @@ STORAGE: tuple[Kind, ...] = (
     ),
 )
 
-GROUPS: tuple[Kind, ...] = (
-    Kind(
-        type=(
+GROUP_TYPES: tuple[ServiceTypeRights, ...] = (
+    ServiceTypeRights(
+        type_tokens=(
             "aws:autoscaling/group:Group",
             "aws:autoscaling/lifecycleHook:LifecycleHook",
             "aws:autoscaling/schedule:Schedule",
         ),
-        arns=lambda ground: (
-            ground.scope.arn(
+        resource_arns=lambda ground: (
+            ground.scope.regional_arn(
                 "autoscaling",
-                f"autoScalingGroup:*:autoScalingGroupName/{PROJECT}-{ground.scope.environment}-*",
+                f"autoScalingGroup:*:autoScalingGroupName/{PROJECT_NAME}-{ground.scope.environment}-*",
             ),
         ),
         lists=(
@@ -157,17 +157,19 @@ GROUPS: tuple[Kind, ...] = (
             "autoscaling:UpdateAutoScalingGroup",
         ),
         uncalled={
-            "autoscaling:CreateOrUpdateTags": WITH_ITS_TAGS,
+            "autoscaling:CreateOrUpdateTags": CREATED_TAGS,
             "autoscaling:DeleteTags": CHANGED_TAGS,
             "autoscaling:UpdateAutoScalingGroup": "a group that changes",
         },
     ),
 )
 
-OBSERVATION: tuple[Kind, ...] = (
-    Kind(
-        type=("aws:cloudwatch/logGroup:LogGroup",),
-        arns=lambda ground: (ground.scope.arn("logs", f"log-group:{LOG_GROUPS}/{ground.scope.environment}/*"),),
+OBSERVATION_TYPES: tuple[ServiceTypeRights, ...] = (
+    ServiceTypeRights(
+        type_tokens=("aws:cloudwatch/logGroup:LogGroup",),
+        resource_arns=lambda ground: (
+            ground.scope.regional_arn("logs", f"log-group:{LOG_GROUP_PREFIX}/{ground.scope.environment}/*"),
+        ),
         lists=("logs:DescribeLogGroups",),
         reads=("logs:ListTagsForResource",),
         writes=(
@@ -180,45 +182,47 @@ OBSERVATION: tuple[Kind, ...] = (
         ),
         uncalled={
             "logs:AssociateKmsKey": "a group that gets another key",
-            "logs:TagResource": WITH_ITS_TAGS,
+            "logs:TagResource": CREATED_TAGS,
             "logs:UntagResource": CHANGED_TAGS,
         },
     ),
-    Kind(
-        type=("aws:cloudwatch/logMetricFilter:LogMetricFilter",),
-        arns=lambda ground: (ground.scope.arn("logs", f"log-group:{LOG_GROUPS}/{ground.scope.environment}/*"),),
+    ServiceTypeRights(
+        type_tokens=("aws:cloudwatch/logMetricFilter:LogMetricFilter",),
+        resource_arns=lambda ground: (
+            ground.scope.regional_arn("logs", f"log-group:{LOG_GROUP_PREFIX}/{ground.scope.environment}/*"),
+        ),
         reads=("logs:DescribeMetricFilters",),
         writes=("logs:PutMetricFilter", "logs:DeleteMetricFilter"),
     ),
-    Kind(
-        type=("aws:cloudwatch/logResourcePolicy:LogResourcePolicy",),
-        arns=lambda _: (EVERYTHING,),
+    ServiceTypeRights(
+        type_tokens=("aws:cloudwatch/logResourcePolicy:LogResourcePolicy",),
+        resource_arns=lambda _: (EVERYTHING,),
         lists=("logs:DescribeResourcePolicies",),
         # They are the account's, and CloudWatch Logs knows no ARNs of them.
         writes=("logs:PutResourcePolicy", "logs:DeleteResourcePolicy"),
     ),
-    Kind(
-        type=(
+    ServiceTypeRights(
+        type_tokens=(
             "aws:sns/topic:Topic",
             "aws:sns/topicPolicy:TopicPolicy",
         ),
-        arns=lambda ground: (ground.named("sns", ""),),
+        resource_arns=lambda ground: (ground.named_arn("sns", ""),),
         reads=("sns:GetTopicAttributes", "sns:ListTagsForResource"),
         writes=("sns:CreateTopic", "sns:DeleteTopic", "sns:SetTopicAttributes", "sns:TagResource", "sns:UntagResource"),
-        uncalled={"sns:TagResource": WITH_ITS_TAGS, "sns:UntagResource": CHANGED_TAGS},
+        uncalled={"sns:TagResource": CREATED_TAGS, "sns:UntagResource": CHANGED_TAGS},
     ),
-    Kind(
-        type=("aws:budgets/budget:Budget",),
-        arns=lambda ground: (
-            f"arn:aws:budgets::{ground.scope.account_id}:budget/{PROJECT}-{ground.scope.environment}-*",
+    ServiceTypeRights(
+        type_tokens=("aws:budgets/budget:Budget",),
+        resource_arns=lambda ground: (
+            f"arn:aws:budgets::{ground.scope.account_id}:budget/{PROJECT_NAME}-{ground.scope.environment}-*",
         ),
         reads=("budgets:ListTagsForResource", "budgets:ViewBudget"),
         writes=("budgets:ModifyBudget", "budgets:TagResource", "budgets:UntagResource"),
-        uncalled={"budgets:TagResource": WITH_ITS_TAGS, "budgets:UntagResource": CHANGED_TAGS},
+        uncalled={"budgets:TagResource": CREATED_TAGS, "budgets:UntagResource": CHANGED_TAGS},
     ),
-    Kind(
-        type=("aws:cloudwatch/eventRule:EventRule", "aws:cloudwatch/eventTarget:EventTarget"),
-        arns=lambda ground: (ground.named("events", "rule/"),),
+    ServiceTypeRights(
+        type_tokens=("aws:cloudwatch/eventRule:EventRule", "aws:cloudwatch/eventTarget:EventTarget"),
+        resource_arns=lambda ground: (ground.named_arn("events", "rule/"),),
         reads=("events:DescribeRule", "events:ListTagsForResource", "events:ListTargetsByRule"),
         writes=(
             "events:DeleteRule",
@@ -228,18 +232,18 @@ OBSERVATION: tuple[Kind, ...] = (
             "events:TagResource",
             "events:UntagResource",
         ),
-        uncalled={"events:TagResource": WITH_ITS_TAGS, "events:UntagResource": CHANGED_TAGS},
+        uncalled={"events:TagResource": CREATED_TAGS, "events:UntagResource": CHANGED_TAGS},
     ),
-    Kind(
-        type=("aws:scheduler/schedule:Schedule",),
-        arns=lambda ground: (f"{ground.named('scheduler', 'schedule/')}/*",),
+    ServiceTypeRights(
+        type_tokens=("aws:scheduler/schedule:Schedule",),
+        resource_arns=lambda ground: (f"{ground.named_arn('scheduler', 'schedule/')}/*",),
         reads=("scheduler:GetSchedule",),
         writes=("scheduler:CreateSchedule", "scheduler:DeleteSchedule", "scheduler:UpdateSchedule"),
         uncalled={"scheduler:UpdateSchedule": "other hours"},
     ),
-    Kind(
-        type=("aws:scheduler/scheduleGroup:ScheduleGroup",),
-        arns=lambda ground: (ground.named("scheduler", "schedule-group/"),),
+    ServiceTypeRights(
+        type_tokens=("aws:scheduler/scheduleGroup:ScheduleGroup",),
+        resource_arns=lambda ground: (ground.named_arn("scheduler", "schedule-group/"),),
         reads=("scheduler:GetScheduleGroup", "scheduler:ListTagsForResource"),
         writes=(
             "scheduler:CreateScheduleGroup",
@@ -247,11 +251,11 @@ OBSERVATION: tuple[Kind, ...] = (
             "scheduler:TagResource",
             "scheduler:UntagResource",
         ),
-        uncalled={"scheduler:TagResource": WITH_ITS_TAGS, "scheduler:UntagResource": CHANGED_TAGS},
+        uncalled={"scheduler:TagResource": CREATED_TAGS, "scheduler:UntagResource": CHANGED_TAGS},
     ),
-    Kind(
-        type=("aws:ssm/document:Document",),
-        arns=lambda ground: (ground.named("ssm", "document/"),),
+    ServiceTypeRights(
+        type_tokens=("aws:ssm/document:Document",),
+        resource_arns=lambda ground: (ground.named_arn("ssm", "document/"),),
         reads=("ssm:DescribeDocument", "ssm:DescribeDocumentPermission", "ssm:GetDocument"),
         writes=(
             "ssm:AddTagsToResource",
@@ -262,86 +266,88 @@ OBSERVATION: tuple[Kind, ...] = (
             "ssm:UpdateDocumentDefaultVersion",
         ),
         uncalled={
-            "ssm:AddTagsToResource": WITH_ITS_TAGS,
+            "ssm:AddTagsToResource": CREATED_TAGS,
             "ssm:RemoveTagsFromResource": CHANGED_TAGS,
             "ssm:UpdateDocument": "a document that changes",
             "ssm:UpdateDocumentDefaultVersion": "likewise",
         },
     ),
-    Kind(
-        type=("aws:ssm/getParameter:getParameter",),
-        arns=lambda ground: (f"arn:aws:ssm:{ground.scope.region}::parameter/aws/service/canonical/*",),
+    ServiceTypeRights(
+        type_tokens=("aws:ssm/getParameter:getParameter",),
+        resource_arns=lambda ground: (f"arn:aws:ssm:{ground.scope.region}::parameter/aws/service/canonical/*",),
         reads=("ssm:GetParameter", "ssm:GetParameters"),
         uncalled={"ssm:GetParameters": "AWS calls it for a launch template that names its image by a parameter"},
     ),
 )
 
 
-def rights(kinds: Sequence[Kind], ground: Ground) -> Iterator[Right]:
+def table_rights(kinds: Sequence[ServiceTypeRights], job_scope: JobScope) -> Iterator[Right]:
     """Give the rights of some resource types."""
     for kind in kinds:
-        yield from _kind_rights(kind, ground)
+        yield from _single_type_rights(kind, job_scope)
 
 
-def storage(ground: Ground) -> Iterator[Right]:
+def storage_rights(job_scope: JobScope) -> Iterator[Right]:
     """Give the rights on buckets and on the key."""
-    yield from rights(STORAGE, ground)
+    yield from table_rights(STORAGE_TYPES, job_scope)
     yield Right(
         access="write",
         actions=("kms:CreateKey",),
         resources=(EVERYTHING,),
         # A key has no ARN before it is there.
-        conditions=(*ground.scope.requested_tags(), ground.scope.in_region()),
+        conditions=(*job_scope.scope.requested_tag_conditions(), job_scope.scope.region_condition()),
     )
     yield Right(
         access="write",
         actions=("kms:TagResource",),
-        resources=(ground.scope.arn("kms", "key/*"),),
-        conditions=ground.scope.requested_tags(),
-        uncalled={"kms:TagResource": WITH_ITS_TAGS},
+        resources=(job_scope.scope.regional_arn("kms", "key/*"),),
+        conditions=job_scope.scope.requested_tag_conditions(),
+        uncalled={"kms:TagResource": CREATED_TAGS},
     )
 
 
-def groups(ground: Ground) -> Iterator[Right]:
+def group_rights(job_scope: JobScope) -> Iterator[Right]:
     """Give the rights on Auto Scaling groups, and to let AWS make the roles by which they launch."""
-    yield from rights(GROUPS, ground)
+    yield from table_rights(GROUP_TYPES, job_scope)
     for service in ("autoscaling.amazonaws.com", "spot.amazonaws.com"):
         yield Right(
             access="write",
             actions=("iam:CreateServiceLinkedRole",),
-            resources=(f"arn:aws:iam::{ground.scope.account_id}:role/aws-service-role/{service}/*",),
-            conditions=(equals("iam:AWSServiceName", service),),
+            resources=(f"arn:aws:iam::{job_scope.scope.account_id}:role/aws-service-role/{service}/*",),
+            conditions=(string_equals("iam:AWSServiceName", service),),
             uncalled={"iam:CreateServiceLinkedRole": "the first group of an account, and its first spot node"},
         )
 
 
-def observation(ground: Ground) -> Iterator[Right]:
+def observation_rights(job_scope: JobScope) -> Iterator[Right]:
     """Give the rights on logs, alerts and budgets."""
-    yield from rights(OBSERVATION, ground)
+    yield from table_rights(OBSERVATION_TYPES, job_scope)
     yield Right(
         access="write",
         actions=("iam:CreateServiceLinkedRole",),
-        resources=(f"arn:aws:iam::{ground.scope.account_id}:role/aws-service-role/budgets.amazonaws.com/*",),
-        conditions=(equals("iam:AWSServiceName", "budgets.amazonaws.com"),),
+        resources=(f"arn:aws:iam::{job_scope.scope.account_id}:role/aws-service-role/budgets.amazonaws.com/*",),
+        conditions=(string_equals("iam:AWSServiceName", "budgets.amazonaws.com"),),
         uncalled={"iam:CreateServiceLinkedRole": "AWS's reference says that a budget needs it; AWS calls it itself"},
     )
 
 
-def _kind_rights(kind: Kind, ground: Ground) -> Iterator[Right]:
-    arns = kind.arns(ground)
+def _single_type_rights(kind: ServiceTypeRights, job_scope: JobScope) -> Iterator[Right]:
+    arns = kind.resource_arns(job_scope)
     if kind.lists:
         yield Right(
             access="read",
             actions=kind.lists,
             resources=(EVERYTHING,),
-            conditions=(equals("aws:RequestedRegion", ground.scope.region),),
-            uncalled=_only(kind.uncalled, kind.lists),
+            conditions=(string_equals("aws:RequestedRegion", job_scope.scope.region),),
+            uncalled=_reasons_for(kind.uncalled, kind.lists),
         )
     if kind.reads:
-        yield Right(access="read", actions=kind.reads, resources=arns, uncalled=_only(kind.uncalled, kind.reads))
+        yield Right(access="read", actions=kind.reads, resources=arns, uncalled=_reasons_for(kind.uncalled, kind.reads))
     if kind.writes:
-        yield Right(access="write", actions=kind.writes, resources=arns, uncalled=_only(kind.uncalled, kind.writes))
+        yield Right(
+            access="write", actions=kind.writes, resources=arns, uncalled=_reasons_for(kind.uncalled, kind.writes)
+        )
 
 
-def _only(reasons: Mapping[str, str], actions: Sequence[str]) -> dict[str, str]:
+def _reasons_for(reasons: Mapping[str, str], actions: Sequence[str]) -> dict[str, str]:
     return {action: reason for action, reason in reasons.items() if action in actions}

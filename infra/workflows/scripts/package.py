@@ -14,16 +14,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-PROGRAMS = ("cfs-fuse", "cfs-gateway", "cfs-meta", "cfs-mgmt", "cfs-repl")
+RELEASE_PROGRAMS = ("cfs-fuse", "cfs-gateway", "cfs-meta", "cfs-mgmt", "cfs-repl")
 
-MACHINES = {"x86_64": 62, "aarch64": 183}
+ELF_MACHINES = {"x86_64": 62, "aarch64": 183}
 """What an ELF file says of its machine: EM_X86_64 and EM_AARCH64, /usr/include/elf.h."""
 
-PACK_LIMIT = 900
+PACK_TIMEOUT_SECONDS = 900
 """Seconds for tar and zstd."""
 
 
-def check(program: Path, architecture: str) -> None:
+def check_program(program: Path, architecture: str) -> None:
     """Refuse a program that is missing, or is none of this architecture.
 
     Raises:
@@ -33,11 +33,11 @@ def check(program: Path, architecture: str) -> None:
         raise SystemExit(f"error: there is no {program}\nrepair: cargo build --release --workspace --bins")
     header = program.read_bytes()[:20]
     machine = int.from_bytes(header[18:20], "little")
-    if header[:4] != b"\x7fELF" or machine != MACHINES[architecture]:
+    if header[:4] != b"\x7fELF" or machine != ELF_MACHINES[architecture]:
         raise SystemExit(f"error: {program} is no ELF program for {architecture}\nrepair: build on such a machine")
 
 
-def pack(programs: Path, architecture: str, output: Path) -> Path:
+def pack_programs(programs: Path, architecture: str, output: Path) -> Path:
     """Pack the programs and give the archive.
 
     Raises:
@@ -48,23 +48,23 @@ def pack(programs: Path, architecture: str, output: Path) -> Path:
     with tempfile.TemporaryDirectory() as work:
         folder = Path(work) / "bin"
         folder.mkdir()
-        for name in PROGRAMS:
-            check(programs / name, architecture)
+        for name in RELEASE_PROGRAMS:
+            check_program(programs / name, architecture)
             shutil.copyfile(programs / name, folder / name)
             (folder / name).chmod(0o755)
         output.mkdir(parents=True, exist_ok=True)
         tar = ["tar", "--create", f"--directory={work}", f"--file={archive}", "--use-compress-program=zstd -19 -T0"]
         owner = ["--owner=0", "--group=0", "--numeric-owner"]
-        subprocess.run([*tar, *owner, "--mtime=@0", "--sort=name", "bin"], check=True, timeout=PACK_LIMIT)
+        subprocess.run([*tar, *owner, "--mtime=@0", "--sort=name", "bin"], check=True, timeout=PACK_TIMEOUT_SECONDS)
     return archive
 
 
 def main() -> None:
     """Pack, and say how large it is."""
     programs, architecture, output = sys.argv[1:]
-    if architecture not in MACHINES:
-        raise SystemExit(f"error: architecture {architecture!r}\nrepair: name one of {', '.join(MACHINES)}")
-    archive = pack(Path(programs), architecture, Path(output))
+    if architecture not in ELF_MACHINES:
+        raise SystemExit(f"error: architecture {architecture!r}\nrepair: name one of {', '.join(ELF_MACHINES)}")
+    archive = pack_programs(Path(programs), architecture, Path(output))
     sys.stdout.write(f"{archive}: {archive.stat().st_size / 2**20:.1f} MiB\n")
 
 

@@ -20,7 +20,7 @@ TESTS_PER_JOB = 1000
 """A thousand tests, each a process of its own, take a few minutes; fetching the archive takes half a one."""
 
 
-def matrix(tests: dict[str, Any], crates: list[str]) -> list[dict[str, str]]:
+def job_matrix(tests: dict[str, Any], crates: list[str]) -> list[dict[str, str]]:
     """Give the jobs of the matrix: the crate, its slice in nextest's notation, and an id that may name a file.
 
     Args:
@@ -49,7 +49,7 @@ def matrix(tests: dict[str, Any], crates: list[str]) -> list[dict[str, str]]:
 def main() -> None:
     """Write the matrix to the step's output."""
     tests, workspace = (json.loads(Path(name).read_text()) for name in sys.argv[1:])
-    jobs = matrix(tests, [package["name"] for package in workspace["packages"]])
+    jobs = job_matrix(tests, [package["name"] for package in workspace["packages"]])
     with Path(os.environ["GITHUB_OUTPUT"]).open("a") as output:
         output.write(f"matrix={json.dumps({'include': jobs})}\n")
     sys.stdout.write("".join(f"{job['crate']} {job['slice']}\n" for job in jobs))

@@ -18,20 +18,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-NAMESPACE = "CFS/CI"
+CI_METRICS_NAMESPACE = "CFS/CI"
 
-COMMAND_LIMIT = 60
+CLI_TIMEOUT_SECONDS = 60
 """Seconds for sccache or AWS's command line to answer; the latter retries by itself."""
 
 SCCACHE_CONFIG = Path("~/.config/sccache/config").expanduser()
 """What the setup writes where the job uses the build cache."""
 
-WANTED_HITS = 75
+WANTED_HIT_RATE = 75
 """Percent of compilations that a warm build cache answers; less is marked in the summary."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cache:
+class CacheStats:
     """What the compilations found in the build cache."""
 
     hits: int
@@ -39,14 +39,14 @@ class Cache:
     errors: int
 
     @property
-    def rate(self) -> float | None:
+    def hit_rate(self) -> float | None:
         """Percent of compilations that it answered; None where there were none."""
         compilations = self.hits + self.misses
         return 100 * self.hits / compilations if compilations else None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tests:
+class JobTests:
     """How tests went."""
 
     count: int
@@ -54,19 +54,19 @@ class Tests:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Report:
+class JobReport:
     """What there is to say of a job."""
 
     job: str
     seconds: int
-    cache: Cache | None = None
-    tests: Tests | None = None
+    cache: CacheStats | None = None
+    tests: JobTests | None = None
 
 
-def read_cache(stats: dict[str, Any]) -> Cache:
+def read_cache(stats: dict[str, Any]) -> CacheStats:
     """Read what `sccache --show-stats --stats-format=json` prints."""
     counts = stats["stats"]
-    return Cache(
+    return CacheStats(
         hits=sum(counts["cache_hits"]["counts"].values()),
         misses=sum(counts["cache_misses"]["counts"].values()),
         errors=sum(counts["cache_errors"]["counts"].values())
@@ -76,7 +76,7 @@ def read_cache(stats: dict[str, Any]) -> Cache:
     )
 
 
-def read_junit(file: Path) -> Tests:
+def read_junit(file: Path) -> JobTests:
     """Read nextest's report, which a job writes itself.
 
     Raises:
@@ -87,17 +87,17 @@ def read_junit(file: Path) -> Tests:
     root = ET.parse(file).getroot()  # noqa: S314 -- this very job wrote it
     cases = list(root.iter("testcase"))
     failed = sum(case.find("failure") is not None or case.find("error") is not None for case in cases)
-    return Tests(count=len(cases), failed=failed)
+    return JobTests(count=len(cases), failed=failed)
 
 
-def summary(report: Report) -> str:
+def job_summary(report: JobReport) -> str:
     """Word the report in Markdown."""
     minutes, seconds = divmod(report.seconds, 60)
     facts = [f"{minutes} min {seconds:02} s"]
     if report.cache:
-        rate = report.cache.rate
+        rate = report.cache.hit_rate
         shown = "nothing to compile" if rate is None else f"{rate:.0f} % of {report.cache.hits + report.cache.misses}"
-        low = " :warning:" if rate is not None and rate < WANTED_HITS else ""
+        low = " :warning:" if rate is not None and rate < WANTED_HIT_RATE else ""
         facts.append(f"build cache: {shown}{low}")
         if report.cache.errors:
             facts.append(f"{report.cache.errors} cache errors")
@@ -106,14 +106,14 @@ def summary(report: Report) -> str:
     return f"**{report.job}**: {'; '.join(facts)}\n"
 
 
-def metrics(report: Report, *, workflow: str) -> list[dict[str, Any]]:
+def job_metrics(report: JobReport, *, workflow: str) -> list[dict[str, Any]]:
     """Give the report as CloudWatch takes it.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html
     """
     values: list[tuple[str, float, str]] = [("Duration", report.seconds, "Seconds")]
-    if report.cache and report.cache.rate is not None:
-        values.append(("CacheHitRate", round(report.cache.rate, 1), "Percent"))
+    if report.cache and report.cache.hit_rate is not None:
+        values.append(("CacheHitRate", round(report.cache.hit_rate, 1), "Percent"))
     if report.tests:
         values += [("Tests", report.tests.count, "Count"), ("FailedTests", report.tests.failed, "Count")]
     dimensions = [{"Name": "Workflow", "Value": workflow}, {"Name": "Job", "Value": report.job}]
@@ -122,11 +122,19 @@ def metrics(report: Report, *, workflow: str) -> list[dict[str, Any]]:
     ]
 
 
-def publish(data: list[dict[str, Any]]) -> None:
+def publish_metrics(data: list[dict[str, Any]]) -> None:
     """Send metrics to CloudWatch."""
-    command = ["aws", "cloudwatch", "put-metric-data", "--namespace", NAMESPACE, "--metric-data", json.dumps(data)]
+    command = [
+        "aws",
+        "cloudwatch",
+        "put-metric-data",
+        "--namespace",
+        CI_METRICS_NAMESPACE,
+        "--metric-data",
+        json.dumps(data),
+    ]
     environment = {**os.environ, "AWS_RETRY_MODE": "standard", "AWS_MAX_ATTEMPTS": "4"}
-    subprocess.run(command, env=environment, check=True, timeout=COMMAND_LIMIT)
+    subprocess.run(command, env=environment, check=True, timeout=CLI_TIMEOUT_SECONDS)
 
 
 def main() -> None:
@@ -137,19 +145,19 @@ def main() -> None:
     cache = None
     if SCCACHE_CONFIG.exists():
         command = ["sccache", "--show-stats", "--stats-format=json"]
-        answer = subprocess.run(command, capture_output=True, check=True, timeout=COMMAND_LIMIT)
+        answer = subprocess.run(command, capture_output=True, check=True, timeout=CLI_TIMEOUT_SECONDS)
         cache = read_cache(json.loads(answer.stdout))
     started = int((Path(os.environ["RUNNER_TEMP"]) / "cfs-started").read_text())
-    report = Report(
+    report = JobReport(
         job=os.environ["GITHUB_JOB"],
         seconds=int(time.time()) - started,
         cache=cache,
         tests=read_junit(options.junit) if options.junit else None,
     )
     with Path(os.environ["GITHUB_STEP_SUMMARY"]).open("a") as file:
-        file.write(summary(report))
+        file.write(job_summary(report))
     if os.environ["GITHUB_REF"] == "refs/heads/main" and "AWS_ACCESS_KEY_ID" in os.environ:
-        publish(metrics(report, workflow=os.environ["GITHUB_WORKFLOW"]))
+        publish_metrics(job_metrics(report, workflow=os.environ["GITHUB_WORKFLOW"]))
 
 
 if __name__ == "__main__":

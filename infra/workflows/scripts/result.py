@@ -14,16 +14,16 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
-SHOWN_FAILURES = 100
+MAX_LISTED_FAILURES = 100
 """Failed tests that the summary lists; GitHub cuts a summary at 1 MiB."""
 
 
-def unsuccessful(needs: dict[str, Any]) -> dict[str, str]:
+def unsuccessful_jobs(needs: dict[str, Any]) -> dict[str, str]:
     """Give the jobs that have not succeeded, with what became of them: a skipped or canceled one has not run."""
     return {job: need["result"] for job, need in needs.items() if need["result"] != "success"}
 
 
-def summary(folder: Path) -> str:
+def summarize_tests(folder: Path) -> str:
     """Word the tests of all reports in Markdown: a line for each report, then the failed ones."""
     rows, failures = [], []
     total = 0
@@ -43,15 +43,15 @@ def summary(folder: Path) -> str:
         *rows,
     ]
     if failures:
-        hidden = len(failures) - SHOWN_FAILURES
-        lines += ["", *failures[:SHOWN_FAILURES], *([f"- and {hidden} more"] if hidden > 0 else [])]
+        hidden = len(failures) - MAX_LISTED_FAILURES
+        lines += ["", *failures[:MAX_LISTED_FAILURES], *([f"- and {hidden} more"] if hidden > 0 else [])]
     return "\n".join(lines) + "\n"
 
 
 def main() -> None:
     """Write the summary; exit with 1 if a job has not succeeded."""
-    text = summary(Path(sys.argv[1]))
-    others = unsuccessful(json.loads(os.environ["NEEDS"]))
+    text = summarize_tests(Path(sys.argv[1]))
+    others = unsuccessful_jobs(json.loads(os.environ["NEEDS"]))
     if others:
         text += "\n" + "".join(f"- job `{job}`: {result}\n" for job, result in others.items())
     with Path(os.environ["GITHUB_STEP_SUMMARY"]).open("a") as file:

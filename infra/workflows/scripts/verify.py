@@ -14,13 +14,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-SIGNER = ".github/workflows/release-build.yml"
+RELEASE_SIGNER = ".github/workflows/release-build.yml"
 
-VERIFY_LIMIT = 120
+VERIFY_TIMEOUT_SECONDS = 120
 """Seconds for GitHub's command line to check one attestation."""
 
 
-def archives(folder: Path) -> list[Path]:
+def list_archives(folder: Path) -> list[Path]:
     """Give the archives.
 
     Raises:
@@ -31,25 +31,25 @@ def archives(folder: Path) -> list[Path]:
         raise SystemExit(
             f"error: there is no claudefs-*.tar.zst in {folder}\nrepair: deploy a version that has a release"
         )
-    without = [archive.name for archive in found if not attestation(archive).is_file()]
+    without = [archive.name for archive in found if not attestation_file(archive).is_file()]
     if without:
         raise SystemExit(f"error: {', '.join(without)} without attestation\nrepair: release the version again")
     return found
 
 
-def attestation(archive: Path) -> Path:
+def attestation_file(archive: Path) -> Path:
     """Give the file of an archive's attestation."""
     return archive.with_name(f"{archive.name}.sigstore.json")
 
 
-def check_sums(folder: Path) -> None:
+def verify_checksums(folder: Path) -> None:
     """Compare the files with SHA256SUMS, which is written where there is none.
 
     Raises:
         SystemExit: A file is not what it names, or an archive is not named.
     """
     sums = folder / "SHA256SUMS"
-    files = [*archives(folder), *map(attestation, archives(folder))]
+    files = [*list_archives(folder), *map(attestation_file, list_archives(folder))]
     actual = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
     if not sums.exists():
         sums.write_text("".join(f"{digest}  {name}\n" for name, digest in sorted(actual.items())))
@@ -59,25 +59,25 @@ def check_sums(folder: Path) -> None:
         raise SystemExit(f"error: {', '.join(wrong)}: not what SHA256SUMS names\nrepair: release the version again")
 
 
-def verify(archive: Path, *, repository: str, commit: str) -> None:
+def verify_attestation(archive: Path, *, repository: str, commit: str) -> None:
     """Have GitHub's command line check who built an archive.
 
     Raises:
         subprocess.SubprocessError: Somebody else did, or the check failed; it has said why.
     """
-    signer = ("--signer-workflow", f"{repository}/{SIGNER}", "--deny-self-hosted-runners")
+    signer = ("--signer-workflow", f"{repository}/{RELEASE_SIGNER}", "--deny-self-hosted-runners")
     source = ("--repo", repository, "--source-digest", commit)
-    bundle = ("--bundle", str(attestation(archive)))
+    bundle = ("--bundle", str(attestation_file(archive)))
     command = ["gh", "attestation", "verify", str(archive), *bundle, *source, *signer]
-    subprocess.run(command, check=True, timeout=VERIFY_LIMIT)
+    subprocess.run(command, check=True, timeout=VERIFY_TIMEOUT_SECONDS)
 
 
 def main() -> None:
     """Check the folder."""
     folder, commit = Path(sys.argv[1]), sys.argv[2]
-    check_sums(folder)
-    for archive in archives(folder):
-        verify(archive, repository=os.environ["GITHUB_REPOSITORY"], commit=commit)
+    verify_checksums(folder)
+    for archive in list_archives(folder):
+        verify_attestation(archive, repository=os.environ["GITHUB_REPOSITORY"], commit=commit)
 
 
 if __name__ == "__main__":

@@ -8,13 +8,33 @@ from __future__ import annotations
 
 from functools import cache
 
-from local.aws.gaps import activities, autoscaling, budgets, ec2, events, nodes, s3, security_groups, spot_prices, ssm
+from local.aws.gaps.activities import close_activity_gaps
+from local.aws.gaps.autoscaling import close_autoscaling_gaps
+from local.aws.gaps.budgets import close_budget_gaps
+from local.aws.gaps.ec2 import close_ec2_gaps
+from local.aws.gaps.events import close_event_gaps
+from local.aws.gaps.nodes import close_node_gaps
+from local.aws.gaps.s3 import close_s3_gaps
+from local.aws.gaps.security_groups import close_security_group_gaps
+from local.aws.gaps.spot_prices import close_spot_price_gaps
+from local.aws.gaps.ssm import close_ssm_gaps
 
-SERVICES = (autoscaling, activities, budgets, ec2, events, nodes, s3, security_groups, spot_prices, ssm)
+GAP_CLOSERS = (
+    close_autoscaling_gaps,
+    close_activity_gaps,
+    close_budget_gaps,
+    close_ec2_gaps,
+    close_event_gaps,
+    close_node_gaps,
+    close_s3_gaps,
+    close_security_group_gaps,
+    close_spot_price_gaps,
+    close_ssm_gaps,
+)
 
 
 @cache
 def close_gaps() -> None:
     """Close all gaps; call before the first request. Later calls do nothing."""
-    for service in SERVICES:
-        service.close()
+    for close_service in GAP_CLOSERS:
+        close_service()

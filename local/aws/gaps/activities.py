@@ -18,30 +18,30 @@ from local.aws.gaps.autoscaling import launches_spot_next
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from local.aws.clock import Clock
+    from local.aws.clock import AccountClock
 
-NO_CAPACITY = (
+NO_SPOT_CAPACITY = (
     "Could not launch Spot Instances. UnfulfillableCapacity - Unable to fulfill capacity due to your request "
     "configuration. Please adjust your request and try again. Launching EC2 instance failed."
 )
 """What AWS says where it has no spot capacity."""
 
-_PAGE = 100
+_PAGE_SIZE = 100
 
 
-def close() -> None:
+def close_activity_gaps() -> None:
     """Close the gaps of this service."""
     _record_launches()
-    _record_ends()
-    _try_again_after_updates()
+    _record_terminations()
+    _retry_launch_after_updates()
     _describe_activities()
 
 
-def tell_time(clock: Clock) -> None:
+def use_account_clock(clock: AccountClock) -> None:
     """Let launches and their record have the account's time, where moto takes the machine's."""
 
     def utcnow() -> datetime:
-        return clock.now().astimezone(UTC).replace(tzinfo=None)
+        return clock.account_time().astimezone(UTC).replace(tzinfo=None)
 
     utils.utcnow = utcnow
     instances.utcnow = utcnow
@@ -60,15 +60,15 @@ def _record_launches() -> None:
     def launch_and_record(self: FakeAutoScalingGroup, count_needed: int, propagated_tags: dict[str, str]) -> None:
         for _ in range(count_needed):
             if launches_spot_next(self) and not has_spot_capacity(self):
-                _record(self, "Launching a new EC2 instance", status="Failed", message=NO_CAPACITY)
+                _record_activity(self, "Launching a new EC2 instance", status="Failed", message=NO_SPOT_CAPACITY)
                 return
             launch(self, 1, propagated_tags)
-            _record(self, f"Launching a new EC2 instance: {self.instance_states[-1].instance.id}")
+            _record_activity(self, f"Launching a new EC2 instance: {self.instance_states[-1].instance.id}")
 
     FakeAutoScalingGroup.replace_autoscaling_group_instances = launch_and_record
 
 
-def _record_ends() -> None:
+def _record_terminations() -> None:
     terminate_instances: Callable[[InstanceBackend, list[str]], Any] = InstanceBackend.terminate_instances
 
     def terminate_and_record(self: InstanceBackend, instance_ids: list[str]) -> Any:
@@ -77,13 +77,13 @@ def _record_ends() -> None:
         for instance in ended:
             group = getattr(instance, "autoscaling_group", None)
             if group is not None:
-                _record(group, f"Terminating EC2 instance: {instance.id}")
+                _record_activity(group, f"Terminating EC2 instance: {instance.id}")
         return answer
 
     InstanceBackend.terminate_instances = terminate_and_record
 
 
-def _try_again_after_updates() -> None:
+def _retry_launch_after_updates() -> None:
     """Launch what a group lacks once it is changed: AWS goes on trying, moto does not."""
     update: Callable[..., None] = FakeAutoScalingGroup.update
 
@@ -98,9 +98,9 @@ def _describe_activities() -> None:
     def describe_scaling_activities(self: AutoScalingResponse) -> ActionResult:
         group = self.autoscaling_backend.autoscaling_groups.get(self._get_param("AutoScalingGroupName"))
         lower = _lower_bound(self._get_param("Filters", []))
-        found = [activity for activity in reversed(_activities(group)) if activity["StartTime"] >= lower]
+        found = [activity for activity in reversed(_group_activities(group)) if activity["StartTime"] >= lower]
         start = int(self._get_param("NextToken") or 0)
-        following = start + _PAGE
+        following = start + _PAGE_SIZE
         return ActionResult(
             {
                 "Activities": found[start:following],
@@ -116,9 +116,11 @@ def _lower_bound(filters: list[dict[str, Any]]) -> datetime:
     return datetime.fromisoformat(bounds[0]) if bounds else datetime.min.replace(tzinfo=UTC)
 
 
-def _record(group: FakeAutoScalingGroup, description: str, *, status: str = "Successful", message: str = "") -> None:
+def _record_activity(
+    group: FakeAutoScalingGroup, description: str, *, status: str = "Successful", message: str = ""
+) -> None:
     now = utils.utcnow().replace(tzinfo=UTC)
-    _activities(group).append(
+    _group_activities(group).append(
         {
             "ActivityId": str(mock_random.uuid4()),
             "AutoScalingGroupName": group.name,
@@ -136,7 +138,7 @@ def _record(group: FakeAutoScalingGroup, description: str, *, status: str = "Suc
     )
 
 
-def _activities(group: FakeAutoScalingGroup | None) -> list[dict[str, Any]]:
+def _group_activities(group: FakeAutoScalingGroup | None) -> list[dict[str, Any]]:
     """Give a group's record, the oldest first."""
     if group is None:
         return []

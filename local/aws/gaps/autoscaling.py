@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def close() -> None:
+def close_autoscaling_gaps() -> None:
     """Close the gaps of this service."""
     _answer_defaults_of_groups()
-    _update_groups_whole()
+    _update_whole_groups()
     _launch_by_version_and_subnet()
-    _end_the_oldest_nodes_first()
-    _leave_out_targets_that_hooks_have_not()
+    _terminate_oldest_nodes_first()
+    _omit_unset_hook_targets()
     _complete_lifecycle_actions()
     _delete_hooks_with_their_groups()
 
@@ -36,7 +36,7 @@ def _answer_defaults_of_groups() -> None:
     FakeAutoScalingGroup.capacity_reservation_specification = {"CapacityReservationPreference": "default"}
 
 
-def _update_groups_whole() -> None:
+def _update_whole_groups() -> None:
     """Keep what an update does not name, and take what moto reads over."""
     update_auto_scaling_group: Callable[[AutoScalingResponse], Any] = AutoScalingResponse.update_auto_scaling_group
     update: Callable[..., None] = FakeAutoScalingGroup.update
@@ -51,14 +51,14 @@ def _update_groups_whole() -> None:
 
     def update_and_keep(self: FakeAutoScalingGroup, **changes: Any) -> None:
         if not changes.get("launch_template") and not changes.get("launch_config_name"):
-            changes["mixed_instances_policy"] = changes.get("mixed_instances_policy") or _by_id(self)
+            changes["mixed_instances_policy"] = changes.get("mixed_instances_policy") or _policy_by_template_id(self)
         update(self, **changes)
 
     AutoScalingResponse.update_auto_scaling_group = update_whole_group
     FakeAutoScalingGroup.update = update_and_keep
 
 
-def _by_id(group: FakeAutoScalingGroup) -> dict[str, Any] | None:
+def _policy_by_template_id(group: FakeAutoScalingGroup) -> dict[str, Any] | None:
     """Give a group's policy as a request may have it, which names the template by its id or its name, not both."""
     if not group.mixed_instances_policy:
         return None
@@ -83,7 +83,9 @@ def _launch_by_version_and_subnet() -> None:
             launch(self, count_needed, propagated_tags)
             return
         for _ in range(count_needed):
-            [instance] = _run(self, {**self.instance_tags, **propagated_tags, ASG_NAME_TAG: self.name}).instances
+            [instance] = _launch_node(
+                self, {**self.instance_tags, **propagated_tags, ASG_NAME_TAG: self.name}
+            ).instances
             instance.autoscaling_group = self
             protected = self.new_instances_protected_from_scale_in
             self.instance_states.append(InstanceState(instance, protected_from_scale_in=protected))
@@ -91,7 +93,7 @@ def _launch_by_version_and_subnet() -> None:
     FakeAutoScalingGroup.replace_autoscaling_group_instances = launch_nodes
 
 
-def _run(group: FakeAutoScalingGroup, tags: dict[str, str]) -> Any:
+def _launch_node(group: FakeAutoScalingGroup, tags: dict[str, str]) -> Any:
     """Launch one more node of a group."""
     policy = group.mixed_instances_policy
     subnets = group.vpc_zone_identifier.split(",")
@@ -118,17 +120,17 @@ def launches_spot_next(group: FakeAutoScalingGroup) -> bool:
         return False
     on_demand = sum(state.instance.lifecycle is None for state in group.instance_states)
     distribution = group.mixed_instances_policy["InstancesDistribution"]
-    return on_demand >= _on_demand(distribution, of=len(group.instance_states) + 1)
+    return on_demand >= _on_demand_count(distribution, node_count=len(group.instance_states) + 1)
 
 
-def _on_demand(distribution: dict[str, Any], *, of: int) -> int:
+def _on_demand_count(distribution: dict[str, Any], *, node_count: int) -> int:
     """Give how many of so many nodes are on demand; AWS rounds their share up."""
-    base = min(of, int(distribution.get("OnDemandBaseCapacity", 0)))
+    base = min(node_count, int(distribution.get("OnDemandBaseCapacity", 0)))
     percent = int(distribution.get("OnDemandPercentageAboveBaseCapacity", 100))
-    return base + math.ceil((of - base) * percent / 100)
+    return base + math.ceil((node_count - base) * percent / 100)
 
 
-def _end_the_oldest_nodes_first() -> None:
+def _terminate_oldest_nodes_first() -> None:
     """Keep the order of a group's nodes, which moto mixes: the same requests have to end the same nodes again."""
     set_desired_capacity: Callable[[FakeAutoScalingGroup, int | None], None] = FakeAutoScalingGroup.set_desired_capacity
 
@@ -140,7 +142,7 @@ def _end_the_oldest_nodes_first() -> None:
     FakeAutoScalingGroup.set_desired_capacity = set_in_order
 
 
-def _leave_out_targets_that_hooks_have_not() -> None:
+def _omit_unset_hook_targets() -> None:
     put_lifecycle_hook: Callable[[AutoScalingResponse], Any] = AutoScalingResponse.put_lifecycle_hook
 
     def put_hook(self: AutoScalingResponse) -> Any:
@@ -149,7 +151,7 @@ def _leave_out_targets_that_hooks_have_not() -> None:
             as_name=self._get_param("AutoScalingGroupName"),
             lifecycle_hook_names=[self._get_param("LifecycleHookName")],
         )
-        _set_targets(hook, self)
+        _set_hook_targets(hook, self)
         return answer
 
     AutoScalingResponse.put_lifecycle_hook = put_hook
@@ -167,7 +169,7 @@ def _complete_lifecycle_actions() -> None:
     AutoScalingResponse.complete_lifecycle_action = complete_lifecycle_action
 
 
-def _set_targets(hook: LifecycleHook, request: AutoScalingResponse) -> None:
+def _set_hook_targets(hook: LifecycleHook, request: AutoScalingResponse) -> None:
     hook.role_arn = request._get_param("RoleARN")  # noqa: SLF001 — moto's own handlers read parameters so
     hook.notification_target_arn = request._get_param("NotificationTargetARN")  # noqa: SLF001 — likewise
     hook.notification_metadata = request._get_param("NotificationMetadata")  # noqa: SLF001 — likewise

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def close() -> None:
+def close_budget_gaps() -> None:
     """Close the gaps of this service."""
     _describe_subscribers_of_budgets()
     _update_budgets_in_place()
     _tag_budgets()
 
 
-def _budget(response: BudgetsResponse, name: str) -> Budget:
+def _find_budget(response: BudgetsResponse, name: str) -> Budget:
     account_id = response._get_param("AccountId")  # noqa: SLF001 — moto's own handlers read parameters so
     response.backend.describe_budget(account_id=account_id, budget_name=name)  # answers an unknown name as AWS does
     return response.backend.budgets[account_id][name]
@@ -28,7 +28,7 @@ def _budget(response: BudgetsResponse, name: str) -> Budget:
 
 def _describe_subscribers_of_budgets() -> None:
     def describe_subscribers_for_notification(self: BudgetsResponse) -> str:
-        budget = _budget(self, self._get_param("BudgetName"))
+        budget = _find_budget(self, self._get_param("BudgetName"))
         wanted = self._get_param("Notification")
         found = [
             notification.subscribers
@@ -45,7 +45,7 @@ def _describe_subscribers_of_budgets() -> None:
 def _update_budgets_in_place() -> None:
     def update_budget(self: BudgetsResponse) -> str:
         new = self._get_param("NewBudget")
-        budget = _budget(self, new["BudgetName"])
+        budget = _find_budget(self, new["BudgetName"])
         budget.budget = Budget(new, []).budget
         return "{}"
 

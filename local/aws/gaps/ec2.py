@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from moto.ec2.models.instances import Reservation
 
 
-def close() -> None:
+def close_ec2_gaps() -> None:
     """Close the gaps of this service."""
     _keep_attributes_of_new_instances()
-    _make_versions_of_templates_whole()
-    _tag_templates_anew()
+    _keep_whole_template_versions()
+    _answer_current_template_tags()
     _resolve_images_of_templates()
-    _launch_all_that_templates_say()
+    _launch_whole_templates()
     _name_instances_by_their_ids()
     _free_addresses_of_deleted_nat_gateways()
-    _leave_out_addresses_that_are_not_there()
+    _omit_empty_addresses()
 
 
 def _keep_attributes_of_new_instances() -> None:
@@ -59,7 +59,7 @@ def _free_addresses_of_deleted_nat_gateways() -> None:
     NatGatewayBackend.delete_nat_gateway = delete_and_free
 
 
-def _leave_out_addresses_that_are_not_there() -> None:
+def _omit_empty_addresses() -> None:
     """Answer no association where there is no public address, which moto answers as an empty one."""
     association: Callable[[NetworkInterface], dict[str, Any]] = NetworkInterface.association.fget
 
@@ -69,7 +69,7 @@ def _leave_out_addresses_that_are_not_there() -> None:
     NetworkInterface.association = property(association_or_none)
 
 
-def _make_versions_of_templates_whole() -> None:
+def _keep_whole_template_versions() -> None:
     """Keep a template's own tags off what it launches, and the user data of later versions as that of the first."""
     create_version: Callable[[LaunchTemplate, dict[str, Any], str], LaunchTemplateVersion] = (
         LaunchTemplate.create_version
@@ -85,16 +85,16 @@ def _make_versions_of_templates_whole() -> None:
     LaunchTemplate.create_version = create_whole_version
 
 
-def _tag_templates_anew() -> None:
+def _answer_current_template_tags() -> None:
     """Answer a template's tags as they are, not as they were at its creation."""
 
-    def tags(self: LaunchTemplate) -> list[dict[str, str]]:
+    def current_tags(self: LaunchTemplate) -> list[dict[str, str]]:
         return cast("list[dict[str, str]]", self.get_tags())
 
     def keep_none(_self: LaunchTemplate, _tags: list[dict[str, str]]) -> None:
         """Take what moto's constructor sets."""
 
-    LaunchTemplate.tags = property(tags, keep_none)
+    LaunchTemplate.tags = property(current_tags, keep_none)
 
 
 def _resolve_images_of_templates() -> None:
@@ -112,7 +112,7 @@ def _resolve_images_of_templates() -> None:
     LaunchTemplateVersion.image_id = property(image_id)
 
 
-def _launch_all_that_templates_say() -> None:
+def _launch_whole_templates() -> None:
     """Launch with the network interface, the metadata options, the profile and the tags of disks of a template."""
     run_instances: Callable[..., Reservation] = InstanceBackend.run_instances
 
@@ -135,13 +135,13 @@ def _launch_all_that_templates_say() -> None:
         whole["tags"] = {**tags, **wanted.get("tags", {})}
         reservation = run_instances(self, image_id, count, user_data, security_group_names, **whole)
         for instance in reservation.instances:
-            _complete(self, instance, data, tags.get("network-interface", {}))
+            _complete_instance(self, instance, data, tags.get("network-interface", {}))
         return reservation
 
     InstanceBackend.run_instances = run_whole_template
 
 
-def _complete(ec2: EC2Backend, instance: Instance, data: dict[str, Any], tags: dict[str, str]) -> None:
+def _complete_instance(ec2: EC2Backend, instance: Instance, data: dict[str, Any], tags: dict[str, str]) -> None:
     instance.hostname_type = data.get("PrivateDnsNameOptions", {}).get("HostnameType")
     profile = data.get("IamInstanceProfile", {}).get("Name")
     if profile:

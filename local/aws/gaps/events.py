@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _RUNBOOK = ":automation-definition/"
 
 
-def close() -> None:
+def close_event_gaps() -> None:
     """Close the gaps of this service."""
     _start_runbooks()
 
@@ -38,12 +38,12 @@ def _start_runbooks() -> None:
         if self.event_pattern.matches_event(original_event):
             for target in every:
                 if _RUNBOOK in target["Arn"]:
-                    _start(self, target, original_event)
+                    _start_runbook(self, target, original_event)
 
     Rule.send_to_targets = send_to_all_targets
 
 
-def _start(rule: Rule, target: dict[str, dict[str, str]], event: EventMessageType) -> None:
+def _start_runbook(rule: Rule, target: dict[str, dict[str, str]], event: EventMessageType) -> None:
     transformer = target["InputTransformer"]
     parameters = EventTemplateParser.parse(transformer["InputTemplate"], transformer["InputPathsMap"], event)
     name = str(target["Arn"]).rpartition("/")[2].partition(":")[0]

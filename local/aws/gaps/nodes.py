@@ -13,16 +13,16 @@ from moto.ssm.exceptions import SSMException
 from moto.ssm.models import Command, SimpleSystemManagerBackend
 from moto.ssm.responses import SimpleSystemManagerResponse
 
-from infra.tags import PROJECT
+from infra.tags import PROJECT_NAME
 from local.aws import nodes
 
 if TYPE_CHECKING:
     from moto.ec2.models.instances import Instance, Reservation
 
-_DOCUMENTS = ("install", "probe", "drain")
+_NODE_DOCUMENTS = ("install", "probe", "drain")
 
 
-def close() -> None:
+def close_node_gaps() -> None:
     """Close the gaps of the nodes."""
     _boot_nodes()
     _run_commands()
@@ -36,7 +36,7 @@ def _boot_nodes() -> None:
     def run_and_boot(self: InstanceBackend, *args: Any, **kwargs: Any) -> Reservation:
         reservation = run_instances(self, *args, **kwargs)
         for instance in reservation.instances:
-            nodes.boot(instance)
+            nodes.boot_node(instance)
         return reservation
 
     InstanceBackend.run_instances = run_and_boot
@@ -47,10 +47,10 @@ def _run_commands() -> None:
     def send_command(self: SimpleSystemManagerBackend, **given: Any) -> Command:
         name = given["document_name"]
         document = name.rpartition("-")[2]
-        ours = name.startswith(f"{PROJECT}-") and document in _DOCUMENTS
+        ours = name.startswith(f"{PROJECT_NAME}-") and document in _NODE_DOCUMENTS
         if ours:
-            _check(self, name, given["parameters"])
-        instances = _instances(self)
+            _check_command(self, name, given["parameters"])
+        instances = _all_instances(self)
         lost = [id_ for id_ in given["instance_ids"] if id_ not in instances or not nodes.is_reachable(instances[id_])]
         if lost:
             raise SSMException("InvalidInstanceId", f"Instances {lost} not in a valid state for account")
@@ -63,12 +63,12 @@ def _run_commands() -> None:
         if ours:
             parameters = {key: values[0] for key, values in given["parameters"].items()}
             for invocation in command.invocations:
-                result = nodes.run(instances[invocation["InstanceId"]], document, parameters)
-                status = "Success" if result.ok else "Failed"
+                result = nodes.run_node_command(instances[invocation["InstanceId"]], document, parameters)
+                status = "Success" if result.succeeded else "Failed"
                 invocation |= {
                     "Status": status,
                     "StatusDetails": status,
-                    "ResponseCode": int(not result.ok),
+                    "ResponseCode": int(not result.succeeded),
                     "StandardOutputContent": result.output,
                 }
         self._commands.append(command)
@@ -77,7 +77,7 @@ def _run_commands() -> None:
     SimpleSystemManagerBackend.send_command = send_command
 
 
-def _check(backend: SimpleSystemManagerBackend, name: str, parameters: dict[str, list[str]]) -> None:
+def _check_command(backend: SimpleSystemManagerBackend, name: str, parameters: dict[str, list[str]]) -> None:
     """Refuse what Systems Manager would: a document that is not there, parameters that it does not declare so."""
     if name not in backend._documents:  # noqa: SLF001 — the one place that has them
         raise SSMException("InvalidDocument", f"Document {name} does not exist.")
@@ -127,7 +127,7 @@ def _list_invocations() -> None:
 def _describe_managed_instances() -> None:
     def describe_instance_information(self: SimpleSystemManagerResponse) -> ActionResult:
         filters = {given["Key"]: given["Values"] for given in self._get_param("Filters", [])}
-        instances = _instances(self.ssm_backend)
+        instances = _all_instances(self.ssm_backend)
         wanted = filters.get("InstanceIds", list(instances))
         found = [
             {
@@ -147,6 +147,6 @@ def _describe_managed_instances() -> None:
     SimpleSystemManagerResponse.describe_instance_information = describe_instance_information
 
 
-def _instances(backend: SimpleSystemManagerBackend) -> dict[str, Instance]:
+def _all_instances(backend: SimpleSystemManagerBackend) -> dict[str, Instance]:
     ec2 = ec2_backends[backend.account_id][backend.region_name]
     return {instance.id: instance for reservation in ec2.all_reservations() for instance in reservation.instances}

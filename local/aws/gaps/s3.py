@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from moto.core.responses import ActionResult
 
 
-def close() -> None:
+def close_s3_gaps() -> None:
     """Close the gaps of this service."""
     _tag_buckets_at_creation()
     _keep_newest_superseded_versions()
-    _leave_out_conditions_of_bucket_policies()
+    _ignore_conditional_statements()
 
 
 def _tag_buckets_at_creation() -> None:
@@ -67,7 +67,7 @@ def _keep_newest_superseded_versions() -> None:
     S3Response.get_bucket_lifecycle = get_whole_lifecycle
 
 
-def _leave_out_conditions_of_bucket_policies() -> None:
+def _ignore_conditional_statements() -> None:
     """Let statements with conditions pass, which moto takes to hold for all requests: nothing here is sent by TLS."""
 
     def get_permission(self: FakeBucket, action: str, resource: str) -> PermissionResult:

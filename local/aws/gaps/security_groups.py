@@ -18,7 +18,7 @@ ACCEPTED = "a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*"
 _DESCRIPTION = re.compile(r"[a-zA-Z0-9. _\-:/()#,@\[\]+=&;{}!$*]{0,255}")
 
 
-def close() -> None:
+def close_security_group_gaps() -> None:
     """Close the gaps of security groups."""
     _describe_rules_between_groups()
     _refuse_descriptions_of_groups()

@@ -5,13 +5,13 @@ from __future__ import annotations
 from moto.core.responses import ActionResult
 from moto.ec2.responses.spot_instances import SpotInstances
 
-PLACEHOLDER_USD = "0.030000"
+SPOT_PLACEHOLDER_USD = "0.030000"
 """An hour of any instance type in any zone."""
 
 IN_FORCE_SINCE = "2020-01-01T00:00:00.000Z"
 
 
-def close() -> None:
+def close_spot_price_gaps() -> None:
     """Close the gaps of this service."""
     _describe_prices_of_linux()
 
@@ -26,7 +26,7 @@ def _describe_prices_of_linux() -> None:
             {
                 "InstanceType": offer["InstanceType"],
                 "ProductDescription": product,
-                "SpotPrice": PLACEHOLDER_USD,
+                "SpotPrice": SPOT_PLACEHOLDER_USD,
                 "AvailabilityZone": offer["Location"],
                 "Timestamp": IN_FORCE_SINCE,
             }

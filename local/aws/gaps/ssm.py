@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _CANONICAL_IMAGES = "/aws/service/canonical/ubuntu/server"
 
 
-def close() -> None:
+def close_ssm_gaps() -> None:
     """Close the gaps of this service."""
     _name_canonical_images()
     _run_automations()
@@ -30,14 +30,14 @@ def close() -> None:
 
 def start_automation(
     backend: SimpleSystemManagerBackend, name: str, parameters: Mapping[str, list[str]]
-) -> automation.Execution:
+) -> automation.AutomationExecution:
     """Run an Automation document of the account, and keep what became of it."""
     content = json.dumps(backend._get_documents(name).get_default_version().content_json)  # noqa: SLF001 — answers an unknown name as AWS does
     try:
-        execution = automation.execute(name, content, parameters, region=backend.region_name)
+        execution = automation.run_document(name, content, parameters, region=backend.region_name)
     except automation.ParametersError as error:
         raise SSMException("InvalidAutomationExecutionParametersException", str(error)) from None
-    _executions(backend)[execution.id] = execution
+    _automation_executions(backend)[execution.id] = execution
     return execution
 
 
@@ -77,24 +77,28 @@ def _run_automations() -> None:
         return ActionResult({"AutomationExecutionId": execution.id})
 
     def get_automation_execution(self: SimpleSystemManagerResponse) -> ActionResult:
-        execution = _executions(self.ssm_backend).get(self._get_param("AutomationExecutionId"))
+        execution = _automation_executions(self.ssm_backend).get(self._get_param("AutomationExecutionId"))
         if execution is None:
             raise SSMException("AutomationExecutionNotFoundException", "There is no such automation execution.")
         steps = [
             {
                 "StepName": step.name,
                 "Action": step.action,
-                "StepStatus": step.status,
+                "StepStatus": step.step_status,
                 **({"FailureMessage": step.failure} if step.failure else {}),
             }
             for step in execution.steps
         ]
-        return ActionResult({"AutomationExecution": {**_described(execution), "StepExecutions": steps}})
+        return ActionResult({"AutomationExecution": {**_execution_summary(execution), "StepExecutions": steps}})
 
     def describe_automation_executions(self: SimpleSystemManagerResponse) -> ActionResult:
         filters = {given["Key"]: given["Values"] for given in self._get_param("Filters", [])}
         prefixes = tuple(filters.get("DocumentNamePrefix", [""]))
-        found = [_described(of) for of in _executions(self.ssm_backend).values() if of.document.startswith(prefixes)]
+        found = [
+            _execution_summary(of)
+            for of in _automation_executions(self.ssm_backend).values()
+            if of.document.startswith(prefixes)
+        ]
         # The newest come first.
         return ActionResult({"AutomationExecutionMetadataList": found[::-1]})
 
@@ -103,13 +107,13 @@ def _run_automations() -> None:
     SimpleSystemManagerResponse.describe_automation_executions = describe_automation_executions
 
 
-def _executions(backend: SimpleSystemManagerBackend) -> dict[str, automation.Execution]:
+def _automation_executions(backend: SimpleSystemManagerBackend) -> dict[str, automation.AutomationExecution]:
     """Give the backend's executions by id; moto has no place for them."""
-    executions: dict[str, automation.Execution] = vars(backend).setdefault("automation_executions", {})
+    executions: dict[str, automation.AutomationExecution] = vars(backend).setdefault("automation_executions", {})
     return executions
 
 
-def _described(execution: automation.Execution) -> dict[str, object]:
+def _execution_summary(execution: automation.AutomationExecution) -> dict[str, object]:
     return {
         "AutomationExecutionId": execution.id,
         "DocumentName": execution.document,

@@ -12,36 +12,40 @@ import yaml
 
 from infra.project import PROJECT_FOLDER
 from measure import bench, sdk_imports
-from terminal.report import Report, show
+from terminal.report import Report, print_report
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-LOADED = sdk_imports.Loaded(
+LOADED = sdk_imports.LoadedModules(
     modules=["pulumi_aws", "pulumi_aws.get_region", "pulumi_aws.ec2", "pulumi_aws.ec2.vpc", "pulumi_aws.s3.bucket"],
     tokens=["aws:ec2/vpc:Vpc", "aws:index/getRegion:getRegion"],
 )
 
 
-def measured(*, floor: list[float], stack: list[float], resources: int = 10) -> bench.Measured:
-    others = dict.fromkeys((bench.EMPTY, bench.PREVIEW_OF_CFS, bench.UP, bench.UP_OF_CFS, bench.OBTAIN), floor)
-    larger = {bench.NODES[50]: stack, bench.NODES[500]: [2 * seconds for seconds in stack]}
-    return bench.Measured(
-        seconds={**others, bench.FLOOR: floor, bench.PREVIEW: stack, **larger},
-        resources=dict.fromkeys(bench.NODES, resources),
+def measured(*, floor: list[float], stack: list[float], resources: int = 10) -> bench.BenchMeasurement:
+    others = dict.fromkeys(
+        (bench.EMPTY_PREVIEW, bench.CFS_PREVIEW, bench.STACK_UP, bench.CFS_UP, bench.WARM_OBTAIN), floor
+    )
+    larger = {bench.PREVIEW_BY_NODES[50]: stack, bench.PREVIEW_BY_NODES[500]: [2 * seconds for seconds in stack]}
+    return bench.BenchMeasurement(
+        seconds={**others, bench.FLOOR_PREVIEW: floor, bench.STACK_PREVIEW: stack, **larger},
+        resources=dict.fromkeys(bench.PREVIEW_BY_NODES, resources),
         loaded=LOADED,
     )
 
 
 def test_the_program_loads_only_the_sdk_packages_that_it_uses() -> None:
-    loaded = sdk_imports.load()
-    assert bench.unused(loaded) == []
-    assert {sdk_imports.package_of(token) for token in loaded.tokens} <= set(sdk_imports.packages(loaded.modules))
+    loaded = sdk_imports.load_program()
+    assert bench.unused_packages(loaded) == []
+    assert {sdk_imports.token_package(token) for token in loaded.tokens} <= set(
+        sdk_imports.module_packages(loaded.modules)
+    )
     assert "aws:ec2/vpc:Vpc" in loaded.tokens
 
 
 def test_a_package_without_a_resource_or_function_in_use_is_reported() -> None:
-    assert bench.unused(LOADED) == ["pulumi_aws.s3"]
+    assert bench.unused_packages(LOADED) == ["pulumi_aws.s3"]
 
 
 @pytest.mark.parametrize(
@@ -53,21 +57,21 @@ def test_a_package_without_a_resource_or_function_in_use_is_reported() -> None:
     ],
 )
 def test_a_token_names_its_package(token: str, package: str) -> None:
-    assert sdk_imports.package_of(token) == package
+    assert sdk_imports.token_package(token) == package
 
 
 def test_ratios_are_taken_within_a_round() -> None:
     # The machine was ten times slower in the third round, for both alike.
     slow_once = measured(floor=[1.0, 1.0, 10.0], stack=[2.0, 2.2, 21.0])
-    assert bench.ratio(slow_once, bench.PREVIEW, bench.FLOOR) == pytest.approx(2.1)
+    assert bench.median_ratio(slow_once, bench.STACK_PREVIEW, bench.FLOOR_PREVIEW) == pytest.approx(2.1)
 
 
 def test_the_cost_of_a_resource_is_what_is_above_the_floor() -> None:
-    assert bench.per_resource(measured(floor=[1.0, 1.0, 1.0], stack=[1.2, 1.3, 9.0])) == pytest.approx(0.03)
+    assert bench.seconds_per_resource(measured(floor=[1.0, 1.0, 1.0], stack=[1.2, 1.3, 9.0])) == pytest.approx(0.03)
 
 
 def test_the_figures_are_json_of_medians_ratios_and_counts() -> None:
-    figures = json.loads(json.dumps(bench.report(measured(floor=[1.0, 2.0, 3.0], stack=[2.0, 4.0, 6.0])).figures))
+    figures = json.loads(json.dumps(bench.bench_report(measured(floor=[1.0, 2.0, 3.0], stack=[2.0, 4.0, 6.0])).figures))
     assert figures["medianSeconds"]["previewFloor"] == 2.0
     assert figures["ratioToFloor"]["previewStack"] == 2.0
     assert figures["seconds"]["previewStack"] == [2.0, 4.0, 6.0]
@@ -81,7 +85,7 @@ def test_the_figures_are_json_of_medians_ratios_and_counts() -> None:
 def test_the_settings_of_a_larger_cluster_differ_in_two_counts(
     tmp_path: Path, nodes: int, site_a: int, site_b: int
 ) -> None:
-    settings = yaml.safe_load(bench.write_settings(tmp_path, nodes=nodes).read_text())
+    settings = yaml.safe_load(bench.write_node_settings(tmp_path, nodes=nodes).read_text())
 
     counts = settings["config"].pop("claudefs-infra:nodeGroups")
     assert counts == {"storage-a": {"count": site_a}, "storage-b": {"count": site_b}}
@@ -97,9 +101,9 @@ def test_the_floor_program_loads_what_it_is_told_to(tmp_path: Path) -> None:
 
 def test_a_report_is_a_table_or_json_alone(capsys: pytest.CaptureFixture[str]) -> None:
     report = Report(title="Times", columns=["what"], rows=[["preview"]], notes=["note [x]"], figures={"seconds": 1.5})
-    show(report, as_json=True)
+    print_report(report, as_json=True)
     assert json.loads(capsys.readouterr().out) == {"seconds": 1.5}
-    show(report, as_json=False)
+    print_report(report, as_json=False)
     shown = capsys.readouterr().out
     assert "preview" in shown
     assert "note [x]" in shown

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from measure import chaos
-from measure.convergence import snapshot_of, state_problems
-from measure.kill_plan import LATEST, Kill, Phase, plan
+from measure.convergence import state_problems, take_snapshot
+from measure.kill_plan import LATEST_SHARE, KillPhase, PlannedKill, plan_kills
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,9 +19,9 @@ VPC = "urn:pulumi:local::p::aws:ec2/vpc:Vpc::vpc"
 SUBNET = "urn:pulumi:local::p::aws:ec2/subnet:Subnet::subnet"
 
 
-def outcome(*problems: str, seconds: float = 2.0) -> chaos.Outcome:
-    return chaos.Outcome(
-        kill=Kill(number=1, phase=Phase.CREATE, share=0.5, with_command=True),
+def outcome(*problems: str, seconds: float = 2.0) -> chaos.KillOutcome:
+    return chaos.KillOutcome(
+        kill=PlannedKill(number=1, phase=KillPhase.CREATE, share=0.5, with_command=True),
         seconds=11.25,
         in_flight=["vpc (creating)"],
         recorded_before=20,
@@ -35,31 +35,31 @@ def outcome(*problems: str, seconds: float = 2.0) -> chaos.Outcome:
 
 
 def test_the_same_seed_kills_at_the_same_moments() -> None:
-    assert plan(20, seed=7) == plan(20, seed=7)
-    assert plan(20, seed=7) != plan(20, seed=8)
+    assert plan_kills(20, seed=7) == plan_kills(20, seed=7)
+    assert plan_kills(20, seed=7) != plan_kills(20, seed=8)
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_kills_are_spread_over_the_whole_run(seed: int) -> None:
-    kills = plan(20, seed=seed)
-    for phase, count in ((Phase.CREATE, 16), (Phase.UPDATE, 4)):
+    kills = plan_kills(20, seed=seed)
+    for phase, count in ((KillPhase.CREATE, 16), (KillPhase.UPDATE, 4)):
         shares = sorted(kill.share for kill in kills if kill.phase is phase)
         assert len(shares) == count
         for part, share in enumerate(shares):
-            assert LATEST * part / count <= share <= LATEST * (part + 1) / count
+            assert LATEST_SHARE * part / count <= share <= LATEST_SHARE * (part + 1) / count
 
 
 def test_some_kills_end_the_command_with_its_engine() -> None:
-    assert [kill.number for kill in plan(10, seed=1) if kill.with_command] == [3, 6, 9]
+    assert [kill.number for kill in plan_kills(10, seed=1) if kill.with_command] == [3, 6, 9]
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_a_plan_has_as_many_kills_as_wanted(count: int) -> None:
-    assert [kill.number for kill in plan(count, seed=1)] == list(range(1, count + 1))
+    assert [kill.number for kill in plan_kills(count, seed=1)] == list(range(1, count + 1))
 
 
 def test_a_snapshot_names_what_was_in_flight() -> None:
-    snapshot = snapshot_of(
+    snapshot = take_snapshot(
         {
             "resources": [{"urn": VPC}, {"urn": VPC, "delete": True}],
             "pending_operations": [{"type": "creating", "resource": {"urn": SUBNET}}],
@@ -71,17 +71,17 @@ def test_a_snapshot_names_what_was_in_flight() -> None:
 
 
 def test_an_empty_deployment_is_an_empty_snapshot() -> None:
-    assert snapshot_of({}) == snapshot_of({"resources": None, "pending_operations": None})
+    assert take_snapshot({}) == take_snapshot({"resources": None, "pending_operations": None})
 
 
 def test_a_state_that_lost_nothing_and_finished_all_has_no_problem() -> None:
-    before = snapshot_of({"resources": [{"urn": VPC}]})
-    assert state_problems(before, snapshot_of({"resources": [{"urn": VPC}, {"urn": SUBNET}]})) == []
+    before = take_snapshot({"resources": [{"urn": VPC}]})
+    assert state_problems(before, take_snapshot({"resources": [{"urn": VPC}, {"urn": SUBNET}]})) == []
 
 
 def test_what_the_state_lost_or_left_unfinished_is_a_problem() -> None:
-    before = snapshot_of({"resources": [{"urn": VPC}]})
-    after = snapshot_of(
+    before = take_snapshot({"resources": [{"urn": VPC}]})
+    after = take_snapshot(
         {
             "resources": [{"urn": SUBNET, "delete": True}],
             "pending_operations": [{"type": "deleting", "resource": {"urn": SUBNET}}],
@@ -95,7 +95,7 @@ def test_what_the_state_lost_or_left_unfinished_is_a_problem() -> None:
 
 
 def test_a_report_has_a_row_for_each_kill_and_totals() -> None:
-    report = chaos.report([outcome(), outcome("lock left: x", seconds=4.0)], seed=3)
+    report = chaos.chaos_report([outcome(), outcome("lock left: x", seconds=4.0)], seed=3)
     assert [row[-1] for row in report.rows] == ["ok", "FAILED"]
     assert report.rows[0][2:6] == ("engine, cfs", "11.2 s", "vpc (creating)", "20 → 35")
     assert report.notes[0].startswith("1 of 2 converged, in 3.0 s (median), 4.0 s (longest)")

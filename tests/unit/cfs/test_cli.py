@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from cli.app import app
 from local import servers
-from terminal.report import Report, show
+from terminal.report import Report, print_report
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +35,7 @@ def test_the_start_of_a_command_waits_for_no_heavy_import() -> None:
 def test_status_tells_the_address_of_what_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CFS_LOCAL_DIR", str(tmp_path))
     alive = {"pid": os.getpid(), "created": psutil.Process().create_time(), "port": 1234}
-    (tmp_path / "servers.json").write_text(json.dumps({servers.GITHUB.module: alive}))
+    (tmp_path / "servers.json").write_text(json.dumps({servers.GITHUB_EMULATOR.module: alive}))
 
     done = CliRunner().invoke(app, ["local", "status", "--json"])
 
@@ -49,7 +49,7 @@ def test_a_narrow_screen_cuts_nothing_off(monkeypatch: pytest.MonkeyPatch, capsy
     monkeypatch.setenv("COLUMNS", "40")
     row = ("storage-in-site-a", "stops on Saturday at 18:00", "http://127.0.0.1:51137")
 
-    show(Report(title="", columns=("group", "next", "address"), rows=[row]), as_json=False)
+    print_report(Report(title="", columns=("group", "next", "address"), rows=[row]), as_json=False)
 
     shown = capsys.readouterr().out
     assert "storage-in-site-a" in shown

@@ -14,14 +14,14 @@ import pytest
 from werkzeug.serving import make_server
 
 from cfs.doctor import client, github, tokens
-from cfs.doctor.client import Client
-from cfs.doctor.findings import Finding, refuse
-from cfs.doctor.target import Target, read_target
+from cfs.doctor.client import GitHubClient
+from cfs.doctor.findings import Finding, raise_wrong_findings
+from cfs.doctor.target import GitHubTarget, read_github_target
 from infra.config.settings import Settings
-from infra.github.delivery import delivered
+from infra.github.delivery import delivered_files
 from local.github.app import create_app
 from local.github.records import AccountKind
-from local.github.state import Store
+from local.github.state import StateStore
 from terminal.errors import UserError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ OWNER, REPOSITORY = "local-owner", "claudefs"
 CLASSIC = "gh" + "p_" + "c" * 36
 FINE_GRAINED = "github" + "_pat_" + "f" * 36
 AGAIN = "cfs local up"
-A_FILE = next(iter(delivered()))
+A_FILE = next(iter(delivered_files()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +41,8 @@ class StandIn:
     """A running stand-in and the target that a doctor examines."""
 
     url: str
-    store: Store
-    target: Target
+    store: StateStore
+    target: GitHubTarget
 
     def call(self, method: str, path: str, body: object = None) -> Any:
         """Call it as a person with a browser would."""
@@ -62,7 +62,7 @@ class StandIn:
     def fault(self, name: str, **options: object) -> None:
         self.call("PUT", f"/_control/faults/{name}", options)
 
-    def with_settings(self, **changed: object) -> Target:
+    def with_settings(self, **changed: object) -> GitHubTarget:
         return replace(self.target, settings=self.target.settings.model_copy(update=changed))
 
     def put_file(self, path: str, content: str, message: str) -> None:
@@ -75,12 +75,12 @@ class StandIn:
 
 @pytest.fixture
 def standin(tmp_path: Path) -> Iterator[StandIn]:
-    store = Store.open(tmp_path / "state.json", owner=OWNER, kind=AccountKind.USER, repository=REPOSITORY)
+    store = StateStore.open_file(tmp_path / "state.json", owner=OWNER, kind=AccountKind.USER, repository=REPOSITORY)
     server = make_server("127.0.0.1", 0, create_app(store), threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     url = f"http://127.0.0.1:{server.port}"
-    target = read_target("local", environment={"GITHUB_TOKEN": CLASSIC, "GITHUB_BASE_URL": f"{url}/"})
+    target = read_github_target("local", environment={"GITHUB_TOKEN": CLASSIC, "GITHUB_BASE_URL": f"{url}/"})
     yield StandIn(url=url, store=store, target=target)
     server.shutdown()
     thread.join()
@@ -90,20 +90,20 @@ def standin(tmp_path: Path) -> Iterator[StandIn]:
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Send calls again at once."""
-    monkeypatch.setattr(client, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(client, "GITHUB_RETRY_SECONDS", 0.01)
 
 
 def wrong(findings: list[Finding]) -> list[Finding]:
     return [finding for finding in findings if finding.verdict == "wrong"]
 
 
-def the_fault(target: Target, **options: Any) -> Finding:
-    [fault] = wrong(github.examine(target, **options))
+def the_fault(target: GitHubTarget, **options: Any) -> Finding:
+    [fault] = wrong(github.examine_repository(target, **options))
     return fault
 
 
 def test_a_new_repository_and_a_classic_token_with_its_scopes_are_good(standin: StandIn) -> None:
-    findings = github.examine(standin.target)
+    findings = github.examine_repository(standin.target)
 
     assert {finding.verdict for finding in findings} == {"good"}
     assert {finding.check for finding in findings} == {
@@ -121,21 +121,21 @@ def test_a_missing_workflow_scope_is_named_with_the_page_and_the_command(standin
     standin.fault("missing-workflow-scope")
 
     with pytest.raises(UserError) as refused:
-        github.preflight(standin.target, recorded=[], delivered=[], again=AGAIN)
+        github.run_preflight(standin.target, recorded=[], delivered=[], retry_command=AGAIN)
 
     assert "lacks the scope `workflow`" in refused.value.problem
-    assert tokens.PAGE in refused.value.repair
+    assert tokens.TOKENS_PAGE in refused.value.repair
     assert refused.value.repair.endswith("then run `cfs local up` again")
 
 
 def test_a_stack_that_delivers_no_workflows_needs_no_workflow_scope(standin: StandIn) -> None:
     standin.fault("missing-workflow-scope")
 
-    assert wrong(github.examine(standin.with_settings(manages_repository=False))) == []
+    assert wrong(github.examine_repository(standin.with_settings(manages_repository=False))) == []
 
 
-@pytest.mark.parametrize("kind", [tokens.Kind.FINE_GRAINED, tokens.Kind.APP, tokens.Kind.UNKNOWN])
-def test_a_token_that_shows_no_scopes_is_doubtful_with_what_it_needs(kind: tokens.Kind) -> None:
+@pytest.mark.parametrize("kind", [tokens.TokenKind.FINE_GRAINED, tokens.TokenKind.APP, tokens.TokenKind.UNKNOWN])
+def test_a_token_that_shows_no_scopes_is_doubtful_with_what_it_needs(kind: tokens.TokenKind) -> None:
     [finding] = tokens.judge_scopes(kind, [], delivers_workflows=True)
 
     assert finding.verdict == "doubtful"
@@ -145,29 +145,29 @@ def test_a_token_that_shows_no_scopes_is_doubtful_with_what_it_needs(kind: token
 @pytest.mark.parametrize(
     "token, kind",
     [
-        (CLASSIC, tokens.Kind.CLASSIC),
-        (FINE_GRAINED, tokens.Kind.FINE_GRAINED),
-        ("gho_x", tokens.Kind.OAUTH),
-        ("ghs_x", tokens.Kind.APP),
-        ("ghu_x", tokens.Kind.APP),
-        ("something", tokens.Kind.UNKNOWN),
+        (CLASSIC, tokens.TokenKind.CLASSIC),
+        (FINE_GRAINED, tokens.TokenKind.FINE_GRAINED),
+        ("gho_x", tokens.TokenKind.OAUTH),
+        ("ghs_x", tokens.TokenKind.APP),
+        ("ghu_x", tokens.TokenKind.APP),
+        ("something", tokens.TokenKind.UNKNOWN),
     ],
 )
-def test_a_tokens_kind_is_told_by_its_prefix(token: str, kind: tokens.Kind) -> None:
-    assert tokens.kind_of(token) is kind
+def test_a_tokens_kind_is_told_by_its_prefix(token: str, kind: tokens.TokenKind) -> None:
+    assert tokens.token_kind(token) is kind
 
 
 def test_a_missing_repo_scope_is_named() -> None:
-    [finding] = tokens.judge_scopes(tokens.Kind.CLASSIC, ["workflow", "public_repo"], delivers_workflows=True)
+    [finding] = tokens.judge_scopes(tokens.TokenKind.CLASSIC, ["workflow", "public_repo"], delivers_workflows=True)
 
-    assert "lacks the scope `repo`" in finding.said
+    assert "lacks the scope `repo`" in finding.message
 
 
 def test_a_missing_repository_is_told_from_a_missing_owner_and_what_a_refresh_would_drop(standin: StandIn) -> None:
     standin.fault("missing-repository")
     fault = the_fault(standin.target, recorded=["one", "two"])
     assert fault.check == "repository"
-    assert "drop 2 resources from the state" in fault.said
+    assert "drop 2 resources from the state" in fault.message
 
     standin.call("DELETE", "/_control/faults")
     standin.fault("missing-owner")
@@ -193,7 +193,7 @@ def test_whatever_keeps_github_from_answering_is_one_message_with_a_repair(
     began = time.monotonic()
 
     with pytest.raises(UserError) as refused:
-        github.examine(standin.target)
+        github.examine_repository(standin.target)
 
     assert said in refused.value.problem
     assert refused.value.repair
@@ -204,22 +204,22 @@ def test_whatever_keeps_github_from_answering_is_one_message_with_a_repair(
 def test_an_error_that_passes_is_not_noticed(standin: StandIn) -> None:
     standin.fault("server-error", requests=2)
 
-    assert wrong(github.examine(standin.target)) == []
+    assert wrong(github.examine_repository(standin.target)) == []
 
 
 def test_a_github_that_keeps_silent_is_given_up_on(standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(client, "GITHUB_TIMEOUT_SECONDS", 0.2)
     standin.fault("slow", seconds=1)
 
     with pytest.raises(UserError, match="has not answered for"):
-        github.examine(standin.target)
+        github.examine_repository(standin.target)
 
 
 def test_nobody_there_is_one_message() -> None:
-    nobody = Client(token=CLASSIC, base_url="http://127.0.0.1:1/")
+    nobody = GitHubClient(token=CLASSIC, base_url="http://127.0.0.1:1/")
 
     with pytest.raises(UserError, match="cannot be reached"):
-        nobody.get("user")
+        nobody.get_json("user")
 
 
 def test_a_protected_branch_wants_pull_requests(standin: StandIn) -> None:
@@ -229,7 +229,7 @@ def test_a_protected_branch_wants_pull_requests(standin: StandIn) -> None:
 
     assert fault.check == "delivery"
     assert fault.repair == "pulumi config set workflowDelivery pull-request"
-    assert wrong(github.examine(standin.with_settings(workflow_delivery="pull-request"))) == []
+    assert wrong(github.examine_repository(standin.with_settings(workflow_delivery="pull-request"))) == []
 
 
 def test_a_protection_that_does_not_bind_administrators_lets_commits_in(standin: StandIn) -> None:
@@ -240,7 +240,7 @@ def test_a_protection_that_does_not_bind_administrators_lets_commits_in(standin:
         "restrictions": None,
     }
     standin.repo("PUT", "/branches/main/protection", protection)
-    assert wrong(github.examine(standin.target)) == []
+    assert wrong(github.examine_repository(standin.target)) == []
 
     standin.repo("PUT", "/branches/main/protection", {**protection, "enforce_admins": True})
     assert the_fault(standin.target).check == "delivery"
@@ -261,22 +261,22 @@ def test_a_subject_of_other_claims_is_refused(standin: StandIn) -> None:
         "PUT", "/actions/oidc/customization/sub", {"use_default": False, "include_claim_keys": ["repo", "actor"]}
     )
 
-    assert "made of ['repo', 'actor']" in the_fault(standin.target).said
+    assert "made of ['repo', 'actor']" in the_fault(standin.target).message
 
 
 def test_disabled_actions_are_told(standin: StandIn) -> None:
     standin.repo("PUT", "/actions/permissions", {"enabled": False})
 
-    [finding] = [finding for finding in github.examine(standin.target) if finding.check == "actions"]
+    [finding] = [finding for finding in github.examine_repository(standin.target) if finding.check == "actions"]
     assert finding.verdict == "doubtful"
 
 
 def test_a_private_repository_of_an_unknown_plan_doubts_reviewers(standin: StandIn) -> None:
     standin.repo("PATCH", "", {"private": True})
 
-    [finding] = [finding for finding in github.examine(standin.target) if finding.check == "plan"]
+    [finding] = [finding for finding in github.examine_repository(standin.target) if finding.check == "plan"]
     assert finding.verdict == "doubtful"
-    assert "reviewers need GitHub Enterprise" in finding.said
+    assert "reviewers need GitHub Enterprise" in finding.message
 
 
 def test_an_edited_file_is_refused_until_a_setting_says_that_it_is_overwritten(standin: StandIn) -> None:
@@ -284,48 +284,53 @@ def test_an_edited_file_is_refused_until_a_setting_says_that_it_is_overwritten(s
 
     fault = the_fault(standin.target, delivered=[A_FILE])
     assert fault.check == "workflow files"
-    assert A_FILE in fault.said
+    assert A_FILE in fault.message
     assert "overwriteEditedWorkflows" in fault.repair
-    assert wrong(github.examine(standin.with_settings(overwrite_edited_workflows=True), delivered=[A_FILE])) == []
+    assert (
+        wrong(github.examine_repository(standin.with_settings(overwrite_edited_workflows=True), delivered=[A_FILE]))
+        == []
+    )
 
 
 def test_a_file_that_was_there_before_the_first_delivery_is_taken_over(standin: StandIn) -> None:
     standin.put_file(A_FILE, "name: of old\n", "Add a workflow")
 
-    assert wrong(github.examine(standin.target, delivered=[])) == []
+    assert wrong(github.examine_repository(standin.target, delivered=[])) == []
 
 
 def test_an_older_delivery_is_no_edit(standin: StandIn) -> None:
     standin.put_file(A_FILE, "name: older\n", f"Update {A_FILE} from claudefs-infra")
 
-    assert wrong(github.examine(standin.target, delivered=[A_FILE])) == []
+    assert wrong(github.examine_repository(standin.target, delivered=[A_FILE])) == []
 
 
 def test_without_a_token_nothing_is_asked() -> None:
     with pytest.raises(UserError, match="GITHUB_TOKEN is not set"):
-        read_target("local", environment={})
+        read_github_target("local", environment={})
 
 
 def test_a_stack_that_has_no_settings_is_named_with_those_that_have() -> None:
     with pytest.raises(UserError, match=r"no Pulumi\.nowhere\.yaml") as refused:
-        read_target("nowhere", environment={"GITHUB_TOKEN": CLASSIC})
+        read_github_target("nowhere", environment={"GITHUB_TOKEN": CLASSIC})
     assert "local, prod, staging" in refused.value.repair
 
 
 @pytest.mark.parametrize("stack", ["local", "prod", "staging"])
 def test_every_stack_can_be_examined(stack: str) -> None:
-    target = read_target(stack, environment={"GITHUB_TOKEN": CLASSIC})
+    target = read_github_target(stack, environment={"GITHUB_TOKEN": CLASSIC})
 
     assert isinstance(target.settings, Settings)
-    assert target.base_url == client.DOTCOM
+    assert target.base_url == client.GITHUB_API_URL
     assert CLASSIC not in repr(target)
 
 
 def test_all_that_is_wrong_is_said_at_once() -> None:
-    faults = [Finding(check=f"check {n}", verdict="wrong", said=f"fault {n}", repair=f"repair {n}") for n in (1, 2)]
+    faults = [Finding(check=f"check {n}", verdict="wrong", message=f"fault {n}", repair=f"repair {n}") for n in (1, 2)]
 
     with pytest.raises(UserError) as refused:
-        refuse([*faults, Finding(check="doubt", verdict="doubtful", said="doubt", repair="look")], again=AGAIN)
+        raise_wrong_findings(
+            [*faults, Finding(check="doubt", verdict="doubtful", message="doubt", repair="look")], retry_command=AGAIN
+        )
 
     assert refused.value.problem == "fault 1\nfault 2"
     assert refused.value.repair == "repair 1; repair 2; then run `cfs local up` again"

@@ -47,7 +47,7 @@ def engine_that(tmp_path: Path) -> Callable[[str], LocalEngine]:
 
 
 def test_a_query_gives_what_the_engine_prints(engine_that: Callable[[str], LocalEngine]) -> None:
-    assert engine_that('echo "$@"').query("stack", "export") == "stack export --stack local --non-interactive\n"
+    assert engine_that('echo "$@"').query_text("stack", "export") == "stack export --stack local --non-interactive\n"
 
 
 OF_THE_USER = (
@@ -64,7 +64,7 @@ def test_the_engine_sees_the_local_account_and_nothing_of_the_users_own(
     for name in OF_THE_USER:
         monkeypatch.setenv(name, "of the user")
     monkeypatch.setenv("LC_ALL", "C")
-    seen = engine_that("env").query("stack")
+    seen = engine_that("env").query_text("stack")
     lines = seen.splitlines()
     assert "AWS_ENDPOINT_URL=http://127.0.0.1:1" in lines
     assert "GITHUB_BASE_URL=http://127.0.0.1:2/" in lines
@@ -87,7 +87,7 @@ def test_a_shell_for_the_local_account_forgets_what_would_lead_it_elsewhere(
     shell = subprocess.run(["/bin/sh", "-c", f"{script}\nenv"], capture_output=True, text=True, check=True, timeout=20)
 
     variables = dict(line.split("=", 1) for line in shell.stdout.splitlines() if "=" in line)
-    assert variables.items() >= account.variables().items()
+    assert variables.items() >= account.account_variables().items()
     assert {name for name, value in variables.items() if value == "of the user"} == {
         *("HTTPS_PROXY", "PYTHONPATH", "TF_LOG")
     }
@@ -100,8 +100,8 @@ def test_other_settings_are_passed_only_to_operations_that_take_them(
 ) -> None:
     plain = engine_that('echo "$@"')
     engine = LocalEngine(account=plain.account, settings=tmp_path / "settings.yaml")
-    assert f"--config-file {tmp_path / 'settings.yaml'}" in engine.query("preview")
-    assert "--config-file" not in engine.query("stack", "export")
+    assert f"--config-file {tmp_path / 'settings.yaml'}" in engine.query_text("preview")
+    assert "--config-file" not in engine.query_text("stack", "export")
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_other_settings_are_passed_only_to_operations_that_take_them(
         ("write /x: no space left on device", "disk of .* is full", "CFS_LOCAL_DIR"),
     ],
 )
-@pytest.mark.parametrize("way", ["run", "query"])
+@pytest.mark.parametrize("way", ["run_operation", "query_text"])
 def test_what_the_user_can_repair_is_said_with_its_repair(
     engine_that: Callable[[str], LocalEngine], way: str, said: str, problem: str, repair: str
 ) -> None:
@@ -126,21 +126,21 @@ def test_an_emulator_that_died_meanwhile_is_named(engine_that: Callable[[str], L
     engine = engine_that("echo 'connection refused' >&2; exit 255")
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    record = {servers.AWS.module: {"pid": ended.pid, "created": 1.0, "port": 1}}
+    record = {servers.AWS_EMULATOR.module: {"pid": ended.pid, "created": 1.0, "port": 1}}
     (engine.account.folder / "servers.json").write_text(json.dumps(record))
     with pytest.raises(UserError, match="The emulated AWS account died while Pulumi was at work") as failure:
-        engine.query("up")
+        engine.query_text("up")
     assert "run the same command again" in failure.value.repair
 
 
 def test_any_other_failure_keeps_the_engines_own_words(engine_that: Callable[[str], LocalEngine]) -> None:
     with pytest.raises(EngineError, match="ended with status 7\nboom"):
-        engine_that("echo boom >&2; exit 7").query("up")
+        engine_that("echo boom >&2; exit 7").query_text("up")
 
 
 def test_a_killed_engine_is_reported_by_its_signal(engine_that: Callable[[str], LocalEngine]) -> None:
     with pytest.raises(EngineError) as failure:
-        engine_that("kill -9 $$").run("up")
+        engine_that("kill -9 $$").run_operation("up")
     assert failure.value.status == -signal.SIGKILL
 
 
@@ -151,7 +151,7 @@ def test_a_missing_engine_is_a_users_error(
     (engine.account.toolchain.path[0] / "pulumi").unlink()
     monkeypatch.setenv("PATH", str(engine.account.folder))
     with pytest.raises(UserError, match="There is no pulumi on") as failure:
-        engine.query("stack")
+        engine.query_text("stack")
     assert "make up" in failure.value.repair
 
 
@@ -160,7 +160,7 @@ def test_the_stack_is_made_only_where_it_does_not_exist(
 ) -> None:
     engine = engine_that(f'echo "$@" >> {tmp_path}/calls')
     engine.ensure_stack()
-    engine.checkpoint.parent.mkdir(parents=True)
-    engine.checkpoint.write_text("{}")
+    engine.checkpoint_file.parent.mkdir(parents=True)
+    engine.checkpoint_file.write_text("{}")
     engine.ensure_stack()
     assert (tmp_path / "calls").read_text().splitlines() == ["stack init local --no-select --non-interactive"]

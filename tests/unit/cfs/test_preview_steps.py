@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cfs.ci.look import differences
+from cfs.ci.look import parse_changes
 from cfs.deploy import review
 from cfs.preview_steps import changing_steps
 
@@ -42,11 +42,11 @@ def test_a_preview_without_steps_changes_nothing() -> None:
 def test_a_replacement_is_one_change_to_both_readers(parts: list[str]) -> None:
     preview = steps(*((part, VPC) for part in parts), ("update", GROUP))
 
-    reviewed = review.of_preview(preview, environment="prod", commit="", program="", engine="")
+    reviewed = review.review_of_preview(preview, environment="prod", commit="", program="", engine="")
 
-    assert [change.operation for change in differences(preview)] == ["replace", "update"]
+    assert [change.operation for change in parse_changes(preview)] == ["replace", "update"]
     assert sorted(change.operation for change in reviewed.changes) == ["replace", "update"]
-    assert "1 to replace, 1 to update" in review.text(reviewed, [])
+    assert "1 to replace, 1 to update" in review.review_text(reviewed, [])
 
 
 def test_a_deletion_that_an_interrupted_replacement_left_to_do_is_a_change() -> None:

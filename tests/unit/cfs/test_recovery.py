@@ -19,11 +19,11 @@ import pytest
 from moto import mock_aws
 
 from cfs.recovery import pending
-from cfs.recovery.inventory import Found, Inventory
+from cfs.recovery.inventory import Inventory, TaggedResource
 from cfs.sessions import local_session
 from infra.tags import Tags
 from local import leftovers
-from local.account import REGION, RUN_MARKER, LocalAccount
+from local.account import LOCAL_REGION, RUN_MARKER_VARIABLE, LocalAccount
 from local.engine import LocalEngine
 from terminal.errors import UserError
 from toolchain import Toolchain
@@ -46,7 +46,9 @@ def engine(tmp_path: Path) -> LocalEngine:
 
 
 def write_lock(engine: LocalEngine, *, pid: int, taken: float, hostname: str = "") -> Path:
-    path = engine.account.backend / ".pulumi" / "locks" / "organization" / "claudefs-infra" / "local" / "lock.json"
+    path = (
+        engine.account.backend_folder / ".pulumi" / "locks" / "organization" / "claudefs-infra" / "local" / "lock.json"
+    )
     path.parent.mkdir(parents=True)
     # The engine writes nanoseconds.
     moment = f"{datetime.fromtimestamp(taken, UTC):%Y-%m-%dT%H:%M:%S.%f}789Z"
@@ -58,10 +60,10 @@ def write_lock(engine: LocalEngine, *, pid: int, taken: float, hostname: str = "
 
 @contextmanager
 def process(marker: str = "", code: str = "import time; time.sleep(60)") -> Iterator[subprocess.Popen[bytes]]:
-    started = subprocess.Popen([sys.executable, "-c", code], env=os.environ | {RUN_MARKER: marker})
+    started = subprocess.Popen([sys.executable, "-c", code], env=os.environ | {RUN_MARKER_VARIABLE: marker})
     try:
         # Its environment is its parent's until it has begun to run its own program.
-        while psutil.Process(started.pid).environ().get(RUN_MARKER) != marker:
+        while psutil.Process(started.pid).environ().get(RUN_MARKER_VARIABLE) != marker:
             time.sleep(0.01)
         yield started
     finally:
@@ -72,19 +74,19 @@ def process(marker: str = "", code: str = "import time; time.sleep(60)") -> Iter
 def test_the_lock_of_a_run_at_work_is_respected(engine: LocalEngine) -> None:
     lock = write_lock(engine, pid=os.getpid(), taken=time.time())
     with pytest.raises(UserError, match=f"Process {os.getpid()} has been at work"):
-        leftovers.clear(engine.account)
+        leftovers.clear_dead_run(engine.account)
     assert lock.exists()
 
 
 def test_the_lock_of_a_dead_run_is_removed(engine: LocalEngine) -> None:
     lock = write_lock(engine, pid=NO_PROCESS, taken=time.time())
-    assert leftovers.clear(engine.account)
+    assert leftovers.clear_dead_run(engine.account)
     assert list(lock.parent.iterdir()) == []
 
 
 def test_the_lock_of_a_process_whose_number_was_given_again_is_removed(engine: LocalEngine) -> None:
     lock = write_lock(engine, pid=os.getpid(), taken=psutil.Process().create_time() - 60)
-    assert leftovers.clear(engine.account)
+    assert leftovers.clear_dead_run(engine.account)
     assert not lock.exists()
 
 
@@ -94,14 +96,14 @@ def test_the_lock_of_a_killed_process_that_nobody_waited_for_is_removed(engine: 
         killed.kill()
         while psutil.Process(killed.pid).status() != psutil.STATUS_ZOMBIE:
             time.sleep(0.01)
-        assert leftovers.clear(engine.account)
+        assert leftovers.clear_dead_run(engine.account)
     assert not lock.exists()
 
 
 def test_the_lock_of_another_machine_is_respected_and_named(engine: LocalEngine) -> None:
     lock = write_lock(engine, pid=NO_PROCESS, taken=time.time(), hostname="elsewhere.example")
     with pytest.raises(UserError, match=r"elsewhere\.example") as raised:
-        leftovers.clear(engine.account)
+        leftovers.clear_dead_run(engine.account)
     assert str(lock) in raised.value.repair
 
 
@@ -109,17 +111,17 @@ def test_the_lock_of_another_machine_is_respected_and_named(engine: LocalEngine)
 def test_a_torn_lock_is_removed(engine: LocalEngine, torn: str) -> None:
     lock = write_lock(engine, pid=os.getpid(), taken=time.time())
     lock.write_text(torn)
-    assert leftovers.clear(engine.account)
+    assert leftovers.clear_dead_run(engine.account)
     assert not lock.exists()
 
 
 def test_without_a_lock_no_run_has_died(engine: LocalEngine) -> None:
-    assert not leftovers.clear(engine.account)
+    assert not leftovers.clear_dead_run(engine.account)
 
 
 def test_leftover_processes_of_this_account_are_ended_and_no_others(engine: LocalEngine) -> None:
     with process(engine.account.run_marker) as ours, process("/another/account") as other, process() as unmarked:
-        leftovers.clear(engine.account)
+        leftovers.clear_dead_run(engine.account)
         assert ours.wait(5) != 0
         assert other.poll() is None
         assert unmarked.poll() is None
@@ -129,16 +131,16 @@ def test_what_a_living_engine_has_started_is_left_alone(engine: LocalEngine, tmp
     pulumi = tmp_path / "pulumi"
     pulumi.write_bytes(b"#!/bin/sh\nsleep 60 &\nwait\n")
     pulumi.chmod(0o755)
-    started = subprocess.Popen([pulumi], env=os.environ | {RUN_MARKER: engine.account.run_marker})
+    started = subprocess.Popen([pulumi], env=os.environ | {RUN_MARKER_VARIABLE: engine.account.run_marker})
     try:
         while not (children := psutil.Process(started.pid).children()):
             time.sleep(0.01)
-        assert leftovers.find_processes(engine.account) == []
+        assert leftovers.find_leftover_processes(engine.account) == []
         started.kill()
         started.wait()
-        assert leftovers.find_processes(engine.account) == children
-        leftovers.end_processes(engine.account)
-        assert leftovers.find_processes(engine.account) == []
+        assert leftovers.find_leftover_processes(engine.account) == children
+        leftovers.end_leftover_processes(engine.account)
+        assert leftovers.find_leftover_processes(engine.account) == []
     finally:
         started.kill()
 
@@ -153,32 +155,34 @@ def tagged(name: str) -> dict[str, Any]:
 
 
 INVENTORY = [
-    Found(type=ROLE, id="same", name="role"),
-    Found(type=PROFILE, id="same", name="profile"),
-    Found(type="aws:ec2/vpc:Vpc", id="vpc-old", name="vpc"),
-    Found(type="aws:ec2/vpc:Vpc", id="vpc-new", name="vpc"),
+    TaggedResource(type=ROLE, id="same", name="role"),
+    TaggedResource(type=PROFILE, id="same", name="profile"),
+    TaggedResource(type="aws:ec2/vpc:Vpc", id="vpc-old", name="vpc"),
+    TaggedResource(type="aws:ec2/vpc:Vpc", id="vpc-new", name="vpc"),
 ]
 
 
 def test_a_resource_is_found_by_its_type_and_name() -> None:
-    assert pending.identify(resource(ROLE, inputs=tagged("role")), INVENTORY, frozenset()) == "same"
-    assert pending.identify(resource(ROLE, inputs=tagged("profile")), INVENTORY, frozenset()) is None
+    assert pending.identify_resource(resource(ROLE, inputs=tagged("role")), INVENTORY, frozenset()) == "same"
+    assert pending.identify_resource(resource(ROLE, inputs=tagged("profile")), INVENTORY, frozenset()) is None
 
 
 def test_a_role_and_its_profile_may_share_an_id() -> None:
     recorded = pending.recorded_ids({"resources": [resource(ROLE, inputs={}, id="same")]})
-    assert pending.identify(resource(PROFILE, inputs=tagged("profile")), INVENTORY, recorded) == "same"
-    assert pending.identify(resource(ROLE, inputs=tagged("role")), INVENTORY, recorded) is None
+    assert pending.identify_resource(resource(PROFILE, inputs=tagged("profile")), INVENTORY, recorded) == "same"
+    assert pending.identify_resource(resource(ROLE, inputs=tagged("role")), INVENTORY, recorded) is None
 
 
 def test_what_replaces_a_recorded_resource_is_told_from_it() -> None:
     recorded = frozenset({("aws:ec2/vpc:Vpc", "vpc-old")})
-    assert pending.identify(resource("aws:ec2/vpc:Vpc", inputs=tagged("vpc")), INVENTORY, recorded) == "vpc-new"
+    assert (
+        pending.identify_resource(resource("aws:ec2/vpc:Vpc", inputs=tagged("vpc")), INVENTORY, recorded) == "vpc-new"
+    )
 
 
 def test_a_resource_without_tags_is_not_looked_for() -> None:
-    nameless = [Found(type="aws:s3/bucketPolicy:BucketPolicy", id="x", name="")]
-    assert pending.identify(resource(nameless[0].type, inputs={}), nameless, frozenset()) is None
+    nameless = [TaggedResource(type="aws:s3/bucketPolicy:BucketPolicy", id="x", name="")]
+    assert pending.identify_resource(resource(nameless[0].type, inputs={}), nameless, frozenset()) is None
 
 
 @pytest.mark.parametrize(
@@ -198,7 +202,7 @@ def test_a_resource_without_tags_is_not_looked_for() -> None:
     ],
 )
 def test_what_has_no_tags_is_named_as_an_import_names_it(kind: str, inputs: dict[str, str], identifier: str) -> None:
-    assert pending.identify(resource(kind, inputs=inputs), [], frozenset()) == identifier
+    assert pending.identify_resource(resource(kind, inputs=inputs), [], frozenset()) == identifier
 
 
 def test_a_new_entry_is_added_at_the_end() -> None:
@@ -221,8 +225,8 @@ def test_an_entry_does_not_replace_what_is_to_be_deleted_anyway() -> None:
 
 
 def write_checkpoint(engine: LocalEngine, latest: dict[str, Any] | None) -> None:
-    engine.checkpoint.parent.mkdir(parents=True)
-    engine.checkpoint.write_text(json.dumps({"version": 3, "checkpoint": {"latest": latest}}))
+    engine.checkpoint_file.parent.mkdir(parents=True)
+    engine.checkpoint_file.write_text(json.dumps({"version": 3, "checkpoint": {"latest": latest}}))
 
 
 def test_a_stack_that_does_not_exist_has_nothing_pending(engine: LocalEngine) -> None:
@@ -259,12 +263,14 @@ def account(engine: LocalEngine, one_image: None) -> Iterator[LocalAccount]:  # 
 def test_the_inventory_finds_what_carries_the_stacks_tags(
     account: LocalAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Inventory, "_client", lambda _self, service: boto3.client(service, region_name="us-west-2"))
+    monkeypatch.setattr(
+        Inventory, "_service_client", lambda _self, service: boto3.client(service, region_name="us-west-2")
+    )
     ec2 = boto3.client("ec2", region_name="us-west-2")
     s3 = boto3.client("s3", region_name="us-west-2")
     ours = [
         {"Key": key, "Value": value}
-        for key, value in Tags(environment="local", owner="team").of("x", role="network").items()
+        for key, value in Tags(environment="local", owner="team").for_resource("x", role="network").items()
     ]
     foreign = [{"Key": "project", "Value": "claudefs"}, {"Key": "Environment", "Value": "prod"}]
     vpcs = [
@@ -281,32 +287,35 @@ def test_the_inventory_finds_what_carries_the_stacks_tags(
     iam.create_role(RoleName=role, AssumeRolePolicyDocument="{}", Tags=ours)
     iam.create_instance_profile(InstanceProfileName=role, Tags=ours)
 
-    inventory = Inventory(local_session(region=REGION), url=account.aws_url, environment="local")
-    monkeypatch.setattr(Inventory, "_budgets", lambda _self: iter(()))
+    inventory = Inventory(local_session(region=LOCAL_REGION), url=account.aws_url, environment="local")
+    monkeypatch.setattr(Inventory, "_find_budgets", lambda _self: iter(()))
     name = "claudefs-local-x"
-    assert sorted(inventory.all(), key=lambda found: found.type) == [
-        Found(type="aws:ec2/vpc:Vpc", id=vpcs[0]["Vpc"]["VpcId"], name=name),
-        Found(type=PROFILE, id=role, name=name),
-        Found(type=ROLE, id=role, name=name),
-        Found(type="aws:s3/bucket:Bucket", id="ours", name=name),
-        Found(type="aws:sns/topic:Topic", id=topic["TopicArn"], name=name),
+    assert sorted(inventory.find_all(), key=lambda found: found.type) == [
+        TaggedResource(type="aws:ec2/vpc:Vpc", id=vpcs[0]["Vpc"]["VpcId"], name=name),
+        TaggedResource(type=PROFILE, id=role, name=name),
+        TaggedResource(type=ROLE, id=role, name=name),
+        TaggedResource(type="aws:s3/bucket:Bucket", id="ours", name=name),
+        TaggedResource(type="aws:sns/topic:Topic", id=topic["TopicArn"], name=name),
     ]
 
 
 def test_the_inventory_leaves_out_terminated_instances(account: LocalAccount, monkeypatch: pytest.MonkeyPatch) -> None:
     ec2 = boto3.client("ec2", region_name="us-west-2")
-    monkeypatch.setattr(Inventory, "_client", lambda _self, _service: ec2)
+    monkeypatch.setattr(Inventory, "_service_client", lambda _self, _service: ec2)
     tags = [
         {"Key": key, "Value": value}
-        for key, value in Tags(environment="local", owner="team").of("node", role="orchestrator").items()
+        for key, value in Tags(environment="local", owner="team").for_resource("node", role="orchestrator").items()
     ]
     image = ec2.describe_images()["Images"][0]["ImageId"]
     started = ec2.run_instances(
         ImageId=image, MinCount=2, MaxCount=2, TagSpecifications=[{"ResourceType": "instance", "Tags": tags}]
     )["Instances"]
     ec2.terminate_instances(InstanceIds=[started[0]["InstanceId"]])
-    found = list(Inventory(local_session(region=REGION), url=account.aws_url, environment="local")._ec2())  # noqa: SLF001 — the part that EC2 answers
-    assert found == [Found(type="aws:ec2/instance:Instance", id=started[1]["InstanceId"], name="claudefs-local-node")]
+    inventory = Inventory(local_session(region=LOCAL_REGION), url=account.aws_url, environment="local")
+    found = list(inventory._find_ec2_resources())  # noqa: SLF001 — the part that EC2 answers
+    assert found == [
+        TaggedResource(type="aws:ec2/instance:Instance", id=started[1]["InstanceId"], name="claudefs-local-node")
+    ]
 
 
 def test_the_inventory_has_auto_scaling_groups_and_templates_and_none_of_their_instances(
@@ -314,10 +323,10 @@ def test_the_inventory_has_auto_scaling_groups_and_templates_and_none_of_their_i
 ) -> None:
     ec2, autoscaling = (boto3.client(service, region_name="us-west-2") for service in ("ec2", "autoscaling"))
     clients = {"ec2": ec2, "autoscaling": autoscaling}
-    monkeypatch.setattr(Inventory, "_client", lambda _self, service: clients[service])
+    monkeypatch.setattr(Inventory, "_service_client", lambda _self, service: clients[service])
     tags = [
         {"Key": key, "Value": value}
-        for key, value in Tags(environment="local", owner="team").of("fio", role="client").items()
+        for key, value in Tags(environment="local", owner="team").for_resource("fio", role="client").items()
     ]
     template = ec2.create_launch_template(
         LaunchTemplateName="fio",
@@ -334,9 +343,11 @@ def test_the_inventory_has_auto_scaling_groups_and_templates_and_none_of_their_i
     )
     assert ec2.describe_instances()["Reservations"]
 
-    inventory = Inventory(local_session(region=REGION), url=account.aws_url, environment="local")
-    found = [*inventory._ec2(), *inventory._auto_scaling_groups()]  # noqa: SLF001 — the parts that the two answer
+    inventory = Inventory(local_session(region=LOCAL_REGION), url=account.aws_url, environment="local")
+    found = [*inventory._find_ec2_resources(), *inventory._find_auto_scaling_groups()]  # noqa: SLF001 — the parts that the two answer
     assert found == [
-        Found(type="aws:ec2/launchTemplate:LaunchTemplate", id=template["LaunchTemplateId"], name="claudefs-local-fio"),
-        Found(type="aws:autoscaling/group:Group", id="claudefs-local-fio", name="claudefs-local-fio"),
+        TaggedResource(
+            type="aws:ec2/launchTemplate:LaunchTemplate", id=template["LaunchTemplateId"], name="claudefs-local-fio"
+        ),
+        TaggedResource(type="aws:autoscaling/group:Group", id="claudefs-local-fio", name="claudefs-local-fio"),
     ]

@@ -33,7 +33,7 @@ def test_the_engine_works_on_the_stack_with_the_callers_own_environment(
     engine_that: Callable[[str], RemoteEngine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_PROFILE", "work")
-    said = engine_that('echo "$@"; env').query("preview").splitlines()
+    said = engine_that('echo "$@"; env').query_text("preview").splitlines()
     assert said[0] == "preview --stack prod --non-interactive"
     assert {"AWS_PROFILE=work", "FROM_TOOLCHAIN=yes"} <= set(said)
 
@@ -48,7 +48,7 @@ def test_the_engine_works_on_the_stack_with_the_callers_own_environment(
         ("error: passphrase must be set with", "does not name the key", "gh variable set INFRA_REF --body COMMIT"),
     ],
 )
-@pytest.mark.parametrize("way", ["run", "query"])
+@pytest.mark.parametrize("way", ["run_operation", "query_text"])
 def test_why_the_engine_cannot_run_is_told_with_a_repair(
     engine_that: Callable[[str], RemoteEngine], way: str, said: str, problem: str, repair: str
 ) -> None:
@@ -61,5 +61,5 @@ def test_why_the_engine_cannot_run_is_told_with_a_repair(
 def test_an_engine_that_does_not_answer_is_ended(engine_that: Callable[[str], RemoteEngine]) -> None:
     engine = replace(engine_that("exec sleep 60"), answer_seconds=0.2)
     with pytest.raises(UserError, match=r"`pulumi preview` has not answered for 0\.2 s\.") as failure:
-        engine.query("preview")
+        engine.query_text("preview")
     assert failure.value.repair == "run it again"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from infra.schedules.schedule import Calendar, ScheduledAction
 
-CASES = schedule_year.cases(2027)
+CASES = schedule_year.year_cases(2027)
 
 
 def test_the_command_shows_each_zone_and_no_difference() -> None:
@@ -30,7 +30,7 @@ def test_the_command_shows_each_zone_and_no_difference() -> None:
 
 
 def test_the_actions_keep_the_calendar_through_holidays_extra_days_and_clock_changes() -> None:
-    outcomes = schedule_year.run(CASES)
+    outcomes = schedule_year.simulate_years(CASES)
 
     assert [len(outcome.differences) for outcome in outcomes] == [0] * 6
     for outcome in outcomes:
@@ -38,8 +38,8 @@ def test_the_actions_keep_the_calendar_through_holidays_extra_days_and_clock_cha
         calendar = outcome.case.calendar
         assert any(day.weekday() < 5 for day in calendar.holidays)
         assert (
-            calendar.local(outcome.case.begins).utcoffset()
-            != calendar.local(outcome.case.begins + timedelta(days=182)).utcoffset()
+            calendar.local_time(outcome.case.begins).utcoffset()
+            != calendar.local_time(outcome.case.begins + timedelta(days=182)).utcoffset()
         )
         assert {day.weekday() for day in calendar.extra_days} >= {5, 6}
     once, often = outcomes[0], outcomes[1]
@@ -49,29 +49,29 @@ def test_the_actions_keep_the_calendar_through_holidays_extra_days_and_clock_cha
 
 def without_segment(calendar: Calendar, now: datetime) -> tuple[ScheduledAction, ...]:
     """Leave out the segment after one holiday."""
-    actions = schedule_year.expansion(calendar, now)
+    actions = schedule_year.expand_calendar(calendar, now)
     return tuple(action for action in actions if action.name != "start-after-2027-12-24")
 
 
 def without_end(calendar: Calendar, now: datetime) -> tuple[ScheduledAction, ...]:
     """Let segments go on over their holiday."""
-    return tuple(replace(action, end_time=None) for action in schedule_year.expansion(calendar, now))
+    return tuple(replace(action, end_time=None) for action in schedule_year.expand_calendar(calendar, now))
 
 
 def without_extra_days(calendar: Calendar, now: datetime) -> tuple[ScheduledAction, ...]:
-    actions = schedule_year.expansion(calendar, now)
+    actions = schedule_year.expand_calendar(calendar, now)
     return tuple(action for action in actions if not action.name.startswith("extra-"))
 
 
 def in_utc(calendar: Calendar, now: datetime) -> tuple[ScheduledAction, ...]:
     """Forget the time zone."""
-    return tuple(replace(action, time_zone=None) for action in schedule_year.expansion(calendar, now))
+    return tuple(replace(action, time_zone=None) for action in schedule_year.expand_calendar(calendar, now))
 
 
 def with_stops_on_weekdays(calendar: Calendar, now: datetime) -> tuple[ScheduledAction, ...]:
     return tuple(
         action if action.opens else replace(action, recurrence=f"{action.recurrence[:-1]}1-5")
-        for action in schedule_year.expansion(calendar, now)
+        for action in schedule_year.expand_calendar(calendar, now)
         if action.recurrence
     )
 
@@ -83,26 +83,26 @@ def with_stops_on_weekdays(calendar: Calendar, now: datetime) -> tuple[Scheduled
 )
 def test_a_planted_fault_is_found(fault: schedule_year.Expansion) -> None:
     berlin = CASES[2]
-    [outcome] = schedule_year.run([berlin], expand=fault)
+    [outcome] = schedule_year.simulate_years([berlin], expand=fault)
 
     assert outcome.differences
-    assert schedule_year.report([outcome]).notes
+    assert schedule_year.years_report([outcome]).notes
 
 
 def test_a_missing_segment_is_found_on_the_days_that_it_is_for() -> None:
-    [outcome] = schedule_year.run(CASES[:1], expand=without_segment)
+    [outcome] = schedule_year.simulate_years(CASES[:1], expand=without_segment)
 
-    days = {CASES[0].calendar.local(at).date() for at in outcome.differences}
+    days = {CASES[0].calendar.local_time(at).date() for at in outcome.differences}
     assert days == {date(2027, 12, 27) + timedelta(days=number) for number in range(5)}
     assert (
-        schedule_year.report([outcome])
+        schedule_year.years_report([outcome])
         .notes[0]
         .startswith("America/Los_Angeles: 2027-12-27 08:00 PST nodes do not run")
     )
 
 
 def test_the_command_ends_red_on_a_difference(monkeypatch: pytest.MonkeyPatch) -> None:
-    outcomes = schedule_year.run(CASES[:1], expand=without_segment)
-    monkeypatch.setattr(schedule_year, "run", lambda _: outcomes)
+    outcomes = schedule_year.simulate_years(CASES[:1], expand=without_segment)
+    monkeypatch.setattr(schedule_year, "simulate_years", lambda _: outcomes)
 
     assert CliRunner().invoke(app, ["schedule", "year", "--json"]).exit_code == 1

@@ -10,7 +10,7 @@ import pulumi
 import pytest
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
-from infra.budget import Alert, Budget, BudgetArgs, Limit, topic_policy
+from infra.budget import Budget, BudgetAlert, BudgetArgs, BudgetLimit, alert_topic_policy
 
 if TYPE_CHECKING:
     from infra.tags import Tags
@@ -89,7 +89,7 @@ def test_the_topic_is_encrypted_with_the_stacks_key(recorder: Recorder) -> None:
 
 def test_budgets_alone_publishes_and_for_this_account_alone(recorder: Recorder) -> None:
     policy = recorder.one("TopicPolicy")
-    assert policy.document() == json.loads(topic_policy(topic_arn=recorder.result, account_id=ACCOUNT_ID))
+    assert policy.document() == json.loads(alert_topic_policy(topic_arn=recorder.result, account_id=ACCOUNT_ID))
     assert policy.document()["Statement"] == [
         {
             "Sid": "BudgetsMayPublish",
@@ -119,6 +119,6 @@ def test_names_are_the_environments_own(recorder: Recorder) -> None:
 
 
 def test_arguments_are_frozen_and_keyword_only() -> None:
-    for type_ in cast("tuple[Any, ...]", (BudgetArgs, Alert, Limit)):
+    for type_ in cast("tuple[Any, ...]", (BudgetArgs, BudgetAlert, BudgetLimit)):
         assert all(field.kw_only for field in fields(type_))
         assert type_.__dataclass_params__.frozen

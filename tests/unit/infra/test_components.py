@@ -22,7 +22,7 @@ from infra.cluster.nodegroups import default_groups
 from infra.component import Component
 from infra.config.problems import SettingsError
 from infra.naming import S3_BUCKET
-from infra.tags import PROJECT, REQUIRED
+from infra.tags import PROJECT_NAME, REQUIRED_TAGS
 from tests.unit.infra.config.test_settings import DEFAULTS
 from tests.unit.infra.config.test_settings import STACK as NEEDED
 from tests.unit.infra.conftest import STACK, Recorder, Resource, run
@@ -171,9 +171,9 @@ def test_a_caller_cannot_replace_the_parent_of_a_components_children() -> None:
 
 def test_every_taggable_resource_has_every_required_tag() -> None:
     missing = {
-        f"{of.type} {of.name}": sorted(set(REQUIRED) - of.tags.keys())
+        f"{of.type} {of.name}": sorted(set(REQUIRED_TAGS) - of.tags.keys())
         for of in stack().custom
-        if taggable(of) and not set(REQUIRED) <= of.tags.keys()
+        if taggable(of) and not set(REQUIRED_TAGS) <= of.tags.keys()
     }
 
     assert missing == {}
@@ -197,7 +197,7 @@ def test_every_taggable_resource_has_every_required_tag() -> None:
         "scheduler/schedule:Schedule",
         "sns/topicPolicy:TopicPolicy",
     }
-    assert {of.tags["project"] for of in stack().custom if of.tags} == {PROJECT}
+    assert {of.tags["project"] for of in stack().custom if of.tags} == {PROJECT_NAME}
     assert {of.tags["Environment"] for of in stack().custom if of.tags} == {STACK}
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.config.settings import FIELDS
-from infra.outputs import OUTPUTS, export
+from infra.config.settings import SETTING_FIELDS
+from infra.outputs import OUTPUT_DESCRIPTIONS, export_outputs
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "outputs.md"
 PARITY = DOCUMENT.with_name("parity.md")
@@ -17,14 +17,16 @@ PARITY = DOCUMENT.with_name("parity.md")
 def test_the_documentation_has_the_same_table() -> None:
     rows = re.findall(r"^\| `(\w+)` \| (.+) \|$", DOCUMENT.read_text(), flags=re.MULTILINE)
 
-    assert dict(rows) == dict(OUTPUTS)
-    assert [name for name, _ in rows] == list(OUTPUTS)
+    assert dict(rows) == dict(OUTPUT_DESCRIPTIONS)
+    assert [name for name, _ in rows] == list(OUTPUT_DESCRIPTIONS)
 
 
-@pytest.mark.parametrize("values", [{}, dict.fromkeys(OUTPUTS, "") | {"other": ""}], ids=["missing", "unknown"])
+@pytest.mark.parametrize(
+    "values", [{}, dict.fromkeys(OUTPUT_DESCRIPTIONS, "") | {"other": ""}], ids=["missing", "unknown"]
+)
 def test_outputs_that_are_not_in_the_table_are_refused(values: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="differ from the table's"):
-        export(values)
+        export_outputs(values)
 
 
 def test_the_parity_table_names_all_54_variables_once() -> None:
@@ -37,6 +39,6 @@ def test_the_parity_table_names_all_54_variables_once() -> None:
 def test_the_parity_table_names_settings_and_outputs_that_there_are() -> None:
     cells = re.findall(r"^\| .+? \| (.*?) \|", PARITY.read_text(), flags=re.MULTILINE)
     named = {name for cell in cells for name in re.findall(r"`([a-z]+[A-Z]\w*)`", cell)}
-    settings = {key.partition(":")[2] for key in FIELDS}
+    settings = {key.partition(":")[2] for key in SETTING_FIELDS}
 
-    assert named <= settings | OUTPUTS.keys()
+    assert named <= settings | OUTPUT_DESCRIPTIONS.keys()

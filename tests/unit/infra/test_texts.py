@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import botocore.session
 import pytest
 
-from infra.network.ports import Allowed, Ports
+from infra.network.ports import AllowedTraffic, Ports
 from infra.tags import Tags
 from infra.texts import IAM_DESCRIPTION, SECURITY_GROUP_DESCRIPTION, TAG_VALUE, InvalidTextError, TextRule, check_text
 from tests.unit.infra.test_components import deploy, stack
@@ -191,7 +191,7 @@ def test_aws_accepts_every_tag_of_what_is_declared_and_launched(declared: Any) -
 def test_a_rule_that_ec2_would_refuse_cannot_be_declared(why: str) -> None:
     ports = Ports(service="rpc", protocol="tcp", first=1, last=1)
     with pytest.raises(InvalidTextError, match="description of a security group"):
-        Allowed(to="storage", by="client", ports=ports, why=why)
+        AllowedTraffic(target="storage", source="client", ports=ports, reason=why)
     with pytest.raises(InvalidTextError, match="description of a security group"):
         Ports(service=why, protocol="tcp", first=1, last=1)
 
@@ -216,4 +216,4 @@ def test_a_refused_text_is_named_with_the_rule_and_its_source(rule: TextRule, te
 
 def test_a_tag_that_aws_would_refuse_cannot_be_declared() -> None:
     with pytest.raises(InvalidTextError, match="value of a tag"):
-        Tags(environment="prod", owner="the team's").of("vpc", role="network")
+        Tags(environment="prod", owner="the team's").for_resource("vpc", role="network")

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gocommand, "PAUSE", wait_none())
-    monkeypatch.setattr(transfer, "PAUSE", wait_none())
+    monkeypatch.setattr(gocommand, "NETWORK_PAUSE", wait_none())
+    monkeypatch.setattr(transfer, "TRANSFER_PAUSE", wait_none())
 
 
 @pytest.fixture

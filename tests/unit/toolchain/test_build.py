@@ -76,36 +76,36 @@ def write_place(module: Path, place: waits.Place) -> None:
 @pytest.mark.usefixtures("go", "aws")
 def test_toolchain_is_built(tmp_path: Path) -> None:
     root = tmp_path / "cache"
-    assert built.find(root) is None
-    made = built.make(root)
+    assert built.find_built_toolchain(root) is None
+    made = built.build_toolchain(root)
     assert made.origin == "built"
-    assert made.version == versions.built_engine()
+    assert made.version == versions.built_engine_version()
     assert (made.path[0] / "pulumi").is_file()
-    assert built.find(root) == made
+    assert built.find_built_toolchain(root) == made
 
 
 @pytest.mark.usefixtures("go", "aws")
 def test_engine_finds_the_plugins_and_the_language_host(tmp_path: Path) -> None:
-    made = built.make(tmp_path / "cache")
+    made = built.build_toolchain(tmp_path / "cache")
     plugins = tmp_path.joinpath(made.env["PULUMI_HOME"], "plugins")
     assert {folder.name for folder in plugins.iterdir()} == {
-        f"resource-{name}-v{versions.plugin(name)}" for name in ("aws", "github")
+        f"resource-{name}-v{versions.plugin_version(name)}" for name in ("aws", "github")
     }
     host = made.path[0] / "pulumi-language-python"
     assert host.stat().st_mode & 0o100
-    assert made.env["CFS_REPOSITORY"] == str(versions.HERE.parent)
+    assert made.env["CFS_REPOSITORY"] == str(versions.TOOLCHAIN_FOLDER.parent)
 
 
 @pytest.mark.usefixtures("go", "aws")
 def test_vendors_hosts_are_not_asked_by_a_built_toolchain(tmp_path: Path) -> None:
-    made = built.make(tmp_path / "cache")
+    made = built.build_toolchain(tmp_path / "cache")
     assert made.env["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] == "true"
     assert made.env["PULUMI_SKIP_UPDATE_CHECK"] == "true"
 
 
 @pytest.mark.usefixtures("go", "aws")
 def test_part_holds_nothing_but_its_programs(tmp_path: Path) -> None:
-    made = built.make(tmp_path / "cache")
+    made = built.build_toolchain(tmp_path / "cache")
     assert {file.name for file in made.path[0].parent.rglob("*")} == {
         "bin",
         "pulumi",
@@ -116,33 +116,33 @@ def test_part_holds_nothing_but_its_programs(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("go", "aws")
 def test_finished_part_is_not_built_again(tmp_path: Path, command: Command) -> None:
     root = tmp_path / "cache"
-    build.make(part.engine(), root, needed=0)
+    build.build_part(part.engine_part(), root, needed=0)
     command("go", "exit 1")
-    build.make(part.engine(), root, needed=0)
+    build.build_part(part.engine_part(), root, needed=0)
 
 
 def test_failed_build_leaves_nothing_but_its_log(tmp_path: Path, command: Command) -> None:
     command("go", GO.replace("list) printf 'a\\nb\\n' ;;", "list) echo broken >&2; exit 1 ;;"))
     root = tmp_path / "cache"
     with pytest.raises(UserError, match="broken"):
-        build.make(part.engine(), root, needed=0)
-    entry = part.engine().entry(root)
+        build.build_part(part.engine_part(), root, needed=0)
+    entry = part.engine_part().cache_entry(root)
     assert not entry.is_finished()
     assert list((root / "work").iterdir()) == []
-    assert "broken" in entry.log.read_text()
+    assert "broken" in entry.log_file.read_text()
 
 
 @pytest.mark.usefixtures("go", "aws")
 def test_aws_provider_and_what_it_is_made_with_are_replaced_by_copies(tmp_path: Path) -> None:
-    build.make(part.providers(), tmp_path / "cache", needed=0)
-    log = part.providers().entry(tmp_path / "cache").log.read_text()
+    build.build_part(part.providers_part(), tmp_path / "cache", needed=0)
+    log = part.providers_part().cache_entry(tmp_path / "cache").log_file.read_text()
     assert "-replace=github.com/hashicorp/terraform-provider-aws=./terraform-provider-aws" in log
     assert "-replace=github.com/hashicorp/terraform-plugin-sdk/v2=./terraform-plugin-sdk" in log
 
 
 @pytest.mark.usefixtures("go", "aws")
 def test_engine_can_make_no_folder_for_a_log_of_each_run(tmp_path: Path) -> None:
-    made = built.make(tmp_path / "cache")
+    made = built.build_toolchain(tmp_path / "cache")
     assert tmp_path.joinpath(made.env["PULUMI_HOME"], "logs").is_file()
 
 
@@ -150,6 +150,6 @@ def test_engine_can_make_no_folder_for_a_log_of_each_run(tmp_path: Path) -> None
 def test_room_for_all_missing_parts_is_asked_for_at_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(free=6 << 30))
     with pytest.raises(UserError, match=r"6\.0 GB free; 7\.0 GB are needed"):
-        built.make(tmp_path / "cache")
-    build.make(part.engine(), tmp_path / "cache", needed=0)
-    assert built.make(tmp_path / "cache").origin == "built"
+        built.build_toolchain(tmp_path / "cache")
+    build.build_part(part.engine_part(), tmp_path / "cache", needed=0)
+    assert built.build_toolchain(tmp_path / "cache").origin == "built"

@@ -16,7 +16,7 @@ import pytest
 from terminal.errors import UserError
 from toolchain import cache, versions
 
-REPOSITORY = versions.HERE.parent
+REPOSITORY = versions.TOOLCHAIN_FOLDER.parent
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,12 +28,12 @@ class Usage(NamedTuple):
     free: int
 
 
-def entry(root: Path, *, part: str = "engine", key: str = "1") -> cache.Entry:
-    return cache.Entry(root=root, part=part, key=key)
+def entry(root: Path, *, part: str = "engine", key: str = "1") -> cache.CacheEntry:
+    return cache.CacheEntry(root=root, part=part, key=key)
 
 
-def make(wanted: cache.Entry) -> None:
-    with wanted.making(needed=0) as work:
+def make(wanted: cache.CacheEntry) -> None:
+    with wanted.fill_entry(needed=0) as work:
         assert work is not None
         (work / "file").write_text(wanted.key)
 
@@ -50,11 +50,11 @@ def test_part_is_absent_before_it_is_made(tmp_path: Path) -> None:
 def test_part_is_finished_after_it_is_made(tmp_path: Path) -> None:
     make(entry(tmp_path))
     assert entry(tmp_path).is_finished()
-    assert (entry(tmp_path).folder / "file").read_text() == "1"
+    assert (entry(tmp_path).part_folder / "file").read_text() == "1"
 
 
 def test_part_that_is_being_made_is_absent(tmp_path: Path) -> None:
-    with entry(tmp_path).making(needed=0) as work:
+    with entry(tmp_path).fill_entry(needed=0) as work:
         assert work is not None
         (work / "file").write_text("half")
         assert not entry(tmp_path).is_finished()
@@ -62,7 +62,7 @@ def test_part_that_is_being_made_is_absent(tmp_path: Path) -> None:
 
 def test_failure_leaves_nothing(tmp_path: Path) -> None:
     def fail() -> None:
-        with entry(tmp_path).making(needed=0) as work:
+        with entry(tmp_path).fill_entry(needed=0) as work:
             assert work is not None
             (work / "file").write_text("half")
             raise RuntimeError
@@ -75,7 +75,7 @@ def test_failure_leaves_nothing(tmp_path: Path) -> None:
 
 def test_finished_part_is_not_made_again(tmp_path: Path) -> None:
     make(entry(tmp_path))
-    with entry(tmp_path).making(needed=0) as work:
+    with entry(tmp_path).fill_entry(needed=0) as work:
         assert work is None
 
 
@@ -87,8 +87,8 @@ def start(program: str, root: Path) -> subprocess.Popen[str]:
 KILLED = """
 import sys, time
 from pathlib import Path
-from toolchain.cache import Entry
-with Entry(root=Path(sys.argv[1]), part="engine", key="1").making(needed=0) as work:
+from toolchain.cache import CacheEntry
+with CacheEntry(root=Path(sys.argv[1]), part="engine", key="1").fill_entry(needed=0) as work:
     (work / "file").write_text("half")
     print("making", flush=True)
     time.sleep(60)
@@ -105,15 +105,15 @@ def test_what_a_killed_process_left_is_cleared_away(tmp_path: Path) -> None:
     assert len(list((tmp_path / "work").iterdir())) == 1
     assert not entry(tmp_path).is_finished()
     make(entry(tmp_path))
-    assert (entry(tmp_path).folder / "file").read_text() == "1"
+    assert (entry(tmp_path).part_folder / "file").read_text() == "1"
     assert list((tmp_path / "work").iterdir()) == []
 
 
 MAKER = """
 import sys, time
 from pathlib import Path
-from toolchain.cache import Entry
-with Entry(root=Path(sys.argv[1]), part="engine", key="1").making(needed=0) as work:
+from toolchain.cache import CacheEntry
+with CacheEntry(root=Path(sys.argv[1]), part="engine", key="1").fill_entry(needed=0) as work:
     print("waited" if work is None else "made", flush=True)
     time.sleep(0.5)
 """
@@ -134,9 +134,9 @@ def test_parts_that_were_not_used_for_long_are_deleted(tmp_path: Path) -> None:
     for key in ("old", "recent"):
         make(entry(tmp_path, key=key))
     make(entry(tmp_path, part="providers", key="other"))
-    age(entry(tmp_path, key="old").folder, days=31)
-    age(entry(tmp_path, key="recent").folder, days=29)
-    age(entry(tmp_path, part="providers", key="other").folder, days=31)
+    age(entry(tmp_path, key="old").part_folder, days=31)
+    age(entry(tmp_path, key="recent").part_folder, days=29)
+    age(entry(tmp_path, part="providers", key="other").part_folder, days=31)
     make(entry(tmp_path, key="new"))
     left = {folder.name for folder in tmp_path.iterdir() if folder.is_dir()}
     assert left == {"engine-recent", "engine-new", "providers-other", "work", "logs"}
@@ -144,7 +144,7 @@ def test_parts_that_were_not_used_for_long_are_deleted(tmp_path: Path) -> None:
 
 def test_use_keeps_a_part_from_being_deleted(tmp_path: Path) -> None:
     make(entry(tmp_path, key="old"))
-    age(entry(tmp_path, key="old").folder, days=31)
+    age(entry(tmp_path, key="old").part_folder, days=31)
     assert entry(tmp_path, key="old").is_finished()
     make(entry(tmp_path, key="new"))
     assert entry(tmp_path, key="old").is_finished()
@@ -152,7 +152,7 @@ def test_use_keeps_a_part_from_being_deleted(tmp_path: Path) -> None:
 
 def test_too_little_room_is_said_before_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(total=8 << 30, used=7 << 30, free=1 << 30))
-    with pytest.raises(UserError) as failure, entry(tmp_path).making(needed=4 << 30):
+    with pytest.raises(UserError) as failure, entry(tmp_path).fill_entry(needed=4 << 30):
         pytest.fail("the work began")
     assert str(tmp_path) in failure.value.problem
     assert "1.0 GB free; 4.0 GB are needed" in failure.value.problem
@@ -160,36 +160,36 @@ def test_too_little_room_is_said_before_the_work(tmp_path: Path, monkeypatch: py
 
 
 def test_disk_that_fills_up_during_the_work_is_said(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"GB free; 4\.0 GB are needed"), entry(tmp_path).making(needed=4 << 30):
+    with pytest.raises(UserError, match=r"GB free; 4\.0 GB are needed"), entry(tmp_path).fill_entry(needed=4 << 30):
         raise OSError(errno.ENOSPC, "No space left on device")
     assert not entry(tmp_path).is_finished()
 
 
 def test_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(UserError) as failure, entry(tmp_path / "file").making(needed=0):
+    with pytest.raises(UserError) as failure, entry(tmp_path / "file").fill_entry(needed=0):
         pytest.fail("the work began")
     assert str(tmp_path / "file") in failure.value.problem
     assert "CFS_CACHE_DIR" in failure.value.repair
 
 
 def test_wait_for_another_process_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "LOCK_LIMIT", 0)
-    with entry(tmp_path).making(needed=0), pytest.raises(UserError, match=r"engine\.lock"):
+    monkeypatch.setattr(cache, "LOCK_TIMEOUT_SECONDS", 0)
+    with entry(tmp_path).fill_entry(needed=0), pytest.raises(UserError, match=r"engine\.lock"):
         make(entry(tmp_path))
 
 
 def test_cache_folder_is_chosen_by_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CFS_CACHE_DIR", str(tmp_path))
-    assert cache.root() == tmp_path / "toolchain"
+    assert cache.cache_root() == tmp_path / "toolchain"
 
 
 def test_cache_folder_is_the_users_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CFS_CACHE_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert tmp_path in cache.root().parents
-    assert cache.root().parts[-2:] == ("claudefs-infra", "toolchain")
+    assert tmp_path in cache.cache_root().parents
+    assert cache.cache_root().parts[-2:] == ("claudefs-infra", "toolchain")
 
 
 def test_key_depends_on_each_input(tmp_path: Path) -> None:
@@ -197,13 +197,13 @@ def test_key_depends_on_each_input(tmp_path: Path) -> None:
     first.write_text("content")
     second.write_text("content")
     keys = [
-        cache.key(["a", "b"], [first]),
-        cache.key(["ab"], [first]),
-        cache.key(["a", "b"], [second]),
-        cache.key(["a", "b"], [first, second]),
+        cache.entry_key(["a", "b"], [first]),
+        cache.entry_key(["ab"], [first]),
+        cache.entry_key(["a", "b"], [second]),
+        cache.entry_key(["a", "b"], [first, second]),
     ]
     first.write_text("changed")
-    keys.append(cache.key(["a", "b"], [first]))
+    keys.append(cache.entry_key(["a", "b"], [first]))
     assert len(set(keys)) == len(keys)
 
 
@@ -211,4 +211,4 @@ def test_key_does_not_depend_on_the_order_of_files(tmp_path: Path) -> None:
     files = [tmp_path / name for name in "ab"]
     for file in files:
         file.write_text("content")
-    assert cache.key([], files) == cache.key([], reversed(files))
+    assert cache.entry_key([], files) == cache.entry_key([], reversed(files))

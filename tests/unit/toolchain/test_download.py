@@ -14,7 +14,7 @@ import pytest
 
 from terminal.errors import UserError
 from toolchain import download, transfer, versions
-from toolchain.download import Release
+from toolchain.download import PulumiRelease
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,14 +49,14 @@ def sums(content: bytes) -> bytes:
 
 @pytest.fixture(autouse=True)
 def no_need_of_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "NEEDED_SPACE", 0)
+    monkeypatch.setattr(download, "NEEDED_BYTES", 0)
 
 
 @pytest.fixture
-def offered(site: Site) -> Release:
+def offered(site: Site) -> PulumiRelease:
     site.files[ARCHIVE] = archive()
     site.files[SUMS] = sums(site.files[ARCHIVE])
-    return Release(archive=f"{site.url}/{ARCHIVE}", sums=f"{site.url}/{SUMS}")
+    return PulumiRelease(archive=f"{site.url}/{ARCHIVE}", sums=f"{site.url}/{SUMS}")
 
 
 @pytest.fixture
@@ -73,77 +73,77 @@ def closed_port() -> str:
 
 
 def test_release_is_that_of_the_sdk() -> None:
-    version = versions.downloaded_engine()
-    release = download.release()
+    version = versions.downloaded_engine_version()
+    release = download.fitting_release()
     assert release.archive.startswith(f"https://get.pulumi.com/releases/sdk/pulumi-v{version}-")
-    assert release.name.endswith(".tar.gz")
+    assert release.archive_name.endswith(".tar.gz")
     assert release.sums == (
         f"https://github.com/pulumi/pulumi/releases/download/v{version}/pulumi-{version}-checksums.txt"
     )
 
 
-def test_good_archive_is_installed_with_its_plugins(offered: Release, tmp_path: Path) -> None:
-    found = download.fetch(tmp_path, offered)
+def test_good_archive_is_installed_with_its_plugins(offered: PulumiRelease, tmp_path: Path) -> None:
+    found = download.download_toolchain(tmp_path, offered)
     assert found is not None
     assert found.origin == "download"
     assert (found.path[0] / "pulumi").stat().st_mode & 0o100
     plugins = tmp_path.joinpath(found.env["PULUMI_HOME"], "plugins")
     assert {folder.name for folder in plugins.iterdir()} == {
-        f"resource-{name}-v{versions.plugin(name)}" for name in ("aws", "github")
+        f"resource-{name}-v{versions.plugin_version(name)}" for name in ("aws", "github")
     }
 
 
-def test_downloaded_toolchain_is_found_again_without_the_network(offered: Release, tmp_path: Path) -> None:
-    assert download.find(tmp_path) is None
-    assert download.fetch(tmp_path, offered) == download.find(tmp_path)
+def test_downloaded_toolchain_is_found_again_without_the_network(offered: PulumiRelease, tmp_path: Path) -> None:
+    assert download.find_downloaded_toolchain(tmp_path) is None
+    assert download.download_toolchain(tmp_path, offered) == download.find_downloaded_toolchain(tmp_path)
 
 
-def test_other_content_is_refused(offered: Release, site: Site, tmp_path: Path) -> None:
+def test_other_content_is_refused(offered: PulumiRelease, site: Site, tmp_path: Path) -> None:
     site.files[SUMS] = sums(b"what the vendor published")
     with pytest.raises(UserError) as failure:
-        download.fetch(tmp_path, offered)
+        download.download_toolchain(tmp_path, offered)
     assert offered.archive in failure.value.problem
     assert hashlib.sha256(site.files[ARCHIVE]).hexdigest() in failure.value.problem
-    assert download.find(tmp_path) is None
+    assert download.find_downloaded_toolchain(tmp_path) is None
     assert list((tmp_path / "work").iterdir()) == []
 
 
-def test_archive_that_is_not_among_the_sums_is_refused(offered: Release, site: Site, tmp_path: Path) -> None:
+def test_archive_that_is_not_among_the_sums_is_refused(offered: PulumiRelease, site: Site, tmp_path: Path) -> None:
     site.files[SUMS] = b""
     with pytest.raises(UserError, match="no sum at all"):
-        download.fetch(tmp_path, offered)
+        download.download_toolchain(tmp_path, offered)
 
 
-def test_archive_that_writes_outside_its_folder_is_refused(offered: Release, site: Site, tmp_path: Path) -> None:
+def test_archive_that_writes_outside_its_folder_is_refused(offered: PulumiRelease, site: Site, tmp_path: Path) -> None:
     site.files[ARCHIVE] = archive(name="../../outside")
     site.files[SUMS] = sums(site.files[ARCHIVE])
     with pytest.raises(tarfile.OutsideDestinationError):
-        download.fetch(tmp_path, offered)
+        download.download_toolchain(tmp_path, offered)
     assert not list(tmp_path.rglob("outside"))
-    assert download.find(tmp_path) is None
+    assert download.find_downloaded_toolchain(tmp_path) is None
 
 
-def test_transfer_that_breaks_off_is_repeated(offered: Release, site: Site, tmp_path: Path) -> None:
+def test_transfer_that_breaks_off_is_repeated(offered: PulumiRelease, site: Site, tmp_path: Path) -> None:
     site.cut_off[ARCHIVE] = 2  # the probe is the first
-    assert download.fetch(tmp_path, offered) is not None
+    assert download.download_toolchain(tmp_path, offered) is not None
 
 
-def test_transfer_that_always_breaks_off_is_given_up(offered: Release, site: Site, tmp_path: Path) -> None:
+def test_transfer_that_always_breaks_off_is_given_up(offered: PulumiRelease, site: Site, tmp_path: Path) -> None:
     site.cut_off[ARCHIVE] = 100
-    assert download.fetch(tmp_path, offered) is None
-    assert site.asked[ARCHIVE] == transfer.ATTEMPTS + 1
+    assert download.download_toolchain(tmp_path, offered) is None
+    assert site.asked[ARCHIVE] == transfer.TRANSFER_ATTEMPTS + 1
     assert list((tmp_path / "work").iterdir()) == []
 
 
 @pytest.mark.parametrize("absent", [ARCHIVE, SUMS])
-def test_absent_file_leads_to_the_next_way(offered: Release, site: Site, tmp_path: Path, absent: str) -> None:
+def test_absent_file_leads_to_the_next_way(offered: PulumiRelease, site: Site, tmp_path: Path, absent: str) -> None:
     del site.files[absent]
-    assert download.fetch(tmp_path, offered) is None
+    assert download.download_toolchain(tmp_path, offered) is None
 
 
 def test_closed_port_leads_to_the_next_way(closed_port: str, tmp_path: Path) -> None:
-    release = Release(archive=f"{closed_port}/{ARCHIVE}", sums=f"{closed_port}/{SUMS}")
-    assert download.fetch(tmp_path, release) is None
+    release = PulumiRelease(archive=f"{closed_port}/{ARCHIVE}", sums=f"{closed_port}/{SUMS}")
+    assert download.download_toolchain(tmp_path, release) is None
 
 
 def test_unknown_host_leads_to_the_next_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,7 +151,7 @@ def test_unknown_host_leads_to_the_next_way(tmp_path: Path, monkeypatch: pytest.
         raise socket.gaierror(socket.EAI_NONAME, f"{host} is not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    assert download.fetch(tmp_path) is None
+    assert download.download_toolchain(tmp_path) is None
 
 
 def test_endless_resolution_of_a_name_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,45 +162,47 @@ def test_endless_resolution_of_a_name_is_given_up(tmp_path: Path, monkeypatch: p
         raise socket.gaierror(socket.EAI_AGAIN, f"{host} is not known yet")
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    monkeypatch.setattr(transfer, "PROBE_LIMIT", 0.1)
-    assert download.fetch(tmp_path) is None
+    monkeypatch.setattr(transfer, "PROBE_TIMEOUT_SECONDS", 0.1)
+    assert download.download_toolchain(tmp_path) is None
     is_over.set()
 
 
 def test_silent_host_costs_less_than_five_seconds(silent_host: str, tmp_path: Path) -> None:
-    release = Release(archive=f"{silent_host}/{ARCHIVE}", sums=f"{silent_host}/{SUMS}")
+    release = PulumiRelease(archive=f"{silent_host}/{ARCHIVE}", sums=f"{silent_host}/{SUMS}")
     began = time.monotonic()
-    assert download.fetch(tmp_path, release) is None
+    assert download.download_toolchain(tmp_path, release) is None
     assert time.monotonic() - began < 5
 
 
-def test_plugin_that_cannot_be_installed_leads_to_the_next_way(offered: Release, site: Site, tmp_path: Path) -> None:
+def test_plugin_that_cannot_be_installed_leads_to_the_next_way(
+    offered: PulumiRelease, site: Site, tmp_path: Path
+) -> None:
     site.files[ARCHIVE] = archive(script="#!/bin/sh\necho x >> " + str(tmp_path / "asked") + "\nexit 1\n")
     site.files[SUMS] = sums(site.files[ARCHIVE])
-    assert download.fetch(tmp_path, offered) is None
+    assert download.download_toolchain(tmp_path, offered) is None
     assert (tmp_path / "asked").read_text() == "x\n" * download.PLUGIN_ATTEMPTS
 
 
 def test_endless_installation_of_a_plugin_is_ended(
-    offered: Release, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    offered: PulumiRelease, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(download, "PLUGIN_LIMIT", 0.1)
+    monkeypatch.setattr(download, "PLUGIN_TIMEOUT_SECONDS", 0.1)
     site.files[ARCHIVE] = archive(script="#!/bin/sh\nexec sleep 60\n")
     site.files[SUMS] = sums(site.files[ARCHIVE])
-    assert download.fetch(tmp_path, offered) is None
+    assert download.download_toolchain(tmp_path, offered) is None
 
 
 def test_progress_is_told(site: Site, tmp_path: Path) -> None:
-    site.files["file"] = b"x" * (3 * transfer.CHUNK)
+    site.files["file"] = b"x" * (3 * transfer.CHUNK_BYTES)
     told: list[tuple[int, int]] = []
-    arrived = transfer.download(
+    arrived = transfer.download_file(
         f"{site.url}/file", tmp_path / "file", on_progress=lambda done, whole: told.append((done, whole))
     )
-    assert arrived.size == told[-1][0] == told[-1][1] == 3 * transfer.CHUNK
+    assert arrived.size == told[-1][0] == told[-1][1] == 3 * transfer.CHUNK_BYTES
     assert [done for done, _ in told] == sorted(done for done, _ in told)
 
 
-def test_too_little_room_is_said(offered: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "NEEDED_SPACE", 1 << 60)
+def test_too_little_room_is_said(offered: PulumiRelease, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "NEEDED_BYTES", 1 << 60)
     with pytest.raises(UserError, match="GB are needed"):
-        download.fetch(tmp_path, offered)
+        download.download_toolchain(tmp_path, offered)

@@ -102,12 +102,12 @@ def start(engine: Engine) -> Iterator[Callable[..., Host]]:
     def make(*options: str) -> Host:
         environment = {
             **os.environ,
-            "CFS_REPOSITORY": str(versions.HERE.parent),
+            "CFS_REPOSITORY": str(versions.TOOLCHAIN_FOLDER.parent),
             "CFS_PYTHON": sys.executable,
             "PYTHONWARNINGS": "",
         }
         process = subprocess.Popen(
-            [str(versions.HERE / "bin" / "pulumi-language-python"), *options, engine.address],
+            [str(versions.TOOLCHAIN_FOLDER / "bin" / "pulumi-language-python"), *options, engine.address],
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -162,7 +162,7 @@ def errors(engine: Engine) -> list[str]:
 
 def test_texts_are_encoded_as_protobuf_does() -> None:
     for texts in [("a", "b"), ("", "ü" * 100), ("x" * 20_000, "")]:
-        encoded = language_host.message(*texts)
+        encoded = language_host.encode_message(*texts)
         decoded = language_pb2.AboutResponse.FromString(encoded)
         assert (decoded.executable, decoded.version) == texts
 
@@ -199,7 +199,7 @@ def test_answers_before_a_program_need_no_sdk() -> None:
     text = "import sys, toolchain.language_host; print('pulumi' in sys.modules)"
     output = subprocess.run(
         [sys.executable, "-c", text],
-        cwd=versions.HERE.parent,
+        cwd=versions.TOOLCHAIN_FOLDER.parent,
         capture_output=True,
         text=True,
         check=True,

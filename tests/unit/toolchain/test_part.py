@@ -28,51 +28,51 @@ AWS_SUMS = (
 
 
 def test_engine_reports_its_version() -> None:
-    assert f"version.Version=v{versions.built_engine()}" in part.engine().linker_flags
+    assert f"version.Version=v{versions.built_engine_version()}" in part.engine_part().linker_flags
 
 
 def test_plugins_report_the_versions_of_the_sdk() -> None:
-    flags = part.providers().linker_flags
-    assert f"AWSVersion={versions.plugin('aws')}" in flags
-    assert f"GitHubVersion={versions.plugin('github')}" in flags
+    flags = part.providers_part().linker_flags
+    assert f"AWSVersion={versions.plugin_version('aws')}" in flags
+    assert f"GitHubVersion={versions.plugin_version('github')}" in flags
 
 
 def test_plugins_lie_where_the_engine_looks_for_them() -> None:
-    version = versions.plugin("aws")
-    place = part.providers().programs["./cmd/pulumi-resource-aws"]
+    version = versions.plugin_version("aws")
+    place = part.providers_part().programs["./cmd/pulumi-resource-aws"]
     assert place == f"home/plugins/resource-aws-v{version}/pulumi-resource-aws"
 
 
 def test_language_host_lies_beside_the_engine() -> None:
-    assert list(part.engine().scripts.values()) == ["bin/pulumi-language-python"]
+    assert list(part.engine_part().scripts.values()) == ["bin/pulumi-language-python"]
 
 
 @pytest.mark.parametrize("name", ["go.mod", "go.sum", "table.go", "resources.json", "aws_source.py"])
 def test_providers_depend_on(name: str) -> None:
-    assert name in {file.name for file in part.providers().sources}
+    assert name in {file.name for file in part.providers_part().sources}
 
 
 def test_engine_does_not_depend_on_the_resource_types() -> None:
-    assert resources.TABLE not in part.engine().sources
+    assert resources.RESOURCE_TABLE not in part.engine_part().sources
 
 
 def test_key_changes_with_the_versions_of_plugins(tmp_path: Path) -> None:
-    declared = part.providers()
+    declared = part.providers_part()
     newer = dataclasses.replace(declared, variables={"a": "b"})
-    assert declared.entry(tmp_path).key != newer.entry(tmp_path).key
+    assert declared.cache_entry(tmp_path).key != newer.cache_entry(tmp_path).key
 
 
 def test_key_changes_with_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "machine", lambda: "x86_64")
-    one = part.engine().entry(tmp_path)
+    one = part.engine_part().cache_entry(tmp_path)
     monkeypatch.setattr(platform, "machine", lambda: "arm64")
-    assert part.engine().entry(tmp_path).key != one.key
+    assert part.engine_part().cache_entry(tmp_path).key != one.key
 
 
 def test_unknown_machine_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "machine", lambda: "vax")
     with pytest.raises(UserError, match="vax"):
-        part.target()
+        part.go_target()
 
 
 def test_content_of_the_aws_provider_is_pinned() -> None:
@@ -81,22 +81,22 @@ def test_content_of_the_aws_provider_is_pinned() -> None:
 
 
 def test_declared_services_are_compiled() -> None:
-    assert {"ec2", "s3", "iam", "sts"} <= part.providers().services
+    assert {"ec2", "s3", "iam", "sts"} <= part.providers_part().services
 
 
 def test_gaps_are_those_of_declared_types() -> None:
     tokens = {
         entry["token"]
-        for package in resources.table().values()
+        for package in resources.read_resource_table().values()
         for kind in ("resources", "invokes")
         for entry in package[kind].values()
     }
-    gaps = json.loads(resources.UNSUPPORTED.read_text())
-    assert gaps.keys() <= tokens | {f"pulumi:providers:{name}" for name in versions.PLUGINS}
+    gaps = json.loads(resources.UNSUPPORTED_TABLE.read_text())
+    assert gaps.keys() <= tokens | {f"pulumi:providers:{name}" for name in versions.PLUGIN_NAMES}
 
 
 def test_each_gap_has_its_reason() -> None:
-    gaps = json.loads(resources.UNSUPPORTED.read_text())
+    gaps = json.loads(resources.UNSUPPORTED_TABLE.read_text())
     assert all(reason for arguments in gaps.values() for reason in arguments.values())
 
 

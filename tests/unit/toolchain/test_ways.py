@@ -24,11 +24,11 @@ def made(origin: Literal["path", "download", "built"], version: str = "3.0.0") -
 def ways(monkeypatch: pytest.MonkeyPatch) -> dict[str, Toolchain | None]:
     """What each way gives; a test fills it in."""
     results: dict[str, Toolchain | None] = {}
-    monkeypatch.setattr(installed, "find", lambda _: results.get("installed"))
-    monkeypatch.setattr(download, "find", lambda _: results.get("downloaded"))
-    monkeypatch.setattr(built, "find", lambda _: results.get("built before"))
-    monkeypatch.setattr(download, "fetch", lambda _: results.get("download"))
-    monkeypatch.setattr(built, "make", lambda _: results.get("build"))
+    monkeypatch.setattr(installed, "find_installed_toolchain", lambda _: results.get("installed"))
+    monkeypatch.setattr(download, "find_downloaded_toolchain", lambda _: results.get("downloaded"))
+    monkeypatch.setattr(built, "find_built_toolchain", lambda _: results.get("built before"))
+    monkeypatch.setattr(download, "download_toolchain", lambda _: results.get("download"))
+    monkeypatch.setattr(built, "build_toolchain", lambda _: results.get("build"))
     return results
 
 
@@ -39,7 +39,7 @@ ORDER = ["installed", "downloaded", "built before", "download", "build"]
 def test_way_comes_before_those_after_it(ways: dict[str, Toolchain | None], tmp_path: Path, first: str) -> None:
     for name in ORDER[ORDER.index(first) :]:
         ways[name] = made("built", version=name)
-    assert toolchain.obtain(cache=tmp_path).version == first
+    assert toolchain.obtain_toolchain(cache=tmp_path).version == first
 
 
 def test_cache_folder_of_the_environment_is_used(
@@ -48,8 +48,8 @@ def test_cache_folder_of_the_environment_is_used(
     asked: list[Path] = []
     ways["build"] = made("built")
     monkeypatch.setenv("CFS_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(built, "find", asked.append)
-    toolchain.obtain()
+    monkeypatch.setattr(built, "find_built_toolchain", asked.append)
+    toolchain.obtain_toolchain()
     assert asked == [tmp_path / "toolchain"]
 
 
@@ -59,7 +59,7 @@ from pathlib import Path
 def refuse(*arguments, **options): raise AssertionError(arguments)
 subprocess.Popen = refuse
 import toolchain
-print(toolchain.obtain(cache=Path(sys.argv[1])).origin, *sys.modules)
+print(toolchain.obtain_toolchain(cache=Path(sys.argv[1])).origin, *sys.modules)
 """
 
 SLOW = {"rich", "filelock", "tenacity", "requests", "pulumi", "toolchain.build", "toolchain.compiler"}
@@ -68,11 +68,11 @@ SLOW = {"rich", "filelock", "tenacity", "requests", "pulumi", "toolchain.build",
 
 @pytest.mark.usefixtures("bin_folder")
 def test_finished_toolchain_is_found_without_starting_a_process_or_loading_what_gets_one(tmp_path: Path) -> None:
-    for declared in (part.engine(), part.providers()):
-        declared.entry(tmp_path).folder.mkdir()
+    for declared in (part.engine_part(), part.providers_part()):
+        declared.cache_entry(tmp_path).part_folder.mkdir()
     output = subprocess.run(
         [sys.executable, "-c", ASK, str(tmp_path)],
-        cwd=versions.HERE.parent,
+        cwd=versions.TOOLCHAIN_FOLDER.parent,
         capture_output=True,
         text=True,
         check=True,

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from cfs.ci.lint import own_files
-from infra.github.delivery import delivered
+from cfs.ci.lint import own_workflow_files
+from infra.github.delivery import delivered_files
 
 WORKSPACE = Path(__file__).parent / "workspace.json"
 
@@ -39,7 +39,7 @@ class File:
 
 def _files(part: str) -> list[File]:
     """Give the files below a folder of `.github`; those of this project are marked as such."""
-    both = {**{f"claudefs-infra/{place}": path for place, path in own_files().items()}, **delivered()}
+    both = {**{f"claudefs-infra/{place}": path for place, path in own_workflow_files().items()}, **delivered_files()}
     return [
         File(place=place, text=path.read_text())
         for place, path in both.items()

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from infra.github.delivery import WORKFLOWS, delivered, path_in_repository
+from infra.github.delivery import WORKFLOW_SOURCES, delivered_files, path_in_repository
 
 
 @pytest.mark.parametrize(
@@ -23,8 +23,8 @@ def test_place_of(source: str, place: str) -> None:
 
 
 def test_every_file_is_delivered() -> None:
-    files = {path for path in WORKFLOWS.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
-    assert set(delivered().values()) == files
+    files = {path for path in WORKFLOW_SOURCES.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+    assert set(delivered_files().values()) == files
 
 
 def test_every_workflow_that_is_activated_is_there() -> None:
@@ -38,4 +38,4 @@ def test_every_workflow_that_is_activated_is_there() -> None:
         "deploy-prod",
         "pulumi-preview",
     )
-    assert {f".github/workflows/{name}.yml" for name in names} <= delivered().keys()
+    assert {f".github/workflows/{name}.yml" for name in names} <= delivered_files().keys()

@@ -8,14 +8,14 @@ import subprocess
 import pytest
 import yaml
 
-from infra.github.delivery import WORKFLOWS
+from infra.github.delivery import WORKFLOW_SOURCES
 
 REPOSITORY, COMMIT = "example/claudefs-infra", "0123456789abcdef" * 2 + "01234567"
 
 
 def check(repository: str, ref: str) -> subprocess.CompletedProcess[str]:
     """Run the action's check of its inputs."""
-    action = yaml.safe_load((WORKFLOWS / "actions" / "infra" / "action.yml").read_text())
+    action = yaml.safe_load((WORKFLOW_SOURCES / "actions" / "infra" / "action.yml").read_text())
     [step] = [step for step in action["runs"]["steps"] if "run" in step and "REF" in step.get("env", {})]
     variables = {"PATH": os.environ["PATH"], "REPOSITORY": repository, "REF": ref}
     return subprocess.run(

@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from infra.github.delivery import delivered
+from infra.github.delivery import delivered_files
 
 if TYPE_CHECKING:
     from tests.unit.workflows.conftest import File
@@ -102,4 +102,4 @@ def test_scripts_that_are_called_are_delivered(file: File) -> None:
     if not file.place.startswith("claudefs-infra/"):
         called = set(re.findall(r"\.github/[\w./-]+\.(?:py|toml|yml)", file.text))
         actions = {f"{name}/action.yml" for name in re.findall(r"\$/(\.github/actions/[\w-]+)", file.text)}
-        assert (called | actions) <= delivered().keys()
+        assert (called | actions) <= delivered_files().keys()

@@ -46,11 +46,11 @@ def suites(**counts: int) -> dict[str, object]:
 
 
 def test_a_small_crate_gets_one_job() -> None:
-    assert plan.matrix(suites(small=1), ["small"]) == [{"crate": "small", "slice": "1/1", "id": "small-1"}]
+    assert plan.job_matrix(suites(small=1), ["small"]) == [{"crate": "small", "slice": "1/1", "id": "small-1"}]
 
 
 def test_a_large_crate_gets_slices() -> None:
-    jobs = plan.matrix(suites(large=2 * plan.TESTS_PER_JOB + 1), ["large"])
+    jobs = plan.job_matrix(suites(large=2 * plan.TESTS_PER_JOB + 1), ["large"])
     assert [job["slice"] for job in jobs] == ["1/3", "2/3", "3/3"]
 
 
@@ -60,12 +60,12 @@ def test_all_test_binaries_of_a_crate_count() -> None:
     assert isinstance(more, dict)
     assert isinstance(tests["rust-suites"], dict)
     tests["rust-suites"]["crate::tests"] = more["crate::lib"]
-    assert len(plan.matrix(tests, ["crate"])) == 2
+    assert len(plan.job_matrix(tests, ["crate"])) == 2
 
 
 def test_a_crate_without_tests_fails_the_plan() -> None:
     with pytest.raises(SystemExit, match="forgotten"):
-        plan.matrix(suites(tested=1), ["tested", "forgotten"])
+        plan.job_matrix(suites(tested=1), ["tested", "forgotten"])
 
 
 def test_the_plan_is_the_steps_output(tmp_path: Path) -> None:
@@ -79,20 +79,20 @@ def test_the_plan_is_the_steps_output(tmp_path: Path) -> None:
 
 def test_hits_of_all_languages_count() -> None:
     cache = report.read_cache(STATS)
-    assert cache == report.Cache(hits=90, misses=10, errors=3)
-    assert cache.rate == 90
+    assert cache == report.CacheStats(hits=90, misses=10, errors=3)
+    assert cache.hit_rate == 90
 
 
 def test_there_is_no_rate_without_compilations() -> None:
-    nothing = report.Report(job="fmt", seconds=5, cache=report.Cache(hits=0, misses=0, errors=0))
-    assert "nothing to compile" in report.summary(nothing)
-    assert [metric["MetricName"] for metric in report.metrics(nothing, workflow="CI")] == ["Duration"]
+    nothing = report.JobReport(job="fmt", seconds=5, cache=report.CacheStats(hits=0, misses=0, errors=0))
+    assert "nothing to compile" in report.job_summary(nothing)
+    assert [metric["MetricName"] for metric in report.job_metrics(nothing, workflow="CI")] == ["Duration"]
 
 
 @pytest.mark.parametrize("hits, is_low", [(74, True), (75, False)])
 def test_a_rate_below_the_wanted_one_is_marked(hits: int, is_low: bool) -> None:  # noqa: FBT001 -- a table's column
-    shown = report.summary(
-        report.Report(job="build", seconds=61, cache=report.Cache(hits=hits, misses=100 - hits, errors=0))
+    shown = report.job_summary(
+        report.JobReport(job="build", seconds=61, cache=report.CacheStats(hits=hits, misses=100 - hits, errors=0))
     )
     assert (":warning:" in shown) == is_low
     assert "1 min 01 s" in shown
@@ -100,7 +100,7 @@ def test_a_rate_below_the_wanted_one_is_marked(hits: int, is_low: bool) -> None:
 
 def test_failures_and_errors_are_failed_tests(tmp_path: Path) -> None:
     (tmp_path / "junit.xml").write_text(JUNIT)
-    assert report.read_junit(tmp_path / "junit.xml") == report.Tests(count=3, failed=2)
+    assert report.read_junit(tmp_path / "junit.xml") == report.JobTests(count=3, failed=2)
 
 
 def test_a_job_whose_tests_did_not_run_fails(tmp_path: Path) -> None:
@@ -109,13 +109,13 @@ def test_a_job_whose_tests_did_not_run_fails(tmp_path: Path) -> None:
 
 
 def test_metrics_are_by_workflow_and_job() -> None:
-    told = report.Report(
+    told = report.JobReport(
         job="test",
         seconds=90,
-        cache=report.Cache(hits=9, misses=1, errors=0),
-        tests=report.Tests(count=3, failed=2),
+        cache=report.CacheStats(hits=9, misses=1, errors=0),
+        tests=report.JobTests(count=3, failed=2),
     )
-    data = report.metrics(told, workflow="All Tests")
+    data = report.job_metrics(told, workflow="All Tests")
     assert {metric["MetricName"]: (metric["Value"], metric["Unit"]) for metric in data} == {
         "Duration": (90, "Seconds"),
         "CacheHitRate": (90.0, "Percent"),
@@ -161,7 +161,7 @@ def test_metrics_are_sent_from_main_where_there_are_credentials(
 
 def test_only_success_is_a_success() -> None:
     needs = {name: {"result": name} for name in ("success", "failure", "cancelled", "skipped")}
-    assert list(result.unsuccessful(needs)) == ["failure", "cancelled", "skipped"]
+    assert list(result.unsuccessful_jobs(needs)) == ["failure", "cancelled", "skipped"]
 
 
 @pytest.mark.parametrize("outcome, status", [("success", 0), ("skipped", 1)])
@@ -179,13 +179,13 @@ def test_the_result_is_that_of_all_jobs(tmp_path: Path, outcome: str, status: in
 def test_a_long_list_of_failures_is_cut(tmp_path: Path) -> None:
     cases = "".join(f"<testcase classname='c' name='t{number}'><failure/></testcase>" for number in range(103))
     (tmp_path / "junit.xml").write_text(f"<testsuites time='1'>{cases}</testsuites>")
-    assert "and 3 more" in result.summary(tmp_path)
+    assert "and 3 more" in result.summarize_tests(tmp_path)
 
 
 def programs(folder: Path, *, machine: int) -> Path:
     header = b"\x7fELF\x02\x01\x01".ljust(18, b"\0") + machine.to_bytes(2, "little")
     folder.mkdir(exist_ok=True)
-    for name in package.PROGRAMS:
+    for name in package.RELEASE_PROGRAMS:
         (folder / name).write_bytes(header + name.encode())
     return folder
 
@@ -193,7 +193,7 @@ def programs(folder: Path, *, machine: int) -> Path:
 def test_the_archive_holds_the_programs_and_nothing_else(tmp_path: Path) -> None:
     built = programs(tmp_path / "release", machine=62)
     (built / "build-script").write_text("")
-    archive = package.pack(built, "x86_64", tmp_path / "dist")
+    archive = package.pack_programs(built, "x86_64", tmp_path / "dist")
     listed = subprocess.run(
         ["tar", "--zstd", "--list", "--verbose", "--numeric-owner", f"--file={archive}"],
         capture_output=True,
@@ -202,26 +202,26 @@ def test_the_archive_holds_the_programs_and_nothing_else(tmp_path: Path) -> None
         timeout=30,
     )
     lines = [line.split() for line in listed.stdout.splitlines()]
-    assert [line[-1] for line in lines] == ["bin/", *(f"bin/{name}" for name in package.PROGRAMS)]
+    assert [line[-1] for line in lines] == ["bin/", *(f"bin/{name}" for name in package.RELEASE_PROGRAMS)]
     assert {(line[0], line[1]) for line in lines[1:]} == {("-rwxr-xr-x", "0/0")}
 
 
 def test_the_same_programs_make_the_same_archive(tmp_path: Path) -> None:
     built = programs(tmp_path / "release", machine=183)
-    first = package.pack(built, "aarch64", tmp_path / "first").read_bytes()
-    assert package.pack(built, "aarch64", tmp_path / "second").read_bytes() == first
+    first = package.pack_programs(built, "aarch64", tmp_path / "first").read_bytes()
+    assert package.pack_programs(built, "aarch64", tmp_path / "second").read_bytes() == first
 
 
 def test_a_program_of_another_machine_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="cfs-fuse is no ELF program for x86_64"):
-        package.pack(programs(tmp_path / "release", machine=183), "x86_64", tmp_path)
+        package.pack_programs(programs(tmp_path / "release", machine=183), "x86_64", tmp_path)
 
 
 def test_a_missing_program_is_named(tmp_path: Path) -> None:
     built = programs(tmp_path / "release", machine=62)
     (built / "cfs-repl").unlink()
     with pytest.raises(SystemExit, match="cfs-repl"):
-        package.pack(built, "x86_64", tmp_path)
+        package.pack_programs(built, "x86_64", tmp_path)
 
 
 def release(folder: Path, *architectures: str) -> Path:
@@ -263,27 +263,27 @@ def test_checksums_are_written_for_what_was_just_built_as_sha256sum_reads_them(t
 
 @pytest.mark.parametrize("suffix", ["", ".sigstore.json"])
 def test_a_file_that_is_not_what_the_checksums_name_is_refused(tmp_path: Path, suffix: str) -> None:
-    verify.check_sums(release(tmp_path, "x86_64"))
+    verify.verify_checksums(release(tmp_path, "x86_64"))
     (tmp_path / f"claudefs-x86_64.tar.zst{suffix}").write_text("other")
     with pytest.raises(SystemExit, match="not what SHA256SUMS names"):
-        verify.check_sums(tmp_path)
+        verify.verify_checksums(tmp_path)
 
 
 def test_a_file_that_the_checksums_do_not_name_is_refused(tmp_path: Path) -> None:
-    verify.check_sums(release(tmp_path, "x86_64"))
+    verify.verify_checksums(release(tmp_path, "x86_64"))
     with pytest.raises(SystemExit, match="aarch64"):
-        verify.check_sums(release(tmp_path, "aarch64"))
+        verify.verify_checksums(release(tmp_path, "aarch64"))
 
 
 def test_an_archive_without_attestation_is_refused(tmp_path: Path) -> None:
     (release(tmp_path, "x86_64") / "claudefs-x86_64.tar.zst.sigstore.json").unlink()
     with pytest.raises(SystemExit, match="without attestation"):
-        verify.archives(tmp_path)
+        verify.list_archives(tmp_path)
 
 
 def test_a_release_without_archives_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="there is no"):
-        verify.archives(tmp_path)
+        verify.list_archives(tmp_path)
 
 
 def run(script: str, *arguments: str, folder: Path, status: int = 0, **variables: str | None) -> str:

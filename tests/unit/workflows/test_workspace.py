@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cfs.ci import workspace as reader
-from infra.github.delivery import WORKFLOWS
+from infra.github.delivery import WORKFLOW_SOURCES
 from infra.workflows.scripts import package
 from terminal.errors import UserError
 
@@ -37,13 +37,13 @@ def test_suites_that_filters_name_exist(workflow: File, workspace: dict[str, Any
 
 
 def test_integration_tests_have_their_twelve_jobs() -> None:
-    text = (WORKFLOWS / "integration-tests.yml").read_text()
+    text = (WORKFLOW_SOURCES / "integration-tests.yml").read_text()
     assert len(re.findall(r"- \{ suite:", text)) == 12
 
 
 @pytest.mark.parametrize("name", ["ci-build.yml", "tests-all.yml", "integration-tests.yml", "a9-tests.yml"])
 def test_every_crate_is_compiled(name: str) -> None:
-    text = (WORKFLOWS / name).read_text()
+    text = (WORKFLOW_SOURCES / name).read_text()
     commands = re.findall(
         r"(?:run: |^ +)(cargo (?:build|clippy|doc|test|deny|nextest archive)\b.*)", text, re.MULTILINE
     )
@@ -52,9 +52,9 @@ def test_every_crate_is_compiled(name: str) -> None:
 
 
 def test_the_archive_holds_every_program(workspace: dict[str, Any]) -> None:
-    assert list(package.PROGRAMS) == workspace["binaries"]
+    assert list(package.RELEASE_PROGRAMS) == workspace["binaries"]
 
 
 def test_what_is_no_checkout_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=re.escape(str(tmp_path))):
-        reader.read(tmp_path)
+        reader.read_workspace(tmp_path)

@@ -14,8 +14,8 @@ import pytest
 from githubkit import GitHub
 
 from cfs.ci import github
-from cfs.ci.github import Repository, this_repository
-from cfs.ci.markdown import marker
+from cfs.ci.github import JobRepository, job_repository
+from cfs.ci.markdown import purpose_marker
 from terminal.errors import UserError
 
 if TYPE_CHECKING:
@@ -32,9 +32,9 @@ class Tracker:
     refuses: int = 0
     """The status of every answer, if not 0."""
 
-    def repository(self) -> Repository:
+    def repository(self) -> JobRepository:
         client = GitHub("token", base_url=self.url, http_cache=False, auto_retry=False)
-        return Repository(github=client, owner="o", name="r")
+        return JobRepository(github=client, owner="o", name="r")
 
     def items(self, path: str) -> list[dict[str, Any]]:
         return self.comments if "comments" in path else self.issues
@@ -92,19 +92,21 @@ def tracker() -> Iterator[Tracker]:
 
 
 def said(count: int) -> list[dict[str, Any]]:
-    return [{"id": number, "state": "open", "body": f"I say {marker('preview')}"} for number in range(1, count + 1)]
+    return [
+        {"id": number, "state": "open", "body": f"I say {purpose_marker('preview')}"} for number in range(1, count + 1)
+    ]
 
 
 def test_the_first_preview_writes_a_comment_and_the_next_one_the_same(tracker: Tracker) -> None:
     tracker.comments = said(3)
     for text in ("first", "second"):
-        tracker.repository().write_comment(7, f"{marker('preview')}\n{text}", purpose="preview")
-    assert [comment["body"] for comment in tracker.comments[3:]] == [f"{marker('preview')}\nsecond"]
+        tracker.repository().write_comment(7, f"{purpose_marker('preview')}\n{text}", purpose="preview")
+    assert [comment["body"] for comment in tracker.comments[3:]] == [f"{purpose_marker('preview')}\nsecond"]
 
 
 def test_the_comment_is_found_among_hundreds(tracker: Tracker) -> None:
-    tracker.comments = [*said(250), {"id": 251, "state": "open", "body": f"{marker('preview')}\nold"}]
-    tracker.repository().write_comment(7, f"{marker('preview')}\nnew", purpose="preview")
+    tracker.comments = [*said(250), {"id": 251, "state": "open", "body": f"{purpose_marker('preview')}\nold"}]
+    tracker.repository().write_comment(7, f"{purpose_marker('preview')}\nnew", purpose="preview")
     assert len(tracker.comments) == 251
     assert tracker.comments[-1]["body"].endswith("new")
 
@@ -112,14 +114,14 @@ def test_the_comment_is_found_among_hundreds(tracker: Tracker) -> None:
 def test_one_issue_is_opened_for_a_purpose_and_closed_when_that_is_gone(tracker: Tracker) -> None:
     repository = tracker.repository()
     for text in ("one", "two"):
-        repository.write_issue("Drift", f"{marker('drift of prod')}\n{text}", purpose="drift of prod")
-    repository.write_issue("Drift", f"{marker('drift of staging')}\n", purpose="drift of staging")
+        repository.write_issue("Drift", f"{purpose_marker('drift of prod')}\n{text}", purpose="drift of prod")
+    repository.write_issue("Drift", f"{purpose_marker('drift of staging')}\n", purpose="drift of staging")
     assert tracker.issues[0]["body"].endswith("two")
     assert len(tracker.issues) == 2
 
     repository.close_issue(purpose="drift of prod")
     assert [issue["state"] for issue in tracker.issues] == ["closed", "open"]
-    repository.write_issue("Drift", f"{marker('drift of prod')}\nagain", purpose="drift of prod")
+    repository.write_issue("Drift", f"{purpose_marker('drift of prod')}\nagain", purpose="drift of prod")
     assert len(tracker.issues) == 3
 
 
@@ -138,14 +140,14 @@ def test_outside_a_job_the_missing_variables_are_named(monkeypatch: pytest.Monke
     for name in ("GITHUB_REPOSITORY", "GITHUB_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(UserError, match="GITHUB_REPOSITORY and GITHUB_TOKEN"):
-        this_repository()
+        job_repository()
 
 
 def test_the_job_says_which_repository(monkeypatch: pytest.MonkeyPatch, tracker: Tracker) -> None:
     monkeypatch.setenv("GITHUB_REPOSITORY", "owner/name")
     monkeypatch.setenv("GITHUB_TOKEN", "token")
     monkeypatch.setenv("GITHUB_API_URL", tracker.url)
-    repository = this_repository()
+    repository = job_repository()
     repository.write_issue("T", "text", purpose="p")
     assert (repository.owner, repository.name, len(tracker.issues)) == ("owner", "name", 1)
-    assert github.ANSWER_LIMIT > 0
+    assert github.ANSWER_TIMEOUT_SECONDS > 0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cfs.ci.source import find
+from cfs.ci.source import find_deploy_source
 from terminal.errors import UserError
 
 if TYPE_CHECKING:
@@ -34,13 +34,13 @@ def checkout(tmp_path: Path) -> Path:
 
 def test_a_release_is_its_tags_commit(checkout: Path) -> None:
     git(checkout, "tag", "--annotate", "v0.7.0", "HEAD~1", "--message", "Seven")
-    found = find(checkout, version="v0.7.0")
+    found = find_deploy_source(checkout, version="v0.7.0")
     assert (found.version, found.commit, found.built) == ("v0.7.0", git(checkout, "rev-parse", "HEAD~1"), True)
 
 
 def test_a_commit_after_a_tag_is_built_and_counts_from_it(checkout: Path) -> None:
     git(checkout, "tag", "v0.7.0", "HEAD~2")
-    found = find(checkout, version="")
+    found = find_deploy_source(checkout, version="")
     assert found.commit == git(checkout, "rev-parse", "HEAD")
     assert found.version == f"v0.7.0-2-g{found.commit[:7]}"
     assert not found.built
@@ -48,25 +48,25 @@ def test_a_commit_after_a_tag_is_built_and_counts_from_it(checkout: Path) -> Non
 
 def test_a_tagged_commit_is_deployed_from_its_release(checkout: Path) -> None:
     git(checkout, "tag", "v0.7.0")
-    found = find(checkout, version="")
+    found = find_deploy_source(checkout, version="")
     assert (found.version, found.built) == ("v0.7.0", True)
 
 
 def test_before_the_first_version_commits_count_from_zero(checkout: Path) -> None:
     git(checkout, "tag", "phase-1")
-    found = find(checkout, version="")
+    found = find_deploy_source(checkout, version="")
     assert found.version == f"v0.0.0-3-g{found.commit[:7]}"
 
 
 @pytest.mark.parametrize("version", ["0.7.0", "v0.7", "v0.7.0-rc1", "main", "--help", "v0.7.0\n"])
 def test_what_is_no_version_is_refused(checkout: Path, version: str) -> None:
     with pytest.raises(UserError, match="is no version"):
-        find(checkout, version=version)
+        find_deploy_source(checkout, version=version)
 
 
 def test_a_version_without_tag_is_named(checkout: Path) -> None:
     with pytest.raises(UserError, match=r"no tag v9\.9\.9"):
-        find(checkout, version="v9.9.9")
+        find_deploy_source(checkout, version="v9.9.9")
 
 
 def test_what_is_not_on_main_is_not_deployed(checkout: Path) -> None:
@@ -74,4 +74,4 @@ def test_what_is_not_on_main_is_not_deployed(checkout: Path) -> None:
     git(checkout, "tag", "v0.8.0")
     for version in ("", "v0.8.0"):
         with pytest.raises(UserError, match="is not on origin/main"):
-            find(checkout, version=version)
+            find_deploy_source(checkout, version=version)

@@ -23,7 +23,7 @@ UPDATE = {"steps": [{"op": "update", "urn": BUCKET}]}
 def pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Put a shell script in the place of `pulumi`."""
     toolchain = Toolchain(origin="built", version="3.259.0", path=(tmp_path,), env={})
-    monkeypatch.setattr("cfs.remote_engine.obtain", lambda: toolchain)
+    monkeypatch.setattr("cfs.remote_engine.obtain_toolchain", lambda: toolchain)
 
     def write(script: str) -> None:
         (tmp_path / "pulumi").write_text(f"#!/bin/sh\n{script}\n")
@@ -38,17 +38,17 @@ def test_drift_is_looked_for_only_where_it_is_wanted(pulumi: Callable[[str], Non
         "refresh --preview-only --json --stack prod --non-interactive") echo '{json.dumps(UPDATE)}' ;;
         *) exit 9 ;;
         esac""")
-    seen = stack.look("prod", drift=True)
+    seen = stack.summarize_preview("prod", drift=True)
     assert seen.changes == []
     assert [(change.operation, change.name) for change in seen.drift or ()] == [("update", "cache")]
-    assert stack.look("prod", drift=False).drift is None
+    assert stack.summarize_preview("prod", drift=False).drift is None
 
 
 def test_a_failure_is_told_in_the_engines_words_wherever_it_has_written_them(pulumi: Callable[[str], None]) -> None:
     told = {"diagnostics": [{"severity": "error", "message": "no valid credential sources found"}]}
     pulumi(f"echo '{json.dumps(told)}'; echo 'error: preview failed' >&2; exit 255")
     with pytest.raises(UserError) as failure:
-        stack.look("prod", drift=False)
+        stack.summarize_preview("prod", drift=False)
     assert failure.value.problem.startswith("`pulumi preview` failed on prod:\nno valid credential sources found")
     assert failure.value.problem.endswith("error: preview failed")
     assert "AWS credentials" in failure.value.repair
@@ -57,5 +57,5 @@ def test_a_failure_is_told_in_the_engines_words_wherever_it_has_written_them(pul
 def test_a_stack_that_does_not_exist_is_told_with_the_command_that_makes_it(pulumi: Callable[[str], None]) -> None:
     pulumi("echo \"error: no stack named 'prod' found\" >&2; exit 255")
     with pytest.raises(UserError, match="has no stack prod") as failure:
-        stack.look("prod", drift=False)
+        stack.summarize_preview("prod", drift=False)
     assert "pulumi stack init prod" in failure.value.repair

@@ -18,8 +18,8 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from moto import mock_aws
 
-from cfs.cluster.aws import Aws
-from cfs.cluster.waiting import Pace
+from cfs.cluster.aws import AwsApi
+from cfs.cluster.waiting import WaitClock
 from local.aws import price_list, scheduling
 from local.aws.gaps import close_gaps
 from tests.unit.conftest import IMAGE
@@ -27,7 +27,7 @@ from tests.unit.conftest import IMAGE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from local.aws.clock import Clock
+    from local.aws.clock import AccountClock
 
 ENVIRONMENT = "test"
 REGION = "us-west-2"
@@ -65,7 +65,7 @@ class Tap:
         self.plain_clients: dict[str, Any] = {}
         self.hear: dict[str, Callable[..., None]] = {}
         self.now = MONDAY_EVENING
-        scheduling.keep_timetables(cast("Clock", SimpleNamespace(now=lambda: self.now)))
+        scheduling.keep_timetables(cast("AccountClock", SimpleNamespace(account_time=lambda: self.now)))
 
     def before_call(self, **call: Any) -> None:
         if "before-call" in self.hear:
@@ -98,17 +98,17 @@ class Cluster:
 
     @now.setter
     def now(self, now: datetime) -> None:
-        scheduling.carry_out(now)
+        scheduling.run_due_actions(now)
         self.tap.now = now
 
     @property
-    def aws(self) -> Aws:
+    def aws(self) -> AwsApi:
         clients = self.tap.console_clients
-        return Aws(session=self.tap.session, clock=lambda: self.now, _clients=clients)
+        return AwsApi(session=self.tap.session, clock=lambda: self.now, _clients=clients)
 
     @property
-    def pace(self) -> Pace:
-        return Pace(seconds=lambda: self.now.timestamp(), sleep=self.wait)  # noqa: PLW0108 — `now` is replaced
+    def pace(self) -> WaitClock:
+        return WaitClock(now_seconds=lambda: self.now.timestamp(), sleep=self.wait)  # noqa: PLW0108 — `now` is replaced
 
     def wait(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)

@@ -19,21 +19,21 @@ from botocore.exceptions import (
     TokenRetrievalError,
 )
 
-from cfs.aws import CLIENT
+from cfs.aws import CLIENT_CONFIG
 from cfs.cluster import activities, prices, runs
-from cfs.cluster.aws import Aws, open_environment, right
-from cfs.cluster.costs import Pool
-from cfs.cluster.groups import choose, discover
-from cfs.cluster.halt import down
-from cfs.cluster.overview import status
-from cfs.cluster.start import Window, up
+from cfs.cluster.aws import AwsApi, open_aws_api, required_action
+from cfs.cluster.costs import CapacityPool
+from cfs.cluster.groups import choose_groups, discover_groups
+from cfs.cluster.halt import stop_cluster
+from cfs.cluster.overview import read_cluster_status
+from cfs.cluster.start import ClusterWindow, start_cluster
 from infra.project import PROJECT_FOLDER
 from local.aws.gaps import activities as emulated
 from terminal.errors import UserError
 from tests.unit.cfs.cluster.conftest import ENVIRONMENT, REGION, Cluster, full_name
 
 
-def refusing(error: Exception) -> Aws:
+def refusing(error: Exception) -> AwsApi:
     """An account whose Auto Scaling raises an error."""
 
     def refuse(**_: Any) -> None:
@@ -41,7 +41,7 @@ def refusing(error: Exception) -> Aws:
 
     client = SimpleNamespace(describe_auto_scaling_groups=refuse, describe_budget=refuse)
     session = boto3.Session(region_name=REGION)
-    return Aws(session=session, _clients={"autoscaling": client, "budgets": client})
+    return AwsApi(session=session, _clients={"autoscaling": client, "budgets": client})
 
 
 def client_error(code: str) -> ClientError:
@@ -59,7 +59,7 @@ def client_error(code: str) -> ClientError:
 ])  # fmt: skip
 def test_what_aws_refuses_is_told_with_the_call_and_the_repair(error: Exception, problem: str, repair: str) -> None:
     with pytest.raises(UserError) as caught:
-        refusing(error).call("autoscaling", "describe_auto_scaling_groups")
+        refusing(error).call_operation("autoscaling", "describe_auto_scaling_groups")
     assert "autoscaling:DescribeAutoScalingGroups" in caught.value.problem
     assert problem in caught.value.problem
     assert repair in caught.value.repair
@@ -67,7 +67,7 @@ def test_what_aws_refuses_is_told_with_the_call_and_the_repair(error: Exception,
 
 def test_a_right_that_is_not_called_like_its_call_is_named_by_its_own_name() -> None:
     with pytest.raises(UserError) as caught:
-        refusing(client_error("AccessDeniedException")).call("budgets", "describe_budget")
+        refusing(client_error("AccessDeniedException")).call_operation("budgets", "describe_budget")
     assert "budgets:ViewBudget" in caught.value.repair
 
 
@@ -75,19 +75,19 @@ def test_a_busy_group_is_asked_again_and_not_for_ever(monkeypatch: pytest.Monkey
     waits: list[float] = []
     monkeypatch.setattr("tenacity.nap.time.sleep", waits.append)
     with pytest.raises(UserError, match="ResourceContention"):
-        refusing(client_error("ResourceContention")).call("autoscaling", "describe_auto_scaling_groups")
+        refusing(client_error("ResourceContention")).call_operation("autoscaling", "describe_auto_scaling_groups")
     assert len(waits) == 4
 
 
 @pytest.mark.usefixtures("account")
 def test_every_call_has_time_outs_and_a_bounded_number_of_attempts() -> None:
     session = boto3.Session(region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test")
-    aws = Aws(session=session)
+    aws = AwsApi(session=session)
     aws.account_id()
     config = aws._clients["sts"].meta.config  # noqa: SLF001 — what the calls are made with
     assert (config.connect_timeout, config.read_timeout) == (5, 30)
     assert config.retries["total_max_attempts"] == 6
-    assert CLIENT.retries["mode"] == "adaptive"
+    assert CLIENT_CONFIG.retries["mode"] == "adaptive"
 
 
 def test_without_a_region_there_is_an_error_and_no_call(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
@@ -95,28 +95,32 @@ def test_without_a_region_there_is_an_error_and_no_call(monkeypatch: pytest.Monk
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     with pytest.raises(UserError, match="No region is set") as caught:
-        open_environment("prod", region=None)
+        open_aws_api("prod", region=None)
     assert "--region us-west-2" in caught.value.repair
-    assert open_environment("prod", region="eu-central-1").region() == "eu-central-1"
+    assert open_aws_api("prod", region="eu-central-1").region_name() == "eu-central-1"
 
 
 def test_an_unknown_profile_is_an_error_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "nobody's")
     with pytest.raises(UserError, match="nobody's"):
-        open_environment("prod", region="us-west-2")
+        open_aws_api("prod", region="us-west-2")
 
 
 def test_groups_of_other_environments_and_projects_are_not_found(cluster: Cluster) -> None:
-    assert [group.name for group in discover(cluster.aws, ENVIRONMENT)] == ["fuse-client", "storage-a", "storage-b"]
+    assert [group.name for group in discover_groups(cluster.aws, ENVIRONMENT)] == [
+        "fuse-client",
+        "storage-a",
+        "storage-b",
+    ]
     with pytest.raises(UserError, match="no node group of the environment 'staging' in us-west-2"):
-        discover(cluster.aws, "staging")
+        discover_groups(cluster.aws, "staging")
 
 
 def test_a_group_that_does_not_say_how_many_nodes_it_has_is_named(cluster: Cluster) -> None:
     tag = {"ResourceId": full_name("storage-a"), "ResourceType": "auto-scaling-group", "Key": "Nodes"}
     cluster.client("autoscaling").create_or_update_tags(Tags=[{**tag, "Value": "many", "PropagateAtLaunch": False}])
     with pytest.raises(UserError, match="storage-a does not say how many nodes it has: its tag Nodes is 'many'"):
-        discover(cluster.aws, ENVIRONMENT)
+        discover_groups(cluster.aws, ENVIRONMENT)
 
 
 def test_all_pages_are_read(account: Cluster) -> None:
@@ -125,15 +129,15 @@ def test_all_pages_are_read(account: Cluster) -> None:
         account.add_group(f"small-{number:02}", role="jepsen", nodes=0)
     pages: list[str] = []
     with account.hearing("before-call", lambda model, **_: pages.append(model.name)):
-        groups = discover(account.aws, ENVIRONMENT)
+        groups = discover_groups(account.aws, ENVIRONMENT)
     assert len(groups) == 61
     assert pages.count("DescribeAutoScalingGroups") == 2
-    [many] = choose(groups, ["many"])
+    [many] = choose_groups(groups, ["many"])
     account.client("autoscaling").update_auto_scaling_group(
         AutoScalingGroupName=many.full_name, MaxSize=120, DesiredCapacity=120
     )
-    assert len(activities.read(account.aws, many, since=account.now)) == 120  # 100 activities a page
-    assert len(runs.instances(account.aws, ENVIRONMENT, [many])) == 120
+    assert len(activities.read_activities(account.aws, many, since=account.now)) == 120  # 100 activities a page
+    assert len(runs.list_instances(account.aws, ENVIRONMENT, [many])) == 120
 
 
 def product(usd: str, unit: str = "Hrs") -> str:
@@ -159,9 +163,9 @@ def test_a_price_on_demand_is_known_only_where_the_list_gives_one_an_hour(
         return SimpleNamespace(search=lambda _: iter(products))
 
     client = SimpleNamespace(get_paginator=lambda _: SimpleNamespace(paginate=paginate))
-    aws = Aws(session=boto3.Session(region_name=REGION), _clients={"pricing": client})
-    found = prices.look_up(aws, spot=[], on_demand=["i4i.2xlarge"], since=datetime.now(UTC))
-    assert found.now(Pool(instance_type="i4i.2xlarge", zone="")) == usd
+    aws = AwsApi(session=boto3.Session(region_name=REGION), _clients={"pricing": client})
+    found = prices.look_up_prices(aws, spot=[], on_demand=["i4i.2xlarge"], since=datetime.now(UTC))
+    assert found.current_price(CapacityPool(instance_type="i4i.2xlarge", zone="")) == usd
     filters = {given["Field"]: given["Value"] for given in asked["Filters"]}
     assert filters["instanceType"] == "i4i.2xlarge"
     assert filters["regionCode"] == REGION
@@ -175,14 +179,16 @@ def test_the_rights_that_the_documentation_lists_are_those_that_the_console_uses
     def note(model: Any, **_: Any) -> None:
         # boto3 calls the service by the prefix of its rights in all of these.
         name = model.service_model.endpoint_prefix.removeprefix("api.")
-        used.add(right(name, model.name))
+        used.add(required_action(name, model.name))
 
     monkeypatch.setattr(emulated, "has_spot_capacity", lambda group: group.name != full_name("storage-b"))
     with cluster.hearing("before-call", note):
-        window = Window(environment=ENVIRONMENT, duration=cluster.now - cluster.now.replace(hour=1), on_demand=True)
-        up(cluster.aws, window, pace=cluster.pace)
-        status(cluster.aws, ENVIRONMENT)
-        down(cluster.aws, ENVIRONMENT, [], pace=cluster.pace)
+        window = ClusterWindow(
+            environment=ENVIRONMENT, duration=cluster.now - cluster.now.replace(hour=1), on_demand=True
+        )
+        start_cluster(cluster.aws, window, wait_clock=cluster.pace)
+        read_cluster_status(cluster.aws, ENVIRONMENT)
+        stop_cluster(cluster.aws, ENVIRONMENT, [], wait_clock=cluster.pace)
     text = (PROJECT_FOLDER / "docs" / "cluster-console.md").read_text()
     policy = json.loads(re.findall(r"```json\n(.*?)```", text, re.DOTALL)[0])
     listed = [action for statement in policy["Statement"] for action in statement["Action"]]
@@ -197,4 +203,4 @@ def test_the_rights_that_the_documentation_lists_are_those_that_the_console_uses
     (["client"], ["fuse-client"]),
 ])  # fmt: skip
 def test_words_mean_groups_roles_and_beginnings(cluster: Cluster, words: list[str], meant: list[str]) -> None:
-    assert [group.name for group in choose(discover(cluster.aws, ENVIRONMENT), words)] == meant
+    assert [group.name for group in choose_groups(discover_groups(cluster.aws, ENVIRONMENT), words)] == meant

@@ -11,23 +11,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cfs.cluster import activities, costs, durations, fallback, runs, stops
-from cfs.cluster.activities import Activity
-from cfs.cluster.costs import Cost, Pool, Prices, PriceStep, Run
-from cfs.cluster.groups import Distribution, Member, NodeGroup
-from cfs.cluster.runs import Instance
+from cfs.cluster.activities import ScalingActivity
+from cfs.cluster.costs import CapacityPool, Cost, KnownPrices, NodeRun, PriceStep
+from cfs.cluster.groups import AutoScalingGroup, GroupMember, InstancesDistribution
+from cfs.cluster.runs import NodeInstance
 from infra.schedules.schedule import ScheduledAction
 from terminal.errors import UserError
 from tests.unit.cfs.cluster.conftest import TIME_ZONE, local
 
 MIDNIGHT = datetime(2026, 11, 24, tzinfo=UTC)
-A, B = Pool(instance_type="i4i.2xlarge", zone="us-west-2a"), Pool(instance_type="i7i.2xlarge", zone="us-west-2a")
+A, B = (
+    CapacityPool(instance_type="i4i.2xlarge", zone="us-west-2a"),
+    CapacityPool(instance_type="i7i.2xlarge", zone="us-west-2a"),
+)
 
 
 def at(hours: float) -> datetime:
     return MIDNIGHT + timedelta(hours=hours)
 
 
-def a_group(**changes: Any) -> NodeGroup:
+def a_group(**changes: Any) -> AutoScalingGroup:
     """A group of three spot nodes that is stopped, with hours from 8 to 18 on weekdays."""
     start = ScheduledAction(name="start", recurrence="0 8 * * 1-5", time_zone=TIME_ZONE, opens=True)
     stop = ScheduledAction(name="stop", recurrence="0 18 * * *", time_zone=TIME_ZONE, opens=False)
@@ -44,14 +47,14 @@ def a_group(**changes: Any) -> NodeGroup:
         "suspended": frozenset(),
         "instance_types": ("i4i.2xlarge", "i7i.2xlarge"),
         "zones": ("us-west-2a", "us-west-2c"),
-        "distribution": Distribution(base=0, percent=0),
+        "distribution": InstancesDistribution(base=0, percent=0),
         "fallback_from": None,
         "policy": {},
         "starts": (start,),
         "stop": stop,
         "stop_as_described": {"ScheduledActionName": "stop", "DesiredCapacity": 0, "MinSize": 0},
     }
-    return NodeGroup(**(whole | changes))
+    return AutoScalingGroup(**(whole | changes))
 
 
 def moved(to: datetime) -> ScheduledAction:
@@ -62,25 +65,25 @@ def moved(to: datetime) -> ScheduledAction:
     ("15m", 15), ("90m", 90), ("3h", 180), ("1h30m", 90), ("72h", 4320), (" 2H ", 120), ("0h20m", 20),
 ])  # fmt: skip
 def test_a_duration_is_hours_and_minutes(text: str, minutes: int) -> None:
-    assert durations.parse(text) == timedelta(minutes=minutes)
+    assert durations.parse_duration(text) == timedelta(minutes=minutes)
 
 
 @pytest.mark.parametrize("text", ["", "3", "h", "3d", "1.5h", "-3h", "30m1h", "3h30", "three", "3 h 5", "99999h"])
 def test_what_is_no_duration_is_named_with_how_to_write_one(text: str) -> None:
     with pytest.raises(UserError, match="3h, 90m or 1h30m") as caught:
-        durations.parse(text)
+        durations.parse_duration(text)
     assert repr(text) in caught.value.problem
 
 
 @pytest.mark.parametrize("text", ["14m", "0m", "73h", "72h1m"])
 def test_a_duration_out_of_bounds_is_refused_with_the_bounds(text: str) -> None:
     with pytest.raises(UserError, match="from 15m to 72h"):
-        durations.parse(text)
+        durations.parse_duration(text)
 
 
 @given(st.integers(15, 72 * 60))
 def test_a_duration_reads_as_it_is_written(minutes: int) -> None:
-    assert durations.parse(durations.show(timedelta(minutes=minutes))) == timedelta(minutes=minutes)
+    assert durations.parse_duration(durations.duration_text(timedelta(minutes=minutes))) == timedelta(minutes=minutes)
 
 
 @pytest.mark.parametrize("now, hours, stop, reason", [
@@ -96,23 +99,23 @@ def test_a_duration_reads_as_it_is_written(minutes: int) -> None:
 def test_a_group_stops_at_the_end_of_the_window_or_of_the_hours_in_which_it_ends(
     now: datetime, hours: float, stop: datetime, reason: str
 ) -> None:
-    planned = stops.plan(a_group(), now=now, duration=timedelta(hours=hours), shorten=False)
+    planned = stops.plan_stop(a_group(), now=now, duration=timedelta(hours=hours), shorten=False)
     assert (planned.at, planned.reason) == (stop, reason)
 
 
 def test_nodes_that_run_are_not_stopped_earlier_than_they_would_be_unless_asked_for() -> None:
     now, short = local(23, 20), timedelta(hours=3)
     held = a_group(stop=moved(local(24, 3)), desired=3)
-    assert stops.plan(held, now=now, duration=short, shorten=False).at == local(24, 3)
-    assert stops.plan(held, now=now, duration=short, shorten=False).reason == "held"
-    assert stops.plan(held, now=now, duration=short, shorten=True).at == local(23, 23)
-    assert stops.plan(held, now=now, duration=timedelta(hours=9), shorten=False).at == local(24, 5)
+    assert stops.plan_stop(held, now=now, duration=short, shorten=False).at == local(24, 3)
+    assert stops.plan_stop(held, now=now, duration=short, shorten=False).reason == "held"
+    assert stops.plan_stop(held, now=now, duration=short, shorten=True).at == local(23, 23)
+    assert stops.plan_stop(held, now=now, duration=timedelta(hours=9), shorten=False).at == local(24, 5)
     # What is left of a window whose nodes were stopped binds nobody.
     over = a_group(stop=moved(local(24, 3)))
-    assert stops.plan(over, now=now, duration=short, shorten=False).at == local(23, 23)
+    assert stops.plan_stop(over, now=now, duration=short, shorten=False).at == local(23, 23)
     # AWS describes the next regular time as the start time, too.
     regular = a_group(stop=moved(local(24, 18)))
-    assert stops.plan(regular, now=now, duration=short, shorten=False).at == local(23, 23)
+    assert stops.plan_stop(regular, now=now, duration=short, shorten=False).at == local(23, 23)
 
 
 @pytest.mark.parametrize("stop", [
@@ -121,19 +124,19 @@ def test_nodes_that_run_are_not_stopped_earlier_than_they_would_be_unless_asked_
 ])  # fmt: skip
 def test_without_a_stop_that_recurs_there_is_no_plan(stop: ScheduledAction | None) -> None:
     with pytest.raises(UserError, match="nothing would stop"):
-        stops.plan(a_group(stop=stop), now=local(23, 20), duration=timedelta(hours=3), shorten=False)
+        stops.plan_stop(a_group(stop=stop), now=local(23, 20), duration=timedelta(hours=3), shorten=False)
 
 
-def run(*pools: Pool, began: float, ended: float | None = None) -> Run:
-    return Run(
+def run(*pools: CapacityPool, began: float, ended: float | None = None) -> NodeRun:
+    return NodeRun(
         id="i-1", group="storage-a", pools=pools, market="spot", began=at(began),
         ended=None if ended is None else at(ended),
     )  # fmt: skip
 
 
-def prices(**steps: list[tuple[float, str]]) -> Prices:
+def prices(**steps: list[tuple[float, str]]) -> KnownPrices:
     pools = {"a": A, "b": B}
-    return Prices(
+    return KnownPrices(
         spot={
             pools[name]: [PriceStep(since=at(since), usd=Decimal(usd)) for since, usd in given]
             for name, given in steps.items()
@@ -149,11 +152,11 @@ def prices(**steps: list[tuple[float, str]]) -> Prices:
     (run(A, began=4, ended=9), "0.20"),  # no longer than until now
     (run(A, began=3, ended=3), "0"),
     (run(A, B, began=2, ended=3), "0.50"),  # the dearest of what it may have run on
-    (run(Pool(instance_type="t3.medium", zone=""), began=1, ended=3), "0.10"),
+    (run(CapacityPool(instance_type="t3.medium", zone=""), began=1, ended=3), "0.10"),
 ])  # fmt: skip
-def test_a_node_costs_the_price_that_held_for_as_long_as_it_held(ran: Run, usd: str) -> None:
+def test_a_node_costs_the_price_that_held_for_as_long_as_it_held(ran: NodeRun, usd: str) -> None:
     known = prices(a=[(-5, "0.10"), (2, "0.20")], b=[(0, "0.50")])
-    assert costs.of_run(ran, known, until=at(5)) == Cost(usd=Decimal(usd))
+    assert costs.run_cost(ran, known, until=at(5)) == Cost(usd=Decimal(usd))
 
 
 @pytest.mark.parametrize("ran", [
@@ -161,30 +164,30 @@ def test_a_node_costs_the_price_that_held_for_as_long_as_it_held(ran: Run, usd: 
     run(A, began=1, ended=3),  # its first hour has no price
     run(began=1, ended=2),
 ])  # fmt: skip
-def test_time_without_a_price_is_unknown(ran: Run) -> None:
-    cost = costs.of_run(ran, prices(a=[(2, "0.20")]), until=at(5))
+def test_time_without_a_price_is_unknown(ran: NodeRun) -> None:
+    cost = costs.run_cost(ran, prices(a=[(2, "0.20")]), until=at(5))
     assert cost.usd == 0
     assert cost.unknown
-    assert cost.show() == "unknown"
+    assert cost.dollar_text() == "unknown"
 
 
 def test_a_sum_with_an_unknown_part_is_a_lower_bound() -> None:
     cost = Cost(usd=Decimal("1.239")) + Cost(unknown=frozenset({"i4i.2xlarge in us-west-2a"}))
-    assert cost.show() == "at least $1.24"
-    assert Cost(usd=Decimal("1.239")).show() == "$1.24"
+    assert cost.dollar_text() == "at least $1.24"
+    assert Cost(usd=Decimal("1.239")).dollar_text() == "$1.24"
 
 
 def activity(
     identifier: str, *, launches: bool, began: float, ended: float | None = None, status: str = "Successful"
-) -> Activity:
-    return Activity(
-        instance_id=identifier, launches=launches, began=at(began), ended=at(began if ended is None else ended),
+) -> ScalingActivity:
+    return ScalingActivity(
+        instance_id=identifier, is_launch=launches, began=at(began), ended=at(began if ended is None else ended),
         status=status, message="",
     )  # fmt: skip
 
 
-def instance(identifier: str, *, market: Any = "spot", state: str = "running", launched: float = 0) -> Instance:
-    return Instance(
+def instance(identifier: str, *, market: Any = "spot", state: str = "running", launched: float = 0) -> NodeInstance:
+    return NodeInstance(
         id=identifier, group="storage-a", pool=A, market=market, launched=at(launched), state=state, ended=None
     )
 
@@ -199,7 +202,7 @@ def test_the_time_of_nodes_is_put_together_from_both_records() -> None:
         activity("", launches=True, began=5, status="Failed"),
     ]
     known = [instance("i-runs", launched=-30), instance("i-shown", state="terminated", launched=1)]
-    found = {ran.id: ran for ran in runs.assemble(a_group(), known, recorded, MIDNIGHT)}
+    found = {ran.id: ran for ran in runs.assemble_runs(a_group(), known, recorded, MIDNIGHT)}
     assert {name: (ran.began, ran.ended) for name, ran in found.items()} == {
         "i-runs": (MIDNIGHT, None),
         "i-shown": (at(1), at(4.2)),
@@ -223,7 +226,7 @@ def test_the_time_of_nodes_is_put_together_from_both_records() -> None:
 def test_what_aws_says_of_a_failed_launch_is_told_with_a_repair(
     message: str, code: str, *, on_demand_helps: bool
 ) -> None:
-    trouble = activities.trouble(message)
+    trouble = activities.launch_trouble(message)
     assert (trouble.code, trouble.on_demand_helps) == (code, on_demand_helps)
     assert trouble.meaning
     assert trouble.repair
@@ -232,29 +235,34 @@ def test_what_aws_says_of_a_failed_launch_is_told_with_a_repair(
 def test_a_group_has_failed_only_when_no_launch_is_under_way() -> None:
     failed = activity("", launches=True, began=2, status="Failed")
     came = activity("i-1", launches=True, began=1)
-    assert activities.failure([failed, came]) is failed
-    assert activities.failure([came, failed]) is None
-    assert activities.failure([failed, activity("i-2", launches=True, began=1, status="PreInService")]) is None
-    assert activities.failure([activity("i-1", launches=False, began=3), failed]) is failed
-    assert activities.failure([]) is None
+    assert activities.latest_failed_launch([failed, came]) is failed
+    assert activities.latest_failed_launch([came, failed]) is None
+    assert (
+        activities.latest_failed_launch([failed, activity("i-2", launches=True, began=1, status="PreInService")])
+        is None
+    )
+    assert activities.latest_failed_launch([activity("i-1", launches=False, began=3), failed]) is failed
+    assert activities.latest_failed_launch([]) is None
 
 
 @pytest.mark.parametrize("base, percent, nodes, on_demand", [
     (0, 0, 5, 0), (0, 100, 5, 5), (2, 0, 5, 2), (2, 0, 1, 1), (0, 50, 5, 3), (1, 50, 4, 3), (0, 100, 0, 0),
 ])  # fmt: skip
 def test_a_distribution_rounds_its_share_up(base: int, percent: int, nodes: int, on_demand: int) -> None:
-    assert Distribution(base=base, percent=percent).on_demand(nodes) == on_demand
-    assert Distribution.read(str(Distribution(base=base, percent=percent))) == Distribution(base=base, percent=percent)
+    assert InstancesDistribution(base=base, percent=percent).on_demand_count(nodes) == on_demand
+    assert InstancesDistribution.parse_tag(
+        str(InstancesDistribution(base=base, percent=percent))
+    ) == InstancesDistribution(base=base, percent=percent)
 
 
 def test_the_fallback_asks_for_exactly_what_then_runs() -> None:
     members = tuple(
-        Member(id=name, state=state, is_protected=False)
+        GroupMember(id=name, state=state, is_protected=False)
         for name, state in (("i-1", "InService"), ("i-2", "Pending:Wait"), ("i-3", "Terminating"))
     )
     group = a_group(desired=4, members=members)
     nodes = [instance("i-1"), instance("i-2", market="on-demand"), instance("i-3", state="shutting-down")]
-    assert fallback.distribution(group, nodes) == Distribution(base=3, percent=0)
+    assert fallback.fallback_distribution(group, nodes) == InstancesDistribution(base=3, percent=0)
 
 
 def test_the_policy_keeps_all_but_the_distribution_and_names_the_template_once() -> None:
@@ -265,7 +273,7 @@ def test_the_policy_keeps_all_but_the_distribution_and_names_the_template_once()
         },
         "InstancesDistribution": {"OnDemandBaseCapacity": 0, "SpotAllocationStrategy": "price-capacity-optimized"},
     }
-    assert fallback.policy(described, Distribution(base=2, percent=0)) == {
+    assert fallback.changed_policy(described, InstancesDistribution(base=2, percent=0)) == {
         "LaunchTemplate": {
             "LaunchTemplateSpecification": {"LaunchTemplateId": "lt-1", "Version": "3"},
             "Overrides": [{"InstanceType": "i4i.2xlarge"}],

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cfs.cluster.halt import Stopped, down
-from cfs.cluster.start import Window, up
+from cfs.cluster.halt import StoppedGroups, stop_cluster
+from cfs.cluster.start import ClusterWindow, start_cluster
 from terminal.errors import UserError
 from tests.unit.cfs.cluster.conftest import ENVIRONMENT, Cluster, full_name, local
 
@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 
 
 def start(cluster: Cluster, hours: float) -> None:
-    up(cluster.aws, Window(environment=ENVIRONMENT, duration=timedelta(hours=hours)), pace=cluster.pace)
+    start_cluster(
+        cluster.aws, ClusterWindow(environment=ENVIRONMENT, duration=timedelta(hours=hours)), wait_clock=cluster.pace
+    )
 
 
-def stop(cluster: Cluster, *words: str) -> Stopped:
-    return down(cluster.aws, ENVIRONMENT, words, pace=cluster.pace)
+def stop(cluster: Cluster, *words: str) -> StoppedGroups:
+    return stop_cluster(cluster.aws, ENVIRONMENT, words, wait_clock=cluster.pace)
 
 
 def test_no_node_is_left_and_the_next_start_is_the_schedules(cluster: Cluster) -> None:
@@ -109,7 +111,7 @@ def test_nodes_that_do_not_end_are_named_with_the_reason(
     else:
         autoscaling.suspend_processes(AutoScalingGroupName=name, ScalingProcesses=["Terminate"])
         # moto terminates nonetheless.
-        monkeypatch.setattr("cfs.cluster.runs.Instance.is_there", property(lambda node: node.group == "storage-a"))
+        monkeypatch.setattr("cfs.cluster.runs.NodeInstance.is_there", property(lambda node: node.group == "storage-a"))
     with pytest.raises(UserError, match=told) as caught:
         stop(cluster)
     assert "3 instances have not ended in 10 minutes" in caught.value.problem

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cfs.cluster import reports
-from cfs.cluster.halt import down
-from cfs.cluster.overview import Status, status
-from cfs.cluster.start import Window, up
+from cfs.cluster.halt import stop_cluster
+from cfs.cluster.overview import ClusterStatus, read_cluster_status
+from cfs.cluster.start import ClusterWindow, start_cluster
 from local.aws.gaps import activities
 from terminal import report
 from tests.unit.cfs.cluster.conftest import ENVIRONMENT, REGION, Cluster, full_name, local
@@ -26,12 +26,16 @@ NOTHING = Decimal(0)
 
 
 def start(cluster: Cluster, hours: float = 3, **more: Any) -> None:
-    up(cluster.aws, Window(environment=ENVIRONMENT, duration=timedelta(hours=hours), **more), pace=cluster.pace)
+    start_cluster(
+        cluster.aws,
+        ClusterWindow(environment=ENVIRONMENT, duration=timedelta(hours=hours), **more),
+        wait_clock=cluster.pace,
+    )
 
 
 def shown(cluster: Cluster, *, is_emulated: bool = True) -> Report:
-    found = status(cluster.aws, ENVIRONMENT)
-    return reports.of_status(found, environment=ENVIRONMENT, region=REGION, is_emulated=is_emulated)
+    found = read_cluster_status(cluster.aws, ENVIRONMENT)
+    return reports.status_report(found, environment=ENVIRONMENT, region=REGION, is_emulated=is_emulated)
 
 
 def row(cluster: Cluster, name: str) -> dict[str, Any]:
@@ -39,12 +43,12 @@ def row(cluster: Cluster, name: str) -> dict[str, Any]:
     return dict(found)
 
 
-def cost(found: Status) -> tuple[Decimal, Decimal]:
-    return found.estimate.an_hour().usd, found.estimate.today().usd
+def cost(found: ClusterStatus) -> tuple[Decimal, Decimal]:
+    return found.estimate.cost_per_hour().usd, found.estimate.cost_today().usd
 
 
 def test_a_stopped_cluster_costs_nothing_and_says_when_it_starts(cluster: Cluster) -> None:
-    assert cost(status(cluster.aws, ENVIRONMENT)) == (NOTHING, NOTHING)
+    assert cost(read_cluster_status(cluster.aws, ENVIRONMENT)) == (NOTHING, NOTHING)
     assert row(cluster, "storage-a") == {
         "name": "storage-a",
         "role": "storage",
@@ -82,7 +86,7 @@ def test_the_schedule_is_named_where_it_is_the_reason(cluster: Cluster, moment: 
 
 def test_a_group_that_is_stopped_during_its_hours_was_stopped_by_somebody(cluster: Cluster) -> None:
     cluster.now = local(24, 9)
-    down(cluster.aws, ENVIRONMENT, ["storage-a"], pace=cluster.pace)
+    stop_cluster(cluster.aws, ENVIRONMENT, ["storage-a"], wait_clock=cluster.pace)
     assert row(cluster, "storage-a")["why"] == "stopped by hand or by a guard"
 
 
@@ -91,10 +95,13 @@ def test_the_cost_is_that_of_the_time_that_each_node_has_run_today(cluster: Clus
     cluster.now += timedelta(hours=1)
     start(cluster, groups=("storage-b",))  # 2 more at 05:00
     cluster.now += timedelta(minutes=30)
-    assert cost(status(cluster.aws, ENVIRONMENT)) == (5 * SPOT, (3 * Decimal("1.5") + 2 * Decimal("0.5")) * SPOT)
-    down(cluster.aws, ENVIRONMENT, [], pace=cluster.pace)
+    assert cost(read_cluster_status(cluster.aws, ENVIRONMENT)) == (
+        5 * SPOT,
+        (3 * Decimal("1.5") + 2 * Decimal("0.5")) * SPOT,
+    )
+    stop_cluster(cluster.aws, ENVIRONMENT, [], wait_clock=cluster.pace)
     cluster.now += timedelta(hours=2)
-    assert cost(status(cluster.aws, ENVIRONMENT)) == (NOTHING, Decimal("5.5") * SPOT)
+    assert cost(read_cluster_status(cluster.aws, ENVIRONMENT)) == (NOTHING, Decimal("5.5") * SPOT)
 
 
 def test_nodes_that_ec2_has_forgotten_count_by_what_auto_scaling_has_recorded(
@@ -102,14 +109,14 @@ def test_nodes_that_ec2_has_forgotten_count_by_what_auto_scaling_has_recorded(
 ) -> None:
     start(cluster, groups=("storage-a",))
     cluster.now += timedelta(hours=2)
-    down(cluster.aws, ENVIRONMENT, [], pace=cluster.pace)
-    monkeypatch.setattr("cfs.cluster.runs.instances", lambda *_: [])
-    assert cost(status(cluster.aws, ENVIRONMENT)) == (NOTHING, 6 * SPOT)
+    stop_cluster(cluster.aws, ENVIRONMENT, [], wait_clock=cluster.pace)
+    monkeypatch.setattr("cfs.cluster.runs.list_instances", lambda *_: [])
+    assert cost(read_cluster_status(cluster.aws, ENVIRONMENT)) == (NOTHING, 6 * SPOT)
 
 
 def test_the_day_begins_at_midnight_in_utc(cluster: Cluster) -> None:
     cluster.now = local(24, 17)  # an hour after midnight, nine after the schedule's start
-    assert cost(status(cluster.aws, ENVIRONMENT)) == (6 * SPOT, 6 * SPOT)
+    assert cost(read_cluster_status(cluster.aws, ENVIRONMENT)) == (6 * SPOT, 6 * SPOT)
     assert shown(cluster).figures["todaySince"] == "2026-11-25T00:00:00Z"
 
 
@@ -118,7 +125,7 @@ def test_nodes_on_demand_are_shown_and_priced_by_the_price_list(
 ) -> None:
     monkeypatch.setattr(activities, "has_spot_capacity", lambda group: group.name != full_name("storage-b"))
     start(cluster, groups=("storage-b",), on_demand=True)
-    assert status(cluster.aws, ENVIRONMENT).estimate.an_hour().usd == 2 * ON_DEMAND
+    assert read_cluster_status(cluster.aws, ENVIRONMENT).estimate.cost_per_hour().usd == 2 * ON_DEMAND
     found = row(cluster, "storage-b")
     assert found["onDemand"] == 2
     assert found["why"] == "started by hand; 2 on demand for want of spot capacity, until they are stopped"
@@ -128,7 +135,7 @@ def test_nodes_on_demand_are_shown_and_priced_by_the_price_list(
 def test_an_unknown_price_is_unknown_and_not_nothing(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     start(cluster, groups=("storage-a",))
     cluster.now += timedelta(hours=1)
-    monkeypatch.setattr("cfs.cluster.prices._spot", lambda *_, **__: {})
+    monkeypatch.setattr("cfs.cluster.prices._spot_prices", lambda *_, **__: {})
     found = shown(cluster)
     assert found.figures["usdPerHour"] == {
         "known": None,
@@ -161,7 +168,7 @@ def test_placeholders_of_the_emulated_account_are_never_shown_as_prices_of_aws(c
 def test_programs_get_json_alone(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
     start(cluster)
     capsys.readouterr()
-    report.show(shown(cluster), as_json=True)
+    report.print_report(shown(cluster), as_json=True)
     assert json.loads(capsys.readouterr().out)["usdPerHour"] == {"known": "0.180000", "unknown": []}
 
 

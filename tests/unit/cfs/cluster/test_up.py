@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 
 from cfs.cluster import stops
-from cfs.cluster.groups import discover
-from cfs.cluster.start import Window, up
+from cfs.cluster.groups import discover_groups
+from cfs.cluster.start import ClusterWindow, start_cluster
 from local.aws.gaps import activities
 from terminal.errors import UserError
 from tests.unit.cfs.cluster.conftest import ENVIRONMENT, MONDAY_EVENING, Cluster, full_name, local
@@ -23,12 +23,12 @@ REGULAR = local(24, 18)
 """When the schedule stops the groups next."""
 
 
-def window(hours: float = 3, **more: Any) -> Window:
-    return Window(environment=ENVIRONMENT, duration=timedelta(hours=hours), **more)
+def window(hours: float = 3, **more: Any) -> ClusterWindow:
+    return ClusterWindow(environment=ENVIRONMENT, duration=timedelta(hours=hours), **more)
 
 
-def start(cluster: Cluster, wanted: Window) -> None:
-    up(cluster.aws, wanted, pace=cluster.pace)
+def start(cluster: Cluster, wanted: ClusterWindow) -> None:
+    start_cluster(cluster.aws, wanted, wait_clock=cluster.pace)
 
 
 def test_all_groups_run_and_stop_at_the_end_of_the_window(cluster: Cluster) -> None:
@@ -109,8 +109,8 @@ def test_killed_at_any_change_it_leaves_no_group_without_a_stop_in_time(
         _stop_all(cluster)
         with cluster.hearing(event, die_at(number)), pytest.raises(KilledError):
             start(cluster, window(3))
-        for group in discover(cluster.aws, ENVIRONMENT):
-            stop = stops.upcoming(group, MONDAY_EVENING)
+        for group in discover_groups(cluster.aws, ENVIRONMENT):
+            stop = stops.next_stop_time(group, MONDAY_EVENING)
             assert not group.desired or stop == local(23, 23), f"killed at change {number}: {group.name}"
         cluster.now = local(23, 23)
         assert cluster.instances() == [], f"killed at change {number}"
@@ -135,7 +135,7 @@ def die_at(number: int) -> Callable[..., None]:
 def _stop_all(cluster: Cluster) -> None:
     """Put the groups as the stack makes them."""
     autoscaling = cluster.client("autoscaling")
-    for group in discover(cluster.aws, ENVIRONMENT):
+    for group in discover_groups(cluster.aws, ENVIRONMENT):
         autoscaling.update_auto_scaling_group(AutoScalingGroupName=group.full_name, MinSize=0, DesiredCapacity=0)
         kept = ("AutoScalingGroupName", "ScheduledActionName", "Recurrence", "TimeZone", "MinSize", "DesiredCapacity")
         described = cluster.stop(group.name)
@@ -174,13 +174,13 @@ def test_what_would_go_over_the_days_budget_is_refused_with_the_figures(cluster:
 
 
 def test_force_starts_over_the_budget(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cfs.cluster.budget.read", lambda *_: pytest.fail("asked for the budget"))
+    monkeypatch.setattr("cfs.cluster.budget.read_budget", lambda *_: pytest.fail("asked for the budget"))
     start(cluster, window(force=True))
     assert len(cluster.instances()) == 6
 
 
 def test_an_unknown_price_is_no_reason_to_start(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cfs.cluster.prices._spot", lambda *_, **__: {})
+    monkeypatch.setattr("cfs.cluster.prices._spot_prices", lambda *_, **__: {})
     with pytest.raises(UserError, match=r"cannot be told: AWS gives no price of c7a\.xlarge in us-west-2a"):
         start(cluster, window())
     assert cluster.instances() == []
@@ -284,7 +284,7 @@ def test_a_console_killed_amid_the_fallback_leaves_a_note_that_the_next_command_
 def test_nodes_that_do_not_come_up_are_waited_for_no_longer_than_the_bound(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cfs.cluster.groups.Member.is_in_service", property(lambda _: False))
+    monkeypatch.setattr("cfs.cluster.groups.GroupMember.is_in_service", property(lambda _: False))
     with pytest.raises(UserError, match="have not come up in 15 minutes"):
         start(cluster, window())
     waited = cluster.now - MONDAY_EVENING
@@ -294,7 +294,9 @@ def test_nodes_that_do_not_come_up_are_waited_for_no_longer_than_the_bound(
 def test_the_budget_counts_what_runs_on_until_its_own_stop(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     start(cluster, window(3, groups=("storage-a",)))
     seen: list[Decimal] = []
-    monkeypatch.setattr("cfs.cluster.budget.check", lambda _, *, spent, ahead: seen.append(spent.usd + ahead.usd))
+    monkeypatch.setattr(
+        "cfs.cluster.budget.check_budget", lambda _, *, spent, ahead: seen.append(spent.usd + ahead.usd)
+    )
     cluster.now = MONDAY_EVENING + timedelta(hours=1)
     start(cluster, window(1, groups=("storage-b",)))
     # Three nodes for one hour gone and two ahead, and two nodes for an hour.

@@ -20,14 +20,14 @@ from botocore.response import StreamingBody
 from moto import mock_aws
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
-from cfs.aws import CLIENT
+from cfs.aws import CLIENT_CONFIG
 from cfs.deploy import rollout
-from cfs.deploy.commands import Commands
-from cfs.deploy.documents import Pointer, Record, Release, Target, record_key, version_key
+from cfs.deploy.commands import NodeCommandRunner
+from cfs.deploy.documents import DeployRecord, Release, ReleaseTarget, VersionPointer, record_key, version_key
 from cfs.deploy.lease import LEASE_SECONDS, HeldRecord
-from cfs.deploy.nodes import READY, Node, Nodes
-from cfs.deploy.rollout import Means, Outcome, Patience
-from cfs.deploy.store import Store
+from cfs.deploy.nodes import READY_BOOT_STATE, Node, NodeLister
+from cfs.deploy.rollout import RollOutContext, RollOutOutcome, RollOutTimeouts
+from cfs.deploy.store import ArtifactStore
 from infra.cluster.node_commands import NODE_COMMANDS
 from infra.tags import Tags
 from local.aws.gaps import close_gaps
@@ -36,7 +36,7 @@ from tests.unit.conftest import IMAGE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from infra.tags import Role, Site
+    from infra.tags import ResourceRole, Site
 
 ENVIRONMENT = "test"
 REGION = "us-west-2"
@@ -114,7 +114,7 @@ def client(service: str, *, watched: bool = True) -> Any:
         session.events.register("before-call", _before)
         session.events.register("after-call", _after)
     # A name of its own spares it to compose one for each call, a quarter of the time of tests with 10,000 of them.
-    return session.client(service, region_name=REGION, config=CLIENT.merge(Config(user_agent="tests")))
+    return session.client(service, region_name=REGION, config=CLIENT_CONFIG.merge(Config(user_agent="tests")))
 
 
 @cache
@@ -151,7 +151,7 @@ class MotoAccount:
                 Name=f"claudefs-{ENVIRONMENT}-{name}",
                 DocumentType="Command",
                 DocumentFormat="JSON",
-                Content=command.content(),
+                Content=command.document_content(),
             )
 
     def launch(self, tags: dict[str, str], count: int) -> list[str]:
@@ -171,14 +171,14 @@ class MotoAccount:
         self._ec2.terminate_instances(InstanceIds=[node])
 
     def read(self, key: str) -> bytes | None:
-        stored = Store(self._s3, bucket=BUCKET).read(key)
+        stored = ArtifactStore(self._s3, bucket=BUCKET).read_object(key)
         return stored.body if stored else None
 
     def write(self, key: str, body: bytes) -> None:
         self._s3.put_object(Bucket=BUCKET, Key=key, Body=body)
 
     def living(self) -> list[Node]:
-        return Nodes(self._ec2, environment=ENVIRONMENT).living()
+        return NodeLister(self._ec2, environment=ENVIRONMENT).list_living()
 
 
 class RefusedError(Exception):
@@ -230,7 +230,7 @@ class MemoryAccount:
         for instance in started:
             self.instances[instance.id] = instance
             if "boot" not in instance.faults:
-                instance.tags |= {"Version": self._pointed(), "BootState": READY}
+                instance.tags |= {"Version": self._pointed(), "BootState": READY_BOOT_STATE}
         return [instance.id for instance in started]
 
     def tag(self, node: str, tags: dict[str, str]) -> None:
@@ -251,7 +251,7 @@ class MemoryAccount:
                 id=instance.id,
                 role=instance.tags["Role"],
                 site=instance.tags.get("Site", ""),
-                ready=instance.tags.get("BootState") == READY,
+                is_ready=instance.tags.get("BootState") == READY_BOOT_STATE,
                 version=instance.version,
             )
             for instance in self.instances.values()
@@ -382,9 +382,9 @@ class World:
         self.account = account
         self.clock = Clock()
 
-    def launch(self, role: Role, count: int = 1, *, site: Site | None = None, fault: str = "") -> list[str]:
+    def launch(self, role: ResourceRole, count: int = 1, *, site: Site | None = None, fault: str = "") -> list[str]:
         """Start nodes of one group; they boot by what the pointer names."""
-        tags = Tags(environment=ENVIRONMENT, owner="team").of("node", role=role, site=site)
+        tags = Tags(environment=ENVIRONMENT, owner="team").for_resource("node", role=role, site=site)
         tags |= {"NodeGroup": f"{role}-{(site or '').lower()}"} | ({"EmulatedFault": fault} if fault else {})
         return self.account.launch(tags, count)
 
@@ -408,7 +408,7 @@ class World:
         """Let a node that was launched with the fault `boot` get ready."""
         self.account.tag(node, {"Version": version, "BootState": "ready", "EmulatedFault": ""})
 
-    def published(self, version: str) -> Target:
+    def published(self, version: str) -> ReleaseTarget:
         """Put a release into the bucket."""
         commit = hashlib.sha1(version.encode(), usedforsecurity=False).hexdigest()
         tarball = f"releases/{commit}/claudefs-x86_64.tar.zst"
@@ -423,54 +423,54 @@ class World:
                 },
             }
         )
-        self.account.write(release.key, release.body())
-        return release.target
+        self.account.write(release.object_key, release.to_bytes())
+        return release.roll_out_target
 
-    def runs(self, version: str) -> Target:
+    def runs(self, version: str) -> ReleaseTarget:
         """Let the pointer name a release, before nodes are launched."""
         target = self.published(version)
-        pointer = Pointer(release=target.release, sha256=target.sha256, previous=None)
-        self.account.write(version_key(ENVIRONMENT), pointer.body())
+        pointer = VersionPointer(release=target.release, sha256=target.sha256, previous=None)
+        self.account.write(version_key(ENVIRONMENT), pointer.to_bytes())
         return target
 
-    def means(self, *, soak: float = 0.0, holder: str = "somebody") -> Means:
-        store = Store(client("s3"), bucket=BUCKET)
+    def means(self, *, soak: float = 0.0, holder: str = "somebody") -> RollOutContext:
+        store = ArtifactStore(client("s3"), bucket=BUCKET)
         held = HeldRecord(store, environment=ENVIRONMENT, holder=holder, clock=self.clock)
-        return Means(
+        return RollOutContext(
             environment=ENVIRONMENT,
             store=store,
-            nodes=Nodes(client("ec2"), environment=ENVIRONMENT),
-            commands=Commands(
+            nodes=NodeLister(client("ec2"), environment=ENVIRONMENT),
+            commands=NodeCommandRunner(
                 client("ssm"),
                 environment=ENVIRONMENT,
                 clock=self.clock,
-                pause=lambda seconds: rollout.pause(self.clock, held, seconds),
+                pause=lambda seconds: rollout.pause_holding_lease(self.clock, held, seconds),
             ),
-            held=held,
+            held_record=held,
             clock=self.clock,
-            patience=Patience(),
-            soak=soak,
+            timeouts=RollOutTimeouts(),
+            soak_seconds=soak,
         )
 
-    def roll_out(self, wanted: Target, *, soak: float = 0.0) -> Outcome:
-        return rollout.roll_out(self.means(soak=soak), wanted=wanted)
+    def roll_out(self, wanted: ReleaseTarget, *, soak: float = 0.0) -> RollOutOutcome:
+        return rollout.run_roll_out(self.means(soak=soak), wanted=wanted)
 
-    def roll_back(self) -> Outcome:
-        return rollout.roll_back(self.means())
+    def roll_back(self) -> RollOutOutcome:
+        return rollout.run_roll_back(self.means())
 
     def versions(self) -> dict[str, str]:
         """Give what each living node runs."""
         return {node.id: node.version for node in self.account.living()}
 
-    def pointer(self) -> Pointer:
+    def pointer(self) -> VersionPointer:
         """Give the pointer, which must be there."""
         body = self.account.read(version_key(ENVIRONMENT))
         assert body is not None
-        return Pointer.read(body, key="pointer")
+        return VersionPointer.parse_document(body, key="pointer")
 
-    def record(self) -> Record:
+    def record(self) -> DeployRecord:
         body = self.account.read(record_key(ENVIRONMENT))
-        return Record() if body is None else Record.read(body, key="record")
+        return DeployRecord() if body is None else DeployRecord.parse_document(body, key="record")
 
     def until_the_lease_expires(self) -> None:
         self.clock.time += timedelta(seconds=LEASE_SECONDS + 1)

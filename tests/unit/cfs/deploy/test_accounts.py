@@ -22,12 +22,12 @@ def story(world: World) -> list[Any]:
     told: list[Any] = []
 
     def tell() -> None:
-        told.append(sorted((names[node.id], node.ready, node.version) for node in world.account.living()))
+        told.append(sorted((names[node.id], node.is_ready, node.version) for node in world.account.living()))
 
     def run(document: Any, **parameters: str) -> None:
-        answers = world.means().commands.run(document, parameters, names, seconds=60)
+        answers = world.means().commands.run_on_nodes(document, parameters, names, seconds=60)
         # What a command prints may be worded differently.
-        told.append(sorted((names[node], answer.ok) for node, answer in answers.items()))
+        told.append(sorted((names[node], answer.has_succeeded) for node, answer in answers.items()))
 
     tell()
     run("probe", ExpectedVersion="v1.0.0")

@@ -11,7 +11,7 @@ import pytest
 
 from cfs.deploy import apply as applying
 from cfs.deploy import stack
-from cfs.deploy.apply import Wanted
+from cfs.deploy.apply import WantedDeployment
 from cfs.deploy.review import Review
 from cfs.engine import EngineError
 from infra.project import PROJECT_FOLDER
@@ -29,7 +29,7 @@ PREVIEW: dict[str, Any] = {
     "steps": [{"op": "create", "urn": URN, "newState": {"type": TYPE, "inputs": {"name": "alerts"}}}],
 }
 COMPLAINT = {"severity": "error", "message": "error: unable to replace resource\n"}
-WANTED = Wanted(environment="prod", cluster_size=None, commit="c" * 40)
+WANTED = WantedDeployment(environment="prod", cluster_size=None, commit="c" * 40)
 
 STAND_IN = """\
 #!/bin/sh
@@ -59,7 +59,7 @@ def pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program.write_text(STAND_IN)
     program.chmod(0o755)
     toolchain = Toolchain(origin="built", version="3.259.0", path=(folder,), env={})
-    monkeypatch.setattr("cfs.remote_engine.obtain", lambda: toolchain)
+    monkeypatch.setattr("cfs.remote_engine.obtain_toolchain", lambda: toolchain)
     show(folder, PREVIEW)
     return folder
 
@@ -73,14 +73,14 @@ def told(folder: Path) -> list[str]:
     return (folder / "told").read_text().splitlines()
 
 
-def reviewed(file: Path, wanted: Wanted = WANTED) -> str:
-    return applying.preview(wanted, file=file).outputs["digest"]
+def reviewed(file: Path, wanted: WantedDeployment = WANTED) -> str:
+    return applying.preview_for_review(wanted, file=file).outputs["digest"]
 
 
 def test_what_was_reviewed_is_applied_by_the_plan_of_the_second_preview(pulumi: Path, tmp_path: Path) -> None:
     file = tmp_path / "review.json"
     digest = reviewed(file)
-    result = applying.apply(WANTED, digest=digest, file=file)
+    result = applying.apply_reviewed(WANTED, digest=digest, file=file)
     assert (result.exit_code, result.outputs) == (0, {"changes": "1"})
     assert (pulumi / "applied").read_text() == "plan\n"
     up = told(pulumi)[-1].split()
@@ -90,7 +90,7 @@ def test_what_was_reviewed_is_applied_by_the_plan_of_the_second_preview(pulumi: 
 
 def test_the_plan_and_the_settings_of_the_run_are_gone_in_the_end(pulumi: Path, tmp_path: Path) -> None:
     digest = reviewed(tmp_path / "review.json")
-    applying.apply(WANTED, digest=digest, file=None)
+    applying.apply_reviewed(WANTED, digest=digest, file=None)
     words = told(pulumi)[-1].split()
     for option in ("--plan", "--config-file"):
         assert not (tmp_path / words[words.index(option) + 1]).exists()
@@ -104,7 +104,7 @@ def test_what_github_would_refuse_is_not_applied(pulumi: Path, tmp_path: Path, m
     digest = reviewed(file)
     monkeypatch.setenv("GITHUB_TOKEN", "")
     with pytest.raises(UserError, match="GITHUB_TOKEN is not set"):
-        applying.apply(WANTED, digest=digest, file=file)
+        applying.apply_reviewed(WANTED, digest=digest, file=file)
     assert not (pulumi / "applied").exists()
 
 
@@ -113,7 +113,7 @@ def test_github_is_not_asked_where_nothing_there_is_changed(
 ) -> None:
     monkeypatch.setenv("GITHUB_TOKEN", "")
     digest = reviewed(tmp_path / "review.json")
-    assert applying.apply(WANTED, digest=digest, file=None).exit_code == 0
+    assert applying.apply_reviewed(WANTED, digest=digest, file=None).exit_code == 0
     assert (pulumi / "applied").exists()
 
 
@@ -123,16 +123,16 @@ def test_what_differs_is_not_applied_and_is_named(pulumi: Path, tmp_path: Path) 
     other = copy.deepcopy(PREVIEW)
     other["steps"][0]["op"] = "delete"
     show(pulumi, other)
-    result = applying.apply(WANTED, digest=digest, file=file)
-    assert result.exit_code == applying.DIFFERS
+    result = applying.apply_reviewed(WANTED, digest=digest, file=file)
+    assert result.exit_code == applying.DIFFERS_EXIT_CODE
     assert "- not reviewed: delete aws:sns/topic:Topic alerts" in result.text
     assert "cfs deploy preview" in result.text
     assert not (pulumi / "applied").exists()
 
 
 def test_without_the_file_a_refusal_says_what_would_be_done(pulumi: Path) -> None:
-    result = applying.apply(WANTED, digest="0" * 64, file=None)
-    assert result.exit_code == applying.DIFFERS
+    result = applying.apply_reviewed(WANTED, digest="0" * 64, file=None)
+    assert result.exit_code == applying.DIFFERS_EXIT_CODE
     assert "create aws:sns/topic:Topic alerts would be done now" in result.text
     assert not (pulumi / "applied").exists()
 
@@ -141,15 +141,15 @@ def test_a_file_of_another_preview_is_refused(pulumi: Path, tmp_path: Path) -> N
     file = tmp_path / "review.json"
     reviewed(file)
     with pytest.raises(UserError, match="has the digest"):
-        applying.apply(WANTED, digest="0" * 64, file=file)
+        applying.apply_reviewed(WANTED, digest="0" * 64, file=file)
     with pytest.raises(UserError, match="cannot be read"):
-        applying.apply(WANTED, digest="0" * 64, file=tmp_path / "missing.json")
+        applying.apply_reviewed(WANTED, digest="0" * 64, file=tmp_path / "missing.json")
     assert not (pulumi / "applied").exists()
 
 
 def test_a_preview_that_fails_gives_no_digest_and_says_why(pulumi: Path, tmp_path: Path) -> None:
     show(pulumi, {**PREVIEW, "diagnostics": [COMPLAINT]}, status=1)
-    result = applying.preview(WANTED, file=tmp_path / "review.json")
+    result = applying.preview_for_review(WANTED, file=tmp_path / "review.json")
     assert (result.exit_code, result.outputs) == (1, {"changes": "1"})
     assert "- unable to replace resource" in result.summary
     assert not (tmp_path / "review.json").exists()
@@ -159,14 +159,14 @@ def test_what_the_engine_has_begun_to_refuse_since_is_not_applied(pulumi: Path, 
     digest = reviewed(tmp_path / "review.json")
     show(pulumi, {**PREVIEW, "diagnostics": [COMPLAINT]}, status=1)
     with pytest.raises(UserError, match="cannot be applied: unable to replace resource"):
-        applying.apply(WANTED, digest=digest, file=None)
+        applying.apply_reviewed(WANTED, digest=digest, file=None)
     assert not (pulumi / "applied").exists()
 
 
 def test_a_preview_from_a_commit_without_a_setting_gives_no_digest_and_names_it(pulumi: Path, tmp_path: Path) -> None:
     state = {"type": "pulumi:pulumi:Stack", "outputs": {"settings": ["alertEmails"]}}
     show(pulumi, {**PREVIEW, "steps": [*PREVIEW["steps"], {"op": "same", "urn": URN, "oldState": state}]})
-    result = applying.preview(WANTED, file=tmp_path / "review.json")
+    result = applying.preview_for_review(WANTED, file=tmp_path / "review.json")
     assert (result.exit_code, result.outputs) == (1, {"changes": "1"})
     assert "- Pulumi.prod.yaml lacks alertEmails" in result.summary
 
@@ -174,12 +174,14 @@ def test_a_preview_from_a_commit_without_a_setting_gives_no_digest_and_names_it(
 def test_a_preview_that_says_nothing_of_use_is_the_engines_error(pulumi: Path, tmp_path: Path) -> None:
     show(pulumi, {}, status=3)
     with pytest.raises(EngineError, match="pulumi preview ended with status 3"):
-        applying.preview(WANTED, file=tmp_path / "review.json")
+        applying.preview_for_review(WANTED, file=tmp_path / "review.json")
 
 
 def test_the_size_of_the_cluster_is_set_in_a_copy_of_the_settings(pulumi: Path, tmp_path: Path) -> None:
     before = (PROJECT_FOLDER / "Pulumi.prod.yaml").read_bytes()
-    applying.preview(Wanted(environment="prod", cluster_size=10, commit=""), file=tmp_path / "review.json")
+    applying.preview_for_review(
+        WantedDeployment(environment="prod", cluster_size=10, commit=""), file=tmp_path / "review.json"
+    )
     size, preview = told(pulumi)
     assert size.startswith("config set claudefs-infra:clusterSize 10 ")
     own = size.split()[size.split().index("--config-file") + 1]
@@ -192,8 +194,8 @@ def test_the_size_of_the_cluster_is_set_in_a_copy_of_the_settings(pulumi: Path, 
 def test_the_commit_is_that_of_the_job_or_of_this_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def commit() -> str:
         file = tmp_path / "review.json"
-        applying.preview(Wanted(environment="prod", cluster_size=None, commit=None), file=file)
-        return Review.read(file.read_bytes(), key="review.json").commit
+        applying.preview_for_review(WantedDeployment(environment="prod", cluster_size=None, commit=None), file=file)
+        return Review.parse_document(file.read_bytes(), key="review.json").commit
 
     monkeypatch.setenv("GITHUB_SHA", "d" * 40)
     assert commit() == "d" * 40
@@ -220,19 +222,19 @@ def test_the_programs_sum_sees_every_file_that_declares(
         (tmp_path / name).write_text(name)
     monkeypatch.setattr(stack, "PROJECT_FOLDER", tmp_path)
     monkeypatch.setattr("cfs.environments.PROJECT_FOLDER", tmp_path)
-    before = stack.program_sum("prod")
+    before = stack.program_digest("prod")
     cache = tmp_path / "infra" / "__pycache__"
     cache.mkdir()
     (cache / "cluster.pyc").write_text("")
     for name in (".DS_Store", ".cluster.py.swp", "cluster.py~"):
         (tmp_path / "infra" / name).write_text("")
     (tmp_path / "Pulumi.staging.yaml").write_text("")
-    assert stack.program_sum("prod") == before
+    assert stack.program_digest("prod") == before
     change(tmp_path)
-    assert stack.program_sum("prod") != before
+    assert stack.program_digest("prod") != before
 
 
 @pytest.mark.usefixtures("pulumi")
 def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be written"):
-        applying.preview(WANTED, file=tmp_path / "no" / "review.json")
+        applying.preview_for_review(WANTED, file=tmp_path / "no" / "review.json")

@@ -9,15 +9,15 @@ import pytest
 from typer.testing import CliRunner
 
 from cfs.deploy import reporting, steps
-from cfs.deploy.environments import open_environment
-from cfs.deploy.reporting import Result
+from cfs.deploy.environments import open_target_environment
+from cfs.deploy.reporting import ConsoleResult
 from cli.app import app
 from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-RESULT = Result(
+RESULT = ConsoleResult(
     text="done [bold]", summary="### Done", outputs={"release": "r", "reason": "a\nb=c"}, figures={"n": 1}, exit_code=3
 )
 
@@ -31,11 +31,11 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Note what a roll-out was told instead of doing it."""
     seen: list[Any] = []
 
-    def roll_out(*arguments: object, **options: object) -> Result:
+    def roll_out(*arguments: object, **options: object) -> ConsoleResult:
         seen.append((arguments, options))
         return RESULT
 
-    monkeypatch.setattr(steps, "roll_out", roll_out)
+    monkeypatch.setattr(steps, "roll_out_release", roll_out)
     for variable in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"):
         monkeypatch.delenv(variable, raising=False)
     return seen
@@ -63,8 +63,8 @@ def test_a_job_gets_a_summary_and_outputs_of_one_line_each(tmp_path: Path, capsy
     summary, output = tmp_path / "summary", tmp_path / "output"
     output.write_text("before=1\n")
     variables = {"GITHUB_STEP_SUMMARY": str(summary), "GITHUB_OUTPUT": str(output)}
-    reporting.tell(RESULT, as_json=False, variables=variables)
-    reporting.tell(RESULT, as_json=True, variables=variables)
+    reporting.print_result(RESULT, as_json=False, variables=variables)
+    reporting.print_result(RESULT, as_json=True, variables=variables)
     assert output.read_text() == "before=1\n" + "release=r\nreason=a b=c\n" * 2
     assert summary.read_text() == "### Done\n\n" * 2
     assert capsys.readouterr().out.startswith("done [bold]\n{")
@@ -73,7 +73,7 @@ def test_a_job_gets_a_summary_and_outputs_of_one_line_each(tmp_path: Path, capsy
 def test_a_file_of_the_job_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     missing = str(tmp_path / "no" / "summary")
     with pytest.raises(UserError, match="cannot be written"):
-        reporting.tell(RESULT, as_json=True, variables={"GITHUB_STEP_SUMMARY": missing})
+        reporting.print_result(RESULT, as_json=True, variables={"GITHUB_STEP_SUMMARY": missing})
 
 
 @pytest.mark.parametrize("command", ["publish", "preview", "apply", "roll-out", "roll-back", "status"])
@@ -86,7 +86,7 @@ def test_each_command_says_what_it_takes(command: str) -> None:
 
 def test_an_environment_that_is_not_there_is_named_with_those_that_are() -> None:
     with pytest.raises(UserError, match="no environment 'production'") as raised:
-        open_environment("production")
+        open_target_environment("production")
     assert "local, prod, staging" in raised.value.repair
 
 
@@ -94,14 +94,14 @@ def test_an_environment_takes_its_region_from_its_file(tmp_path: Path, monkeypat
     monkeypatch.setattr("cfs.environments.PROJECT_FOLDER", tmp_path)
     (tmp_path / "Pulumi.east.yaml").write_text("config:\n  aws:region: us-east-2\n")
     (tmp_path / "Pulumi.none.yaml").write_text("")
-    found = open_environment("east")
+    found = open_target_environment("east")
     assert (found.aws.region, found.aws.url) == ("us-east-2", None)
-    assert found.aws.client("s3").meta.region_name == "us-east-2"
+    assert found.aws.make_client("s3").meta.region_name == "us-east-2"
     with pytest.raises(UserError, match="does not set aws:region"):
-        open_environment("none")
+        open_target_environment("none")
 
 
 def test_a_profile_that_does_not_exist_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     with pytest.raises(UserError, match="nobody"):
-        open_environment("prod")
+        open_target_environment("prod")

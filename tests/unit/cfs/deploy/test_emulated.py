@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.awsrequest import AWSResponse
 
-from cfs.aws import CLIENT
+from cfs.aws import CLIENT_CONFIG
 from cfs.deploy import status
 from terminal.errors import UserError
 from tests.unit.cfs.deploy.conftest import BUCKET, ENVIRONMENT, REGION, client
@@ -160,7 +160,7 @@ def test_throttling_that_does_not_end_stops_the_roll_out_and_the_same_command_en
             world.roll_out(new)
     finally:
         ssm.meta.events.unregister("before-send.ssm.SendCommand", unique_id="throttle")
-    assert len(seen) == CLIENT.retries["total_max_attempts"]
+    assert len(seen) == CLIENT_CONFIG.retries["total_max_attempts"]
     assert "same command again" in raised.value.repair
     assert world.record().lease is None
     assert world.roll_out(new).result == "done"
@@ -174,8 +174,8 @@ def test_the_status_says_what_runs_and_who_deploys(emulated_world: World, wire: 
 
     def look() -> Any:
         means = world.means()
-        found = status.look(means.store, means.nodes, environment=ENVIRONMENT, now=world.clock.now())
-        return status.result(found)
+        found = status.read_environment_status(means.store, means.nodes, environment=ENVIRONMENT, now=world.clock.now())
+        return status.status_result(found)
 
     assert look().figures["nodes"] == {"v1.0.0": 5}
     new = world.published("v1.1.0")
@@ -191,7 +191,7 @@ def test_the_status_says_what_runs_and_who_deploys(emulated_world: World, wire: 
     said = look()
     assert said.outputs == {"version": "v1.0.0", "rollout": "rolling, 10% done"}
     assert "roll-out of v1.1.0: rolling, 10% done" in said.text
-    with world.means(holder="robot").held.held():
+    with world.means(holder="robot").held_record.hold_lease():
         assert "held by robot, until 2026-01-05 12:" in look().text
     world.roll_out(new)
     done = look()
@@ -202,8 +202,8 @@ def test_the_status_says_what_runs_and_who_deploys(emulated_world: World, wire: 
 
 def test_an_environment_without_a_bucket_is_named(emulated_world: World) -> None:
     del emulated_world
-    from cfs.deploy.store import Store  # noqa: PLC0415
+    from cfs.deploy.store import ArtifactStore  # noqa: PLC0415
 
     with pytest.raises(UserError, match="NoSuchBucket") as raised:
-        Store(client("s3"), bucket=f"{BUCKET}-{REGION}").read("key")
+        ArtifactStore(client("s3"), bucket=f"{BUCKET}-{REGION}").read_object("key")
     assert "cfs deploy apply" in raised.value.repair

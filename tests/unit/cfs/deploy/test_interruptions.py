@@ -9,15 +9,15 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from cfs.deploy import rollout
-from cfs.deploy.stages import STAGES
+from cfs.deploy.stages import STAGES_BY_KIND
 from terminal.errors import UserError
 from tests.unit.cfs.deploy.conftest import WIRE, Killed, MemoryAccount, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from cfs.deploy.documents import Target
-    from cfs.deploy.rollout import Outcome
+    from cfs.deploy.documents import ReleaseTarget
+    from cfs.deploy.rollout import RollOutOutcome
 
 OLD, NEW = "v1.0.0", "v1.1.0"
 
@@ -32,7 +32,7 @@ class Watch:
         self._number = 0
         self._dead = False
         self._told: set[str] = set()
-        self.candidate: Target | None = None
+        self.candidate: ReleaseTarget | None = None
         WIRE.before, WIRE.after = self.before, self.after
 
     def revive(self, *, kill_at: int | None = None) -> None:
@@ -70,12 +70,12 @@ class Watch:
         self._told |= set(asked["InstanceIds"])
         if not new or work.state != "rolling":
             return
-        stages = STAGES[work.kind]
+        stages = STAGES_BY_KIND[work.kind]
         living = self._world.account.living()
         reached = sum(node.id in self._told for node in living)
-        stage = next(number for number, of in enumerate(stages) if reached <= of.size(len(living)))
+        stage = next(number for number, of in enumerate(stages) if reached <= of.node_count(len(living)))
         # Nodes that have gone since may have left a stage that is done with room for more.
-        assert len(work.stages_done) >= stage or reached <= stages[len(work.stages_done)].size(len(living))
+        assert len(work.stages_done) >= stage or reached <= stages[len(work.stages_done)].node_count(len(living))
         assert not [node for node in before if self._is_red(node.id)]
 
     def _is_red(self, node: str) -> bool:
@@ -87,7 +87,7 @@ class Watch:
         work = self._world.record().roll_out
         assert work is not None
         assert work.state == "rolling"
-        assert work.stages_done == tuple(stage.name for stage in STAGES[work.kind])
+        assert work.stages_done == tuple(stage.name for stage in STAGES_BY_KIND[work.kind])
 
 
 def new_world() -> World:
@@ -127,7 +127,7 @@ def loses_its_canary(world: World) -> None:
 SCENARIOS = [succeeds, fails_at_the_canary, fails_at_half, loses_its_canary]
 
 
-def begin(scenario: Callable[[World], None], **watch: Any) -> tuple[World, Watch, Target]:
+def begin(scenario: Callable[[World], None], **watch: Any) -> tuple[World, Watch, ReleaseTarget]:
     world = new_world()
     world.runs(OLD)
     scenario(world)
@@ -137,7 +137,7 @@ def begin(scenario: Callable[[World], None], **watch: Any) -> tuple[World, Watch
     return world, watching, wanted
 
 
-def check_end(world: World, outcome: Outcome, *, scenario: Callable[[World], None]) -> None:
+def check_end(world: World, outcome: RollOutOutcome, *, scenario: Callable[[World], None]) -> None:
     failed = scenario in (fails_at_the_canary, fails_at_half)
     assert outcome.result == ("returned" if failed else "done")
     version = OLD if failed else NEW
@@ -256,9 +256,9 @@ def test_any_history_of_failures_ends_with_one_version_that_the_pointer_names(
     outcome = until_it_ends(world, wanted, watching, kills=kills[1:])
     if outcome is None:
         # Nothing was left to prove the release on.
-        assert not [node for node in world.account.living() if node.ready]
+        assert not [node for node in world.account.living() if node.is_ready]
         return
-    settled = {node.version for node in world.account.living() if node.ready}
+    settled = {node.version for node in world.account.living() if node.is_ready}
     if outcome.result in ("done", "unchanged"):
         assert settled <= {NEW}
         assert world.pointer().release == wanted.release
@@ -278,7 +278,7 @@ def schedule(world: World, events: list[tuple[int, str, int]]) -> None:
     def happen(now: Any) -> None:
         while waiting and (now - began).total_seconds() >= waiting[0][0]:
             _, what, which = waiting.pop(0)
-            living = [node for node in world.account.living() if node.ready]
+            living = [node for node in world.account.living() if node.is_ready]
             if what == "terminate" and len(living) > 1:
                 world.terminate(living[which % len(living)].id)
             if what == "launch":
@@ -295,11 +295,11 @@ def schedule(world: World, events: list[tuple[int, str, int]]) -> None:
     world.clock.alarms.append(happen)
 
 
-def until_it_ends(world: World, wanted: Target, watching: Watch, *, kills: list[int]) -> Outcome | None:
+def until_it_ends(world: World, wanted: ReleaseTarget, watching: Watch, *, kills: list[int]) -> RollOutOutcome | None:
     """Give the same command until it has ended, as an operator does."""
     for _ in range(12):
         try:
-            outcome = rollout.roll_out(world.means(), wanted=wanted)
+            outcome = rollout.run_roll_out(world.means(), wanted=wanted)
         except Killed:
             watching.revive(kill_at=kills.pop(0) if kills else None)
             world.until_the_lease_expires()

@@ -9,7 +9,7 @@ import pytest
 
 from cfs.deploy import rollout
 from cfs.deploy.documents import record_key
-from cfs.deploy.lease import HEARTBEAT_SECONDS, LEASE_SECONDS, LeaseLostError, holder
+from cfs.deploy.lease import LEASE_HEARTBEAT_SECONDS, LEASE_SECONDS, LeaseLostError, lease_holder
 from terminal.errors import UserError
 from tests.unit.cfs.deploy.conftest import ENVIRONMENT, Killed
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def test_a_second_deployment_is_told_who_is_at_work_and_until_when(world: World) -> None:
-    with world.means(holder="robot, run 7").held.held(), pytest.raises(UserError) as raised:
+    with world.means(holder="robot, run 7").held_record.hold_lease(), pytest.raises(UserError) as raised:
         world.roll_out(world.published("v1.0.0"))
     assert raised.value.problem.startswith("robot, run 7 is deploying to test, last heard of at 2026-01-05 12:00:00")
     assert "after 2026-01-05 12:10:00 UTC" in raised.value.repair
@@ -28,53 +28,53 @@ def test_a_second_deployment_is_told_who_is_at_work_and_until_when(world: World)
 
 
 def test_the_lease_is_free_when_its_holder_has_ended(world: World) -> None:
-    with world.means().held.held():
+    with world.means().held_record.hold_lease():
         pass
-    with world.means().held.held():
+    with world.means().held_record.hold_lease():
         assert world.record().lease is not None
     assert world.record().lease is None
 
 
 def test_the_lease_of_a_dead_holder_is_taken_over_once_it_has_expired(world: World) -> None:
-    dead = world.means(holder="dead").held
+    dead = world.means(holder="dead").held_record
     with pytest.raises(Killed):
         hold_and_die(world, dead)
     world.clock.time += timedelta(seconds=LEASE_SECONDS)
-    with world.means(holder="next").held.held():
+    with world.means(holder="next").held_record.hold_lease():
         lease = world.record().lease
         assert lease is not None
         assert lease.holder == "next"
 
 
 def hold_and_die(world: World, held: Any) -> None:
-    with held.held():
-        held._give_back = lambda: None  # noqa: SLF001 — who is dead gives nothing back
+    with held.hold_lease():
+        held._release_lease = lambda: None  # noqa: SLF001 — who is dead gives nothing back
         assert world.record().lease is not None
         raise Killed
 
 
 def test_a_holder_that_was_taken_over_does_no_more(world: World) -> None:
     slow = world.means(holder="slow")
-    with slow.held.held():
+    with slow.held_record.hold_lease():
         world.until_the_lease_expires()
-        with world.means(holder="next").held.held():
+        with world.means(holder="next").held_record.hold_lease():
             with pytest.raises(LeaseLostError, match="has taken the lease over"):
-                slow.held.beat()
+                slow.held_record.renew_if_due()
             with pytest.raises(LeaseLostError):
-                slow.held.write(roll_out=None)
+                slow.held_record.write_progress(roll_out=None)
     assert world.record().lease is None
 
 
 def test_two_that_begin_at_once_do_not_both_hold_the_lease(world: World, wire: Wire) -> None:
-    first, second = world.means(holder="first").held, world.means(holder="second").held
+    first, second = world.means(holder="first").held_record, world.means(holder="second").held_record
 
     def between(operation: str, _: dict[str, Any]) -> None:
         if operation == "s3:PutObject":
             wire.before = None
-            second._take()  # noqa: SLF001 — between the other one's look and its write
+            second._take_lease()  # noqa: SLF001 — between the other one's look and its write
 
     wire.before = between
-    with pytest.raises(UserError, match="second is deploying"), first.held():
+    with pytest.raises(UserError, match="second is deploying"), first.hold_lease():
         pass
     lease = world.record().lease
     assert lease is not None
@@ -93,20 +93,20 @@ def test_a_holder_at_work_is_heard_of_while_it_waits(world: World) -> None:
         oldest = max(oldest, now - lease.heartbeat)
 
     world.clock.alarms.append(look)
-    rollout.roll_out(world.means(soak=3000), wanted=world.published("v1.1.0"))
-    assert timedelta() < oldest <= timedelta(seconds=HEARTBEAT_SECONDS + 30)
+    rollout.run_roll_out(world.means(soak=3000), wanted=world.published("v1.1.0"))
+    assert timedelta() < oldest <= timedelta(seconds=LEASE_HEARTBEAT_SECONDS + 30)
 
 
 def test_an_answer_that_was_lost_on_the_way_is_not_taken_for_somebody_elses_write(world: World) -> None:
     """boto3 sends a call again whose answer is lost: the second one then finds what the first one has written."""
     store = world.means().store
-    etag = store.replace(record_key(ENVIRONMENT), b"mine", etag=None)
-    assert store.replace(record_key(ENVIRONMENT), b"mine", etag=None) == etag
+    etag = store.replace_object(record_key(ENVIRONMENT), b"mine", etag=None)
+    assert store.replace_object(record_key(ENVIRONMENT), b"mine", etag=None) == etag
 
 
 def test_an_interrupted_deployment_gives_the_lease_back(world: World) -> None:
-    held = world.means().held
-    with pytest.raises(KeyboardInterrupt), held.held():
+    held = world.means().held_record
+    with pytest.raises(KeyboardInterrupt), held.hold_lease():
         raise KeyboardInterrupt
     assert world.record().lease is None
 
@@ -124,5 +124,5 @@ def test_the_holder_is_the_run_of_the_workflow_or_somebody_on_a_machine() -> Non
         "GITHUB_REPOSITORY": "owner/claudefs",
         "GITHUB_ACTOR": "someone",
     }
-    assert holder(variables) == "someone, https://github.com/owner/claudefs/actions/runs/7"
-    assert ", process " in holder({})
+    assert lease_holder(variables) == "someone, https://github.com/owner/claudefs/actions/runs/7"
+    assert ", process " in lease_holder({})

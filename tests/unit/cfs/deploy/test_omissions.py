@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from cfs.deploy.omissions import STACK_TYPE, refuse_omissions
-from infra.naming import NAMESPACE
+from infra.naming import CONFIG_NAMESPACE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +26,9 @@ def settings(tmp_path: Path) -> Path:
 
 
 def refused(preview: dict[str, Any], settings: Path, **config: object) -> list[str]:
-    settings.write_text(yaml.safe_dump({"config": {f"{NAMESPACE}:{key}": value for key, value in config.items()}}))
+    settings.write_text(
+        yaml.safe_dump({"config": {f"{CONFIG_NAMESPACE}:{key}": value for key, value in config.items()}})
+    )
     return refuse_omissions(preview, settings, stack="prod")
 
 

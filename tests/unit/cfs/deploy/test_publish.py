@@ -10,19 +10,19 @@ import pytest
 
 from cfs.deploy import publish
 from cfs.deploy.documents import Release
-from cfs.deploy.publish import Source
-from cfs.deploy.store import Store
+from cfs.deploy.publish import BuildSource
+from cfs.deploy.store import ArtifactStore
 from terminal.errors import UserError
 from tests.unit.cfs.deploy.conftest import BUCKET, client
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from cfs.deploy.publish import Published
+    from cfs.deploy.publish import PublishedRelease
     from tests.unit.cfs.deploy.conftest import Wire, World
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
-SOURCE = Source(
+SOURCE = BuildSource(
     version="v0.7.0",
     commit=COMMIT,
     repository="owner/claudefs",
@@ -46,9 +46,11 @@ def build(folder: Path, content: bytes, *, architectures: tuple[str, ...] = ("x8
     (folder / "SHA256SUMS").write_text("".join(lines))
 
 
-def run(folder: Path, source: Source = SOURCE) -> Published:
-    built = publish.find_built(folder)
-    return publish.publish(Store(client("s3"), bucket=BUCKET), built, publish.describe(built, source))
+def run(folder: Path, source: BuildSource = SOURCE) -> PublishedRelease:
+    built = publish.find_tarballs(folder)
+    return publish.upload_release(
+        ArtifactStore(client("s3"), bucket=BUCKET), built, publish.describe_release(built, source)
+    )
 
 
 def test_a_release_is_published_with_its_description_last(world: World, wire: Wire, folder: Path) -> None:
@@ -88,7 +90,7 @@ def test_the_same_release_again_is_fine_and_writes_nothing(folder: Path) -> None
     first, again = run(folder), run(folder)
     assert again.target == first.target
     assert again.written == ()
-    assert "was published before, with the same content" in publish.result(again).text
+    assert "was published before, with the same content" in publish.publish_result(again).text
 
 
 def test_an_upload_that_broke_off_is_completed(world: World, folder: Path) -> None:
@@ -125,7 +127,7 @@ def test_a_tarball_that_is_not_what_was_built_is_not_published(world: World, fol
 def test_a_file_that_is_missing_is_named(folder: Path, missing: str, problem: str) -> None:
     (folder / missing).unlink()
     with pytest.raises(UserError, match=problem):
-        publish.find_built(folder)
+        publish.find_tarballs(folder)
 
 
 @pytest.mark.parametrize(
@@ -139,20 +141,20 @@ def test_a_file_that_is_missing_is_named(folder: Path, missing: str, problem: st
 def test_sums_that_are_none_are_refused(folder: Path, text: str, problem: str) -> None:
     (folder / "SHA256SUMS").write_text(text)
     with pytest.raises(UserError, match=problem):
-        publish.find_built(folder)
+        publish.find_tarballs(folder)
 
 
 @pytest.mark.parametrize("line", ["{}  claudefs-x86_64.tar.zst\n", "{} *claudefs-x86_64.tar.zst", "{}  ./{name}\n\n"])
 def test_sums_are_read_in_each_form_that_sha256sum_writes(folder: Path, line: str) -> None:
     digest = hashlib.sha256(b"binaries").hexdigest()
     (folder / "SHA256SUMS").write_text(line.format(digest, name="claudefs-x86_64.tar.zst"))
-    assert publish.find_built(folder)[0].sha256 == digest
+    assert publish.find_tarballs(folder)[0].sha256 == digest
 
 
 def test_a_bundle_that_is_no_json_is_refused(folder: Path) -> None:
     (folder / "claudefs-x86_64.tar.zst.sigstore.json").write_text("<html>")
     with pytest.raises(UserError, match="is no attestation bundle"):
-        publish.find_built(folder)
+        publish.find_tarballs(folder)
 
 
 @pytest.mark.parametrize(
@@ -171,14 +173,14 @@ def test_a_bundle_that_is_no_json_is_refused(folder: Path) -> None:
     ],
 )
 def test_a_value_of_the_wrong_form_is_named(folder: Path, field: str, value: str) -> None:
-    source = Source(**{**SOURCE.__dict__, field: value})
+    source = BuildSource(**{**SOURCE.__dict__, field: value})
     with pytest.raises(UserError) as raised:
-        publish.describe(publish.find_built(folder), source)
+        publish.describe_release(publish.find_tarballs(folder), source)
     assert f"{field} {value!r}" in raised.value.problem.replace("signerWorkflow", "signer_workflow")
 
 
 @pytest.mark.parametrize("version", ["v0.7.0", "v0.7.0-rc.1", "v0.7.0-3-g1f75e51"])
 def test_versions_are_those_of_tags_and_of_git_describe(folder: Path, version: str) -> None:
-    source = Source(**{**SOURCE.__dict__, "version": version})
-    release = publish.describe(publish.find_built(folder), source)
-    assert Release.read(release.body(), key=release.key) == release
+    source = BuildSource(**{**SOURCE.__dict__, "version": version})
+    release = publish.describe_release(publish.find_tarballs(folder), source)
+    assert Release.parse_document(release.to_bytes(), key=release.object_key) == release

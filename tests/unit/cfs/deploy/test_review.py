@@ -61,7 +61,7 @@ PREVIEW: dict[str, Any] = {
 
 def of(preview: dict[str, Any], **given: str) -> Review:
     known = {"environment": "prod", "commit": "c" * 40, "program": "p" * 64, "engine": "3.259.0", **given}
-    return review.of_preview(preview, **known)
+    return review.review_of_preview(preview, **known)
 
 
 def changed(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
@@ -101,7 +101,7 @@ def test_what_changes_is_reviewed_with_the_paths_of_its_properties() -> None:
     ],
 )
 def test_previews_that_would_do_the_same_have_one_digest(change: Callable[[dict[str, Any]], object]) -> None:
-    assert of(changed(change)).digest == of(PREVIEW).digest
+    assert of(changed(change)).review_digest == of(PREVIEW).review_digest
 
 
 @pytest.mark.parametrize(
@@ -159,35 +159,35 @@ def test_whatever_would_be_done_otherwise_has_another_digest_and_is_named(
     change: Callable[[dict[str, Any]], object], said: str
 ) -> None:
     now = of(changed(change))
-    assert now.digest != of(PREVIEW).digest
-    assert said in review.differences(of(PREVIEW), now)
+    assert now.review_digest != of(PREVIEW).review_digest
+    assert said in review.review_differences(of(PREVIEW), now)
 
 
 @pytest.mark.parametrize("field", ["environment", "commit", "program", "engine"])
 def test_another_program_commit_engine_or_environment_has_another_digest(field: str) -> None:
     now = of(PREVIEW, **{field: "other"})
-    assert now.digest != of(PREVIEW).digest
-    assert [said.partition(":")[0] for said in review.differences(of(PREVIEW), now)] == [field]
+    assert now.review_digest != of(PREVIEW).review_digest
+    assert [said.partition(":")[0] for said in review.review_differences(of(PREVIEW), now)] == [field]
 
 
 def test_what_is_the_same_has_no_differences() -> None:
-    assert review.differences(of(PREVIEW), of(PREVIEW)) == []
+    assert review.review_differences(of(PREVIEW), of(PREVIEW)) == []
 
 
 def test_a_review_is_read_as_it_was_written() -> None:
     found = of(PREVIEW)
-    assert Review.read(found.body(), key="review.json") == found
-    assert len(found.digest) == 64
+    assert Review.parse_document(found.to_bytes(), key="review.json") == found
+    assert len(found.review_digest) == 64
 
 
 def test_no_value_of_a_property_is_in_the_review() -> None:
-    written = of(PREVIEW).body().decode()
+    written = of(PREVIEW).to_bytes().decode()
     assert "10.3.0.0/16" not in written
     assert json.loads(written)["settings"]["claudefs-infra:actionsSecrets"] == "[secret]"
 
 
 def test_the_summary_lists_what_goes_before_what_comes_and_has_places_for_price_and_policies() -> None:
-    said = review.summary(of(PREVIEW), [])
+    said = review.review_summary(of(PREVIEW), [])
     assert said.startswith("### Preview of prod: 1 to replace, 1 to delete, 1 to update, 1 to create\n")
     headings = [line for line in said.splitlines() if line.startswith("####")]
     assert headings == ["#### Replaced (1)", "#### Deleted (1)", "#### Updated (1)", "#### Created (1)"]
@@ -195,18 +195,18 @@ def test_the_summary_lists_what_goes_before_what_comes_and_has_places_for_price_
     assert "| cluster size | `5` |" in said
     assert review.PRICE_MARK in said
     assert review.POLICY_MARK in said
-    assert of(PREVIEW).digest in said
+    assert of(PREVIEW).review_digest in said
 
 
 def test_the_summary_of_very_many_changes_is_cut() -> None:
     steps = [{"op": "create", "urn": f"{TOPIC}-{number}", "newState": {"inputs": {}}} for number in range(5000)]
-    said = review.summary(of({"config": {}, "steps": steps}), [])
+    said = review.review_summary(of({"config": {}, "steps": steps}), [])
     assert "… and 4900 more" in said
     assert len(said) < 2**20
 
 
 def test_an_empty_preview_says_that_nothing_changes() -> None:
-    assert review.summary(of({"config": {}, "steps": []}), []).startswith("### Preview of prod: no changes\n")
+    assert review.review_summary(of({"config": {}, "steps": []}), []).startswith("### Preview of prod: no changes\n")
 
 
 def test_what_the_engine_complains_of_is_told_without_its_last_word() -> None:
@@ -217,5 +217,5 @@ def test_what_the_engine_complains_of_is_told_without_its_last_word() -> None:
             {"severity": "error", "message": "error: preview failed\n"},
         ]
     }
-    assert review.errors(preview) == ['unable to replace resource "urn" as it is protected']
-    assert "**It cannot be applied:**" in review.summary(of(PREVIEW), review.errors(preview))
+    assert review.preview_errors(preview) == ['unable to replace resource "urn" as it is protected']
+    assert "**It cannot be applied:**" in review.review_summary(of(PREVIEW), review.preview_errors(preview))

@@ -9,8 +9,8 @@ import pytest
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from cfs.deploy import publish, status
-from cfs.deploy.publish import Source
-from infra.access.policies import Scope, document
+from cfs.deploy.publish import BuildSource
+from infra.access.policies import Scope, render_policy
 from infra.storage.releases import release_grants
 from tests.unit.cfs.deploy.conftest import BUCKET, ENVIRONMENT, REGION, client
 from tests.unit.infra.conftest import permits
@@ -25,7 +25,7 @@ ACCOUNT_ID: str = DEFAULT_ACCOUNT_ID
 OBJECTS = f"arn:aws:s3:::{BUCKET}"
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT_ID}:key/key"
 SCOPE = Scope(account_id=ACCOUNT_ID, region=REGION, environment=ENVIRONMENT)
-POLICY = document(*release_grants(SCOPE, artifact_bucket_arn=OBJECTS, key_arn=KEY))
+POLICY = render_policy(*release_grants(SCOPE, artifact_bucket_arn=OBJECTS, key_arn=KEY))
 OURS = {"ssm:resourceTag/project": "claudefs", "ssm:resourceTag/Environment": ENVIRONMENT}
 
 Request = tuple[str, str, tuple[tuple[str, str], ...]]
@@ -55,9 +55,9 @@ def instance(node: str) -> str:
 
 def everything(world: World, folder: Path) -> None:
     """Publish, roll out, fail with and without a version before, take back, and look."""
-    (folder / "SHA256SUMS").write_text(f"{publish._sum_of(tarball(folder))}  claudefs-x86_64.tar.zst\n")  # noqa: SLF001
-    built = publish.find_built(folder)
-    source = Source(
+    (folder / "SHA256SUMS").write_text(f"{publish._file_sha256(tarball(folder))}  claudefs-x86_64.tar.zst\n")  # noqa: SLF001
+    built = publish.find_tarballs(folder)
+    source = BuildSource(
         version="v1.0.0",
         commit="a" * 40,
         repository="owner/claudefs",
@@ -65,7 +65,7 @@ def everything(world: World, folder: Path) -> None:
     )
     store = world.means().store
     for _ in range(2):
-        first = publish.publish(store, built, publish.describe(built, source)).target
+        first = publish.upload_release(store, built, publish.describe_release(built, source)).target
     (node,) = world.launch("storage", site="A", fault="probe:v1.0.0")
     assert world.roll_out(first).result == "returned"
     world.fault(node, "probe:v1.2.0")
@@ -74,7 +74,7 @@ def everything(world: World, folder: Path) -> None:
     assert world.roll_out(world.published("v1.2.0")).result == "returned"
     assert world.roll_back().result == "done"
     means = world.means()
-    status.look(means.store, means.nodes, environment=ENVIRONMENT, now=world.clock.now())
+    status.read_environment_status(means.store, means.nodes, environment=ENVIRONMENT, now=world.clock.now())
 
 
 def tarball(folder: Path) -> Path:

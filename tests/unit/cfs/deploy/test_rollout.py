@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cfs.deploy import rollout
-from cfs.deploy.documents import Pointed, version_key
+from cfs.deploy.documents import PointedRelease, version_key
 from terminal.errors import UserError
 from tests.unit.cfs.deploy.conftest import ENVIRONMENT
 
@@ -31,10 +31,15 @@ def test_a_release_reaches_every_node_and_then_the_pointer(world: World) -> None
     old, new = world.runs("v1.0.0"), world.published("v1.1.0")
     nodes = world.cluster()
     outcome = world.roll_out(new, soak=60)
-    assert (outcome.result, outcome.version, outcome.nodes, rollout.exit_code(outcome)) == ("done", "v1.1.0", 9, 0)
+    assert (outcome.result, outcome.version, outcome.nodes, rollout.roll_out_exit_code(outcome)) == (
+        "done",
+        "v1.1.0",
+        9,
+        0,
+    )
     assert world.versions() == dict.fromkeys(nodes, "v1.1.0")
     pointer = world.pointer()
-    assert (pointer.release, pointer.sha256, pointer.previous) == (new.release, new.sha256, old.pointed)
+    assert (pointer.release, pointer.sha256, pointer.previous) == (new.release, new.sha256, old.as_pointed)
     record = world.record()
     assert (record.lease, record.roll_out) == (None, None)
     assert record.last is not None
@@ -112,7 +117,7 @@ def test_a_canary_that_fails_is_brought_back_and_nobody_else_is_touched(world: W
     sent: list[tuple[str, tuple[str, ...]]] = []
     installs(wire, sent)
     outcome = world.roll_out(new)
-    assert (outcome.result, outcome.version, rollout.exit_code(outcome)) == ("returned", "v1.0.0", 3)
+    assert (outcome.result, outcome.version, rollout.roll_out_exit_code(outcome)) == ("returned", "v1.0.0", 3)
     assert outcome.reason.startswith("stage canary: i-")
     assert [key for key, _ in sent] == [new.release, old.release]
     assert len({ids for _, ids in sent}) == 1
@@ -167,10 +172,12 @@ def test_the_first_release_that_fails_leaves_stopped_nodes_and_no_pointer(world:
     (node,) = world.launch("storage", 1, site="A", fault="probe:v1.0.0")
     outcome = world.roll_out(world.published("v1.0.0"))
     assert (outcome.result, outcome.version) == ("returned", "")
-    assert "stopped, since there was no release before" in rollout.result(outcome, environment=ENVIRONMENT).text
+    assert (
+        "stopped, since there was no release before" in rollout.roll_out_result(outcome, environment=ENVIRONMENT).text
+    )
     assert world.account.read(version_key(ENVIRONMENT)) is None
     world.fault(node, "")
-    answer = world.means().commands.run("probe", {"ExpectedVersion": "v1.0.0"}, [node], seconds=60)
+    answer = world.means().commands.run_on_nodes("probe", {"ExpectedVersion": "v1.0.0"}, [node], seconds=60)
     assert "inactive" in answer[node].detail
 
 
@@ -239,7 +246,11 @@ def test_a_node_that_never_boots_leaves_the_roll_out_unsettled_and_the_same_comm
     (stuck,) = world.launch("client", fault="boot")
     new = world.published("v1.1.0")
     outcome = world.roll_out(new)
-    assert (outcome.result, outcome.red, rollout.exit_code(outcome)) == ("unsettled", {stuck: "booting"}, 4)
+    assert (outcome.result, outcome.red_nodes, rollout.roll_out_exit_code(outcome)) == (
+        "unsettled",
+        {stuck: "booting"},
+        4,
+    )
     world.terminate(stuck)
     assert world.roll_out(new).result == "done"
     assert world.record().roll_out is None
@@ -262,8 +273,8 @@ def test_a_node_that_systems_manager_does_not_reach_fails_the_stage_and_says_so(
     world.launch("storage", site="A", fault="unreachable")
     outcome = world.roll_out(world.published("v1.1.0"))
     # It cannot be told to go back either.
-    assert (outcome.result, rollout.exit_code(outcome)) == ("unsettled", 4)
-    assert "Systems Manager does not reach it" in next(iter(outcome.red.values()))
+    assert (outcome.result, rollout.roll_out_exit_code(outcome)) == ("unsettled", 4)
+    assert "Systems Manager does not reach it" in next(iter(outcome.red_nodes.values()))
 
 
 def test_without_a_node_nothing_is_proven_and_nothing_moves(world: World) -> None:
@@ -287,7 +298,7 @@ def test_another_release_waits_for_the_unfinished_one(world: World, wire: Wire) 
         world.roll_out(world.published("v1.2.0"))
     assert "cfs deploy roll-back --environment test" in raised.value.repair
     outcome = world.roll_back()
-    assert (outcome.result, outcome.asked, rollout.exit_code(outcome)) == ("returned", True, 0)
+    assert (outcome.result, outcome.is_as_asked, rollout.roll_out_exit_code(outcome)) == ("returned", True, 0)
     assert world.versions() == dict.fromkeys(nodes, "v1.0.0")
     assert world.roll_out(world.published("v1.2.0")).result == "done"
 
@@ -332,7 +343,7 @@ def test_going_back_brings_the_version_before_to_all_nodes_and_does_not_swing(wo
     assert (outcome.result, outcome.kind, outcome.version) == ("done", "roll-back", "v1.0.0")
     assert world.versions() == dict.fromkeys(nodes, "v1.0.0")
     pointer = world.pointer()
-    assert (Pointed(release=pointer.release, sha256=pointer.sha256), pointer.previous) == (old.pointed, None)
+    assert (PointedRelease(release=pointer.release, sha256=pointer.sha256), pointer.previous) == (old.as_pointed, None)
     with pytest.raises(UserError, match=r"no version to go back to: only v1\.0\.0 was deployed"):
         world.roll_back()
 
@@ -344,8 +355,8 @@ def test_going_back_shows_on_one_node_that_the_version_before_still_starts(world
     for node in nodes[:3]:
         world.fault(node, "probe:v1.0.0")
     outcome = world.roll_back()
-    assert (outcome.result, outcome.asked, outcome.version) == ("returned", False, "v1.1.0")
-    assert rollout.exit_code(outcome) == 3
+    assert (outcome.result, outcome.is_as_asked, outcome.version) == ("returned", False, "v1.1.0")
+    assert rollout.roll_out_exit_code(outcome) == 3
     assert world.versions() == dict.fromkeys(nodes, "v1.1.0")
 
 

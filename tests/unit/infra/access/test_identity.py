@@ -10,14 +10,21 @@ import pulumi
 import pytest
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
-from infra.access.identity import INLINE_POLICIES_LIMIT, NODE_GRANTS, ORCHESTRATOR_GRANTS, Identity, IdentityArgs, Reach
-from infra.access.policies import Scope, document
+from infra.access.identity import (
+    INLINE_POLICIES_LIMIT,
+    NODE_GRANTS,
+    ORCHESTRATOR_GRANTS,
+    Identity,
+    IdentityArgs,
+    RoleScope,
+)
+from infra.access.policies import Scope, render_policy
 from tests.unit.infra.conftest import listed, permits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from infra.access.identity import Grants
+    from infra.access.identity import RoleGrants
     from infra.tags import Tags
     from tests.unit.infra.conftest import Context, Declare, Recorder
 
@@ -27,7 +34,7 @@ ARTIFACTS, CACHE = "arn:aws:s3:::artifacts", "arn:aws:s3:::cache"
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT_ID}:key/key"
 TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT_ID}:claudefs-test-budget-alerts"
 EC2 = f"arn:aws:ec2:{REGION}:{ACCOUNT_ID}"
-REACH = Reach(
+REACH = RoleScope(
     scope=Scope(account_id=ACCOUNT_ID, region=REGION, environment="test"),
     artifact_bucket_arn=ARTIFACTS,
     cache_bucket_arn=CACHE,
@@ -36,14 +43,14 @@ REACH = Reach(
 )
 
 
-def statements(grants: Grants, reach: Reach = REACH) -> Iterator[dict[str, Any]]:
+def statements(grants: RoleGrants, reach: RoleScope = REACH) -> Iterator[dict[str, Any]]:
     for grant in grants.values():
-        yield from json.loads(document(*grant(reach)))["Statement"]
+        yield from json.loads(render_policy(*grant(reach)))["Statement"]
 
 
-def allows(grants: Grants, action: str, resource: str, context: Context | None = None) -> bool:
+def allows(grants: RoleGrants, action: str, resource: str, context: Context | None = None) -> bool:
     """Evaluate a role's documents as IAM does."""
-    return any(permits(document(*grant(REACH)), action, resource, context) for grant in grants.values())
+    return any(permits(render_policy(*grant(REACH)), action, resource, context) for grant in grants.values())
 
 
 def secret(name: str, region: str = REGION) -> str:
@@ -238,7 +245,7 @@ def test_a_node_may_not_do_what_is_not_its_work(action: str, resource: str, cont
 
 
 @pytest.mark.parametrize("grants", [ORCHESTRATOR_GRANTS, NODE_GRANTS])
-def test_no_action_has_a_wildcard_and_nothing_is_denied_or_inverted(grants: Grants) -> None:
+def test_no_action_has_a_wildcard_and_nothing_is_denied_or_inverted(grants: RoleGrants) -> None:
     for said in statements(grants):
         assert not [action for action in listed(said["Action"]) if "*" in action or "?" in action]
         assert said["Effect"] == "Allow"
@@ -246,16 +253,16 @@ def test_no_action_has_a_wildcard_and_nothing_is_denied_or_inverted(grants: Gran
 
 
 @pytest.mark.parametrize("grants", [ORCHESTRATOR_GRANTS, NODE_GRANTS])
-def test_inline_policies_fit_even_with_the_longest_names(grants: Grants) -> None:
+def test_inline_policies_fit_even_with_the_longest_names(grants: RoleGrants) -> None:
     bucket = "arn:aws:s3:::" + "b" * 63
-    reach = Reach(
+    reach = RoleScope(
         scope=Scope(account_id=ACCOUNT_ID, region="ap-southeast-99", environment="e" * 100),
         artifact_bucket_arn=bucket,
         cache_bucket_arn=bucket.replace("b", "c"),
         key_arn=KEY.replace("key/key", "key/" + "k" * 36),
         alert_topic_arn=TOPIC + "t" * 256,
     )
-    assert sum(len(document(*grant(reach))) for grant in grants.values()) < INLINE_POLICIES_LIMIT
+    assert sum(len(render_policy(*grant(reach))) for grant in grants.values()) < INLINE_POLICIES_LIMIT
 
 
 @pytest.fixture(scope="module")
@@ -300,7 +307,7 @@ def test_the_role_that_may_be_passed_is_the_nodes(recorder: Recorder) -> None:
 def test_each_role_has_exactly_the_policies_of_its_grants(recorder: Recorder) -> None:
     declared = {of.name: of.document()["Statement"] for of in recorder.of("RolePolicy")}
     wanted = {
-        f"{purpose}-{concern}": json.loads(document(*grant(REACH)))["Statement"]
+        f"{purpose}-{concern}": json.loads(render_policy(*grant(REACH)))["Statement"]
         for purpose, grants in (("orchestrator", ORCHESTRATOR_GRANTS), ("node", NODE_GRANTS))
         for concern, grant in grants.items()
     }
@@ -334,6 +341,6 @@ def test_outputs_name_both_roles_and_profiles(recorder: Recorder) -> None:
 
 
 def test_arguments_are_frozen_and_keyword_only() -> None:
-    for type_ in cast("tuple[Any, ...]", (IdentityArgs, Reach)):
+    for type_ in cast("tuple[Any, ...]", (IdentityArgs, RoleScope)):
         assert all(field.kw_only for field in fields(type_))
         assert type_.__dataclass_params__.frozen

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.github.jobs_access import GRANTS
+from infra.github.jobs_access import JOB_POLICIES
 from tests.unit.infra.conftest import ACCOUNT_ID, REGION, permits
 from tests.unit.infra.test_components import stack
 
@@ -107,7 +107,9 @@ def launches() -> list[Launch]:
 
 def allows(action: str, resource: str, context: Context) -> bool:
     """Evaluate the policies of the role that deploys, as the stack declares them."""
-    documents = [stack().one("aws:iam/policy:Policy", f"jobs-{policy}").inputs["policy"] for policy in GRANTS["deploy"]]
+    documents = [
+        stack().one("aws:iam/policy:Policy", f"jobs-{policy}").inputs["policy"] for policy in JOB_POLICIES["deploy"]
+    ]
     return any(permits(document, action, resource, context) for document in documents)
 
 

@@ -10,7 +10,7 @@ import pytest
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from infra.access import policies
-from infra.access.policies import Condition, PolicyError, Principal, Scope, ServiceLinkedRoles, Statement, document
+from infra.access.policies import Condition, PolicyError, Principal, Scope, ServiceLinkedRoles, Statement, render_policy
 
 REGION = "us-west-2"
 ACCOUNT_ID: str = DEFAULT_ACCOUNT_ID
@@ -56,13 +56,13 @@ def test_a_resource_that_is_no_arn_is_refused(resources: tuple[str, ...]) -> Non
         Statement(sid="Wide", actions=("s3:GetObject",), resources=resources)
 
 
-@pytest.mark.parametrize("action", sorted(policies.WITHOUT_RESOURCE_LEVEL))
+@pytest.mark.parametrize("action", sorted(policies.ACTIONS_WITHOUT_RESOURCE_LEVEL))
 def test_everything_is_accepted_where_aws_knows_no_resource(action: str) -> None:
     assert Statement(sid="See", actions=(action,), resources=("*",)).resources == ("*",)
 
 
 def test_what_aws_cannot_limit_only_looks_or_measures_or_makes_what_has_no_arn() -> None:
-    verbs = {action.partition(":")[2] for action in policies.WITHOUT_RESOURCE_LEVEL}
+    verbs = {action.partition(":")[2] for action in policies.ACTIONS_WITHOUT_RESOURCE_LEVEL}
     assert {verb for verb in verbs if not verb.startswith(("Describe", "Get", "List"))} == {
         "CreateKey",
         "DeleteResourcePolicy",
@@ -100,7 +100,7 @@ def test_service_linked_roles_are_refused_that_are_of_no_account(account_id: str
 
 def test_service_linked_roles_are_everybody_under_conditions_that_they_alone_fulfill() -> None:
     roles = ServiceLinkedRoles(account_id=ACCOUNT_ID, names={"spot.amazonaws.com": "AWSServiceRoleForEC2Spot"})
-    said = json.loads(document(Statement(sid="Key", actions=("kms:Decrypt",), resources=("*",), principal=roles)))
+    said = json.loads(render_policy(Statement(sid="Key", actions=("kms:Decrypt",), resources=("*",), principal=roles)))
 
     assert said["Statement"] == [
         {
@@ -131,7 +131,7 @@ def test_service_linked_roles_are_everybody_under_conditions_that_they_alone_ful
         {
             "actions": ("kms:Decrypt",),
             "resources": ("*",),
-            "conditions": (policies.equals("aws:PrincipalArn", "arn:aws:iam::0:role/x"),),
+            "conditions": (policies.string_equals("aws:PrincipalArn", "arn:aws:iam::0:role/x"),),
         },
     ],
 )
@@ -160,20 +160,20 @@ def test_a_statement_without_actions_or_resources_is_refused() -> None:
 def test_a_document_refuses_two_statements_of_one_sid_and_none() -> None:
     statement = policies.read_objects(BUCKET)
     with pytest.raises(PolicyError, match="different Sids"):
-        document(statement, statement)
+        render_policy(statement, statement)
     with pytest.raises(PolicyError, match="needs statements"):
-        document()
+        render_policy()
 
 
 def test_a_document_says_what_its_statements_say_without_white_space() -> None:
-    text = document(
+    text = render_policy(
         Statement(
             sid="Read",
             actions=("s3:GetObject",),
             resources=(BUCKET, f"{BUCKET}/*"),
             conditions=(
-                policies.equals("aws:RequestedRegion", REGION),
-                policies.equals("aws:SourceAccount", ACCOUNT_ID),
+                policies.string_equals("aws:RequestedRegion", REGION),
+                policies.string_equals("aws:SourceAccount", ACCOUNT_ID),
                 Condition(operator="Bool", key="aws:SecureTransport", values=("true",)),
             ),
         )
@@ -197,13 +197,16 @@ def test_a_document_says_what_its_statements_say_without_white_space() -> None:
 
 
 def test_conditions_of_one_operator_and_key_are_not_lost() -> None:
-    both = (policies.equals("aws:RequestTag/project", "a"), policies.equals("aws:RequestTag/project", "b"))
+    both = (
+        policies.string_equals("aws:RequestTag/project", "a"),
+        policies.string_equals("aws:RequestTag/project", "b"),
+    )
     with pytest.raises(PolicyError, match="aws:RequestTag/project is tested twice"):
         Statement(sid="Twice", actions=("s3:GetObject",), resources=(BUCKET,), conditions=both)
 
 
 def test_a_trust_policy_lets_one_service_assume_the_role() -> None:
-    assert json.loads(document(policies.trust("ec2.amazonaws.com")))["Statement"] == [
+    assert json.loads(render_policy(policies.trust_service("ec2.amazonaws.com")))["Statement"] == [
         {
             "Sid": "ServiceMayAssume",
             "Effect": "Allow",
@@ -215,9 +218,9 @@ def test_a_trust_policy_lets_one_service_assume_the_role() -> None:
 
 def test_a_trust_policy_may_ask_for_whom_the_service_acts() -> None:
     rules = f"arn:aws:events:{REGION}:{ACCOUNT_ID}:rule/*"
-    [said] = json.loads(document(policies.trust("events.amazonaws.com", *policies.from_source(ACCOUNT_ID, rules))))[
-        "Statement"
-    ]
+    [said] = json.loads(
+        render_policy(policies.trust_service("events.amazonaws.com", *policies.source_conditions(ACCOUNT_ID, rules)))
+    )["Statement"]
     assert said["Condition"] == {
         "StringEquals": {"aws:SourceAccount": ACCOUNT_ID},
         "ArnLike": {"aws:SourceArn": rules},
@@ -292,7 +295,7 @@ SSM = f"arn:aws:ssm:{REGION}:{ACCOUNT_ID}"
             ],
             {},
         ),
-        (policies.publish("arn:aws:sns:::topic"), "sns:Publish", "arn:aws:sns:::topic", {}),
+        (policies.publish_to_topic("arn:aws:sns:::topic"), "sns:Publish", "arn:aws:sns:::topic", {}),
         (
             policies.read_costs(SCOPE, "claudefs-test-*")[1],
             "budgets:ViewBudget",
@@ -339,7 +342,7 @@ SSM = f"arn:aws:ssm:{REGION}:{ACCOUNT_ID}"
             {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}},
         ),
         (
-            policies.pass_role(f"arn:aws:iam::{ACCOUNT_ID}:role/runbooks", to="ssm.amazonaws.com"),
+            policies.pass_role(f"arn:aws:iam::{ACCOUNT_ID}:role/runbooks", service="ssm.amazonaws.com"),
             "iam:PassRole",
             f"arn:aws:iam::{ACCOUNT_ID}:role/runbooks",
             {"StringEquals": {"iam:PassedToService": "ssm.amazonaws.com"}},
@@ -375,13 +378,13 @@ SSM = f"arn:aws:ssm:{REGION}:{ACCOUNT_ID}"
             {"StringEquals": TAGS_BORNE},
         ),
         (
-            policies.use_spot(SCOPE),
+            policies.create_spot_service_role(SCOPE),
             "iam:CreateServiceLinkedRole",
             f"arn:aws:iam::{ACCOUNT_ID}:role/aws-service-role/spot.amazonaws.com/AWSServiceRoleForEC2Spot",
             {"StringEquals": {"iam:AWSServiceName": "spot.amazonaws.com"}},
         ),
         (
-            policies.tag_itself(SCOPE, ["Name"]),
+            policies.tag_own_instance(SCOPE, ["Name"]),
             "ec2:CreateTags",
             f"{EC2}:instance/*",
             {

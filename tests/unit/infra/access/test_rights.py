@@ -11,19 +11,19 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from policy_sentry.querying.actions import get_action_data
 
 from infra.access import policies
-from infra.access.policies import EVERYTHING, WITHOUT_RESOURCE_LEVEL, Scope
-from infra.access.rights.model import Right, statements
+from infra.access.policies import ACTIONS_WITHOUT_RESOURCE_LEVEL, EVERYTHING, Scope
+from infra.access.rights.model import Right, policy_statements
 from infra.github.jobs_access import (
-    GRANTS,
-    MANAGED_POLICIES_LIMIT,
-    MANAGED_POLICY_LIMIT,
-    POLICIES,
-    Job,
-    Subjects,
-    make_ground,
-    policy_document,
-    policy_rights,
-    subjects,
+    JOB_POLICIES,
+    MANAGED_POLICY_COUNT_LIMIT,
+    MANAGED_POLICY_SIZE_LIMIT,
+    POLICY_TABLES,
+    JobKind,
+    TokenSubjects,
+    job_policy_document,
+    job_policy_rights,
+    make_job_scope,
+    token_subjects,
 )
 from tests.unit.infra.conftest import like, permits
 
@@ -34,7 +34,7 @@ REGION = "us-west-2"
 ACCOUNT_ID: str = DEFAULT_ACCOUNT_ID
 LONGEST = "a" * 20
 """The longest name that a stack can have."""
-GROUND = make_ground(
+GROUND = make_job_scope(
     Scope(account_id=ACCOUNT_ID, region=REGION, environment="prod"),
     {
         "vpc_id": "vpc-0123456789abcdef0",
@@ -61,14 +61,14 @@ GLOBAL_KEYS = {"aws:RequestedRegion"}
 Context = dict[str, str]
 
 
-def allows(job: Job, action: str, resource: str, context: Context | None = None) -> bool:
+def allows(job: JobKind, action: str, resource: str, context: Context | None = None) -> bool:
     """Evaluate the policies of a job's role as IAM does; there are only statements that allow."""
-    return any(permits(policy_document(policy, GROUND), action, resource, context) for policy in GRANTS[job])
+    return any(permits(job_policy_document(policy, GROUND), action, resource, context) for policy in JOB_POLICIES[job])
 
 
 def every_right() -> Iterator[tuple[str, Right]]:
-    for policy in POLICIES:
-        for right in policy_rights(policy, GROUND):
+    for policy in POLICY_TABLES:
+        for right in job_policy_rights(policy, GROUND):
             yield policy, right
 
 
@@ -90,9 +90,9 @@ def meant(row: dict[str, Any], resource: str) -> bool:
     )
 
 
-@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("policy", POLICY_TABLES)
 def test_every_action_exists_and_touches_the_resources_that_it_is_allowed_on(policy: str) -> None:
-    for right in policy_rights(policy, GROUND):
+    for right in job_policy_rights(policy, GROUND):
         for action in right.actions:
             rows = reference(action)
             if right.resources == (EVERYTHING,):
@@ -101,9 +101,9 @@ def test_every_action_exists_and_touches_the_resources_that_it_is_allowed_on(pol
                 assert any(meant(row, resource) for row in rows for resource in right.resources), action
 
 
-@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("policy", POLICY_TABLES)
 def test_every_condition_is_one_that_aws_knows_for_the_action(policy: str) -> None:
-    for right in policy_rights(policy, GROUND):
+    for right in job_policy_rights(policy, GROUND):
         keys = {re.sub(r"(Tag/).*", r"\1${TagKey}", condition.key) for condition in right.conditions} - GLOBAL_KEYS
         for action in right.actions:
             known = {
@@ -122,12 +122,17 @@ NOT_NEEDED_HERE = {
 """What AWS's reference says that some action may need beside, and why it is not allowed."""
 
 
-def actions_of(job: Job) -> set[str]:
-    return {action for policy in GRANTS[job] for right in policy_rights(policy, GROUND) for action in right.actions}
+def actions_of(job: JobKind) -> set[str]:
+    return {
+        action
+        for policy in JOB_POLICIES[job]
+        for right in job_policy_rights(policy, GROUND)
+        for action in right.actions
+    }
 
 
-@pytest.mark.parametrize("job", get_args(Job))
-def test_what_an_action_needs_beside_is_allowed_too(job: Job) -> None:
+@pytest.mark.parametrize("job", get_args(JobKind))
+def test_what_an_action_needs_beside_is_allowed_too(job: JobKind) -> None:
     allowed = actions_of(job)
     needed = {beside for action in allowed for row in reference(action) for beside in row["dependent_actions"]}
 
@@ -137,19 +142,19 @@ def test_what_an_action_needs_beside_is_allowed_too(job: Job) -> None:
 def test_only_what_aws_cannot_limit_is_allowed_on_everything() -> None:
     wide = {action for _, right in every_right() if EVERYTHING in right.resources for action in right.actions}
 
-    assert wide <= WITHOUT_RESOURCE_LEVEL
+    assert wide <= ACTIONS_WITHOUT_RESOURCE_LEVEL
 
 
-@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("policy", POLICY_TABLES)
 def test_every_policy_fits_iams_limit_in_the_stack_with_the_longest_name(policy: str) -> None:
     longest = replace(GROUND, scope=replace(GROUND.scope, environment=LONGEST))
 
-    assert len(policy_document(policy, longest)) <= MANAGED_POLICY_LIMIT
+    assert len(job_policy_document(policy, longest)) <= MANAGED_POLICY_SIZE_LIMIT
 
 
 def test_no_role_has_more_policies_than_iam_lets_it_have_and_every_policy_is_some_roles() -> None:
-    assert max(len(granted) for granted in GRANTS.values()) <= MANAGED_POLICIES_LIMIT
-    assert {policy for granted in GRANTS.values() for policy in granted} == set(POLICIES)
+    assert max(len(granted) for granted in JOB_POLICIES.values()) <= MANAGED_POLICY_COUNT_LIMIT
+    assert {policy for granted in JOB_POLICIES.values() for policy in granted} == set(POLICY_TABLES)
 
 
 @pytest.mark.parametrize(
@@ -238,7 +243,10 @@ def test_a_deployment_may_do_nothing_to_others_and_not_widen_its_rights(
 def test_a_preview_only_reads() -> None:
     reading = ("Describe", "Get", "List", "View", "Decrypt")
     actions = {
-        action for policy in GRANTS["preview"] for right in policy_rights(policy, GROUND) for action in right.actions
+        action
+        for policy in JOB_POLICIES["preview"]
+        for right in job_policy_rights(policy, GROUND)
+        for action in right.actions
     }
 
     assert [action for action in actions if not action.partition(":")[2].startswith(reading)] == []
@@ -248,7 +256,7 @@ def test_a_preview_only_reads() -> None:
 
 
 @pytest.mark.parametrize("job", ["ci-read", "ci-write"])
-def test_a_build_reaches_its_cache_and_metrics_alone_and_only_the_default_branchs_fills_it(job: Job) -> None:
+def test_a_build_reaches_its_cache_and_metrics_alone_and_only_the_default_branchs_fills_it(job: JobKind) -> None:
     fills = job == "ci-write"
 
     assert allows(job, "s3:GetObject", f"{GROUND.cache_bucket_arn}/x")
@@ -264,8 +272,8 @@ def test_rights_to_create_become_one_statement_only_where_that_opens_nothing() -
         return Right(
             access="write",
             actions=(action,),
-            resources=GROUND.scope.ec2(new),
-            conditions=GROUND.scope.requested_tags(),
+            resources=GROUND.scope.ec2_arn_patterns(new),
+            conditions=GROUND.scope.requested_tag_conditions(),
             creates=frozenset({new}),
             uses=frozenset(uses),
         )
@@ -273,22 +281,24 @@ def test_rights_to_create_become_one_statement_only_where_that_opens_nothing() -
     vpc, subnet = creates("ec2:CreateVpc", "vpc"), creates("ec2:CreateSubnet", "subnet", "vpc")
     table = creates("ec2:CreateRouteTable", "route-table", "vpc")
 
-    assert [said.actions for said in statements("Of", [vpc, subnet, table])] == [
+    assert [said.actions for said in policy_statements("Of", [vpc, subnet, table])] == [
         ("ec2:CreateVpc",),
         ("ec2:CreateRouteTable", "ec2:CreateSubnet"),
     ]
 
 
 def test_rights_on_different_resources_stay_apart_unless_tags_limit_them() -> None:
-    tags = GROUND.scope.existing_tags()
+    tags = GROUND.scope.existing_tag_conditions()
     one = Right(access="write", actions=("s3:PutObject",), resources=("arn:aws:s3:::a/*",))
     other = Right(access="write", actions=("s3:DeleteObject",), resources=("arn:aws:s3:::b/*",))
-    tagged = replace(one, actions=("ec2:DeleteVpc",), resources=GROUND.scope.ec2("vpc"), conditions=tags, tagged=True)
+    tagged = replace(
+        one, actions=("ec2:DeleteVpc",), resources=GROUND.scope.ec2_arn_patterns("vpc"), conditions=tags, tagged=True
+    )
 
-    assert len(statements("Of", [one, other])) == 2
-    also = replace(tagged, actions=("ec2:DeleteSubnet",), resources=GROUND.scope.ec2("subnet"))
-    assert len(statements("Of", [tagged, also])) == 1
-    assert len(statements("Of", [tagged, replace(also, conditions=())])) == 2
+    assert len(policy_statements("Of", [one, other])) == 2
+    also = replace(tagged, actions=("ec2:DeleteSubnet",), resources=GROUND.scope.ec2_arn_patterns("subnet"))
+    assert len(policy_statements("Of", [tagged, also])) == 1
+    assert len(policy_statements("Of", [tagged, replace(also, conditions=())])) == 2
 
 
 def test_a_reason_for_an_action_that_a_right_does_not_have_is_refused() -> None:
@@ -298,17 +308,22 @@ def test_a_reason_for_an_action_that_a_right_does_not_have_is_refused() -> None:
 
 def test_each_role_that_changes_anything_trusts_one_subject_and_none_is_that_of_pull_requests() -> None:
     prefix = "repo:me@1/claudefs@2"
-    given = subjects(prefix=prefix, environment="production", builds=True)
+    given = token_subjects(prefix=prefix, environment="production", builds=True)
 
-    assert given["preview"].exactly == (f"{prefix}:environment:production-preview",)
-    assert given["deploy"].exactly == (f"{prefix}:environment:production",)
-    assert given["ci-write"].exactly == (f"{prefix}:ref:refs/heads/main",)
-    assert given["ci-read"] == Subjects(exactly=(f"{prefix}:pull_request",), like=(f"{prefix}:ref:refs/heads/*",))
-    assert not any(given[job].like for job in ("preview", "deploy", "ci-write"))
+    assert given["preview"].exact_subjects == (f"{prefix}:environment:production-preview",)
+    assert given["deploy"].exact_subjects == (f"{prefix}:environment:production",)
+    assert given["ci-write"].exact_subjects == (f"{prefix}:ref:refs/heads/main",)
+    assert given["ci-read"] == TokenSubjects(
+        exact_subjects=(f"{prefix}:pull_request",), subject_patterns=(f"{prefix}:ref:refs/heads/*",)
+    )
+    assert not any(given[job].subject_patterns for job in ("preview", "deploy", "ci-write"))
 
 
 def test_only_the_stack_that_manages_the_repository_has_roles_of_builds() -> None:
-    assert subjects(prefix="repo:me/claudefs", environment="staging", builds=False).keys() == {"preview", "deploy"}
+    assert token_subjects(prefix="repo:me/claudefs", environment="staging", builds=False).keys() == {
+        "preview",
+        "deploy",
+    }
 
 
 def test_a_role_trusts_its_subjects_and_one_audience_word_for_word() -> None:

@@ -18,9 +18,9 @@ import pytest
 import yaml
 
 from infra.boot import nodes
-from infra.boot.nodes import FILES, SIGNER_WORKFLOW, NodeMachine, Profile
-from infra.boot.userdata import LIMIT_BYTES, BootError
-from infra.cluster.lifecycle import BOOT_HOOK, BOOT_SECONDS
+from infra.boot.nodes import NODE_FILES, SIGNER_WORKFLOW, BootProfile, NodeMachine
+from infra.boot.userdata import USER_DATA_LIMIT_BYTES, BootError
+from infra.cluster.lifecycle import BOOT_HOOK, BOOT_HOOK_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 LONGEST_ATTEMPT_SECONDS = 120
 """What a command of a boot step waits at most for a lock or an answer."""
 
-PROFILES: tuple[Profile, ...] = ("storage", "client", "conduit", "jepsen")
+PROFILES: tuple[BootProfile, ...] = ("storage", "client", "conduit", "jepsen")
 
 
-def machine(profile: Profile, site: Site | None = "A") -> NodeMachine:
+def machine(profile: BootProfile, site: Site | None = "A") -> NodeMachine:
     return NodeMachine(
         profile=profile,
         environment="test",
@@ -49,26 +49,26 @@ def machine(profile: Profile, site: Site | None = "A") -> NodeMachine:
 
 
 @cache
-def config(profile: Profile, site: Site | None = "A") -> dict[str, Any]:
-    return cast("dict[str, Any]", yaml.safe_load(nodes.cloud_config(machine(profile, site))))
+def config(profile: BootProfile, site: Site | None = "A") -> dict[str, Any]:
+    return cast("dict[str, Any]", yaml.safe_load(nodes.node_cloud_config(machine(profile, site))))
 
 
-def written(profile: Profile) -> dict[str, str]:
+def written(profile: BootProfile) -> dict[str, str]:
     return {of["path"]: of["content"] for of in config(profile)["write_files"]}
 
 
-def unit(profile: Profile, name: str) -> list[str]:
+def unit(profile: BootProfile, name: str) -> list[str]:
     return written(profile)[f"/etc/systemd/system/{name}"].splitlines()
 
 
-def daemons(profile: Profile) -> list[str]:
+def daemons(profile: BootProfile) -> list[str]:
     return written(profile)["/etc/cfs/units.txt"].split()
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_user_data_is_a_cloud_config_within_ec2s_limit(profile: Profile) -> None:
-    data = base64.b64decode(nodes.user_data(machine(profile)))
-    assert len(data) <= LIMIT_BYTES
+def test_user_data_is_a_cloud_config_within_ec2s_limit(profile: BootProfile) -> None:
+    data = base64.b64decode(nodes.node_user_data(machine(profile)))
+    assert len(data) <= USER_DATA_LIMIT_BYTES
     assert gzip.decompress(data).startswith(b"#cloud-config\n")
 
 
@@ -81,32 +81,32 @@ def test_the_longest_values_fit_too() -> None:
         artifact_bucket="b" * 63,
         repository="o" * 39 + "/" + "r" * 100,
     )
-    assert len(base64.b64decode(nodes.user_data(longest))) <= LIMIT_BYTES
+    assert len(base64.b64decode(nodes.node_user_data(longest))) <= USER_DATA_LIMIT_BYTES
 
 
 def test_a_storage_node_without_a_site_is_refused() -> None:
     with pytest.raises(BootError, match="site: a storage node belongs to site A or B"):
-        nodes.user_data(machine("storage", site=None))
+        nodes.node_user_data(machine("storage", site=None))
 
 
 def test_other_nodes_need_no_site() -> None:
-    assert "CFS_SITE" not in nodes.cloud_config(machine("client", site=None)).split("machine.env")[1]
+    assert "CFS_SITE" not in nodes.node_cloud_config(machine("client", site=None)).split("machine.env")[1]
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_programs_are_executable_and_nothing_else_is(profile: Profile) -> None:
+def test_programs_are_executable_and_nothing_else_is(profile: BootProfile) -> None:
     for of in config(profile)["write_files"]:
         assert of["permissions"] == ("0755" if of["path"].startswith("/usr/local/libexec/") else "0644")
-    assert len({placed.path for placed in FILES[profile]}) == len(FILES[profile])
+    assert len({placed.path for placed in NODE_FILES[profile]}) == len(NODE_FILES[profile])
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_no_placeholder_is_left(profile: Profile) -> None:
-    assert not re.findall(r"@[A-Z_]+@", nodes.cloud_config(machine(profile)))
+def test_no_placeholder_is_left(profile: BootProfile) -> None:
+    assert not re.findall(r"@[A-Z_]+@", nodes.node_cloud_config(machine(profile)))
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_the_daemons_user_is_the_only_one_and_opens_no_shell(profile: Profile) -> None:
+def test_the_daemons_user_is_the_only_one_and_opens_no_shell(profile: BootProfile) -> None:
     (user,) = config(profile)["users"]
     assert (user["name"], user["system"], user["shell"], user["lock_passwd"]) == (
         "cfs",
@@ -128,7 +128,7 @@ def test_the_daemons_user_is_the_only_one_and_opens_no_shell(profile: Profile) -
         ("jepsen", {"openjdk-21-jdk-headless", "leiningen", "clojure", "gnuplot-nox"}),
     ],
 )
-def test_packages_are_those_of_the_profile(profile: Profile, packages: set[str]) -> None:
+def test_packages_are_those_of_the_profile(profile: BootProfile, packages: set[str]) -> None:
     files = written(profile)
     installed = (files["/etc/cfs/packages.txt"] + files["/etc/cfs/packages-profile.txt"]).split()
     assert packages <= set(installed)
@@ -138,7 +138,7 @@ def test_packages_are_those_of_the_profile(profile: Profile, packages: set[str])
 
 
 @pytest.mark.parametrize("profile, name", [("storage", "storage"), ("conduit", "storage"), ("client", "client")])
-def test_kernel_settings_have_the_figures_that_claudefs_asks_for(profile: Profile, name: str) -> None:
+def test_kernel_settings_have_the_figures_that_claudefs_asks_for(profile: BootProfile, name: str) -> None:
     settings = dict(
         line.split(" = ")
         for line in written(profile)[f"/etc/sysctl.d/99-cfs-{name}.conf"].splitlines()
@@ -165,7 +165,7 @@ def test_kernel_settings_have_the_figures_that_claudefs_asks_for(profile: Profil
         ("jepsen", []),
     ],
 )
-def test_units_are_those_of_the_profile_and_run_the_current_release(profile: Profile, names: list[str]) -> None:
+def test_units_are_those_of_the_profile_and_run_the_current_release(profile: BootProfile, names: list[str]) -> None:
     assert daemons(profile) == [f"{name}.service" for name in names]
     for name in names:
         lines = unit(profile, f"{name}.service")
@@ -174,7 +174,7 @@ def test_units_are_those_of_the_profile_and_run_the_current_release(profile: Pro
 
 
 @pytest.mark.parametrize("profile", ["storage", "conduit"])
-def test_what_serves_the_network_is_hardened(profile: Profile) -> None:
+def test_what_serves_the_network_is_hardened(profile: BootProfile) -> None:
     lines = unit(profile, "cfs-.service.d/hardening.conf")
     assert {"User=cfs", "NoNewPrivileges=yes", "ProtectSystem=strict", "CapabilityBoundingSet="} <= set(lines)
     assert all(name.startswith("cfs-") for name in daemons(profile))
@@ -196,7 +196,7 @@ def test_a_storage_nodes_units_stop_within_a_drain_one_after_the_other() -> None
     ],
 )
 def test_programs_that_end_well_today_count_as_active_and_those_that_stay_are_started_again(
-    profile: Profile, name: str, *, stays: bool
+    profile: BootProfile, name: str, *, stays: bool
 ) -> None:
     lines = unit(profile, f"{name}.service")
     assert ("RemainAfterExit=yes" in lines) is not stays
@@ -266,7 +266,7 @@ def root(make_root: MakeRoot) -> Root:
     return node(make_root, "storage")
 
 
-def node(make_root: MakeRoot, profile: Profile, site: Site | None = "A") -> Root:
+def node(make_root: MakeRoot, profile: BootProfile, site: Site | None = "A") -> Root:
     root = make_root(config(profile, site)["write_files"])
     for name in PLAIN:
         root.stand_in(name)
@@ -401,7 +401,7 @@ def answer(result: str) -> str:
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_a_boot_that_succeeds_says_so_to_all_who_wait_for_it(make_root: MakeRoot, profile: Profile) -> None:
+def test_a_boot_that_succeeds_says_so_to_all_who_wait_for_it(make_root: MakeRoot, profile: BootProfile) -> None:
     root = node(make_root, profile)
     point(root, publish(root))
     ended = root.run("prepare")
@@ -558,7 +558,7 @@ def test_what_stays_refused_ends_the_boot_in_time_for_the_launch_hook(root: Root
     assert root.read("var/lib/cfs/boot-failed") == "aws_cli\n"
     assert answer("ABANDON") in root.calls
     [bound] = re.findall(r"CFS_RETRY_SECONDS:-(\d+)", written("storage")["/usr/local/lib/cfs/boot.sh"])
-    assert int(bound) + LONGEST_ATTEMPT_SECONDS < BOOT_SECONDS
+    assert int(bound) + LONGEST_ATTEMPT_SECONDS < BOOT_HOOK_SECONDS
 
 
 def test_a_repaired_boot_can_be_run_again(root: Root) -> None:
@@ -893,7 +893,7 @@ def test_peers_that_there_cannot_be_are_refused(root: Root, args: tuple[str, ...
     ],
 )
 def test_replication_is_told_the_other_sites(
-    make_root: MakeRoot, profile: Profile, site: Site | None, arguments: str
+    make_root: MakeRoot, profile: BootProfile, site: Site | None, arguments: str
 ) -> None:
     root = node(make_root, profile, site)
     (root.path / "instances").write_text("i-1.internal\ni-2.internal\n")

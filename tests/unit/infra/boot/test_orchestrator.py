@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from infra.boot import orchestrator
-from infra.boot.orchestrator import FILES, OrchestratorMachine
-from infra.boot.userdata import FOLDER, LIMIT_BYTES, Placed
+from infra.boot.orchestrator import ORCHESTRATOR_FILES, OrchestratorMachine
+from infra.boot.userdata import BOOT_FOLDER, USER_DATA_LIMIT_BYTES, BootFile
 
 if TYPE_CHECKING:
     from tests.unit.infra.conftest import MakeRoot, Root
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 MACHINE = OrchestratorMachine(
     environment="test", region="us-west-2", log_group="/cfs/test/orchestrator", repository="owner/claudefs"
 )
-ORCHESTRATOR = FOLDER / "orchestrator"
+ORCHESTRATOR = BOOT_FOLDER / "orchestrator"
 TOKEN = "marker-of-a-token"
 
 
 @cache
 def config() -> dict[str, Any]:
-    return cast("dict[str, Any]", yaml.safe_load(orchestrator.cloud_config(MACHINE)))
+    return cast("dict[str, Any]", yaml.safe_load(orchestrator.orchestrator_cloud_config(MACHINE)))
 
 
 def written() -> dict[str, str]:
@@ -40,16 +40,16 @@ def unit(name: str) -> str:
 
 
 def test_user_data_is_plain_text_within_ec2s_limit() -> None:
-    data = base64.b64decode(orchestrator.user_data(MACHINE))
+    data = base64.b64decode(orchestrator.orchestrator_user_data(MACHINE))
     assert data.startswith(b"#cloud-config\n")
-    assert len(data) <= LIMIT_BYTES
+    assert len(data) <= USER_DATA_LIMIT_BYTES
 
 
 def test_every_file_is_on_the_machine_and_each_has_its_place() -> None:
-    sources = {placed.source for placed in FILES} | {orchestrator.FRAME}
-    folders = (ORCHESTRATOR, FOLDER / "shared")
-    assert sources == {str(path.relative_to(FOLDER)) for folder in folders for path in folder.iterdir()}
-    assert len({placed.path for placed in FILES}) == len(FILES)
+    sources = {placed.source for placed in ORCHESTRATOR_FILES} | {orchestrator.ORCHESTRATOR_CLOUD_CONFIG}
+    folders = (ORCHESTRATOR, BOOT_FOLDER / "shared")
+    assert sources == {str(path.relative_to(BOOT_FOLDER)) for folder in folders for path in folder.iterdir()}
+    assert len({placed.path for placed in ORCHESTRATOR_FILES}) == len(ORCHESTRATOR_FILES)
 
 
 def test_programs_are_executable_and_nothing_else_is() -> None:
@@ -59,7 +59,7 @@ def test_programs_are_executable_and_nothing_else_is() -> None:
 
 
 def test_no_placeholder_is_left() -> None:
-    assert not re.findall(r"@[A-Z_]+@", orchestrator.cloud_config(MACHINE))
+    assert not re.findall(r"@[A-Z_]+@", orchestrator.orchestrator_cloud_config(MACHINE))
 
 
 def test_the_agents_user_is_the_only_one_and_becomes_root_by_no_way() -> None:
@@ -301,6 +301,6 @@ def test_output_of_a_service_goes_to_its_log(root: Root) -> None:
 
 
 def test_values_are_frozen_and_keyword_only() -> None:
-    for type_ in cast("tuple[Any, ...]", (OrchestratorMachine, Placed)):
+    for type_ in cast("tuple[Any, ...]", (OrchestratorMachine, BootFile)):
         assert all(field.kw_only for field in fields(type_))
         assert type_.__dataclass_params__.frozen

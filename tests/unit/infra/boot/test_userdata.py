@@ -13,24 +13,24 @@ from pathlib import Path
 import pytest
 
 from infra.boot import nodes, orchestrator, userdata
-from infra.boot.userdata import FOLDER, LIMIT_BYTES, BootError, Placed
+from infra.boot.userdata import BOOT_FOLDER, USER_DATA_LIMIT_BYTES, BootError, BootFile
 
-FOLDERS = sorted(path for path in FOLDER.iterdir() if path.is_dir() and path.name != "__pycache__")
-PROJECT = FOLDER.parent.parent
-SCRIPTS = sorted(FOLDER.glob("*/*.sh"))
+FOLDERS = sorted(path for path in BOOT_FOLDER.iterdir() if path.is_dir() and path.name != "__pycache__")
+PROJECT = BOOT_FOLDER.parent.parent
+SCRIPTS = sorted(BOOT_FOLDER.glob("*/*.sh"))
 
 
 def test_only_longer_user_data_is_compressed() -> None:
     text = "#cloud-config\n" + "# the same line\n" * 2000
-    data = base64.b64decode(userdata.encoded(text))
+    data = base64.b64decode(userdata.encode_user_data(text))
     assert data.startswith(b"\x1f\x8b")
     assert gzip.decompress(data).decode() == text
-    assert base64.b64decode(userdata.encoded("#cloud-config\n")) == b"#cloud-config\n"
+    assert base64.b64decode(userdata.encode_user_data("#cloud-config\n")) == b"#cloud-config\n"
 
 
 def test_user_data_that_is_too_long_even_compressed_is_refused() -> None:
     with pytest.raises(BootError, match=r"has \d+ bytes compressed; EC2 takes 16384"):
-        userdata.encoded(os.urandom(LIMIT_BYTES).hex())
+        userdata.encode_user_data(os.urandom(USER_DATA_LIMIT_BYTES).hex())
 
 
 @pytest.mark.parametrize(
@@ -68,18 +68,18 @@ def test_every_script_is_strict_and_shellcheck_finds_nothing(script: Path) -> No
 
 
 def test_every_file_goes_to_some_machine() -> None:
-    placed = {of.source for files in (orchestrator.FILES, *nodes.FILES.values()) for of in files}
-    frames = {orchestrator.FRAME, nodes.FRAME}
-    assert placed | frames == {str(path.relative_to(FOLDER)) for folder in FOLDERS for path in folder.iterdir()}
+    placed = {of.source for files in (orchestrator.ORCHESTRATOR_FILES, *nodes.NODE_FILES.values()) for of in files}
+    frames = {orchestrator.ORCHESTRATOR_CLOUD_CONFIG, nodes.NODE_CLOUD_CONFIG}
+    assert placed | frames == {str(path.relative_to(BOOT_FOLDER)) for folder in FOLDERS for path in folder.iterdir()}
 
 
 def test_a_file_that_names_an_unknown_variable_is_refused() -> None:
-    agent = Placed(source="node/cloudwatch-agent.json", path="/etc/agent.json")
+    agent = BootFile(source="node/cloudwatch-agent.json", path="/etc/agent.json")
     with pytest.raises(KeyError, match="CFS_LOG_GROUP"):
-        userdata.cloud_config(nodes.FRAME, files=[agent], variables={})
+        userdata.render_cloud_config(nodes.NODE_CLOUD_CONFIG, files=[agent], variables={})
 
 
 @pytest.mark.parametrize("value", ["", "a b", "$(reboot)", "a\nb", "a'b", 'a"b', "a;b", "${HOME}"])
 def test_a_value_that_a_shell_would_interpret_is_refused(value: str) -> None:
     with pytest.raises(BootError, match="CFS_REPOSITORY"):
-        userdata.cloud_config(nodes.FRAME, files=[], variables={"CFS_REPOSITORY": value})
+        userdata.render_cloud_config(nodes.NODE_CLOUD_CONFIG, files=[], variables={"CFS_REPOSITORY": value})

@@ -150,7 +150,7 @@ def test_a_node_answers_imdsv2_alone_and_is_named_by_its_id(recorder: Recorder, 
 def test_a_node_boots_with_the_profile_of_its_role(recorder: Recorder, name: str) -> None:
     group = next(of for of in default_groups(5) if of.name == name)
 
-    assert recorder.one("LaunchTemplate", name).inputs["userData"] == boot.user_data(
+    assert recorder.one("LaunchTemplate", name).inputs["userData"] == boot.node_user_data(
         boot.NodeMachine(
             profile=group.role,
             environment="test",
@@ -180,7 +180,7 @@ def test_a_node_has_a_public_address_only_where_that_is_its_way_out(
 def test_nodes_and_what_comes_with_them_have_the_groups_tags(
     recorder: Recorder, tags: Tags, name: str, role: Any, site: Any
 ) -> None:
-    expected = {**tags.of(name, role=role, site=site), "NodeGroup": name}
+    expected = {**tags.for_resource(name, role=role, site=site), "NodeGroup": name}
     template = recorder.one("LaunchTemplate", name)
     group = recorder.one("Group", name)
 

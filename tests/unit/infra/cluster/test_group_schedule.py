@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
 
-from infra.cluster.group_schedule import UNCHANGED, GroupScheduleArgs, declare_schedule
+from infra.cluster.group_schedule import SIZE_UNCHANGED, GroupScheduleArgs, declare_group_schedule
 from infra.component import Component
 from infra.schedules.schedule import Calendar
 from tests.unit.infra.conftest import known
@@ -28,14 +28,14 @@ def declared(declare: Declare, calendar: Calendar = CALENDAR, *, nodes: int = 2)
     """Declare the schedule of one group."""
 
     def program() -> None:
-        declare_schedule(
+        declare_group_schedule(
             Component("cluster"),
             "storage-a",
             args=GroupScheduleArgs(
                 group_name=known("claudefs-test-storage-a"),
                 calendar=calendar,
-                nodes=nodes,
-                most_nodes=nodes + 1,
+                node_count=nodes,
+                max_nodes=nodes + 1,
                 now=NOW,
             ),
         )
@@ -49,7 +49,7 @@ def test_a_start_gives_the_group_its_nodes_and_a_stop_takes_them_all(declare: De
     sizes = {
         name: (of.inputs["minSize"], of.inputs["desiredCapacity"], of.inputs["maxSize"]) for name, of in found.items()
     }
-    assert sizes.pop("stop") == (0, 0, UNCHANGED)
+    assert sizes.pop("stop") == (0, 0, SIZE_UNCHANGED)
     assert set(sizes.values()) == {(0, 2, 3)}
 
 

@@ -14,16 +14,16 @@ from infra.access.policies import Scope
 from infra.cluster.interruptions import (
     Interruptions,
     InterruptionsArgs,
+    event_log_policy,
     events_policy,
     events_trust,
-    launch_failures,
-    log_policy,
+    launch_failure_pattern,
     runbooks_policy,
     runbooks_trust,
 )
 from infra.cluster.node_commands import NodeCommands, NodeCommandsArgs
-from infra.cluster.nodegroups import MOST_GROUPS
-from infra.cluster.runbooks import NOTICES
+from infra.cluster.nodegroups import MAX_NODE_GROUPS
+from infra.cluster.runbooks import NODE_NOTICES
 from tests.unit.infra.conftest import known, permits
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ GROUP = f"arn:aws:autoscaling:{REGION}:{ACCOUNT_ID}:autoScalingGroup:0:autoScali
 LOGS = f"arn:aws:logs:{REGION}:{ACCOUNT_ID}:log-group:/cfs/test/events"
 RUNBOOKS_ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/claudefs-test-runbooks"
 NODE_ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/claudefs-test-node"
-NAMES = [notice.name for notice in NOTICES]
+NAMES = [notice.name for notice in NODE_NOTICES]
 OWN = {"ssm:resourceTag/project": "claudefs", "ssm:resourceTag/Environment": "test"}
 OWN_GROUP = {"aws:ResourceTag/project": "claudefs", "aws:ResourceTag/Environment": "test"}
 GROUPS = ("claudefs-test-storage-a", "claudefs-test-conduit")
@@ -52,7 +52,7 @@ def recorder(declare: Declare, tags: Tags) -> Recorder:
         args = InterruptionsArgs(
             account_id=known(ACCOUNT_ID),
             region=REGION,
-            groups=GROUPS,
+            group_names=GROUPS,
             commands=NodeCommands("node-commands", args=NodeCommandsArgs(tags=tags)),
             key_arn=known("arn:aws:kms:::key/key"),
             log_retention_days=30,
@@ -79,7 +79,9 @@ def matches(pattern: str, source: str, detail_type: str, detail: dict[str, str])
     ],
 )
 def test_each_event_is_taken_by_one_rule(name: str, source: str, detail_type: str, detail: dict[str, str]) -> None:
-    taken = [notice.name for notice in NOTICES if matches(notice.pattern(GROUPS), source, detail_type, detail)]
+    taken = [
+        notice.name for notice in NODE_NOTICES if matches(notice.event_pattern(GROUPS), source, detail_type, detail)
+    ]
     assert taken == [name]
 
 
@@ -94,8 +96,10 @@ def test_each_event_is_taken_by_one_rule(name: str, source: str, detail_type: st
     ],
 )
 def test_other_groups_and_hooks_are_left_alone(detail: dict[str, str]) -> None:
-    [notice] = [notice for notice in NOTICES if notice.name == "termination"]
-    assert not matches(notice.pattern(GROUPS), "aws.autoscaling", "EC2 Instance-terminate Lifecycle Action", detail)
+    [notice] = [notice for notice in NODE_NOTICES if notice.name == "termination"]
+    assert not matches(
+        notice.event_pattern(GROUPS), "aws.autoscaling", "EC2 Instance-terminate Lifecycle Action", detail
+    )
 
 
 @pytest.mark.parametrize(
@@ -110,17 +114,20 @@ def test_other_groups_and_hooks_are_left_alone(detail: dict[str, str]) -> None:
 )
 def test_failed_launches_are_taken_by_the_environment_whose_group_it_is_alone(group: str, *, taken: bool) -> None:
     failed = ("aws.autoscaling", "EC2 Instance Launch Unsuccessful")
-    assert matches(launch_failures(GROUPS), *failed, {"AutoScalingGroupName": group}) is taken
+    assert matches(launch_failure_pattern(GROUPS), *failed, {"AutoScalingGroupName": group}) is taken
 
 
 def test_without_groups_no_event_of_a_group_is_taken() -> None:
-    [notice] = [notice for notice in NOTICES if notice.name == "termination"]
-    assert not matches(notice.pattern(()), notice.source, notice.detail_type, DRAIN)
+    [notice] = [notice for notice in NODE_NOTICES if notice.name == "termination"]
+    assert not matches(notice.event_pattern(()), notice.source, notice.detail_type, DRAIN)
 
 
 def test_the_pattern_of_as_many_groups_as_a_stack_can_have_is_one_that_eventbridge_takes() -> None:
-    longest = [f"claudefs-{'e' * 20}-{number:0>24}" for number in range(MOST_GROUPS)]
-    assert max(len(pattern) for pattern in (launch_failures(longest), NOTICES[-1].pattern(longest))) <= 2048
+    longest = [f"claudefs-{'e' * 20}-{number:0>24}" for number in range(MAX_NODE_GROUPS)]
+    assert (
+        max(len(pattern) for pattern in (launch_failure_pattern(longest), NODE_NOTICES[-1].event_pattern(longest)))
+        <= 2048
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -247,7 +254,7 @@ def test_a_role_is_assumed_by_one_service_for_this_account(trust: str, service: 
 
 
 def test_only_this_environments_rules_write_to_the_log() -> None:
-    said = json.loads(log_policy(LOGS, SCOPE))["Statement"]
+    said = json.loads(event_log_policy(LOGS, SCOPE))["Statement"]
     assert {of["Principal"]["Service"] for of in said} == {"events.amazonaws.com", "delivery.logs.amazonaws.com"}
     assert {of["Action"] for of in said} == {"logs:CreateLogStream", "logs:PutLogEvents"}
     assert all(of["Resource"].startswith(f"{LOGS}:") for of in said)
@@ -255,7 +262,7 @@ def test_only_this_environments_rules_write_to_the_log() -> None:
         f"arn:aws:events:{REGION}:{ACCOUNT_ID}:rule/claudefs-test-*"
     }
     # The longest that CloudWatch Logs takes.
-    assert len(log_policy(LOGS.replace("test", "e" * 20), SCOPE)) < 5120
+    assert len(event_log_policy(LOGS.replace("test", "e" * 20), SCOPE)) < 5120
 
 
 def test_arguments_are_frozen_and_keyword_only() -> None:

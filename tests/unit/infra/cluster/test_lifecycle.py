@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pulumi
 import pytest
 
-from infra.cluster.lifecycle import BOOT_SECONDS, HEARTBEAT_SECONDS, hooks
+from infra.cluster.lifecycle import BOOT_HOOK_SECONDS, DRAIN_HOOK_SECONDS, declare_lifecycle_hooks
 from infra.cluster.node_commands import DRAIN_SECONDS
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def recorder(declare: Declare) -> Recorder:
     def program() -> None:
-        hooks("storage-a", group_name="claudefs-test-storage-a", opts=pulumi.ResourceOptions())
+        declare_lifecycle_hooks("storage-a", group_name="claudefs-test-storage-a", opts=pulumi.ResourceOptions())
 
     return declare(program)
 
@@ -25,8 +25,8 @@ def recorder(declare: Declare) -> Recorder:
 @pytest.mark.parametrize(
     "name, transition, default, seconds",
     [
-        ("boot", "autoscaling:EC2_INSTANCE_LAUNCHING", "ABANDON", BOOT_SECONDS),
-        ("drain", "autoscaling:EC2_INSTANCE_TERMINATING", "CONTINUE", HEARTBEAT_SECONDS),
+        ("boot", "autoscaling:EC2_INSTANCE_LAUNCHING", "ABANDON", BOOT_HOOK_SECONDS),
+        ("drain", "autoscaling:EC2_INSTANCE_TERMINATING", "CONTINUE", DRAIN_HOOK_SECONDS),
     ],
 )
 def test_a_node_that_says_nothing_is_replaced_when_it_boots_and_let_go_when_it_ends(
@@ -43,6 +43,6 @@ def test_a_node_that_says_nothing_is_replaced_when_it_boots_and_let_go_when_it_e
 
 
 def test_a_group_waits_for_the_whole_drain_and_no_longer_than_an_hour() -> None:
-    assert 2 * DRAIN_SECONDS < HEARTBEAT_SECONDS < 3600
+    assert 2 * DRAIN_SECONDS < DRAIN_HOOK_SECONDS < 3600
     # The longest that Auto Scaling lets a hook wait is two hours.
-    assert HEARTBEAT_SECONDS < BOOT_SECONDS <= 7200
+    assert DRAIN_HOOK_SECONDS < BOOT_HOOK_SECONDS <= 7200

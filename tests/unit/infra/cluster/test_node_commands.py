@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from infra.cluster.documents import Parameter, document_name
+from infra.cluster.documents import DocumentParameter, document_name
 from infra.cluster.node_commands import DRAIN_SECONDS, NODE_COMMANDS, NodeCommands, NodeCommandsArgs
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ COMMIT, SHA256 = "0123456789" * 4, "0123456789abcdef" * 4
 
 
 def content(name: CommandName) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(NODE_COMMANDS[name].content())
+    document: dict[str, Any] = json.loads(NODE_COMMANDS[name].document_content())
     return document
 
 
@@ -56,7 +56,7 @@ def test_every_parameter_that_a_command_mentions_is_declared_with_a_pattern(name
 
 @pytest.mark.parametrize("parameter", PARAMETERS, ids=lambda of: of.name)
 @pytest.mark.parametrize("character", list("'\"`$\\;&|<>(){}[]*?~#!% \t\n\r"))
-def test_no_parameter_takes_what_a_shell_would_interpret(parameter: Parameter, character: str) -> None:
+def test_no_parameter_takes_what_a_shell_would_interpret(parameter: DocumentParameter, character: str) -> None:
     for at in range(len(parameter.example) + 1):
         assert not re.fullmatch(parameter.pattern, parameter.example[:at] + character + parameter.example[at:])
 
@@ -106,12 +106,12 @@ def test_a_drain_ends_before_a_spot_instance_does() -> None:
 @pytest.mark.parametrize("pattern", ["[a-z]+", "^[a-z]+", "[a-z]+$"])
 def test_a_pattern_for_a_part_of_the_value_is_refused(pattern: str) -> None:
     with pytest.raises(ValueError, match="must begin with"):
-        Parameter(name="Loose", description="", pattern=pattern, example="a")
+        DocumentParameter(name="Loose", description="", pattern=pattern, example="a")
 
 
 def test_a_pattern_that_does_not_take_its_example_is_refused() -> None:
     with pytest.raises(ValueError, match=r"parameter Wrong: the pattern .* does not take '1'"):
-        Parameter(name="Wrong", description="", pattern="^[a-z]+$", example="1")
+        DocumentParameter(name="Wrong", description="", pattern="^[a-z]+$", example="1")
 
 
 def test_the_documents_are_the_environments_own(recorder: Recorder) -> None:

@@ -14,11 +14,18 @@ import moto.ec2
 import pytest
 from pydantic import TypeAdapter
 
-from infra.cluster.localdisks import LEAST_GB, LOCAL_NVME_GB, fitting
-from infra.cluster.nodegroups import DEFAULT_NAMES, KINDS, NodeGroup, NodeGroupChange, default_groups, node_groups
+from infra.cluster.localdisks import LOCAL_NVME_GB, MIN_STORAGE_GB, storage_instance_types
+from infra.cluster.nodegroups import (
+    DEFAULT_GROUP_NAMES,
+    ROLE_DEFAULTS,
+    NodeGroup,
+    NodeGroupChange,
+    default_groups,
+    node_groups,
+)
 from infra.config.values import InstanceType
 from infra.schedules.schedule import Calendar
-from infra.tags import Role
+from infra.tags import ResourceRole
 
 DESCRIBED: dict[str, dict[str, Any]] = json.loads(
     gzip.decompress((Path(moto.ec2.__file__).parent / "resources" / "instance_types.json.gz").read_bytes())
@@ -77,14 +84,14 @@ def test_a_new_group_is_like_the_others_of_its_role() -> None:
         role="storage",
         site="A",
         count=4,
-        instance_types=KINDS["storage"].instance_types,
+        instance_types=ROLE_DEFAULTS["storage"].instance_types,
         root_disk_gib=50,
     )
 
 
 def test_new_groups_come_after_the_default_ones_in_the_order_of_their_names() -> None:
     assert tuple(groups(b={"role": "client", "count": 1}, a={"role": "client", "count": 1})) == (
-        *DEFAULT_NAMES,
+        *DEFAULT_GROUP_NAMES,
         "a",
         "b",
     )
@@ -94,12 +101,12 @@ def test_a_group_without_nodes_stays_and_a_disabled_one_goes() -> None:
     found = groups(conduit={"count": 0}, jepsen={"enabled": False})
 
     assert "jepsen" not in found
-    assert (found["conduit"].count, found["conduit"].most) == (0, 0)
+    assert (found["conduit"].count, found["conduit"].max_nodes) == (0, 0)
 
 
 @pytest.mark.parametrize("role, most", [("storage", 3), ("jepsen", 3), ("client", 4), ("conduit", 4)])
 def test_only_where_losing_a_node_is_harmless_its_successor_comes_before_it_goes(role: str, most: int) -> None:
-    assert groups(more={"role": role, "count": 3})["more"].most == most
+    assert groups(more={"role": role, "count": 3})["more"].max_nodes == most
 
 
 @pytest.mark.parametrize(
@@ -119,12 +126,12 @@ def test_a_group_runs_at_the_stacks_hours_but_for_its_own(
         time_zone="America/Los_Angeles", start=time(8), stop=time(18), holidays=frozenset({date(2026, 5, 25)})
     )
 
-    assert groups(conduit=change)["conduit"].calendar(usual) == replace(usual, start=start, stop=stop)
+    assert groups(conduit=change)["conduit"].group_calendar(usual) == replace(usual, start=start, stop=stop)
 
 
 def test_roles_are_values_of_the_tag_role_and_run_on_several_x86_types() -> None:
-    assert set(KINDS) <= set(Role.__args__)  # type: ignore[attr-defined]  # mypy does not know a literal's arguments
-    for kind in KINDS.values():
+    assert set(ROLE_DEFAULTS) <= set(ResourceRole.__args__)  # type: ignore[attr-defined]  # mypy does not know a literal's arguments
+    for kind in ROLE_DEFAULTS.values():
         assert len(set(kind.instance_types)) == len(kind.instance_types) >= 4
         for type_ in kind.instance_types:
             assert TypeAdapter(InstanceType).validate_python(type_) == type_
@@ -135,14 +142,14 @@ def test_roles_are_values_of_the_tag_role_and_run_on_several_x86_types() -> None
 def test_clients_have_four_processors_and_storage_nodes_at_least_eight() -> None:
     processors = {type_: of["VCpuInfo"]["DefaultVCpus"] for type_, of in DESCRIBED.items()}
 
-    assert {processors[type_] for role in ("client", "jepsen") for type_ in KINDS[role].instance_types} == {4}
-    assert min(processors[type_] for type_ in KINDS["storage"].instance_types) == 8
+    assert {processors[type_] for role in ("client", "jepsen") for type_ in ROLE_DEFAULTS[role].instance_types} == {4}
+    assert min(processors[type_] for type_ in ROLE_DEFAULTS["storage"].instance_types) == 8
 
 
 def test_storage_runs_on_types_with_enough_local_disk_alone() -> None:
-    assert set(KINDS["storage"].instance_types) <= set(fitting())
-    assert all(LOCAL_NVME_GB[type_] >= LEAST_GB for type_ in fitting())
-    assert fitting()[0] == "i4i.2xlarge"
+    assert set(ROLE_DEFAULTS["storage"].instance_types) <= set(storage_instance_types())
+    assert all(LOCAL_NVME_GB[type_] >= MIN_STORAGE_GB for type_ in storage_instance_types())
+    assert storage_instance_types()[0] == "i4i.2xlarge"
 
 
 def test_the_table_of_local_disks_is_what_ec2_answers() -> None:
@@ -173,7 +180,7 @@ def test_the_documented_groups_are_the_default_ones() -> None:
         (name, role, site, int(count), types[name], int(disk), expendable == "yes")
         for name, role, site, count, _, disk, expendable in rows
     ] == [
-        (of.name, of.role, of.site, of.count, of.instance_types, of.root_disk_gib, of.kind.expendable)
+        (of.name, of.role, of.site, of.count, of.instance_types, of.root_disk_gib, of.role_defaults.is_replaceable)
         for of in default_groups(5)
     ]
 

@@ -13,42 +13,42 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from infra.access.policies import Scope
 from infra.cluster import runbooks
 from infra.cluster.interruptions import runbooks_policy
-from infra.cluster.lifecycle import HEARTBEAT_SECONDS
-from infra.cluster.runbooks import GROUP, INSTANCE, NOTICES, steps
+from infra.cluster.lifecycle import DRAIN_HOOK_SECONDS
+from infra.cluster.runbooks import GROUP_PARAMETER, INSTANCE_PARAMETER, NODE_NOTICES, runbook_steps
 from tests.unit.infra.conftest import permits
 
 if TYPE_CHECKING:
-    from infra.cluster.runbooks import Notice, Step
+    from infra.cluster.runbooks import NodeNotice, RunbookStep
 
 ACCOUNT_ID: str = DEFAULT_ACCOUNT_ID
 REGION = "us-west-2"
 ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/claudefs-test-runbooks"
 SCOPE = Scope(account_id=ACCOUNT_ID, region=REGION, environment="test")
-BY_NAME = {notice.name: notice for notice in NOTICES}
+BY_NAME = {notice.name: notice for notice in NODE_NOTICES}
 OWN_TAGS = {"project": "claudefs", "Environment": "test"}
 CALLS = {"aws:executeAwsApi", "aws:assertAwsResourceProperty"}
 OF_AUTOMATION = ("Service", "Api", "PropertySelector", "DesiredValues")
 
-each_notice = pytest.mark.parametrize("notice", NOTICES, ids=lambda notice: notice.name)
+each_notice = pytest.mark.parametrize("notice", NODE_NOTICES, ids=lambda notice: notice.name)
 
 
-def by_name(notice: Notice) -> dict[str, Step]:
-    return {step.name: step for step in steps(notice, "test")}
+def by_name(notice: NodeNotice) -> dict[str, RunbookStep]:
+    return {step.name: step for step in runbook_steps(notice, "test")}
 
 
-def document(notice: Notice) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(runbooks.content(notice, environment="test", role_arn=ROLE))
+def document(notice: NodeNotice) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(runbooks.runbook_content(notice, environment="test", role_arn=ROLE))
     return content
 
 
-def followed(notice: Notice, *failing: str) -> list[str]:
+def followed(notice: NodeNotice, *failing: str) -> list[str]:
     """Follow a runbook to its end, where the steps named fail."""
-    written = list(steps(notice, "test"))
+    written = list(runbook_steps(notice, "test"))
     names = [step.name for step in written]
     path = [written[0]]
-    while not (path[-1].last and path[-1].name not in failing):
+    while not (path[-1].is_last and path[-1].name not in failing):
         step = path[-1]
-        target = step.on_failure if step.name in failing else step.then
+        target = step.on_failure if step.name in failing else step.next_step
         path.append(written[names.index(target) if target else names.index(step.name) + 1])
     return [step.name for step in path]
 
@@ -74,8 +74,8 @@ def test_a_runbook_goes_its_way(name: str, failing: list[str], path: str) -> Non
 
 
 @each_notice
-def test_nothing_is_done_before_the_instances_tags_are_known(notice: Notice) -> None:
-    first = next(iter(steps(notice, "test")))
+def test_nothing_is_done_before_the_instances_tags_are_known(notice: NodeNotice) -> None:
+    first = next(iter(runbook_steps(notice, "test")))
     filters = {of["Name"]: of["Values"] for of in first.inputs["Filters"]}  # type: ignore[attr-defined]
     assert filters == {
         "instance-id": ["{{ InstanceId }}"],
@@ -83,22 +83,22 @@ def test_nothing_is_done_before_the_instances_tags_are_known(notice: Notice) -> 
         "tag:Environment": ["test"],
     }
     assert first.on_failure == "leave"
-    assert not first.critical, "another environment's node is no failure"
+    assert not first.is_critical, "another environment's node is no failure"
 
 
 @each_notice
-def test_every_step_that_is_gone_to_is_there(notice: Notice) -> None:
+def test_every_step_that_is_gone_to_is_there(notice: NodeNotice) -> None:
     written = by_name(notice)
-    assert len(written) == len(list(steps(notice, "test")))
-    assert {name for step in written.values() for name in (step.then, step.on_failure) if name} <= set(written)
+    assert len(written) == len(list(runbook_steps(notice, "test")))
+    assert {name for step in written.values() for name in (step.next_step, step.on_failure) if name} <= set(written)
 
 
 @each_notice
-def test_every_call_is_one_that_aws_has(notice: Notice) -> None:
+def test_every_call_is_one_that_aws_has(notice: NodeNotice) -> None:
     filled = json.loads(
-        json.dumps([step.to_json() for step in steps(notice, "test")])
-        .replace(INSTANCE.reference, INSTANCE.example)
-        .replace(GROUP.reference, GROUP.example)
+        json.dumps([step.to_json() for step in runbook_steps(notice, "test")])
+        .replace(INSTANCE_PARAMETER.parameter_reference, INSTANCE_PARAMETER.example)
+        .replace(GROUP_PARAMETER.parameter_reference, GROUP_PARAMETER.example)
     )
     session = botocore.session.get_session()
     called = [step["inputs"] for step in filled if step["action"] in CALLS]
@@ -110,18 +110,18 @@ def test_every_call_is_one_that_aws_has(notice: Notice) -> None:
 
 
 @each_notice
-def test_only_declared_parameters_are_used_and_each_has_a_pattern(notice: Notice) -> None:
+def test_only_declared_parameters_are_used_and_each_has_a_pattern(notice: NodeNotice) -> None:
     said = document(notice)
     assert said["schemaVersion"] == "0.3"
     assert said["assumeRole"] == ROLE
     assert all(declared["allowedPattern"] for declared in said["parameters"].values())
     text = json.dumps(said["mainSteps"])
-    for parameter in (INSTANCE, GROUP):
-        assert (parameter.reference in text) is (parameter.name in said["parameters"])
+    for parameter in (INSTANCE_PARAMETER, GROUP_PARAMETER):
+        assert (parameter.parameter_reference in text) is (parameter.name in said["parameters"])
 
 
 @each_notice
-def test_the_role_may_make_every_call_on_its_own_nodes(notice: Notice) -> None:
+def test_the_role_may_make_every_call_on_its_own_nodes(notice: NodeNotice) -> None:
     group = f"arn:aws:autoscaling:{REGION}:{ACCOUNT_ID}:autoScalingGroup:0:autoScalingGroupName/claudefs-test-storage-a"
     bears = {f"aws:ResourceTag/{key}": value for key, value in OWN_TAGS.items()}
     contexts = {
@@ -129,7 +129,7 @@ def test_the_role_may_make_every_call_on_its_own_nodes(notice: Notice) -> None:
         "PutMetricData": ("*", {"cloudwatch:namespace": "CFS/Cluster"}),
         "DescribeInstances": ("*", {}),
     }
-    for step in steps(notice, "test"):
+    for step in runbook_steps(notice, "test"):
         if step.action in CALLS:
             resource, context = contexts[str(step.inputs["Api"])]
             action = f"{step.inputs['Service']}:{step.inputs['Api']}"
@@ -152,14 +152,14 @@ def test_a_group_is_told_before_it_stops_waiting() -> None:
     spent = sum(
         by_name(BY_NAME["termination"])[name].timeout_seconds for name in followed(BY_NAME["termination"], "drain")[:-1]
     )
-    assert spent < HEARTBEAT_SECONDS
+    assert spent < DRAIN_HOOK_SECONDS
 
 
 def test_metrics_are_counted_for_the_environment() -> None:
     counted = [
         metric
-        for notice in NOTICES
-        for step in steps(notice, "test")
+        for notice in NODE_NOTICES
+        for step in runbook_steps(notice, "test")
         if step.inputs.get("Api") == "PutMetricData"
         for metric in step.inputs["MetricData"]  # type: ignore[attr-defined]
     ]

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from infra.config.given import given_settings
-from infra.naming import NAMESPACE
+from infra.naming import CONFIG_NAMESPACE
 from tests.unit.infra.config.test_settings import DECLARED
 
 
@@ -39,4 +39,4 @@ def test_defaults_and_what_configures_providers_are_not_given() -> None:
 def test_what_differs_from_its_default_is_given_by_name_and_secrets_one_by_one(
     setting: str, value: object, names: list[str]
 ) -> None:
-    assert given_settings({**DEFAULTS, f"{NAMESPACE}:{setting}": as_the_engine_gives(value)}) == names
+    assert given_settings({**DEFAULTS, f"{CONFIG_NAMESPACE}:{setting}": as_the_engine_gives(value)}) == names

@@ -16,15 +16,15 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infra.cluster.nodegroups import DEFAULT_NAMES, NodeGroupChange
+from infra.cluster.nodegroups import DEFAULT_GROUP_NAMES, NodeGroupChange
 from infra.config.problems import SettingsError
-from infra.config.settings import FIELDS, Settings, parse
-from infra.naming import NAMESPACE
+from infra.config.settings import SETTING_FIELDS, Settings, parse_settings
+from infra.naming import CONFIG_NAMESPACE
 from infra.network.subnets import plan_subnets
 from infra.schedules.schedule import Calendar
 
 if TYPE_CHECKING:
-    from infra.config.problems import Problem
+    from infra.config.problems import SettingProblem
 
 PROJECT = Path(__file__).parents[4]
 DECLARED: dict[str, dict[str, Any]] = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
@@ -44,15 +44,15 @@ STACK = {"aws:region": "us-west-2", "github:owner": "example"}
 def read(*, stack: str = "prod", secret: tuple[str, ...] = (), without: str = "", **changed: Any) -> Settings:
     """Read settings of which some are changed, `vpcCidr="…"`; `aws__region` stands for `aws:region`."""
     changes = {
-        (key.replace("__", ":") if "__" in key else f"{NAMESPACE}:{key}"): as_config(value)
+        (key.replace("__", ":") if "__" in key else f"{CONFIG_NAMESPACE}:{key}"): as_config(value)
         for key, value in changed.items()
     }
     config = {**DEFAULTS, **STACK, **changes}
     config.pop(without, None)
-    return parse(config, stack=stack, secret_keys=[f"{NAMESPACE}:{key}" for key in secret])
+    return parse_settings(config, stack=stack, secret_keys=[f"{CONFIG_NAMESPACE}:{key}" for key in secret])
 
 
-def problems(**changed: Any) -> tuple[Problem, ...]:
+def problems(**changed: Any) -> tuple[SettingProblem, ...]:
     """Give what is wrong with changed settings."""
     with pytest.raises(SettingsError) as raised:
         read(**changed)
@@ -81,12 +81,14 @@ class Bad:
 
     @property
     def key(self) -> str:
-        return self.at or (self.setting.replace("__", ":") if "__" in self.setting else f"{NAMESPACE}:{self.setting}")
+        return self.at or (
+            self.setting.replace("__", ":") if "__" in self.setting else f"{CONFIG_NAMESPACE}:{self.setting}"
+        )
 
 
 def entry(setting: str, value: object, allowed: str, *, repair: str = "") -> Bad:
     """Give a list with one bad entry."""
-    at = f"{NAMESPACE}:{setting}[0]"
+    at = f"{CONFIG_NAMESPACE}:{setting}[0]"
     return Bad(
         setting=setting,
         value=[value],
@@ -99,7 +101,7 @@ def entry(setting: str, value: object, allowed: str, *, repair: str = "") -> Bad
 
 def group(path: str, value: object, allowed: str, *, shown: str = "", repair: str = "") -> Bad:
     """Give node groups of which one value is bad: `storage-a.count`."""
-    at = f"{NAMESPACE}:nodeGroups.{path}"
+    at = f"{CONFIG_NAMESPACE}:nodeGroups.{path}"
     nested: Any = value
     for part in reversed(path.replace("[0]", ".0").split(".")):
         nested = [nested] if part == "0" else {part: nested}
@@ -114,7 +116,7 @@ def group(path: str, value: object, allowed: str, *, shown: str = "", repair: st
 
 
 def removal(path: str) -> str:
-    return f"pulumi config rm --path '{NAMESPACE}:nodeGroups.{path}'"
+    return f"pulumi config rm --path '{CONFIG_NAMESPACE}:nodeGroups.{path}'"
 
 
 NEW = {"role": "client", "count": 1}
@@ -182,7 +184,7 @@ BAD = [
         value=["us-west-2a", "us-west-2b"],
         allowed="must be 3 zones, or none",
         shown="us-west-2a, us-west-2b",
-        repair=f"pulumi config rm {NAMESPACE}:availabilityZones",
+        repair=f"pulumi config rm {CONFIG_NAMESPACE}:availabilityZones",
     ),
     Bad(
         setting="availabilityZones",
@@ -197,7 +199,7 @@ BAD = [
         value=["us-west-2a", "us-west-2b", "us-west-2c"],
         allowed="each site have one; site A has none",
         shown="us-west-2a, us-west-2b, us-west-2c",
-        repair=f"pulumi config rm {NAMESPACE}:siteAZones",
+        repair=f"pulumi config rm {CONFIG_NAMESPACE}:siteAZones",
     ),
     Bad(setting="egress", value="internet", allowed="one of nat, public-ip"),
     Bad(setting="egress", value="NAT", allowed="one of nat, public-ip"),
@@ -229,19 +231,19 @@ BAD = [
         setting="scheduleTimeZone",
         value="US/Pacific",
         allowed="did you mean America/Los_Angeles?",
-        repair=f"pulumi config set {NAMESPACE}:scheduleTimeZone America/Los_Angeles",
+        repair=f"pulumi config set {CONFIG_NAMESPACE}:scheduleTimeZone America/Los_Angeles",
     ),
     Bad(
         setting="scheduleTimeZone",
         value="Europe/Berln",
         allowed="did you mean Europe/Berlin",
-        repair=f"pulumi config set {NAMESPACE}:scheduleTimeZone Europe/Berlin",
+        repair=f"pulumi config set {CONFIG_NAMESPACE}:scheduleTimeZone Europe/Berlin",
     ),
     Bad(
         setting="scheduleTimeZone",
         value="Berlin",
         allowed="did you mean Europe/Berlin?",
-        repair=f"pulumi config set {NAMESPACE}:scheduleTimeZone Europe/Berlin",
+        repair=f"pulumi config set {CONFIG_NAMESPACE}:scheduleTimeZone Europe/Berlin",
     ),
     Bad(setting="scheduleTimeZone", value="PST", allowed="such as America/Los_Angeles"),
     Bad(setting="scheduleTimeZone", value="", allowed="name of an IANA time zone"),
@@ -255,19 +257,19 @@ BAD = [
         setting="scheduleStart",
         value="02:30",
         allowed="03:00 occurs once on every day of the next 10 years",
-        repair=f"pulumi config set {NAMESPACE}:scheduleStart 03:00",
+        repair=f"pulumi config set {CONFIG_NAMESPACE}:scheduleStart 03:00",
     ),
     Bad(
         setting="scheduleStop",
         value="01:10",
         allowed="00:45 occurs once on every day of the next 10 years",
-        repair=f"pulumi config set {NAMESPACE}:scheduleStop 00:45",
+        repair=f"pulumi config set {CONFIG_NAMESPACE}:scheduleStop 00:45",
     ),
     Bad(
         setting="scheduleStop",
         value="08:00",
         allowed="must be another time than scheduleStart",
-        repair=f"pulumi config set {NAMESPACE}:scheduleStop 18:00",
+        repair=f"pulumi config set {CONFIG_NAMESPACE}:scheduleStop 18:00",
     ),
     entry("holidays", "2026-02-30", "must be a day that there is"),
     entry("holidays", "25.12.2026", DAY),
@@ -285,14 +287,14 @@ BAD = [
         value=[str(A_FRIDAY_TO_COME + timedelta(weeks=number)) for number in range(125)],
         allowed="127 scheduled actions are more than the 125",
         shown="125 days",
-        repair=f"pulumi config rm {NAMESPACE}:holidays",
+        repair=f"pulumi config rm {CONFIG_NAMESPACE}:holidays",
     ),
     entry("extraDays", "soon", DAY),
     entry(
         "extraDays",
         "2026-12-01",
         "it starts on a Tuesday as it is",
-        repair=f"pulumi config rm --path '{NAMESPACE}:extraDays[0]'",
+        repair=f"pulumi config rm --path '{CONFIG_NAMESPACE}:extraDays[0]'",
     ),
     Bad(setting="dailyBudgetUsd", value="0", allowed=USD),
     Bad(setting="dailyBudgetUsd", value="-5", allowed=USD),
@@ -302,7 +304,7 @@ BAD = [
         setting="monthlyBudgetUsd",
         value="99",
         allowed="no less than the day's budget, 100",
-        repair=f"pulumi config set {NAMESPACE}:monthlyBudgetUsd 3000",
+        repair=f"pulumi config set {CONFIG_NAMESPACE}:monthlyBudgetUsd 3000",
     ),
     entry("alertEmails", "nobody", EMAIL),
     entry("alertEmails", "a@b@example.org", EMAIL),
@@ -365,9 +367,9 @@ BAD = [
         setting="nodeGroups",
         value={"storage-a": {"scheduleStart": "18:00"}},
         allowed="another time than the group's start",
-        at=f"{NAMESPACE}:nodeGroups.storage-a.scheduleStop",
+        at=f"{CONFIG_NAMESPACE}:nodeGroups.storage-a.scheduleStop",
         shown="18:00",
-        repair=f"pulumi config set --path '{NAMESPACE}:nodeGroups.storage-a.scheduleStop' 06:00",
+        repair=f"pulumi config set --path '{CONFIG_NAMESPACE}:nodeGroups.storage-a.scheduleStop' 06:00",
     ),
     group(
         "storage-a.role", "client", "the role of the default group storage-a is fixed", repair=removal("storage-a.role")
@@ -378,24 +380,24 @@ BAD = [
         setting="nodeGroups",
         value={"fio": {"count": 2}},
         allowed="must be set for a new group",
-        at=f"{NAMESPACE}:nodeGroups.fio.role",
+        at=f"{CONFIG_NAMESPACE}:nodeGroups.fio.role",
         shown=None,
-        repair=f"pulumi config set --path '{NAMESPACE}:nodeGroups.fio.role' client",
+        repair=f"pulumi config set --path '{CONFIG_NAMESPACE}:nodeGroups.fio.role' client",
     ),
     Bad(
         setting="nodeGroups",
         value={"fio": {"role": "client"}},
         allowed="must be set for a new group",
-        at=f"{NAMESPACE}:nodeGroups.fio.count",
+        at=f"{CONFIG_NAMESPACE}:nodeGroups.fio.count",
         shown=None,
-        repair=f"pulumi config set --path '{NAMESPACE}:nodeGroups.fio.count' 5",
+        repair=f"pulumi config set --path '{CONFIG_NAMESPACE}:nodeGroups.fio.count' 5",
     ),
     Bad(
         setting="nodeGroups",
         value={f"extra-{number}": {"role": "client", "count": 1} for number in range(10, 35)},
         allowed="must be at most 30 with the default ones",
         shown="31 groups",
-        repair=f"pulumi config rm --path '{NAMESPACE}:nodeGroups.extra-34'",
+        repair=f"pulumi config rm --path '{CONFIG_NAMESPACE}:nodeGroups.extra-34'",
     ),
     group("fio.role", "orchestrator", "one of client, conduit, jepsen, storage"),
     *(
@@ -435,7 +437,7 @@ BAD = [
         value=[f"user-{number}" for number in range(7)],
         allowed="at most 6 users and teams together",
         shown=", ".join(f"user-{number}" for number in range(7)),
-        repair=f"pulumi config rm {NAMESPACE}:reviewerUsers",
+        repair=f"pulumi config rm {CONFIG_NAMESPACE}:reviewerUsers",
     ),
     Bad(setting="preventSelfReview", value="true", allowed="needs reviewerUsers or reviewerTeams"),
     Bad(setting="deploymentWaitMinutes", value="43201", allowed="a whole number of minutes from 0 to 43200"),
@@ -449,7 +451,8 @@ BAD = [
         setting="ownr",
         value="me",
         allowed="there is no such setting",
-        repair=f"pulumi config rm {NAMESPACE}:ownr, and if {NAMESPACE}:owner was meant: pulumi config set",
+        repair=f"pulumi config rm {CONFIG_NAMESPACE}:ownr, and if {CONFIG_NAMESPACE}:owner was meant: "
+        "pulumi config set",
     ),
     Bad(setting="sshKeyName", value="me", allowed="there is no such setting", repair="pulumi config rm"),
     Bad(setting="claudefs__owner", value="me", allowed="there is no such setting", repair="pulumi config rm"),
@@ -459,7 +462,7 @@ BAD = [
 def test_at_least_sixty_bad_settings_are_tried() -> None:
     assert len(BAD) >= 60
     tried = {re.split(r"[.\[]", bad.key)[0] for bad in BAD}
-    assert tried >= FIELDS.keys() - {"stack", *(f"{NAMESPACE}:{secrets}" for secrets in SECRETS)}
+    assert tried >= SETTING_FIELDS.keys() - {"stack", *(f"{CONFIG_NAMESPACE}:{secrets}" for secrets in SECRETS)}
 
 
 @pytest.mark.parametrize("bad", BAD, ids=lambda bad: f"{bad.setting}={str(bad.value)[:40]}")
@@ -474,7 +477,7 @@ def test_a_bad_setting_is_refused_with_key_value_what_is_allowed_and_repair(bad:
     assert all(part in told for part in (bad.key, found, bad.allowed, problem.repair))
 
 
-@pytest.mark.parametrize("key", sorted(set(FIELDS) - {"stack"}))
+@pytest.mark.parametrize("key", sorted(set(SETTING_FIELDS) - {"stack"}))
 def test_a_setting_that_is_missing_is_named_with_its_repair(key: str) -> None:
     [problem] = [each for each in problems(without=key) if each.key == key]
 
@@ -501,9 +504,9 @@ def test_every_wrong_value_of_every_group_is_reported_at_once() -> None:
         vpcCidr="10.0.0.0/21",
     )
 
-    prefix = f"{NAMESPACE}:nodeGroups"
+    prefix = f"{CONFIG_NAMESPACE}:nodeGroups"
     assert {problem.key for problem in found} == {
-        f"{NAMESPACE}:vpcCidr",
+        f"{CONFIG_NAMESPACE}:vpcCidr",
         f"{prefix}.storage-b.instanceTypes[0]",
         f"{prefix}.more.count",
         f"{prefix}.storage-a.count",
@@ -519,7 +522,8 @@ def test_a_field_that_may_have_been_meant_is_named_with_the_command_that_sets_it
     [problem] = problems(nodeGroups={"storage-a": {"instancetype": "i4i.2xlarge"}})
 
     assert problem.repair.endswith(
-        f"and if instanceTypes was meant: pulumi config set --path '{NAMESPACE}:nodeGroups.storage-a.instanceTypes[0]' "
+        f"and if instanceTypes was meant: pulumi config set "
+        f"--path '{CONFIG_NAMESPACE}:nodeGroups.storage-a.instanceTypes[0]' "
         "i4i.2xlarge"
     )
 
@@ -531,7 +535,10 @@ def test_the_value_in_a_repair_of_a_group_is_a_good_one(field: str) -> None:
 
     path, value = re.fullmatch(r"pulumi config set --path '\S+:nodeGroups\.fio\.(\S+)' (\S+)", problem.repair).groups()  # type: ignore[union-attr]  # a repair of another form fails the test
     right = [value] if path.endswith("[0]") else value
-    assert read(nodeGroups={"fio": {**NEW, path.removesuffix("[0]"): right}}).groups[-1].name in ("fio", "jepsen")
+    assert read(nodeGroups={"fio": {**NEW, path.removesuffix("[0]"): right}}).all_node_groups[-1].name in (
+        "fio",
+        "jepsen",
+    )
 
 
 @pytest.mark.parametrize(
@@ -549,13 +556,13 @@ def test_more_nodes_than_a_site_has_addresses_are_refused(vpc: str, counts: dict
     }
     [problem] = problems(vpcCidr=vpc, nodeGroups=new)
 
-    assert problem.key == f"{NAMESPACE}:vpcCidr"
+    assert problem.key == f"{CONFIG_NAMESPACE}:vpcCidr"
     assert f"the subnets of site {site} have" in problem.allowed
 
 
 def test_500_nodes_have_addresses_in_the_default_network() -> None:
     groups = {name: {"count": 500} for name in ("storage-a", "storage-b")}
-    assert [group.count for group in read(nodeGroups=groups).groups[:2]] == [500, 500]
+    assert [group.count for group in read(nodeGroups=groups).all_node_groups[:2]] == [500, 500]
 
 
 def test_all_that_is_wrong_is_reported_at_once_rules_between_settings_too() -> None:
@@ -572,11 +579,11 @@ def test_all_that_is_wrong_is_reported_at_once_rules_between_settings_too() -> N
     assert {problem.key for problem in found} == {
         "stack",
         "aws:region",
-        f"{NAMESPACE}:vpcCidr",
-        f"{NAMESPACE}:ownr",
-        f"{NAMESPACE}:adminCidrs[0]",
-        f"{NAMESPACE}:adminCidrs[2]",
-        f"{NAMESPACE}:monthlyBudgetUsd",
+        f"{CONFIG_NAMESPACE}:vpcCidr",
+        f"{CONFIG_NAMESPACE}:ownr",
+        f"{CONFIG_NAMESPACE}:adminCidrs[0]",
+        f"{CONFIG_NAMESPACE}:adminCidrs[2]",
+        f"{CONFIG_NAMESPACE}:monthlyBudgetUsd",
     }
     assert str(SettingsError(found)).startswith("7 settings are wrong; nothing was deployed.")
 
@@ -595,7 +602,7 @@ def test_a_secret_of_a_bad_name_is_refused_without_its_value(name: str) -> None:
     [problem] = problems(actionsSecrets={name: "marker"}, secret=("actionsSecrets",))
 
     assert SECRET_NAME in problem.allowed
-    assert problem.repair == f"pulumi config rm --path '{NAMESPACE}:actionsSecrets.{name}'"
+    assert problem.repair == f"pulumi config rm --path '{CONFIG_NAMESPACE}:actionsSecrets.{name}'"
     assert "marker" not in str(problem)
 
 
@@ -613,7 +620,7 @@ def test_the_repositorys_secrets_belong_to_the_stack_that_manages_it() -> None:
     [problem] = problems(actionsSecrets={"TOKEN": "marker"}, secret=("actionsSecrets",))
 
     assert "belong to the stack that manages the repository" in problem.allowed
-    assert problem.repair == f"pulumi config rm {NAMESPACE}:actionsSecrets"
+    assert problem.repair == f"pulumi config rm {CONFIG_NAMESPACE}:actionsSecrets"
     assert "marker" not in str(problem)
 
 
@@ -643,32 +650,32 @@ _TYPES = ("string", "integer", "boolean", "list", "object", "secret")
 
 
 def test_the_project_declares_exactly_the_settings_each_with_its_type_and_a_good_default() -> None:
-    assert set(DECLARED) == {key for key in FIELDS if key.startswith(f"{NAMESPACE}:")}
+    assert set(DECLARED) == {key for key in SETTING_FIELDS if key.startswith(f"{CONFIG_NAMESPACE}:")}
     for key, declared in DECLARED.items():
         assert declared["description"].split(":")[0].split(" ")[0] in _TYPES, key
         assert "type" not in declared, key
-    assert read().tags.environment == "prod"
+    assert read().stack_tags.environment == "prod"
 
 
-@pytest.mark.parametrize("key", sorted(set(FIELDS) - {"stack"}))
+@pytest.mark.parametrize("key", sorted(set(SETTING_FIELDS) - {"stack"}))
 def test_the_value_in_a_repair_is_a_good_one(key: str) -> None:
-    example = (FIELDS[key].examples or [])[0]
+    example = (SETTING_FIELDS[key].examples or [])[0]
     value = as_config([example]) if DEFAULTS.get(key, "").startswith("[") else example
     if key.endswith((*SECRETS, ":availabilityZones", ":githubSubject", ":nodeGroups")):
         # A secret is asked for, one zone is not yet three, the subject names the stack's repository, and the values of
         # groups are tried by themselves.
         return
-    assert isinstance(parse({**DEFAULTS, **STACK, key: value}, stack="prod", secret_keys=[]), Settings)
+    assert isinstance(parse_settings({**DEFAULTS, **STACK, key: value}, stack="prod", secret_keys=[]), Settings)
 
 
 @pytest.mark.parametrize("stack", sorted(PROJECT.glob("Pulumi.*.yaml")), ids=lambda path: path.name)
 def test_every_stack_of_the_project_has_good_settings_and_only_what_differs(stack: Path) -> None:
     config = yaml.safe_load(stack.read_text())["config"]
-    config.pop(f"{NAMESPACE}:actionsSecrets", None)  # encrypted
+    config.pop(f"{CONFIG_NAMESPACE}:actionsSecrets", None)  # encrypted
     given = {key: as_config(value) for key, value in config.items()}
 
     name = stack.name.split(".")[1]
-    assert parse({**DEFAULTS, **given}, stack=name, secret_keys=[]).environment == name
+    assert parse_settings({**DEFAULTS, **given}, stack=name, secret_keys=[]).environment == name
     assert not [key for key, value in given.items() if DEFAULTS.get(key) == value]
 
 
@@ -689,7 +696,7 @@ def test_every_stack_of_the_project_has_good_settings_and_only_what_differs(stac
 def test_sites_are_in_different_zones(
     changed: dict[str, Any], site_a: tuple[str, ...], site_b: tuple[str, ...]
 ) -> None:
-    assert read(**changed).sites == {"A": site_a, "B": site_b}
+    assert read(**changed).zones_by_site == {"A": site_a, "B": site_b}
 
 
 @UNHURRIED
@@ -700,7 +707,7 @@ def test_subnets_of_any_network_that_is_allowed_lie_in_it_and_apart(prefix: int,
 
     subnets = [
         subnet
-        for plan in plan_subnets(network, zones=stack.zones, sites=stack.sites)
+        for plan in plan_subnets(network, zones=stack.network_zones, sites=stack.zones_by_site)
         for subnet in (plan.private, plan.public)
     ]
     assert len(subnets) == 6
@@ -709,10 +716,10 @@ def test_subnets_of_any_network_that_is_allowed_lie_in_it_and_apart(prefix: int,
 
 
 @UNHURRIED
-@given(key=st.sampled_from(sorted(FIELDS)), text=st.text(max_size=40))
+@given(key=st.sampled_from(sorted(SETTING_FIELDS)), text=st.text(max_size=40))
 def test_no_text_makes_reading_fail_in_any_other_way(key: str, text: str) -> None:
     with contextlib.suppress(SettingsError):
-        parse({**DEFAULTS, **STACK, key: text}, stack="prod", secret_keys=[key])
+        parse_settings({**DEFAULTS, **STACK, key: text}, stack="prod", secret_keys=[key])
 
 
 JSON = st.recursive(
@@ -727,7 +734,8 @@ FIELD_NAMES = st.sampled_from([field.alias or name for name, field in NodeGroupC
 @given(
     groups=JSON
     | st.dictionaries(
-        st.sampled_from([*DEFAULT_NAMES, "fio", "Bad"]), JSON | st.dictionaries(FIELD_NAMES | st.text(max_size=5), JSON)
+        st.sampled_from([*DEFAULT_GROUP_NAMES, "fio", "Bad"]),
+        JSON | st.dictionaries(FIELD_NAMES | st.text(max_size=5), JSON),
     )
 )
 def test_no_value_of_node_groups_makes_reading_fail_in_any_other_way(groups: object) -> None:
@@ -736,13 +744,17 @@ def test_no_value_of_node_groups_makes_reading_fail_in_any_other_way(groups: obj
 
 
 @UNHURRIED
-@given(counts=st.dictionaries(st.sampled_from(DEFAULT_NAMES), st.integers(0, 500)), size=st.sampled_from([3, 5, 10]))
+@given(
+    counts=st.dictionaries(st.sampled_from(DEFAULT_GROUP_NAMES), st.integers(0, 500)), size=st.sampled_from([3, 5, 10])
+)
 def test_any_sizes_keep_the_groups_that_there_are(counts: dict[str, int], size: int) -> None:
-    groups = read(clusterSize=size, nodeGroups={name: {"count": count} for name, count in counts.items()}).groups
+    groups = read(
+        clusterSize=size, nodeGroups={name: {"count": count} for name, count in counts.items()}
+    ).all_node_groups
 
-    assert tuple(group.name for group in groups) == DEFAULT_NAMES
+    assert tuple(group.name for group in groups) == DEFAULT_GROUP_NAMES
     assert {group.name: group.count for group in groups if group.name in counts} == counts
-    assert all(group.count <= group.most <= group.count + 1 for group in groups)
+    assert all(group.count <= group.max_nodes <= group.count + 1 for group in groups)
 
 
 @UNHURRIED
@@ -757,9 +769,9 @@ def test_no_wide_network_of_administrators_is_let_in(network: object, prefix: in
 def test_hours_of_the_orchestrator_would_cost_it_its_public_address() -> None:
     [problem] = problems(orchestratorHours="weekdays", egress="public-ip")
 
-    assert problem.key == f"{NAMESPACE}:orchestratorHours"
+    assert problem.key == f"{CONFIG_NAMESPACE}:orchestratorHours"
     assert "replace it" in problem.allowed
-    assert problem.repair == f"pulumi config set {NAMESPACE}:orchestratorHours always"
+    assert problem.repair == f"pulumi config set {CONFIG_NAMESPACE}:orchestratorHours always"
 
 
 def test_the_calendar_is_what_the_settings_say() -> None:
@@ -770,7 +782,7 @@ def test_the_calendar_is_what_the_settings_say() -> None:
         # A date without quotes in a YAML file comes as its midnight.
         holidays=["2026-12-25", "2026-12-24T00:00:00Z"],
         extraDays=["2026-12-25", "2026-12-27"],
-    ).calendar
+    ).node_calendar
 
     assert calendar == Calendar(
         time_zone="Europe/Berlin",

@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from infra.github import workflow_files
-from infra.github.delivery import blob_hash, delivered, read_delivered
+from infra.github.delivery import delivered_files, git_blob_hash, read_delivered
 from infra.github.environments import Approval, DeploymentEnvironment, DeploymentEnvironmentArgs
 from infra.github.repository import Repository, RepositoryArgs
 from infra.github.workflow_files import WorkflowFiles, WorkflowFilesArgs
@@ -76,7 +76,7 @@ def test_every_workflow_file_is_delivered_as_it_stands(declare: Declare) -> None
     files = declare(lambda: WorkflowFiles("files", args=WorkflowFilesArgs(repository="claudefs", delivered=True)).paths)
 
     placed = {of.inputs["file"]: of.inputs["content"] for of in files.of("RepositoryFile")}
-    assert placed == {target: source.read_text(encoding="utf-8") for target, source in delivered().items()}
+    assert placed == {target: source.read_text(encoding="utf-8") for target, source in delivered_files().items()}
     assert files.result == sorted(placed)
 
 
@@ -122,7 +122,7 @@ def test_reviewers_are_looked_up_by_name_and_nobody_bypasses_them(declare: Decla
 
 
 def test_hashes_are_gits() -> None:
-    assert blob_hash("hello\n") == "ce013625030ba8dba906f756967f9e9ca394464a"
+    assert git_blob_hash("hello\n") == "ce013625030ba8dba906f756967f9e9ca394464a"
 
 
 def test_a_variable_without_a_value_is_left_out(declare: Declare) -> None:
@@ -143,14 +143,14 @@ def test_files_are_committed_one_after_another_and_stay_when_they_leave_the_stac
 
 def propose(declare: Declare, monkeypatch: pytest.MonkeyPatch, there: dict[str, Path]) -> Recorder:
     """Declare the files by a pull request, where the default branch has some of them already."""
-    entries = [{"path": path, "sha": blob_hash(read_delivered(source))} for path, source in there.items()]
+    entries = [{"path": path, "sha": git_blob_hash(read_delivered(source))} for path, source in there.items()]
     monkeypatch.setattr(conftest, "TREE", entries)
     args = WorkflowFilesArgs(repository="claudefs", delivered=True, delivery="pull-request")
     return declare(lambda: WorkflowFiles("files", args=args).pull_request)
 
 
 def test_a_pull_request_brings_only_what_differs(declare: Declare, monkeypatch: pytest.MonkeyPatch) -> None:
-    first, *others = delivered().items()
+    first, *others = delivered_files().items()
 
     recorder = propose(declare, monkeypatch, dict(others))
 
@@ -166,7 +166,7 @@ def test_a_pull_request_brings_only_what_differs(declare: Declare, monkeypatch: 
 def test_nothing_is_proposed_where_the_default_branch_has_everything(
     declare: Declare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recorder = propose(declare, monkeypatch, dict(delivered()))
+    recorder = propose(declare, monkeypatch, dict(delivered_files()))
 
     assert recorder.custom == []
     assert recorder.result == ""
@@ -177,6 +177,6 @@ def test_a_working_tree_with_other_line_ends_delivers_the_same(
 ) -> None:
     (tmp_path / "unix.yml").write_bytes("# Grüße\non: push\n".encode())
     (tmp_path / "windows.yml").write_bytes("# Grüße\r\non: push\r\n".encode())
-    monkeypatch.setattr(workflow_files, "delivered", lambda: {"on.yml": tmp_path / "windows.yml"})
+    monkeypatch.setattr(workflow_files, "delivered_files", lambda: {"on.yml": tmp_path / "windows.yml"})
 
     assert propose(declare, monkeypatch, {"on.yml": tmp_path / "unix.yml"}).custom == []

@@ -9,19 +9,19 @@ import pytest
 
 from infra.network.firewall import Firewall, FirewallArgs
 from infra.network.network import Network, NetworkArgs
-from infra.network.ports import BETWEEN_GROUPS, FOR_ADMINS, Group
+from infra.network.ports import ADMIN_PORTS, ALLOWED_TRAFFIC, SecurityGroupName
 from infra.tags import Tags
 from tests.unit.infra.conftest import REGION, known, run
 
 if TYPE_CHECKING:
-    from infra.config.settings import Egress
+    from infra.config.settings import EgressMode
     from tests.unit.infra.conftest import Recorder
 
 ZONES = ("us-west-2a", "us-west-2b", "us-west-2c")
 TAGS = Tags(environment="test", owner="claudefs-team")
 
 
-def network(egress: Egress = "nat") -> Recorder:
+def network(egress: EgressMode = "nat") -> Recorder:
     def program() -> dict[str, Any]:
         made = Network(
             "network",
@@ -73,7 +73,7 @@ def test_each_zone_has_a_private_and_a_public_subnet_of_its_site() -> None:
 
 
 @pytest.mark.parametrize("egress, kind, public", [("nat", "private", False), ("public-ip", "public", True)])
-def test_nodes_run_where_their_way_out_is(egress: Egress, kind: str, public: bool) -> None:  # noqa: FBT001 — a table
+def test_nodes_run_where_their_way_out_is(egress: EgressMode, kind: str, public: bool) -> None:  # noqa: FBT001 — a table
     assert network(egress).result == {
         "A": [f"subnet-network-{kind}-us-west-2a", f"subnet-network-{kind}-us-west-2c"],
         "B": [f"subnet-network-{kind}-us-west-2b"],
@@ -100,7 +100,7 @@ def test_without_the_nat_gateway_private_subnets_lead_nowhere_and_nothing_is_pai
 
 
 @pytest.mark.parametrize("egress", ["nat", "public-ip"])
-def test_s3_is_reached_through_the_free_endpoint_from_every_subnet(egress: Egress) -> None:
+def test_s3_is_reached_through_the_free_endpoint_from_every_subnet(egress: EgressMode) -> None:
     endpoint = network(egress).one("VpcEndpoint")
 
     assert endpoint.inputs["vpcEndpointType"] == "Gateway"
@@ -133,7 +133,7 @@ def test_groups_name_each_other_at_exactly_the_ports_of_the_table() -> None:
         for of in firewall().of("SecurityGroupIngressRule")
     }
 
-    assert rules == {(of.to, of.by, of.ports.protocol, of.ports.first, of.ports.last) for of in BETWEEN_GROUPS}
+    assert rules == {(of.target, of.source, of.ports.protocol, of.ports.first, of.ports.last) for of in ALLOWED_TRAFFIC}
 
 
 @pytest.mark.parametrize(
@@ -154,25 +154,25 @@ def test_groups_name_each_other_at_exactly_the_ports_of_the_table() -> None:
         ("client", "orchestrator", "tcp", 9100),
     ],
 )
-def test_what_claudefs_needs_is_let_in(to: Group, by: Group, protocol: str, port: int) -> None:
+def test_what_claudefs_needs_is_let_in(to: SecurityGroupName, by: SecurityGroupName, protocol: str, port: int) -> None:
     assert [
         of
-        for of in BETWEEN_GROUPS
-        if (of.to, of.by, of.ports.protocol) == (to, by, protocol) and of.ports.first <= port <= of.ports.last
+        for of in ALLOWED_TRAFFIC
+        if (of.target, of.source, of.ports.protocol) == (to, by, protocol) and of.ports.first <= port <= of.ports.last
     ]
 
 
 @pytest.mark.parametrize(
     "to, by", [("client", "storage"), ("client", "client"), ("orchestrator", "storage"), ("orchestrator", "client")]
 )
-def test_what_nobody_needs_is_not_let_in(to: Group, by: Group) -> None:
-    assert not [of for of in BETWEEN_GROUPS if (of.to, of.by) == (to, by)]
+def test_what_nobody_needs_is_not_let_in(to: SecurityGroupName, by: SecurityGroupName) -> None:
+    assert not [of for of in ALLOWED_TRAFFIC if (of.target, of.source) == (to, by)]
 
 
 def test_every_group_gets_out_to_the_vpc_and_to_http_and_https_alone() -> None:
     rules = firewall().of("SecurityGroupEgressRule")
 
-    for kind in get_args(Group):
+    for kind in get_args(SecurityGroupName):
         out = {
             (of.inputs["cidrIpv4"], of.inputs["ipProtocol"], of.inputs.get("fromPort"), of.inputs.get("toPort"))
             for of in rules
@@ -197,4 +197,4 @@ def test_administrators_reach_the_orchestrators_services_and_nothing_else() -> N
         ("203.0.113.7/32", None),
         (None, "2001:db8::/48"),
     }
-    assert sorted({of["fromPort"] for of in added}) == sorted(ports.first for ports in FOR_ADMINS)
+    assert sorted({of["fromPort"] for of in added}) == sorted(ports.first for ports in ADMIN_PORTS)

@@ -13,10 +13,10 @@ from infra.access.policies import Scope
 from infra.orchestrator.hours import (
     OrchestratorHours,
     OrchestratorHoursArgs,
-    group_name,
     retry_seconds,
-    role_policy,
-    trust_policy,
+    schedule_group_name,
+    scheduler_role_policy,
+    scheduler_trust_policy,
 )
 from infra.schedules.schedule import Calendar
 from tests.unit.infra.conftest import ACCOUNT_ID, REGION, STACK, known, permits
@@ -111,24 +111,24 @@ def test_the_role_is_for_this_group_of_schedules_alone(recorder: Recorder) -> No
         "StringEquals": {"aws:SourceAccount": ACCOUNT_ID},
         "ArnLike": {"aws:SourceArn": group},
     }
-    assert json.loads(trust_policy(SCOPE)) == recorder.one("Role").document("assumeRolePolicy")
-    assert group_name("prod") != group_name("staging")
+    assert json.loads(scheduler_trust_policy(SCOPE)) == recorder.one("Role").document("assumeRolePolicy")
+    assert schedule_group_name("prod") != schedule_group_name("staging")
 
 
 @pytest.mark.parametrize("action", ["ec2:StartInstances", "ec2:StopInstances"])
 def test_the_role_starts_and_stops_the_orchestrator_and_nothing_else(action: str) -> None:
-    policy = role_policy(SCOPE, instance_id=INSTANCE, key_arn=KEY)
+    policy = scheduler_role_policy(SCOPE, instance_id=INSTANCE, key_arn=KEY)
     assert permits(policy, action, f"{EC2}/{INSTANCE}")
     assert not permits(policy, action, f"{EC2}/i-0fedcba9876543210")
 
 
 @pytest.mark.parametrize("action", ["ec2:TerminateInstances", "ec2:RebootInstances", "ec2:ModifyInstanceAttribute"])
 def test_the_role_does_nothing_else_to_the_orchestrator(action: str) -> None:
-    assert not permits(role_policy(SCOPE, instance_id=INSTANCE, key_arn=KEY), action, f"{EC2}/{INSTANCE}")
+    assert not permits(scheduler_role_policy(SCOPE, instance_id=INSTANCE, key_arn=KEY), action, f"{EC2}/{INSTANCE}")
 
 
 def test_the_key_is_lent_to_disks_that_ec2_attaches_and_for_nothing_else() -> None:
-    policy = role_policy(SCOPE, instance_id=INSTANCE, key_arn=KEY)
+    policy = scheduler_role_policy(SCOPE, instance_id=INSTANCE, key_arn=KEY)
     assert permits(policy, "kms:CreateGrant", KEY, FOR_A_DISK)
     for key, other in {
         "kms:ViaService": f"s3.{REGION}.amazonaws.com",

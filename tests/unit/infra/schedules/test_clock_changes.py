@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infra.schedules.clock_changes import COMING_YEARS, clock_changes, nearest_fit, unfit, zone_names
+from infra.schedules.clock_changes import CHECKED_YEARS, clock_changes, first_unfit_day, nearest_fit_time, zone_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,7 @@ TIMES = st.times().map(lambda at: at.replace(second=0, microsecond=0, fold=0))
 QUARTERS = [time(hour, minute) for hour in range(24) for minute in range(0, 60, 15)]
 
 
-DAYS = [SINCE + timedelta(days=number) for number in range(366 * COMING_YEARS)]
+DAYS = [SINCE + timedelta(days=number) for number in range(366 * CHECKED_YEARS)]
 
 
 def bad_days(zone: str, at: time, *, days: Sequence[date] = DAYS) -> list[date]:
@@ -46,7 +46,7 @@ def days_of_changes(zone: str) -> list[date]:
 @given(zone=ZONES, at=TIMES | st.sampled_from(QUARTERS))
 @settings(deadline=None, max_examples=150)
 def test_a_time_is_unfit_where_some_day_has_it_not_once(zone: str, at: time) -> None:
-    found = unfit(zone, at, since=SINCE)
+    found = first_unfit_day(zone, at, since=SINCE)
     assert (found and found[0]) == next(iter(bad_days(zone, at)), None)
 
 
@@ -67,28 +67,28 @@ def test_a_time_is_unfit_where_some_day_has_it_not_once(zone: str, at: time) -> 
 )
 def test_every_quarter_of_an_hour_is_judged_right_in_unusual_zones(zone: str) -> None:
     days = days_of_changes(zone)
-    refused = {at for at in QUARTERS if unfit(zone, at, since=SINCE)}
+    refused = {at for at in QUARTERS if first_unfit_day(zone, at, since=SINCE)}
     assert refused == {at for at in QUARTERS if bad_days(zone, at, days=days)}
 
 
 @given(zone=ZONES, at=TIMES)
 @settings(deadline=None, max_examples=150)
 def test_a_time_that_is_proposed_is_fit_and_near(zone: str, at: time) -> None:
-    fit = nearest_fit(zone, at, since=SINCE)
-    assert unfit(zone, fit, since=SINCE) is None
+    fit = nearest_fit_time(zone, at, since=SINCE)
+    assert first_unfit_day(zone, fit, since=SINCE) is None
     distance = abs((fit.hour * 60 + fit.minute) - (at.hour * 60 + at.minute))
     assert distance <= 4 * 60
 
 
 def test_the_day_and_the_kind_of_a_change_are_told() -> None:
-    skipped = unfit("America/Los_Angeles", time(2, 30), since=SINCE)
+    skipped = first_unfit_day("America/Los_Angeles", time(2, 30), since=SINCE)
     assert skipped is not None
     assert skipped[0] == date(2027, 3, 14)
-    assert skipped[1].skipped
-    repeated = unfit("America/Los_Angeles", time(1, 30), since=SINCE)
+    assert skipped[1].skips_times
+    repeated = first_unfit_day("America/Los_Angeles", time(1, 30), since=SINCE)
     assert repeated is not None
     assert repeated[0] == date(2027, 11, 7)
-    assert not repeated[1].skipped
+    assert not repeated[1].skips_times
 
 
 def test_a_change_at_midnight_belongs_to_the_day_whose_times_it_takes() -> None:

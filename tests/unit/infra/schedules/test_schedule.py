@@ -11,8 +11,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from infra.schedules import occurrences, schedule
-from infra.schedules.clock_changes import unfit, zone_names
-from infra.schedules.schedule import MOST_ACTIONS, Calendar, ScheduleError, actions
+from infra.schedules.clock_changes import first_unfit_day, zone_names
+from infra.schedules.schedule import MAX_SCHEDULED_ACTIONS, Calendar, ScheduleError, calendar_actions
 from infra.schedules.weekdays import Weekday
 
 LOS_ANGELES = "America/Los_Angeles"
@@ -37,8 +37,8 @@ def calendars(draw: st.DrawFn) -> Calendar:
     times = st.times().map(lambda drawn: drawn.replace(second=0, microsecond=0, fold=0))
     start, stop = draw(times), draw(times)
     assume(start != stop)
-    assume(not unfit(zone, start, since=SINCE))
-    assume(not unfit(zone, stop, since=SINCE))
+    assume(not first_unfit_day(zone, start, since=SINCE))
+    assume(not first_unfit_day(zone, stop, since=SINCE))
     return Calendar(
         time_zone=zone,
         start=start,
@@ -51,31 +51,31 @@ def calendars(draw: st.DrawFn) -> Calendar:
 
 def next_opening(calendar: Calendar, instant: datetime) -> datetime:
     """Give the first opening after an instant, by looking at one day after the other."""
-    day = calendar.local(instant).date()
-    while not calendar.opens_on(day) or calendar.opening(day) <= instant:
+    day = calendar.local_time(instant).date()
+    while not calendar.opens_on(day) or calendar.opening_time(day) <= instant:
         day += timedelta(days=1)
-    return calendar.opening(day)
+    return calendar.opening_time(day)
 
 
 @given(calendar=calendars(), day=DAYS)
 @settings(deadline=None)
 def test_each_day_has_one_start_and_one_stop(calendar: Calendar, day: date) -> None:
-    openings = [calendar.opening(day + timedelta(days=number)) for number in range(3)]
-    assert [calendar.local(opening).date() - day for opening in openings] == [timedelta(days=n) for n in range(3)]
-    assert all(calendar.local(opening).time() == calendar.start for opening in openings)
-    stops = [schedule.next_stop(calendar, openings[0])]
-    stops.append(schedule.next_stop(calendar, stops[0]))
-    assert calendar.local(stops[1]).date() - calendar.local(stops[0]).date() == timedelta(days=1)
+    openings = [calendar.opening_time(day + timedelta(days=number)) for number in range(3)]
+    assert [calendar.local_time(opening).date() - day for opening in openings] == [timedelta(days=n) for n in range(3)]
+    assert all(calendar.local_time(opening).time() == calendar.start for opening in openings)
+    stops = [schedule.next_calendar_stop(calendar, openings[0])]
+    stops.append(schedule.next_calendar_stop(calendar, stops[0]))
+    assert calendar.local_time(stops[1]).date() - calendar.local_time(stops[0]).date() == timedelta(days=1)
 
 
 @given(calendar=calendars(), instant=st.datetimes(datetime(2026, 12, 1), datetime(2028, 12, 31)))  # noqa: DTZ001
 @settings(deadline=None)
 def test_a_period_begins_at_its_start_and_ends_at_its_stop(calendar: Calendar, instant: datetime) -> None:
     start = next_opening(calendar, instant.replace(tzinfo=UTC))
-    stop = schedule.next_stop(calendar, start)
+    stop = schedule.next_calendar_stop(calendar, start)
     second = timedelta(seconds=1)
     moments = [start - second, start, stop - second, stop]
-    assert [schedule.is_open(calendar, moment) for moment in moments] == [False, True, True, False]
+    assert [schedule.is_calendar_open(calendar, moment) for moment in moments] == [False, True, True, False]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_a_period_begins_at_its_start_and_ends_at_its_stop(calendar: Calendar, i
     ],
 )
 def test_a_period_belongs_to_the_day_on_which_it_begins(calendar: Calendar, instant: str, *, is_open: bool) -> None:
-    assert schedule.is_open(calendar, at(instant)) is is_open
+    assert schedule.is_calendar_open(calendar, at(instant)) is is_open
 
 
 @pytest.mark.parametrize(
@@ -118,14 +118,14 @@ def test_a_period_belongs_to_the_day_on_which_it_begins(calendar: Calendar, inst
     ],
 )
 def test_a_window_ends_at_its_end_or_with_the_period_in_which_that_lies(now: str, hours: int, end: str) -> None:
-    described = actions(OFFICE, now=at(now))
+    described = calendar_actions(OFFICE, now=at(now))
     assert occurrences.window_end(described, at(now), timedelta(hours=hours)) == at(end)
 
 
 def test_a_window_does_not_bring_the_stop_of_running_nodes_forward() -> None:
     extra = replace(OFFICE, extra_days=frozenset({date(2026, 12, 5)}))
     now = at("2026-12-05 10:00")  # the extra start has been done and has left no trace
-    described = actions(extra, now=now)
+    described = calendar_actions(extra, now=now)
     assert occurrences.window_end(described, now, timedelta(hours=1)) == at("2026-12-05 11:00")
     assert occurrences.window_end(described, now, timedelta(hours=1), running=True) == at("2026-12-05 18:00")
     assert occurrences.window_end(described, now, timedelta(hours=9), running=True) == at("2026-12-05 19:00")
@@ -133,7 +133,7 @@ def test_a_window_does_not_bring_the_stop_of_running_nodes_forward() -> None:
 
 def test_a_window_counts_on_the_regular_stop_and_not_on_one_that_was_moved() -> None:
     now = at("2026-12-01 19:00")
-    start, stop = actions(OFFICE, now=now)
+    start, stop = calendar_actions(OFFICE, now=now)
     moved = (start, replace(stop, start_time=at("2026-12-01 21:00")))
     assert occurrences.window_end(moved, now, timedelta(hours=14)) == at("2026-12-02 18:00")
     assert occurrences.window_end(moved, now, timedelta(hours=1), running=True) == at("2026-12-01 21:00")
@@ -148,19 +148,19 @@ def test_what_aws_describes_reads_as_an_action() -> None:
         "StartTime": at("2026-12-02 08:00"),
         "DesiredCapacity": 2,
     }
-    read = occurrences.described(answer, opens=True)
-    assert read == replace(actions(OFFICE, now=at("2026-12-01 12:00"))[0], start_time=at("2026-12-02 08:00"))
+    read = occurrences.parse_scheduled_action(answer, opens=True)
+    assert read == replace(calendar_actions(OFFICE, now=at("2026-12-01 12:00"))[0], start_time=at("2026-12-02 08:00"))
 
 
 def test_who_is_never_started_is_still_stopped_every_day() -> None:
-    found = actions(NEVER, now=at("2026-12-01 12:00"))
+    found = calendar_actions(NEVER, now=at("2026-12-01 12:00"))
     assert [action.name for action in found] == ["stop"]
-    assert occurrences.next_start(found, at("2026-12-01 12:00")) is None
-    assert schedule.next_stop(NEVER, at("2026-12-05 12:00")) == at("2026-12-05 18:00")
+    assert occurrences.next_scheduled_start(found, at("2026-12-01 12:00")) is None
+    assert schedule.next_calendar_stop(NEVER, at("2026-12-05 12:00")) == at("2026-12-05 18:00")
 
 
 def test_without_holidays_there_is_one_start_and_one_stop() -> None:
-    start, stop = actions(OFFICE, now=at("2026-12-01 12:00"))
+    start, stop = calendar_actions(OFFICE, now=at("2026-12-01 12:00"))
     assert (start.name, start.recurrence, start.time_zone) == ("start", "0 8 * * 1-5", LOS_ANGELES)
     assert (stop.name, stop.recurrence, stop.time_zone) == ("stop", "0 18 * * *", LOS_ANGELES)
     assert [start.start_time, start.end_time, stop.start_time, stop.end_time] == [None] * 4
@@ -175,7 +175,7 @@ CHRISTMAS = replace(
 
 
 def test_holidays_cut_the_start_into_segments_that_begin_with_an_opening() -> None:
-    found = {action.name: action for action in actions(CHRISTMAS, now=at("2026-12-14 12:00"))}
+    found = {action.name: action for action in calendar_actions(CHRISTMAS, now=at("2026-12-14 12:00"))}
     assert list(found) == ["start", "start-after-2026-12-25", "start-after-2027-01-01", "extra-2026-12-19", "stop"]
     assert found["start"].end_time == at("2026-12-24 07:59")
     assert found["start-after-2026-12-25"].start_time == at("2026-12-28 08:00")
@@ -199,19 +199,19 @@ def test_holidays_cut_the_start_into_segments_that_begin_with_an_opening() -> No
     ],
 )
 def test_what_lies_behind_falls_away(now: str, names: list[str]) -> None:
-    assert [action.name for action in actions(CHRISTMAS, now=at(now))] == [*names, "stop"]
+    assert [action.name for action in calendar_actions(CHRISTMAS, now=at(now))] == [*names, "stop"]
 
 
 def test_a_holiday_that_is_an_extra_day_is_a_day_like_any_other() -> None:
     calendar = replace(OFFICE, holidays=frozenset({date(2026, 12, 24)}), extra_days=frozenset({date(2026, 12, 24)}))
-    assert [action.name for action in actions(calendar, now=at("2026-12-14 12:00"))] == ["start", "stop"]
+    assert [action.name for action in calendar_actions(calendar, now=at("2026-12-14 12:00"))] == ["start", "stop"]
 
 
 @given(calendar=calendars(), now=st.datetimes(datetime(2026, 11, 21), datetime(2028, 6, 30)))  # noqa: DTZ001
 @settings(deadline=None)
 def test_no_action_is_in_the_past_and_no_two_are_at_one_time(calendar: Calendar, now: datetime) -> None:
     instant = now.replace(tzinfo=UTC)
-    found = actions(calendar, now=instant)
+    found = calendar_actions(calendar, now=instant)
     firsts = [occurrences.next_occurrence(action, after=instant) for action in found]
     assert len({action.name for action in found}) == len(found)
     assert None not in firsts
@@ -233,21 +233,23 @@ def last_openings(calendar: Calendar) -> set[date]:
 @settings(deadline=None)
 def test_the_actions_say_the_same_as_the_calendar(calendar: Calendar, now: datetime, hours: int) -> None:
     instant = now.replace(tzinfo=UTC)
-    found = actions(calendar, now=instant)
+    found = calendar_actions(calendar, now=instant)
     later = instant + timedelta(hours=hours)
     # A start that is done no more leaves no trace, though its period goes on.
-    assume(not any(calendar.opening(day) <= instant < calendar.closing(day) for day in last_openings(calendar)))
-    assert occurrences.is_open(found, later) is schedule.is_open(calendar, later)
-    assert occurrences.next_start(found, later) == next_opening(calendar, later)
-    assert occurrences.next_stop(found, later) == schedule.next_stop(calendar, later)
+    assume(
+        not any(calendar.opening_time(day) <= instant < calendar.closing_time(day) for day in last_openings(calendar))
+    )
+    assert occurrences.is_scheduled_open(found, later) is schedule.is_calendar_open(calendar, later)
+    assert occurrences.next_scheduled_start(found, later) == next_opening(calendar, later)
+    assert occurrences.next_scheduled_stop(found, later) == schedule.next_calendar_stop(calendar, later)
 
 
 def test_more_actions_than_a_group_can_have_are_refused() -> None:
-    fridays = [date(2027, 1, 1) + timedelta(weeks=number) for number in range(MOST_ACTIONS)]
-    most = replace(OFFICE, holidays=frozenset(fridays[: MOST_ACTIONS - 2]))
-    assert len(actions(most, now=at("2026-12-01 12:00"))) == MOST_ACTIONS
+    fridays = [date(2027, 1, 1) + timedelta(weeks=number) for number in range(MAX_SCHEDULED_ACTIONS)]
+    most = replace(OFFICE, holidays=frozenset(fridays[: MAX_SCHEDULED_ACTIONS - 2]))
+    assert len(calendar_actions(most, now=at("2026-12-01 12:00"))) == MAX_SCHEDULED_ACTIONS
     with pytest.raises(ScheduleError, match="126 scheduled actions"):
-        actions(replace(OFFICE, holidays=frozenset(fridays[:-1])), now=at("2026-12-01 12:00"))
+        calendar_actions(replace(OFFICE, holidays=frozenset(fridays[:-1])), now=at("2026-12-01 12:00"))
 
 
 def test_a_calendar_without_days_is_refused() -> None:
@@ -257,4 +259,4 @@ def test_a_calendar_without_days_is_refused() -> None:
 
 def test_a_calendar_without_a_start_has_no_opening() -> None:
     with pytest.raises(ScheduleError, match="no openings"):
-        NEVER.opening(SINCE)
+        NEVER.opening_time(SINCE)

@@ -10,8 +10,8 @@ from cronsim import CronSim
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.orchestrator.hours import expression
-from infra.schedules.schedule import Calendar, actions
+from infra.orchestrator.hours import action_expression
+from infra.schedules.schedule import Calendar, calendar_actions
 from infra.schedules.weekdays import WORKING_DAYS, Weekday, cron_days
 
 SUNDAY_TO_THURSDAY = frozenset(Weekday) - {Weekday.FRIDAY, Weekday.SATURDAY}
@@ -30,11 +30,11 @@ CALENDAR = Calendar(time_zone="Asia/Dubai", start=time(8), stop=time(18, 30))
 )
 def test_both_schedulers_get_the_days_of_the_calendar(days: frozenset[Weekday], cron: str, scheduler: str) -> None:
     calendar = replace(CALENDAR, days=days)
-    start, stop = actions(calendar, now=datetime(2026, 12, 14, tzinfo=UTC))
+    start, stop = calendar_actions(calendar, now=datetime(2026, 12, 14, tzinfo=UTC))
 
     assert (start.recurrence, stop.recurrence) == (f"0 8 * * {cron}", "30 18 * * *")
-    assert expression(calendar, start) == f"cron(0 8 ? * {scheduler} *)"
-    assert expression(calendar, stop) == "cron(30 18 * * ? *)"
+    assert action_expression(calendar, start) == f"cron(0 8 ? * {scheduler} *)"
+    assert action_expression(calendar, stop) == "cron(30 18 * * ? *)"
 
 
 @given(st.frozensets(st.sampled_from(Weekday), min_size=1), st.dates(date(2026, 1, 1), date(2030, 1, 1)))

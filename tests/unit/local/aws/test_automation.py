@@ -46,9 +46,9 @@ def step(name: str, *, fails: bool = False, **properties: object) -> dict[str, A
     return {"name": name, "action": "aws:executeAwsApi", "inputs": inputs, **properties}
 
 
-def run(*steps: dict[str, Any], instance: str = INSTANCE) -> automation.Execution:
+def run(*steps: dict[str, Any], instance: str = INSTANCE) -> automation.AutomationExecution:
     content = json.dumps({"schemaVersion": "0.3", "parameters": PARAMETERS, "mainSteps": steps})
-    return automation.execute("runbook", content, {"InstanceId": [instance]}, region=REGION)
+    return automation.run_document("runbook", content, {"InstanceId": [instance]}, region=REGION)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_document_that_goes_round_in_a_circle_ends() -> None:
 
 def test_a_failed_step_says_why() -> None:
     [failed] = run(step("a", fails=True)).steps
-    assert (failed.status, "No active Lifecycle Action" in failed.failure) == ("Failed", True)
+    assert (failed.step_status, "No active Lifecycle Action" in failed.failure) == ("Failed", True)
 
 
 @pytest.mark.parametrize("value", ["", "instance", "i-1; reboot"])
@@ -89,7 +89,7 @@ def test_a_value_that_the_pattern_does_not_take_starts_nothing(value: str) -> No
 def test_parameters_that_are_missing_or_unknown_start_nothing(given: dict[str, list[str]]) -> None:
     content = json.dumps({"parameters": PARAMETERS, "mainSteps": [step("a")]})
     with pytest.raises(ParametersError, match="are wanted"):
-        automation.execute("runbook", content, given, region=REGION)
+        automation.run_document("runbook", content, given, region=REGION)
 
 
 @pytest.mark.parametrize("state, status", [("running", "Success"), ("stopped", "Failed")])

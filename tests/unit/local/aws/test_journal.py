@@ -9,7 +9,7 @@ import pytest
 from werkzeug.test import Client, EnvironBuilder
 from werkzeug.wrappers import Request
 
-from local.aws.clock import Clock
+from local.aws.clock import AccountClock
 from local.aws.journal import Journal, changes_account
 
 if TYPE_CHECKING:
@@ -61,32 +61,32 @@ def test_a_request_is_kept_by_its_operation_or_else_its_method(asked: Request, *
 
 def test_a_restart_replays_the_changes_in_order_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "account.jsonl"
-    client = Client(Journal(Recorder(), path, clock=Clock()))
+    client = Client(Journal(Recorder(), path, clock=AccountClock()))
     client.put("/bucket?versioning", data=b"<on/>")
     client.get("/bucket")
     client.delete("/bucket")
 
     after = Recorder()
-    journal = Journal(after, path, clock=Clock())
+    journal = Journal(after, path, clock=AccountClock())
 
     assert after.seen == [("PUT", "/bucket?versioning", b"<on/>"), ("DELETE", "/bucket", b"")]
-    assert journal.changes == 2
+    assert journal.change_count == 2
 
 
 def test_the_application_gets_the_whole_body(tmp_path: Path) -> None:
     app = Recorder()
-    Client(Journal(app, tmp_path / "account.jsonl", clock=Clock())).post("/", data=b"x" * 100_000)
+    Client(Journal(app, tmp_path / "account.jsonl", clock=AccountClock())).post("/", data=b"x" * 100_000)
     assert app.seen == [("POST", "/", b"x" * 100_000)]
 
 
 def test_a_line_torn_by_a_kill_is_dropped_and_the_journal_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "account.jsonl"
-    Client(Journal(Recorder(), path, clock=Clock())).put("/one")
+    Client(Journal(Recorder(), path, clock=AccountClock())).put("/one")
     with path.open("a") as file:
         file.write('{"method": "PUT", "path": "/tw')
 
     app = Recorder()
-    Client(Journal(app, path, clock=Clock())).put("/three")
+    Client(Journal(app, path, clock=AccountClock())).put("/three")
 
     assert [seen[1] for seen in app.seen] == ["/one", "/three"]
     assert [json.loads(line)["path"] for line in path.read_text().splitlines()] == ["/one", "/three"]
@@ -94,7 +94,7 @@ def test_a_line_torn_by_a_kill_is_dropped_and_the_journal_goes_on(tmp_path: Path
 
 def test_a_call_that_is_sent_again_is_answered_again_and_carried_out_once(tmp_path: Path) -> None:
     app = Recorder()
-    client = Client(Journal(app, tmp_path / "account.jsonl", clock=Clock()))
+    client = Client(Journal(app, tmp_path / "account.jsonl", clock=AccountClock()))
     first = client.put("/one", headers={"Amz-Sdk-Invocation-Id": "call-1", "Amz-Sdk-Request": "attempt=1; max=25"})
     again = client.put("/one", headers={"Amz-Sdk-Invocation-Id": "call-1", "Amz-Sdk-Request": "attempt=2; max=25"})
     client.put("/one", headers={"Amz-Sdk-Invocation-Id": "call-2"})
@@ -104,7 +104,7 @@ def test_a_call_that_is_sent_again_is_answered_again_and_carried_out_once(tmp_pa
 
 def test_a_reading_call_is_always_carried_out(tmp_path: Path) -> None:
     app = Recorder()
-    client = Client(Journal(app, tmp_path / "account.jsonl", clock=Clock()))
+    client = Client(Journal(app, tmp_path / "account.jsonl", clock=AccountClock()))
     for _ in range(2):
         client.get("/one", headers={"Amz-Sdk-Invocation-Id": "call-1"})
     assert len(app.seen) == 2

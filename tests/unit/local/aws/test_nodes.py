@@ -27,8 +27,8 @@ TAGS = {"project": "claudefs", "Environment": "local", "NodeGroup": "storage-a",
 @pytest.fixture(autouse=True)
 def account(one_image: None) -> Iterator[None]:  # noqa: ARG001
     with mock_aws():
-        nodes.close()
-        s3.close()
+        nodes.close_node_gaps()
+        s3.close_s3_gaps()
         client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
         yield
 
@@ -77,7 +77,7 @@ def document() -> None:
         Name="claudefs-local-probe",
         DocumentType="Command",
         DocumentFormat="JSON",
-        Content=NODE_COMMANDS["probe"].content(),
+        Content=NODE_COMMANDS["probe"].document_content(),
     )
 
 

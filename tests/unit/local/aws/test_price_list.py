@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from werkzeug.test import Client
 
-from local.aws.price_list import PLACEHOLDER_USD, TARGET, with_price_list
+from local.aws.price_list import GET_PRODUCTS_TARGET, ON_DEMAND_PLACEHOLDER_USD, with_price_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,17 +30,17 @@ def ask(target: str, **filters: str) -> bytes:
 
 
 def test_a_type_has_one_price_an_hour_that_is_marked_as_a_placeholder() -> None:
-    [listed] = json.loads(ask(TARGET, instanceType="i4i.2xlarge", regionCode="us-west-2"))["PriceList"]
+    [listed] = json.loads(ask(GET_PRODUCTS_TARGET, instanceType="i4i.2xlarge", regionCode="us-west-2"))["PriceList"]
     product = json.loads(listed)
     [term] = product["terms"]["OnDemand"].values()
     [price] = term["priceDimensions"].values()
-    assert (price["unit"], price["pricePerUnit"]) == ("Hrs", {"USD": PLACEHOLDER_USD})
+    assert (price["unit"], price["pricePerUnit"]) == ("Hrs", {"USD": ON_DEMAND_PLACEHOLDER_USD})
     assert "placeholder" in price["description"]
     assert product["product"]["attributes"]["instanceType"] == "i4i.2xlarge"
 
 
 def test_a_question_without_a_type_has_no_answer() -> None:
-    assert json.loads(ask(TARGET, regionCode="us-west-2"))["PriceList"] == []
+    assert json.loads(ask(GET_PRODUCTS_TARGET, regionCode="us-west-2"))["PriceList"] == []
 
 
 def test_other_requests_reach_the_account() -> None:

@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from infra.schedules.schedule import MOST_ACTIONS, ScheduledAction
-from local.aws.clock import Clock
-from local.aws.timetable import Sizes, Timetable, TimetableError
+from infra.schedules.schedule import MAX_SCHEDULED_ACTIONS, ScheduledAction
+from local.aws.clock import AccountClock
+from local.aws.timetable import GroupSizes, Timetable, TimetableError
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
-TWO = Sizes(minimum=0, maximum=3, desired=2)
+TWO = GroupSizes(minimum=0, maximum=3, desired=2)
 DAILY = ScheduledAction(name="daily", recurrence="0 8 * * *", time_zone="America/Los_Angeles", opens=True)
 ONCE = ScheduledAction(
     name="once", recurrence=None, time_zone=None, start_time=datetime(2026, 12, 5, 16, tzinfo=UTC), opens=True
@@ -21,13 +21,15 @@ ONCE = ScheduledAction(
 
 def done(timetable: Timetable, count: int) -> list[str]:
     """Carry out so many actions and give when each was done."""
-    return [f"{waiting.name} {waiting.at:%m-%d %H:%M}" for waiting in (timetable.take() for _ in range(count))]
+    return [
+        f"{waiting.name} {waiting.at:%m-%d %H:%M}" for waiting in (timetable.take_next_action() for _ in range(count))
+    ]
 
 
 def put(*actions: ScheduledAction) -> Timetable:
     timetable = Timetable()
     for action in actions:
-        timetable.put(action, TWO, now=NOW)
+        timetable.put_action(action, TWO, now=NOW)
     return timetable
 
 
@@ -53,9 +55,9 @@ def test_an_action_ends_with_its_end_time() -> None:
 def test_an_action_without_recurrence_is_gone_once_it_is_done() -> None:
     timetable = put(ONCE)
     assert done(timetable, 1) == ["once 12-05 16:00"]
-    assert timetable.next() is None
+    assert timetable.next_action() is None
     with pytest.raises(TimetableError, match="nothing waits"):
-        timetable.take()
+        timetable.take_next_action()
 
 
 def test_actions_are_done_in_the_order_of_their_times() -> None:
@@ -70,14 +72,14 @@ def test_actions_are_done_in_the_order_of_their_times() -> None:
 
 def test_an_action_that_is_put_again_takes_the_place_of_the_first() -> None:
     timetable = put(DAILY)
-    timetable.put(replace(DAILY, start_time=NOW + timedelta(hours=1)), Sizes(desired=5), now=NOW)
+    timetable.put_action(replace(DAILY, start_time=NOW + timedelta(hours=1)), GroupSizes(desired=5), now=NOW)
     [waiting] = timetable
-    assert (waiting.at, waiting.sizes) == (NOW + timedelta(hours=1), Sizes(desired=5))
+    assert (waiting.at, waiting.sizes) == (NOW + timedelta(hours=1), GroupSizes(desired=5))
 
 
 def test_what_is_described_as_next_moves_on_each_time() -> None:
     timetable = put(DAILY)
-    timetable.take()
+    timetable.take_next_action()
     [waiting] = timetable
     assert waiting.at == datetime(2026, 12, 2, 16, tzinfo=UTC)
 
@@ -92,51 +94,51 @@ def test_what_is_described_as_next_moves_on_each_time() -> None:
         (replace(DAILY, recurrence="0 25 * * *"), TWO, "is invalid"),
         (replace(DAILY, time_zone="US/Pacific"), TWO, "not the canonical name"),
         (replace(DAILY, end_time=NOW + timedelta(hours=1)), TWO, "before the first time"),
-        (DAILY, Sizes(), "At least one of"),
-        (DAILY, Sizes(minimum=2, maximum=1), "greater than max bound"),
-        (DAILY, Sizes(minimum=2, desired=1), "below the min bound"),
-        (DAILY, Sizes(maximum=2, desired=3), "above the max bound"),
+        (DAILY, GroupSizes(), "At least one of"),
+        (DAILY, GroupSizes(minimum=2, maximum=1), "greater than max bound"),
+        (DAILY, GroupSizes(minimum=2, desired=1), "below the min bound"),
+        (DAILY, GroupSizes(maximum=2, desired=3), "above the max bound"),
         (replace(ONCE, start_time=datetime(2026, 12, 1, 16, tzinfo=UTC)), TWO, "already exists"),
     ],
 )
-def test_what_aws_refuses_is_refused(action: ScheduledAction, sizes: Sizes, message: str) -> None:
+def test_what_aws_refuses_is_refused(action: ScheduledAction, sizes: GroupSizes, message: str) -> None:
     timetable = put(replace(DAILY, name="other"))
     before = list(timetable)
     with pytest.raises(TimetableError, match=message):
-        timetable.put(action, sizes, now=NOW)
+        timetable.put_action(action, sizes, now=NOW)
     assert list(timetable) == before
 
 
 def test_a_group_has_so_many_actions_and_no_more() -> None:
-    times = [NOW + timedelta(hours=number) for number in range(MOST_ACTIONS + 1)]
+    times = [NOW + timedelta(hours=number) for number in range(MAX_SCHEDULED_ACTIONS + 1)]
     actions = [replace(ONCE, name=f"once-{number}", start_time=at) for number, at in enumerate(times)]
     timetable = put(*actions[:-1])
     with pytest.raises(TimetableError, match="at most 125") as refused:
-        timetable.put(actions[-1], TWO, now=NOW)
+        timetable.put_action(actions[-1], TWO, now=NOW)
     assert refused.value.code == "LimitExceeded"
-    timetable.put(actions[0], Sizes(desired=1), now=NOW)
+    timetable.put_action(actions[0], GroupSizes(desired=1), now=NOW)
 
 
 def test_an_action_is_deleted_by_its_name_once() -> None:
     timetable = put(DAILY, ONCE)
-    timetable.delete("daily")
+    timetable.delete_action("daily")
     assert [waiting.name for waiting in timetable] == ["once"]
     with pytest.raises(TimetableError, match="not found"):
-        timetable.delete("daily")
+        timetable.delete_action("daily")
 
 
 def test_the_clock_goes_on_from_where_it_was_moved_to_and_never_back() -> None:
-    clock = Clock()
-    later = clock.now() + timedelta(days=30)
-    clock.move(later)
-    assert later <= clock.now() < later + timedelta(minutes=1)
+    clock = AccountClock()
+    later = clock.account_time() + timedelta(days=30)
+    clock.move_forward(later)
+    assert later <= clock.account_time() < later + timedelta(minutes=1)
     with pytest.raises(ValueError, match="lies before"):
-        clock.move(later - timedelta(days=1))
+        clock.move_forward(later - timedelta(days=1))
 
 
 def test_a_replayed_request_sees_the_clock_of_its_own_time() -> None:
-    clock = Clock()
-    with clock.replaying(NOW):
-        assert clock.now() == NOW
-        clock.move(NOW + timedelta(hours=2))
-    assert clock.now() - clock.machine() == pytest.approx(timedelta(hours=2), abs=timedelta(seconds=1))
+    clock = AccountClock()
+    with clock.replaying_at(NOW):
+        assert clock.account_time() == NOW
+        clock.move_forward(NOW + timedelta(hours=2))
+    assert clock.account_time() - clock.machine_time() == pytest.approx(timedelta(hours=2), abs=timedelta(seconds=1))

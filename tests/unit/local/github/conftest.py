@@ -10,7 +10,7 @@ from nacl.public import PublicKey, SealedBox
 
 from local.github.app import create_app
 from local.github.records import AccountKind
-from local.github.state import Store, new_state
+from local.github.state import StateStore, new_state
 from local.github.tokens import DEFAULT_SCOPES
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ FINE_GRAINED = "github" + "_pat_" + "f" * 36
 class GitHub:
     """A client of one stand-in."""
 
-    def __init__(self, app: Flask, store: Store) -> None:
+    def __init__(self, app: Flask, store: StateStore) -> None:
         self.app = app
         self.store = store
         self.token: str | None = FINE_GRAINED
@@ -107,7 +107,7 @@ def open_github() -> OpenGitHub:
         kind: AccountKind = AccountKind.USER,
         scopes: tuple[str, ...] = DEFAULT_SCOPES,
     ) -> GitHub:
-        store = Store.open(path, owner=OWNER, kind=kind, repository=REPOSITORY)
+        store = StateStore.open_file(path, owner=OWNER, kind=kind, repository=REPOSITORY)
         app = create_app(store, scopes=scopes, validate=True)
         # An answer that does not fit its model then raises in the test.
         app.testing = True
@@ -127,7 +127,7 @@ def github(tmp_path: Path, shared: GitHub) -> GitHub:
     """A stand-in with a user's new repository."""
     shared.store.path = tmp_path / "state.json"
     shared.store.state = new_state(OWNER, AccountKind.USER, REPOSITORY)
-    shared.store.save()
+    shared.store.save_state()
     return GitHub(shared.app, shared.store)
 
 

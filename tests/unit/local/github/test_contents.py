@@ -45,7 +45,7 @@ def test_a_tree_with_directories_has_the_hash_that_git_computes() -> None:
     hello = git.add_blob(objects, b"hello\n")
     files = {"a/b/c.txt": hello, "a.txt": hello, "a/d.txt": hello}
     assert git.tree_sha(files) == "e31c126771d97b65cbbc755a0757a485207382db"
-    assert [entry.path for entry in git.walk(files)] == ["a.txt", "a", "a/b", "a/b/c.txt", "a/d.txt"]
+    assert [entry.path for entry in git.walk_tree(files)] == ["a.txt", "a", "a/b", "a/b/c.txt", "a/d.txt"]
 
 
 def test_a_change_needs_the_hash_of_what_it_replaces(github: GitHub) -> None:

@@ -293,8 +293,8 @@ def test_a_counted_fault_of_files_outlasts_a_restart_too(github: GitHub, open_gi
 
 
 def test_every_fault_says_what_it_is_about() -> None:
-    assert faults.KINDS.keys() == set(FaultName)
-    assert all(kind.about for kind in faults.KINDS.values())
+    assert faults.FAULT_SPECS.keys() == set(FaultName)
+    assert all(kind.description for kind in faults.FAULT_SPECS.values())
 
 
 def test_health_names_the_process_the_file_and_the_requests(github: GitHub) -> None:

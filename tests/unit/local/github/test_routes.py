@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from local.github import schemas
-from local.github.routes import ROUTES
+from local.github.routes import ALL_ROUTES
 from local.github.routing import NO_BODY
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from local.github.records import State
+    from local.github.records import ServiceState
     from tests.unit.local.github.conftest import GitHub, OpenGitHub
 
 
@@ -134,7 +134,7 @@ class Filled(NamedTuple):
     """A repository that holds something of every kind."""
 
     github: GitHub
-    state: State
+    state: ServiceState
     names: dict[str, str]
 
     def reset(self) -> GitHub:
@@ -213,38 +213,38 @@ def test_no_route_is_left_untried(github: GitHub) -> None:
         urls.match(attempt.path.partition("?")[0].replace("{policy}", "1").replace("{ruleset}", "1"), attempt.method)[0]
         for attempt in TRIES
     }
-    assert {route.name for route in ROUTES} - tried == {"GET /orgs/<login>"}
+    assert {route.name for route in ALL_ROUTES} - tried == {"GET /orgs/<login>"}
 
 
 def test_every_route_names_a_model_that_exists_or_says_that_it_has_no_body() -> None:
-    for route in ROUTES:
+    for route in ALL_ROUTES:
         if route.model != NO_BODY:
-            schemas.model(route.model)
+            schemas.model_adapter(route.model)
 
 
 def test_every_route_says_where_it_is_documented() -> None:
-    assert all(route.docs.startswith("https://docs.github.com/rest/") for route in ROUTES)
+    assert all(route.docs.startswith("https://docs.github.com/rest/") for route in ALL_ROUTES)
 
 
 def test_a_missing_field_does_not_fit_its_model() -> None:
     with pytest.raises(schemas.SchemaError, match="updated_at"):
-        schemas.check("ActionsSecret", {"name": "KEY", "created_at": "2026-01-01T00:00:00Z"})
+        schemas.check_answer("ActionsSecret", {"name": "KEY", "created_at": "2026-01-01T00:00:00Z"})
 
 
 def test_a_field_of_the_wrong_type_does_not_fit_its_model() -> None:
     with pytest.raises(schemas.SchemaError, match="use_default"):
-        schemas.check("OidcCustomSubRepo", {"use_default": "perhaps"})
+        schemas.check_answer("OidcCustomSubRepo", {"use_default": "perhaps"})
 
 
 def test_a_field_that_github_does_not_know_does_not_fit_its_model() -> None:
     moment = "2026-01-01T00:00:00Z"
     with pytest.raises(schemas.SchemaError, match=r"no field \.value"):
-        schemas.check("ActionsSecret", {"name": "KEY", "value": "x", "created_at": moment, "updated_at": moment})
+        schemas.check_answer("ActionsSecret", {"name": "KEY", "value": "x", "created_at": moment, "updated_at": moment})
 
 
 def test_a_failure_to_fit_does_not_show_the_values() -> None:
     with pytest.raises(schemas.SchemaError) as failed:
-        schemas.check("ActionsSecret", {"name": ["a-marker"]})
+        schemas.check_answer("ActionsSecret", {"name": ["a-marker"]})
     assert "name: Input should be a valid string" in str(failed.value)
     assert "a-marker" not in str(failed.value)
 
@@ -257,7 +257,7 @@ def test_a_failure_of_the_stand_in_itself_is_answered_in_githubs_shape(
     def fail(*_arguments: object) -> None:
         raise schemas.SchemaError("no field .value")
 
-    monkeypatch.setattr(schemas, "check", fail)
+    monkeypatch.setattr(schemas, "check_answer", fail)
     github = open_github(tmp_path / "state.json")
     github.app.testing = False
     response = github.repo("GET")

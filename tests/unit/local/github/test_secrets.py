@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local.github.keys import decrypt
-from local.github.routes import ROUTES
+from local.github.keys import decrypt_secret
+from local.github.routes import ALL_ROUTES
 
 if TYPE_CHECKING:
     from tests.unit.local.github.conftest import GitHub
@@ -30,7 +30,7 @@ def test_the_stored_value_is_what_the_client_encrypted(github: GitHub, place: st
     repository = github.store.state.repository
     production = repository.environments["production"]
     stored = {**repository.secrets, **production.secrets}["KEY"]
-    assert decrypt(repository.key, stored.encrypted_value) == MARKER.encode()
+    assert decrypt_secret(repository.key, stored.encrypted_value) == MARKER.encode()
 
 
 def test_the_state_file_does_not_hold_the_plain_value(github: GitHub, place: str) -> None:
@@ -66,7 +66,7 @@ def test_no_read_of_any_kind_shows_a_value_or_the_private_key(github: GitHub) ->
         "<name>": "KEY",
     }
     read = 0
-    for route in ROUTES:
+    for route in ALL_ROUTES:
         if route.method == "GET":
             path = route.rule
             for name, value in names.items():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local.github.records import AccountKind
-from local.github.state import StateError, Store
+from local.github.state import StateError, StateStore
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,7 +81,7 @@ def test_a_file_that_holds_something_else_is_refused_and_kept(tmp_path: Path, te
     path = tmp_path / "state.json"
     path.write_text(text)
     with pytest.raises(StateError, match=r"state\.json is no state of this version"):
-        Store.open(path, owner="o", kind=USER, repository="r")
+        StateStore.open_file(path, owner="o", kind=USER, repository="r")
     assert path.read_text() == text
 
 
@@ -96,14 +96,18 @@ def test_a_file_of_another_repository_is_refused(
     repository: str,
 ) -> None:
     path = tmp_path / "state.json"
-    Store.open(path, owner="o", kind=USER, repository="r")
+    StateStore.open_file(path, owner="o", kind=USER, repository="r")
     with pytest.raises(StateError, match=f"holds User o/r, not {kind} {owner}/{repository}"):
-        Store.open(path, owner=owner, kind=kind, repository=repository)
+        StateStore.open_file(path, owner=owner, kind=kind, repository=repository)
 
 
 def test_a_file_in_use_is_refused_until_it_is_free(tmp_path: Path) -> None:
     path = tmp_path / "missing" / "state.json"
-    with Store.locked(path), pytest.raises(StateError, match="another process serves"), Store.locked(path):
+    with (
+        StateStore.lock_file(path),
+        pytest.raises(StateError, match="another process serves"),
+        StateStore.lock_file(path),
+    ):
         pass
-    with Store.locked(path):
+    with StateStore.lock_file(path):
         pass
