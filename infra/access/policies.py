@@ -502,21 +502,24 @@ def invoke_models(scope: Scope) -> tuple[Statement, Statement]:
 
     A profile sends requests to models of other regions, whose ARNs have that region or, for a global profile, none:
     https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-prereq.html
+
+    Which profiles a region has, and where each sends requests, is AWS's to say: `us`, `eu`, `jp`, `au`, `apac` and
+    `global` are some of their geographies, Canada has those of the US, and AWS adds others (`ca`, `in`) without a list
+    of all. So every geography is allowed that AWS offers in this region:
+    https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-support.html
     """
     actions = ("bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream")
-    profiles = tuple(
-        scope.regional_arn("bedrock", f"inference-profile/{reach}.anthropic.*") for reach in ("us", "global")
-    )
+    profiles = scope.regional_arn("bedrock", "inference-profile/*.anthropic.*")
     model = "foundation-model/anthropic.*"
     return (
         Statement(
-            sid="InvokeModels", actions=actions, resources=(*profiles, f"arn:aws:bedrock:{scope.region}::{model}")
+            sid="InvokeModels", actions=actions, resources=(profiles, f"arn:aws:bedrock:{scope.region}::{model}")
         ),
         Statement(
             sid="InvokeModelsThroughProfiles",
             actions=actions,
             resources=(f"arn:aws:bedrock:*::{model}", f"arn:aws:bedrock:::{model}"),
-            conditions=(Condition(operator="ArnLike", key="bedrock:InferenceProfileArn", values=profiles),),
+            conditions=(Condition(operator="ArnLike", key="bedrock:InferenceProfileArn", values=(profiles,)),),
         ),
     )
 

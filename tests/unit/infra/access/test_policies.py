@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from infra.access import policies
 from infra.access.policies import Condition, PolicyError, Principal, Scope, ServiceLinkedRoles, Statement, render_policy
+from tests.unit.infra.conftest import permits
 
 REGION = "us-west-2"
 ACCOUNT_ID: str = DEFAULT_ACCOUNT_ID
@@ -403,12 +404,57 @@ def test_each_verb_grants_exactly_this(
     assert (said["Action"], said["Resource"], said.get("Condition", {})) == (actions, resources, conditions)
 
 
-def test_models_of_other_regions_are_reached_only_through_a_profile() -> None:
-    here, elsewhere = (statement.to_json() for statement in policies.invoke_models(SCOPE))
-    profiles = [
-        f"arn:aws:bedrock:{REGION}:{ACCOUNT_ID}:inference-profile/us.anthropic.*",
-        f"arn:aws:bedrock:{REGION}:{ACCOUNT_ID}:inference-profile/global.anthropic.*",
-    ]
-    assert here["Resource"] == [*profiles, f"arn:aws:bedrock:{REGION}::foundation-model/anthropic.*"]
-    assert "Condition" not in here
-    assert elsewhere["Condition"] == {"ArnLike": {"bedrock:InferenceProfileArn": profiles}}
+MODEL = "anthropic.claude-haiku-4-5"
+
+
+def profile(region: str, geography: str, model: str = MODEL) -> str:
+    return f"arn:aws:bedrock:{region}:{ACCOUNT_ID}:inference-profile/{geography}.{model}"
+
+
+def may_invoke(region: str, resource: str, *, through: str | None = None) -> bool:
+    """Return whether a role in a region may invoke a profile or, through a profile, a model."""
+    document = policies.render_policy(*policies.invoke_models(replace(SCOPE, region=region)))
+    return permits(
+        document, "bedrock:InvokeModel", resource, {"bedrock:InferenceProfileArn": through} if through else {}
+    )
+
+
+@pytest.mark.parametrize(
+    "region, geography, destination",
+    [
+        ("us-west-2", "us", "us-east-1"),
+        ("eu-west-1", "eu", "eu-south-2"),
+        ("eu-central-2", "eu", "eu-north-1"),
+        ("ap-northeast-1", "jp", "ap-northeast-3"),
+        ("ap-southeast-2", "au", "ap-southeast-4"),
+        ("ap-southeast-1", "apac", "me-central-1"),
+        ("ap-south-1", "in", "ap-south-2"),
+        ("ca-central-1", "us", "us-east-2"),
+        ("ca-central-1", "ca", "ca-west-1"),
+        ("sa-east-1", "global", ""),
+    ],
+)
+def test_models_of_other_regions_are_reached_through_the_regions_own_profiles(
+    region: str, geography: str, destination: str
+) -> None:
+    own = profile(region, geography)
+    model = f"arn:aws:bedrock:{destination}::foundation-model/{MODEL}"
+
+    assert may_invoke(region, own)
+    assert may_invoke(region, model, through=own)
+    assert not may_invoke(region, model)
+    assert not may_invoke(region, model, through=profile("us-east-1", geography))
+    assert not may_invoke(region, profile("us-east-1", geography))
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        profile("eu-west-1", "eu", "amazon.nova-lite"),
+        f"arn:aws:bedrock:eu-west-1:{ACCOUNT_ID}:application-inference-profile/a1b2",
+        "arn:aws:bedrock:eu-west-1::foundation-model/amazon.nova-lite",
+    ],
+)
+def test_models_of_other_makers_are_not_reached(resource: str) -> None:
+    assert not may_invoke("eu-west-1", resource)
+    assert may_invoke("eu-west-1", f"arn:aws:bedrock:eu-west-1::foundation-model/{MODEL}")
