@@ -1,4 +1,4 @@
-"""An environment whose nodes install, answer probes and fail as told: in moto, or faster in memory."""
+"""An environment whose nodes install, answer probes and fail as asked: in moto, or faster in memory."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import json
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from itertools import count
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import boto3
 import pytest
-from botocore.config import Config
+from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
 from moto import mock_aws
 from moto.core.models import DEFAULT_ACCOUNT_ID
@@ -41,6 +41,12 @@ if TYPE_CHECKING:
 ENVIRONMENT = "test"
 REGION = "us-west-2"
 BUCKET = f"claudefs-{ENVIRONMENT}-artifacts-{DEFAULT_ACCOUNT_ID}-{REGION}"
+MOST_INSTANCE_IDS = 50
+"""https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_SendCommand.html"""
+
+MOST_FILTER_VALUES = 100
+"""https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_InstanceInformationStringFilter.html"""
+
 START = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
 
@@ -66,55 +72,53 @@ class Clock:
 
 @dataclass
 class Wire:
-    """What lies between boto3 and AWS: counts calls, and fails or kills when told to.
+    """Count the calls of AWS, and fail or kill at any of them.
 
     Attributes:
         calls: The operations that were called, in order.
-        before: Is asked before each call; may raise.
-        after: Is asked after each call that was carried out; may raise.
-        memory: What answers; None: moto.
+        before: Called before each call; may raise.
+        memory: The account in memory that answers; None: moto.
     """
 
     calls: list[str] = field(default_factory=list)
     before: Callable[[str, dict[str, Any]], None] | None = None
-    after: Callable[[str], None] | None = None
     memory: MemoryAccount | None = None
 
     def reset(self) -> None:
         self.calls = []
-        self.before = self.after = self.memory = None
+        self.before = self.memory = None
+
+    def note(self, operation: str, asked: dict[str, Any]) -> None:
+        self.calls.append(operation)
+        if self.before:
+            self.before(operation, asked)
 
 
 WIRE = Wire()
 
 
-def _before(model: Any, context: dict[str, Any], **_: Any) -> Any:
-    operation = f"{model.service_model.service_name}:{model.name}"
-    WIRE.calls.append(operation)
-    if WIRE.before:
-        WIRE.before(operation, context["asked"])
-    return None if WIRE.memory is None else WIRE.memory.answer(model.name, context["asked"])
-
-
-def _after(model: Any, **_: Any) -> None:
-    if WIRE.after:
-        WIRE.after(f"{model.service_model.service_name}:{model.name}")
+def _before(model: Any, context: dict[str, Any], **_: Any) -> None:
+    WIRE.note(f"{model.service_model.service_name}:{model.name}", context["asked"])
 
 
 def _asked(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
     context["asked"] = params
 
 
-@cache
 def client(service: str, *, watched: bool = True) -> Any:
-    """Give a client; the tests' own calls are not watched."""
+    """Return a client of moto or of the account in memory; the tests' own calls are not watched."""
+    if WIRE.memory and watched:
+        return MemoryClient(service, WIRE.memory)
+    return _boto3_client(service, watched=watched)
+
+
+@cache
+def _boto3_client(service: str, *, watched: bool) -> Any:
     session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test")
     if watched:
         session.events.register("before-parameter-build", _asked)
         session.events.register("before-call", _before)
-        session.events.register("after-call", _after)
-    # A name of its own spares it to compose one for each call, a quarter of the time of tests with 10,000 of them.
-    return session.client(service, region_name=REGION, config=CLIENT_CONFIG.merge(Config(user_agent="tests")))
+    return session.client(service, region_name=REGION, config=CLIENT_CONFIG)
 
 
 @cache
@@ -184,10 +188,9 @@ class MotoAccount:
 class RefusedError(Exception):
     """AWS refuses a call."""
 
-    def __init__(self, code: str, status: int = 400) -> None:
+    def __init__(self, code: str) -> None:
         super().__init__(code)
         self.code = code
-        self.status = status
 
 
 @dataclass
@@ -208,22 +211,43 @@ class Instance:
         return self.tags.get("Version", "")
 
 
+class MemoryClient:
+    """A stand-in for boto3's client of one service, which spends most of a call's time on making a request of it."""
+
+    def __init__(self, service: str, account: MemoryAccount) -> None:
+        self._service = service
+        self._account = account
+
+    def __getattr__(self, name: str) -> Callable[..., dict[str, Any]]:
+        """Return a method of boto3."""
+        return partial(self._call, name)
+
+    def get_paginator(self, name: str) -> Any:
+        """Return a paginator, which has a single page."""
+
+        def paginate(*, PaginationConfig: object, **asked: Any) -> Iterator[dict[str, Any]]:  # noqa: ARG001, N803 — AWS's name
+            yield self._call(name, **asked)
+
+        return SimpleNamespace(paginate=paginate)
+
+    def _call(self, name: str, **asked: Any) -> dict[str, Any]:
+        operation = name.title().replace("_", "")
+        WIRE.note(f"{self._service}:{operation}", asked)
+        try:
+            answer: dict[str, Any] = getattr(self._account, name)(**asked)
+        except RefusedError as error:
+            raise ClientError({"Error": {"Code": error.code, "Message": error.code}}, operation) from error
+        return answer
+
+
 class MemoryAccount:
-    """Answers boto3's calls before they become requests; its nodes behave as those of `local/aws/nodes.py`."""
+    """An account in memory; its nodes behave as those of `local/aws/nodes.py`."""
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
         self.instances: dict[str, Instance] = {}
         self._commands: dict[str, dict[str, tuple[str, str]]] = {}
         self._numbers = count(1)
-
-    def answer(self, operation: str, asked: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-        """Answer a call as botocore hands it on."""
-        name = "_" + re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower()
-        try:
-            return SimpleNamespace(status_code=200), getattr(self, name)(**asked)
-        except RefusedError as error:
-            return SimpleNamespace(status_code=error.status), {"Error": {"Code": error.code, "Message": error.code}}
 
     def launch(self, tags: dict[str, str], count: int) -> list[str]:
         started = [Instance(id=f"i-{next(self._numbers):017x}", tags=dict(tags)) for _ in range(count)]
@@ -265,13 +289,13 @@ class MemoryAccount:
         version: str = json.loads(self.objects[json.loads(pointer)["release"]])["version"]
         return version
 
-    def _get_object(self, *, Key: str, **_: Any) -> dict[str, Any]:  # noqa: N803 — AWS's names
+    def get_object(self, *, Key: str, **_: Any) -> dict[str, Any]:  # noqa: N803 — AWS's names
         if Key not in self.objects:
-            raise RefusedError("NoSuchKey", 404)
+            raise RefusedError("NoSuchKey")
         body = self.objects[Key]
         return {"Body": StreamingBody(io.BytesIO(body), len(body)), "ETag": _etag(body)}
 
-    def _put_object(
+    def put_object(
         self,
         *,
         Key: str,  # noqa: N803
@@ -282,13 +306,13 @@ class MemoryAccount:
     ) -> dict[str, Any]:
         there = self.objects.get(Key)
         if IfNoneMatch and there is not None:
-            raise RefusedError("PreconditionFailed", 412)
+            raise RefusedError("PreconditionFailed")
         if IfMatch and (there is None or _etag(there) != IfMatch):
-            raise RefusedError("PreconditionFailed", 412)
+            raise RefusedError("PreconditionFailed")
         self.objects[Key] = Body if isinstance(Body, bytes) else Body.read()
         return {"ETag": _etag(self.objects[Key])}
 
-    def _describe_instances(self, **_: Any) -> dict[str, Any]:
+    def describe_instances(self, **_: Any) -> dict[str, Any]:
         found = [
             {
                 "InstanceId": instance.id,
@@ -300,8 +324,10 @@ class MemoryAccount:
         ]
         return {"Reservations": [{"Instances": found}]}
 
-    def _describe_instance_information(self, *, Filters: list[Any], **_: Any) -> dict[str, Any]:  # noqa: N803
+    def describe_instance_information(self, *, Filters: list[Any], **_: Any) -> dict[str, Any]:  # noqa: N803
         wanted = Filters[0]["Values"]
+        if len(wanted) > MOST_FILTER_VALUES:
+            raise RefusedError("InvalidInstanceInformationFilterValue")
         return {
             "InstanceInformationList": [
                 {"InstanceId": node, "PingStatus": "Online" if self._reached(node) else "ConnectionLost"}
@@ -309,7 +335,7 @@ class MemoryAccount:
             ]
         }
 
-    def _send_command(
+    def send_command(
         self,
         *,
         DocumentName: str,  # noqa: N803
@@ -317,6 +343,8 @@ class MemoryAccount:
         Parameters: dict[str, list[str]],  # noqa: N803
         **_: Any,
     ) -> dict[str, Any]:
+        if len(InstanceIds) > MOST_INSTANCE_IDS:
+            raise RefusedError("ValidationException")
         if not all(map(self._reached, InstanceIds)):
             raise RefusedError("InvalidInstanceId")
         document = DocumentName.removeprefix(f"claudefs-{ENVIRONMENT}-")
@@ -327,7 +355,7 @@ class MemoryAccount:
         self._commands[command] = {node: self._run(self.instances[node], document, given) for node in InstanceIds}
         return {"Command": {"CommandId": command}}
 
-    def _list_command_invocations(self, *, CommandId: str, **_: Any) -> dict[str, Any]:  # noqa: N803
+    def list_command_invocations(self, *, CommandId: str, **_: Any) -> dict[str, Any]:  # noqa: N803
         return {
             "CommandInvocations": [
                 {

@@ -8,26 +8,21 @@ import pytest
 from botocore.awsrequest import AWSResponse
 
 from cfs.aws import CLIENT_CONFIG
-from cfs.deploy import status
+from cfs.deploy.store import ArtifactStore
 from terminal.errors import UserError
 from tests.unit.cfs.deploy.conftest import BUCKET, ENVIRONMENT, REGION, client
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.unit.cfs.deploy.conftest import Wire, World
-
-
-def cluster(world: World) -> list[str]:
-    return [*world.launch("storage", 3, site="A"), *world.launch("client", 2)]
+    from tests.unit.cfs.deploy.conftest import World
 
 
 def test_a_release_reaches_every_node_and_the_pointer_and_can_be_taken_back(emulated_world: World) -> None:
     world = emulated_world
-    first = world.published("v1.0.0")
-    nodes = cluster(world)
-    assert world.versions() == dict.fromkeys(nodes, "none")
-    assert world.roll_out(first).result == "done"
+    world.runs("v1.0.0")
+    nodes = [*world.launch("storage", site="A"), *world.launch("client", 2)]
+    assert world.versions() == dict.fromkeys(nodes, "v1.0.0")
     assert world.roll_out(world.published("v1.1.0")).result == "done"
     assert world.versions() == dict.fromkeys(nodes, "v1.1.0")
     (late,) = world.launch("client")
@@ -36,70 +31,20 @@ def test_a_release_reaches_every_node_and_the_pointer_and_can_be_taken_back(emul
     assert world.versions() == dict.fromkeys([*nodes, late], "v1.0.0")
 
 
-def test_a_canary_that_fails_is_brought_back(emulated_world: World) -> None:
-    world = emulated_world
-    world.runs("v1.0.0")
-    nodes = cluster(world)
-    for node in nodes[:3]:
-        world.fault(node, "probe:v1.1.0")
-    outcome = world.roll_out(world.published("v1.1.0"))
-    assert outcome.result == "returned"
-    assert "wrong: the management API is not ready" in outcome.reason
-    assert world.versions() == dict.fromkeys(nodes, "v1.0.0")
-
-
-def test_an_installation_that_fails_at_half_brings_every_node_back(emulated_world: World) -> None:
-    world = emulated_world
-    world.runs("v1.0.0")
-    nodes = cluster(world)
-    for node in nodes[3:]:
-        world.fault(node, "install:v1.1.0")
-    outcome = world.roll_out(world.published("v1.1.0"))
-    assert outcome.reason.startswith("stage 50%: ")
-    assert "install: Failed: release refused" in outcome.reason
-    assert world.versions() == dict.fromkeys(nodes, "v1.0.0")
-
-
-def test_nodes_that_vanish_are_left_out(emulated_world: World) -> None:
-    world = emulated_world
-    world.runs("v1.0.0")
-    nodes = cluster(world)
-    world.fault(nodes[0], "vanish:v1.1.0")
-    world.fault(nodes[4], "vanish:v1.1.0")
-    assert world.roll_out(world.published("v1.1.0")).nodes == 3
-    assert world.versions() == dict.fromkeys(nodes[1:4], "v1.1.0")
-
-
 def test_nodes_of_other_environments_and_the_orchestrator_are_left_alone(emulated_world: World) -> None:
     world = emulated_world
-    world.runs("v1.0.0")
-    cluster(world)
-    ours = set(world.versions())
+    ours = world.launch("client")
     orchestrator = {"project": "claudefs", "Environment": ENVIRONMENT, "Role": "orchestrator", "BootState": "ready"}
-    others = [
-        *world.account.launch(orchestrator, 1),
-        *world.account.launch({**orchestrator, "Environment": "prod", "NodeGroup": "storage-a"}, 1),
-        *world.account.launch({**orchestrator, "project": "other", "NodeGroup": "storage-a"}, 1),
-    ]
-    assert set(world.versions()) == ours
-    world.roll_out(world.published("v1.1.0"))
-    found = client("ec2", watched=False).describe_instances(InstanceIds=others)["Reservations"]
-    tags = [tag for one in found for instance in one["Instances"] for tag in instance["Tags"]]
-    assert not [tag for tag in tags if tag["Value"] == "v1.1.0"]
-
-
-def test_more_nodes_than_a_command_takes(emulated_world: World) -> None:
-    world = emulated_world
-    world.runs("v1.0.0")
-    world.launch("client", 53)
-    assert world.roll_out(world.published("v1.1.0")).nodes == 53
-    assert set(world.versions().values()) == {"v1.1.0"}
+    world.account.launch(orchestrator, 1)
+    world.account.launch({**orchestrator, "Environment": "prod", "NodeGroup": "storage-a"}, 1)
+    world.account.launch({**orchestrator, "project": "other", "NodeGroup": "storage-a"}, 1)
+    assert [node.id for node in world.means().nodes.list_living()] == ours
 
 
 def test_a_stack_without_the_documents_is_named(emulated_world: World) -> None:
     world = emulated_world
     world.runs("v1.0.0")
-    cluster(world)
+    world.launch("storage", site="A")
     client("ssm", watched=False).delete_document(Name=f"claudefs-{ENVIRONMENT}-install")
     with pytest.raises(UserError, match=r"run claudefs-test-install on 1 nodes.*InvalidDocument") as raised:
         world.roll_out(world.published("v1.1.0"))
@@ -134,7 +79,7 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_call_that_aws_throttles_is_repeated(emulated_world: World) -> None:
     world = emulated_world
     world.runs("v1.0.0")
-    nodes = cluster(world)
+    nodes = world.launch("client")
     ssm = client("ssm")
     answer, seen = throttling(3)
     ssm.meta.events.register_first("before-send.ssm.SendCommand", answer, unique_id="throttle")
@@ -150,7 +95,7 @@ def test_a_call_that_aws_throttles_is_repeated(emulated_world: World) -> None:
 def test_throttling_that_does_not_end_stops_the_roll_out_and_the_same_command_ends_it(emulated_world: World) -> None:
     world = emulated_world
     world.runs("v1.0.0")
-    nodes = cluster(world)
+    nodes = world.launch("client")
     new = world.published("v1.1.0")
     ssm = client("ssm")
     answer, seen = throttling(1000)
@@ -167,43 +112,8 @@ def test_throttling_that_does_not_end_stops_the_roll_out_and_the_same_command_en
     assert world.versions() == dict.fromkeys(nodes, "v1.1.0")
 
 
-def test_the_status_says_what_runs_and_who_deploys(emulated_world: World, wire: Wire) -> None:
-    world = emulated_world
-    world.runs("v1.0.0")
-    cluster(world)
-
-    def look() -> Any:
-        means = world.means()
-        found = status.read_environment_status(means.store, means.nodes, environment=ENVIRONMENT, now=world.clock.now())
-        return status.status_result(found)
-
-    assert look().figures["nodes"] == {"v1.0.0": 5}
-    new = world.published("v1.1.0")
-
-    def interrupt(operation: str, asked: dict[str, Any]) -> None:
-        if operation == "ssm:SendCommand" and len(asked["InstanceIds"]) > 1:
-            raise KeyboardInterrupt
-
-    wire.before = interrupt
-    with pytest.raises(KeyboardInterrupt):
-        world.roll_out(new)
-    wire.before = None
-    said = look()
-    assert said.outputs == {"version": "v1.0.0", "rollout": "rolling, 10% done"}
-    assert "roll-out of v1.1.0: rolling, 10% done" in said.text
-    with world.means(holder="robot").held_record.hold_lease():
-        assert "held by robot, until 2026-01-05 12:" in look().text
-    world.roll_out(new)
-    done = look()
-    assert done.outputs == {"version": "v1.1.0", "rollout": ""}
-    assert "pointer: v1.1.0, before it v1.0.0" in done.text
-    assert "last: roll-out of v1.1.0, done 2026-01-05 12:" in done.text
-
-
 def test_an_environment_without_a_bucket_is_named(emulated_world: World) -> None:
     del emulated_world
-    from cfs.deploy.store import ArtifactStore  # noqa: PLC0415
-
     with pytest.raises(UserError, match="NoSuchBucket") as raised:
         ArtifactStore(client("s3"), bucket=f"{BUCKET}-{REGION}").read_object("key")
     assert "cfs deploy apply" in raised.value.repair

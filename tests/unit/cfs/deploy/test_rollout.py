@@ -366,7 +366,7 @@ def test_there_is_nothing_to_go_back_to_before_a_release(world: World) -> None:
         world.roll_back()
 
 
-def test_500_nodes_are_told_50_at_a_time(world: World, wire: Wire) -> None:
+def test_nodes_are_told_50_at_a_time(world: World, wire: Wire) -> None:
     world.runs("v1.0.0")
     world.launch("client", 120)
     sent: list[tuple[str, tuple[str, ...]]] = []
