@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
 
 from infra.naming import CONFIG_NAMESPACE
+from infra.project import PROJECT_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 SECRET_SETTINGS = ("actionsSecrets", "environmentSecrets", "previewSecrets")
 """Settings that hold secrets by name."""
-
-_DECLARED = Path(__file__).parents[2] / "Pulumi.yaml"
 
 
 def given_settings(config: Mapping[str, str]) -> list[str]:
@@ -27,7 +25,8 @@ def given_settings(config: Mapping[str, str]) -> list[str]:
     Args:
         config: All configuration values by full key, as the engine hands them over: defaults are among them.
     """
-    defaults = {key: _as_given(of["default"]) for key, of in yaml.safe_load(_DECLARED.read_text())["config"].items()}
+    declared = yaml.safe_load((PROJECT_FOLDER / "Pulumi.yaml").read_text())["config"]
+    defaults = {key: _as_given(of["default"]) for key, of in declared.items()}
     return sorted(
         name for key, value in config.items() if defaults.get(key, value) != value for name in _names(key, value)
     )

@@ -219,6 +219,33 @@ def test_secrets_reach_github_encrypted_and_are_nowhere_else(
         assert not [name for name, content in texts.items() if marker.encode() in content]
 
 
+def test_a_commit_without_what_was_deployed_is_refused_and_no_deployment_touches_the_pin(
+    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pin = {"name": "INFRA_REF", "value": "a" * 40}
+    github(stack, "POST", f"{REPOSITORY}/actions/variables", pin)
+    monkeypatch.setattr("cfs.environments.PROJECT_FOLDER", tmp_path)
+    checked_out, file = tmp_path / "Pulumi.local.yaml", tmp_path / "review.json"
+    shutil.copy(stack.settings, checked_out)
+    wanted = applying.WantedDeployment(environment="local", cluster_size=None, commit="c" * 40)
+    set_secret(stack, "environmentSecrets.TOKEN", "marker")
+    stack.change(alertEmails=["me@example.org"])
+    stack.up()
+
+    refused = applying.preview_for_review(wanted, file=file)
+    assert refused.exit_code == 1
+    assert "Pulumi.local.yaml lacks alertEmails, environmentSecrets.TOKEN, which local was deployed" in refused.text
+    assert "digest" not in refused.outputs
+
+    stack.change(dailyBudgetUsd="120")
+    shutil.copy(stack.settings, checked_out)
+    reviewed = applying.preview_for_review(wanted, file=file)
+    applying.apply_reviewed(wanted, digest=reviewed.outputs["digest"], file=file)
+    assert stack.changes("--refresh") == {}
+    assert github(stack, "GET", f"{REPOSITORY}/actions/variables/INFRA_REF")["value"] == pin["value"]
+    assert "TOKEN" in kept(stack)["environments"]["local"]["secrets"]
+
+
 def test_branches_of_environments_that_a_dead_run_has_not_recorded_are_adopted(stack: Stack) -> None:
     forget(stack, DEPLOYMENT_POLICY_TYPE)
     operations.deploy_local_stack(stack.engine)
