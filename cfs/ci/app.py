@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from cfs.ci import job
+from terminal.job_outputs import add_step_summary, run_page_url, set_step_outputs
 from terminal.progress import console
 
 app = typer.Typer(no_args_is_help=True, help="What continuous integration calls.")
@@ -27,12 +27,12 @@ PREVIEW_PURPOSE = "preview"
 @app.command("lint")
 def ci_lint() -> None:
     """Check the workflow files that are delivered and this project's own."""
-    from cfs.ci import lint as checker  # noqa: PLC0415 — the other commands need none of it
+    from cfs.ci.workflow_lint import check_workflows, own_workflow_files  # noqa: PLC0415 — the other commands need none of it
     from infra.github.delivery import delivered_files  # noqa: PLC0415 — likewise
 
     wrong = False
-    for repository, files in (("ClaudeFS", delivered_files()), ("claudefs-infra", checker.own_workflow_files())):
-        for verdict in checker.check_workflows(files):
+    for repository, files in (("ClaudeFS", delivered_files()), ("claudefs-infra", own_workflow_files())):
+        for verdict in check_workflows(files):
             wrong = wrong or bool(verdict.findings)
             console.print(f"{repository}: {verdict.name}: {'wrong' if verdict.findings else 'ok'}", highlight=False)
             if verdict.findings:
@@ -44,7 +44,7 @@ def ci_lint() -> None:
 @app.command("workspace")
 def ci_workspace(checkout: Annotated[Path, typer.Argument(help="a checkout of ClaudeFS")]) -> None:
     """Print what ClaudeFS's workspace has: the manifest that the workflows are tested against."""
-    from cfs.ci.workspace import read_workspace  # noqa: PLC0415 — likewise
+    from cfs.ci.rust_workspace import read_workspace  # noqa: PLC0415 — likewise
 
     sys.stdout.write(json.dumps(asdict(read_workspace(checkout)), indent=2) + "\n")
 
@@ -55,13 +55,13 @@ def ci_source(
     version: Annotated[str, typer.Option(help="the release to deploy; empty: the commit that is checked out")] = "",
 ) -> None:
     """Find out what a deployment is of: outputs `version`, `commit`, and `built`, whether its release is there."""
-    from cfs.ci.source import find_deploy_source  # noqa: PLC0415 — likewise
+    from cfs.ci.deploy_source import find_deploy_source  # noqa: PLC0415 — likewise
 
     found = find_deploy_source(checkout, version=version)
     what = "its release" if found.built else "built from its commit"
     console.print(f"{found.version}, commit {found.commit}, {what}", highlight=False)
-    job.add_step_summary(f"Deploys **{found.version}**, commit `{found.commit}`, {what}.")
-    job.set_step_outputs({"version": found.version, "commit": found.commit, "built": str(found.built).lower()})
+    add_step_summary(f"Deploys **{found.version}**, commit `{found.commit}`, {what}.")
+    set_step_outputs({"version": found.version, "commit": found.commit, "built": str(found.built).lower()})
 
 
 @app.command("preview")
@@ -73,13 +73,13 @@ def ci_preview(
 ) -> None:
     """See what `up` would change in a stack, and change nothing."""
     from cfs.ci.markdown import summary_section  # noqa: PLC0415 — likewise
-    from cfs.ci.stack import summarize_preview  # noqa: PLC0415 — likewise
+    from cfs.ci.stack_preview import summarize_preview  # noqa: PLC0415 — likewise
 
     seen = summarize_preview(environment, drift=drift)
     output.write_text(seen.to_json())
     text = summary_section(seen)
     console.print(text, markup=False, highlight=False, soft_wrap=True)
-    job.add_step_summary(text)
+    add_step_summary(text)
 
 
 @app.command("comment")
@@ -91,8 +91,8 @@ def ci_comment(
 ) -> None:
     """Write the previews of all environments as one comment on a pull request, in place of the last one."""
     from cfs.ci import markdown  # noqa: PLC0415 — likewise
-    from cfs.ci.github import job_repository  # noqa: PLC0415 — likewise
-    from cfs.ci.look import read_preview_summaries  # noqa: PLC0415 — likewise
+    from cfs.ci.job_repository import job_repository  # noqa: PLC0415 — likewise
+    from cfs.ci.preview_summary import read_preview_summaries  # noqa: PLC0415 — likewise
 
     sections = [path.read_text() for path in section or []]
     text = markdown.comment_text(
@@ -100,18 +100,18 @@ def ci_comment(
         title="Infrastructure preview",
         purpose=PREVIEW_PURPOSE,
         sections=sections,
-        page=job.run_page_url(),
+        page=run_page_url(),
     )
     job_repository().write_comment(pull_request, text, purpose=PREVIEW_PURPOSE)
-    job.add_step_summary(text)
+    add_step_summary(text)
 
 
 @app.command("drift")
 def ci_drift(file: Annotated[Path, typer.Option("--from", help="what `cfs ci preview --drift` wrote")]) -> None:
     """Tell of drift: opens an issue or writes it anew and ends with status 1; without drift closes it."""
     from cfs.ci import markdown  # noqa: PLC0415 — likewise
-    from cfs.ci.github import job_repository  # noqa: PLC0415 — likewise
-    from cfs.ci.look import PreviewSummary  # noqa: PLC0415 — likewise
+    from cfs.ci.job_repository import job_repository  # noqa: PLC0415 — likewise
+    from cfs.ci.preview_summary import PreviewSummary  # noqa: PLC0415 — likewise
 
     seen = PreviewSummary.from_json(file.read_text())
     purpose = f"drift of {seen.environment}"
@@ -120,7 +120,7 @@ def ci_drift(file: Annotated[Path, typer.Option("--from", help="what `cfs ci pre
         console.print("Nothing has drifted.")
         return
     title = f"Drift: {seen.environment} is not as it was deployed"
-    text = markdown.comment_text({seen.environment: seen}, title=title, purpose=purpose, page=job.run_page_url())
+    text = markdown.comment_text({seen.environment: seen}, title=title, purpose=purpose, page=run_page_url())
     job_repository().write_issue(title, text, purpose=purpose)
     console.print(f"{len(seen.drift)} resources have drifted; the issue lists them.", highlight=False)
     raise typer.Exit(1)

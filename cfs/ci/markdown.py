@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from cfs.ci.look import PreviewChange, PreviewSummary
+    from cfs.ci.preview_summary import PreviewChange, PreviewSummary
 
 COMMENT_LIMIT = 64_000
 """Characters of a comment; GitHub refuses more than 65,536: https://github.com/orgs/community/discussions/27190"""

@@ -62,7 +62,7 @@ def deploy_preview(
     json: DeployJsonOption = False,
 ) -> None:
     """Show what would change in the infrastructure, with the digest to approve."""
-    from cfs.deploy import apply as applying  # noqa: PLC0415 — see above
+    from cfs.deploy import reviewed_apply as applying  # noqa: PLC0415 — see above
 
     wanted = applying.WantedDeployment(environment=environment, cluster_size=cluster_size, commit=commit)
     _print_result(applying.preview_for_review(wanted, file=review), as_json=json)
@@ -79,7 +79,7 @@ def deploy_apply(  # noqa: PLR0913 — one parameter an option
     json: DeployJsonOption = False,
 ) -> None:
     """Change what was reviewed, or nothing."""
-    from cfs.deploy import apply as applying  # noqa: PLC0415 — see above
+    from cfs.deploy import reviewed_apply as applying  # noqa: PLC0415 — see above
 
     wanted = applying.WantedDeployment(environment=environment, cluster_size=cluster_size, commit=commit)
     _print_result(applying.apply_reviewed(wanted, digest=digest, file=review), as_json=json)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from cfs.deploy import environment_status as looking
 from cfs.deploy import publish as publishing
 from cfs.deploy import releases, rollout
-from cfs.deploy import status as looking
 from cfs.deploy.clock import SystemClock
 from cfs.deploy.commands import NodeCommandRunner
 from cfs.deploy.environments import open_target_environment

@@ -6,7 +6,7 @@ import json
 import subprocess
 from typing import TYPE_CHECKING, Any
 
-from cfs.ci import stack as asked
+from cfs.ci import stack_preview as asked
 from infra.project import PROJECT_FOLDER
 from local.environment import LocalEnvironment
 

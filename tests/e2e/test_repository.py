@@ -16,7 +16,7 @@ import psutil
 import pytest
 from nacl.public import PrivateKey, SealedBox
 
-from cfs.deploy import apply as applying
+from cfs.deploy import reviewed_apply as applying
 from cfs.doctor.resource_types import DEPLOYMENT_POLICY_TYPE, PULL_REQUEST_TYPE
 from cfs.engine import EngineError
 from infra.github.delivery import DELIVERY_BRANCH, delivered_files

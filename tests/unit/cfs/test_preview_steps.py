@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cfs.ci.look import parse_changes
+from cfs.ci.preview_summary import parse_changes
 from cfs.deploy import review
 from cfs.preview_steps import changing_steps
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from cfs.ci.lint import own_workflow_files
+from cfs.ci.workflow_lint import own_workflow_files
 from infra.github.delivery import delivered_files
 
 WORKSPACE = Path(__file__).parent / "workspace.json"

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
-from cfs.deploy import publish, status
+from cfs.deploy import publish
+from cfs.deploy.environment_status import read_environment_status
 from cfs.deploy.publish import BuildSource
 from infra.access.policies import Scope, render_policy
 from infra.storage.releases import release_grants
@@ -74,7 +75,7 @@ def everything(world: World, folder: Path) -> None:
     assert world.roll_out(world.published("v1.2.0")).result == "returned"
     assert world.roll_back().result == "done"
     means = world.means()
-    status.read_environment_status(means.store, means.nodes, environment=ENVIRONMENT, now=world.clock.now())
+    read_environment_status(means.store, means.nodes, environment=ENVIRONMENT, now=world.clock.now())
 
 
 def tarball(folder: Path) -> Path:

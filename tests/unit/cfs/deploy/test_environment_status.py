@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cfs.deploy import status
+from cfs.deploy.environment_status import read_environment_status, status_result
 from tests.unit.cfs.deploy.conftest import ENVIRONMENT
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ def test_the_status_says_what_runs_and_who_deploys(world: World, wire: Wire) -> 
 
     def look() -> Any:
         means = world.means()
-        found = status.read_environment_status(means.store, means.nodes, environment=ENVIRONMENT, now=world.clock.now())
-        return status.status_result(found)
+        found = read_environment_status(means.store, means.nodes, environment=ENVIRONMENT, now=world.clock.now())
+        return status_result(found)
 
     assert look().figures["nodes"] == {"v1.0.0": 5}
     new = world.published("v1.1.0")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cfs.ci import lint
+from cfs.ci.workflow_lint import check_workflows, own_workflow_files
 from infra.github.delivery import delivered_files
 
 if TYPE_CHECKING:
@@ -37,15 +37,15 @@ jobs:
 def wrong(tmp_path: Path, text: str, *, place: str = ".github/workflows/file.yml") -> dict[str, str]:
     source = tmp_path / "file.yml"
     source.write_text(text)
-    return {verdict.name: verdict.findings for verdict in lint.check_workflows({place: source}) if verdict.findings}
+    return {verdict.name: verdict.findings for verdict in check_workflows({place: source}) if verdict.findings}
 
 
 def test_delivered_files_are_sound() -> None:
-    assert [verdict for verdict in lint.check_workflows(delivered_files()) if verdict.findings] == []
+    assert [verdict for verdict in check_workflows(delivered_files()) if verdict.findings] == []
 
 
 def test_own_files_are_sound() -> None:
-    assert [verdict for verdict in lint.check_workflows(lint.own_workflow_files()) if verdict.findings] == []
+    assert [verdict for verdict in check_workflows(own_workflow_files()) if verdict.findings] == []
 
 
 def test_a_sound_file_has_no_findings(tmp_path: Path) -> None:
@@ -72,9 +72,7 @@ def test_inputs_of_the_repositorys_own_actions_are_checked(tmp_path: Path) -> No
     place = ".github/workflows/ci-build.yml"
     misspelt = tmp_path / "ci-build.yml"
     misspelt.write_text(delivered_files()[place].read_text().replace("components: clippy", "component: clippy"))
-    findings = {
-        verdict.name: verdict.findings for verdict in lint.check_workflows({**delivered_files(), place: misspelt})
-    }
+    findings = {verdict.name: verdict.findings for verdict in check_workflows({**delivered_files(), place: misspelt})}
     assert 'input "component" is not defined in action' in findings["actionlint"]
 
 

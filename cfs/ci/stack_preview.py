@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from cfs.ci.look import PreviewSummary, parse_changes
+from cfs.ci.preview_summary import PreviewSummary, parse_changes
 from cfs.engine import EngineError
 from cfs.environments import find_stack_environment
 from terminal.errors import UserError

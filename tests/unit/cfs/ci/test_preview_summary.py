@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cfs.ci import markdown
-from cfs.ci.look import PreviewChange, PreviewSummary, parse_changes, read_preview_summaries
+from cfs.ci.preview_summary import PreviewChange, PreviewSummary, parse_changes, read_preview_summaries
 from terminal.errors import UserError
 
 if TYPE_CHECKING:

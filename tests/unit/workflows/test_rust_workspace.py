@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cfs.ci import workspace as reader
+from cfs.ci import rust_workspace as reader
 from infra.github.delivery import WORKFLOW_SOURCES
 from infra.workflows.scripts import package
 from terminal.errors import UserError

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from cfs.deploy import review as reviewing
 from cfs.deploy.omissions import refuse_omissions
+from cfs.deploy.planned_stack import head_commit, open_stack, program_digest
 from cfs.deploy.reporting import ConsoleResult
 from cfs.deploy.review import Review
-from cfs.deploy.stack import head_commit, open_stack, program_digest
 from cfs.doctor.commands import check_stack_github, is_github_resource
 from cfs.environments import find_stack_environment
 from cfs.preview_steps import changing_steps
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from cfs.deploy.stack import PlannedStack, StackPreview
+    from cfs.deploy.planned_stack import PlannedStack, StackPreview
 
 DIFFERS_EXIT_CODE = 3
 """Exit code: what would be done is not what was reviewed; nothing was changed."""

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cfs.deploy import apply as applying
-from cfs.deploy import stack
-from cfs.deploy.apply import WantedDeployment
+from cfs.deploy import planned_stack
+from cfs.deploy import reviewed_apply as applying
 from cfs.deploy.review import Review
+from cfs.deploy.reviewed_apply import WantedDeployment
 from cfs.engine import EngineError
 from infra.project import PROJECT_FOLDER
 from terminal.errors import UserError
@@ -220,18 +220,18 @@ def test_the_programs_sum_sees_every_file_that_declares(
     (tmp_path / "infra").mkdir()
     for name in ("__main__.py", "Pulumi.yaml", "requirements.txt", "infra/cluster.py", "Pulumi.prod.yaml"):
         (tmp_path / name).write_text(name)
-    monkeypatch.setattr(stack, "PROJECT_FOLDER", tmp_path)
+    monkeypatch.setattr(planned_stack, "PROJECT_FOLDER", tmp_path)
     monkeypatch.setattr("cfs.environments.PROJECT_FOLDER", tmp_path)
-    before = stack.program_digest("prod")
+    before = planned_stack.program_digest("prod")
     cache = tmp_path / "infra" / "__pycache__"
     cache.mkdir()
     (cache / "cluster.pyc").write_text("")
     for name in (".DS_Store", ".cluster.py.swp", "cluster.py~"):
         (tmp_path / "infra" / name).write_text("")
     (tmp_path / "Pulumi.staging.yaml").write_text("")
-    assert stack.program_digest("prod") == before
+    assert planned_stack.program_digest("prod") == before
     change(tmp_path)
-    assert stack.program_digest("prod") != before
+    assert planned_stack.program_digest("prod") != before
 
 
 @pytest.mark.usefixtures("pulumi")

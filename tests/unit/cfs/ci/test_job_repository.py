@@ -13,8 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from githubkit import GitHub
 
-from cfs.ci import github
-from cfs.ci.github import JobRepository, job_repository
+from cfs.ci.job_repository import ANSWER_TIMEOUT_SECONDS, JobRepository, job_repository
 from cfs.ci.markdown import purpose_marker
 from terminal.errors import UserError
 
@@ -150,4 +149,4 @@ def test_the_job_says_which_repository(monkeypatch: pytest.MonkeyPatch, tracker:
     repository = job_repository()
     repository.write_issue("T", "text", purpose="p")
     assert (repository.owner, repository.name, len(tracker.issues)) == ("owner", "name", 1)
-    assert github.ANSWER_TIMEOUT_SECONDS > 0
+    assert ANSWER_TIMEOUT_SECONDS > 0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cfs.ci.source import find_deploy_source
+from cfs.ci.deploy_source import find_deploy_source
 from terminal.errors import UserError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cfs.ci import stack
+from cfs.ci import stack_preview
 from terminal.errors import UserError
 from toolchain import Toolchain
 
@@ -38,17 +38,17 @@ def test_drift_is_looked_for_only_where_it_is_wanted(pulumi: Callable[[str], Non
         "refresh --preview-only --json --stack prod --non-interactive") echo '{json.dumps(UPDATE)}' ;;
         *) exit 9 ;;
         esac""")
-    seen = stack.summarize_preview("prod", drift=True)
+    seen = stack_preview.summarize_preview("prod", drift=True)
     assert seen.changes == []
     assert [(change.operation, change.name) for change in seen.drift or ()] == [("update", "cache")]
-    assert stack.summarize_preview("prod", drift=False).drift is None
+    assert stack_preview.summarize_preview("prod", drift=False).drift is None
 
 
 def test_a_failure_is_told_in_the_engines_words_wherever_it_has_written_them(pulumi: Callable[[str], None]) -> None:
     told = {"diagnostics": [{"severity": "error", "message": "no valid credential sources found"}]}
     pulumi(f"echo '{json.dumps(told)}'; echo 'error: preview failed' >&2; exit 255")
     with pytest.raises(UserError) as failure:
-        stack.summarize_preview("prod", drift=False)
+        stack_preview.summarize_preview("prod", drift=False)
     assert failure.value.problem.startswith("`pulumi preview` failed on prod:\nno valid credential sources found")
     assert failure.value.problem.endswith("error: preview failed")
     assert "AWS credentials" in failure.value.repair
@@ -57,5 +57,5 @@ def test_a_failure_is_told_in_the_engines_words_wherever_it_has_written_them(pul
 def test_a_stack_that_does_not_exist_is_told_with_the_command_that_makes_it(pulumi: Callable[[str], None]) -> None:
     pulumi("echo \"error: no stack named 'prod' found\" >&2; exit 255")
     with pytest.raises(UserError, match="has no stack prod") as failure:
-        stack.summarize_preview("prod", drift=False)
+        stack_preview.summarize_preview("prod", drift=False)
     assert "pulumi stack init prod" in failure.value.repair
