@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -38,16 +40,46 @@ def tracked_files() -> list[Path]:
     return [path for path in paths if path.is_file() and path.name not in CHECKSUMS]
 
 
+@cache
+def texts() -> dict[str, str]:
+    return {str(path.relative_to(PROJECT)): path.read_text(errors="replace") for path in tracked_files()}
+
+
+def test_all_files_are_looked_at() -> None:
+    assert len(texts()) > 500
+    assert {
+        "README.md",
+        "Makefile",
+        ".ci/run",
+        ".github/workflows/ci.yml",
+        "infra/boot/node/drain.sh",
+    } <= texts().keys()
+
+
 @pytest.mark.parametrize("what", FORBIDDEN)
 def test_no_file_holds(what: str) -> None:
-    pattern = re.compile(FORBIDDEN[what])
     found = [
-        f"{path.relative_to(PROJECT)}:{number}"
-        for path in tracked_files()
-        for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1)
-        if pattern.search(line)
+        f"{name}:{text.count(chr(10), 0, match.start()) + 1}"
+        for name, text in texts().items()
+        for match in re.finditer(FORBIDDEN[what], text)
     ]
     assert found == []
+
+
+def test_shellcheck_sees_every_shell_script() -> None:
+    [patterns] = re.findall(r"git ls-files -z (.*) \| xargs -0 \S*shellcheck$", texts()["Makefile"], re.MULTILINE)
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *shlex.split(patterns)],
+        cwd=PROJECT,
+        capture_output=True,
+        check=True,
+        text=True,
+        timeout=30,
+    )
+
+    scripts = {name for name, text in texts().items() if re.match(r"#!\S+(sh|env \w*sh)\n", text)}
+    assert scripts == {name for name in listed.stdout.split("\0") if name}
+    assert len(scripts) >= 20
 
 
 @pytest.mark.parametrize(

@@ -25,14 +25,21 @@ get() {
   fi
 }
 
-# Prints a value of a JSON file, which must match a pattern:
-#   value_of <file> <its name in messages> <pattern> <filter of jq> [<option of jq> …]
-value_of() {
-  local file=$1 name=$2 pattern=$3 filter=$4 value
-  shift 4
-  value=$(jq --raw-output "$@" "$filter // \"\"" "$file") || refuse "$name: the file is no JSON object"
-  [[ $value =~ ^($pattern)$ ]] || refuse "$name is '$value', not of the form $pattern"
-  echo "$value"
+# Sets `values` to values of a JSON file, escaped as there, and "" where there is none: read_values <file> <path> …
+read_values() {
+  local file=$1 paths found
+  shift
+  printf -v paths ', %s' "$@"
+  found=$(jq --raw-output "[${paths:2}] | map(. // \"\" | tostring | @json) | .[]" "$file") ||
+    refuse "${file##*/} is no JSON object of the expected form"
+  mapfile -t values <<<"$found"
+  values=("${values[@]#\"}")
+  values=("${values[@]%\"}")
+}
+
+# check <value> <its name in messages> <pattern>
+check() {
+  [[ $1 =~ ^($3)$ ]] || refuse "$2 is '$1', not of the form $3"
 }
 
 # Sets `key` and `sum` to what the pointer names, or to nothing where there is no pointer.
@@ -43,9 +50,11 @@ read_pointer() {
     --output text)
   if [[ $found != 0 ]]; then
     get "$pointer" "$work/version.json"
-    value_of "$work/version.json" 'the schema of the pointer' 1 .schema >/dev/null
-    key=$(value_of "$work/version.json" 'the pointer' 'releases/[0-9a-f]{40}/release\.json' .release)
-    sum=$(value_of "$work/version.json" 'the checksum of the pointer' '[0-9a-f]{64}' .sha256)
+    read_values "$work/version.json" .schema .release .sha256
+    check "${values[0]}" 'the schema of the pointer' 1
+    check "${values[1]}" 'the pointer' 'releases/[0-9a-f]{40}/release\.json'
+    check "${values[2]}" 'the checksum of the pointer' '[0-9a-f]{64}'
+    key=${values[1]} sum=${values[2]}
   fi
 }
 
@@ -57,17 +66,12 @@ verify_attestation() {
   fi
 }
 
-# Prints what the release says of its tarball for this machine: artifact <field> <pattern>
-artifact() {
-  value_of "$work/release.json" "the $1 for $arch" "$2" ".artifacts[\$arch].$1" --arg arch "$arch"
-}
-
 # Fetches and verifies the release, and puts it into its folder, which appears complete or not at all.
 unpack() {
-  local file tarball="$work/release.tar.zst" tarball_key tarball_sum bundle_key
-  tarball_key=$(artifact key "releases/$commit/claudefs-$arch\.tar\.zst")
-  tarball_sum=$(artifact sha256 '[0-9a-f]{64}')
-  bundle_key=$(artifact attestation "releases/$commit/[A-Za-z0-9_.-]+")
+  local file tarball="$work/release.tar.zst"
+  check "$tarball_key" "the key for $arch" "releases/$commit/claudefs-$arch\.tar\.zst"
+  check "$tarball_sum" "the sha256 for $arch" '[0-9a-f]{64}'
+  check "$bundle_key" "the attestation for $arch" "releases/$commit/[A-Za-z0-9_.-]+"
   get "$tarball_key" "$tarball" "$tarball_sum"
   # The ending tells gh that there may be several attestations, one a line.
   get "$bundle_key" "$work/bundle.jsonl"
@@ -138,11 +142,14 @@ commit=${BASH_REMATCH[1]}
 [[ $sum =~ ^[0-9a-f]{64}$ ]] || refuse "'$sum' is no SHA-256"
 
 get "$key" "$work/release.json" "$sum"
-value_of "$work/release.json" 'the schema' 1 .schema >/dev/null
-value_of "$work/release.json" 'the commit' "$commit" .commit >/dev/null
-value_of "$work/release.json" 'the repository' "${CFS_REPOSITORY//./\\.}" .repository >/dev/null
-value_of "$work/release.json" 'the signer workflow' "${CFS_SIGNER_WORKFLOW//./\\.}" .signerWorkflow >/dev/null
-version=$(value_of "$work/release.json" 'the version' '[A-Za-z0-9._+-]{1,64}' .version)
+read_values "$work/release.json" .schema .commit .repository .signerWorkflow .version \
+  ".artifacts.$arch.key" ".artifacts.$arch.sha256" ".artifacts.$arch.attestation"
+check "${values[0]}" 'the schema' 1
+check "${values[1]}" 'the commit' "$commit"
+check "${values[2]}" 'the repository' "${CFS_REPOSITORY//./\\.}"
+check "${values[3]}" 'the signer workflow' "${CFS_SIGNER_WORKFLOW//./\\.}"
+check "${values[4]}" 'the version' '[A-Za-z0-9._+-]{1,64}'
+version=${values[4]} tarball_key=${values[5]} tarball_sum=${values[6]} bundle_key=${values[7]}
 
 # What has been unpacked was verified then.
 if ! cmp --quiet "$work/release.json" "$home/releases/$commit/release.json"; then

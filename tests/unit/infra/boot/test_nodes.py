@@ -237,15 +237,15 @@ CURL = """
 case "$*" in
   */api/token) echo a-token ;;
   */meta-data/*)
-    url="${!#}"
-    file="$CFS_ROOT/metadata/${url##*/meta-data/}"
-    if [[ -e $file ]]; then printf '%s\\n200' "$(<"$file")"; else printf 'nothing\\n404'; fi ;;
+    all="$*"
+    file="$CFS_ROOT/metadata/${all##*/meta-data/}"
+    if [ -e "$file" ]; then printf '%s\\n200' "$(cat "$file")"; else printf 'nothing\\n404'; fi ;;
 esac
 """
 AWS = """
 case "$*" in
   "s3 cp s3://claudefs-test-artifacts/"*) cp "$CFS_ROOT/bucket/${3#s3://*/}" "$4" ;;
-  "s3api list-objects-v2 "*) if [[ -e "$CFS_ROOT/bucket/$6" ]]; then echo 1; else echo 0; fi ;;
+  "s3api list-objects-v2 "*) if [ -e "$CFS_ROOT/bucket/$6" ]; then echo 1; else echo 0; fi ;;
   "ec2 describe-instances "*) cat "$CFS_ROOT/instances" ;;
 esac
 """
@@ -255,8 +255,8 @@ case "$*" in
   "show --property MainPID"*) echo 0 ;;
 esac
 """
-WIPEFS = 'if [[ -e $CFS_ROOT/signatures/$(basename "${!#}") ]]; then cat "$CFS_ROOT/signatures/$(basename "${!#}")"; fi'
-MKFS = 'mkdir -p "$CFS_ROOT/signatures"; echo "xfs   $3" >"$CFS_ROOT/signatures/$(basename "$4")"'
+WIPEFS = 'all="$*"; file="$CFS_ROOT/signatures/${all##*/}"; if [ -e "$file" ]; then cat "$file"; fi'
+MKFS = 'mkdir -p "$CFS_ROOT/signatures"; echo "xfs   $3" >"$CFS_ROOT/signatures/${4##*/}"'
 PLAIN = ("snap", "apt-get", "dpkg", "chown", "chgrp", "sysctl", "systemd-tmpfiles", "mount", "udevadm", "gh")
 """Programs whose stand-ins do nothing and succeed."""
 
@@ -276,7 +276,7 @@ def node(make_root: MakeRoot, profile: BootProfile, site: Site | None = "A") -> 
     root.stand_in("systemctl", SYSTEMCTL)
     root.stand_in("wipefs", WIPEFS)
     root.stand_in("mkfs.xfs", MKFS)
-    root.stand_in("blkid", 'echo "uuid-of-$(basename "${!#}")"')
+    root.stand_in("blkid", 'all="$*"; echo "uuid-of-${all##*/}"')
     root.stand_in("mountpoint", "exit 1")
     root.stand_in("amazon-cloudwatch-agent-ctl", folder="opt/aws/amazon-cloudwatch-agent/bin")
     (root.path / "instances").write_text("")
@@ -835,7 +835,7 @@ def test_a_notice_drains_the_node(root: Root) -> None:
 def test_no_notice_is_waited_for(root: Root) -> None:
     metadata(root, "spot/instance-action", '{"action": "stop"}')
     late = """
-case "$*" in */spot/*) if (($(grep --count spot/instance-action "$CFS_ROOT/calls") < 4)); then
+case "$*" in */spot/*) if [ "$(grep --count spot/instance-action "$CFS_ROOT/calls")" -lt 4 ]; then
   printf 'nothing\\n404'; exit; fi ;; esac
 """
     root.stand_in("curl", late + CURL)
