@@ -31,9 +31,10 @@ test: .venv/.ready ## all checks and tests
 	@$(MAKE) --no-print-directory --jobs 2 lint types unit
 	@$(MAKE) --no-print-directory e2e
 
-lint: .venv/.ready workflows ## ruff, its format, shellcheck, and the workflow files
+lint: .venv/.ready workflows ## ruff, its format, the layers of packages, shellcheck, and the workflow files
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
+	@report=$$(.venv/bin/lint-imports layers.ini --no-cache) || { echo "$$report"; exit 1; }
 	@git ls-files -z '*.sh' bin toolchain/bin .ci | xargs -0 .venv/bin/shellcheck
 
 workflows: .venv/.ready ## actionlint, shellcheck, zizmor and GitHub's schemas on the workflow files

@@ -23,6 +23,7 @@ from infra.network.firewall import Firewall, FirewallArgs
 from infra.network.network import Network, NetworkArgs
 from infra.orchestrator.hours import OrchestratorHours, OrchestratorHoursArgs
 from infra.orchestrator.orchestrator import Orchestrator, OrchestratorArgs
+from infra.role_grants import stack_grants
 from infra.storage.encryption import Encryption, EncryptionArgs
 from infra.storage.storage import Storage, StorageArgs
 
@@ -76,7 +77,10 @@ budget = Budget(
         tags=tags,
     ),
 )
-boundary = Boundary("boundary", args=BoundaryArgs(account_id=account_id, region=settings.region, tags=tags))
+boundary = Boundary(
+    "boundary",
+    args=BoundaryArgs(account_id=account_id, region=settings.region, grants=stack_grants, tags=tags),
+)
 identity = Identity(
     "identity",
     args=IdentityArgs(

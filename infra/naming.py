@@ -5,10 +5,14 @@ from __future__ import annotations
 import hashlib
 import re
 
+from infra.tags import PROJECT_NAME
 from infra.texts import TextRule, check_text
 
 CONFIG_NAMESPACE = "claudefs-infra"
 """The project's name in `Pulumi.yaml`, which prefixes its configuration keys."""
+
+LOG_GROUP_PREFIX = "/cfs"
+"""Log groups are named `/cfs/<environment>/…`; the key encrypts no others."""
 
 _HASH_LENGTH = 8
 
@@ -109,3 +113,8 @@ def physical_name(rule: TextRule, *parts: str) -> str:
         digest = hashlib.sha256(whole.encode()).hexdigest()[:_HASH_LENGTH]
         name = f"{whole[: rule.max_length - _HASH_LENGTH - 1].rstrip('-.')}-{digest}"
     return check_text(rule, name)
+
+
+def document_name(environment: str, purpose: str) -> str:
+    """Name an environment's document, of either type: they share one space of names."""
+    return physical_name(SSM_DOCUMENT, PROJECT_NAME, environment, purpose)

@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 
 from cfs.aws import error_code
 from cfs.deploy.aws import explain_aws_errors
-from infra.cluster.documents import document_name
+from infra.naming import document_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -12,17 +12,14 @@ from typing import TYPE_CHECKING
 
 from pulumi_aws import iam
 
-from infra.access.identity import NODE_GRANTS, ORCHESTRATOR_GRANTS, RoleScope
 from infra.access.policies import EVERYTHING, Scope, Statement, render_policy
-from infra.cluster import interruptions
 from infra.component import Component
 from infra.naming import IAM_POLICY, physical_name
-from infra.orchestrator import hours as orchestrator_hours
 from infra.tags import PROJECT_NAME
 from infra.texts import IAM_DESCRIPTION, check_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     import pulumi
 
@@ -66,11 +63,13 @@ class BoundaryArgs:
     Attributes:
         account_id: The AWS account.
         region: Its region.
+        grants: Returns all that the stack grants to its own roles.
         tags: The stack's tags.
     """
 
     account_id: pulumi.Output[str]
     region: str
+    grants: Callable[[Scope], Iterable[Statement]]
     tags: Tags
 
 
@@ -94,7 +93,7 @@ class Boundary(Component):
             policy=args.account_id.apply(
                 lambda account_id: render_policy(
                     *boundary_statements(
-                        stack_grants(Scope(account_id=account_id, region=args.region, environment=environment))
+                        args.grants(Scope(account_id=account_id, region=args.region, environment=environment))
                     )
                 )
             ),
@@ -103,25 +102,6 @@ class Boundary(Component):
         )
         self.arn = policy.arn
         self.register_outputs({"arn": self.arn})
-
-
-def stack_grants(scope: Scope) -> Iterator[Statement]:
-    """Give all that the stack grants to its own roles."""
-    # Which buckets, key and topic it is, a boundary leaves out.
-    anything = "arn:aws:*"
-    reach = RoleScope(
-        scope=scope,
-        artifact_bucket_arn=anything,
-        cache_bucket_arn=anything,
-        key_arn=anything,
-        alert_topic_arn=anything,
-    )
-    for grants in (ORCHESTRATOR_GRANTS, NODE_GRANTS):
-        for grant in grants.values():
-            yield from grant(reach)
-    for service_grant in interruptions.INTERRUPTION_GRANTS.values():
-        yield from service_grant(scope)
-    yield from orchestrator_hours.scheduler_grants(scope, instance_id=EVERYTHING, key_arn=anything)
 
 
 def boundary_policy_name(environment: str) -> str:

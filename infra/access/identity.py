@@ -11,8 +11,7 @@ from pulumi_aws import iam
 from infra.access import policies
 from infra.access.policies import Scope, render_policy
 from infra.component import Component
-from infra.naming import IAM_INSTANCE_PROFILE, IAM_ROLE, physical_name
-from infra.storage.encryption import LOG_GROUP_PREFIX
+from infra.naming import IAM_INSTANCE_PROFILE, IAM_ROLE, LOG_GROUP_PREFIX, physical_name
 from infra.tags import PROJECT_NAME
 from infra.texts import IAM_DESCRIPTION, check_text
 

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Literal
 
 from infra.boot import userdata
 from infra.boot.userdata import BootError, BootFile, place_library, place_program, place_unit
-from infra.cluster.lifecycle import BOOT_HOOK
 from infra.tags import PROJECT_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from infra.tags import Site
+
+BOOT_HOOK = "boot"
+"""A launched node completes this hook itself, by CONTINUE when it is ready or by ABANDON when its boot has failed."""
 
 BootProfile = Literal["storage", "client", "conduit", "jepsen"]
 """What a node is made for: its packages, kernel settings, disks and units."""

@@ -13,15 +13,14 @@ from infra.boot import nodes as boot
 from infra.cluster import lifecycle
 from infra.cluster.group_schedule import GroupScheduleArgs, declare_group_schedule
 from infra.component import Component
-from infra.naming import AUTO_SCALING_GROUP, LAUNCH_TEMPLATE, LOG_GROUP, physical_name
-from infra.storage.encryption import LOG_GROUP_PREFIX
+from infra.naming import AUTO_SCALING_GROUP, LAUNCH_TEMPLATE, LOG_GROUP, LOG_GROUP_PREFIX, physical_name
 from infra.tags import PROJECT_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from infra.cluster.nodegroups import NodeGroup
+    from infra.config.node_groups import NodeGroup
     from infra.network.ports import SecurityGroupName
     from infra.schedules.schedule import Calendar
     from infra.tags import Site, Tags

@@ -5,9 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from infra.naming import SSM_DOCUMENT, physical_name
-from infra.tags import PROJECT_NAME
-
 
 @dataclass(frozen=True, kw_only=True)
 class DocumentParameter:
@@ -44,8 +41,3 @@ class DocumentParameter:
     def to_json(self) -> dict[str, str]:
         """Give the parameter as a document declares it."""
         return {"type": "String", "description": self.description, "allowedPattern": self.pattern}
-
-
-def document_name(environment: str, purpose: str) -> str:
-    """Name an environment's document, of either type: they share one space of names."""
-    return physical_name(SSM_DOCUMENT, PROJECT_NAME, environment, purpose)

@@ -12,11 +12,9 @@ from pulumi_aws import cloudwatch, iam, ssm
 from infra.access import policies
 from infra.access.policies import Condition, Principal, Scope, Statement, render_policy
 from infra.cluster import runbooks
-from infra.cluster.documents import document_name
 from infra.cluster.runbooks import CLUSTER_METRICS_NAMESPACE, NODE_NOTICES
 from infra.component import Component
-from infra.naming import EVENT_RULE, IAM_ROLE, LOG_GROUP, physical_name
-from infra.storage.encryption import LOG_GROUP_PREFIX
+from infra.naming import EVENT_RULE, IAM_ROLE, LOG_GROUP, LOG_GROUP_PREFIX, document_name, physical_name
 from infra.tags import PROJECT_NAME
 from infra.texts import IAM_DESCRIPTION, check_text
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from pulumi_aws import autoscaling
 
+from infra.boot.nodes import BOOT_HOOK
+
 if TYPE_CHECKING:
     import pulumi
 
-BOOT_HOOK = "boot"
-"""A launched node completes this hook itself, by CONTINUE when it is ready or by ABANDON when its boot has failed."""
 
 BOOT_HOOK_SECONDS = 900
 """A node that says nothing for so long is taken for failed and replaced. It covers packages, disks and the release."""

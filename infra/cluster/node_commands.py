@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Literal
 from pulumi_aws import ssm
 
 from infra.boot.userdata import PROGRAM_FOLDER
-from infra.cluster.documents import DocumentParameter, document_name
+from infra.cluster.documents import DocumentParameter
 from infra.component import Component
+from infra.naming import document_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,9 +13,10 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from infra.cluster.documents import DocumentParameter, document_name
+from infra.cluster.documents import DocumentParameter
 from infra.cluster.lifecycle import DRAIN_HOOK
 from infra.cluster.node_commands import DRAIN_REASON_PARAMETER, DRAIN_SECONDS
+from infra.naming import document_name
 from infra.tags import PROJECT_NAME
 
 if TYPE_CHECKING:

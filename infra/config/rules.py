@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Any
 
-from infra.cluster import nodegroups
-from infra.cluster.localdisks import LOCAL_NVME_GB, MIN_STORAGE_GB, storage_instance_types
-from infra.cluster.nodegroups import DEFAULT_GROUP_NAMES, MAX_NODE_GROUPS
+from infra.config.local_disks import LOCAL_NVME_GB, MIN_STORAGE_GB, storage_instance_types
+from infra.config.node_groups import DEFAULT_GROUP_NAMES, MAX_NODE_GROUPS, resolve_node_groups
 from infra.naming import CONFIG_NAMESPACE
 from infra.network.subnets import plan_subnets
 from infra.network.zones import ZONE_COUNT, assign_zones_to_sites, choose_zones
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import date, time
     from ipaddress import IPv6Network
 
-    from infra.cluster.nodegroups import NodeGroupChange
+    from infra.config.node_groups import NodeGroupChange
 
 MAX_REVIEWERS = 6
 """https://docs.github.com/en/rest/deployments/environments#create-or-update-an-environment"""
@@ -270,7 +269,7 @@ def _groups_are_complete(*, node_groups: Mapping[str, NodeGroupChange]) -> Itera
 
 
 def _groups_fit_into_a_rule(*, cluster_size: int, node_groups: Mapping[str, NodeGroupChange]) -> Iterator[RuleBreach]:
-    groups = nodegroups.node_groups(cluster_size, node_groups)
+    groups = resolve_node_groups(cluster_size, node_groups)
     if len(groups) > MAX_NODE_GROUPS:
         yield RuleBreach(
             setting="node_groups",
@@ -281,7 +280,7 @@ def _groups_fit_into_a_rule(*, cluster_size: int, node_groups: Mapping[str, Node
 
 
 def _storage_has_local_disks(*, cluster_size: int, node_groups: Mapping[str, NodeGroupChange]) -> Iterator[RuleBreach]:
-    for group in nodegroups.node_groups(cluster_size, node_groups):
+    for group in resolve_node_groups(cluster_size, node_groups):
         if group.role != "storage":
             continue
         for place, type_ in enumerate(group.instance_types):
@@ -346,9 +345,7 @@ def _nodes_have_addresses(  # noqa: PLR0913 — a rule takes the settings that i
     subnets = plan_subnets(vpc_cidr, zones=zones, sites=sites)
     for site in sites:
         room = sum(subnet.private.num_addresses - RESERVED_ADDRESSES for subnet in subnets if subnet.site == site)
-        wanted = sum(
-            group.max_nodes for group in nodegroups.node_groups(cluster_size, node_groups) if group.site == site
-        )
+        wanted = sum(group.max_nodes for group in resolve_node_groups(cluster_size, node_groups) if group.site == site)
         if wanted > room:
             yield RuleBreach(
                 setting="vpc_cidr",

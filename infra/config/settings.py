@@ -17,9 +17,10 @@ from pulumi.runtime.config import CONFIG, get_config_env, get_config_secret_keys
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
-from infra.cluster.nodegroups import NodeGroup, NodeGroupChange, node_groups
 from infra.config.given import SECRET_SETTINGS
+from infra.config.node_groups import NodeGroup, NodeGroupChange, resolve_node_groups
 from infra.config.problems import SettingProblem, SettingsError
+from infra.config.repository import DEFAULT_BRANCH, PULL_REQUEST_REFS, DeliveryMethod
 from infra.config.rules import RuleBreach, find_breaches
 from infra.config.values import (
     AdminNetwork,
@@ -55,8 +56,8 @@ from infra.config.values import (
     distinct_items,
     one_of_words,
 )
-from infra.github.delivery import DEFAULT_BRANCH, PULL_REQUEST_REFS, DeliveryMethod
 from infra.naming import CONFIG_NAMESPACE
+from infra.network.egress import EgressMode
 from infra.network.zones import assign_zones_to_sites, choose_zones
 from infra.schedules.schedule import Calendar
 from infra.tags import Site, Tags
@@ -70,8 +71,6 @@ if TYPE_CHECKING:
 ProtectableResource = Literal["orchestrator", "artifactBucket", "encryptionKey"]
 """What only an explicit setting lets Pulumi delete or replace. The state bucket is not among them: nothing does."""
 
-EgressMode = Literal["nat", "public-ip"]
-"""How nodes reach the internet; nothing reaches them either way."""
 
 OrchestratorHoursMode = Literal["always", "weekdays"]
 """Whether the orchestrator keeps the schedule's hours."""
@@ -188,7 +187,7 @@ class Settings(BaseModel):
     @property
     def all_node_groups(self) -> tuple[NodeGroup, ...]:
         """The node groups: the default ones as changed, and those that are added."""
-        return node_groups(self.cluster_size, self.node_groups)
+        return resolve_node_groups(self.cluster_size, self.node_groups)
 
     @property
     def stack_tags(self) -> Tags:

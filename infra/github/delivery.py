@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -12,20 +12,11 @@ if TYPE_CHECKING:
 WORKFLOW_SOURCES = Path(__file__).parents[1] / "workflows"
 """The files, each delivered as it stands here."""
 
-DeliveryMethod = Literal["commit", "pull-request"]
-"""How files reach the default branch."""
-
-DEFAULT_BRANCH = "main"
-"""ClaudeFS's default branch."""
-
 DELIVERY_BRANCH = "claudefs-infra/workflows"
 """The branch on which files wait for their pull request to be merged."""
 
 DELIVERY_MARK = "from claudefs-infra"
 """What the message of every commit of a delivery says, by which it is told from an edit."""
-
-PULL_REQUEST_REFS = "refs/pull/*/merge"
-"""Where jobs of pull requests run, as environments name it among their branches."""
 
 _SUFFIXES = frozenset({".py", ".toml", ".yml"})
 

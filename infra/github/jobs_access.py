@@ -19,7 +19,7 @@ from infra.access.rights import ec2, jobs, model, services
 from infra.access.rights.iam import OIDC_PROVIDER, identity_rights
 from infra.access.rights.model import JobScope
 from infra.component import Component
-from infra.github.delivery import DEFAULT_BRANCH
+from infra.config.repository import DEFAULT_BRANCH
 from infra.naming import IAM_POLICY, IAM_ROLE, physical_name
 from infra.tags import PROJECT_NAME
 from infra.texts import IAM_DESCRIPTION, check_text

@@ -9,20 +9,14 @@ import pulumi
 import pulumi_github as github
 
 from infra.component import Component
-from infra.github.delivery import (
-    DEFAULT_BRANCH,
-    DELIVERY_BRANCH,
-    DELIVERY_MARK,
-    delivered_files,
-    git_blob_hash,
-    read_delivered,
-)
+from infra.config.repository import DEFAULT_BRANCH
+from infra.github.delivery import DELIVERY_BRANCH, DELIVERY_MARK, delivered_files, git_blob_hash, read_delivered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from infra.github.delivery import DeliveryMethod
+    from infra.config.repository import DeliveryMethod
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from ipaddress import IPv4Network
 
-    from infra.config.settings import EgressMode
+    from infra.network.egress import EgressMode
     from infra.tags import Tags
 
 ANY_IPV4 = "0.0.0.0/0"

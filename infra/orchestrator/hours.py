@@ -18,6 +18,7 @@ from pulumi_aws import iam, scheduler
 
 from infra.access import policies
 from infra.access.policies import Scope, render_policy
+from infra.access.role_purposes import HOURS_NAME
 from infra.component import Component
 from infra.naming import IAM_ROLE, SCHEDULE_GROUP, physical_name
 from infra.schedules.schedule import ScheduleError, calendar_actions
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from infra.access.policies import Statement
     from infra.schedules.schedule import Calendar, ScheduledAction
     from infra.tags import Tags
-
-HOURS_NAME = "orchestrator-hours"
 
 MAX_RETRY_DURATION = timedelta(hours=1)
 """How long a call that fails is tried again, for instance while EC2 has no such machine to start."""

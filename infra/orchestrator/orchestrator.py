@@ -10,8 +10,7 @@ from pulumi_aws import cloudwatch, ec2, ssm
 
 from infra.boot import orchestrator
 from infra.component import Component
-from infra.naming import LOG_GROUP, physical_name
-from infra.storage.encryption import LOG_GROUP_PREFIX
+from infra.naming import LOG_GROUP, LOG_GROUP_PREFIX, physical_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

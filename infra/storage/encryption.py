@@ -17,16 +17,13 @@ from infra.access.policies import (
     string_equals,
 )
 from infra.component import Component
-from infra.naming import KMS_ALIAS, physical_name
+from infra.naming import KMS_ALIAS, LOG_GROUP_PREFIX, physical_name
 from infra.tags import PROJECT_NAME
 
 if TYPE_CHECKING:
     import pulumi
 
     from infra.tags import Tags
-
-LOG_GROUP_PREFIX = "/cfs"
-"""Log groups are named `/cfs/<environment>/…`; the key encrypts no others."""
 
 DELETION_WINDOW_DAYS = 30
 """How long a deleted key can be had back: the longest that KMS offers, since without it everything is lost."""

@@ -11,12 +11,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infra.access.boundary import boundary_policy_arn
-from infra.access.identity import ROLE_DESCRIPTIONS, SSM_MANAGED_INSTANCE
+from infra.access.identity import SSM_MANAGED_INSTANCE
 from infra.access.policies import string_equals
 from infra.access.rights.model import Right
 from infra.access.rights.services import CHANGED_TAGS, CREATED_TAGS
+from infra.access.role_purposes import PASSED_ROLES
 from infra.naming import IAM_ROLE, physical_name
-from infra.orchestrator import hours as orchestrator_hours
 from infra.tags import PROJECT_NAME
 
 if TYPE_CHECKING:
@@ -42,14 +42,6 @@ OPERATOR_ACTIONS: Mapping[str, str] = dict.fromkeys(
     "what jobs may do is decided by a person, not by a job",
 )
 """What deploying the stack calls and no job may, with the reason."""
-
-PASSED_ROLES: Mapping[str, str] = {
-    **dict.fromkeys(ROLE_DESCRIPTIONS, "ec2.amazonaws.com"),
-    "events": "events.amazonaws.com",
-    "runbooks": "ssm.amazonaws.com",
-    orchestrator_hours.HOURS_NAME: "scheduler.amazonaws.com",
-}
-"""The roles that jobs may make and change, by purpose, each with the service that works under it."""
 
 
 def identity_rights(job_scope: JobScope) -> Iterator[Right]:

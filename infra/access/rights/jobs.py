@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infra.access.policies import EVERYTHING, Condition, string_equals
+from infra.access.release_grants import release_grants
 from infra.access.rights.model import Right
 from infra.naming import CONFIG_NAMESPACE
-from infra.storage.releases import release_grants
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from infra.access.policies import EVERYTHING, string_equals
 from infra.access.rights.model import Right
-from infra.storage.encryption import LOG_GROUP_PREFIX
+from infra.naming import LOG_GROUP_PREFIX
 from infra.tags import PROJECT_NAME
 
 if TYPE_CHECKING:

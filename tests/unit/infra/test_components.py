@@ -18,8 +18,8 @@ import pytest
 from pulumi.runtime.config import CONFIG
 
 import infra
-from infra.cluster.nodegroups import default_groups
 from infra.component import Component
+from infra.config.node_groups import default_groups
 from infra.config.problems import SettingsError
 from infra.naming import S3_BUCKET
 from infra.tags import PROJECT_NAME, REQUIRED_TAGS

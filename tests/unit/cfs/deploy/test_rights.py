@@ -12,7 +12,7 @@ from cfs.deploy import publish
 from cfs.deploy.environment_status import read_environment_status
 from cfs.deploy.publish import BuildSource
 from infra.access.policies import Scope, render_policy
-from infra.storage.releases import release_grants
+from infra.access.release_grants import release_grants
 from tests.unit.cfs.deploy.conftest import BUCKET, ENVIRONMENT, REGION, client
 from tests.unit.infra.conftest import permits
 

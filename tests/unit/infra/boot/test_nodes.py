@@ -18,9 +18,9 @@ import pytest
 import yaml
 
 from infra.boot import nodes
-from infra.boot.nodes import NODE_FILES, SIGNER_WORKFLOW, BootProfile, NodeMachine
+from infra.boot.nodes import BOOT_HOOK, NODE_FILES, SIGNER_WORKFLOW, BootProfile, NodeMachine
 from infra.boot.userdata import USER_DATA_LIMIT_BYTES, BootError
-from infra.cluster.lifecycle import BOOT_HOOK, BOOT_HOOK_SECONDS
+from infra.cluster.lifecycle import BOOT_HOOK_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,7 +12,7 @@ import pytest
 
 from infra.boot import nodes as boot
 from infra.cluster.cluster import Cluster, ClusterArgs
-from infra.cluster.nodegroups import NodeGroup, default_groups
+from infra.config.node_groups import NodeGroup, default_groups
 from infra.schedules.schedule import Calendar
 
 if TYPE_CHECKING:

@@ -22,8 +22,8 @@ from infra.cluster.interruptions import (
     runbooks_trust,
 )
 from infra.cluster.node_commands import NodeCommands, NodeCommandsArgs
-from infra.cluster.nodegroups import MAX_NODE_GROUPS
 from infra.cluster.runbooks import NODE_NOTICES
+from infra.config.node_groups import MAX_NODE_GROUPS
 from tests.unit.infra.conftest import known, permits
 
 if TYPE_CHECKING:

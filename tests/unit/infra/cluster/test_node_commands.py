@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from infra.cluster.documents import DocumentParameter, document_name
+from infra.cluster.documents import DocumentParameter
 from infra.cluster.node_commands import DRAIN_SECONDS, NODE_COMMANDS, NodeCommands, NodeCommandsArgs
+from infra.naming import document_name
 
 if TYPE_CHECKING:
     from infra.cluster.node_commands import CommandName

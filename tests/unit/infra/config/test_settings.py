@@ -16,7 +16,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infra.cluster.nodegroups import DEFAULT_GROUP_NAMES, NodeGroupChange
+from infra.config.node_groups import DEFAULT_GROUP_NAMES, NodeGroupChange
 from infra.config.problems import SettingsError
 from infra.config.settings import SETTING_FIELDS, Settings, parse_settings
 from infra.naming import CONFIG_NAMESPACE

@@ -14,7 +14,7 @@ from infra.tags import Tags
 from tests.unit.infra.conftest import REGION, known, run
 
 if TYPE_CHECKING:
-    from infra.config.settings import EgressMode
+    from infra.network.egress import EgressMode
     from tests.unit.infra.conftest import Recorder
 
 ZONES = ("us-west-2a", "us-west-2b", "us-west-2c")

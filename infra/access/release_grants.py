@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from infra.access import policies
 from infra.access.policies import EVERYTHING, Condition, Statement
-from infra.cluster.documents import document_name
+from infra.naming import document_name
 
 if TYPE_CHECKING:
     from infra.access.policies import Scope

@@ -14,14 +14,14 @@ import moto.ec2
 import pytest
 from pydantic import TypeAdapter
 
-from infra.cluster.localdisks import LOCAL_NVME_GB, MIN_STORAGE_GB, storage_instance_types
-from infra.cluster.nodegroups import (
+from infra.config.local_disks import LOCAL_NVME_GB, MIN_STORAGE_GB, storage_instance_types
+from infra.config.node_groups import (
     DEFAULT_GROUP_NAMES,
     ROLE_DEFAULTS,
     NodeGroup,
     NodeGroupChange,
     default_groups,
-    node_groups,
+    resolve_node_groups,
 )
 from infra.config.values import InstanceType
 from infra.schedules.schedule import Calendar
@@ -36,7 +36,7 @@ DESCRIBED: dict[str, dict[str, Any]] = json.loads(
 def groups(cluster_size: int = 5, **changes: dict[str, Any]) -> dict[str, NodeGroup]:
     """Give the groups by name; `storage_a` stands for `storage-a`."""
     given = {name.replace("_", "-"): NodeGroupChange.model_validate(change) for name, change in changes.items()}
-    return {group.name: group for group in node_groups(cluster_size, given)}
+    return {group.name: group for group in resolve_node_groups(cluster_size, given)}
 
 
 def test_the_default_groups_are_those_of_claudefs_test_cluster() -> None:

@@ -66,7 +66,7 @@ _FOUR_CPUS = ("c7a.xlarge", "c7i.xlarge", "c6a.xlarge", "c6i.xlarge", "m7a.xlarg
 ROLE_DEFAULTS: Mapping[NodeRole, RoleDefaults] = {
     "storage": RoleDefaults(
         security_group="storage",
-        # 8 to 16 processors and the least local NVMe (infra/cluster/localdisks.py).
+        # 8 to 16 processors and the least local NVMe (infra/config/local_disks.py).
         instance_types=("i4i.2xlarge", "i7i.2xlarge", "i3en.2xlarge", "i7ie.2xlarge", "i4i.4xlarge", "i3en.3xlarge"),
         root_disk_gib=50,
         is_replaceable=False,
@@ -198,7 +198,7 @@ DEFAULT_GROUP_NAMES = tuple(group.name for group in default_groups(5))
 """The groups that are there without any setting."""
 
 
-def node_groups(cluster_size: int, changes: Mapping[str, NodeGroupChange]) -> tuple[NodeGroup, ...]:
+def resolve_node_groups(cluster_size: int, changes: Mapping[str, NodeGroupChange]) -> tuple[NodeGroup, ...]:
     """Give the groups of a stack: the default ones as changed, then new ones in the order of their names.
 
     A new group without a role, which the settings' rules refuse, is left out.

@@ -1,0 +1,75 @@
+"""The layers of packages: an import that points upwards is refused."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LINT = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+LAYERS = ("cli", "measure", "local", "cfs", "toolchain", "infra", "terminal")
+
+
+@pytest.fixture(scope="module")
+def copied_packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Copy the packages' Python files and their contracts."""
+    folder = tmp_path_factory.mktemp("repository")
+    shutil.copy(ROOT / "layers.ini", folder)
+    for package in LAYERS:
+        shutil.copytree(
+            ROOT / package,
+            folder / package,
+            ignore=lambda parent, names: {
+                name for name in names if not name.endswith(".py") and not Path(parent, name).is_dir()
+            },
+        )
+    return folder
+
+
+def check_layers(folder: Path) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, "-c", LINT, "layers.ini", "--no-cache"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    return done.returncode, " ".join(done.stdout.split())
+
+
+def test_every_package_has_its_layer() -> None:
+    assert {path.parent.name for path in ROOT.glob("*/__init__.py")} == set(LAYERS)
+
+
+@pytest.mark.parametrize(
+    "module, upward",
+    [
+        ("terminal/errors.py", "import infra.naming"),
+        ("cfs/engine.py", "from local import servers"),
+        ("local/servers.py", "from measure.bench import EMPTY_PREVIEW"),
+        ("infra/naming.py", "from infra.config import values"),
+        ("infra/access/policies.py", "from infra.cluster import runbooks"),
+    ],
+)
+def test_an_upward_import_is_refused_and_named(copied_packages: Path, module: str, upward: str) -> None:
+    file = copied_packages / module
+    before = file.read_text()
+    file.write_text(f"{before}\n\n{upward}\n")
+
+    status, report = check_layers(copied_packages)
+
+    file.write_text(before)
+    assert status == 1
+    assert "BROKEN" in report
+    assert module.removesuffix(".py").replace("/", ".") in report
+
+
+def test_the_packages_as_they_are_keep_every_contract(copied_packages: Path) -> None:
+    status, report = check_layers(copied_packages)
+
+    assert (status, "4 kept, 0 broken" in report) == (0, True), report
