@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ class File:
     place: str
     text: str
 
-    @property
+    @cached_property
     def content(self) -> dict[str, Any]:
         """Its content; every scalar is text, so that `on` is no truth value."""
         parsed = yaml.load(self.text, Loader=yaml.BaseLoader)  # noqa: S506 -- BaseLoader makes text alone
@@ -51,11 +52,10 @@ WORKFLOWS = _files("workflows")
 ACTIONS = _files("actions")
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test that takes `workflow` for each workflow, and one that takes `file` for each action too."""
-    for name, files in (("workflow", WORKFLOWS), ("file", [*WORKFLOWS, *ACTIONS])):
-        if name in metafunc.fixturenames:
-            metafunc.parametrize(name, files, ids=[file.place for file in files])
+@pytest.fixture
+def workflows() -> list[File]:
+    """All workflows, of ClaudeFS and of this project."""
+    return WORKFLOWS
 
 
 @pytest.fixture

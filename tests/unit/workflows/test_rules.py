@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from infra.github.delivery import delivered_files
 
@@ -18,43 +18,78 @@ FILE_LINES = 20
 """Lines of a step that only writes a file."""
 
 
-def test_permissions_are_none_but_for_those_of_a_job(workflow: File) -> None:
-    assert workflow.content["permissions"] == {}
-    assert all(job["permissions"] for job in workflow.content["jobs"].values())
+def test_every_workflow_and_action_is_found(workflows: list[File], files: list[File]) -> None:
+    assert {file.place for file in workflows} == {
+        ".github/workflows/a9-tests.yml",
+        ".github/workflows/ci-build.yml",
+        ".github/workflows/deploy-prod.yml",
+        ".github/workflows/integration-tests.yml",
+        ".github/workflows/pulumi-preview.yml",
+        ".github/workflows/release-build.yml",
+        ".github/workflows/release.yml",
+        ".github/workflows/tests-all.yml",
+        "claudefs-infra/.github/workflows/ci.yml",
+        "claudefs-infra/.github/workflows/drift.yml",
+        "claudefs-infra/.github/workflows/preview.yml",
+    }
+    assert {file.place for file in files} - {file.place for file in workflows} == {
+        ".github/actions/infra/action.yml",
+        ".github/actions/setup/action.yml",
+    }
 
 
-def test_a_job_writes_to_the_repository_only_where_it_publishes(workflow: File) -> None:
-    writers = {name for name, job in workflow.content["jobs"].items() if job["permissions"].get("contents") == "write"}
-    assert writers <= ({"publish"} if workflow.place.endswith("/release.yml") else set())
+def test_permissions_are_none_but_for_those_of_a_job(workflows: list[File]) -> None:
+    for workflow in workflows:
+        assert workflow.content["permissions"] == {}, workflow.place
+        assert all(job["permissions"] for job in workflow.content["jobs"].values()), workflow.place
 
 
-def test_every_job_has_a_limit(workflow: File) -> None:
-    jobs = {name: job for name, job in workflow.content["jobs"].items() if "uses" not in job}
-    assert {name for name, job in jobs.items() if not 0 < int(job.get("timeout-minutes", 0)) <= 120} == set()
+def test_a_job_writes_to_the_repository_only_where_it_publishes(workflows: list[File]) -> None:
+    assert {
+        (workflow.place, name)
+        for workflow in workflows
+        for name, job in workflow.content["jobs"].items()
+        if job["permissions"].get("contents") == "write"
+    } == {(".github/workflows/release.yml", "publish")}
 
 
-def test_runs_of_one_kind_do_not_meet(workflow: File) -> None:
-    assert workflow.content["concurrency"]["group"]
+def test_every_job_has_a_limit(workflows: list[File]) -> None:
+    unlimited = [
+        (workflow.place, name)
+        for workflow in workflows
+        for name, job in workflow.content["jobs"].items()
+        if "uses" not in job and not 0 < int(job.get("timeout-minutes", 0)) <= 120
+    ]
+    assert unlimited == []
 
 
-def test_a_pipe_fails_with_any_of_its_commands(workflow: File) -> None:
-    assert workflow.content["defaults"] == {"run": {"shell": "bash"}}, "only the named shell has pipefail"
+def test_runs_of_one_kind_do_not_meet(workflows: list[File]) -> None:
+    assert [workflow.place for workflow in workflows if not workflow.content["concurrency"]["group"]] == []
 
 
-def test_no_pull_request_runs_with_the_rights_of_its_target(workflow: File) -> None:
-    assert not {"pull_request_target", "workflow_run"} & set(workflow.content["on"])
+def test_a_pipe_fails_with_any_of_its_commands(workflows: list[File]) -> None:
+    named = {"run": {"shell": "bash"}}
+    others = [workflow.place for workflow in workflows if workflow.content["defaults"] != named]
+    assert others == [], "only the named shell has pipefail"
 
 
-def test_no_step_hides_its_failure(file: File) -> None:
-    hidden = re.findall(r"continue-on-error|\|\|\s*(?:true|:)|set \+e", file.text)
-    assert hidden == []
+def test_no_pull_request_runs_with_the_rights_of_its_target(workflows: list[File]) -> None:
+    triggers = {trigger for workflow in workflows for trigger in workflow.content["on"]}
+    assert not {"pull_request_target", "workflow_run"} & triggers
+    assert {"push", "pull_request", "schedule", "workflow_dispatch"} <= triggers
 
 
-def test_every_action_is_pinned_by_its_commit_and_says_its_version(file: File) -> None:
-    used = re.findall(r"\buses:\s*(.*)$", file.text, re.MULTILINE)
+def test_no_step_hides_its_failure(files: list[File]) -> None:
+    hiding = re.compile(r"continue-on-error|\|\|\s*(?:true|:)|set \+e")
+    assert {file.place: hiding.findall(file.text) for file in files if hiding.search(file.text)} == {}
+
+
+def test_every_action_is_pinned_by_its_commit_and_says_its_version(files: list[File]) -> None:
+    used = {name for file in files for name in re.findall(r"\buses:\s*(.*)$", file.text, re.MULTILINE)}
     own = r"\$/\.github/(?:actions/[\w-]+|workflows/[\w-]+\.yml)"
     others = r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+"
     assert [name for name in used if not re.fullmatch(f"{own}|{others}", name)] == []
+    assert len(used) > 10
 
 
 def test_an_action_has_one_pin(files: list[File]) -> None:
@@ -62,6 +97,7 @@ def test_an_action_has_one_pin(files: list[File]) -> None:
     for file in files:
         for action, pin in re.findall(r"\buses:\s*([\w.-]+/[\w.-]+)[\w/-]*@(.*)$", file.text, re.MULTILINE):
             pins[action].add(pin)
+    assert "actions/checkout" in pins
     assert {action: found for action, found in pins.items() if len(found) > 1} == {}
 
 
@@ -74,32 +110,43 @@ def test_a_tool_has_one_version(files: list[File]) -> None:
     assert {tool: found for tool, found in versions.items() if len(found) > 1} == {}
 
 
-def test_shell_is_short(file: File) -> None:
+def test_shell_is_short(files: list[File]) -> None:
     long = [
-        step["name"]
+        (file.place, step["name"])
+        for file in files
         for step in file.steps
         if len(step.get("run", "").splitlines()) > (FILE_LINES if "<<END" in step.get("run", "") else SHELL_LINES)
     ]
     assert long == []
 
 
-def test_shell_gets_values_by_variables(file: File) -> None:
-    assert [step["run"] for step in file.steps if "${{" in step.get("run", "")] == []
+def test_shell_gets_values_by_variables(files: list[File]) -> None:
+    run = [step["run"] for file in files for step in file.steps if "run" in step]
+    assert [shell for shell in run if "${{" in shell] == []
+    assert len(run) > 50
 
 
-def test_credentials_of_git_do_not_stay_in_the_checkout(file: File) -> None:
-    checkouts = [step for step in file.steps if step.get("uses", "").startswith("actions/checkout@")]
-    assert all(step["with"]["persist-credentials"] == "false" for step in checkouts)
+def steps_with(files: list[File], action: str) -> list[dict[str, Any]]:
+    """Return the inputs of every step that uses an action, of which there must be some."""
+    found = [step["with"] for file in files for step in file.steps if step.get("uses", "").startswith(f"{action}@")]
+    assert found
+    return found
 
 
-def test_an_upload_of_nothing_fails(file: File) -> None:
-    uploads = [step for step in file.steps if step.get("uses", "").startswith("actions/upload-artifact@")]
-    assert all(step["with"]["if-no-files-found"] == "error" for step in uploads)
-    assert all(int(step["with"]["retention-days"]) > 0 for step in uploads)
+def test_credentials_of_git_do_not_stay_in_the_checkout(files: list[File]) -> None:
+    assert {inputs["persist-credentials"] for inputs in steps_with(files, "actions/checkout")} == {"false"}
 
 
-def test_scripts_that_are_called_are_delivered(file: File) -> None:
-    if not file.place.startswith("claudefs-infra/"):
-        called = set(re.findall(r"\.github/[\w./-]+\.(?:py|toml|yml)", file.text))
-        actions = {f"{name}/action.yml" for name in re.findall(r"\$/(\.github/actions/[\w-]+)", file.text)}
-        assert (called | actions) <= delivered_files().keys()
+def test_an_upload_of_nothing_fails(files: list[File]) -> None:
+    uploads = steps_with(files, "actions/upload-artifact")
+    assert {inputs["if-no-files-found"] for inputs in uploads} == {"error"}
+    assert all(int(inputs["retention-days"]) > 0 for inputs in uploads)
+
+
+def test_scripts_that_are_called_are_delivered(files: list[File]) -> None:
+    texts = [file.text for file in files if not file.place.startswith("claudefs-infra/")]
+    called = {path for text in texts for path in re.findall(r"\.github/[\w./-]+\.(?:py|toml|yml)", text)}
+    actions = {name for text in texts for name in re.findall(r"\$/(\.github/actions/[\w-]+)", text)}
+    assert called | {f"{name}/action.yml" for name in actions} <= delivered_files().keys()
+    assert ".github/scripts/plan.py" in called
+    assert ".github/actions/setup" in actions

@@ -1,15 +1,19 @@
-"""Workflow files are checked, and each checker finds what it is there for."""
+"""Workflow files are checked, and each checker finds what it is there for. `make lint` checks the real ones."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import pytest
+from typer.testing import CliRunner
 
-from cfs.ci.workflow_lint import check_workflows, own_workflow_files
+from cfs.ci import workflow_lint
+from cfs.ci.app import app
+from cfs.ci.workflow_lint import CheckerVerdict, check_workflows, own_workflow_files
 from infra.github.delivery import delivered_files
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 SOUND = """\
@@ -40,39 +44,59 @@ def wrong(tmp_path: Path, text: str, *, place: str = ".github/workflows/file.yml
     return {verdict.name: verdict.findings for verdict in check_workflows({place: source}) if verdict.findings}
 
 
-def test_delivered_files_are_sound() -> None:
-    assert [verdict for verdict in check_workflows(delivered_files()) if verdict.findings] == []
+@pytest.mark.parametrize("findings, status", [("", 0), ("something is wrong", 1)])
+def test_the_command_checks_both_repositories(monkeypatch: pytest.MonkeyPatch, findings: str, status: int) -> None:
+    checked: list[Mapping[str, Path]] = []
 
+    def check(files: Mapping[str, Path]) -> list[CheckerVerdict]:
+        checked.append(files)
+        return [CheckerVerdict(name="checker", findings=findings if files == own_workflow_files() else "")]
 
-def test_own_files_are_sound() -> None:
-    assert [verdict for verdict in check_workflows(own_workflow_files()) if verdict.findings] == []
+    monkeypatch.setattr(workflow_lint, "check_workflows", check)
+
+    assert CliRunner().invoke(app, ["lint"]).exit_code == status
+    assert checked == [delivered_files(), own_workflow_files()]
 
 
 def test_a_sound_file_has_no_findings(tmp_path: Path) -> None:
     assert wrong(tmp_path, SOUND) == {}
 
 
-@pytest.mark.parametrize(
-    "checker, old, new, finding",
-    [
-        ("zizmor", '"$WHAT"', '"${{ github.event.head_commit.message }}"', "template-injection"),
-        ("zizmor", "permissions: {}", "permissions: write-all", "excessive-permissions"),
-        ("workflow schema", "timeout-minutes: 5", "timeout: 5", "timeout"),
-        ("actionlint", "ubuntu-24.04", "ubuntu-1.0", "runner-label"),
-        ("actionlint", '"$WHAT"', "$WHAT", "SC2086"),
-        ("actionlint", "on: push\n", "on: push\nenv: {A: '${{ vars.X || }}'}\n", "unexpected"),
-    ],
-)
-def test_a_checker_finds(tmp_path: Path, checker: str, old: str, new: str, finding: str) -> None:
-    assert old in SOUND
-    assert finding in wrong(tmp_path, SOUND.replace(old, new))[checker]
+FAULTS = {
+    "permissions: {}": "permissions: write-all",
+    "timeout-minutes: 5": "timeout: 5",
+    "ubuntu-24.04": "ubuntu-1.0",
+    '"$WHAT"': '"${{ github.event.head_commit.message }}"; echo $WHAT',
+    "on: push\n": "on: push\nenv: {A: '${{ vars.X || }}'}\n",
+}
+"""Texts of the sound file, and what makes each of them wrong."""
+
+
+def test_each_checker_finds_its_faults(tmp_path: Path) -> None:
+    faulty = SOUND
+    for sound, fault in FAULTS.items():
+        assert sound in faulty
+        faulty = faulty.replace(sound, fault)
+    found = wrong(tmp_path, faulty)
+
+    for checker, finding in (
+        ("zizmor", "template-injection"),
+        ("zizmor", "excessive-permissions"),
+        ("workflow schema", "timeout"),
+        ("actionlint", "runner-label"),
+        ("actionlint", "SC2086"),
+        ("actionlint", "unexpected"),
+    ):
+        assert finding in found[checker], finding
 
 
 def test_inputs_of_the_repositorys_own_actions_are_checked(tmp_path: Path) -> None:
-    place = ".github/workflows/ci-build.yml"
+    place, action = ".github/workflows/ci-build.yml", ".github/actions/setup/action.yml"
     misspelt = tmp_path / "ci-build.yml"
     misspelt.write_text(delivered_files()[place].read_text().replace("components: clippy", "component: clippy"))
-    findings = {verdict.name: verdict.findings for verdict in check_workflows({**delivered_files(), place: misspelt})}
+    verdicts = check_workflows({action: delivered_files()[action], place: misspelt})
+
+    findings = {verdict.name: verdict.findings for verdict in verdicts}
     assert 'input "component" is not defined in action' in findings["actionlint"]
 
 
