@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cfs.engine import StackEngine
-from cfs.recovery import pending
+from cfs.recovery.pending_operations import adopt_pending, has_pending
 from infra.naming import CONFIG_NAMESPACE
 from local import leftovers, servers
 from local.account import LOCAL_REGION, LOCAL_STACK, RUN_MARKER_VARIABLE
@@ -76,10 +76,10 @@ class LocalEngine(StackEngine):
     def recover_stack(self) -> bool:
         """End the processes of a dead run, remove its lock, and adopt what it had created but not recorded."""
         died = leftovers.clear_dead_run(self.account)
-        if not (died or pending.has_pending(self)):
+        if not (died or has_pending(self)):
             return False
         with show_progress("Repairing what an interrupted run has left behind"):
-            adopted = pending.adopt_pending(self)
+            adopted = adopt_pending(self)
         for urn in adopted:
             console.print(
                 f"  adopted {urn.rpartition('::')[2]}, which it had created but not recorded", highlight=False

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cfs.doctor import commands as github
+from cfs.doctor.preflight import check_local_stack, find_local_drift
 from cfs.engine import EngineError
-from cfs.recovery import pending
+from cfs.recovery.pending_operations import destroy_orphans, find_orphans
 from local import servers
 from terminal.errors import UserError
 from terminal.progress import console, show_progress
@@ -34,13 +34,13 @@ def deploy_local_stack(engine: LocalEngine) -> None:
         EngineError: The engine failed and has said why.
     """
     engine.ensure_stack()
-    github.check_local_stack(engine, retry_command="make up")
+    check_local_stack(engine, retry_command="make up")
     died = engine.recover_stack()
     try:
         engine.run_operation("up", "--yes", "--skip-preview", *_repair_arguments(engine))
     except EngineError:
         # The provider's words for what GitHub refuses are not a user's: see whether it can be said better.
-        github.check_local_stack(engine, retry_command="make up")
+        check_local_stack(engine, retry_command="make up")
         raise
     if died:
         print_orphans(engine)
@@ -51,7 +51,7 @@ def deploy_local_stack(engine: LocalEngine) -> None:
 
 def _repair_arguments(engine: LocalEngine) -> list[str]:
     """Prepare that the deployment repairs what somebody has changed at GitHub, and give the arguments for it."""
-    drift = github.find_local_drift(engine)
+    drift = find_local_drift(engine)
     if drift.stale:
         # Only after a refresh does the engine see that they differ.
         engine.query_text("refresh", "--yes", "--skip-preview", *_repeated_option("--target", drift.stale))
@@ -84,7 +84,7 @@ def refresh_local_stack(engine: LocalEngine) -> None:
         EngineError: The engine failed and has said why.
     """
     engine.ensure_stack()
-    github.check_local_stack(engine, retry_command="make refresh", deploys=False)
+    check_local_stack(engine, retry_command="make refresh", deploys=False)
     engine.recover_stack()
     engine.run_operation("refresh", "--yes", "--skip-preview", "--diff")
 
@@ -126,7 +126,7 @@ def emulator_report(folder: Path) -> Report:
 
 def print_orphans(engine: LocalEngine) -> None:
     """Print what carries the stack's tags and is not in its state."""
-    found = pending.find_orphans(engine)
+    found = find_orphans(engine)
     if not found:
         console.print("Nothing in the account carries the stack's tags without being in its state.")
         return
@@ -144,7 +144,7 @@ def delete_orphans(engine: LocalEngine, ids: Sequence[str]) -> None:
     Raises:
         UserError: One of the ids is not an orphan's.
     """
-    chosen = [orphan for orphan in pending.find_orphans(engine) if orphan.id in ids]
+    chosen = [orphan for orphan in find_orphans(engine) if orphan.id in ids]
     unknown = set(ids) - {orphan.id for orphan in chosen}
     if unknown:
         raise UserError(
@@ -152,7 +152,7 @@ def delete_orphans(engine: LocalEngine, ids: Sequence[str]) -> None:
             repair="run `cfs local orphans list` and take the ids from there",
         )
     with show_progress(f"Deleting {len(chosen)} resources"):
-        pending.destroy_orphans(engine, chosen)
+        destroy_orphans(engine, chosen)
 
 
 def is_last_run_unchanged(engine: LocalEngine) -> bool:

@@ -8,8 +8,8 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cfs.recovery import pending
-from cfs.recovery.inventory import Inventory
+from cfs.recovery.pending_operations import find_orphans
+from cfs.recovery.tagged_resources import Inventory
 from infra.project import PROJECT_FOLDER
 from local import leftovers
 from local.account import LOCAL_STACK
@@ -86,7 +86,7 @@ def check_convergence(engine: LocalEngine, deployment: KillableUp, *, before: St
         failure = f"`cfs local up` ended with status {deployment.exit_status}: {tail}"
         return Convergence(recorded=len(after.urns), adopted=0, orphans=0, problems=[failure])
     after = read_snapshot(engine)
-    orphans = pending.find_orphans(engine)
+    orphans = find_orphans(engine)
     problems = [
         *state_problems(before, after),
         *_leftover_problems(engine, deployment),
@@ -135,7 +135,7 @@ def _orphan_problems(engine: LocalEngine, expected: Sequence[str]) -> list[str]:
             _run_cfs("local", "orphans", "delete", *listed)
         except UserError as error:
             return [*problems, error.problem]
-        problems += [f"orphan {orphan.id} is left after its deletion" for orphan in pending.find_orphans(engine)]
+        problems += [f"orphan {orphan.id} is left after its deletion" for orphan in find_orphans(engine)]
         problems += _preview_problems(engine)
     return problems
 

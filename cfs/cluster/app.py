@@ -37,10 +37,11 @@ def cluster_up(  # noqa: PLR0913 — one for each option
     json: ClusterJsonOption = False,
 ) -> None:
     """Start nodes for a while; they stop by themselves, even if this command is killed."""
-    from cfs.cluster import durations, reports, start  # noqa: PLC0415 — see above
+    from cfs.cluster import durations, reports  # noqa: PLC0415 — see above
     from cfs.cluster.aws import open_aws_api  # noqa: PLC0415 — see above
+    from cfs.cluster.up import ClusterWindow, start_cluster  # noqa: PLC0415 — see above
 
-    window = start.ClusterWindow(
+    window = ClusterWindow(
         environment=environment,
         duration=durations.parse_duration(duration),
         groups=tuple(group or ()),
@@ -48,7 +49,7 @@ def cluster_up(  # noqa: PLR0913 — one for each option
         force=force,
         shorten=shorten,
     )
-    started = start.start_cluster(open_aws_api(environment, region=region), window)
+    started = start_cluster(open_aws_api(environment, region=region), window)
     report.print_report(reports.start_report(started, environment=environment), as_json=json)
 
 
@@ -61,10 +62,11 @@ def cluster_down(
     json: ClusterJsonOption = False,
 ) -> None:
     """Stop nodes, wait until none is left, and say when the schedule starts them next."""
-    from cfs.cluster import halt, reports  # noqa: PLC0415 — see above
+    from cfs.cluster import reports  # noqa: PLC0415 — see above
     from cfs.cluster.aws import open_aws_api  # noqa: PLC0415 — see above
+    from cfs.cluster.down import stop_cluster  # noqa: PLC0415 — see above
 
-    stopped = halt.stop_cluster(open_aws_api(environment, region=region), environment, group or ())
+    stopped = stop_cluster(open_aws_api(environment, region=region), environment, group or ())
     report.print_report(reports.stop_report(stopped, environment=environment), as_json=json)
 
 
@@ -73,12 +75,13 @@ def cluster_status(
     environment: ClusterEnvironmentOption = "local", region: RegionOption = None, *, json: ClusterJsonOption = False
 ) -> None:
     """Show what runs, why, until when, and what it costs; changes nothing."""
-    from cfs.cluster import overview, reports  # noqa: PLC0415 — see above
+    from cfs.cluster import reports  # noqa: PLC0415 — see above
     from cfs.cluster.aws import open_aws_api  # noqa: PLC0415 — see above
+    from cfs.cluster.status import read_cluster_status  # noqa: PLC0415 — see above
 
     aws = open_aws_api(environment, region=region)
     shown = reports.status_report(
-        overview.read_cluster_status(aws, environment),
+        read_cluster_status(aws, environment),
         environment=environment,
         region=aws.region_name(),
         is_emulated=aws.is_emulated,

@@ -6,7 +6,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from cfs.cluster.estimate import INCLUDED_NOTE, PLACEHOLDERS_NOTE
+from cfs.cluster.cost_estimate import INCLUDED_NOTE, PLACEHOLDERS_NOTE
 from terminal.errors import UserError
 from terminal.report import Report
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
+    from cfs.cluster.auto_scaling_groups import AutoScalingGroup
     from cfs.cluster.costs import Cost
-    from cfs.cluster.groups import AutoScalingGroup
-    from cfs.cluster.halt import StoppedGroups
-    from cfs.cluster.overview import ClusterStatus, GroupStatus
-    from cfs.cluster.start import StartedGroups
-    from cfs.cluster.stops import StopReason
+    from cfs.cluster.down import StoppedGroups
+    from cfs.cluster.status import ClusterStatus, GroupStatus
+    from cfs.cluster.stop_times import StopReason
+    from cfs.cluster.up import StartedGroups
 
 _REASON_TEXTS: dict[StopReason, str] = {
     "window": "end of the window",

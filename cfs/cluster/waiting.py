@@ -6,18 +6,19 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cfs.cluster import activities, runs
-from cfs.cluster.groups import discover_groups
+from cfs.cluster.auto_scaling_groups import discover_groups
+from cfs.cluster.node_runs import list_instances
+from cfs.cluster.scaling_activities import latest_failed_launch, read_activities
 from terminal.progress import show_progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
     from datetime import datetime
 
-    from cfs.cluster.activities import ScalingActivity
+    from cfs.cluster.auto_scaling_groups import AutoScalingGroup
     from cfs.cluster.aws import AwsApi
-    from cfs.cluster.groups import AutoScalingGroup
-    from cfs.cluster.runs import NodeInstance
+    from cfs.cluster.node_runs import NodeInstance
+    from cfs.cluster.scaling_activities import ScalingActivity
 
 READY_SECONDS = 15 * 60.0
 """How long nodes may take to boot and to install ClaudeFS."""
@@ -102,7 +103,7 @@ def wait_until_ready(
             for group in lacking:
                 patience.note_failure(
                     group.name,
-                    activities.latest_failed_launch(activities.read_activities(aws, group, since=since)),
+                    latest_failed_launch(read_activities(aws, group, since=since)),
                     at=at,
                 )
             if all(patience.is_exhausted(group.name, at=at) for group in lacking) or at >= deadline:
@@ -126,7 +127,7 @@ def wait_until_gone(
     most = 0
     with show_progress("Waiting for nodes to leave") as progress:
         while True:
-            left = [instance for instance in runs.list_instances(aws, environment, groups) if instance.is_there]
+            left = [instance for instance in list_instances(aws, environment, groups) if instance.is_there]
             most = max(most, len(left))
             progress.advance_to(most - len(left), most)
             if not left or wait_clock.now_seconds() >= deadline:

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from cfs.deploy.documents import DeployRecord, ReleaseTarget
-    from cfs.deploy.nodes import Node, NodeLister
-    from cfs.deploy.store import ArtifactStore
+    from cfs.deploy.artifact_store import ArtifactStore
+    from cfs.deploy.node_list import Node, NodeLister
+    from cfs.deploy.stored_documents import DeployRecord, ReleaseTarget
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cfs.deploy.artifact_store import ArtifactStore
 from cfs.deploy.aws import AwsClients, explain_aws_errors
-from cfs.deploy.store import ArtifactStore
 from cfs.environments import find_stack_environment
 from infra.naming import S3_BUCKET, physical_name
 from infra.tags import PROJECT_NAME

@@ -14,17 +14,17 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from cfs.deploy.documents import DeployLease, DeployRecord, record_key
-from cfs.deploy.store import ConflictError
+from cfs.deploy.artifact_store import ConflictError
+from cfs.deploy.stored_documents import DeployLease, DeployRecord, record_key
 from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
 
+    from cfs.deploy.artifact_store import ArtifactStore
     from cfs.deploy.clock import DeployClock
-    from cfs.deploy.documents import EndedRollOut, RollOut
-    from cfs.deploy.store import ArtifactStore
+    from cfs.deploy.stored_documents import EndedRollOut, RollOut
 
 LEASE_SECONDS = 600
 """A holder that was not heard of for so long counts as dead: no call of AWS with all its retries takes as long."""

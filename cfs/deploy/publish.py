@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, get_args
 
 from pydantic import ValidationError
 
-from cfs.deploy.documents import SHA256_PATTERN, Architecture, Release
+from cfs.deploy.artifact_store import ConflictError
 from cfs.deploy.reporting import ConsoleResult
-from cfs.deploy.store import ConflictError
+from cfs.deploy.stored_documents import SHA256_PATTERN, Architecture, Release
 from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from cfs.deploy.documents import ReleaseTarget
-    from cfs.deploy.store import ArtifactStore
+    from cfs.deploy.artifact_store import ArtifactStore
+    from cfs.deploy.stored_documents import ReleaseTarget
 
 SUMS_FILE = "SHA256SUMS"
 """The file with the tarballs' sums, as `sha256sum` writes it."""

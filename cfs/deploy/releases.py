@@ -6,12 +6,12 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cfs.deploy.documents import PointedRelease, Release, ReleaseTarget, VersionPointer, version_key
-from cfs.deploy.store import ConflictError
+from cfs.deploy.artifact_store import ConflictError
+from cfs.deploy.stored_documents import PointedRelease, Release, ReleaseTarget, VersionPointer, version_key
 from terminal.errors import UserError
 
 if TYPE_CHECKING:
-    from cfs.deploy.store import ArtifactStore
+    from cfs.deploy.artifact_store import ArtifactStore
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from cfs.deploy.documents import StoredDocument
+from cfs.deploy.stored_documents import StoredDocument
 from cfs.preview_steps import changing_steps
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from cfs.deploy.omissions import refuse_omissions
 from cfs.deploy.planned_stack import head_commit, open_stack, program_digest
 from cfs.deploy.reporting import ConsoleResult
 from cfs.deploy.review import Review
-from cfs.doctor.commands import check_stack_github, is_github_resource
+from cfs.doctor.preflight import check_stack_github, is_github_resource
 from cfs.environments import find_stack_environment
 from cfs.preview_steps import changing_steps
 from terminal.errors import UserError

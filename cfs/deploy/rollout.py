@@ -6,22 +6,23 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
-from cfs.deploy import course, releases
-from cfs.deploy.documents import EndedRollOut, ReleaseTarget, RollOut
+from cfs.deploy import releases
+from cfs.deploy.next_action import next_roll_back, next_roll_out
 from cfs.deploy.reporting import ConsoleResult
 from cfs.deploy.stages import STAGES_BY_KIND, choose_batch, choose_stage_nodes
+from cfs.deploy.stored_documents import EndedRollOut, ReleaseTarget, RollOut
 from terminal.errors import UserError
 from terminal.progress import console
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
+    from cfs.deploy.artifact_store import ArtifactStore
     from cfs.deploy.clock import DeployClock
-    from cfs.deploy.commands import NodeCommandRunner
     from cfs.deploy.lease import HeldRecord
-    from cfs.deploy.nodes import Node, NodeLister
+    from cfs.deploy.node_list import Node, NodeLister
+    from cfs.deploy.run_commands import NodeCommandRunner
     from cfs.deploy.stages import Stage
-    from cfs.deploy.store import ArtifactStore
 
 _SLICE_SECONDS = 30.0
 """Long waits are cut into such pieces, so that the lease is renewed in time."""
@@ -131,7 +132,7 @@ def run_roll_out(context: RollOutContext, *, wanted: ReleaseTarget) -> RollOutOu
     with context.held_record.hold_lease():
         current = releases.read_current_release(context.store, context.environment)
         unfinished = context.held_record.record.roll_out
-        work = course.next_roll_out(unfinished, current.target, wanted, environment=context.environment)
+        work = next_roll_out(unfinished, current.target, wanted, environment=context.environment)
         return _RollOutRun(context, roll_out=work, current=current).carry_out(asked_back=False)
 
 
@@ -144,7 +145,7 @@ def run_roll_back(context: RollOutContext) -> RollOutOutcome:
     with context.held_record.hold_lease():
         current = releases.read_current_release(context.store, context.environment)
         unfinished = context.held_record.record.roll_out
-        work = course.next_roll_back(unfinished, current.target, current.before, environment=context.environment)
+        work = next_roll_back(unfinished, current.target, current.before, environment=context.environment)
         return _RollOutRun(context, roll_out=work, current=current).carry_out(asked_back=work.kind == "roll-out")
 
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from cfs.deploy.documents import RollOutKind
-    from cfs.deploy.nodes import Node
+    from cfs.deploy.node_list import Node
+    from cfs.deploy.stored_documents import RollOutKind
 
 STORAGE_ROLE = "storage"
 """The tag `Role` of nodes that vote."""

@@ -9,12 +9,12 @@ from cfs.deploy import environment_status as looking
 from cfs.deploy import publish as publishing
 from cfs.deploy import releases, rollout
 from cfs.deploy.clock import SystemClock
-from cfs.deploy.commands import NodeCommandRunner
 from cfs.deploy.environments import open_target_environment
 from cfs.deploy.lease import HeldRecord, lease_holder
-from cfs.deploy.nodes import NodeLister
+from cfs.deploy.node_list import NodeLister
 from cfs.deploy.publish import BuildSource
 from cfs.deploy.rollout import RollOutContext, RollOutTimeouts
+from cfs.deploy.run_commands import NodeCommandRunner
 
 if TYPE_CHECKING:
     from pathlib import Path

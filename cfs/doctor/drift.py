@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cfs.doctor import workflows
-from cfs.doctor.client import GitHubClient, GitHubNotFound
+from cfs.doctor.github_client import GitHubClient, GitHubNotFound
 from cfs.doctor.resource_types import (
     BRANCH_TYPE,
     ENVIRONMENT_SECRET_TYPE,
@@ -23,7 +23,7 @@ from cfs.doctor.resource_types import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from cfs.doctor.target import GitHubTarget
+    from cfs.doctor.github_target import GitHubTarget
 
 _TO_THE_SECOND = len("2026-01-01T00:00:00")
 

@@ -14,7 +14,7 @@ from infra.github.delivery import DELIVERY_MARK, delivered_files, git_blob_hash,
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from cfs.doctor.client import GitHubClient
+    from cfs.doctor.github_client import GitHubClient
 
 
 def edited_workflow_files(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cfs.recovery.inventory import Inventory
+from cfs.recovery.tagged_resources import Inventory
 from infra.github.delivery import delivered_files
 from local import servers
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cfs.engine import EngineError
-from cfs.recovery.inventory import Inventory
+from cfs.recovery.tagged_resources import Inventory
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Stack

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cfs.recovery.inventory import Inventory
-from cfs.recovery.pending import IMPORT_ID_MAKERS
+from cfs.recovery.pending_operations import IMPORT_ID_MAKERS
+from cfs.recovery.tagged_resources import Inventory
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Stack

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from werkzeug.serving import make_server
 
-from cfs.doctor import client, github, tokens
-from cfs.doctor.client import GitHubClient
+from cfs.doctor import tokens
 from cfs.doctor.findings import Finding, raise_wrong_findings
-from cfs.doctor.target import GitHubTarget, read_github_target
+from cfs.doctor.github_client import GITHUB_API_URL, GitHubClient
+from cfs.doctor.github_target import GitHubTarget, read_github_target
+from cfs.doctor.repository_checks import examine_repository, run_preflight
 from infra.config.settings import Settings
 from infra.github.delivery import delivered_files
 from local.github.app import create_app
@@ -90,7 +91,7 @@ def standin(tmp_path: Path) -> Iterator[StandIn]:
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Send calls again at once."""
-    monkeypatch.setattr(client, "GITHUB_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("cfs.doctor.github_client.GITHUB_RETRY_SECONDS", 0.01)
 
 
 def wrong(findings: list[Finding]) -> list[Finding]:
@@ -98,12 +99,12 @@ def wrong(findings: list[Finding]) -> list[Finding]:
 
 
 def the_fault(target: GitHubTarget, **options: Any) -> Finding:
-    [fault] = wrong(github.examine_repository(target, **options))
+    [fault] = wrong(examine_repository(target, **options))
     return fault
 
 
 def test_a_new_repository_and_a_classic_token_with_its_scopes_are_good(standin: StandIn) -> None:
-    findings = github.examine_repository(standin.target)
+    findings = examine_repository(standin.target)
 
     assert {finding.verdict for finding in findings} == {"good"}
     assert {finding.check for finding in findings} == {
@@ -121,7 +122,7 @@ def test_a_missing_workflow_scope_is_named_with_the_page_and_the_command(standin
     standin.fault("missing-workflow-scope")
 
     with pytest.raises(UserError) as refused:
-        github.run_preflight(standin.target, recorded=[], delivered=[], retry_command=AGAIN)
+        run_preflight(standin.target, recorded=[], delivered=[], retry_command=AGAIN)
 
     assert "lacks the scope `workflow`" in refused.value.problem
     assert tokens.TOKENS_PAGE in refused.value.repair
@@ -131,7 +132,7 @@ def test_a_missing_workflow_scope_is_named_with_the_page_and_the_command(standin
 def test_a_stack_that_delivers_no_workflows_needs_no_workflow_scope(standin: StandIn) -> None:
     standin.fault("missing-workflow-scope")
 
-    assert wrong(github.examine_repository(standin.with_settings(manages_repository=False))) == []
+    assert wrong(examine_repository(standin.with_settings(manages_repository=False))) == []
 
 
 @pytest.mark.parametrize("kind", [tokens.TokenKind.FINE_GRAINED, tokens.TokenKind.APP, tokens.TokenKind.UNKNOWN])
@@ -193,7 +194,7 @@ def test_whatever_keeps_github_from_answering_is_one_message_with_a_repair(
     began = time.monotonic()
 
     with pytest.raises(UserError) as refused:
-        github.examine_repository(standin.target)
+        examine_repository(standin.target)
 
     assert said in refused.value.problem
     assert refused.value.repair
@@ -204,15 +205,15 @@ def test_whatever_keeps_github_from_answering_is_one_message_with_a_repair(
 def test_an_error_that_passes_is_not_noticed(standin: StandIn) -> None:
     standin.fault("server-error", requests=2)
 
-    assert wrong(github.examine_repository(standin.target)) == []
+    assert wrong(examine_repository(standin.target)) == []
 
 
 def test_a_github_that_keeps_silent_is_given_up_on(standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "GITHUB_TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr("cfs.doctor.github_client.GITHUB_TIMEOUT_SECONDS", 0.2)
     standin.fault("slow", seconds=1)
 
     with pytest.raises(UserError, match="has not answered for"):
-        github.examine_repository(standin.target)
+        examine_repository(standin.target)
 
 
 def test_nobody_there_is_one_message() -> None:
@@ -229,7 +230,7 @@ def test_a_protected_branch_wants_pull_requests(standin: StandIn) -> None:
 
     assert fault.check == "delivery"
     assert fault.repair == "pulumi config set workflowDelivery pull-request"
-    assert wrong(github.examine_repository(standin.with_settings(workflow_delivery="pull-request"))) == []
+    assert wrong(examine_repository(standin.with_settings(workflow_delivery="pull-request"))) == []
 
 
 def test_a_protection_that_does_not_bind_administrators_lets_commits_in(standin: StandIn) -> None:
@@ -240,7 +241,7 @@ def test_a_protection_that_does_not_bind_administrators_lets_commits_in(standin:
         "restrictions": None,
     }
     standin.repo("PUT", "/branches/main/protection", protection)
-    assert wrong(github.examine_repository(standin.target)) == []
+    assert wrong(examine_repository(standin.target)) == []
 
     standin.repo("PUT", "/branches/main/protection", {**protection, "enforce_admins": True})
     assert the_fault(standin.target).check == "delivery"
@@ -267,14 +268,14 @@ def test_a_subject_of_other_claims_is_refused(standin: StandIn) -> None:
 def test_disabled_actions_are_told(standin: StandIn) -> None:
     standin.repo("PUT", "/actions/permissions", {"enabled": False})
 
-    [finding] = [finding for finding in github.examine_repository(standin.target) if finding.check == "actions"]
+    [finding] = [finding for finding in examine_repository(standin.target) if finding.check == "actions"]
     assert finding.verdict == "doubtful"
 
 
 def test_a_private_repository_of_an_unknown_plan_doubts_reviewers(standin: StandIn) -> None:
     standin.repo("PATCH", "", {"private": True})
 
-    [finding] = [finding for finding in github.examine_repository(standin.target) if finding.check == "plan"]
+    [finding] = [finding for finding in examine_repository(standin.target) if finding.check == "plan"]
     assert finding.verdict == "doubtful"
     assert "reviewers need GitHub Enterprise" in finding.message
 
@@ -286,22 +287,19 @@ def test_an_edited_file_is_refused_until_a_setting_says_that_it_is_overwritten(s
     assert fault.check == "workflow files"
     assert A_FILE in fault.message
     assert "overwriteEditedWorkflows" in fault.repair
-    assert (
-        wrong(github.examine_repository(standin.with_settings(overwrite_edited_workflows=True), delivered=[A_FILE]))
-        == []
-    )
+    assert wrong(examine_repository(standin.with_settings(overwrite_edited_workflows=True), delivered=[A_FILE])) == []
 
 
 def test_a_file_that_was_there_before_the_first_delivery_is_taken_over(standin: StandIn) -> None:
     standin.put_file(A_FILE, "name: of old\n", "Add a workflow")
 
-    assert wrong(github.examine_repository(standin.target, delivered=[])) == []
+    assert wrong(examine_repository(standin.target, delivered=[])) == []
 
 
 def test_an_older_delivery_is_no_edit(standin: StandIn) -> None:
     standin.put_file(A_FILE, "name: older\n", f"Update {A_FILE} from claudefs-infra")
 
-    assert wrong(github.examine_repository(standin.target, delivered=[A_FILE])) == []
+    assert wrong(examine_repository(standin.target, delivered=[A_FILE])) == []
 
 
 def test_without_a_token_nothing_is_asked() -> None:
@@ -320,7 +318,7 @@ def test_every_stack_can_be_examined(stack: str) -> None:
     target = read_github_target(stack, environment={"GITHUB_TOKEN": CLASSIC})
 
     assert isinstance(target.settings, Settings)
-    assert target.base_url == client.GITHUB_API_URL
+    assert target.base_url == GITHUB_API_URL
     assert CLASSIC not in repr(target)
 
 

@@ -18,8 +18,8 @@ import psutil
 import pytest
 from moto import mock_aws
 
-from cfs.recovery import pending
-from cfs.recovery.inventory import Inventory, TaggedResource
+from cfs.recovery.pending_operations import has_pending, identify_resource, recorded_ids, with_entries
+from cfs.recovery.tagged_resources import Inventory, TaggedResource
 from cfs.sessions import local_session
 from infra.tags import Tags
 from local import leftovers
@@ -163,26 +163,24 @@ INVENTORY = [
 
 
 def test_a_resource_is_found_by_its_type_and_name() -> None:
-    assert pending.identify_resource(resource(ROLE, inputs=tagged("role")), INVENTORY, frozenset()) == "same"
-    assert pending.identify_resource(resource(ROLE, inputs=tagged("profile")), INVENTORY, frozenset()) is None
+    assert identify_resource(resource(ROLE, inputs=tagged("role")), INVENTORY, frozenset()) == "same"
+    assert identify_resource(resource(ROLE, inputs=tagged("profile")), INVENTORY, frozenset()) is None
 
 
 def test_a_role_and_its_profile_may_share_an_id() -> None:
-    recorded = pending.recorded_ids({"resources": [resource(ROLE, inputs={}, id="same")]})
-    assert pending.identify_resource(resource(PROFILE, inputs=tagged("profile")), INVENTORY, recorded) == "same"
-    assert pending.identify_resource(resource(ROLE, inputs=tagged("role")), INVENTORY, recorded) is None
+    recorded = recorded_ids({"resources": [resource(ROLE, inputs={}, id="same")]})
+    assert identify_resource(resource(PROFILE, inputs=tagged("profile")), INVENTORY, recorded) == "same"
+    assert identify_resource(resource(ROLE, inputs=tagged("role")), INVENTORY, recorded) is None
 
 
 def test_what_replaces_a_recorded_resource_is_told_from_it() -> None:
     recorded = frozenset({("aws:ec2/vpc:Vpc", "vpc-old")})
-    assert (
-        pending.identify_resource(resource("aws:ec2/vpc:Vpc", inputs=tagged("vpc")), INVENTORY, recorded) == "vpc-new"
-    )
+    assert identify_resource(resource("aws:ec2/vpc:Vpc", inputs=tagged("vpc")), INVENTORY, recorded) == "vpc-new"
 
 
 def test_a_resource_without_tags_is_not_looked_for() -> None:
     nameless = [TaggedResource(type="aws:s3/bucketPolicy:BucketPolicy", id="x", name="")]
-    assert pending.identify_resource(resource(nameless[0].type, inputs={}), nameless, frozenset()) is None
+    assert identify_resource(resource(nameless[0].type, inputs={}), nameless, frozenset()) is None
 
 
 @pytest.mark.parametrize(
@@ -202,26 +200,26 @@ def test_a_resource_without_tags_is_not_looked_for() -> None:
     ],
 )
 def test_what_has_no_tags_is_named_as_an_import_names_it(kind: str, inputs: dict[str, str], identifier: str) -> None:
-    assert pending.identify_resource(resource(kind, inputs=inputs), [], frozenset()) == identifier
+    assert identify_resource(resource(kind, inputs=inputs), [], frozenset()) == identifier
 
 
 def test_a_new_entry_is_added_at_the_end() -> None:
     old = resource(ROLE, inputs={}, id="a")
     new = resource(PROFILE, inputs={}, id="b")
-    assert pending.with_entries([old], [new]) == [old, new]
+    assert with_entries([old], [new]) == [old, new]
 
 
 def test_a_replacement_stands_before_what_it_replaces() -> None:
     old = resource(ROLE, inputs={}, id="old")
     new = resource(ROLE, inputs={}, id="new")
     dependent = resource(PROFILE, inputs={}, id="b")
-    assert pending.with_entries([old, dependent], [new]) == [new, {**old, "delete": True}, dependent]
+    assert with_entries([old, dependent], [new]) == [new, {**old, "delete": True}, dependent]
 
 
 def test_an_entry_does_not_replace_what_is_to_be_deleted_anyway() -> None:
     condemned = resource(ROLE, inputs={}, id="old", delete=True)
     new = resource(ROLE, inputs={}, id="new")
-    assert pending.with_entries([condemned], [new]) == [condemned, new]
+    assert with_entries([condemned], [new]) == [condemned, new]
 
 
 def write_checkpoint(engine: LocalEngine, latest: dict[str, Any] | None) -> None:
@@ -230,7 +228,7 @@ def write_checkpoint(engine: LocalEngine, latest: dict[str, Any] | None) -> None
 
 
 def test_a_stack_that_does_not_exist_has_nothing_pending(engine: LocalEngine) -> None:
-    assert not pending.has_pending(engine)
+    assert not has_pending(engine)
 
 
 @pytest.mark.parametrize(
@@ -250,7 +248,7 @@ def test_unfinished_work_is_seen_in_the_checkpoint(
     engine: LocalEngine, latest: dict[str, Any] | None, *, expected: bool
 ) -> None:
     write_checkpoint(engine, latest)
-    assert pending.has_pending(engine) is expected
+    assert has_pending(engine) is expected
 
 
 @pytest.fixture

@@ -20,13 +20,15 @@ from botocore.exceptions import (
 )
 
 from cfs.aws import CLIENT_CONFIG
-from cfs.cluster import activities, prices, runs
+from cfs.cluster import prices
+from cfs.cluster.auto_scaling_groups import choose_groups, discover_groups
 from cfs.cluster.aws import AwsApi, open_aws_api, required_action
 from cfs.cluster.costs import CapacityPool
-from cfs.cluster.groups import choose_groups, discover_groups
-from cfs.cluster.halt import stop_cluster
-from cfs.cluster.overview import read_cluster_status
-from cfs.cluster.start import ClusterWindow, start_cluster
+from cfs.cluster.down import stop_cluster
+from cfs.cluster.node_runs import list_instances
+from cfs.cluster.scaling_activities import read_activities
+from cfs.cluster.status import read_cluster_status
+from cfs.cluster.up import ClusterWindow, start_cluster
 from infra.project import PROJECT_FOLDER
 from local.aws.gaps import activities as emulated
 from terminal.errors import UserError
@@ -136,8 +138,8 @@ def test_all_pages_are_read(account: Cluster) -> None:
     account.client("autoscaling").update_auto_scaling_group(
         AutoScalingGroupName=many.full_name, MaxSize=120, DesiredCapacity=120
     )
-    assert len(activities.read_activities(account.aws, many, since=account.now)) == 120  # 100 activities a page
-    assert len(runs.list_instances(account.aws, ENVIRONMENT, [many])) == 120
+    assert len(read_activities(account.aws, many, since=account.now)) == 120  # 100 activities a page
+    assert len(list_instances(account.aws, ENVIRONMENT, [many])) == 120
 
 
 def product(usd: str, unit: str = "Hrs") -> str:

@@ -10,11 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cfs.cluster import activities, costs, durations, fallback, runs, stops
-from cfs.cluster.activities import ScalingActivity
+from cfs.cluster import costs, durations
+from cfs.cluster.auto_scaling_groups import AutoScalingGroup, GroupMember, InstancesDistribution
 from cfs.cluster.costs import CapacityPool, Cost, KnownPrices, NodeRun, PriceStep
-from cfs.cluster.groups import AutoScalingGroup, GroupMember, InstancesDistribution
-from cfs.cluster.runs import NodeInstance
+from cfs.cluster.node_runs import NodeInstance, assemble_runs
+from cfs.cluster.on_demand_fallback import changed_policy, fallback_distribution
+from cfs.cluster.scaling_activities import ScalingActivity, latest_failed_launch, launch_trouble
+from cfs.cluster.stop_times import plan_stop
 from infra.schedules.schedule import ScheduledAction
 from terminal.errors import UserError
 from tests.unit.cfs.cluster.conftest import TIME_ZONE, local
@@ -99,23 +101,23 @@ def test_a_duration_reads_as_it_is_written(minutes: int) -> None:
 def test_a_group_stops_at_the_end_of_the_window_or_of_the_hours_in_which_it_ends(
     now: datetime, hours: float, stop: datetime, reason: str
 ) -> None:
-    planned = stops.plan_stop(a_group(), now=now, duration=timedelta(hours=hours), shorten=False)
+    planned = plan_stop(a_group(), now=now, duration=timedelta(hours=hours), shorten=False)
     assert (planned.at, planned.reason) == (stop, reason)
 
 
 def test_nodes_that_run_are_not_stopped_earlier_than_they_would_be_unless_asked_for() -> None:
     now, short = local(23, 20), timedelta(hours=3)
     held = a_group(stop=moved(local(24, 3)), desired=3)
-    assert stops.plan_stop(held, now=now, duration=short, shorten=False).at == local(24, 3)
-    assert stops.plan_stop(held, now=now, duration=short, shorten=False).reason == "held"
-    assert stops.plan_stop(held, now=now, duration=short, shorten=True).at == local(23, 23)
-    assert stops.plan_stop(held, now=now, duration=timedelta(hours=9), shorten=False).at == local(24, 5)
+    assert plan_stop(held, now=now, duration=short, shorten=False).at == local(24, 3)
+    assert plan_stop(held, now=now, duration=short, shorten=False).reason == "held"
+    assert plan_stop(held, now=now, duration=short, shorten=True).at == local(23, 23)
+    assert plan_stop(held, now=now, duration=timedelta(hours=9), shorten=False).at == local(24, 5)
     # What is left of a window whose nodes were stopped binds nobody.
     over = a_group(stop=moved(local(24, 3)))
-    assert stops.plan_stop(over, now=now, duration=short, shorten=False).at == local(23, 23)
+    assert plan_stop(over, now=now, duration=short, shorten=False).at == local(23, 23)
     # AWS describes the next regular time as the start time, too.
     regular = a_group(stop=moved(local(24, 18)))
-    assert stops.plan_stop(regular, now=now, duration=short, shorten=False).at == local(23, 23)
+    assert plan_stop(regular, now=now, duration=short, shorten=False).at == local(23, 23)
 
 
 @pytest.mark.parametrize("stop", [
@@ -124,7 +126,7 @@ def test_nodes_that_run_are_not_stopped_earlier_than_they_would_be_unless_asked_
 ])  # fmt: skip
 def test_without_a_stop_that_recurs_there_is_no_plan(stop: ScheduledAction | None) -> None:
     with pytest.raises(UserError, match="nothing would stop"):
-        stops.plan_stop(a_group(stop=stop), now=local(23, 20), duration=timedelta(hours=3), shorten=False)
+        plan_stop(a_group(stop=stop), now=local(23, 20), duration=timedelta(hours=3), shorten=False)
 
 
 def run(*pools: CapacityPool, began: float, ended: float | None = None) -> NodeRun:
@@ -202,7 +204,7 @@ def test_the_time_of_nodes_is_put_together_from_both_records() -> None:
         activity("", launches=True, began=5, status="Failed"),
     ]
     known = [instance("i-runs", launched=-30), instance("i-shown", state="terminated", launched=1)]
-    found = {ran.id: ran for ran in runs.assemble_runs(a_group(), known, recorded, MIDNIGHT)}
+    found = {ran.id: ran for ran in assemble_runs(a_group(), known, recorded, MIDNIGHT)}
     assert {name: (ran.began, ran.ended) for name, ran in found.items()} == {
         "i-runs": (MIDNIGHT, None),
         "i-shown": (at(1), at(4.2)),
@@ -226,7 +228,7 @@ def test_the_time_of_nodes_is_put_together_from_both_records() -> None:
 def test_what_aws_says_of_a_failed_launch_is_told_with_a_repair(
     message: str, code: str, *, on_demand_helps: bool
 ) -> None:
-    trouble = activities.launch_trouble(message)
+    trouble = launch_trouble(message)
     assert (trouble.code, trouble.on_demand_helps) == (code, on_demand_helps)
     assert trouble.meaning
     assert trouble.repair
@@ -235,14 +237,11 @@ def test_what_aws_says_of_a_failed_launch_is_told_with_a_repair(
 def test_a_group_has_failed_only_when_no_launch_is_under_way() -> None:
     failed = activity("", launches=True, began=2, status="Failed")
     came = activity("i-1", launches=True, began=1)
-    assert activities.latest_failed_launch([failed, came]) is failed
-    assert activities.latest_failed_launch([came, failed]) is None
-    assert (
-        activities.latest_failed_launch([failed, activity("i-2", launches=True, began=1, status="PreInService")])
-        is None
-    )
-    assert activities.latest_failed_launch([activity("i-1", launches=False, began=3), failed]) is failed
-    assert activities.latest_failed_launch([]) is None
+    assert latest_failed_launch([failed, came]) is failed
+    assert latest_failed_launch([came, failed]) is None
+    assert latest_failed_launch([failed, activity("i-2", launches=True, began=1, status="PreInService")]) is None
+    assert latest_failed_launch([activity("i-1", launches=False, began=3), failed]) is failed
+    assert latest_failed_launch([]) is None
 
 
 @pytest.mark.parametrize("base, percent, nodes, on_demand", [
@@ -262,7 +261,7 @@ def test_the_fallback_asks_for_exactly_what_then_runs() -> None:
     )
     group = a_group(desired=4, members=members)
     nodes = [instance("i-1"), instance("i-2", market="on-demand"), instance("i-3", state="shutting-down")]
-    assert fallback.fallback_distribution(group, nodes) == InstancesDistribution(base=3, percent=0)
+    assert fallback_distribution(group, nodes) == InstancesDistribution(base=3, percent=0)
 
 
 def test_the_policy_keeps_all_but_the_distribution_and_names_the_template_once() -> None:
@@ -273,7 +272,7 @@ def test_the_policy_keeps_all_but_the_distribution_and_names_the_template_once()
         },
         "InstancesDistribution": {"OnDemandBaseCapacity": 0, "SpotAllocationStrategy": "price-capacity-optimized"},
     }
-    assert fallback.changed_policy(described, InstancesDistribution(base=2, percent=0)) == {
+    assert changed_policy(described, InstancesDistribution(base=2, percent=0)) == {
         "LaunchTemplate": {
             "LaunchTemplateSpecification": {"LaunchTemplateId": "lt-1", "Version": "3"},
             "Overrides": [{"InstanceType": "i4i.2xlarge"}],

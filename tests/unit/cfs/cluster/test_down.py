@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cfs.cluster.halt import StoppedGroups, stop_cluster
-from cfs.cluster.start import ClusterWindow, start_cluster
+from cfs.cluster.down import StoppedGroups, stop_cluster
+from cfs.cluster.up import ClusterWindow, start_cluster
 from terminal.errors import UserError
 from tests.unit.cfs.cluster.conftest import ENVIRONMENT, Cluster, full_name, local
 
@@ -111,7 +111,9 @@ def test_nodes_that_do_not_end_are_named_with_the_reason(
     else:
         autoscaling.suspend_processes(AutoScalingGroupName=name, ScalingProcesses=["Terminate"])
         # moto terminates nonetheless.
-        monkeypatch.setattr("cfs.cluster.runs.NodeInstance.is_there", property(lambda node: node.group == "storage-a"))
+        monkeypatch.setattr(
+            "cfs.cluster.node_runs.NodeInstance.is_there", property(lambda node: node.group == "storage-a")
+        )
     with pytest.raises(UserError, match=told) as caught:
         stop(cluster)
     assert "3 instances have not ended in 10 minutes" in caught.value.problem

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cfs.cluster import reports
-from cfs.cluster.halt import stop_cluster
-from cfs.cluster.overview import ClusterStatus, read_cluster_status
-from cfs.cluster.start import ClusterWindow, start_cluster
+from cfs.cluster.down import stop_cluster
+from cfs.cluster.status import ClusterStatus, read_cluster_status
+from cfs.cluster.up import ClusterWindow, start_cluster
 from local.aws.gaps import activities
 from terminal import report
 from tests.unit.cfs.cluster.conftest import ENVIRONMENT, REGION, Cluster, full_name, local
@@ -110,7 +110,7 @@ def test_nodes_that_ec2_has_forgotten_count_by_what_auto_scaling_has_recorded(
     start(cluster, groups=("storage-a",))
     cluster.now += timedelta(hours=2)
     stop_cluster(cluster.aws, ENVIRONMENT, [], wait_clock=cluster.pace)
-    monkeypatch.setattr("cfs.cluster.runs.list_instances", lambda *_: [])
+    monkeypatch.setattr("cfs.cluster.cost_estimate.list_instances", lambda *_: [])
     assert cost(read_cluster_status(cluster.aws, ENVIRONMENT)) == (NOTHING, 6 * SPOT)
 
 

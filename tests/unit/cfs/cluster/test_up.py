@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cfs.cluster import stops
-from cfs.cluster.groups import discover_groups
-from cfs.cluster.start import ClusterWindow, start_cluster
+from cfs.cluster.auto_scaling_groups import discover_groups
+from cfs.cluster.stop_times import next_stop_time
+from cfs.cluster.up import ClusterWindow, start_cluster
 from local.aws.gaps import activities
 from terminal.errors import UserError
 from tests.unit.cfs.cluster.conftest import ENVIRONMENT, MONDAY_EVENING, Cluster, full_name, local
@@ -107,7 +107,7 @@ def test_killed_at_any_change_it_leaves_no_group_without_a_stop_in_time(cluster:
         with cluster.hearing("before-call", die_at(number)), pytest.raises(KilledError):
             start(cluster, window(3))
         for group in discover_groups(cluster.aws, ENVIRONMENT):
-            stop = stops.next_stop_time(group, MONDAY_EVENING)
+            stop = next_stop_time(group, MONDAY_EVENING)
             assert not group.desired or stop == local(23, 23), f"killed at change {number}: {group.name}"
         cluster.now = local(23, 23)
         assert cluster.instances() == [], f"killed at change {number}"
@@ -171,7 +171,7 @@ def test_what_would_go_over_the_days_budget_is_refused_with_the_figures(cluster:
 
 
 def test_force_starts_over_the_budget(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cfs.cluster.budget.read_budget", lambda *_: pytest.fail("asked for the budget"))
+    monkeypatch.setattr("cfs.cluster.up.read_budget", lambda *_: pytest.fail("asked for the budget"))
     start(cluster, window(force=True))
     assert len(cluster.instances()) == 6
 
@@ -281,7 +281,7 @@ def test_a_console_killed_amid_the_fallback_leaves_a_note_that_the_next_command_
 def test_nodes_that_do_not_come_up_are_waited_for_no_longer_than_the_bound(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cfs.cluster.groups.GroupMember.is_in_service", property(lambda _: False))
+    monkeypatch.setattr("cfs.cluster.auto_scaling_groups.GroupMember.is_in_service", property(lambda _: False))
     with pytest.raises(UserError, match="have not come up in 15 minutes"):
         start(cluster, window())
     waited = cluster.now - MONDAY_EVENING
@@ -291,9 +291,7 @@ def test_nodes_that_do_not_come_up_are_waited_for_no_longer_than_the_bound(
 def test_the_budget_counts_what_runs_on_until_its_own_stop(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     start(cluster, window(3, groups=("storage-a",)))
     seen: list[Decimal] = []
-    monkeypatch.setattr(
-        "cfs.cluster.budget.check_budget", lambda _, *, spent, ahead: seen.append(spent.usd + ahead.usd)
-    )
+    monkeypatch.setattr("cfs.cluster.up.check_budget", lambda _, *, spent, ahead: seen.append(spent.usd + ahead.usd))
     cluster.now = MONDAY_EVENING + timedelta(hours=1)
     start(cluster, window(1, groups=("storage-b",)))
     # Three nodes for one hour gone and two ahead, and two nodes for an hour.

@@ -22,12 +22,12 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from cfs.aws import CLIENT_CONFIG
 from cfs.deploy import rollout
-from cfs.deploy.commands import NodeCommandRunner
-from cfs.deploy.documents import DeployRecord, Release, ReleaseTarget, VersionPointer, record_key, version_key
+from cfs.deploy.artifact_store import ArtifactStore
 from cfs.deploy.lease import LEASE_SECONDS, HeldRecord
-from cfs.deploy.nodes import READY_BOOT_STATE, Node, NodeLister
+from cfs.deploy.node_list import READY_BOOT_STATE, Node, NodeLister
 from cfs.deploy.rollout import RollOutContext, RollOutOutcome, RollOutTimeouts
-from cfs.deploy.store import ArtifactStore
+from cfs.deploy.run_commands import NodeCommandRunner
+from cfs.deploy.stored_documents import DeployRecord, Release, ReleaseTarget, VersionPointer, record_key, version_key
 from infra.cluster.node_commands import NODE_COMMANDS
 from infra.tags import Tags
 from local.aws.gaps import close_gaps

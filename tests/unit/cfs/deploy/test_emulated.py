@@ -8,7 +8,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 
 from cfs.aws import CLIENT_CONFIG
-from cfs.deploy.store import ArtifactStore
+from cfs.deploy.artifact_store import ArtifactStore
 from terminal.errors import UserError
 from tests.unit.cfs.deploy.conftest import BUCKET, ENVIRONMENT, REGION, client
 

@@ -16,8 +16,8 @@ from tests.unit.cfs.deploy.conftest import WIRE, Killed, MemoryAccount, World
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from cfs.deploy.documents import ReleaseTarget
     from cfs.deploy.rollout import RollOutOutcome
+    from cfs.deploy.stored_documents import ReleaseTarget
 
 OLD, NEW = "v1.0.0", "v1.1.0"
 

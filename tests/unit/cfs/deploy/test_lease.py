@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cfs.deploy import rollout
-from cfs.deploy.documents import record_key
 from cfs.deploy.lease import LEASE_HEARTBEAT_SECONDS, LEASE_SECONDS, LeaseLostError, lease_holder
+from cfs.deploy.stored_documents import record_key
 from terminal.errors import UserError
 from tests.unit.cfs.deploy.conftest import ENVIRONMENT, Killed
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cfs.deploy import publish
-from cfs.deploy.documents import Release
+from cfs.deploy.artifact_store import ArtifactStore
 from cfs.deploy.publish import BuildSource
-from cfs.deploy.store import ArtifactStore
+from cfs.deploy.stored_documents import Release
 from terminal.errors import UserError
 from tests.unit.cfs.deploy.conftest import BUCKET, client
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cfs.deploy import rollout
-from cfs.deploy.documents import PointedRelease, version_key
+from cfs.deploy.stored_documents import PointedRelease, version_key
 from terminal.errors import UserError
 from tests.unit.cfs.deploy.conftest import ENVIRONMENT
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cfs.deploy.nodes import Node
+from cfs.deploy.node_list import Node
 from cfs.deploy.stages import (
     CANARY_STAGE,
     FULL_STAGE,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cfs.doctor.client import GitHubClient, GitHubNotFound
+from cfs.doctor.github_client import GitHubClient, GitHubNotFound
 from cfs.doctor.resource_types import DEPLOYMENT_POLICY_TYPE, PULL_REQUEST_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from cfs.doctor.target import GitHubTarget
+    from cfs.doctor.github_target import GitHubTarget
 
 GitHubInputs = dict[str, Any]
 

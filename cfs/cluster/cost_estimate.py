@@ -6,16 +6,17 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from cfs.cluster import costs, prices, runs
+from cfs.cluster import costs, prices
+from cfs.cluster.node_runs import list_instances, possible_pools, runs_since, start_of_day
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from cfs.cluster.auto_scaling_groups import AutoScalingGroup
     from cfs.cluster.aws import AwsApi
     from cfs.cluster.costs import CapacityPool, Cost, KnownPrices, NodeRun
-    from cfs.cluster.groups import AutoScalingGroup
-    from cfs.cluster.runs import NodeInstance
+    from cfs.cluster.node_runs import NodeInstance
 
 INCLUDED_NOTE = (
     "In the figures: the nodes' instances, by the second at the spot price that held, or by the Price List on demand. "
@@ -86,9 +87,9 @@ def estimate_costs(
         UserError: AWS refused or did not answer.
     """
     now = aws.clock()
-    midnight = runs.start_of_day(now)
-    instances = runs.list_instances(aws, environment, groups)
-    ran = runs.runs_since(aws, groups, instances, midnight=midnight)
+    midnight = start_of_day(now)
+    instances = list_instances(aws, environment, groups)
+    ran = runs_since(aws, groups, instances, midnight=midnight)
     pools = {pool for run in ran for pool in run.pools}
     pools |= {pool for group in groups for pool in _priced_pools(group, on_demand)}
     found = prices.look_up_prices(
@@ -103,7 +104,7 @@ def estimate_costs(
 def _priced_pools(group: AutoScalingGroup, on_demand: bool) -> list[CapacityPool]:  # noqa: FBT001 — private
     """Give what a group's nodes to come may run on."""
     certain = group.distribution.on_demand_count(group.nodes)
-    found = list(runs.possible_pools(group, "spot")) if certain < group.nodes else []
+    found = list(possible_pools(group, "spot")) if certain < group.nodes else []
     if certain or on_demand:
-        found += runs.possible_pools(group, "on-demand")
+        found += possible_pools(group, "on-demand")
     return found

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cfs.cluster import start, stops, waiting
-from cfs.cluster.groups import choose_groups, discover_groups
+from cfs.cluster import waiting
+from cfs.cluster.auto_scaling_groups import choose_groups, discover_groups
+from cfs.cluster.stop_times import stop_request, stop_time_to_restore
+from cfs.cluster.up import end_finished_fallbacks
 from cfs.cluster.waiting import WaitClock
 from infra.schedules.occurrences import next_scheduled_start
 from terminal.errors import UserError
@@ -15,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from cfs.cluster.auto_scaling_groups import AutoScalingGroup
     from cfs.cluster.aws import AwsApi
-    from cfs.cluster.groups import AutoScalingGroup
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,9 +48,9 @@ def stop_cluster(
     now = aws.clock()
     groups = choose_groups(discover_groups(aws, environment), words)
     for group in groups:
-        regular = stops.stop_time_to_restore(group, now)
+        regular = stop_time_to_restore(group, now)
         if regular is not None:
-            aws.call_operation("autoscaling", "put_scheduled_update_group_action", **stops.stop_request(group, regular))
+            aws.call_operation("autoscaling", "put_scheduled_update_group_action", **stop_request(group, regular))
     for group in groups:
         aws.call_operation(
             "autoscaling",
@@ -60,7 +62,7 @@ def stop_cluster(
     left = waiting.wait_until_gone(aws, environment, groups, wait_clock=wait_clock or WaitClock())
     if left:
         raise _not_gone_error(groups, [instance.id for instance in left])
-    start.end_finished_fallbacks(aws, environment, discover_groups(aws, environment))
+    end_finished_fallbacks(aws, environment, discover_groups(aws, environment))
     return StoppedGroups(
         groups=groups, next_starts={group.name: next_scheduled_start(group.scheduled_actions, now) for group in groups}
     )

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from cfs.cluster import activities
 from cfs.cluster.costs import CapacityPool, Market, NodeRun
+from cfs.cluster.scaling_activities import read_activities
 from infra.tags import PROJECT_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from cfs.cluster.activities import ScalingActivity
+    from cfs.cluster.auto_scaling_groups import AutoScalingGroup
     from cfs.cluster.aws import AwsApi
-    from cfs.cluster.groups import AutoScalingGroup
+    from cfs.cluster.scaling_activities import ScalingActivity
 
 _LONGEST_TERMINATION = timedelta(hours=2)
 """A termination that began before midnight may end after it."""
@@ -93,7 +93,7 @@ def runs_since(
     """
     runs: list[NodeRun] = []
     for group in groups:
-        recorded = activities.read_activities(aws, group, since=midnight - _LONGEST_TERMINATION)
+        recorded = read_activities(aws, group, since=midnight - _LONGEST_TERMINATION)
         runs += assemble_runs(
             group, [instance for instance in known if instance.group == group.name], recorded, midnight
         )

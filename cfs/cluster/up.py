@@ -5,8 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cfs.cluster import activities, budget, estimate, fallback, runs, stops, waiting
-from cfs.cluster.groups import choose_groups, discover_groups
+from cfs.cluster import waiting
+from cfs.cluster.auto_scaling_groups import choose_groups, discover_groups
+from cfs.cluster.cost_estimate import estimate_costs
+from cfs.cluster.daily_budget import check_budget, read_budget, spent_today
+from cfs.cluster.node_runs import list_instances
+from cfs.cluster.on_demand_fallback import begin_fallback, end_fallback, fallback_distribution, is_fallback_over
+from cfs.cluster.scaling_activities import launch_trouble
+from cfs.cluster.stop_times import is_stop_in_force, next_stop_time, plan_stop, stop_request
 from cfs.cluster.waiting import WaitClock
 from terminal.errors import UserError
 from terminal.progress import console
@@ -15,9 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
 
+    from cfs.cluster.auto_scaling_groups import AutoScalingGroup
     from cfs.cluster.aws import AwsApi
-    from cfs.cluster.groups import AutoScalingGroup
-    from cfs.cluster.stops import PlannedStop
+    from cfs.cluster.stop_times import PlannedStop
     from cfs.cluster.waiting import LaunchOutcome
 
 
@@ -69,14 +75,12 @@ def start_cluster(aws: AwsApi, window: ClusterWindow, *, wait_clock: WaitClock |
     everything = end_finished_fallbacks(aws, window.environment, discover_groups(aws, window.environment))
     chosen = [group for group in choose_groups(everything, window.groups) if group.nodes]
     _check_startable(chosen, window)
-    planned = [stops.plan_stop(group, now=now, duration=window.duration, shorten=window.shorten) for group in chosen]
+    planned = [plan_stop(group, now=now, duration=window.duration, shorten=window.shorten) for group in chosen]
     if not window.force:
         _check_budget(aws, window, everything, planned)
     for stop in planned:
-        if not stops.is_stop_in_force(stop.group, stop.at, now):
-            aws.call_operation(
-                "autoscaling", "put_scheduled_update_group_action", **stops.stop_request(stop.group, stop.at)
-            )
+        if not is_stop_in_force(stop.group, stop.at, now):
+            aws.call_operation("autoscaling", "put_scheduled_update_group_action", **stop_request(stop.group, stop.at))
     for group in chosen:
         _start_group(aws, group)
     outcome = _await_nodes(aws, window, chosen, since=now, wait_clock=wait_clock)
@@ -92,11 +96,11 @@ def end_finished_fallbacks(aws: AwsApi, environment: str, groups: Sequence[AutoS
         UserError: AWS refused or did not answer.
     """
     changed = [group for group in groups if group.fallback_from is not None]
-    instances = runs.list_instances(aws, environment, changed) if changed else []
-    over = {group.name for group in changed if fallback.is_fallback_over(group, instances)}
+    instances = list_instances(aws, environment, changed) if changed else []
+    over = {group.name for group in changed if is_fallback_over(group, instances)}
     for group in changed:
         if group.name in over:
-            fallback.end_fallback(aws, group)
+            end_fallback(aws, group)
             console.print(f"  {group.name}: spot instances again; its nodes on demand are gone", markup=False)
     if not over:
         return list(groups)
@@ -124,17 +128,17 @@ def _check_startable(groups: Sequence[AutoScalingGroup], window: ClusterWindow) 
 def _check_budget(
     aws: AwsApi, window: ClusterWindow, groups: Sequence[AutoScalingGroup], planned: Sequence[PlannedStop]
 ) -> None:
-    known = estimate.estimate_costs(aws, window.environment, groups, on_demand=window.on_demand)
+    known = estimate_costs(aws, window.environment, groups, on_demand=window.on_demand)
     until: dict[str, datetime] = {}
     for group in groups:
-        upcoming = stops.next_stop_time(group, known.now)
+        upcoming = next_stop_time(group, known.now)
         if group.desired and upcoming is not None:
             until[group.name] = upcoming
     until |= {stop.group.name: stop.at for stop in planned}
-    limit = budget.read_budget(aws, window.environment)
-    budget.check_budget(
+    limit = read_budget(aws, window.environment)
+    check_budget(
         limit,
-        spent=budget.spent_today(limit, known.cost_today()),
+        spent=spent_today(limit, known.cost_today()),
         ahead=known.cost_ahead(groups, until, on_demand=window.on_demand),
     )
 
@@ -160,14 +164,14 @@ def _await_nodes(
         helped = [group for group in outcome.lacking_groups if window.on_demand and _on_demand_may_help(group, outcome)]
         if not helped:
             return outcome
-        instances = runs.list_instances(aws, window.environment, helped)
+        instances = list_instances(aws, window.environment, helped)
         again = aws.clock()
         for group in helped:
-            wanted = fallback.fallback_distribution(group, instances)
+            wanted = fallback_distribution(group, instances)
             console.print(
                 f"  {group.name}: no spot capacity, launching {group.missing_count} nodes on demand", markup=False
             )
-            fallback.begin_fallback(aws, group, wanted)
+            begin_fallback(aws, group, wanted)
         return waiting.wait_until_ready(aws, window.environment, names, since=again, wait_clock=wait_clock)
     finally:
         if window.on_demand:
@@ -176,7 +180,7 @@ def _await_nodes(
 
 def _on_demand_may_help(group: AutoScalingGroup, outcome: LaunchOutcome) -> bool:
     failed = outcome.failures.get(group.name)
-    return failed is not None and group.policy is not None and activities.launch_trouble(failed.message).on_demand_helps
+    return failed is not None and group.policy is not None and launch_trouble(failed.message).on_demand_helps
 
 
 def _lacking_nodes_error(outcome: LaunchOutcome, planned: Mapping[str, PlannedStop], *, on_demand: bool) -> UserError:
@@ -188,7 +192,7 @@ def _lacking_nodes_error(outcome: LaunchOutcome, planned: Mapping[str, PlannedSt
             problems.append(f"{has}; the others have not come up in {waiting.READY_SECONDS / 60:.0f} minutes.")
             repairs.append("cfs cluster status shows whether they come")
             continue
-        trouble = activities.launch_trouble(failed.message)
+        trouble = launch_trouble(failed.message)
         problems.append(f"{has}; {trouble.meaning}. AWS says: {failed.message or failed.status}")
         repairs.append(trouble.repair)
         if trouble.on_demand_helps and not on_demand:

@@ -11,7 +11,7 @@ from terminal.errors import UserError
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
-    from cfs.cluster.groups import AutoScalingGroup
+    from cfs.cluster.auto_scaling_groups import AutoScalingGroup
     from infra.schedules.schedule import ScheduledAction
 
 StopReason = Literal["window", "period", "held"]

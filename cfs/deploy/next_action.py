@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cfs.deploy.documents import ReleaseTarget, RollOut
+from cfs.deploy.stored_documents import ReleaseTarget, RollOut
 from terminal.errors import UserError
 
 

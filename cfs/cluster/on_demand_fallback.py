@@ -13,15 +13,15 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-from cfs.cluster.groups import FALLBACK_TAG, InstancesDistribution
+from cfs.cluster.auto_scaling_groups import FALLBACK_TAG, InstancesDistribution
 from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from cfs.cluster.auto_scaling_groups import AutoScalingGroup
     from cfs.cluster.aws import AwsApi
-    from cfs.cluster.groups import AutoScalingGroup
-    from cfs.cluster.runs import NodeInstance
+    from cfs.cluster.node_runs import NodeInstance
 
 
 def count_on_demand(group: AutoScalingGroup, instances: Sequence[NodeInstance]) -> int:

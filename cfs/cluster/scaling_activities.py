@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from cfs.cluster.auto_scaling_groups import AutoScalingGroup
     from cfs.cluster.aws import AwsApi
-    from cfs.cluster.groups import AutoScalingGroup
 
 _DESCRIPTION = re.compile(
     r"(?P<what>Launching a new|Terminating) EC2 instance(?::\s*(?P<id>i-[0-9a-f]+))?", re.IGNORECASE

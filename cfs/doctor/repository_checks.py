@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cfs.doctor import tokens, workflows
-from cfs.doctor.client import GitHubClient, GitHubForbidden, GitHubNotFound
 from cfs.doctor.findings import doubtful_finding, good_finding, raise_wrong_findings, wrong_finding
+from cfs.doctor.github_client import GitHubClient, GitHubForbidden, GitHubNotFound
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from cfs.doctor.findings import Finding
-    from cfs.doctor.target import GitHubTarget
+    from cfs.doctor.github_target import GitHubTarget
     from infra.config.settings import Settings
 
 

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cfs.doctor import commands as github
+from cfs.doctor.preflight import find_unrecorded_id
 from cfs.doctor.resource_types import DEPLOYMENT_POLICY_TYPE, PULL_REQUEST_TYPE
 from infra.naming import CONFIG_NAMESPACE
 from terminal.errors import UserError
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from cfs.engine import StackEngine
-    from cfs.recovery.inventory import Inventory, TaggedResource
+    from cfs.recovery.tagged_resources import Inventory, TaggedResource
 
 ResourceInputs = dict[str, Any]
 
@@ -77,7 +77,7 @@ def _find_id(
     recorded: Collection[tuple[str, str]],
 ) -> str | None:
     if resource["type"] in (DEPLOYMENT_POLICY_TYPE, PULL_REQUEST_TYPE):
-        return github.find_unrecorded_id(engine, resource)
+        return find_unrecorded_id(engine, resource)
     return identify_resource(resource, inventory, recorded)
 
 
@@ -181,7 +181,7 @@ def destroy_orphans(engine: StackEngine, resources: Sequence[TaggedResource]) ->
 
 
 def _open_inventory(engine: StackEngine) -> Inventory:
-    from cfs.recovery.inventory import Inventory  # noqa: PLC0415 — boto3 takes a quarter of a second, needed rarely
+    from cfs.recovery.tagged_resources import Inventory  # noqa: PLC0415 — boto3 takes a quarter of a second, needed rarely
 
     return Inventory(engine.open_session(), url=engine.aws_url, environment=engine.stack_name)
 

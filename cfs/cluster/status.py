@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cfs.cluster import budget, estimate, fallback, runs, stops
-from cfs.cluster.groups import discover_groups
+from cfs.cluster.auto_scaling_groups import discover_groups
+from cfs.cluster.cost_estimate import estimate_costs
+from cfs.cluster.daily_budget import read_budget
+from cfs.cluster.node_runs import possible_pools
+from cfs.cluster.on_demand_fallback import count_on_demand
+from cfs.cluster.stop_times import held_until, next_stop_time
 from infra.schedules.occurrences import is_scheduled_open, next_scheduled_start
 from terminal.errors import UserError
 
@@ -15,10 +19,10 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
+    from cfs.cluster.auto_scaling_groups import AutoScalingGroup
     from cfs.cluster.aws import AwsApi
-    from cfs.cluster.budget import DailyBudget
-    from cfs.cluster.estimate import CostEstimate
-    from cfs.cluster.groups import AutoScalingGroup
+    from cfs.cluster.cost_estimate import CostEstimate
+    from cfs.cluster.daily_budget import DailyBudget
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,9 +75,9 @@ def read_cluster_status(aws: AwsApi, environment: str) -> ClusterStatus:
         UserError: AWS refused or did not answer.
     """
     groups = discover_groups(aws, environment)
-    known = estimate.estimate_costs(aws, environment, groups)
+    known = estimate_costs(aws, environment, groups)
     try:
-        limit: DailyBudget | UserError = budget.read_budget(aws, environment)
+        limit: DailyBudget | UserError = read_budget(aws, environment)
     except UserError as error:
         limit = error
     return ClusterStatus(states=[_group_status(group, known) for group in groups], estimate=known, budget=limit)
@@ -81,9 +85,9 @@ def read_cluster_status(aws: AwsApi, environment: str) -> ClusterStatus:
 
 def _group_status(group: AutoScalingGroup, known: CostEstimate) -> GroupStatus:
     there = [instance for instance in known.instances if instance.group == group.name and instance.is_there]
-    pools = {instance.pool for instance in there} or {*runs.possible_pools(group, "spot")}
+    pools = {instance.pool for instance in there} or {*possible_pools(group, "spot")}
     priced = [usd for pool in pools if (usd := known.prices.current_price(pool)) is not None]
-    on_demand = fallback.count_on_demand(group, there)
+    on_demand = count_on_demand(group, there)
     is_wanted = group.desired > 0
     return GroupStatus(
         group=group,
@@ -93,13 +97,13 @@ def _group_status(group: AutoScalingGroup, known: CostEstimate) -> GroupStatus:
         dearest=max(priced, default=None),
         since=min((instance.launched for instance in there), default=None),
         next_start=None if is_wanted else next_scheduled_start(group.scheduled_actions, known.now),
-        next_stop=stops.next_stop_time(group, known.now) if is_wanted else None,
+        next_stop=next_stop_time(group, known.now) if is_wanted else None,
         why="; ".join(_status_reasons(group, known.now, on_demand)),
     )
 
 
 def _status_reasons(group: AutoScalingGroup, now: datetime, on_demand: int) -> list[str]:
-    held = None if group.stop is None else stops.held_until(group.stop, now)
+    held = None if group.stop is None else held_until(group.stop, now)
     is_period = is_scheduled_open(group.scheduled_actions, now)
     if group.desired:
         reasons = ["schedule" if is_period and held is None else "started by hand"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from cfs.doctor.client import GITHUB_API_URL
+from cfs.doctor.github_client import GITHUB_API_URL
 from infra.config.problems import SettingsError
 from infra.config.settings import parse_settings
 from infra.project import PROJECT_FOLDER

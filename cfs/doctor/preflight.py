@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from cfs.doctor.drift import GitHubDrift
     from cfs.doctor.findings import Finding
-    from cfs.doctor.target import GitHubTarget
+    from cfs.doctor.github_target import GitHubTarget
     from cfs.engine import StackEngine
     from terminal.report import Report
 
@@ -25,7 +25,7 @@ def examine_github(stack: str) -> list[Finding]:
         UserError: GitHub cannot be asked.
     """
     # githubkit takes longer to load than all else here.
-    from cfs.doctor.github import examine_repository  # noqa: PLC0415
+    from cfs.doctor.repository_checks import examine_repository  # noqa: PLC0415
 
     return examine_repository(_stack_target(stack))
 
@@ -73,7 +73,7 @@ def is_github_resource(resource: dict[str, Any]) -> bool:
 def _preflight_target(
     target: GitHubTarget, recorded: Sequence[dict[str, Any]], *, retry_command: str, deploys: bool
 ) -> None:
-    from cfs.doctor.github import run_preflight  # noqa: PLC0415 — as above
+    from cfs.doctor.repository_checks import run_preflight  # noqa: PLC0415 — as above
 
     run_preflight(
         target,
@@ -102,19 +102,19 @@ def find_unrecorded_id(engine: StackEngine, resource: dict[str, Any]) -> str | N
     Raises:
         UserError: GitHub cannot be asked.
     """
-    from cfs.doctor import made  # noqa: PLC0415 — as above
+    from cfs.doctor.unrecorded import find_github_id  # noqa: PLC0415 — as above
 
-    return made.find_github_id(_local_target(engine), resource)
+    return find_github_id(_local_target(engine), resource)
 
 
 def _stack_target(stack: str) -> GitHubTarget:
-    from cfs.doctor.target import read_github_target  # noqa: PLC0415 — as above
+    from cfs.doctor.github_target import read_github_target  # noqa: PLC0415 — as above
 
     return read_github_target(stack, environment=find_stack_environment(stack).credential_variables())
 
 
 def _local_target(engine: StackEngine) -> GitHubTarget:
-    from cfs.doctor.target import read_github_target  # noqa: PLC0415 — as above
+    from cfs.doctor.github_target import read_github_target  # noqa: PLC0415 — as above
 
     return read_github_target(engine.stack_name, settings=engine.settings, environment=engine.process_environment())
 
