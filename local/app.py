@@ -11,7 +11,7 @@ import typer
 from local import operations
 from local.account import account_folder, open_account
 from local.engine import LocalEngine
-from terminal import report
+from terminal.results import finish_command
 
 app = typer.Typer(no_args_is_help=True, help="Deploy on the emulated account, and look after it.")
 orphans_app = typer.Typer(no_args_is_help=True, help="Resources with the stack's tags that its state does not hold.")
@@ -57,7 +57,7 @@ def local_status(
     *, json: Annotated[bool, typer.Option("--json", help="print addresses and logs for programs")] = False
 ) -> None:
     """Show whether the emulators run, and where."""
-    report.print_report(operations.emulator_report(account_folder()), as_json=json)
+    finish_command(operations.emulator_report(account_folder()), as_json=json)
 
 
 @orphans_app.command("list")

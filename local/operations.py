@@ -10,7 +10,7 @@ from cfs.recovery.pending_operations import destroy_orphans, find_orphans
 from local import servers
 from terminal.errors import UserError
 from terminal.progress import console, show_progress
-from terminal.report import Report
+from terminal.results import CommandResult, ResultTable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,7 +106,7 @@ def destroy_local_stack(engine: LocalEngine) -> None:
     )
 
 
-def emulator_report(folder: Path) -> Report:
+def emulator_report(folder: Path) -> CommandResult:
     """Tell which emulators of a folder run, where they answer, and where they write what they do."""
     processes = servers.recorded_emulators(folder)
     urls = {
@@ -115,10 +115,12 @@ def emulator_report(folder: Path) -> Report:
         if (process := processes.get(emulator)) is not None and process.is_alive()
     }
     logs = {emulator: str(folder / f"{emulator.module}.log") for emulator in servers.EMULATORS}
-    return Report(
-        title="Emulators",
-        columns=("emulator", "runs", "address"),
-        rows=[(of.name, "yes" if of in urls else "no", urls.get(of, "")) for of in servers.EMULATORS],
+    return CommandResult(
+        table=ResultTable(
+            title="Emulators",
+            columns=("emulator", "runs", "address"),
+            rows=[(of.name, "yes" if of in urls else "no", urls.get(of, "")) for of in servers.EMULATORS],
+        ),
         notes=[f"Log of the {of.name}: {log}" for of, log in logs.items()],
         figures={of.module: {"url": urls.get(of), "log": logs[of]} for of in servers.EMULATORS},
     )

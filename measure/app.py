@@ -9,7 +9,7 @@ import typer
 from measure import bench as benchmark
 from measure import chaos as campaign
 from measure import schedule_year as simulation
-from terminal import report
+from terminal.results import finish_command
 
 bench_app = typer.Typer()
 chaos_app = typer.Typer()
@@ -25,7 +25,7 @@ def run_bench(
     json: MeasureJsonOption = False,
 ) -> None:
     """Time previews against the floor, on a local account of its own."""
-    report.print_report(benchmark.bench_report(benchmark.measure_previews(runs=runs)), as_json=json)
+    finish_command(benchmark.bench_report(benchmark.measure_previews(runs=runs)), as_json=json)
 
 
 @chaos_app.command("chaos")
@@ -36,10 +36,7 @@ def run_chaos(
     json: MeasureJsonOption = False,
 ) -> None:
     """Kill the engine at many moments and check that `up` converges each time."""
-    outcomes = campaign.run_kills(kills=kills, seed=seed)
-    report.print_report(campaign.chaos_report(outcomes, seed=seed), as_json=json)
-    if any(outcome.problems for outcome in outcomes):
-        raise typer.Exit(1)
+    finish_command(campaign.chaos_report(campaign.run_kills(kills=kills, seed=seed), seed=seed), as_json=json)
 
 
 @schedule_app.callback()
@@ -55,6 +52,4 @@ def simulate_schedule_year(
 ) -> None:
     """Simulate a year in three time zones and compare the calendar with what the scheduled actions make of it."""
     outcomes = simulation.simulate_years(simulation.year_cases(year))
-    report.print_report(simulation.years_report(outcomes), as_json=json)
-    if any(outcome.differences for outcome in outcomes):
-        raise typer.Exit(1)
+    finish_command(simulation.years_report(outcomes), as_json=json)

@@ -25,7 +25,7 @@ from measure.killable_up import CFS_COMMAND
 from measure.scratch_account import scratch_engine
 from terminal.errors import UserError
 from terminal.progress import show_progress
-from terminal.report import Report
+from terminal.results import CommandResult, ResultTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -237,7 +237,7 @@ def unused_packages(loaded: sdk_imports.LoadedModules) -> list[str]:
     ]
 
 
-def bench_report(measured: BenchMeasurement) -> Report:
+def bench_report(measured: BenchMeasurement) -> CommandResult:
     """Tell what was measured."""
     rows = [
         (
@@ -249,10 +249,12 @@ def bench_report(measured: BenchMeasurement) -> Report:
         for name, seconds in measured.seconds.items()
     ]
     loaded = sdk_imports.module_packages(measured.loaded.modules)
-    return Report(
-        title=f"{measured.resources[5]} resources, medians of {len(measured.seconds[FLOOR_PREVIEW])}",
-        columns=("what", "median", "range", "÷ floor"),
-        rows=rows,
+    return CommandResult(
+        table=ResultTable(
+            title=f"{measured.resources[5]} resources, medians of {len(measured.seconds[FLOOR_PREVIEW])}",
+            columns=("what", "median", "range", "÷ floor"),
+            rows=rows,
+        ),
         notes=[
             f"{1000 * seconds_per_resource(measured):.1f} ms a resource: (stack - floor) / {measured.resources[5]}",
             *(

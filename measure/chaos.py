@@ -20,7 +20,7 @@ from measure.killable_up import KillableUp
 from measure.scratch_account import copy_account, scratch_engine
 from terminal.errors import UserError
 from terminal.progress import console, show_progress
-from terminal.report import Report
+from terminal.results import CommandResult, ResultTable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -158,7 +158,7 @@ def change_settings(path: Path, values: Mapping[str, str]) -> None:
     path.write_text(yaml.safe_dump(content))
 
 
-def chaos_report(outcomes: Sequence[KillOutcome], *, seed: int) -> Report:
+def chaos_report(outcomes: Sequence[KillOutcome], *, seed: int) -> CommandResult:
     """Tell of all kills."""
     failed = sum(1 for outcome in outcomes if outcome.problems)
     totals = {
@@ -170,15 +170,18 @@ def chaos_report(outcomes: Sequence[KillOutcome], *, seed: int) -> Report:
         "medianConvergeSeconds": round(median(outcome.converge_seconds for outcome in outcomes), 1),
         "maxConvergeSeconds": round(max(outcome.converge_seconds for outcome in outcomes), 1),
     }
-    return Report(
-        title=f"The engine killed {len(outcomes)} times (seed {seed})",
-        columns=("#", "run", "killed", "at", "in flight", "recorded", "adopted", "orphans", "converged", "result"),
-        rows=[_outcome_row(outcome) for outcome in outcomes],
+    return CommandResult(
+        table=ResultTable(
+            title=f"The engine killed {len(outcomes)} times (seed {seed})",
+            columns=("#", "run", "killed", "at", "in flight", "recorded", "adopted", "orphans", "converged", "result"),
+            rows=[_outcome_row(outcome) for outcome in outcomes],
+        ),
         notes=[
             _totals_text(totals),
             *(f"kill {outcome.kill.number}: {problem}" for outcome in outcomes for problem in outcome.problems),
         ],
         figures={"seed": seed, "totals": totals, "kills": [_outcome_figures(outcome) for outcome in outcomes]},
+        exit_code=1 if failed else 0,
     )
 
 

@@ -15,7 +15,7 @@ from infra.schedules import schedule
 from infra.schedules.clock_changes import clock_changes
 from infra.schedules.schedule import Calendar
 from local.aws.timetable import GroupSizes, Timetable
-from terminal.report import Report
+from terminal.results import CommandResult, ResultTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -165,7 +165,7 @@ def _simulate_year(case: YearCase, expand: Expansion) -> YearOutcome:
     )
 
 
-def years_report(outcomes: Sequence[YearOutcome]) -> Report:
+def years_report(outcomes: Sequence[YearOutcome]) -> CommandResult:
     """Tell what the years have shown."""
     rows = [
         (
@@ -178,10 +178,12 @@ def years_report(outcomes: Sequence[YearOutcome]) -> Report:
         )
         for outcome in outcomes
     ]
-    return Report(
-        title=f"The year from {outcomes[0].case.begins:%Y-%m-%d} on: calendar against scheduled actions",
-        columns=("time zone", "open", "deployed", "hours", "quarters", "differ"),
-        rows=rows,
+    return CommandResult(
+        table=ResultTable(
+            title=f"The year from {outcomes[0].case.begins:%Y-%m-%d} on: calendar against scheduled actions",
+            columns=("time zone", "open", "deployed", "hours", "quarters", "differ"),
+            rows=rows,
+        ),
         notes=[
             f"{outcome.case.calendar.time_zone}: {_difference_note(outcome, at)}"
             for outcome in outcomes
@@ -201,6 +203,7 @@ def years_report(outcomes: Sequence[YearOutcome]) -> Report:
                 for outcome in outcomes
             ]
         },
+        exit_code=1 if any(outcome.differences for outcome in outcomes) else 0,
     )
 
 

@@ -1,4 +1,4 @@
-"""What a command tells the GitHub job that it runs in; elsewhere nothing.
+"""What a command leaves to the GitHub job that it runs in; nothing elsewhere.
 
 https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
 """
@@ -9,28 +9,37 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from terminal.errors import UserError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def add_step_summary(text: str) -> None:
-    """Add Markdown to the page of the run."""
-    _append_to_file("GITHUB_STEP_SUMMARY", f"{text.rstrip()}\n\n")
+def add_job_summary(markdown: str) -> None:
+    """Add Markdown to the page of the job's run."""
+    if markdown:
+        _append_to_file("GITHUB_STEP_SUMMARY", f"{markdown.rstrip()}\n\n")
 
 
-def set_step_outputs(values: Mapping[str, str]) -> None:
-    """Give later steps some values, one line each."""
+def set_job_outputs(values: Mapping[str, str]) -> None:
+    """Set outputs for later steps, in one line each: a value of several lines could set outputs of its own."""
     _append_to_file("GITHUB_OUTPUT", "".join(f"{name}={' '.join(value.split())}\n" for name, value in values.items()))
 
 
 def run_page_url() -> str:
-    """Give the address of the run's page; empty outside a job."""
+    """Return the address of the run's page; empty outside a job."""
     server, repository, run = (os.environ.get(f"GITHUB_{name}") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID"))
     return f"{server}/{repository}/actions/runs/{run}" if server and repository and run else ""
 
 
 def _append_to_file(variable: str, text: str) -> None:
     path = os.environ.get(variable)
-    if path:
+    if not path:
+        return
+    try:
         with Path(path).open("a", encoding="utf-8") as file:
             file.write(text)
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be written: {error}.", repair=f"unset {variable} outside a GitHub job"
+        ) from error

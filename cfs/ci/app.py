@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from terminal.job_outputs import add_step_summary, run_page_url, set_step_outputs
+from terminal.job_outputs import add_job_summary, run_page_url, set_job_outputs
 from terminal.progress import console
 
 app = typer.Typer(no_args_is_help=True, help="What continuous integration calls.")
@@ -60,8 +60,8 @@ def ci_source(
     found = find_deploy_source(checkout, version=version)
     what = "its release" if found.built else "built from its commit"
     console.print(f"{found.version}, commit {found.commit}, {what}", highlight=False)
-    add_step_summary(f"Deploys **{found.version}**, commit `{found.commit}`, {what}.")
-    set_step_outputs({"version": found.version, "commit": found.commit, "built": str(found.built).lower()})
+    add_job_summary(f"Deploys **{found.version}**, commit `{found.commit}`, {what}.")
+    set_job_outputs({"version": found.version, "commit": found.commit, "built": str(found.built).lower()})
 
 
 @app.command("preview")
@@ -79,7 +79,7 @@ def ci_preview(
     output.write_text(seen.to_json())
     text = summary_section(seen)
     console.print(text, markup=False, highlight=False, soft_wrap=True)
-    add_step_summary(text)
+    add_job_summary(text)
 
 
 @app.command("comment")
@@ -103,7 +103,7 @@ def ci_comment(
         page=run_page_url(),
     )
     job_repository().write_comment(pull_request, text, purpose=PREVIEW_PURPOSE)
-    add_step_summary(text)
+    add_job_summary(text)
 
 
 @app.command("drift")

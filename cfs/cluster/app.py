@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from terminal import report
+from terminal.results import finish_command
 
 app = typer.Typer(no_args_is_help=True, help="Start the test cluster out of hours, stop it, see it and its cost.")
 
@@ -50,7 +50,7 @@ def cluster_up(  # noqa: PLR0913 — one for each option
         shorten=shorten,
     )
     started = start_cluster(open_aws_api(environment, region=region), window)
-    report.print_report(reports.start_report(started, environment=environment), as_json=json)
+    finish_command(reports.start_report(started, environment=environment), as_json=json)
 
 
 @app.command("down")
@@ -67,7 +67,7 @@ def cluster_down(
     from cfs.cluster.down import stop_cluster  # noqa: PLC0415 — see above
 
     stopped = stop_cluster(open_aws_api(environment, region=region), environment, group or ())
-    report.print_report(reports.stop_report(stopped, environment=environment), as_json=json)
+    finish_command(reports.stop_report(stopped, environment=environment), as_json=json)
 
 
 @app.command("status")
@@ -86,4 +86,4 @@ def cluster_status(
         region=aws.region_name(),
         is_emulated=aws.is_emulated,
     )
-    report.print_report(shown, as_json=json)
+    finish_command(shown, as_json=json)

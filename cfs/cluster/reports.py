@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from cfs.cluster.cost_estimate import INCLUDED_NOTE, PLACEHOLDERS_NOTE
 from terminal.errors import UserError
-from terminal.report import Report
+from terminal.results import CommandResult, ResultTable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,22 +29,24 @@ _REASON_TEXTS: dict[StopReason, str] = {
 }
 
 
-def start_report(started: StartedGroups, *, environment: str) -> Report:
+def start_report(started: StartedGroups, *, environment: str) -> CommandResult:
     """Show what runs now and until when."""
     by_name = {group.name: group for group in started.groups}
     rows = [(stop, by_name[stop.group.name]) for stop in started.stops if stop.group.name in by_name]
-    return Report(
-        title=f"Started: {environment}",
-        columns=("group", "nodes in service", "stops", "why then"),
-        rows=[
-            (
-                group.name,
-                f"{group.in_service} of {group.desired}",
-                _local_text(stop.at, stop.group),
-                _REASON_TEXTS[stop.reason],
-            )
-            for stop, group in rows
-        ],
+    return CommandResult(
+        table=ResultTable(
+            title=f"Started: {environment}",
+            columns=("group", "nodes in service", "stops", "why then"),
+            rows=[
+                (
+                    group.name,
+                    f"{group.in_service} of {group.desired}",
+                    _local_text(stop.at, stop.group),
+                    _REASON_TEXTS[stop.reason],
+                )
+                for stop, group in rows
+            ],
+        ),
         notes=("What it costs: cfs cluster status", "To stop it earlier: cfs cluster down"),
         figures={
             "environment": environment,
@@ -62,12 +64,14 @@ def start_report(started: StartedGroups, *, environment: str) -> Report:
     )
 
 
-def stop_report(stopped: StoppedGroups, *, environment: str) -> Report:
+def stop_report(stopped: StoppedGroups, *, environment: str) -> CommandResult:
     """Show what has been stopped and when it is started next."""
-    return Report(
-        title=f"Stopped: {environment}",
-        columns=("group", "next start"),
-        rows=[(group.name, _local_text(stopped.next_starts[group.name], group)) for group in stopped.groups],
+    return CommandResult(
+        table=ResultTable(
+            title=f"Stopped: {environment}",
+            columns=("group", "next start"),
+            rows=[(group.name, _local_text(stopped.next_starts[group.name], group)) for group in stopped.groups],
+        ),
         notes=("Nodes at other times: cfs cluster up --for 3h",),
         figures={
             "environment": environment,
@@ -79,12 +83,14 @@ def stop_report(stopped: StoppedGroups, *, environment: str) -> Report:
     )
 
 
-def status_report(status: ClusterStatus, *, environment: str, region: str, is_emulated: bool) -> Report:
+def status_report(status: ClusterStatus, *, environment: str, region: str, is_emulated: bool) -> CommandResult:
     """Show how the cluster is and what it costs."""
-    return Report(
-        title=f"Cluster {environment} in {region}",
-        columns=("group", "wanted", "running", "USD/node·h", "since", "next", "why"),
-        rows=[_status_row(state) for state in status.states],
+    return CommandResult(
+        table=ResultTable(
+            title=f"Cluster {environment} in {region}",
+            columns=("group", "wanted", "running", "USD/node·h", "since", "next", "why"),
+            rows=[_status_row(state) for state in status.states],
+        ),
         notes=_status_notes(status, is_emulated=is_emulated),
         figures={
             "environment": environment,

@@ -5,14 +5,12 @@ What the steps need is imported when one runs: the other commands of `cfs` wait 
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from cfs.deploy.reporting import ConsoleResult
+from terminal.results import finish_command
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -49,7 +47,7 @@ def deploy_publish(  # noqa: PLR0913 — one parameter an option
     from cfs.deploy import steps  # noqa: PLC0415 — see above
 
     built = steps.BuildSource(version=version, commit=commit, repository=repository, signer_workflow=signer_workflow)
-    _print_result(steps.publish_build(environment, source, built), as_json=json)
+    finish_command(steps.publish_build(environment, source, built), as_json=json)
 
 
 @app.command("preview")
@@ -65,7 +63,7 @@ def deploy_preview(
     from cfs.deploy import reviewed_apply as applying  # noqa: PLC0415 — see above
 
     wanted = applying.WantedDeployment(environment=environment, cluster_size=cluster_size, commit=commit)
-    _print_result(applying.preview_for_review(wanted, file=review), as_json=json)
+    finish_command(applying.preview_for_review(wanted, file=review), as_json=json)
 
 
 @app.command("apply")
@@ -82,7 +80,7 @@ def deploy_apply(  # noqa: PLR0913 — one parameter an option
     from cfs.deploy import reviewed_apply as applying  # noqa: PLC0415 — see above
 
     wanted = applying.WantedDeployment(environment=environment, cluster_size=cluster_size, commit=commit)
-    _print_result(applying.apply_reviewed(wanted, digest=digest, file=review), as_json=json)
+    finish_command(applying.apply_reviewed(wanted, digest=digest, file=review), as_json=json)
 
 
 @app.command("roll-out")
@@ -97,7 +95,7 @@ def deploy_roll_out(
     """Bring a release to all nodes, stage by stage; a stage that fails takes it back."""
     from cfs.deploy import steps  # noqa: PLC0415 — see above
 
-    _print_result(steps.roll_out_release(environment, release, sha256=sha256 or None, soak=soak), as_json=json)
+    finish_command(steps.roll_out_release(environment, release, sha256=sha256 or None, soak=soak), as_json=json)
 
 
 @app.command("roll-back")
@@ -107,7 +105,7 @@ def deploy_roll_back(
     """Take an unfinished roll-out back, or go back to the version before."""
     from cfs.deploy import steps  # noqa: PLC0415 — see above
 
-    _print_result(steps.roll_back_release(environment, soak=soak), as_json=json)
+    finish_command(steps.roll_back_release(environment, soak=soak), as_json=json)
 
 
 @app.command("status")
@@ -115,12 +113,4 @@ def deploy_status(*, environment: DeployEnvironmentOption, json: DeployJsonOptio
     """Show what the environment runs, and who deploys to it."""
     from cfs.deploy import steps  # noqa: PLC0415 — see above
 
-    _print_result(steps.environment_status(environment), as_json=json)
-
-
-def _print_result(result: ConsoleResult, *, as_json: bool) -> None:
-    from cfs.deploy import reporting  # noqa: PLC0415 — see above
-
-    reporting.print_result(result, as_json=as_json, variables=os.environ)
-    if result.exit_code:
-        raise typer.Exit(result.exit_code)
+    finish_command(steps.environment_status(environment), as_json=json)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from cfs.deploy import releases
 from cfs.deploy.lease import read_deploy_record
-from cfs.deploy.reporting import ConsoleResult
+from terminal.results import CommandResult
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,7 +69,7 @@ def read_environment_status(
     )
 
 
-def status_result(status: EnvironmentStatus) -> ConsoleResult:
+def status_result(status: EnvironmentStatus) -> CommandResult:
     """Say it."""
     versions = Counter(
         (node.version or "no version") if node.is_ready else "nothing yet: booting" for node in status.nodes
@@ -85,10 +85,10 @@ def status_result(status: EnvironmentStatus) -> ConsoleResult:
         f"  last: {_last_text(status)}",
     ]
     rows = "\n".join(f"- {line.strip()}" for line in lines[1:])
-    return ConsoleResult(
+    return CommandResult(
         text="\n".join(lines),
-        summary=f"### {status.environment}\n\n{rows}\n",
-        outputs={"version": version, "rollout": status.roll_out_progress},
+        job_summary=f"### {status.environment}\n\n{rows}\n",
+        job_outputs={"version": version, "rollout": status.roll_out_progress},
         figures={
             "environment": status.environment,
             "version": version,

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, get_args
 from pydantic import ValidationError
 
 from cfs.deploy.artifact_store import ConflictError
-from cfs.deploy.reporting import ConsoleResult
 from cfs.deploy.stored_documents import SHA256_PATTERN, Architecture, Release
 from terminal.errors import UserError
+from terminal.results import CommandResult
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -219,13 +219,13 @@ def _other_content_error(key: str) -> UserError:
     )
 
 
-def publish_result(published: PublishedRelease) -> ConsoleResult:
+def publish_result(published: PublishedRelease) -> CommandResult:
     """Say what was published."""
     target = published.target
     done = "published" if published.written else "was published before, with the same content"
-    return ConsoleResult(
+    return CommandResult(
         text=f"{target.version} {done}: {target.release} {target.sha256}",
-        summary=f"### {target.version} {done}\n\n`{target.release}`, SHA-256 `{target.sha256}`\n",
-        outputs={"release": target.release, "sha256": target.sha256, "version": target.version},
+        job_summary=f"### {target.version} {done}\n\n`{target.release}`, SHA-256 `{target.sha256}`\n",
+        job_outputs={"release": target.release, "sha256": target.sha256, "version": target.version},
         figures={**target.model_dump(by_alias=True), "written": list(published.written)},
     )

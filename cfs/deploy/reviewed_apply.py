@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from cfs.deploy import review as reviewing
 from cfs.deploy.omissions import refuse_omissions
 from cfs.deploy.planned_stack import head_commit, open_stack, program_digest
-from cfs.deploy.reporting import ConsoleResult
 from cfs.deploy.review import Review
 from cfs.doctor.preflight import check_stack_github, is_github_resource
 from cfs.environments import find_stack_environment
 from cfs.preview_steps import changing_steps
 from terminal.errors import UserError
+from terminal.results import CommandResult
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +41,7 @@ class WantedDeployment:
     commit: str | None
 
 
-def preview_for_review(wanted: WantedDeployment, *, file: Path) -> ConsoleResult:
+def preview_for_review(wanted: WantedDeployment, *, file: Path) -> CommandResult:
     """Preview, and write to a file what is to be reviewed.
 
     Raises:
@@ -52,18 +52,18 @@ def preview_for_review(wanted: WantedDeployment, *, file: Path) -> ConsoleResult
         review, complaints, _ = _review_preview(stack, wanted)
     if not complaints:
         _write_review(file, review)
-    return ConsoleResult(
+    return CommandResult(
         text=reviewing.review_text(review, complaints),
-        summary=reviewing.review_summary(review, complaints),
+        job_summary=reviewing.review_summary(review, complaints),
         # What cannot be applied must not be approved either.
-        outputs={"changes": str(len(review.changes))}
+        job_outputs={"changes": str(len(review.changes))}
         | ({} if complaints else {"digest": review.review_digest, "review": str(file)}),
         figures={"digest": review.review_digest, "errors": complaints, "review": review.model_dump(by_alias=True)},
         exit_code=1 if complaints else 0,
     )
 
 
-def apply_reviewed(wanted: WantedDeployment, *, digest: str, file: Path | None) -> ConsoleResult:
+def apply_reviewed(wanted: WantedDeployment, *, digest: str, file: Path | None) -> CommandResult:
     """Apply what was reviewed; where anything else would be done, change nothing and say what.
 
     The engine is held to the plan of the preview that was compared, so that nothing comes in between.
@@ -85,10 +85,10 @@ def apply_reviewed(wanted: WantedDeployment, *, digest: str, file: Path | None) 
         _check_github(wanted.environment, previewed.content)
         stack.apply_plan(previewed.plan)
     changed = f"{len(review.changes)} resources"
-    return ConsoleResult(
+    return CommandResult(
         text=f"{wanted.environment}: {changed} changed, as reviewed",
-        summary=f"### {wanted.environment}: {changed} changed\n\nAs reviewed: digest `{digest}`\n",
-        outputs={"changes": str(len(review.changes))},
+        job_summary=f"### {wanted.environment}: {changed} changed\n\nAs reviewed: digest `{digest}`\n",
+        job_outputs={"changes": str(len(review.changes))},
         figures={"digest": digest, "changes": len(review.changes), "applied": True},
     )
 
@@ -122,18 +122,18 @@ def _review_preview(stack: PlannedStack, wanted: WantedDeployment) -> tuple[Revi
     return review, [*reviewing.preview_errors(previewed.content), *refusals], previewed
 
 
-def _refusal_result(now: Review, reviewed: Review | None, digest: str) -> ConsoleResult:
+def _refusal_result(now: Review, reviewed: Review | None, digest: str) -> CommandResult:
     if reviewed is not None:
         differences = reviewing.review_differences(reviewed, now)
     else:
         differences = [f"{change.operation} {change.display_name} would be done now" for change in now.changes]
         differences.append("what was reviewed is not known here: give the file of the preview by --review")
     lines = "\n".join(f"- {difference}" for difference in differences)
-    return ConsoleResult(
+    return CommandResult(
         text=f"Nothing was changed: what would be done has the digest {now.review_digest}, not {digest}.\n{lines}\n"
         "Repair: review a new preview (`cfs deploy preview`), and apply its digest.",
-        summary=f"### {now.environment}: not applied\n\nWhat would be done is not what was reviewed:\n\n{lines}\n",
-        outputs={"changes": "0"},
+        job_summary=f"### {now.environment}: not applied\n\nWhat would be done is not what was reviewed:\n\n{lines}\n",
+        job_outputs={"changes": "0"},
         figures={"digest": now.review_digest, "reviewed": digest, "applied": False, "differences": differences},
         exit_code=DIFFERS_EXIT_CODE,
     )

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Literal
 
 from cfs.deploy import releases
 from cfs.deploy.next_action import next_roll_back, next_roll_out
-from cfs.deploy.reporting import ConsoleResult
 from cfs.deploy.stages import STAGES_BY_KIND, choose_batch, choose_stage_nodes
 from cfs.deploy.stored_documents import EndedRollOut, ReleaseTarget, RollOut
 from terminal.errors import UserError
+from terminal.markdown import code_span, markdown_table
 from terminal.progress import console
+from terminal.results import CommandResult
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -408,16 +409,17 @@ def pause_holding_lease(clock: DeployClock, held_record: HeldRecord, seconds: fl
         held_record.renew_if_due()
 
 
-def roll_out_result(outcome: RollOutOutcome, *, environment: str) -> ConsoleResult:
+def roll_out_result(outcome: RollOutOutcome, *, environment: str) -> CommandResult:
     """Say how a roll-out ended."""
-    rows = "\n".join(f"| `{node}` | {said.replace('|', '/')} |" for node, said in sorted(outcome.red_nodes.items()))
-    table = f"\n| node | |\n|---|---|\n{rows}\n" if rows else ""
+    red_nodes = sorted(outcome.red_nodes.items())
+    table = markdown_table(("node", ""), [(code_span(node), said) for node, said in red_nodes]) if red_nodes else ""
     text = _outcome_text(outcome, environment)
-    red = "".join(f"\n  {node}: {said}" for node, said in sorted(outcome.red_nodes.items()))
-    return ConsoleResult(
-        text=text + red,
-        summary=f"### {outcome.kind} of {outcome.target.version} to {environment}: {outcome.result}\n\n{text}\n{table}",
-        outputs={"outcome": outcome.result, "version": outcome.version, "nodes": str(outcome.nodes)},
+    heading = f"{outcome.kind} of {outcome.target.version} to {environment}: {outcome.result}"
+    return CommandResult(
+        text=text,
+        notes=[f"  {node}: {said}" for node, said in red_nodes],
+        job_summary=f"### {heading}\n\n{text}\n\n{table}",
+        job_outputs={"outcome": outcome.result, "version": outcome.version, "nodes": str(outcome.nodes)},
         figures={
             "environment": environment,
             "kind": outcome.kind,

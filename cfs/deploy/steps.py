@@ -19,12 +19,12 @@ from cfs.deploy.run_commands import NodeCommandRunner
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from cfs.deploy.reporting import ConsoleResult
+    from terminal.results import CommandResult
 
 __all__ = ["BuildSource", "environment_status", "publish_build", "roll_back_release", "roll_out_release"]
 
 
-def publish_build(environment: str, folder: Path, source: BuildSource) -> ConsoleResult:
+def publish_build(environment: str, folder: Path, source: BuildSource) -> CommandResult:
     """Put what was built into the bucket.
 
     Raises:
@@ -37,7 +37,7 @@ def publish_build(environment: str, folder: Path, source: BuildSource) -> Consol
     )
 
 
-def roll_out_release(environment: str, release: str, *, sha256: str | None, soak: float) -> ConsoleResult:
+def roll_out_release(environment: str, release: str, *, sha256: str | None, soak: float) -> CommandResult:
     """Bring a release to all nodes.
 
     Raises:
@@ -48,7 +48,7 @@ def roll_out_release(environment: str, release: str, *, sha256: str | None, soak
     return rollout.roll_out_result(rollout.run_roll_out(means, wanted=wanted), environment=environment)
 
 
-def roll_back_release(environment: str, *, soak: float) -> ConsoleResult:
+def roll_back_release(environment: str, *, soak: float) -> CommandResult:
     """Take a release back.
 
     Raises:
@@ -59,7 +59,7 @@ def roll_back_release(environment: str, *, soak: float) -> ConsoleResult:
     )
 
 
-def environment_status(environment: str) -> ConsoleResult:
+def environment_status(environment: str) -> CommandResult:
     """See what an environment runs.
 
     Raises:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cfs.doctor.preflight import examine_github, github_report
-from terminal import report
+from terminal.results import finish_command
 
 app = typer.Typer(no_args_is_help=True, help="Check what a deployment needs before it begins.")
 
@@ -24,7 +24,4 @@ def doctor_github(
     json: Annotated[bool, typer.Option("--json", help="print the findings for programs")] = False,
 ) -> None:
     """Ask GitHub, before a deployment, whether it will take what the stack declares there."""
-    findings = examine_github(environment)
-    report.print_report(github_report(findings, stack=environment), as_json=json)
-    if any(finding.verdict == "wrong" for finding in findings):
-        raise typer.Exit(1)
+    finish_command(github_report(examine_github(environment), stack=environment), as_json=json)

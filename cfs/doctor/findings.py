@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from terminal.errors import UserError
-from terminal.report import Report
+from terminal.results import CommandResult, ResultTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -65,12 +65,14 @@ def raise_wrong_findings(findings: Iterable[Finding], *, retry_command: str) -> 
         )
 
 
-def findings_report(findings: Sequence[Finding], *, title: str) -> Report:
+def findings_report(findings: Sequence[Finding], *, title: str) -> CommandResult:
     """Put findings into a table and into figures."""
-    return Report(
-        title=title,
-        columns=("", "check", "found"),
-        rows=[(finding.verdict, finding.check, finding.message) for finding in findings],
+    return CommandResult(
+        table=ResultTable(
+            title=title,
+            columns=("", "check", "found"),
+            rows=[(finding.verdict, finding.check, finding.message) for finding in findings],
+        ),
         notes=[f"{finding.check}: {finding.repair}" for finding in findings if finding.repair],
         figures={
             "findings": [
@@ -83,4 +85,5 @@ def findings_report(findings: Sequence[Finding], *, title: str) -> Report:
                 for finding in findings
             ]
         },
+        exit_code=1 if any(finding.verdict == "wrong" for finding in findings) else 0,
     )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cfs.doctor.findings import Finding
     from cfs.doctor.github_target import GitHubTarget
     from cfs.engine import StackEngine
-    from terminal.report import Report
+    from terminal.results import CommandResult
 
 
 def examine_github(stack: str) -> list[Finding]:
@@ -30,7 +30,7 @@ def examine_github(stack: str) -> list[Finding]:
     return examine_repository(_stack_target(stack))
 
 
-def github_report(findings: Sequence[Finding], *, stack: str) -> Report:
+def github_report(findings: Sequence[Finding], *, stack: str) -> CommandResult:
     """Put what was found into a table and figures."""
     return found.findings_report(findings, title=f"GitHub, for the stack {stack}")
 

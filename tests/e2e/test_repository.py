@@ -194,7 +194,7 @@ def test_secrets_reach_github_encrypted_and_are_nowhere_else(
     with ProcessList() as processes:
         plan = stack.engine.query_text("preview", "--diff", "--save-plan", str(folder / "plan.json"))
         reviewed = applying.preview_for_review(wanted, file=folder / "review.json")
-        applied = applying.apply_reviewed(wanted, digest=reviewed.outputs["digest"], file=folder / "review.json")
+        applied = applying.apply_reviewed(wanted, digest=reviewed.job_outputs["digest"], file=folder / "review.json")
     said = [plan, stack.engine.query_text("preview", "--diff", "--json"), stack.engine.query_text("stack", "export")]
     said += [str(result) for result in (reviewed, applied)]
     said += capfd.readouterr()
@@ -235,12 +235,12 @@ def test_a_commit_without_what_was_deployed_is_refused_and_no_deployment_touches
     refused = applying.preview_for_review(wanted, file=file)
     assert refused.exit_code == 1
     assert "Pulumi.local.yaml lacks alertEmails, environmentSecrets.TOKEN, which local was deployed" in refused.text
-    assert "digest" not in refused.outputs
+    assert "digest" not in refused.job_outputs
 
     stack.change(dailyBudgetUsd="120")
     shutil.copy(stack.settings, checked_out)
     reviewed = applying.preview_for_review(wanted, file=file)
-    applying.apply_reviewed(wanted, digest=reviewed.outputs["digest"], file=file)
+    applying.apply_reviewed(wanted, digest=reviewed.job_outputs["digest"], file=file)
     assert stack.changes("--refresh") == {}
     assert github(stack, "GET", f"{REPOSITORY}/actions/variables/INFRA_REF")["value"] == pin["value"]
     assert "TOKEN" in kept(stack)["environments"]["local"]["secrets"]

@@ -12,7 +12,6 @@ import yaml
 
 from infra.project import PROJECT_FOLDER
 from measure import bench, sdk_imports
-from terminal.report import Report, print_report
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,13 +96,3 @@ def test_the_floor_program_loads_what_it_is_told_to(tmp_path: Path) -> None:
     program = (folder / "__main__.py").read_text()
     check = "import sys; assert 'pulumi_aws.sns.topic' in sys.modules; assert 'pulumi_aws.ec2.vpc' not in sys.modules"
     subprocess.run([sys.executable, "-c", f"{program}{check}"], check=True)
-
-
-def test_a_report_is_a_table_or_json_alone(capsys: pytest.CaptureFixture[str]) -> None:
-    report = Report(title="Times", columns=["what"], rows=[["preview"]], notes=["note [x]"], figures={"seconds": 1.5})
-    print_report(report, as_json=True)
-    assert json.loads(capsys.readouterr().out) == {"seconds": 1.5}
-    print_report(report, as_json=False)
-    shown = capsys.readouterr().out
-    assert "preview" in shown
-    assert "note [x]" in shown

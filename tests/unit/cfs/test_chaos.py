@@ -96,8 +96,10 @@ def test_what_the_state_lost_or_left_unfinished_is_a_problem() -> None:
 
 def test_a_report_has_a_row_for_each_kill_and_totals() -> None:
     report = chaos.chaos_report([outcome(), outcome("lock left: x", seconds=4.0)], seed=3)
-    assert [row[-1] for row in report.rows] == ["ok", "FAILED"]
-    assert report.rows[0][2:6] == ("engine, cfs", "11.2 s", "vpc (creating)", "20 → 35")
+    assert report.exit_code == 1
+    assert report.table is not None
+    assert [row[-1] for row in report.table.rows] == ["ok", "FAILED"]
+    assert report.table.rows[0][2:6] == ("engine, cfs", "11.2 s", "vpc (creating)", "20 → 35")
     assert report.notes[0].startswith("1 of 2 converged, in 3.0 s (median), 4.0 s (longest)")
     assert report.notes[1:] == ["kill 1: lock left: x"]
     figures = json.loads(json.dumps(report.figures))

@@ -13,7 +13,6 @@ from typer.testing import CliRunner
 
 from cli.app import app
 from local import servers
-from terminal.report import Report, print_report
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,15 +42,3 @@ def test_status_tells_the_address_of_what_runs(tmp_path: Path, monkeypatch: pyte
         "local.aws": None,
         "local.github": "http://127.0.0.1:1234",
     }
-
-
-def test_a_narrow_screen_cuts_nothing_off(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setenv("COLUMNS", "40")
-    row = ("storage-in-site-a", "stops on Saturday at 18:00", "http://127.0.0.1:51137")
-
-    print_report(Report(title="", columns=("group", "next", "address"), rows=[row]), as_json=False)
-
-    shown = capsys.readouterr().out
-    assert "storage-in-site-a" in shown
-    assert "…" not in shown
-    assert max(map(len, shown.splitlines())) <= 40

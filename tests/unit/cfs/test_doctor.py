@@ -14,7 +14,7 @@ import pytest
 from werkzeug.serving import make_server
 
 from cfs.doctor import tokens
-from cfs.doctor.findings import Finding, raise_wrong_findings
+from cfs.doctor.findings import Finding, Verdict, findings_report, raise_wrong_findings
 from cfs.doctor.github_client import GITHUB_API_URL, GitHubClient
 from cfs.doctor.github_target import GitHubTarget, read_github_target
 from cfs.doctor.repository_checks import examine_repository, run_preflight
@@ -116,6 +116,12 @@ def test_a_new_repository_and_a_classic_token_with_its_scopes_are_good(standin: 
         "delivery",
         "workflow files",
     }
+
+
+@pytest.mark.parametrize("verdict, code", [("good", 0), ("doubtful", 0), ("wrong", 1)])
+def test_the_command_fails_where_something_is_wrong(verdict: Verdict, code: int) -> None:
+    found = Finding(check="plan", verdict=verdict, message="")
+    assert findings_report([found], title="").exit_code == code
 
 
 def test_a_missing_workflow_scope_is_named_with_the_page_and_the_command(standin: StandIn) -> None:

@@ -14,11 +14,13 @@ from cfs.cluster.down import stop_cluster
 from cfs.cluster.status import ClusterStatus, read_cluster_status
 from cfs.cluster.up import ClusterWindow, start_cluster
 from local.aws.gaps import activities
-from terminal import report
+from terminal.results import finish_command
 from tests.unit.cfs.cluster.conftest import ENVIRONMENT, REGION, Cluster, full_name, local
 
 if TYPE_CHECKING:
-    from terminal.report import Report
+    from collections.abc import Sequence
+
+    from terminal.results import CommandResult
 
 SPOT = Decimal("0.03")
 ON_DEMAND = Decimal("0.1")
@@ -33,9 +35,14 @@ def start(cluster: Cluster, hours: float = 3, **more: Any) -> None:
     )
 
 
-def shown(cluster: Cluster, *, is_emulated: bool = True) -> Report:
+def shown(cluster: Cluster, *, is_emulated: bool = True) -> CommandResult:
     found = read_cluster_status(cluster.aws, ENVIRONMENT)
     return reports.status_report(found, environment=ENVIRONMENT, region=REGION, is_emulated=is_emulated)
+
+
+def table_rows(result: CommandResult) -> Sequence[Sequence[str]]:
+    assert result.table is not None
+    return result.table.rows
 
 
 def row(cluster: Cluster, name: str) -> dict[str, Any]:
@@ -142,7 +149,7 @@ def test_an_unknown_price_is_unknown_and_not_nothing(cluster: Cluster, monkeypat
         "unknown": ["c7a.xlarge in us-west-2a", "c7a.xlarge in us-west-2b"],
     }
     assert found.notes[0].startswith("Now: unknown an hour. Today since 00:00 UTC: unknown of the day's budget")
-    assert [cells[3] for cells in found.rows] == ["unknown"] * 3
+    assert [cells[3] for cells in table_rows(found)] == ["unknown"] * 3
 
 
 def test_the_budget_and_what_it_has_counted_are_named(cluster: Cluster) -> None:
@@ -168,13 +175,13 @@ def test_placeholders_of_the_emulated_account_are_never_shown_as_prices_of_aws(c
 def test_programs_get_json_alone(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
     start(cluster)
     capsys.readouterr()
-    report.print_report(shown(cluster), as_json=True)
+    finish_command(shown(cluster), as_json=True)
     assert json.loads(capsys.readouterr().out)["usdPerHour"] == {"known": "0.180000", "unknown": []}
 
 
 def test_people_get_times_in_the_schedules_time_zone(cluster: Cluster) -> None:
     start(cluster)
-    by_name = {cells[0]: cells for cells in shown(cluster).rows}
+    by_name = {cells[0]: cells for cells in table_rows(shown(cluster))}
     assert by_name["storage-a"] == (
         "storage-a", "3 of 3", "3", "0.0300", "Mon 23 Nov 20:00 PST", "stop Mon 23 Nov 23:00 PST", "started by hand",
     )  # fmt: skip

@@ -8,18 +8,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typer.testing import CliRunner
 
-from cfs.deploy import reporting, steps
+from cfs.deploy import steps
 from cfs.deploy.environments import open_target_environment
-from cfs.deploy.reporting import ConsoleResult
 from cli.app import app
 from terminal.errors import UserError
+from terminal.results import CommandResult
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-RESULT = ConsoleResult(
-    text="done [bold]", summary="### Done", outputs={"release": "r", "reason": "a\nb=c"}, figures={"n": 1}, exit_code=3
-)
+RESULT = CommandResult(text="done [bold]", figures={"n": 1}, exit_code=3)
 
 
 def run(*arguments: str) -> Any:
@@ -31,7 +29,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Note what a roll-out was told instead of doing it."""
     seen: list[Any] = []
 
-    def roll_out(*arguments: object, **options: object) -> ConsoleResult:
+    def roll_out(*arguments: object, **options: object) -> CommandResult:
         seen.append((arguments, options))
         return RESULT
 
@@ -57,23 +55,6 @@ def test_json_is_all_that_is_on_stdout(told: list[Any]) -> None:
 def test_a_soak_out_of_bounds_is_wrong_usage(told: list[Any], soak: str) -> None:
     assert run("roll-out", "--environment", "prod", "--release", "r", "--soak", soak).exit_code == 2
     assert told == []
-
-
-def test_a_job_gets_a_summary_and_outputs_of_one_line_each(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    summary, output = tmp_path / "summary", tmp_path / "output"
-    output.write_text("before=1\n")
-    variables = {"GITHUB_STEP_SUMMARY": str(summary), "GITHUB_OUTPUT": str(output)}
-    reporting.print_result(RESULT, as_json=False, variables=variables)
-    reporting.print_result(RESULT, as_json=True, variables=variables)
-    assert output.read_text() == "before=1\n" + "release=r\nreason=a b=c\n" * 2
-    assert summary.read_text() == "### Done\n\n" * 2
-    assert capsys.readouterr().out.startswith("done [bold]\n{")
-
-
-def test_a_file_of_the_job_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    missing = str(tmp_path / "no" / "summary")
-    with pytest.raises(UserError, match="cannot be written"):
-        reporting.print_result(RESULT, as_json=True, variables={"GITHUB_STEP_SUMMARY": missing})
 
 
 @pytest.mark.parametrize("command", ["publish", "preview", "apply", "roll-out", "roll-back", "status"])

@@ -35,12 +35,12 @@ def test_the_status_says_what_runs_and_who_deploys(world: World, wire: Wire) -> 
         world.roll_out(new)
     wire.before = None
     said = look()
-    assert said.outputs == {"version": "v1.0.0", "rollout": "rolling, 10% done"}
+    assert said.job_outputs == {"version": "v1.0.0", "rollout": "rolling, 10% done"}
     assert "roll-out of v1.1.0: rolling, 10% done" in said.text
     with world.means(holder="robot").held_record.hold_lease():
         assert "held by robot, until 2026-01-05 12:" in look().text
     world.roll_out(new)
     done = look()
-    assert done.outputs == {"version": "v1.1.0", "rollout": ""}
+    assert done.job_outputs == {"version": "v1.1.0", "rollout": ""}
     assert "pointer: v1.1.0, before it v1.0.0" in done.text
     assert "last: roll-out of v1.1.0, done 2026-01-05 12:" in done.text

@@ -74,14 +74,14 @@ def told(folder: Path) -> list[str]:
 
 
 def reviewed(file: Path, wanted: WantedDeployment = WANTED) -> str:
-    return applying.preview_for_review(wanted, file=file).outputs["digest"]
+    return applying.preview_for_review(wanted, file=file).job_outputs["digest"]
 
 
 def test_what_was_reviewed_is_applied_by_the_plan_of_the_second_preview(pulumi: Path, tmp_path: Path) -> None:
     file = tmp_path / "review.json"
     digest = reviewed(file)
     result = applying.apply_reviewed(WANTED, digest=digest, file=file)
-    assert (result.exit_code, result.outputs) == (0, {"changes": "1"})
+    assert (result.exit_code, result.job_outputs) == (0, {"changes": "1"})
     assert (pulumi / "applied").read_text() == "plan\n"
     up = told(pulumi)[-1].split()
     assert up[:4] == ["up", "--yes", "--skip-preview", "--plan"]
@@ -150,8 +150,8 @@ def test_a_file_of_another_preview_is_refused(pulumi: Path, tmp_path: Path) -> N
 def test_a_preview_that_fails_gives_no_digest_and_says_why(pulumi: Path, tmp_path: Path) -> None:
     show(pulumi, {**PREVIEW, "diagnostics": [COMPLAINT]}, status=1)
     result = applying.preview_for_review(WANTED, file=tmp_path / "review.json")
-    assert (result.exit_code, result.outputs) == (1, {"changes": "1"})
-    assert "- unable to replace resource" in result.summary
+    assert (result.exit_code, result.job_outputs) == (1, {"changes": "1"})
+    assert "- unable to replace resource" in result.job_summary
     assert not (tmp_path / "review.json").exists()
 
 
@@ -167,8 +167,8 @@ def test_a_preview_from_a_commit_without_a_setting_gives_no_digest_and_names_it(
     state = {"type": "pulumi:pulumi:Stack", "outputs": {"settings": ["alertEmails"]}}
     show(pulumi, {**PREVIEW, "steps": [*PREVIEW["steps"], {"op": "same", "urn": URN, "oldState": state}]})
     result = applying.preview_for_review(WANTED, file=tmp_path / "review.json")
-    assert (result.exit_code, result.outputs) == (1, {"changes": "1"})
-    assert "- Pulumi.prod.yaml lacks alertEmails" in result.summary
+    assert (result.exit_code, result.job_outputs) == (1, {"changes": "1"})
+    assert "- Pulumi.prod.yaml lacks alertEmails" in result.job_summary
 
 
 def test_a_preview_that_says_nothing_of_use_is_the_engines_error(pulumi: Path, tmp_path: Path) -> None:

@@ -1,0 +1,88 @@
+"""Results of commands: text or a table for people, figures for programs, and what a GitHub job keeps of them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+
+from terminal.job_outputs import add_job_summary, set_job_outputs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultTable:
+    """Table of a result.
+
+    Attributes:
+        title: Its heading.
+        columns: Heads of its columns.
+        rows: Its cells.
+    """
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandResult:
+    """Result of a command.
+
+    Attributes:
+        text: For people; "" where there is a table.
+        table: For people; None where there is text.
+        notes: Lines below it.
+        figures: The same for programs: names, counts, seconds, ratios; JSON's own types only.
+        job_summary: Markdown for the page of the job's run.
+        job_outputs: Values for later steps of the job.
+        exit_code: Exit code of the command.
+    """
+
+    text: str = ""
+    table: ResultTable | None = None
+    notes: Sequence[str] = ()
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    job_summary: str = ""
+    job_outputs: Mapping[str, str] = field(default_factory=dict)
+    exit_code: int = 0
+
+
+def finish_command(result: CommandResult, *, as_json: bool = False) -> None:
+    """Write a result to stdout and to the files of the GitHub job, if there is one, and exit with its code.
+
+    Args:
+        result: The result.
+        as_json: Write the figures as JSON and nothing else.
+
+    Raises:
+        typer.Exit: The exit code is not 0.
+    """
+    if as_json:
+        sys.stdout.write(json.dumps(result.figures, indent=2) + "\n")
+    else:
+        _print_for_people(result)
+    add_job_summary(result.job_summary)
+    set_job_outputs(result.job_outputs)
+    if result.exit_code:
+        raise typer.Exit(result.exit_code)
+
+
+def _print_for_people(result: CommandResult) -> None:
+    console = Console(highlight=False)
+    if result.table is not None:
+        # What names a row is kept whole, and nothing is cut off: on a narrow screen cells have more lines.
+        columns = [Column(head, no_wrap=not place, overflow="fold") for place, head in enumerate(result.table.columns)]
+        table = Table(*columns, title=result.table.title, title_justify="left")
+        for row in result.table.rows:
+            table.add_row(*row)
+        console.print(table)
+    for line in (*([result.text] if result.text else ()), *result.notes):
+        console.print(line, markup=False, soft_wrap=True)
