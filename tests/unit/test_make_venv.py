@@ -91,9 +91,15 @@ def test_pip_and_uv_take_from_the_user_only_where_packages_come_from(checkout: P
     assert seen["PIP_USER"] == "0"
 
 
-def test_without_a_network_the_message_says_so_and_nothing_counts_as_ready(checkout: Path) -> None:
-    unreachable = "http://127.0.0.1:9/simple"
-    failed = make_venv(checkout, PIP_INDEX_URL=unreachable, PIP_RETRIES="0", PIP_CONFIG_FILE=os.devnull)
+def test_where_pip_fails_the_message_names_the_network_and_nothing_counts_as_ready(checkout: Path) -> None:
+    stand_in = program(
+        checkout / "programs",
+        "a-python",
+        'case "$*" in *pip*) exit 1 ;; *venv*) mkdir -p .venv/bin; cp "$0" .venv/bin/python ;; esac',
+    )
+
+    failed = make_venv(checkout, PYTHON=str(stand_in))
+
     assert failed.returncode == 1
     assert "The dependencies could not be installed" in failed.stderr
     assert "repair that (the network: HTTPS_PROXY" in failed.stderr
