@@ -10,6 +10,7 @@ import difflib
 import json
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import pulumi
@@ -315,8 +316,14 @@ def _valid_fields(given: Mapping[str, str], *, wrong: Sequence[_ValuePath]) -> I
         value = _decode_value(key, given[key])
         if key == _NODE_GROUPS_KEY and isinstance(value, dict):
             value = {group: change for group, change in value.items() if group not in groups}
-        annotated: Any = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
-        yield name, TypeAdapter(annotated).validate_python(value)
+        yield name, _field_adapter(name).validate_python(value)
+
+
+@cache
+def _field_adapter(name: str) -> TypeAdapter[Any]:
+    field = Settings.model_fields[name]
+    annotated: Any = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
+    return TypeAdapter(annotated)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from importlib.resources import files
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 CHECKED_YEARS = 10
@@ -76,13 +77,13 @@ def clock_changes(zone: str, *, since: date, years: int = CHECKED_YEARS) -> tupl
     rules = ZoneInfo(zone)
     # A day earlier and later, since it is another date elsewhere.
     instant = datetime.combine(since, time(), tzinfo=UTC) - _DAY
-    last = instant + timedelta(days=366 * years) + 2 * _DAY
-    changes = []
-    while instant < last:
-        if _utc_offset(rules, instant) != _utc_offset(rules, instant + _DAY):
-            changes.append(_change_between(rules, instant, instant + _DAY))
-        instant += _DAY
-    return tuple(changes)
+    days = [instant + number * _DAY for number in range(366 * years + 3)]
+    offsets = [_utc_offset(rules, day) for day in days]
+    return tuple(
+        _change_between(rules, before, after)
+        for (before, old), (after, new) in pairwise(zip(days, offsets, strict=True))
+        if old != new
+    )
 
 
 def first_unfit_day(zone: str, at: time, *, since: date) -> tuple[date, ClockChange] | None:

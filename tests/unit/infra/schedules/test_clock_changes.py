@@ -33,18 +33,18 @@ def bad_days(zone: str, at: time, *, days: Sequence[date] = DAYS) -> list[date]:
 
 
 def days_of_changes(zone: str) -> list[date]:
-    """Look at every hour, and give the days about those after which the offset is another one."""
-    rules, hour = ZoneInfo(zone), timedelta(hours=1)
+    """Look at every sixth hour, and give the days about those after which the offset is another one."""
+    rules, step = ZoneInfo(zone), timedelta(hours=6)
     first = datetime.combine(SINCE, time(), tzinfo=UTC)
-    hours = [(first + number * hour).astimezone(rules) for number in range(24 * len(DAYS))]
-    changed = [later.date() for before, later in pairwise(hours) if before.utcoffset() != later.utcoffset()]
+    moments = [(first + number * step).astimezone(rules) for number in range(4 * len(DAYS))]
+    changed = [later.date() for before, later in pairwise(moments) if before.utcoffset() != later.utcoffset()]
     return [
         day + timedelta(days=number) for day in changed for number in (-1, 0, 1) if day + timedelta(number) >= SINCE
     ]
 
 
 @given(zone=ZONES, at=TIMES | st.sampled_from(QUARTERS))
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=50)
 def test_a_time_is_unfit_where_some_day_has_it_not_once(zone: str, at: time) -> None:
     found = first_unfit_day(zone, at, since=SINCE)
     assert (found and found[0]) == next(iter(bad_days(zone, at)), None)
@@ -62,17 +62,18 @@ def test_a_time_is_unfit_where_some_day_has_it_not_once(zone: str, at: time) -> 
         "Atlantic/Azores",
         "Australia/Lord_Howe",  # by half an hour
         "Europe/Dublin",  # winter time is the one that is set back
-        "Pacific/Apia",  # left out a whole day in 2011
+        "Pacific/Apia",  # left out a whole day in 2011, and changes its clocks no more
     ],
 )
 def test_every_quarter_of_an_hour_is_judged_right_in_unusual_zones(zone: str) -> None:
     days = days_of_changes(zone)
     refused = {at for at in QUARTERS if first_unfit_day(zone, at, since=SINCE)}
     assert refused == {at for at in QUARTERS if bad_days(zone, at, days=days)}
+    assert bool(refused) is (zone != "Pacific/Apia")
 
 
 @given(zone=ZONES, at=TIMES)
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=50)
 def test_a_time_that_is_proposed_is_fit_and_near(zone: str, at: time) -> None:
     fit = nearest_fit_time(zone, at, since=SINCE)
     assert first_unfit_day(zone, fit, since=SINCE) is None
