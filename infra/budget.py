@@ -16,7 +16,7 @@ from infra.tags import PROJECT_NAME
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from infra.tags import Tags
+    from infra.stack_context import SecuredStack
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,24 +57,20 @@ MONTHLY_ALERTS = (BudgetAlert(kind="FORECASTED", percentage=100), BudgetAlert(ki
 
 @dataclass(frozen=True, kw_only=True)
 class BudgetArgs:
-    """What the budgets are made from.
+    """Inputs of the budgets.
 
     Attributes:
-        account_id: The AWS account whose costs are watched, all of them: Bedrock's bear no tags to filter by.
+        stack: The stack.
         daily_usd: The limit, in US dollars a day.
         monthly_usd: The limit, in US dollars a month.
         emails: Who is told, at most 10 addresses. Budgets writes to them itself; they do not subscribe to the topic
             too, so an alert is one message, and nobody has to confirm a subscription.
-        key_arn: The KMS key that encrypts the topic.
-        tags: The stack's tags.
     """
 
-    account_id: pulumi.Output[str]
+    stack: SecuredStack
     daily_usd: int
     monthly_usd: int
     emails: Sequence[str]
-    key_arn: pulumi.Output[str]
-    tags: Tags
 
 
 class Budget(Component):
@@ -99,27 +95,21 @@ class Budget(Component):
         self.topic_arn = topic.arn
         self.budget_name = self._declare_budget(name, daily, args=args, policy=policy).name
         self.monthly_budget_name = self._declare_budget(name, monthly, args=args, policy=policy).name
-        self.register_outputs(
-            {
-                "topicArn": self.topic_arn,
-                "budgetName": self.budget_name,
-                "monthlyBudgetName": self.monthly_budget_name,
-            }
-        )
+        self.register_declared_outputs()
 
     def _declare_topic(self, name: str, *, args: BudgetArgs) -> tuple[sns.Topic, sns.TopicPolicy]:
-        tags = args.tags
+        tags = args.stack.tags
         topic = sns.Topic(
             f"{name}-alerts",
             name=physical_name(SNS_TOPIC, PROJECT_NAME, tags.environment, "budget-alerts"),
-            kms_master_key_id=args.key_arn,
+            kms_master_key_id=args.stack.key_arn,
             tags=tags.for_resource("budget-alerts", role="alerts"),
             opts=self.child_options(),
         )
         policy = sns.TopicPolicy(
             f"{name}-alerts",
             arn=topic.arn,
-            policy=pulumi.Output.all(topic.arn, args.account_id).apply(
+            policy=pulumi.Output.all(topic.arn, args.stack.account_id).apply(
                 lambda known: alert_topic_policy(topic_arn=known[0], account_id=known[1])
             ),
             opts=self.child_options(),
@@ -131,15 +121,15 @@ class Budget(Component):
     ) -> budgets.Budget:
         return budgets.Budget(
             f"{name}-{limit.period}",
-            account_id=args.account_id,
-            name=physical_name(BUDGET, PROJECT_NAME, args.tags.environment, limit.period),
+            account_id=args.stack.account_id,
+            name=physical_name(BUDGET, PROJECT_NAME, args.stack.environment, limit.period),
             budget_type="COST",
             time_unit=limit.period.upper(),
             limit_amount=str(limit.usd),
             limit_unit="USD",
             # The topic's ARN comes from its policy: Budgets wants to be let in when the budget is made.
             notifications=[_alert_notification(alert, policy.arn, args.emails) for alert in limit.alerts],
-            tags=args.tags.for_resource(f"{limit.period}-budget", role="alerts"),
+            tags=args.stack.tags.for_resource(f"{limit.period}-budget", role="alerts"),
             opts=self.child_options(),
         )
 

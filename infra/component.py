@@ -35,3 +35,13 @@ class Component(pulumi.ComponentResource):
     def child_options(self, **options: Unpack[ChildOptions]) -> pulumi.ResourceOptions:
         """Options of a resource inside this component; the parent cannot be replaced by a caller."""
         return pulumi.ResourceOptions(parent=self, **options)
+
+    def register_declared_outputs(self) -> None:
+        """Register every public attribute that the class declares, in camel case."""
+        names = [name for name in type(self).__annotations__ if not name.startswith("_")]
+        self.register_outputs({_camel_case(name): getattr(self, name) for name in names})
+
+
+def _camel_case(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)

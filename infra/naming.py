@@ -118,3 +118,8 @@ def physical_name(rule: TextRule, *parts: str) -> str:
 def document_name(environment: str, purpose: str) -> str:
     """Name an environment's document, of either type: they share one space of names."""
     return physical_name(SSM_DOCUMENT, PROJECT_NAME, environment, purpose)
+
+
+def scaling_group_name(environment: str, node_group: str) -> str:
+    """Return the name of a node group's Auto Scaling group."""
+    return physical_name(AUTO_SCALING_GROUP, PROJECT_NAME, environment, node_group)

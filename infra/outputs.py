@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pulumi
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from infra.access.identity import Identity
+    from infra.budget import Budget
+    from infra.cluster.cluster import Cluster
+    from infra.cluster.interruptions import Interruptions
+    from infra.managed_repository import ManagedRepository
+    from infra.network.firewall import Firewall
+    from infra.network.network import Network
+    from infra.orchestrator.orchestrator import Orchestrator
+    from infra.storage.encryption import Encryption
+    from infra.storage.storage import Storage
 
 OUTPUT_DESCRIPTIONS: Mapping[str, str] = {
     "region": "the AWS region of everything below",
@@ -47,13 +59,78 @@ OUTPUT_DESCRIPTIONS: Mapping[str, str] = {
 """Each output and what it is."""
 
 
-def shell_command(instance_id: pulumi.Output[str], *, region: str) -> pulumi.Output[str]:
+def shell_command(instance_id: pulumi.Output[str], *, region: pulumi.Input[str]) -> pulumi.Output[str]:
     """Give the command that opens a shell on an instance: Session Manager, since SSH is off."""
     return pulumi.Output.concat("aws ssm start-session --region ", region, " --target ", instance_id)
 
 
-def export_outputs(values: Mapping[str, pulumi.Input[object]]) -> None:
-    """Export the stack's outputs.
+@dataclass(frozen=True, kw_only=True)
+class StackParts:
+    """The parts of a stack that outputs are read from.
+
+    Attributes:
+        region: The region, as the provider reports it.
+        given: The names of the settings that differ from their defaults.
+    """
+
+    region: pulumi.Output[str]
+    network: Network
+    firewall: Firewall
+    encryption: Encryption
+    storage: Storage
+    budget: Budget
+    identity: Identity
+    orchestrator: Orchestrator
+    interruptions: Interruptions
+    cluster: Cluster
+    repository: ManagedRepository
+    given: Sequence[str]
+
+
+def export_outputs(parts: StackParts) -> None:
+    """Export the stack's outputs."""
+    machine, identity, storage = parts.orchestrator, parts.identity, parts.storage
+    export_values(
+        {
+            "region": parts.region,
+            "vpcId": parts.network.vpc_id,
+            "siteASubnetIds": parts.network.node_subnet_ids["A"],
+            "siteBSubnetIds": parts.network.node_subnet_ids["B"],
+            "orchestratorSecurityGroupId": parts.firewall.group_ids["orchestrator"],
+            "storageSecurityGroupId": parts.firewall.group_ids["storage"],
+            "clientSecurityGroupId": parts.firewall.group_ids["client"],
+            "orchestratorId": machine.instance_id,
+            "orchestratorPrivateIp": machine.private_ip,
+            "orchestratorPublicIp": machine.public_ip,
+            "orchestratorImageId": machine.image_id,
+            "orchestratorShell": shell_command(machine.instance_id, region=parts.region),
+            "orchestratorRoleArn": identity.orchestrator_role_arn,
+            "orchestratorInstanceProfile": identity.orchestrator_profile,
+            "nodeRoleArn": identity.node_role_arn,
+            "nodeInstanceProfile": identity.node_profile,
+            "nodeGroups": parts.cluster.group_names,
+            "nodeLogGroup": parts.cluster.log_group,
+            "stateBucket": storage.state_bucket,
+            "artifactBucket": storage.artifact_bucket,
+            "cacheBucket": storage.cache_bucket,
+            "encryptionKeyArn": parts.encryption.key_arn,
+            "logGroup": machine.log_group,
+            "eventLogGroup": parts.interruptions.log_group,
+            "dailyBudgetName": parts.budget.budget_name,
+            "monthlyBudgetName": parts.budget.monthly_budget_name,
+            "alertTopicArn": parts.budget.topic_arn,
+            "workflowFiles": parts.repository.workflow_files.paths,
+            "workflowPullRequest": parts.repository.workflow_files.pull_request,
+            "githubEnvironment": parts.repository.deployments.environment,
+            "previewRoleArn": parts.repository.access.role_arns["preview"],
+            "deployRoleArn": parts.repository.access.role_arns["deploy"],
+            "settings": parts.given,
+        }
+    )
+
+
+def export_values(values: Mapping[str, pulumi.Input[object]]) -> None:
+    """Export values under the names of the table.
 
     Raises:
         ValueError: They are not exactly those of the table.

@@ -12,7 +12,8 @@ from infra.orchestrator import hours as orchestrator_hours
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from infra.access.policies import Scope, Statement
+    from infra.access.policies import Statement
+    from infra.scope import Scope
 
 
 def stack_grants(scope: Scope) -> Iterator[Statement]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pulumi_aws import iam
 
-from infra.access.policies import EVERYTHING, Scope, Statement, render_policy
+from infra.access.policies import EVERYTHING, Statement, render_policy
 from infra.component import Component
 from infra.naming import IAM_POLICY, physical_name
 from infra.tags import PROJECT_NAME
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     import pulumi
 
-    from infra.tags import Tags
+    from infra.scope import Scope
+    from infra.stack_context import StackContext
 
 SESSION_MANAGER_ACTIONS = (
     "ec2messages:AcknowledgeMessage",
@@ -58,19 +59,15 @@ https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonSSMManaged
 
 @dataclass(frozen=True, kw_only=True)
 class BoundaryArgs:
-    """What the boundary is made from.
+    """Inputs of the boundary.
 
     Attributes:
-        account_id: The AWS account.
-        region: Its region.
+        stack: The stack.
         grants: Returns all that the stack grants to its own roles.
-        tags: The stack's tags.
     """
 
-    account_id: pulumi.Output[str]
-    region: str
+    stack: StackContext
     grants: Callable[[Scope], Iterable[Statement]]
-    tags: Tags
 
 
 class Boundary(Component):
@@ -85,23 +82,16 @@ class Boundary(Component):
     def __init__(self, name: str, *, args: BoundaryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare the policy."""
         super().__init__(name, opts=opts)
-        environment = args.tags.environment
         policy = iam.Policy(
             name,
-            name=boundary_policy_name(environment),
+            name=boundary_policy_name(args.stack.environment),
             description=check_text(IAM_DESCRIPTION, "The most that ClaudeFS's machines and runbooks can be allowed"),
-            policy=args.account_id.apply(
-                lambda account_id: render_policy(
-                    *boundary_statements(
-                        args.grants(Scope(account_id=account_id, region=args.region, environment=environment))
-                    )
-                )
-            ),
-            tags=args.tags.for_resource("boundary", role="delivery"),
+            policy=args.stack.scope.apply(lambda scope: render_policy(*boundary_statements(args.grants(scope)))),
+            tags=args.stack.tags.for_resource("boundary", role="delivery"),
             opts=self.child_options(),
         )
         self.arn = policy.arn
-        self.register_outputs({"arn": self.arn})
+        self.register_declared_outputs()
 
 
 def boundary_policy_name(environment: str) -> str:

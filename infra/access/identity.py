@@ -9,17 +9,19 @@ import pulumi
 from pulumi_aws import iam
 
 from infra.access import policies
-from infra.access.policies import Scope, render_policy
+from infra.access.bounded_role import declare_bounded_role
+from infra.access.policies import render_policy
 from infra.component import Component
-from infra.naming import IAM_INSTANCE_PROFILE, IAM_ROLE, LOG_GROUP_PREFIX, physical_name
+from infra.naming import IAM_INSTANCE_PROFILE, LOG_GROUP_PREFIX, physical_name
 from infra.tags import PROJECT_NAME
-from infra.texts import IAM_DESCRIPTION, check_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from infra.access.policies import Statement
-    from infra.tags import ResourceRole, Tags
+    from infra.scope import Scope
+    from infra.stack_context import SecuredStack
+    from infra.tags import ResourceRole
 
     RoleGrants = Mapping[str, Callable[["RoleScope"], tuple[Statement, ...]]]
 
@@ -53,27 +55,19 @@ ROLE_DESCRIPTIONS: Mapping[MachinePurpose, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class IdentityArgs:
-    """What the roles are made from.
+    """Inputs of the roles.
 
     Attributes:
-        account_id: The AWS account.
-        region: Its region; the roles reach no other.
+        stack: The stack.
         artifact_bucket_arn: Releases: the orchestrator reads and writes them, nodes read them.
         cache_bucket_arn: The build cache, which the orchestrator also clears.
-        key_arn: The KMS key of both buckets, of disks and of the topic.
         alert_topic_arn: Where the orchestrator publishes alerts.
-        boundary_arn: The policy that says the most that the roles can be allowed.
-        tags: The stack's tags.
     """
 
-    account_id: pulumi.Output[str]
-    region: str
+    stack: SecuredStack
     artifact_bucket_arn: pulumi.Output[str]
     cache_bucket_arn: pulumi.Output[str]
-    key_arn: pulumi.Output[str]
     alert_topic_arn: pulumi.Output[str]
-    boundary_arn: pulumi.Output[str]
-    tags: Tags
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +91,7 @@ class RoleScope:
     @property
     def node_role_arn(self) -> str:
         """The nodes' role."""
-        return f"arn:aws:iam::{self.scope.account_id}:role/{machine_role_name(self.scope.environment, 'node')}"
+        return self.scope.role_arn("node")
 
     @property
     def log_group_pattern(self) -> str:
@@ -123,22 +117,14 @@ class Identity(Component):
     def __init__(self, name: str, *, args: IdentityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare the roles."""
         super().__init__(name, opts=opts)
-        reach = _role_scope(args)
-        self._boundary_arn = args.boundary_arn
-        node = self._declare_role("node", role="storage", grants=NODE_GRANTS, role_scope=reach, tags=args.tags)
+        role_scope = _role_scope(args)
+        node = self._declare_role("node", role="storage", grants=NODE_GRANTS, role_scope=role_scope, stack=args.stack)
         orchestrator = self._declare_role(
-            "orchestrator", role="orchestrator", grants=ORCHESTRATOR_GRANTS, role_scope=reach, tags=args.tags
+            "orchestrator", role="orchestrator", grants=ORCHESTRATOR_GRANTS, role_scope=role_scope, stack=args.stack
         )
         self.orchestrator_role_arn, self.orchestrator_profile = orchestrator
         self.node_role_arn, self.node_profile = node
-        self.register_outputs(
-            {
-                "orchestratorRoleArn": self.orchestrator_role_arn,
-                "orchestratorProfile": self.orchestrator_profile,
-                "nodeRoleArn": self.node_role_arn,
-                "nodeProfile": self.node_profile,
-            }
-        )
+        self.register_declared_outputs()
 
     def _declare_role(
         self,
@@ -147,57 +133,48 @@ class Identity(Component):
         role: ResourceRole,
         grants: RoleGrants,
         role_scope: pulumi.Output[RoleScope],
-        tags: Tags,
+        stack: SecuredStack,
     ) -> tuple[pulumi.Output[str], pulumi.Output[str]]:
-        """Declare a role with its grants and give its ARN and the name of its instance profile."""
-        declared = iam.Role(
+        """Declare a role with its grants, and return its ARN and the name of its instance profile."""
+        declared = declare_bounded_role(
+            self,
             purpose,
-            name=machine_role_name(tags.environment, purpose),
-            description=check_text(IAM_DESCRIPTION, ROLE_DESCRIPTIONS[purpose]),
-            assume_role_policy=render_policy(policies.trust_service("ec2.amazonaws.com")),
-            permissions_boundary=self._boundary_arn,
-            tags=tags.for_resource(f"{purpose}-role", role=role),
-            opts=self.child_options(),
+            stack=stack,
+            description=ROLE_DESCRIPTIONS[purpose],
+            tag_role=role,
+            trust=render_policy(policies.trust_service("ec2.amazonaws.com")),
+            policies={f"{purpose}-{concern}": _render_grant(role_scope, grant) for concern, grant in grants.items()},
         )
-        inline = [
-            iam.RolePolicy(
-                f"{purpose}-{concern}",
-                name=concern,
-                role=declared.name,
-                policy=role_scope.apply(lambda scope, grant=grant: render_policy(*grant(scope))),  # type: ignore[misc]  # mypy infers no type for a lambda with a default
-                opts=self.child_options(),
-            )
-            for concern, grant in grants.items()
-        ]
         shell = iam.RolePolicyAttachment(
             f"{purpose}-ssm", role=declared.name, policy_arn=SSM_MANAGED_INSTANCE, opts=self.child_options()
         )
         profile = iam.InstanceProfile(
             purpose,
-            name=physical_name(IAM_INSTANCE_PROFILE, PROJECT_NAME, tags.environment, purpose),
+            name=physical_name(IAM_INSTANCE_PROFILE, PROJECT_NAME, stack.environment, purpose),
             role=declared.name,
-            tags=tags.for_resource(f"{purpose}-profile", role=role),
+            tags=stack.tags.for_resource(f"{purpose}-profile", role=role),
             # Whoever launches with the profile finds all rights in place.
-            opts=self.child_options(depends_on=[*inline, shell]),
+            opts=self.child_options(depends_on=[*declared.policies, shell]),
         )
         return declared.arn, profile.name
 
 
-def machine_role_name(environment: str, purpose: MachinePurpose) -> str:
-    """Name a role; environments of one account have roles of their own."""
-    return physical_name(IAM_ROLE, PROJECT_NAME, environment, purpose)
+def _render_grant(
+    role_scope: pulumi.Output[RoleScope], grant: Callable[[RoleScope], tuple[Statement, ...]]
+) -> pulumi.Output[str]:
+    return role_scope.apply(lambda scope: render_policy(*grant(scope)))
 
 
 def _role_scope(args: IdentityArgs) -> pulumi.Output[RoleScope]:
     return pulumi.Output.all(
-        account_id=args.account_id,
+        scope=args.stack.scope,
         artifacts=args.artifact_bucket_arn,
         cache=args.cache_bucket_arn,
-        key=args.key_arn,
+        key=args.stack.key_arn,
         topic=args.alert_topic_arn,
     ).apply(
         lambda known: RoleScope(
-            scope=Scope(account_id=known["account_id"], region=args.region, environment=args.tags.environment),
+            scope=known["scope"],
             artifact_bucket_arn=known["artifacts"],
             cache_bucket_arn=known["cache"],
             key_arn=known["key"],

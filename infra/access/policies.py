@@ -17,6 +17,8 @@ from infra.tags import PROJECT_NAME
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from infra.scope import Scope
+
 EVERYTHING = "*"
 
 ACTIONS_WITHOUT_RESOURCE_LEVEL = frozenset(
@@ -309,45 +311,25 @@ def trust_jobs(provider_arn: str, subjects: Sequence[str], *, patterns: Sequence
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Scope:
-    """Where grants hold: one environment in one region of one account.
+def requested_tag_conditions(scope: Scope) -> tuple[Condition, ...]:
+    """Ask that what is created gets the environment's tags."""
+    return (
+        string_equals("aws:RequestTag/project", PROJECT_NAME),
+        string_equals("aws:RequestTag/Environment", scope.environment),
+    )
 
-    Attributes:
-        account_id: The AWS account.
-        region: Its region.
-        environment: The stack's name; resources of others are out of reach.
-    """
 
-    account_id: str
-    region: str
-    environment: str
+def existing_tag_conditions(scope: Scope) -> tuple[Condition, ...]:
+    """Ask that what is touched bears the environment's tags."""
+    return (
+        string_equals("aws:ResourceTag/project", PROJECT_NAME),
+        string_equals("aws:ResourceTag/Environment", scope.environment),
+    )
 
-    def regional_arn(self, service: str, resource: str) -> str:
-        """Give the ARN of a resource in this account and region."""
-        return f"arn:aws:{service}:{self.region}:{self.account_id}:{resource}"
 
-    def ec2_arn_patterns(self, *types: str) -> tuple[str, ...]:
-        """Give patterns of all EC2 resources of some types, in this account and region."""
-        return tuple(self.regional_arn("ec2", f"{type_}/*") for type_ in types)
-
-    def requested_tag_conditions(self) -> tuple[Condition, ...]:
-        """Ask that what is created gets this environment's tags."""
-        return (
-            string_equals("aws:RequestTag/project", PROJECT_NAME),
-            string_equals("aws:RequestTag/Environment", self.environment),
-        )
-
-    def existing_tag_conditions(self) -> tuple[Condition, ...]:
-        """Ask that what is touched bears this environment's tags."""
-        return (
-            string_equals("aws:ResourceTag/project", PROJECT_NAME),
-            string_equals("aws:ResourceTag/Environment", self.environment),
-        )
-
-    def region_condition(self) -> Condition:
-        """Ask that the request goes to this region."""
-        return string_equals("aws:RequestedRegion", self.region)
+def region_condition(scope: Scope) -> Condition:
+    """Ask that the request goes to the environment's region."""
+    return string_equals("aws:RequestedRegion", scope.region)
 
 
 def list_objects(bucket_arns: Sequence[str]) -> Statement:
@@ -575,8 +557,8 @@ def run_tagged_instances(scope: Scope) -> tuple[Statement, ...]:
             actions=run,
             resources=scope.ec2_arn_patterns("instance"),
             conditions=(
-                *scope.requested_tag_conditions(),
-                scope.region_condition(),
+                *requested_tag_conditions(scope),
+                region_condition(scope),
                 string_equals("ec2:MetadataHttpTokens", "required"),
             ),
         ),
@@ -585,7 +567,7 @@ def run_tagged_instances(scope: Scope) -> tuple[Statement, ...]:
             actions=run,
             resources=scope.ec2_arn_patterns("volume"),
             conditions=(
-                *scope.requested_tag_conditions(),
+                *requested_tag_conditions(scope),
                 Condition(operator="Bool", key="ec2:Encrypted", values=("true",)),
             ),
         ),
@@ -593,13 +575,13 @@ def run_tagged_instances(scope: Scope) -> tuple[Statement, ...]:
             sid=SPOT_REQUESTS_SID,
             actions=run,
             resources=scope.ec2_arn_patterns("spot-instances-request"),
-            conditions=scope.requested_tag_conditions(),
+            conditions=requested_tag_conditions(scope),
         ),
         Statement(
             sid="RunInOwnNetwork",
             actions=run,
             resources=scope.ec2_arn_patterns("subnet", "security-group", "launch-template"),
-            conditions=scope.existing_tag_conditions(),
+            conditions=existing_tag_conditions(scope),
         ),
         Statement(
             sid="RunFromImages",
@@ -610,14 +592,14 @@ def run_tagged_instances(scope: Scope) -> tuple[Statement, ...]:
                 f"arn:aws:ec2:{scope.region}::snapshot/*",
                 *scope.ec2_arn_patterns("network-interface"),
             ),
-            conditions=(scope.region_condition(),),
+            conditions=(region_condition(scope),),
         ),
         Statement(
             sid="TagWhatIsLaunched",
             actions=("ec2:CreateTags",),
             resources=scope.ec2_arn_patterns("instance", "volume", "network-interface", "spot-instances-request"),
             # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/supported-iam-actions-tagging.html
-            conditions=(string_equals("ec2:CreateAction", "RunInstances"), *scope.requested_tag_conditions()),
+            conditions=(string_equals("ec2:CreateAction", "RunInstances"), *requested_tag_conditions(scope)),
         ),
     )
 
@@ -630,8 +612,8 @@ def manage_tagged_instances(scope: Scope, *, except_role: str) -> tuple[Statemen
             actions=("ec2:StartInstances", "ec2:StopInstances", "ec2:TerminateInstances"),
             resources=scope.ec2_arn_patterns("instance"),
             conditions=(
-                *scope.existing_tag_conditions(),
-                scope.region_condition(),
+                *existing_tag_conditions(scope),
+                region_condition(scope),
                 Condition(operator="StringNotEquals", key="aws:ResourceTag/Role", values=(except_role,)),
             ),
         ),
@@ -639,7 +621,7 @@ def manage_tagged_instances(scope: Scope, *, except_role: str) -> tuple[Statemen
             sid="CancelTaggedSpotRequests",
             actions=("ec2:CancelSpotInstanceRequests",),
             resources=scope.ec2_arn_patterns("spot-instances-request"),
-            conditions=(*scope.existing_tag_conditions(), scope.region_condition()),
+            conditions=(*existing_tag_conditions(scope), region_condition(scope)),
         ),
     )
 
@@ -650,7 +632,7 @@ def resize_tagged_groups(scope: Scope) -> Statement:
         sid="ResizeTaggedGroups",
         actions=("autoscaling:SetDesiredCapacity",),
         resources=(scope.regional_arn("autoscaling", "autoScalingGroup:*:autoScalingGroupName/*"),),
-        conditions=scope.existing_tag_conditions(),
+        conditions=existing_tag_conditions(scope),
     )
 
 
@@ -765,5 +747,5 @@ def complete_lifecycle_actions(scope: Scope) -> Statement:
         sid="CompleteLifecycleActions",
         actions=("autoscaling:CompleteLifecycleAction",),
         resources=(scope.regional_arn("autoscaling", group),),
-        conditions=scope.existing_tag_conditions(),
+        conditions=existing_tag_conditions(scope),
     )

@@ -9,7 +9,7 @@ from infra.access.policies import EVERYTHING, Condition, Statement
 from infra.naming import document_name
 
 if TYPE_CHECKING:
-    from infra.access.policies import Scope
+    from infra.scope import Scope
 
 DEPLOYMENT_COMMANDS = ("install", "probe", "drain")
 """What a deployment runs on nodes."""

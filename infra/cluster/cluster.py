@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pulumi
-from pulumi_aws import autoscaling, cloudwatch, ec2
+from pulumi_aws import autoscaling, ec2
 
 from infra.boot import nodes as boot
 from infra.cluster import lifecycle
 from infra.cluster.group_schedule import GroupScheduleArgs, declare_group_schedule
 from infra.component import Component
-from infra.naming import AUTO_SCALING_GROUP, LAUNCH_TEMPLATE, LOG_GROUP, LOG_GROUP_PREFIX, physical_name
+from infra.log_group import declare_log_group
+from infra.naming import LAUNCH_TEMPLATE, physical_name, scaling_group_name
 from infra.tags import PROJECT_NAME
 
 if TYPE_CHECKING:
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from infra.config.node_groups import NodeGroup
-    from infra.network.ports import SecurityGroupName
+    from infra.network.node_network import NodeNetwork
     from infra.schedules.schedule import Calendar
-    from infra.tags import Site, Tags
+    from infra.stack_context import SecuredStack
 
 SIZE_PROPERTIES = ["minSize", "maxSize", "desiredCapacity"]
 """What a deployment sets once and then leaves alone: schedules and operators start and stop nodes."""
@@ -47,44 +48,31 @@ https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-metrics.h
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterArgs:
-    """What the cluster is made from.
+    """Inputs of the cluster.
 
     Attributes:
+        stack: The stack.
+        network: Where the nodes run. A schedule or an operator may start them as soon as there is a group.
         groups: Its node groups.
         image_parameter: Public SSM parameter that names the AMI, read by EC2 whenever a node is launched: nodes live
             for hours, so each start has Canonical's newest image without a deployment, and a new image is no change
             in a preview. A parameter with a date instead of `current` keeps all nodes at one image.
-        subnet_ids: The subnets that nodes of each site run in.
-        security_group_ids: The security groups by kind of node.
-        after: What must exist before a group does: all that a node needs to reach the internet. A schedule or an
-            operator may start nodes as soon as there is a group.
-        assign_public_ip: Whether nodes get public addresses: only where that is their way out.
         instance_profile: Their identity.
-        key_arn: The KMS key that encrypts their disks and logs.
         artifact_bucket: Where they install releases from.
-        region: Their region.
         repository: The repository that releases come from, `owner/name` on GitHub.
-        log_retention_days: How long their logs are kept, in days.
         calendar: When they run.
         now: What lies before is left out of the schedules.
-        tags: The stack's tags.
     """
 
+    stack: SecuredStack
+    network: NodeNetwork
     groups: Sequence[NodeGroup]
     image_parameter: str
-    subnet_ids: Mapping[Site, Sequence[pulumi.Output[str]]]
-    security_group_ids: Mapping[SecurityGroupName, pulumi.Output[str]]
-    after: Sequence[pulumi.Resource]
-    assign_public_ip: bool
     instance_profile: pulumi.Output[str]
-    key_arn: pulumi.Output[str]
     artifact_bucket: pulumi.Output[str]
-    region: str
     repository: str
-    log_retention_days: int
     calendar: Calendar
     now: datetime
-    tags: Tags
 
 
 class Cluster(Component):
@@ -102,27 +90,24 @@ class Cluster(Component):
         """Declare the node groups."""
         super().__init__(name, opts=opts)
         self._args = args
-        self.log_group = cloudwatch.LogGroup(
-            f"{name}-nodes",
-            name=physical_name(LOG_GROUP, f"{LOG_GROUP_PREFIX}/{args.tags.environment}/nodes"),
-            retention_in_days=args.log_retention_days,
-            kms_key_id=args.key_arn,
-            tags=args.tags.for_resource("node-logs", role="logs"),
-            opts=self.child_options(),
-        ).name
+        logs = declare_log_group(self, f"{name}-nodes", stack=args.stack, purpose="nodes", tag="node-logs")
+        self.log_group = logs.name
         self.group_names = {group.name: self._declare_node_group(group) for group in args.groups}
-        self.register_outputs({"groupNames": self.group_names, "logGroup": self.log_group})
+        self.register_declared_outputs()
 
     def _group_tags(self, group: NodeGroup) -> dict[str, str]:
         """Give the tags of a group, of its nodes and of what comes with them."""
-        return {**self._args.tags.for_resource(group.name, role=group.role, site=group.site), "NodeGroup": group.name}
+        return {
+            **self._args.stack.tags.for_resource(group.name, role=group.role, site=group.site),
+            "NodeGroup": group.name,
+        }
 
     def _declare_launch_template(self, group: NodeGroup) -> ec2.LaunchTemplate:
         args = self._args
         tags = self._group_tags(group)
         return ec2.LaunchTemplate(
             group.name,
-            name=physical_name(LAUNCH_TEMPLATE, PROJECT_NAME, args.tags.environment, group.name),
+            name=physical_name(LAUNCH_TEMPLATE, PROJECT_NAME, args.stack.environment, group.name),
             image_id=f"resolve:ssm:{args.image_parameter}",
             update_default_version=True,
             user_data=self._node_user_data(group),
@@ -130,8 +115,8 @@ class Cluster(Component):
             network_interfaces=[
                 {
                     "device_index": 0,
-                    "associate_public_ip_address": str(args.assign_public_ip).lower(),
-                    "security_groups": [args.security_group_ids[group.role_defaults.security_group]],
+                    "associate_public_ip_address": str(args.network.assigns_public_ips).lower(),
+                    "security_groups": [args.network.security_group_ids[group.role_defaults.security_group]],
                     "delete_on_termination": "true",
                 }
             ],
@@ -149,7 +134,7 @@ class Cluster(Component):
                         "volume_type": "gp3",
                         "volume_size": group.root_disk_gib,
                         "encrypted": "true",
-                        "kms_key_id": args.key_arn,
+                        "kms_key_id": args.stack.key_arn,
                         "delete_on_termination": "true",
                     },
                 }
@@ -167,8 +152,8 @@ class Cluster(Component):
             lambda known: boot.node_user_data(
                 boot.NodeMachine(
                     profile=group.role,
-                    environment=args.tags.environment,
-                    region=args.region,
+                    environment=args.stack.environment,
+                    region=args.stack.region,
                     site=group.site,
                     node_group=group.name,
                     log_group=known[0],
@@ -198,11 +183,11 @@ class Cluster(Component):
         args = self._args
         return autoscaling.Group(
             group.name,
-            name=scaling_group_name(args.tags.environment, group),
+            name=scaling_group_name(args.stack.environment, group.name),
             min_size=0,
             desired_capacity=0,
             max_size=group.max_nodes,
-            vpc_zone_identifiers=list(args.subnet_ids[group.site]),
+            vpc_zone_identifiers=list(args.network.subnet_ids[group.site]),
             mixed_instances_policy={
                 "launch_template": {
                     "launch_template_specification": {
@@ -240,10 +225,5 @@ class Cluster(Component):
                 # How many nodes it has when it runs: of the group alone, since a node is one of them.
                 {"key": "Nodes", "value": str(group.count), "propagate_at_launch": False},
             ],
-            opts=self.child_options(ignore_changes=SIZE_PROPERTIES, depends_on=args.after),
+            opts=self.child_options(ignore_changes=SIZE_PROPERTIES, depends_on=args.network.way_out),
         )
-
-
-def scaling_group_name(environment: str, group: NodeGroup) -> str:
-    """Name the Auto Scaling group of a node group."""
-    return physical_name(AUTO_SCALING_GROUP, PROJECT_NAME, environment, group.name)

@@ -7,22 +7,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pulumi
-from pulumi_aws import cloudwatch, iam, ssm
+from pulumi_aws import cloudwatch, ssm
 
 from infra.access import policies
-from infra.access.policies import Condition, Principal, Scope, Statement, render_policy
+from infra.access.bounded_role import BoundedRole, declare_bounded_role
+from infra.access.policies import Condition, Principal, Statement, render_policy
 from infra.cluster import runbooks
 from infra.cluster.runbooks import CLUSTER_METRICS_NAMESPACE, NODE_NOTICES
 from infra.component import Component
-from infra.naming import EVENT_RULE, IAM_ROLE, LOG_GROUP, LOG_GROUP_PREFIX, document_name, physical_name
+from infra.log_group import declare_log_group
+from infra.naming import EVENT_RULE, document_name, physical_name, scaling_group_name
 from infra.tags import PROJECT_NAME
-from infra.texts import IAM_DESCRIPTION, check_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from infra.cluster.runbooks import NodeNotice
-    from infra.tags import Tags
+    from infra.config.node_groups import NodeGroup
+    from infra.scope import Scope
+    from infra.stack_context import SecuredStack
 
 LAUNCH_FAILURE_RULE = "launch-failure"
 """The rule for instances that a group wanted and did not get, most often for want of spot capacity."""
@@ -43,40 +46,17 @@ MAX_DELIVERY_RETRIES = 185
 
 @dataclass(frozen=True, kw_only=True)
 class InterruptionsArgs:
-    """What the rules and runbooks are made from.
+    """Inputs of the rules and runbooks.
 
     Attributes:
-        account_id: The AWS account.
-        region: Its region.
-        group_names: Names of the environment's Auto Scaling groups.
+        stack: The stack.
+        groups: The environment's node groups.
         commands: The Command documents, of which the runbooks run one.
-        key_arn: The KMS key that encrypts the log of events.
-        log_retention_days: How long the log is kept, in days.
-        boundary_arn: The policy that says the most that the roles can be allowed.
-        tags: The stack's tags.
     """
 
-    account_id: pulumi.Output[str]
-    region: str
-    group_names: Sequence[str]
+    stack: SecuredStack
+    groups: Sequence[NodeGroup]
     commands: pulumi.Resource
-    key_arn: pulumi.Output[str]
-    log_retention_days: int
-    boundary_arn: pulumi.Output[str]
-    tags: Tags
-
-
-@dataclass(frozen=True, kw_only=True)
-class RoleWithPolicy:
-    """A role, and the policy that whoever uses the role waits for.
-
-    Attributes:
-        arn: The role.
-        policy: Its rights.
-    """
-
-    arn: pulumi.Output[str]
-    policy: iam.RolePolicy
 
 
 class Interruptions(Component):
@@ -84,35 +64,29 @@ class Interruptions(Component):
 
     Attributes:
         log_group: Where the events are written down.
-        runbooks: Names of the runbooks.
     """
 
     log_group: pulumi.Output[str]
-    runbooks: list[pulumi.Output[str]]
 
     def __init__(self, name: str, *, args: InterruptionsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare rules, targets, runbooks, their roles and the log."""
         super().__init__(name, opts=opts)
         self._args = args
-        self._environment = args.tags.environment
-        self._scope = args.account_id.apply(
-            lambda account_id: Scope(account_id=account_id, region=args.region, environment=args.tags.environment)
-        )
+        self._environment = args.stack.environment
+        self._scope = args.stack.scope
+        self._group_names = [scaling_group_name(self._environment, group.name) for group in args.groups]
         worker, starter = self._declare_roles()
         rules = {notice.name: self._declare_notice(notice, worker=worker, starter=starter) for notice in NODE_NOTICES}
         rules[LAUNCH_FAILURE_RULE] = self._declare_rule(
             LAUNCH_FAILURE_RULE,
             "a group wanted a node and did not get it",
-            pattern=launch_failure_pattern(args.group_names),
+            pattern=launch_failure_pattern(self._group_names),
         )
         logs = self._declare_event_log(name, rules)
         self.log_group = logs.name
-        self.runbooks = [
-            pulumi.Output.from_input(document_name(self._environment, notice.name)) for notice in NODE_NOTICES
-        ]
-        self.register_outputs({"logGroup": self.log_group, "runbooks": self.runbooks})
+        self.register_declared_outputs()
 
-    def _declare_roles(self) -> tuple[RoleWithPolicy, RoleWithPolicy]:
+    def _declare_roles(self) -> tuple[BoundedRole, BoundedRole]:
         """Declare the role that runbooks work under and the one that EventBridge starts them under."""
         worker = self._declare_role(
             "runbooks",
@@ -130,18 +104,16 @@ class Interruptions(Component):
 
     def _declare_role(
         self, purpose: str, description: str, *, trust: pulumi.Output[str], policy: pulumi.Output[str]
-    ) -> RoleWithPolicy:
-        role = iam.Role(
+    ) -> BoundedRole:
+        return declare_bounded_role(
+            self,
             purpose,
-            name=interruption_role_name(self._environment, purpose),
-            description=check_text(IAM_DESCRIPTION, description),
-            assume_role_policy=trust,
-            permissions_boundary=self._args.boundary_arn,
-            tags=self._args.tags.for_resource(f"{purpose}-role", role="interruptions"),
-            opts=self.child_options(),
+            stack=self._args.stack,
+            description=description,
+            tag_role="interruptions",
+            trust=trust,
+            policies={purpose: policy},
         )
-        grant = iam.RolePolicy(purpose, name=purpose, role=role.name, policy=policy, opts=self.child_options())
-        return RoleWithPolicy(arn=role.arn, policy=grant)
 
     def _declare_rule(self, name: str, description: str, *, pattern: str) -> cloudwatch.EventRule:
         return cloudwatch.EventRule(
@@ -149,15 +121,13 @@ class Interruptions(Component):
             name=physical_name(EVENT_RULE, PROJECT_NAME, self._environment, name),
             description=description,
             event_pattern=pattern,
-            tags=self._args.tags.for_resource(name, role="interruptions"),
+            tags=self._args.stack.tags.for_resource(name, role="interruptions"),
             opts=self.child_options(),
         )
 
-    def _declare_notice(
-        self, notice: NodeNotice, *, worker: RoleWithPolicy, starter: RoleWithPolicy
-    ) -> cloudwatch.EventRule:
+    def _declare_notice(self, notice: NodeNotice, *, worker: BoundedRole, starter: BoundedRole) -> cloudwatch.EventRule:
         """Declare a notice's rule, its runbook, and that the one starts the other."""
-        rule = self._declare_rule(notice.name, notice.description, pattern=notice.event_pattern(self._args.group_names))
+        rule = self._declare_rule(notice.name, notice.description, pattern=notice.event_pattern(self._group_names))
         runbook = ssm.Document(
             notice.name,
             name=document_name(self._environment, notice.name),
@@ -166,9 +136,9 @@ class Interruptions(Component):
             content=worker.arn.apply(
                 lambda role_arn: runbooks.runbook_content(notice, environment=self._environment, role_arn=role_arn)
             ),
-            tags=self._args.tags.for_resource(notice.name, role="interruptions"),
+            tags=self._args.stack.tags.for_resource(notice.name, role="interruptions"),
             # Nothing starts it before it may do its work and has what it runs.
-            opts=self.child_options(depends_on=[worker.policy, self._args.commands]),
+            opts=self.child_options(depends_on=[*worker.policies, self._args.commands]),
         )
         cloudwatch.EventTarget(
             f"{notice.name}-runbook",
@@ -188,20 +158,13 @@ class Interruptions(Component):
                 "maximum_event_age_in_seconds": notice.useful_seconds,
                 "maximum_retry_attempts": MAX_DELIVERY_RETRIES,
             },
-            opts=self.child_options(depends_on=[starter.policy]),
+            opts=self.child_options(depends_on=starter.policies),
         )
         return rule
 
     def _declare_event_log(self, name: str, rules: Mapping[str, cloudwatch.EventRule]) -> cloudwatch.LogGroup:
         """Declare the log of all events, and what is counted in it."""
-        logs = cloudwatch.LogGroup(
-            f"{name}-events",
-            name=physical_name(LOG_GROUP, f"{LOG_GROUP_PREFIX}/{self._environment}/events"),
-            retention_in_days=self._args.log_retention_days,
-            kms_key_id=self._args.key_arn,
-            tags=self._args.tags.for_resource("events-logs", role="logs"),
-            opts=self.child_options(),
-        )
+        logs = declare_log_group(self, f"{name}-events", stack=self._args.stack, purpose="events", tag="events-logs")
         policy = cloudwatch.LogResourcePolicy(
             f"{name}-events",
             policy_name=f"{PROJECT_NAME}-{self._environment}-events",
@@ -233,11 +196,6 @@ class Interruptions(Component):
             opts=self.child_options(),
         )
         return logs
-
-
-def interruption_role_name(environment: str, purpose: str) -> str:
-    """Name one of the two roles."""
-    return physical_name(IAM_ROLE, PROJECT_NAME, environment, purpose)
 
 
 def launch_failure_pattern(groups: Sequence[str]) -> str:
@@ -298,7 +256,7 @@ def events_grant(scope: Scope) -> tuple[Statement, ...]:
     return (
         policies.start_runbooks(scope, [document_name(scope.environment, notice.name) for notice in NODE_NOTICES]),
         policies.pass_role(
-            f"arn:aws:iam::{scope.account_id}:role/{interruption_role_name(scope.environment, 'runbooks')}",
+            scope.role_arn("runbooks"),
             service="ssm.amazonaws.com",
         ),
     )

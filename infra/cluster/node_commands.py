@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     import pulumi
 
+    from infra.stack_context import StackContext
     from infra.tags import Tags
 
 CommandName = Literal["drain", "install", "probe"]
@@ -125,13 +126,13 @@ NODE_COMMANDS: Mapping[CommandName, NodeCommand] = {
 
 @dataclass(frozen=True, kw_only=True)
 class NodeCommandsArgs:
-    """What the documents are made from.
+    """Inputs of the documents.
 
     Attributes:
-        tags: The stack's tags.
+        stack: The stack.
     """
 
-    tags: Tags
+    stack: StackContext
 
 
 class NodeCommands(Component):
@@ -147,9 +148,10 @@ class NodeCommands(Component):
         """Declare the documents."""
         super().__init__(name, opts=opts)
         self.documents = {
-            command: self._declare_document(command, of, tags=args.tags).name for command, of in NODE_COMMANDS.items()
+            command: self._declare_document(command, of, tags=args.stack.tags).name
+            for command, of in NODE_COMMANDS.items()
         }
-        self.register_outputs({"documents": dict(self.documents)})
+        self.register_declared_outputs()
 
     def _declare_document(self, command: CommandName, node_command: NodeCommand, *, tags: Tags) -> ssm.Document:
         return ssm.Document(

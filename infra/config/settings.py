@@ -201,9 +201,14 @@ class Settings(BaseModel):
         return "production" if self.environment == "prod" else self.environment
 
     @property
+    def full_repository(self) -> str:
+        """The repository that agents work on and releases come from, `owner/name` on GitHub."""
+        return f"{self.github_owner}/{self.github_repository}"
+
+    @property
     def github_subject_prefix(self) -> str:
         """How the subjects of the repository's OIDC tokens begin."""
-        return self.github_subject or f"repo:{self.github_owner}/{self.github_repository}"
+        return self.github_subject or f"repo:{self.full_repository}"
 
     @property
     def preview_environments_json(self) -> str:

@@ -35,7 +35,7 @@ class Approval:
 
 @dataclass(frozen=True, kw_only=True)
 class DeploymentEnvironmentArgs:
-    """What the environment is made from.
+    """Inputs of the environment.
 
     Attributes:
         repository: Name of the repository, without its owner.
@@ -75,7 +75,7 @@ class DeploymentEnvironment(Component):
         self.environment = pulumi.Output.all(environment.environment, *(policy.id for policy in policies)).apply(
             lambda known: str(known[0])
         )
-        self.register_outputs({"environment": self.environment})
+        self.register_declared_outputs()
 
     def _declare_environment(self, args: DeploymentEnvironmentArgs) -> github.RepositoryEnvironment:
         approval = args.approval

@@ -14,13 +14,14 @@ import pulumi
 from pulumi_aws import iam
 
 from infra.access import policies
-from infra.access.policies import Scope, render_policy
+from infra.access.policies import render_policy
 from infra.access.rights import ec2, jobs, model, services
 from infra.access.rights.iam import OIDC_PROVIDER, identity_rights
 from infra.access.rights.model import JobScope
 from infra.component import Component
 from infra.config.repository import DEFAULT_BRANCH
-from infra.naming import IAM_POLICY, IAM_ROLE, physical_name
+from infra.naming import IAM_POLICY, physical_name
+from infra.scope import Scope, role_name
 from infra.tags import PROJECT_NAME
 from infra.texts import IAM_DESCRIPTION, check_text
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from infra.access.rights.model import AccessLevel, Right
-    from infra.tags import Tags
+    from infra.stack_context import SecuredStack
 
     RightsTable = Callable[[JobScope], Iterable[Right]]
 
@@ -96,31 +97,25 @@ class TokenSubjects:
 
 @dataclass(frozen=True, kw_only=True)
 class GitHubAccessArgs:
-    """What the roles are made from.
+    """Inputs of the roles.
 
     Attributes:
-        account_id: The AWS account.
-        region: Its region; the roles reach no other.
+        stack: The stack.
         creates_provider: Whether this stack makes the account's record of GitHub; else it is there already.
         subjects: Whose tokens each kind of job has; a kind that is missing gets no role.
         vpc_id: The environment's VPC.
-        key_arn: Its KMS key.
         state_bucket_arn: The bucket that holds Pulumi's state.
         artifact_bucket_arn: The bucket that holds releases.
         cache_bucket_arn: The bucket that holds what builds reuse.
-        tags: The stack's tags.
     """
 
-    account_id: pulumi.Output[str]
-    region: str
+    stack: SecuredStack
     creates_provider: bool
     subjects: Mapping[JobKind, TokenSubjects]
     vpc_id: pulumi.Output[str]
-    key_arn: pulumi.Output[str]
     state_bucket_arn: pulumi.Output[str]
     artifact_bucket_arn: pulumi.Output[str]
     cache_bucket_arn: pulumi.Output[str]
-    tags: Tags
 
 
 class GitHubAccess(Component):
@@ -135,7 +130,7 @@ class GitHubAccess(Component):
     def __init__(self, name: str, *, args: GitHubAccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare the provider, the policies and the roles."""
         super().__init__(name, opts=opts)
-        self._tags = args.tags
+        self._tags = args.stack.tags
         self._provider_arn = self._oidc_provider_arn(args)
         ground = _job_scope(args)
         wanted = sorted({policy for job in args.subjects for policy in JOB_POLICIES[job]})
@@ -146,11 +141,13 @@ class GitHubAccess(Component):
             else pulumi.Output.from_input("")
             for job in JOB_POLICIES
         }
-        self.register_outputs({f"{job}RoleArn": arn for job, arn in self.role_arns.items()})
+        self.register_declared_outputs()
 
     def _oidc_provider_arn(self, args: GitHubAccessArgs) -> pulumi.Output[str]:
         if not args.creates_provider:
-            return args.account_id.apply(lambda account_id: f"arn:aws:iam::{account_id}:oidc-provider/{OIDC_PROVIDER}")
+            return args.stack.scope.apply(
+                lambda scope: f"arn:aws:iam::{scope.account_id}:oidc-provider/{OIDC_PROVIDER}"
+            )
         provider = iam.OpenIdConnectProvider(
             "github",
             url=f"https://{OIDC_PROVIDER}",
@@ -174,7 +171,7 @@ class GitHubAccess(Component):
     def _declare_role(self, job: JobKind, subjects: TokenSubjects, granted: list[iam.Policy]) -> pulumi.Output[str]:
         role = iam.Role(
             f"jobs-{job}",
-            name=physical_name(IAM_ROLE, PROJECT_NAME, self._tags.environment, job),
+            name=role_name(self._tags.environment, job),
             description=check_text(IAM_DESCRIPTION, JOB_DESCRIPTIONS[job]),
             assume_role_policy=self._provider_arn.apply(
                 lambda arn: render_policy(
@@ -232,17 +229,13 @@ def job_policy_rights(name: str, job_scope: JobScope) -> tuple[Right, ...]:
 
 def _job_scope(args: GitHubAccessArgs) -> pulumi.Output[JobScope]:
     return pulumi.Output.all(
-        account_id=args.account_id,
+        scope=args.stack.scope,
         vpc_id=args.vpc_id,
-        key=args.key_arn,
+        key=args.stack.key_arn,
         state=args.state_bucket_arn,
         artifacts=args.artifact_bucket_arn,
         cache=args.cache_bucket_arn,
-    ).apply(
-        lambda known: make_job_scope(
-            Scope(account_id=known["account_id"], region=args.region, environment=args.tags.environment), known
-        )
-    )
+    ).apply(lambda known: make_job_scope(known["scope"], known))
 
 
 def make_job_scope(scope: Scope, known: Mapping[str, str]) -> JobScope:

@@ -49,7 +49,7 @@ class Repository(Component):
         if args.managed:
             self._restrict_actions(args.repository)
             self._set_variables_and_secrets(args)
-        self.register_outputs({"managed": self.managed})
+        self.register_declared_outputs()
 
     def _restrict_actions(self, repository: str) -> None:
         github.ActionsRepositoryPermissions(

@@ -58,7 +58,7 @@ class WorkflowFiles(Component):
         elif changed := undelivered_files(files, self._repository) if files else {}:
             self.pull_request = self._declare_pull_request(changed)
         self.paths = pulumi.Output.from_input(list(files))
-        self.register_outputs({"paths": self.paths, "pullRequest": self.pull_request})
+        self.register_declared_outputs()
 
     def _declare_pull_request(self, files: Mapping[str, Path]) -> pulumi.Output[str]:
         """Declare a branch with the files and the pull request that brings them to the default branch."""

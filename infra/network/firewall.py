@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from ipaddress import IPv4Network, IPv6Network
 
-    from infra.tags import Tags
+    from infra.stack_context import StackContext
 
 _GROUP_DESCRIPTIONS: Mapping[SecurityGroupName, str] = {
     "orchestrator": "The orchestrator; shells come through Session Manager",
@@ -29,19 +29,19 @@ _GROUP_DESCRIPTIONS: Mapping[SecurityGroupName, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class FirewallArgs:
-    """What the security groups are made from.
+    """Inputs of the security groups.
 
     Attributes:
+        stack: The stack.
         vpc_id: The VPC.
         vpc_cidr: Its addresses.
         admin_cidrs: Networks outside that may reach the services for administrators.
-        tags: The stack's tags.
     """
 
+    stack: StackContext
     vpc_id: pulumi.Output[str]
     vpc_cidr: IPv4Network
     admin_cidrs: Sequence[IPv4Network | IPv6Network]
-    tags: Tags
 
 
 class Firewall(Component):
@@ -59,7 +59,7 @@ class Firewall(Component):
         """Declare the security groups."""
         super().__init__(name, opts=opts)
         self._name = name
-        self._tags = args.tags
+        self._tags = args.stack.tags
         self.group_ids = {
             kind: self._declare_security_group(kind, vpc_id=args.vpc_id).id for kind in get_args(SecurityGroupName)
         }
@@ -70,7 +70,7 @@ class Firewall(Component):
                 self._allow_admin_ingress(network, ports)
         for kind in get_args(SecurityGroupName):
             self._allow_egress(kind, vpc_cidr=args.vpc_cidr)
-        self.register_outputs({"groupIds": self.group_ids})
+        self.register_declared_outputs()
 
     def _declare_security_group(self, kind: SecurityGroupName, *, vpc_id: pulumi.Output[str]) -> ec2.SecurityGroup:
         # The name is Pulumi's, with a random end: a group in use can be replaced by another only beside it.

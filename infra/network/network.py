@@ -18,33 +18,31 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Network
 
     from infra.network.egress import EgressMode
-    from infra.tags import Tags
+    from infra.stack_context import StackContext
 
 ANY_IPV4 = "0.0.0.0/0"
 
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkArgs:
-    """What the network is made from.
+    """Inputs of the network.
 
     Attributes:
+        stack: The stack.
         cidr: The VPC's addresses.
-        region: The AWS region, for the name of S3's endpoint.
         zones: Its availability zones; the NAT gateway, where there is one, is in the first.
         sites: The zones of each site.
         egress: How nodes reach the internet.
         protected: Whether Pulumi refuses to delete or replace the VPC, as for what runs in it: a change that would
             replace both is then refused before the first of the network's resources is touched.
-        tags: The stack's tags.
     """
 
+    stack: StackContext
     cidr: IPv4Network
-    region: str
     zones: Sequence[str]
     sites: Mapping[Site, Sequence[str]]
     egress: EgressMode
     protected: bool
-    tags: Tags
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,14 +63,12 @@ class Network(Component):
 
     Attributes:
         vpc_id: The VPC.
-        private_subnet_ids: The private subnets of each site, in the order of its zones.
-        public_subnet_ids: Likewise the public ones.
+        node_subnet_ids: The subnets that nodes of each site run in, in the order of its zones.
         assigns_public_ips: Whether a node gets a public IPv4 address; it could reach nothing outside without.
     """
 
     vpc_id: pulumi.Output[str]
-    private_subnet_ids: Mapping[Site, list[pulumi.Output[str]]]
-    public_subnet_ids: Mapping[Site, list[pulumi.Output[str]]]
+    node_subnet_ids: Mapping[Site, list[pulumi.Output[str]]]
     assigns_public_ips: bool
 
     def __init__(self, name: str, *, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -88,27 +84,18 @@ class Network(Component):
         self._declare_s3_endpoint(vpc=vpc, tables=tables)
         self.vpc_id = vpc.id
         self.assigns_public_ips = args.egress == "public-ip"
-        self.private_subnet_ids = {
-            site: [zone.private.id for zone in zones if zone.plan.site == site] for site in args.sites
+        self.node_subnet_ids = {
+            site: [
+                (zone.public if self.assigns_public_ips else zone.private).id
+                for zone in zones
+                if zone.plan.site == site
+            ]
+            for site in args.sites
         }
-        self.public_subnet_ids = {
-            site: [zone.public.id for zone in zones if zone.plan.site == site] for site in args.sites
-        }
-        self.register_outputs(
-            {
-                "vpcId": self.vpc_id,
-                "privateSubnetIds": self.private_subnet_ids,
-                "publicSubnetIds": self.public_subnet_ids,
-                "assignsPublicIps": self.assigns_public_ips,
-            }
-        )
-
-    def node_subnet_ids(self, site: Site) -> list[pulumi.Output[str]]:
-        """Give the subnets that the nodes of a site run in."""
-        return (self.public_subnet_ids if self.assigns_public_ips else self.private_subnet_ids)[site]
+        self.register_declared_outputs()
 
     def _declare_vpc(self) -> ec2.Vpc:
-        tags = self._args.tags
+        tags = self._args.stack.tags
         vpc = ec2.Vpc(
             f"{self._name}-vpc",
             cidr_block=str(self._args.cidr),
@@ -137,7 +124,7 @@ class Network(Component):
                 cidr_block=str(network),
                 # An instance's own settings decide, so that none gets a public address by where it happens to run.
                 map_public_ip_on_launch=False,
-                tags=self._args.tags.for_resource(f"{kind}-{plan.zone}", role="network", site=plan.site),
+                tags=self._args.stack.tags.for_resource(f"{kind}-{plan.zone}", role="network", site=plan.site),
                 opts=self.child_options(),
             )
 
@@ -149,7 +136,7 @@ class Network(Component):
         gateway = ec2.InternetGateway(
             f"{self._name}-internet",
             vpc_id=vpc.id,
-            tags=self._args.tags.for_resource("internet", role="network"),
+            tags=self._args.stack.tags.for_resource("internet", role="network"),
             opts=self.child_options(),
         )
         public = self._declare_route_table("public", vpc=vpc, subnets={zone.plan.zone: zone.public for zone in zones})
@@ -177,7 +164,7 @@ class Network(Component):
         table = ec2.RouteTable(
             f"{self._name}-{kind}",
             vpc_id=vpc.id,
-            tags=self._args.tags.for_resource(f"{kind}-routes", role="network"),
+            tags=self._args.stack.tags.for_resource(f"{kind}-routes", role="network"),
             opts=self.child_options(),
         )
         for zone, subnet in subnets.items():
@@ -187,7 +174,7 @@ class Network(Component):
         return table
 
     def _declare_nat_gateway(self, subnet: ec2.Subnet, *, after: pulumi.Resource) -> ec2.NatGateway:
-        tags = self._args.tags.for_resource("nat", role="network")
+        tags = self._args.stack.tags.for_resource("nat", role="network")
         # Without a route to the internet gateway neither is of use.
         address = ec2.Eip(f"{self._name}-nat", domain="vpc", tags=tags, opts=self.child_options(depends_on=[after]))
         return ec2.NatGateway(
@@ -203,9 +190,9 @@ class Network(Component):
         ec2.VpcEndpoint(
             f"{self._name}-s3",
             vpc_id=vpc.id,
-            service_name=f"com.amazonaws.{self._args.region}.s3",
+            service_name=f"com.amazonaws.{self._args.stack.region}.s3",
             vpc_endpoint_type="Gateway",
             route_table_ids=[table.id for table in tables],
-            tags=self._args.tags.for_resource("s3-endpoint", role="network"),
+            tags=self._args.stack.tags.for_resource("s3-endpoint", role="network"),
             opts=self.child_options(),
         )

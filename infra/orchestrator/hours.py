@@ -14,24 +14,25 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pulumi
-from pulumi_aws import iam, scheduler
+from pulumi_aws import scheduler
 
 from infra.access import policies
-from infra.access.policies import Scope, render_policy
+from infra.access.bounded_role import BoundedRole, declare_bounded_role
+from infra.access.policies import render_policy
 from infra.access.role_purposes import HOURS_NAME
 from infra.component import Component
-from infra.naming import IAM_ROLE, SCHEDULE_GROUP, physical_name
+from infra.naming import SCHEDULE_GROUP, physical_name
 from infra.schedules.schedule import ScheduleError, calendar_actions
 from infra.schedules.weekdays import Weekday
 from infra.tags import PROJECT_NAME
-from infra.texts import IAM_DESCRIPTION, check_text
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from infra.access.policies import Statement
     from infra.schedules.schedule import Calendar, ScheduledAction
-    from infra.tags import Tags
+    from infra.scope import Scope
+    from infra.stack_context import SecuredStack
 
 MAX_RETRY_DURATION = timedelta(hours=1)
 """How long a call that fails is tried again, for instance while EC2 has no such machine to start."""
@@ -46,27 +47,19 @@ _MINUTE = timedelta(minutes=1)
 
 @dataclass(frozen=True, kw_only=True)
 class OrchestratorHoursArgs:
-    """What the schedules are made from.
+    """Inputs of the schedules.
 
     Attributes:
+        stack: The stack.
         instance_id: The orchestrator's instance, the only one that is started and stopped.
-        key_arn: The KMS key of its disk, which EC2 is lent for each start.
         calendar: When it runs.
         now: What lies before is left out.
-        account_id: The AWS account.
-        region: The instance's region.
-        boundary_arn: The policy that says the most that the role can be allowed.
-        tags: The stack's tags.
     """
 
+    stack: SecuredStack
     instance_id: pulumi.Output[str]
-    key_arn: pulumi.Output[str]
     calendar: Calendar
     now: datetime
-    account_id: pulumi.Output[str]
-    region: str
-    boundary_arn: pulumi.Output[str]
-    tags: Tags
 
 
 class OrchestratorHours(Component):
@@ -86,43 +79,32 @@ class OrchestratorHours(Component):
         self._args = args
         group = scheduler.ScheduleGroup(
             name,
-            name=schedule_group_name(args.tags.environment),
-            tags=args.tags.for_resource(HOURS_NAME, role="orchestrator"),
+            name=schedule_group_name(args.stack.environment),
+            tags=args.stack.tags.for_resource(HOURS_NAME, role="orchestrator"),
             opts=self.child_options(),
         )
-        role, rights = self._declare_role(name)
+        role = self._declare_role()
         for action in calendar_actions(args.calendar, now=args.now):
-            self._declare_schedule(f"{name}-{action.name}", action, group=group, role=role, rights=rights)
+            self._declare_schedule(f"{name}-{action.name}", action, group=group, role=role)
         self.group_name = group.name
         self.role_arn = role.arn
-        self.register_outputs({"groupName": self.group_name, "roleArn": self.role_arn})
+        self.register_declared_outputs()
 
-    def _declare_role(self, name: str) -> tuple[iam.Role, iam.RolePolicy]:
+    def _declare_role(self) -> BoundedRole:
         args = self._args
-        scope = args.account_id.apply(
-            lambda account_id: Scope(account_id=account_id, region=args.region, environment=args.tags.environment)
+        return declare_bounded_role(
+            self,
+            HOURS_NAME,
+            stack=args.stack,
+            description="EventBridge Scheduler: starts and stops ClaudeFS's orchestrator at its hours",
+            tag_role="orchestrator",
+            trust=args.stack.scope.apply(scheduler_trust_policy),
+            policies={
+                HOURS_NAME: pulumi.Output.all(args.stack.scope, args.instance_id, args.stack.key_arn).apply(
+                    lambda known: scheduler_role_policy(known[0], instance_id=known[1], key_arn=known[2])
+                )
+            },
         )
-        role = iam.Role(
-            name,
-            name=physical_name(IAM_ROLE, PROJECT_NAME, args.tags.environment, HOURS_NAME),
-            description=check_text(
-                IAM_DESCRIPTION, "EventBridge Scheduler: starts and stops ClaudeFS's orchestrator at its hours"
-            ),
-            assume_role_policy=scope.apply(scheduler_trust_policy),
-            permissions_boundary=args.boundary_arn,
-            tags=args.tags.for_resource(f"{HOURS_NAME}-role", role="orchestrator"),
-            opts=self.child_options(),
-        )
-        rights = iam.RolePolicy(
-            name,
-            name=HOURS_NAME,
-            role=role.name,
-            policy=pulumi.Output.all(scope, args.instance_id, args.key_arn).apply(
-                lambda known: scheduler_role_policy(known[0], instance_id=known[1], key_arn=known[2])
-            ),
-            opts=self.child_options(),
-        )
-        return role, rights
 
     def _declare_schedule(
         self,
@@ -130,8 +112,7 @@ class OrchestratorHours(Component):
         action: ScheduledAction,
         *,
         group: scheduler.ScheduleGroup,
-        role: iam.Role,
-        rights: iam.RolePolicy,
+        role: BoundedRole,
     ) -> None:
         args = self._args
         operation = "startInstances" if action.opens else "stopInstances"
@@ -153,7 +134,7 @@ class OrchestratorHours(Component):
                     "maximum_retry_attempts": MAX_SCHEDULER_RETRIES,
                 },
             },
-            opts=self.child_options(depends_on=[rights]),
+            opts=self.child_options(depends_on=role.policies),
         )
 
 

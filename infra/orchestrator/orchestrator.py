@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pulumi
-from pulumi_aws import cloudwatch, ec2, ssm
+from pulumi_aws import ec2, ssm
 
 from infra.boot import orchestrator
 from infra.component import Component
-from infra.naming import LOG_GROUP, LOG_GROUP_PREFIX, physical_name
+from infra.log_group import declare_log_group
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from infra.tags import Tags
+    from infra.network.node_network import NodeNetwork
+    from infra.stack_context import SecuredStack
 
 CREATION_ONLY_PROPERTIES = ["ami", "userData", "userDataBase64"]
 """What a running orchestrator keeps. A newer image would replace a machine that has work on it. User data runs on an
@@ -26,40 +25,27 @@ a hash, which must not be taken for user data to remove."""
 
 @dataclass(frozen=True, kw_only=True)
 class OrchestratorArgs:
-    """What the orchestrator is made from.
+    """Inputs of the orchestrator.
 
     Attributes:
+        stack: The stack.
+        network: Where it runs: in the first subnet of site A.
         instance_type: Its EC2 instance type.
         disk_gib: Size of its root volume, in GiB.
         image_parameter: Public SSM parameter that names the AMI.
-        subnet_id: Where it runs.
-        security_group_id: What it may send and receive.
-        after: What must exist before it is launched: all that it needs to reach the internet. Its first boot installs
-            everything, and a NAT gateway takes minutes to be made.
-        assign_public_ip: Whether it gets a public address: only where that is its way out, since nothing comes in.
         instance_profile: Its identity.
-        key_arn: The KMS key that encrypts its disk and its logs.
-        region: Its region, where it reads secrets and writes logs.
         repository: The repository that its agents work on, `owner/name` on GitHub.
-        log_retention_days: How long its logs are kept, in days.
         protected: Whether Pulumi refuses to delete or replace it, and EC2 to terminate it.
-        tags: The stack's tags.
     """
 
+    stack: SecuredStack
+    network: NodeNetwork
     instance_type: str
     disk_gib: int
     image_parameter: str
-    subnet_id: pulumi.Output[str]
-    security_group_id: pulumi.Output[str]
-    after: Sequence[pulumi.Resource]
-    assign_public_ip: bool
     instance_profile: pulumi.Output[str]
-    key_arn: pulumi.Output[str]
-    region: str
     repository: str
-    log_retention_days: int
     protected: bool
-    tags: Tags
 
 
 class Orchestrator(Component):
@@ -82,38 +68,23 @@ class Orchestrator(Component):
     def __init__(self, name: str, *, args: OrchestratorArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare the instance and its log group."""
         super().__init__(name, opts=opts)
-        logs = cloudwatch.LogGroup(
-            name,
-            name=physical_name(LOG_GROUP, f"{LOG_GROUP_PREFIX}/{args.tags.environment}/orchestrator"),
-            retention_in_days=args.log_retention_days,
-            kms_key_id=args.key_arn,
-            tags=args.tags.for_resource("orchestrator-logs", role="logs"),
-            opts=self.child_options(),
-        )
+        logs = declare_log_group(self, name, stack=args.stack, purpose="orchestrator", tag="orchestrator-logs")
         instance = self._declare_instance(name, args=args, log_group=logs.name)
         self.instance_id = instance.id
         self.private_ip = instance.private_ip
         self.public_ip = instance.public_ip
         self.image_id = instance.ami
         self.log_group = logs.name
-        self.register_outputs(
-            {
-                "instanceId": self.instance_id,
-                "privateIp": self.private_ip,
-                "publicIp": self.public_ip,
-                "imageId": self.image_id,
-                "logGroup": self.log_group,
-            }
-        )
+        self.register_declared_outputs()
 
     def _declare_instance(self, name: str, *, args: OrchestratorArgs, log_group: pulumi.Output[str]) -> ec2.Instance:
-        tags = args.tags.for_resource("orchestrator", role="orchestrator")
+        tags = args.stack.tags.for_resource("orchestrator", role="orchestrator")
         image = ssm.get_parameter_output(name=args.image_parameter, opts=pulumi.InvokeOutputOptions(parent=self))
         user_data = log_group.apply(
             lambda group: orchestrator.orchestrator_user_data(
                 orchestrator.OrchestratorMachine(
-                    environment=args.tags.environment,
-                    region=args.region,
+                    environment=args.stack.environment,
+                    region=args.stack.region,
                     log_group=group,
                     repository=args.repository,
                 )
@@ -123,10 +94,10 @@ class Orchestrator(Component):
             name,
             ami=image.insecure_value,
             instance_type=args.instance_type,
-            subnet_id=args.subnet_id,
-            vpc_security_group_ids=[args.security_group_id],
+            subnet_id=args.network.subnet_ids["A"][0],
+            vpc_security_group_ids=[args.network.security_group_ids["orchestrator"]],
             iam_instance_profile=args.instance_profile,
-            associate_public_ip_address=args.assign_public_ip,
+            associate_public_ip_address=args.network.assigns_public_ips,
             disable_api_termination=args.protected,
             # EC2's own metrics come every 5 minutes at no cost, and the CloudWatch agent adds what they lack: memory
             # and disk. Detailed monitoring would cost $2.10 a month for the same seven metrics every minute.
@@ -140,7 +111,7 @@ class Orchestrator(Component):
                 "volume_type": "gp3",
                 "volume_size": args.disk_gib,
                 "encrypted": True,
-                "kms_key_id": args.key_arn,
+                "kms_key_id": args.stack.key_arn,
             },
             # Part of the launch itself, which jobs on GitHub may make only with tags for the volume. The provider sets
             # tags of `root_block_device` in a second request.
@@ -149,6 +120,6 @@ class Orchestrator(Component):
             user_data_replace_on_change=False,
             tags=tags,
             opts=self.child_options(
-                protect=args.protected, ignore_changes=CREATION_ONLY_PROPERTIES, depends_on=args.after
+                protect=args.protected, ignore_changes=CREATION_ONLY_PROPERTIES, depends_on=args.network.way_out
             ),
         )

@@ -38,7 +38,7 @@ class Lifecycle:
 
 @dataclass(frozen=True, kw_only=True)
 class PrivateBucketArgs:
-    """What the bucket is made from.
+    """Inputs of the bucket.
 
     Attributes:
         name: Its name.
@@ -93,7 +93,7 @@ class PrivateBucket(Component):
         self._keep_versions(bucket, lifecycle=args.lifecycle)
         self.bucket = bucket.bucket
         self.arn = bucket.arn
-        self.register_outputs({"bucket": self.bucket, "arn": self.arn})
+        self.register_declared_outputs()
 
     def _block_public_access(self, bucket: s3.Bucket) -> None:
         s3.BucketPublicAccessBlock(

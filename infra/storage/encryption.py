@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pulumi_aws import kms
 
+from infra.access import policies
 from infra.access.policies import (
     EVERYTHING,
     Condition,
@@ -14,7 +15,6 @@ from infra.access.policies import (
     ServiceLinkedRoles,
     Statement,
     render_policy,
-    string_equals,
 )
 from infra.component import Component
 from infra.naming import KMS_ALIAS, LOG_GROUP_PREFIX, physical_name
@@ -23,7 +23,8 @@ from infra.tags import PROJECT_NAME
 if TYPE_CHECKING:
     import pulumi
 
-    from infra.tags import Tags
+    from infra.scope import Scope
+    from infra.stack_context import StackContext
 
 DELETION_WINDOW_DAYS = 30
 """How long a deleted key can be had back: the longest that KMS offers, since without it everything is lost."""
@@ -81,19 +82,15 @@ LAUNCHING_ROLES = {
 
 @dataclass(frozen=True, kw_only=True)
 class EncryptionArgs:
-    """What the key is made from.
+    """Inputs of the key.
 
     Attributes:
-        account_id: The AWS account, whose IAM policies decide who uses the key.
-        region: Its region, whose CloudWatch Logs uses the key.
+        stack: The stack.
         protected: Whether Pulumi refuses to delete or replace the key.
-        tags: The stack's tags.
     """
 
-    account_id: pulumi.Output[str]
-    region: str
+    stack: StackContext
     protected: bool
-    tags: Tags
 
 
 class Encryption(Component):
@@ -101,47 +98,39 @@ class Encryption(Component):
 
     Attributes:
         key_arn: The key.
-        key_id: Its id.
-        alias: Its name, `alias/claudefs-<environment>`.
     """
 
     key_arn: pulumi.Output[str]
-    key_id: pulumi.Output[str]
-    alias: pulumi.Output[str]
 
     def __init__(self, name: str, *, args: EncryptionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare the key."""
         super().__init__(name, opts=opts)
-        environment = args.tags.environment
+        environment = args.stack.environment
         key = kms.Key(
             name,
             description=f"ClaudeFS, {environment}: objects, disks, logs and alerts",
             enable_key_rotation=True,
             deletion_window_in_days=DELETION_WINDOW_DAYS,
-            policy=args.account_id.apply(
-                lambda account_id: key_policy(account_id=account_id, region=args.region, environment=environment)
-            ),
-            tags=args.tags.for_resource("key", role="encryption"),
+            policy=args.stack.scope.apply(key_policy),
+            tags=args.stack.tags.for_resource("key", role="encryption"),
             opts=self.child_options(protect=args.protected),
         )
-        alias = kms.Alias(
+        kms.Alias(
             name,
             name=physical_name(KMS_ALIAS, f"alias/{PROJECT_NAME}", environment),
             target_key_id=key.key_id,
             opts=self.child_options(),
         )
         self.key_arn = key.arn
-        self.key_id = key.key_id
-        self.alias = alias.name
-        self.register_outputs({"keyArn": self.key_arn, "keyId": self.key_id, "alias": self.alias})
+        self.register_declared_outputs()
 
 
-def key_policy(*, account_id: str, region: str, environment: str) -> str:
+def key_policy(scope: Scope) -> str:
     """Say who may use the key: whom the account's IAM policies let, and the services that act for nobody.
 
     S3, EBS, SNS and Secrets Manager use the key with the rights of their caller, so they stand in no statement.
     """
-    launching = ServiceLinkedRoles(account_id=account_id, names=LAUNCHING_ROLES)
+    launching = ServiceLinkedRoles(account_id=scope.account_id, names=LAUNCHING_ROLES)
     return render_policy(
         Statement(
             # Without this statement not even the account's administrators could change the key:
@@ -149,7 +138,7 @@ def key_policy(*, account_id: str, region: str, environment: str) -> str:
             sid="IamPoliciesDecide",
             actions=(*_ADMINISTRATION_ACTIONS, *_USE_ACTIONS),
             resources=(EVERYTHING,),
-            principal=Principal(kind="AWS", value=f"arn:aws:iam::{account_id}:root"),
+            principal=Principal(kind="AWS", value=f"arn:aws:iam::{scope.account_id}:root"),
         ),
         Statement(
             # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
@@ -160,20 +149,17 @@ def key_policy(*, account_id: str, region: str, environment: str) -> str:
                 Condition(
                     operator="ArnLike",
                     key="kms:EncryptionContext:aws:logs:arn",
-                    values=(f"arn:aws:logs:{region}:{account_id}:log-group:{LOG_GROUP_PREFIX}/{environment}/*",),
+                    values=(scope.regional_arn("logs", f"log-group:{LOG_GROUP_PREFIX}/{scope.environment}/*"),),
                 ),
             ),
-            principal=Principal(kind="Service", value=f"logs.{region}.amazonaws.com"),
+            principal=Principal(kind="Service", value=f"logs.{scope.region}.amazonaws.com"),
         ),
         Statement(
             # https://docs.aws.amazon.com/cost-management/latest/userguide/budgets-sns-policy.html
             sid="AlertsOfBudgets",
             actions=("kms:Decrypt", "kms:GenerateDataKey"),
             resources=(EVERYTHING,),
-            conditions=(
-                string_equals("aws:SourceAccount", account_id),
-                Condition(operator="ArnLike", key="aws:SourceArn", values=(f"arn:aws:budgets::{account_id}:*",)),
-            ),
+            conditions=policies.source_conditions(scope.account_id, f"arn:aws:budgets::{scope.account_id}:*"),
             principal=Principal(kind="Service", value="budgets.amazonaws.com"),
         ),
         Statement(

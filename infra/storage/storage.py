@@ -13,7 +13,8 @@ from infra.storage.bucket import MIN_EXPIRATION_DAYS, Lifecycle, PrivateBucket, 
 from infra.tags import PROJECT_NAME
 
 if TYPE_CHECKING:
-    from infra.tags import ResourceRole, Tags
+    from infra.stack_context import SecuredStack
+    from infra.tags import ResourceRole
 
 STATE_LIFECYCLE = Lifecycle(superseded_days=90, superseded_kept=20)
 """A state that a mistake has overwritten is found within a quarter, and the last 20 are there however old."""
@@ -27,23 +28,17 @@ BUILD_CACHE_LIFECYCLE = Lifecycle(superseded_days=MIN_EXPIRATION_DAYS, expire_da
 
 @dataclass(frozen=True, kw_only=True)
 class StorageArgs:
-    """What the buckets are made from.
+    """Inputs of the buckets.
 
     Attributes:
-        account_id: The AWS account; bucket names are unique among all accounts, so it is part of them.
-        region: Likewise.
-        key_arn: The KMS key that encrypts every object.
+        stack: The stack.
         adopt_state_bucket: Name of an existing bucket that becomes the state bucket, or "".
         artifacts_protected: Whether Pulumi refuses to delete or replace the artifact bucket.
-        tags: The stack's tags.
     """
 
-    account_id: pulumi.Output[str]
-    region: str
-    key_arn: pulumi.Output[str]
+    stack: SecuredStack
     adopt_state_bucket: str
     artifacts_protected: bool
-    tags: Tags
 
 
 class Storage(Component):
@@ -81,13 +76,7 @@ class Storage(Component):
         self.state_bucket, self.state_bucket_arn = state.bucket, state.arn
         self.artifact_bucket, self.artifact_bucket_arn = artifacts.bucket, artifacts.arn
         self.cache_bucket, self.cache_bucket_arn = cache.bucket, cache.arn
-        self.register_outputs(
-            {
-                "stateBucket": self.state_bucket,
-                "artifactBucket": self.artifact_bucket,
-                "cacheBucket": self.cache_bucket,
-            }
-        )
+        self.register_declared_outputs()
 
     def _declare_bucket(
         self,
@@ -99,19 +88,21 @@ class Storage(Component):
         retain_on_delete: bool = False,
     ) -> PrivateBucket:
         args = self._args
-        name = pulumi.Output.all(args.account_id, args.region).apply(
-            lambda place: physical_name(S3_BUCKET, PROJECT_NAME, args.tags.environment, role, *place)
+        name = args.stack.scope.apply(
+            lambda scope: physical_name(
+                S3_BUCKET, PROJECT_NAME, scope.environment, role, scope.account_id, scope.region
+            )
         )
         return PrivateBucket(
             role,
             args=PrivateBucketArgs(
                 name=pulumi.Output.from_input(adopted_bucket) if adopted_bucket else name,
                 adopted_bucket=adopted_bucket,
-                key_arn=args.key_arn,
+                key_arn=args.stack.key_arn,
                 lifecycle=lifecycle,
                 protected=protected,
                 retain_on_delete=retain_on_delete,
-                tags=args.tags.for_resource(role, role=role),
+                tags=args.stack.tags.for_resource(role, role=role),
             ),
             opts=self.child_options(),
         )

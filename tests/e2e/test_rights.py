@@ -6,9 +6,9 @@ import json
 import urllib.request
 from typing import TYPE_CHECKING
 
-from infra.access.policies import Scope
 from infra.access.rights.iam import OPERATOR_ACTIONS
 from infra.github.jobs_access import JOB_POLICIES, JobKind, job_policy_rights, make_job_scope
+from infra.scope import Scope
 
 if TYPE_CHECKING:
     from infra.access.rights.model import Right

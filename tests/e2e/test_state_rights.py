@@ -14,12 +14,12 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from cfs.engine import EngineError
 from cfs.remote_engine import RemoteEngine
-from infra.access.policies import Scope
 from infra.access.rights import jobs
 from infra.github.delivery import WORKFLOW_SOURCES
 from infra.github.jobs_access import JOB_POLICIES, job_policy_document, make_job_scope
 from infra.naming import CONFIG_NAMESPACE
 from infra.project import PROJECT_FOLDER
+from infra.scope import Scope
 from terminal.errors import UserError
 from tests.e2e.guarded_aws import GuardedAws
 from tests.unit.infra.conftest import like

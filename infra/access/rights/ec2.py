@@ -12,14 +12,22 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from infra.access import policies
-from infra.access.policies import EVERYTHING, Condition, string_equals
+from infra.access.policies import (
+    EVERYTHING,
+    Condition,
+    existing_tag_conditions,
+    region_condition,
+    requested_tag_conditions,
+    string_equals,
+)
 from infra.access.rights.model import Right
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from infra.access.policies import Scope, Statement
+    from infra.access.policies import Statement
     from infra.access.rights.model import JobScope
+    from infra.scope import Scope
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -244,7 +252,7 @@ def _table_rights(kinds: Sequence[Ec2TypeRights], scope: Scope) -> Iterator[Righ
 
 
 def _single_type_rights(kind: Ec2TypeRights, scope: Scope) -> Iterator[Right]:
-    region, bears_tags = scope.region_condition(), scope.existing_tag_conditions()
+    region, bears_tags = region_condition(scope), existing_tag_conditions(scope)
     if kind.lists:
         yield Right(
             access="read",
@@ -262,7 +270,7 @@ def _single_type_rights(kind: Ec2TypeRights, scope: Scope) -> Iterator[Right]:
             access="write",
             actions=(action,),
             resources=scope.ec2_arn_patterns(kind.name),
-            conditions=(*scope.requested_tag_conditions(), region),
+            conditions=(*requested_tag_conditions(scope), region),
             creates=frozenset({kind.name}),
             uses=frozenset(uses),
         )
@@ -293,13 +301,13 @@ def _tagging_rights(kinds: Sequence[Ec2TypeRights], scope: Scope) -> Iterator[Ri
             access="write",
             actions=("ec2:CreateTags",),
             resources=scope.ec2_arn_patterns(*(kind.name for kind in kinds if kind.creates)),
-            conditions=(string_equals("ec2:CreateAction", *creating), *scope.requested_tag_conditions()),
+            conditions=(string_equals("ec2:CreateAction", *creating), *requested_tag_conditions(scope)),
         )
     yield Right(
         access="write",
         actions=("ec2:CreateTags", "ec2:DeleteTags"),
         resources=scope.ec2_arn_patterns(*names),
-        conditions=scope.existing_tag_conditions(),
+        conditions=existing_tag_conditions(scope),
         tagged=True,
         uncalled={"ec2:DeleteTags": "a tag that is declared no longer"},
     )

@@ -22,8 +22,8 @@ from infra.tags import PROJECT_NAME
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from infra.access.policies import Scope
     from infra.access.rights.model import JobScope
+    from infra.scope import Scope
 
 OIDC_PROVIDER = "token.actions.githubusercontent.com"
 """GitHub's identity provider, without its scheme: how its ARN ends and its condition keys begin."""

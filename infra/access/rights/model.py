@@ -10,7 +10,7 @@ from infra.access.policies import Condition, Statement
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from infra.access.policies import Scope
+    from infra.scope import Scope
 
 AccessLevel = Literal["read", "write"]
 """`read` is what a preview with refresh calls, `write` what a deployment calls beside it."""
@@ -40,10 +40,6 @@ class JobScope:
     def bucket_arns(self) -> tuple[str, ...]:
         """All buckets of the environment."""
         return self.state_bucket_arn, self.artifact_bucket_arn, self.cache_bucket_arn
-
-    def named_arn(self, service: str, resource: str) -> str:
-        """Give the ARN of a resource in the environment's region whose name begins with the environment's."""
-        return self.scope.regional_arn(service, f"{resource}claudefs-{self.scope.environment}-*")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from infra.access.policies import EVERYTHING, string_equals
+from infra.access.policies import EVERYTHING, region_condition, requested_tag_conditions, string_equals
 from infra.access.rights.model import Right
 from infra.naming import LOG_GROUP_PREFIX
 from infra.tags import PROJECT_NAME
@@ -206,7 +206,7 @@ OBSERVATION_TYPES: tuple[ServiceTypeRights, ...] = (
             "aws:sns/topic:Topic",
             "aws:sns/topicPolicy:TopicPolicy",
         ),
-        resource_arns=lambda ground: (ground.named_arn("sns", ""),),
+        resource_arns=lambda ground: (ground.scope.named_arn("sns", ""),),
         reads=("sns:GetTopicAttributes", "sns:ListTagsForResource"),
         writes=("sns:CreateTopic", "sns:DeleteTopic", "sns:SetTopicAttributes", "sns:TagResource", "sns:UntagResource"),
         uncalled={"sns:TagResource": CREATED_TAGS, "sns:UntagResource": CHANGED_TAGS},
@@ -222,7 +222,7 @@ OBSERVATION_TYPES: tuple[ServiceTypeRights, ...] = (
     ),
     ServiceTypeRights(
         type_tokens=("aws:cloudwatch/eventRule:EventRule", "aws:cloudwatch/eventTarget:EventTarget"),
-        resource_arns=lambda ground: (ground.named_arn("events", "rule/"),),
+        resource_arns=lambda ground: (ground.scope.named_arn("events", "rule/"),),
         reads=("events:DescribeRule", "events:ListTagsForResource", "events:ListTargetsByRule"),
         writes=(
             "events:DeleteRule",
@@ -236,14 +236,14 @@ OBSERVATION_TYPES: tuple[ServiceTypeRights, ...] = (
     ),
     ServiceTypeRights(
         type_tokens=("aws:scheduler/schedule:Schedule",),
-        resource_arns=lambda ground: (f"{ground.named_arn('scheduler', 'schedule/')}/*",),
+        resource_arns=lambda ground: (f"{ground.scope.named_arn('scheduler', 'schedule/')}/*",),
         reads=("scheduler:GetSchedule",),
         writes=("scheduler:CreateSchedule", "scheduler:DeleteSchedule", "scheduler:UpdateSchedule"),
         uncalled={"scheduler:UpdateSchedule": "other hours"},
     ),
     ServiceTypeRights(
         type_tokens=("aws:scheduler/scheduleGroup:ScheduleGroup",),
-        resource_arns=lambda ground: (ground.named_arn("scheduler", "schedule-group/"),),
+        resource_arns=lambda ground: (ground.scope.named_arn("scheduler", "schedule-group/"),),
         reads=("scheduler:GetScheduleGroup", "scheduler:ListTagsForResource"),
         writes=(
             "scheduler:CreateScheduleGroup",
@@ -255,7 +255,7 @@ OBSERVATION_TYPES: tuple[ServiceTypeRights, ...] = (
     ),
     ServiceTypeRights(
         type_tokens=("aws:ssm/document:Document",),
-        resource_arns=lambda ground: (ground.named_arn("ssm", "document/"),),
+        resource_arns=lambda ground: (ground.scope.named_arn("ssm", "document/"),),
         reads=("ssm:DescribeDocument", "ssm:DescribeDocumentPermission", "ssm:GetDocument"),
         writes=(
             "ssm:AddTagsToResource",
@@ -295,13 +295,13 @@ def storage_rights(job_scope: JobScope) -> Iterator[Right]:
         actions=("kms:CreateKey",),
         resources=(EVERYTHING,),
         # A key has no ARN before it is there.
-        conditions=(*job_scope.scope.requested_tag_conditions(), job_scope.scope.region_condition()),
+        conditions=(*requested_tag_conditions(job_scope.scope), region_condition(job_scope.scope)),
     )
     yield Right(
         access="write",
         actions=("kms:TagResource",),
         resources=(job_scope.scope.regional_arn("kms", "key/*"),),
-        conditions=job_scope.scope.requested_tag_conditions(),
+        conditions=requested_tag_conditions(job_scope.scope),
         uncalled={"kms:TagResource": CREATED_TAGS},
     )
 

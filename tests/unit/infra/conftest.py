@@ -22,6 +22,7 @@ from pulumi.runtime import rpc
 from pulumi.runtime.proto.source_pb2 import StackTrace
 from pulumi.runtime.stack import run_pulumi_func
 
+from infra.stack_context import SecuredStack
 from infra.tags import Tags
 
 if TYPE_CHECKING:
@@ -411,3 +412,19 @@ def make_root(tmp_path: Path) -> MakeRoot:
         return Root(path=tmp_path)
 
     return make
+
+
+KEY_ARN = f"arn:aws:kms:{REGION}:{ACCOUNT_ID}:key/key"
+
+
+def secured_stack(tags: Tags, *, key_arn: str = KEY_ARN) -> SecuredStack:
+    """Return the stack that components under test belong to."""
+    known = pulumi.Output.from_input
+    return SecuredStack(
+        account_id=known(ACCOUNT_ID),
+        region=REGION,
+        tags=tags,
+        key_arn=known(key_arn),
+        boundary_arn=known("arn:aws:iam:::policy/boundary"),
+        log_retention_days=30,
+    )

@@ -6,13 +6,15 @@ import json
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, cast
 
-import pulumi
 import pytest
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from infra.budget import Budget, BudgetAlert, BudgetArgs, BudgetLimit, alert_topic_policy
+from tests.unit.infra.conftest import secured_stack
 
 if TYPE_CHECKING:
+    import pulumi
+
     from infra.tags import Tags
     from tests.unit.infra.conftest import Declare, Recorder
 
@@ -25,12 +27,10 @@ EMAILS = ("team@example.org", "owner@example.org")
 def recorder(declare: Declare, tags: Tags) -> Recorder:
     def program() -> pulumi.Output[str]:
         args = BudgetArgs(
-            account_id=pulumi.Output.from_input(ACCOUNT_ID),
             daily_usd=100,
             monthly_usd=2500,
             emails=EMAILS,
-            key_arn=pulumi.Output.from_input(KEY),
-            tags=tags,
+            stack=secured_stack(tags, key_arn=KEY),
         )
         return Budget("budget", args=args).topic_arn
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from infra.config.settings import SETTING_FIELDS
-from infra.outputs import OUTPUT_DESCRIPTIONS, export_outputs
+from infra.outputs import OUTPUT_DESCRIPTIONS, export_values
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "outputs.md"
 PARITY = DOCUMENT.with_name("parity.md")
@@ -26,7 +26,7 @@ def test_the_documentation_has_the_same_table() -> None:
 )
 def test_outputs_that_are_not_in_the_table_are_refused(values: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="differ from the table's"):
-        export_outputs(values)
+        export_values(values)
 
 
 def test_the_parity_table_names_all_54_variables_once() -> None:

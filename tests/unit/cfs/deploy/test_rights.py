@@ -11,8 +11,9 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from cfs.deploy import publish
 from cfs.deploy.environment_status import read_environment_status
 from cfs.deploy.publish import BuildSource
-from infra.access.policies import Scope, render_policy
+from infra.access.policies import render_policy
 from infra.access.release_grants import release_grants
+from infra.scope import Scope
 from tests.unit.cfs.deploy.conftest import BUCKET, ENVIRONMENT, REGION, client
 from tests.unit.infra.conftest import permits
 

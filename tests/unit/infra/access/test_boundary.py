@@ -9,9 +9,10 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 
 from infra.access.boundary import SESSION_MANAGER_ACTIONS, boundary_statements
-from infra.access.policies import Scope, render_policy
+from infra.access.policies import render_policy
 from infra.github.jobs_access import MANAGED_POLICY_SIZE_LIMIT, JobKind
 from infra.role_grants import stack_grants
+from infra.scope import Scope
 from tests.unit.infra.test_components import deploy
 
 SCOPE = Scope(account_id=DEFAULT_ACCOUNT_ID, region="us-west-2", environment="a" * 20)

@@ -18,8 +18,9 @@ from infra.access.identity import (
     IdentityArgs,
     RoleScope,
 )
-from infra.access.policies import Scope, render_policy
-from tests.unit.infra.conftest import listed, permits
+from infra.access.policies import render_policy
+from infra.scope import Scope
+from tests.unit.infra.conftest import listed, permits, secured_stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -273,14 +274,10 @@ def recorder(declare: Declare, tags: Tags) -> Recorder:
 def arguments(tags: Tags) -> IdentityArgs:
     known = pulumi.Output.from_input
     return IdentityArgs(
-        boundary_arn=pulumi.Output.from_input("arn:aws:iam:::policy/boundary"),
-        account_id=known(ACCOUNT_ID),
-        region=REGION,
         artifact_bucket_arn=known(ARTIFACTS),
         cache_bucket_arn=known(CACHE),
-        key_arn=known(KEY),
         alert_topic_arn=known(TOPIC),
-        tags=tags,
+        stack=secured_stack(tags, key_arn=KEY),
     )
 
 

@@ -10,7 +10,8 @@ import pytest
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from infra.access import policies
-from infra.access.policies import Condition, PolicyError, Principal, Scope, ServiceLinkedRoles, Statement, render_policy
+from infra.access.policies import Condition, PolicyError, Principal, ServiceLinkedRoles, Statement, render_policy
+from infra.scope import Scope
 from tests.unit.infra.conftest import permits
 
 REGION = "us-west-2"

@@ -11,7 +11,12 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from policy_sentry.querying.actions import get_action_data
 
 from infra.access import policies
-from infra.access.policies import ACTIONS_WITHOUT_RESOURCE_LEVEL, EVERYTHING, Scope
+from infra.access.policies import (
+    ACTIONS_WITHOUT_RESOURCE_LEVEL,
+    EVERYTHING,
+    existing_tag_conditions,
+    requested_tag_conditions,
+)
 from infra.access.rights.model import Right, policy_statements
 from infra.github.jobs_access import (
     JOB_POLICIES,
@@ -25,6 +30,7 @@ from infra.github.jobs_access import (
     make_job_scope,
     token_subjects,
 )
+from infra.scope import Scope
 from tests.unit.infra.conftest import like, permits
 
 if TYPE_CHECKING:
@@ -273,7 +279,7 @@ def test_rights_to_create_become_one_statement_only_where_that_opens_nothing() -
             access="write",
             actions=(action,),
             resources=GROUND.scope.ec2_arn_patterns(new),
-            conditions=GROUND.scope.requested_tag_conditions(),
+            conditions=requested_tag_conditions(GROUND.scope),
             creates=frozenset({new}),
             uses=frozenset(uses),
         )
@@ -288,7 +294,7 @@ def test_rights_to_create_become_one_statement_only_where_that_opens_nothing() -
 
 
 def test_rights_on_different_resources_stay_apart_unless_tags_limit_them() -> None:
-    tags = GROUND.scope.existing_tag_conditions()
+    tags = existing_tag_conditions(GROUND.scope)
     one = Right(access="write", actions=("s3:PutObject",), resources=("arn:aws:s3:::a/*",))
     other = Right(access="write", actions=("s3:DeleteObject",), resources=("arn:aws:s3:::b/*",))
     tagged = replace(

@@ -13,7 +13,9 @@ import pytest
 from infra.boot import nodes as boot
 from infra.cluster.cluster import Cluster, ClusterArgs
 from infra.config.node_groups import NodeGroup, default_groups
+from infra.network.node_network import NodeNetwork
 from infra.schedules.schedule import Calendar
+from tests.unit.infra.conftest import secured_stack
 
 if TYPE_CHECKING:
     from infra.tags import Tags
@@ -33,19 +35,18 @@ def declared(
         args = ClusterArgs(
             groups=groups,
             image_parameter=IMAGE,
-            subnet_ids={"A": [known("subnet-a"), known("subnet-c")], "B": [known("subnet-b")]},
-            security_group_ids={"storage": known("sg-storage"), "client": known("sg-client")},
-            after=[],
-            assign_public_ip=public,
+            network=NodeNetwork(
+                subnet_ids={"A": [known("subnet-a"), known("subnet-c")], "B": [known("subnet-b")]},
+                security_group_ids={"storage": known("sg-storage"), "client": known("sg-client")},
+                assigns_public_ips=public,
+                way_out=[],
+            ),
             instance_profile=known("claudefs-test-node"),
-            key_arn=known(KEY),
             artifact_bucket=known("artifacts"),
-            region="us-west-2",
             repository="owner/claudefs",
-            log_retention_days=30,
             calendar=CALENDAR,
             now=datetime(2026, 3, 2, 12, tzinfo=UTC),
-            tags=tags,
+            stack=secured_stack(tags, key_arn=KEY),
         )
         return Cluster("cluster", args=args).log_group
 

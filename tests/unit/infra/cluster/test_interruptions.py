@@ -10,7 +10,6 @@ import pytest
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.events.models import EventPattern
 
-from infra.access.policies import Scope
 from infra.cluster.interruptions import (
     Interruptions,
     InterruptionsArgs,
@@ -23,8 +22,9 @@ from infra.cluster.interruptions import (
 )
 from infra.cluster.node_commands import NodeCommands, NodeCommandsArgs
 from infra.cluster.runbooks import NODE_NOTICES
-from infra.config.node_groups import MAX_NODE_GROUPS
-from tests.unit.infra.conftest import known, permits
+from infra.config.node_groups import MAX_NODE_GROUPS, default_groups
+from infra.scope import Scope
+from tests.unit.infra.conftest import KEY_ARN, permits, secured_stack
 
 if TYPE_CHECKING:
     from infra.tags import Tags
@@ -50,14 +50,9 @@ DRAIN = {"AutoScalingGroupName": "claudefs-test-storage-a", "LifecycleHookName":
 def recorder(declare: Declare, tags: Tags) -> Recorder:
     def program() -> Any:
         args = InterruptionsArgs(
-            account_id=known(ACCOUNT_ID),
-            region=REGION,
-            group_names=GROUPS,
-            commands=NodeCommands("node-commands", args=NodeCommandsArgs(tags=tags)),
-            key_arn=known("arn:aws:kms:::key/key"),
-            log_retention_days=30,
-            boundary_arn=known("arn:aws:iam:::policy/boundary"),
-            tags=tags,
+            groups=[group for group in default_groups(5) if group.name in ("storage-a", "conduit")],
+            commands=NodeCommands("node-commands", args=NodeCommandsArgs(stack=secured_stack(tags))),
+            stack=secured_stack(tags),
         )
         return Interruptions("interruptions", args=args).log_group
 
@@ -162,7 +157,7 @@ def test_runbooks_wait_for_the_commands_that_they_run_and_the_rights_that_they_n
 def test_the_log_is_encrypted_and_of_the_groups_that_the_key_encrypts(recorder: Recorder) -> None:
     logs = recorder.one("LogGroup").inputs
     assert logs["name"] == recorder.result == "/cfs/test/events"
-    assert logs["kmsKeyId"] == "arn:aws:kms:::key/key"
+    assert logs["kmsKeyId"] == KEY_ARN
     assert logs["retentionInDays"] == 30
 
 

@@ -11,6 +11,7 @@ import pytest
 from infra.cluster.documents import DocumentParameter
 from infra.cluster.node_commands import DRAIN_SECONDS, NODE_COMMANDS, NodeCommands, NodeCommandsArgs
 from infra.naming import document_name
+from tests.unit.infra.conftest import secured_stack
 
 if TYPE_CHECKING:
     from infra.cluster.node_commands import CommandName
@@ -28,7 +29,9 @@ def content(name: CommandName) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def recorder(declare: Declare, tags: Tags) -> Recorder:
-    return declare(lambda: NodeCommands("node-commands", args=NodeCommandsArgs(tags=tags)).documents["drain"])
+    return declare(
+        lambda: NodeCommands("node-commands", args=NodeCommandsArgs(stack=secured_stack(tags))).documents["drain"]
+    )
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ import pytest
 from botocore.validate import ParamValidator
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
-from infra.access.policies import Scope
 from infra.cluster import runbooks
 from infra.cluster.interruptions import runbooks_policy
 from infra.cluster.lifecycle import DRAIN_HOOK_SECONDS
 from infra.cluster.runbooks import GROUP_PARAMETER, INSTANCE_PARAMETER, NODE_NOTICES, runbook_steps
+from infra.scope import Scope
 from tests.unit.infra.conftest import permits
 
 if TYPE_CHECKING:

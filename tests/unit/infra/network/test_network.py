@@ -11,7 +11,7 @@ from infra.network.firewall import Firewall, FirewallArgs
 from infra.network.network import Network, NetworkArgs
 from infra.network.ports import ADMIN_PORTS, ALLOWED_TRAFFIC, SecurityGroupName
 from infra.tags import Tags
-from tests.unit.infra.conftest import REGION, known, run
+from tests.unit.infra.conftest import known, run, secured_stack
 
 if TYPE_CHECKING:
     from infra.network.egress import EgressMode
@@ -27,15 +27,14 @@ def network(egress: EgressMode = "nat") -> Recorder:
             "network",
             args=NetworkArgs(
                 cidr=IPv4Network("10.0.0.0/16"),
-                region=REGION,
                 zones=ZONES,
                 sites={"A": ("us-west-2a", "us-west-2c"), "B": ("us-west-2b",)},
                 egress=egress,
                 protected=True,
-                tags=TAGS,
+                stack=secured_stack(TAGS),
             ),
         )
-        return {"A": made.node_subnet_ids("A"), "B": made.node_subnet_ids("B"), "public": made.assigns_public_ips}
+        return {"A": made.node_subnet_ids["A"], "B": made.node_subnet_ids["B"], "public": made.assigns_public_ips}
 
     return run(program)
 
@@ -49,7 +48,7 @@ def firewall(*admins: str) -> Recorder:
                     vpc_id=known("vpc-1"),
                     vpc_cidr=IPv4Network("10.0.0.0/16"),
                     admin_cidrs=[ip_network(cidr) for cidr in admins],
-                    tags=TAGS,
+                    stack=secured_stack(TAGS),
                 ),
             ).group_ids
         )

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.access.policies import Scope
 from infra.orchestrator.hours import (
     OrchestratorHours,
     OrchestratorHoursArgs,
@@ -19,7 +18,8 @@ from infra.orchestrator.hours import (
     scheduler_trust_policy,
 )
 from infra.schedules.schedule import Calendar
-from tests.unit.infra.conftest import ACCOUNT_ID, REGION, STACK, known, permits
+from infra.scope import Scope
+from tests.unit.infra.conftest import ACCOUNT_ID, REGION, STACK, known, permits, secured_stack
 from tests.unit.infra.test_components import deploy
 
 if TYPE_CHECKING:
@@ -55,13 +55,9 @@ def recorder(declare: Declare, tags: Tags) -> Recorder:
                 "orchestrator-hours",
                 args=OrchestratorHoursArgs(
                     instance_id=known(INSTANCE),
-                    key_arn=known(KEY),
                     calendar=CALENDAR,
                     now=NOW,
-                    account_id=known(ACCOUNT_ID),
-                    region=REGION,
-                    boundary_arn=known("arn:aws:iam:::policy/boundary"),
-                    tags=tags,
+                    stack=secured_stack(tags, key_arn=KEY),
                 ),
             ).group_name
         )

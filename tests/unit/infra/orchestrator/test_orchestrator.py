@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 import pulumi
 import pytest
 
+from infra.network.node_network import NodeNetwork
 from infra.orchestrator.orchestrator import Orchestrator, OrchestratorArgs
+from tests.unit.infra.conftest import secured_stack
 
 if TYPE_CHECKING:
     from infra.tags import Tags
@@ -27,17 +29,16 @@ def declared(declare: Declare, tags: Tags, *, protected: bool = True, public: bo
             instance_type="c7a.2xlarge",
             disk_gib=100,
             image_parameter=IMAGE_PARAMETER,
-            subnet_id=known("subnet-1"),
-            security_group_id=known("sg-1"),
-            after=[],
-            assign_public_ip=public,
+            network=NodeNetwork(
+                subnet_ids={"A": [known("subnet-1")]},
+                security_group_ids={"orchestrator": known("sg-1")},
+                assigns_public_ips=public,
+                way_out=[],
+            ),
             instance_profile=known("claudefs-test-orchestrator"),
-            key_arn=known(KEY),
-            region=REGION,
             repository="owner/claudefs",
-            log_retention_days=30,
             protected=protected,
-            tags=tags,
+            stack=secured_stack(tags, key_arn=KEY),
         )
         return Orchestrator("orchestrator", args=args).instance_id
 

@@ -6,31 +6,34 @@ import json
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, cast
 
-import pulumi
 import pytest
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
+from infra.scope import Scope
 from infra.storage.encryption import Encryption, EncryptionArgs, key_policy
+from tests.unit.infra.conftest import secured_stack
 
 if TYPE_CHECKING:
+    import pulumi
+
     from infra.tags import Tags
     from tests.unit.infra.conftest import Declare, Recorder
 
 REGION = "us-west-2"
 ACCOUNT_ID: str = DEFAULT_ACCOUNT_ID
+SCOPE = Scope(account_id=ACCOUNT_ID, region=REGION, environment="test")
 
 
 def declared(declare: Declare, tags: Tags, *, protected: bool = True) -> Recorder:
     def program() -> pulumi.Output[str]:
-        account_id = pulumi.Output.from_input(ACCOUNT_ID)
-        args = EncryptionArgs(account_id=account_id, region=REGION, protected=protected, tags=tags)
+        args = EncryptionArgs(stack=secured_stack(tags), protected=protected)
         return Encryption("encryption", args=args).key_arn
 
     return declare(program)
 
 
 def statements() -> dict[str, dict[str, Any]]:
-    policy = json.loads(key_policy(account_id=ACCOUNT_ID, region=REGION, environment="test"))
+    policy = json.loads(key_policy(SCOPE))
     return {said["Sid"]: said for said in policy["Statement"]}
 
 
@@ -49,13 +52,12 @@ def test_the_argument_decides_whether_the_key_is_protected(declare: Declare, tag
 def test_the_alias_is_named_after_the_environment(declare: Declare, tags: Tags) -> None:
     recorder = declared(declare, tags)
     assert recorder.one("Alias").inputs["name"] == "alias/claudefs-test"
-    assert recorder.outputs["encryption"]["alias"] == "alias/claudefs-test"
     assert recorder.outputs["encryption"]["keyArn"] == recorder.result
 
 
 def test_the_key_has_the_policy_of_its_place(declare: Declare, tags: Tags) -> None:
     key = declared(declare, tags).one("aws:kms/key:Key")
-    assert key.document() == json.loads(key_policy(account_id=ACCOUNT_ID, region=REGION, environment="test"))
+    assert key.document() == json.loads(key_policy(SCOPE))
 
 
 def test_nobody_beside_the_account_two_services_and_two_roles_uses_the_key() -> None:

@@ -10,7 +10,7 @@ import pytest
 from infra.storage.bucket import bucket_policy
 from infra.storage.storage import Storage, StorageArgs
 from infra.tags import Tags
-from tests.unit.infra.conftest import ACCOUNT_ID, REGION, known, run
+from tests.unit.infra.conftest import ACCOUNT_ID, run, secured_stack
 
 if TYPE_CHECKING:
     from tests.unit.infra.conftest import Recorder
@@ -26,12 +26,9 @@ def storage(*, adopt: str = "", protected: bool = True) -> Recorder:
             Storage(
                 "storage",
                 args=StorageArgs(
-                    account_id=known(ACCOUNT_ID),
-                    region=REGION,
-                    key_arn=known(KEY),
                     adopt_state_bucket=adopt,
                     artifacts_protected=protected,
-                    tags=Tags(environment="test", owner="claudefs-team"),
+                    stack=secured_stack(Tags(environment="test", owner="claudefs-team"), key_arn=KEY),
                 ),
             ).state_bucket
         )

@@ -1,0 +1,78 @@
+"""Roles of machines and services: each with a trust policy, inline policies, and the stack's boundary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pulumi_aws import iam
+
+from infra.scope import role_name
+from infra.texts import IAM_DESCRIPTION, check_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pulumi
+
+    from infra.component import Component
+    from infra.stack_context import SecuredStack
+    from infra.tags import ResourceRole
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoundedRole:
+    """A declared role.
+
+    Attributes:
+        arn: The role's ARN.
+        name: The role's name.
+        policies: Its inline policies, which whoever uses the role waits for.
+    """
+
+    arn: pulumi.Output[str]
+    name: pulumi.Output[str]
+    policies: Sequence[iam.RolePolicy]
+
+
+def declare_bounded_role(  # noqa: PLR0913 — one argument for each part of a role
+    parent: Component,
+    purpose: str,
+    *,
+    stack: SecuredStack,
+    description: str,
+    tag_role: ResourceRole,
+    trust: pulumi.Input[str],
+    policies: Mapping[str, pulumi.Input[str]],
+) -> BoundedRole:
+    """Declare a role as a child of a component.
+
+    Args:
+        parent: The component.
+        purpose: The end of the role's name, and its logical name.
+        stack: The stack that it belongs to.
+        description: Its description in IAM.
+        tag_role: The value of its tag `Role`.
+        trust: Its trust policy.
+        policies: Its inline policies by logical name: the purpose alone, or with what the policy is about behind it.
+    """
+    role = iam.Role(
+        purpose,
+        name=role_name(stack.environment, purpose),
+        description=check_text(IAM_DESCRIPTION, description),
+        assume_role_policy=trust,
+        permissions_boundary=stack.boundary_arn,
+        tags=stack.tags.for_resource(f"{purpose}-role", role=tag_role),
+        opts=parent.child_options(),
+    )
+    inline = [
+        iam.RolePolicy(
+            name,
+            name=name.removeprefix(f"{purpose}-"),
+            role=role.name,
+            policy=policy,
+            opts=parent.child_options(),
+        )
+        for name, policy in policies.items()
+    ]
+    return BoundedRole(arn=role.arn, name=role.name, policies=inline)

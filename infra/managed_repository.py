@@ -1,0 +1,121 @@
+"""ClaudeFS's GitHub repository: its jobs' roles, variables, secrets, workflow files and environments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from infra.github.environments import Approval, DeploymentEnvironment, DeploymentEnvironmentArgs
+from infra.github.jobs_access import GitHubAccess, GitHubAccessArgs, token_subjects
+from infra.github.repository import Repository, RepositoryArgs
+from infra.github.workflow_files import WorkflowFiles, WorkflowFilesArgs
+
+if TYPE_CHECKING:
+    import pulumi
+
+    from infra.config.settings import Settings
+    from infra.network.network import Network
+    from infra.stack_context import SecuredStack
+    from infra.storage.storage import Storage
+
+
+@dataclass(frozen=True, kw_only=True)
+class ManagedRepository:
+    """What is declared in the repository.
+
+    Attributes:
+        access: The roles of its jobs.
+        workflow_files: The delivered workflow files.
+        deployments: The environment of this stack's deployments.
+    """
+
+    access: GitHubAccess
+    workflow_files: WorkflowFiles
+    deployments: DeploymentEnvironment
+
+
+def declare_repository(
+    settings: Settings, *, stack: SecuredStack, network: Network, storage: Storage, region: pulumi.Output[str]
+) -> ManagedRepository:
+    """Declare what this stack has in the repository.
+
+    Args:
+        settings: The stack's settings.
+        stack: The stack.
+        network: The network, in which jobs may launch machines.
+        storage: The buckets that jobs use.
+        region: The region that jobs work in.
+    """
+    access = GitHubAccess(
+        "github-access",
+        args=GitHubAccessArgs(
+            stack=stack,
+            creates_provider=settings.github_oidc_provider == "create",
+            subjects=token_subjects(
+                prefix=settings.github_subject_prefix,
+                environment=settings.github_environment,
+                builds=settings.manages_repository,
+            ),
+            vpc_id=network.vpc_id,
+            state_bucket_arn=storage.state_bucket_arn,
+            artifact_bucket_arn=storage.artifact_bucket_arn,
+            cache_bucket_arn=storage.cache_bucket_arn,
+        ),
+    )
+    Repository(
+        "repository",
+        args=RepositoryArgs(
+            repository=settings.github_repository,
+            managed=settings.manages_repository,
+            variables={
+                "AWS_REGION": region,
+                "CACHE_BUCKET": storage.cache_bucket,
+                "CACHE_ROLE_ARN": access.role_arns["ci-read"],
+                "AWS_ROLE_ARN": access.role_arns["ci-write"],
+                # INFRA_REPOSITORY and INFRA_REF, which say what jobs deploy with, are not for a deployment to set.
+                "PREVIEW_ENVIRONMENTS": settings.preview_environments_json,
+            },
+            secrets=settings.actions_secrets,
+        ),
+    )
+    workflow_files = WorkflowFiles(
+        "workflow-files",
+        args=WorkflowFilesArgs(
+            repository=settings.github_repository,
+            delivered=settings.manages_repository,
+            delivery=settings.workflow_delivery,
+        ),
+    )
+    job_variables: dict[str, pulumi.Input[str]] = {
+        "AWS_REGION": region,
+        "PULUMI_STACK": settings.environment,
+        "STATE_BUCKET": storage.state_bucket,
+        "ARTIFACT_BUCKET": storage.artifact_bucket,
+    }
+    deployments = DeploymentEnvironment(
+        "deployments",
+        args=DeploymentEnvironmentArgs(
+            repository=settings.github_repository,
+            environment=settings.github_environment,
+            branches=settings.deployment_branches,
+            approval=Approval(
+                users=settings.reviewer_users,
+                teams=settings.reviewer_teams,
+                prevent_self_review=settings.prevent_self_review,
+                wait_minutes=settings.deployment_wait_minutes,
+            ),
+            variables={**job_variables, "AWS_ROLE_ARN": access.role_arns["deploy"]},
+            secrets=settings.environment_secrets,
+        ),
+    )
+    DeploymentEnvironment(
+        "previews",
+        args=DeploymentEnvironmentArgs(
+            repository=settings.github_repository,
+            environment=f"{settings.github_environment}-preview",
+            branches=settings.preview_branches,
+            variables={**job_variables, "AWS_ROLE_ARN": access.role_arns["preview"]},
+            secrets=settings.preview_secrets,
+        ),
+    )
+    return ManagedRepository(access=access, workflow_files=workflow_files, deployments=deployments)

@@ -1,0 +1,44 @@
+"""Where a stack's rights and names hold: one environment in one region of one account."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from infra.naming import IAM_ROLE, physical_name
+from infra.tags import PROJECT_NAME
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """Where grants hold.
+
+    Attributes:
+        account_id: The AWS account.
+        region: Its region.
+        environment: The stack's name; resources of others are out of reach.
+    """
+
+    account_id: str
+    region: str
+    environment: str
+
+    def regional_arn(self, service: str, resource: str) -> str:
+        """Return the ARN of a resource in this account and region."""
+        return f"arn:aws:{service}:{self.region}:{self.account_id}:{resource}"
+
+    def named_arn(self, service: str, resource: str) -> str:
+        """Return the pattern of the ARNs of resources here whose names begin with the environment's."""
+        return self.regional_arn(service, f"{resource}{PROJECT_NAME}-{self.environment}-*")
+
+    def role_arn(self, purpose: str) -> str:
+        """Return the ARN of the environment's role for a purpose."""
+        return f"arn:aws:iam::{self.account_id}:role/{role_name(self.environment, purpose)}"
+
+    def ec2_arn_patterns(self, *types: str) -> tuple[str, ...]:
+        """Return patterns of all EC2 resources of some types, in this account and region."""
+        return tuple(self.regional_arn("ec2", f"{type_}/*") for type_ in types)
+
+
+def role_name(environment: str, purpose: str) -> str:
+    """Return a role's name; environments of one account have roles of their own."""
+    return physical_name(IAM_ROLE, PROJECT_NAME, environment, purpose)

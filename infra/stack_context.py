@@ -1,0 +1,68 @@
+"""What components need to know of the stack that they belong to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from infra.scope import Scope
+
+if TYPE_CHECKING:
+    import pulumi
+
+    from infra.tags import Tags
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackContext:
+    """The stack's account, region and tags.
+
+    Attributes:
+        account_id: The AWS account.
+        region: Its region.
+        tags: The stack's tags.
+    """
+
+    account_id: pulumi.Output[str]
+    region: str
+    tags: Tags
+
+    @property
+    def environment(self) -> str:
+        """The environment, which is the stack's name."""
+        return self.tags.environment
+
+    @property
+    def scope(self) -> pulumi.Output[Scope]:
+        """Where the stack's rights hold."""
+        return self.account_id.apply(
+            lambda account_id: Scope(account_id=account_id, region=self.region, environment=self.environment)
+        )
+
+    def secured_by(
+        self, *, key_arn: pulumi.Output[str], boundary_arn: pulumi.Output[str], log_retention_days: int
+    ) -> SecuredStack:
+        """Return the same stack with what protects its resources."""
+        return SecuredStack(
+            account_id=self.account_id,
+            region=self.region,
+            tags=self.tags,
+            key_arn=key_arn,
+            boundary_arn=boundary_arn,
+            log_retention_days=log_retention_days,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecuredStack(StackContext):
+    """The same stack with what protects its resources.
+
+    Attributes:
+        key_arn: The KMS key that encrypts disks, objects, logs and alerts.
+        boundary_arn: The policy that limits what the stack's roles can be allowed.
+        log_retention_days: How long logs are kept, in days.
+    """
+
+    key_arn: pulumi.Output[str]
+    boundary_arn: pulumi.Output[str]
+    log_retention_days: int
