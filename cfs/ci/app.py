@@ -10,8 +10,9 @@ from typing import Annotated
 
 import typer
 
-from terminal.job_outputs import add_job_summary, run_page_url, set_job_outputs
+from terminal.job_outputs import run_page_url
 from terminal.progress import console
+from terminal.results import CommandResult, finish_command
 
 app = typer.Typer(no_args_is_help=True, help="What continuous integration calls.")
 
@@ -59,9 +60,13 @@ def ci_source(
 
     found = find_deploy_source(checkout, version=version)
     what = "its release" if found.built else "built from its commit"
-    console.print(f"{found.version}, commit {found.commit}, {what}", highlight=False)
-    add_job_summary(f"Deploys **{found.version}**, commit `{found.commit}`, {what}.")
-    set_job_outputs({"version": found.version, "commit": found.commit, "built": str(found.built).lower()})
+    finish_command(
+        CommandResult(
+            text=f"{found.version}, commit {found.commit}, {what}",
+            job_summary=f"Deploys **{found.version}**, commit `{found.commit}`, {what}.",
+            job_outputs={"version": found.version, "commit": found.commit, "built": str(found.built).lower()},
+        )
+    )
 
 
 @app.command("preview")
@@ -72,14 +77,13 @@ def ci_preview(
     drift: Annotated[bool, typer.Option("--drift", help="look for drift too")] = False,
 ) -> None:
     """See what `up` would change in a stack, and change nothing."""
-    from cfs.ci.markdown import summary_section  # noqa: PLC0415 — likewise
+    from cfs.ci.preview_comment import summary_section  # noqa: PLC0415 — likewise
     from cfs.ci.stack_preview import summarize_preview  # noqa: PLC0415 — likewise
 
-    seen = summarize_preview(environment, drift=drift)
-    output.write_text(seen.to_json())
-    text = summary_section(seen)
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
-    add_job_summary(text)
+    summary = summarize_preview(environment, drift=drift)
+    output.write_text(summary.model_dump_json(indent=2))
+    text = summary_section(summary)
+    finish_command(CommandResult(text=text, job_summary=text))
 
 
 @app.command("comment")
@@ -90,12 +94,12 @@ def ci_comment(
     section: Annotated[list[Path] | None, typer.Option(help="Markdown file that the comment ends with")] = None,
 ) -> None:
     """Write the previews of all environments as one comment on a pull request, in place of the last one."""
-    from cfs.ci import markdown  # noqa: PLC0415 — likewise
     from cfs.ci.job_repository import job_repository  # noqa: PLC0415 — likewise
+    from cfs.ci.preview_comment import comment_text  # noqa: PLC0415 — likewise
     from cfs.ci.preview_summary import read_preview_summaries  # noqa: PLC0415 — likewise
 
     sections = [path.read_text() for path in section or []]
-    text = markdown.comment_text(
+    text = comment_text(
         read_preview_summaries(folder, expected),
         title="Infrastructure preview",
         purpose=PREVIEW_PURPOSE,
@@ -103,24 +107,24 @@ def ci_comment(
         page=run_page_url(),
     )
     job_repository().write_comment(pull_request, text, purpose=PREVIEW_PURPOSE)
-    add_job_summary(text)
+    finish_command(CommandResult(job_summary=text))
 
 
 @app.command("drift")
 def ci_drift(file: Annotated[Path, typer.Option("--from", help="what `cfs ci preview --drift` wrote")]) -> None:
     """Tell of drift: opens an issue or writes it anew and ends with status 1; without drift closes it."""
-    from cfs.ci import markdown  # noqa: PLC0415 — likewise
     from cfs.ci.job_repository import job_repository  # noqa: PLC0415 — likewise
+    from cfs.ci.preview_comment import comment_text  # noqa: PLC0415 — likewise
     from cfs.ci.preview_summary import PreviewSummary  # noqa: PLC0415 — likewise
 
-    seen = PreviewSummary.from_json(file.read_text())
-    purpose = f"drift of {seen.environment}"
-    if not seen.drift:
+    summary = PreviewSummary.model_validate_json(file.read_bytes())
+    purpose = f"drift of {summary.environment}"
+    if not summary.drift:
         job_repository().close_issue(purpose=purpose)
-        console.print("Nothing has drifted.")
+        finish_command(CommandResult(text="Nothing has drifted."))
         return
-    title = f"Drift: {seen.environment} is not as it was deployed"
-    text = markdown.comment_text({seen.environment: seen}, title=title, purpose=purpose, page=run_page_url())
+    title = f"Drift: {summary.environment} is not as it was deployed"
+    text = comment_text({summary.environment: summary}, title=title, purpose=purpose, page=run_page_url())
     job_repository().write_issue(title, text, purpose=purpose)
-    console.print(f"{len(seen.drift)} resources have drifted; the issue lists them.", highlight=False)
-    raise typer.Exit(1)
+    text = f"{len(summary.drift)} resources have drifted; the issue lists them."
+    finish_command(CommandResult(text=text, exit_code=1))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from githubkit import GitHub
 from githubkit.exception import GitHubException
 
-from cfs.ci.markdown import purpose_marker
+from cfs.ci.preview_comment import purpose_marker
 from terminal.errors import UserError
 
 if TYPE_CHECKING:

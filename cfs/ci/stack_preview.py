@@ -1,12 +1,13 @@
-"""Asks Pulumi about a stack: of the emulated account for `local`, else with the caller's own login and credentials."""
+"""Previews of a stack: of the emulated account for `local`, else with the caller's own login and credentials."""
 
 from __future__ import annotations
 
 import json
 
-from cfs.ci.preview_summary import PreviewSummary, parse_changes
+from cfs.ci.preview_summary import PreviewSummary
 from cfs.engine import EngineError
 from cfs.environments import find_stack_environment
+from cfs.previews.changes import read_changes, read_preview_errors
 from terminal.errors import UserError
 
 _SHOWN_CHARACTERS = 4000
@@ -14,32 +15,30 @@ _SHOWN_CHARACTERS = 4000
 
 
 def summarize_preview(environment: str, *, drift: bool) -> PreviewSummary:
-    """See what a stack would change and, if wanted, what has drifted from its state. Nothing is changed.
+    """Preview a stack and, if wanted, what has drifted from its state. Nothing is changed.
 
     Raises:
-        UserError: Pulumi cannot be had, or fails; the message says why.
-        EngineError: It fails on the emulated account.
+        EngineError: Pulumi fails on the emulated account.
     """
     engine = find_stack_environment(environment).open_engine()
     try:
-        changes = parse_changes(engine.query_json("preview", "--json"))
+        changes = read_changes(engine.query_json("preview", "--json"))
         # The state against the account alone: what has been merged and not deployed is no drift.
-        drifted = parse_changes(engine.query_json("refresh", "--preview-only", "--json")) if drift else None
+        drifted = read_changes(engine.query_json("refresh", "--preview-only", "--json")) if drift else None
     except EngineError as error:
         if find_stack_environment(environment).aws_url:
             raise
-        told = f"{_diagnostics_text(error.stdout)}{error.stderr}".strip()[-_SHOWN_CHARACTERS:]
+        shown = f"{_engine_errors(error.stdout)}\n{error.stderr}".strip()[-_SHOWN_CHARACTERS:]
         raise UserError(
-            f"`pulumi {error.operation}` failed on {environment}:\n{told}",
+            f"`pulumi {error.operation}` failed on {environment}:\n{shown}",
             repair="check PULUMI_BACKEND_URL, the AWS credentials and GITHUB_TOKEN, and that the stack exists",
         ) from error
     return PreviewSummary(environment=environment, changes=changes, drift=drifted)
 
 
-def _diagnostics_text(printed: str) -> str:
-    """Give the errors that the engine writes into its JSON."""
+def _engine_errors(printed: str) -> str:
+    """Return the errors in the engine's JSON, or all that it printed where that is no JSON."""
     try:
-        told = json.loads(printed)
+        return "\n".join(read_preview_errors(json.loads(printed)))
     except json.JSONDecodeError:
         return printed
-    return "\n".join(found.get("message", "") for found in told.get("diagnostics", []))

@@ -16,11 +16,15 @@ from cfs.engine import EngineError
 from cfs.environments import find_stack_environment
 from infra.naming import CONFIG_NAMESPACE
 from infra.project import PROJECT_FOLDER
+from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cfs.engine import StackEngine
+
+_GIT_TIMEOUT_SECONDS = 30
+"""Seconds for git, which only reads the working tree."""
 
 _DECLARING_FILES = ("__main__.py", "Pulumi.yaml", "requirements.txt", "infra")
 """What decides what the program declares, besides the settings of this run."""
@@ -112,14 +116,24 @@ def _is_of_machine(path: Path) -> bool:
 
 
 def head_commit() -> str:
-    """Give the commit of this project's working tree; "" where it is none."""
-    git = shutil.which("git")
-    if git is None:
-        return ""
-    done = subprocess.run(
-        [git, "rev-parse", "HEAD"], cwd=PROJECT_FOLDER, capture_output=True, text=True, check=False, timeout=30
-    )
-    return done.stdout.strip() if done.returncode == 0 else ""
+    """Return the commit that this project's working tree has checked out."""
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "--verify", "HEAD"],
+            cwd=PROJECT_FOLDER,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=_GIT_TIMEOUT_SECONDS,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        reason = str(getattr(error, "stderr", None) or error).strip().partition("\n")[0]
+        raise UserError(
+            f"git does not say which commit {PROJECT_FOLDER} is at: {reason}",
+            repair="give the commit by --commit; where the folder belongs to another user: "
+            f"git config --global --add safe.directory {PROJECT_FOLDER}",
+        ) from error
+    return done.stdout.strip()
 
 
 def _open_engine(environment: str) -> StackEngine:

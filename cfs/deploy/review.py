@@ -7,15 +7,15 @@ previews have one digest when they would do the same.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
 from cfs.deploy.stored_documents import StoredDocument
-from cfs.preview_steps import changing_steps
+from cfs.previews.changes import PreviewChange, canonical_digest, count_changes, read_changes
+from cfs.previews.changes_table import changes_table
+from terminal.markdown import SUMMARY_LIMIT, code_span, cut_markdown, markdown_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -25,36 +25,6 @@ PRICE_MARK = "<!-- cfs:price -->"
 
 POLICY_MARK = "<!-- cfs:policy -->"
 """Where the findings of policies go."""
-
-_HEADINGS = {"create": "Created", "update": "Updated", "replace": "Replaced", "delete": "Deleted"}
-_LISTED_CHANGES = 100
-"""As many changes of one kind are listed; a job's page has room for 1 MiB."""
-
-
-class ReviewedChange(StoredDocument):
-    """One resource that would change.
-
-    Attributes:
-        urn: Its URN.
-        operation: What the engine would do: `create`, `update`, `replace`, `delete` or one of its rarer steps.
-        properties: Paths of the properties that change, where it exists already; no values.
-        protected: Whether the engine refuses to delete or replace it.
-        before: Sum of the inputs that the state has of it; "" where it is new. Secrets count as one and the same.
-        after: Sum of the inputs that the program gives it; "" where it goes.
-    """
-
-    urn: str
-    operation: str
-    properties: tuple[str, ...]
-    protected: bool
-    before: str
-    after: str
-
-    @property
-    def display_name(self) -> str:
-        """Its type and name, for people."""
-        _, kind, name = self.urn.rsplit("::", 2)
-        return f"{kind.rpartition('$')[2]} {name}"
 
 
 class Review(StoredDocument):
@@ -78,19 +48,18 @@ class Review(StoredDocument):
     engine: str
     providers: tuple[str, ...]
     settings: dict[str, str]
-    changes: tuple[ReviewedChange, ...]
+    changes: tuple[PreviewChange, ...]
 
     @property
     def review_digest(self) -> str:
         """Give 64 hexadecimal digits that stand for all of it."""
-        return _canonical_digest(self.model_dump(by_alias=True))
+        return canonical_digest(self.model_dump(by_alias=True))
 
 
 def review_of_preview(
     preview: Mapping[str, Any], *, environment: str, commit: str, program: str, engine: str
 ) -> Review:
     """Take from a preview's JSON what is reviewed."""
-    changes = [_parse_change(step) for step in changing_steps(preview)]
     return Review(
         environment=environment,
         commit=commit,
@@ -100,18 +69,8 @@ def review_of_preview(
             sorted({provider for step in preview.get("steps", []) for provider in _provider_versions(step)})
         ),
         settings=dict(sorted(preview.get("config", {}).items())),
-        changes=tuple(sorted(changes, key=lambda change: (change.urn, change.operation))),
+        changes=tuple(sorted(read_changes(preview), key=lambda change: (change.urn, change.operation))),
     )
-
-
-def preview_errors(preview: Mapping[str, Any]) -> list[str]:
-    """Give what the engine complains of in a preview, without the last word that it has failed."""
-    messages = [
-        " ".join(said["message"].removeprefix("error: ").split())
-        for said in preview.get("diagnostics", [])
-        if said.get("severity") == "error"
-    ]
-    return [message for message in messages if message != "preview failed"]
 
 
 def review_differences(reviewed: Review, now: Review) -> list[str]:
@@ -131,51 +90,27 @@ def review_differences(reviewed: Review, now: Review) -> list[str]:
 
 
 def review_summary(review: Review, complaints: Sequence[str]) -> str:
-    """Say in Markdown what would change."""
-    counts = _counts_text(review)
+    """Return what would change, as Markdown for a job's page."""
     parts = [
-        f"### Preview of {review.environment}: {counts or 'no changes'}",
+        f"### Preview of {review.environment}: {count_changes(review.changes) or 'no changes'}",
         f"Digest `{review.review_digest}`",
         _facts_table(review),
         *([_complaints_list(complaints)] if complaints else []),
-        *(_changes_table(operation, review.changes) for operation in _ordered_operations(review.changes)),
+        *([cut_markdown(changes_table(review.changes), limit=SUMMARY_LIMIT)] if review.changes else []),
         PRICE_MARK,
         POLICY_MARK,
     ]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(part.rstrip() for part in parts) + "\n"
 
 
 def review_text(review: Review, complaints: Sequence[str]) -> str:
     """Say in a few lines what would change."""
-    lines = [f"{review.environment}: {_counts_text(review) or 'no changes'}", f"digest {review.review_digest}"]
+    lines = [f"{review.environment}: {count_changes(review.changes) or 'no changes'}", f"digest {review.review_digest}"]
     lines += [
         f"  {change.operation} {change.display_name} {', '.join(change.properties)}".rstrip()
         for change in review.changes
     ]
     return "\n".join([*lines, *(f"error: {complaint}" for complaint in complaints)])
-
-
-def _parse_change(step: Mapping[str, Any]) -> ReviewedChange:
-    old, new = step.get("oldState") or {}, step.get("newState") or {}
-    paths = [*(step.get("detailedDiff") or {}), *step.get("diffReasons", []), *step.get("replaceReasons", [])]
-    return ReviewedChange(
-        urn=step["urn"],
-        operation=step["op"],
-        properties=tuple(sorted(set(paths))),
-        protected=bool(old.get("protect") or new.get("protect")),
-        before=_canonical_digest(old["inputs"]) if "inputs" in old else "",
-        after=_canonical_digest(_declared_inputs(new["inputs"])) if "inputs" in new else "",
-    )
-
-
-def _declared_inputs(inputs: Any) -> Any:
-    """Leave out what the provider fills in: its version decides it, but for names that it draws anew each time."""
-    if isinstance(inputs, list):
-        return [_declared_inputs(value) for value in inputs]
-    if not isinstance(inputs, dict):
-        return inputs
-    filled_in = {*inputs.get("__defaults", []), "__defaults"}
-    return {key: _declared_inputs(value) for key, value in inputs.items() if key not in filled_in}
 
 
 def _provider_versions(step: Mapping[str, Any]) -> Iterable[str]:
@@ -186,16 +121,11 @@ def _provider_versions(step: Mapping[str, Any]) -> Iterable[str]:
             yield f"{kind.removeprefix('pulumi:providers:')} {name.removeprefix('default_').replace('_', '.')}"
 
 
-def _canonical_digest(value: object) -> str:
-    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(canonical.encode()).hexdigest()
-
-
 def _value_text(value: str | None) -> str:
     return "unset" if value is None else repr(value)
 
 
-def _change_differences(reviewed: Sequence[ReviewedChange], now: Sequence[ReviewedChange]) -> list[str]:
+def _change_differences(reviewed: Sequence[PreviewChange], now: Sequence[PreviewChange]) -> list[str]:
     before = {(change.urn, change.operation): change for change in reviewed}
     after = {(change.urn, change.operation): change for change in now}
     said = [f"not reviewed: {after[key].operation} {after[key].display_name}" for key in after.keys() - before.keys()]
@@ -204,7 +134,7 @@ def _change_differences(reviewed: Sequence[ReviewedChange], now: Sequence[Review
         if before[key] != after[key]:
             fields = [
                 field
-                for field in ReviewedChange.model_fields
+                for field in PreviewChange.model_fields
                 if getattr(before[key], field) != getattr(after[key], field)
             ]
             said.append(
@@ -218,42 +148,15 @@ def _field_words(name: str) -> str:
     return words.get(name, name)
 
 
-def _ordered_operations(changes: Sequence[ReviewedChange]) -> list[str]:
-    """Give the operations, those that take away first."""
-    order = ["replace", "delete", "update", "create"]
-    there = {change.operation for change in changes}
-    return [*(operation for operation in order if operation in there), *sorted(there.difference(order))]
-
-
-def _counts_text(review: Review) -> str:
-    return ", ".join(
-        f"{sum(change.operation == operation for change in review.changes)} to {operation}"
-        for operation in _ordered_operations(review.changes)
-    )
-
-
 def _facts_table(review: Review) -> str:
-    rows = {
-        "commit": review.commit or "none",
+    facts = {
+        "commit": review.commit,
         "cluster size": review.settings.get("claudefs-infra:clusterSize", "none"),
         "Pulumi": review.engine,
         "providers": ", ".join(review.providers) or "none",
     }
-    return "| | |\n|---|---|\n" + "\n".join(f"| {name} | `{value}` |" for name, value in rows.items())
+    return markdown_table(("", ""), [(name, code_span(value)) for name, value in facts.items()])
 
 
 def _complaints_list(complaints: Sequence[str]) -> str:
     return "**It cannot be applied:**\n\n" + "\n".join(f"- {complaint}" for complaint in complaints)
-
-
-def _changes_table(operation: str, changes: Sequence[ReviewedChange]) -> str:
-    of_kind = [change for change in changes if change.operation == operation]
-    rows = [
-        f"| `{change.display_name}`{' **protected**' if change.protected else ''} "
-        f"| {', '.join(f'`{path}`' for path in change.properties)} |"
-        for change in of_kind[:_LISTED_CHANGES]
-    ]
-    if len(of_kind) > _LISTED_CHANGES:
-        rows.append(f"| … and {len(of_kind) - _LISTED_CHANGES} more | |")
-    heading = _HEADINGS.get(operation, operation)
-    return f"#### {heading} ({len(of_kind)})\n\n| resource | properties |\n|---|---|\n" + "\n".join(rows)

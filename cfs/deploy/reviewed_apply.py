@@ -12,7 +12,7 @@ from cfs.deploy.planned_stack import head_commit, open_stack, program_digest
 from cfs.deploy.review import Review
 from cfs.doctor.preflight import check_stack_github, is_github_resource
 from cfs.environments import find_stack_environment
-from cfs.preview_steps import changing_steps
+from cfs.previews.changes import changing_steps, read_preview_errors
 from terminal.errors import UserError
 from terminal.results import CommandResult
 
@@ -107,8 +107,8 @@ def _check_github(environment: str, found: Mapping[str, Any]) -> None:
 
 
 def _review_preview(stack: PlannedStack, wanted: WantedDeployment) -> tuple[Review, list[str], StackPreview]:
+    commit = _deployed_commit(wanted)
     previewed = stack.preview_plan()
-    commit = wanted.commit if wanted.commit is not None else os.environ.get("GITHUB_SHA") or head_commit()
     review = reviewing.review_of_preview(
         previewed.content,
         environment=wanted.environment,
@@ -119,7 +119,15 @@ def _review_preview(stack: PlannedStack, wanted: WantedDeployment) -> tuple[Revi
     refusals = refuse_omissions(
         previewed.content, find_stack_environment(wanted.environment).settings_file, stack=wanted.environment
     )
-    return review, [*reviewing.preview_errors(previewed.content), *refusals], previewed
+    return review, [*read_preview_errors(previewed.content), *refusals], previewed
+
+
+def _deployed_commit(wanted: WantedDeployment) -> str:
+    if wanted.commit is None:
+        return os.environ.get("GITHUB_SHA") or head_commit()
+    if not wanted.commit:
+        raise UserError("--commit is empty.", repair="give the commit that is deployed, or leave the option out")
+    return wanted.commit
 
 
 def _refusal_result(now: Review, reviewed: Review | None, digest: str) -> CommandResult:

@@ -14,7 +14,7 @@ import pytest
 from githubkit import GitHub
 
 from cfs.ci.job_repository import ANSWER_TIMEOUT_SECONDS, JobRepository, job_repository
-from cfs.ci.markdown import purpose_marker
+from cfs.ci.preview_comment import purpose_marker
 from terminal.errors import UserError
 
 if TYPE_CHECKING:

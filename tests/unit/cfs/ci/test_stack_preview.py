@@ -39,7 +39,7 @@ def test_drift_is_looked_for_only_where_it_is_wanted(pulumi: Callable[[str], Non
         *) exit 9 ;;
         esac""")
     seen = stack_preview.summarize_preview("prod", drift=True)
-    assert seen.changes == []
+    assert seen.changes == ()
     assert [(change.operation, change.name) for change in seen.drift or ()] == [("update", "cache")]
     assert stack_preview.summarize_preview("prod", drift=False).drift is None
 

@@ -180,7 +180,7 @@ def test_a_preview_that_says_nothing_of_use_is_the_engines_error(pulumi: Path, t
 def test_the_size_of_the_cluster_is_set_in_a_copy_of_the_settings(pulumi: Path, tmp_path: Path) -> None:
     before = (PROJECT_FOLDER / "Pulumi.prod.yaml").read_bytes()
     applying.preview_for_review(
-        WantedDeployment(environment="prod", cluster_size=10, commit=""), file=tmp_path / "review.json"
+        WantedDeployment(environment="prod", cluster_size=10, commit="c" * 40), file=tmp_path / "review.json"
     )
     size, preview = told(pulumi)
     assert size.startswith("config set claudefs-infra:clusterSize 10 ")
@@ -202,6 +202,37 @@ def test_the_commit_is_that_of_the_job_or_of_this_project(tmp_path: Path, monkey
     monkeypatch.delenv("GITHUB_SHA")
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=PROJECT_FOLDER, capture_output=True, text=True, check=True)
     assert commit() == head.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    "git, problem",
+    [
+        ("echo 'fatal: detected dubious ownership in repository' >&2; exit 128", "dubious ownership"),
+        ("exit 1", "exit status 1"),
+        (None, "No such file"),
+    ],
+    ids=["another user's", "no commit", "no git"],
+)
+def test_a_commit_that_git_does_not_say_is_an_error_with_the_repair(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, git: str | None, problem: str
+) -> None:
+    folder = tmp_path / "path"
+    folder.mkdir()
+    if git is not None:
+        (folder / "git").write_text(f"#!/bin/sh\n{git}\n")
+        (folder / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+    with pytest.raises(UserError, match=problem) as refused:
+        planned_stack.head_commit()
+    assert f"git config --global --add safe.directory {PROJECT_FOLDER}" in refused.value.repair
+    assert "--commit" in refused.value.repair
+
+
+@pytest.mark.usefixtures("pulumi")
+def test_an_empty_commit_is_not_reviewed(tmp_path: Path) -> None:
+    wanted = WantedDeployment(environment="prod", cluster_size=None, commit="")
+    with pytest.raises(UserError, match="--commit is empty"):
+        applying.preview_for_review(wanted, file=tmp_path / "review.json")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Reads what `pulumi preview --json` prints and shows its changes."""

@@ -1,0 +1,135 @@
+"""Changes in a preview's JSON. A replacement is one, in whatever steps the engine writes it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_NO_CHANGE = frozenset({"same", "read", "refresh", "discard", "discard-replaced", "remove-pending-replace"})
+"""Operations that change nothing in the account or the repository."""
+
+_PARTS_OF_REPLACEMENT = frozenset({"create-replacement", "delete-replaced", "import-replacement", "read-replacement"})
+_ORDERED_OPERATIONS = ("delete", "replace", "update", "create")
+
+
+class PreviewChange(BaseModel):
+    """One resource that differs.
+
+    Attributes:
+        urn: Its URN.
+        operation: The engine's word: `create`, `update`, `replace`, `delete` or one of its rarer steps.
+        properties: Paths of the properties that differ, where it exists already; no values.
+        protected: Whether the engine refuses to delete or replace it.
+        before: SHA-256 of its inputs in the state; "" where it is new. All secrets count as the same.
+        after: SHA-256 of the inputs that the program sets; "" where it is deleted.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    urn: str
+    operation: str
+    properties: tuple[str, ...] = ()
+    protected: bool = False
+    before: str = ""
+    after: str = ""
+
+    @property
+    def type(self) -> str:
+        """The resource's type, without its parents' types."""
+        # urn:pulumi:STACK::PROJECT::PARENT$TYPE::NAME
+        return self.urn.split("::", 3)[2].rpartition("$")[2]
+
+    @property
+    def name(self) -> str:
+        """The resource's name in the program."""
+        return self.urn.split("::", 3)[3]
+
+    @property
+    def display_name(self) -> str:
+        """Its type and name, for people."""
+        return f"{self.type} {self.name}"
+
+
+def changing_steps(preview: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the steps that change something, in the engine's order.
+
+    With `--show-replacement-steps` the engine writes the parts of a replacement next to the step `replace`. A part
+    without that step is a change: the deletion that an interrupted replacement has left to do.
+
+    Args:
+        preview: Output of `pulumi preview --json` or `pulumi refresh --preview-only --json`.
+    """
+    steps = preview.get("steps", [])
+    replaced = {step["urn"] for step in steps if step["op"] == "replace"}
+    return [
+        step
+        for step in steps
+        if step["op"] not in _NO_CHANGE and not (step["op"] in _PARTS_OF_REPLACEMENT and step["urn"] in replaced)
+    ]
+
+
+def read_changes(preview: Mapping[str, Any]) -> tuple[PreviewChange, ...]:
+    """Return a preview's changes in the engine's order."""
+    return tuple(map(_parse_change, changing_steps(preview)))
+
+
+def order_changes(changes: Iterable[PreviewChange]) -> list[PreviewChange]:
+    """Return deletions first, then replacements, updates, creations and the rest, each by type and name."""
+    return sorted(changes, key=lambda change: (_operation_rank(change.operation), change.type, change.name))
+
+
+def count_changes(changes: Iterable[PreviewChange]) -> str:
+    """Return how many changes there are of each operation: `1 delete, 2 update`; "" for none."""
+    counts = Counter(change.operation for change in changes)
+    return ", ".join(f"{counts[operation]} {operation}" for operation in sorted(counts, key=_operation_rank))
+
+
+def read_preview_errors(preview: Mapping[str, Any]) -> list[str]:
+    """Return the engine's errors in a preview, without its closing `preview failed`."""
+    messages = [
+        " ".join(diagnostic["message"].removeprefix("error: ").split())
+        for diagnostic in preview.get("diagnostics", [])
+        if diagnostic.get("severity") == "error"
+    ]
+    return [message for message in messages if message != "preview failed"]
+
+
+def canonical_digest(value: object) -> str:
+    """Return the SHA-256 of a value of JSON's own types, the same for every order of keys."""
+    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _parse_change(step: Mapping[str, Any]) -> PreviewChange:
+    old, new = step.get("oldState") or {}, step.get("newState") or {}
+    paths = [*(step.get("detailedDiff") or {}), *(step.get("diffReasons") or ()), *(step.get("replaceReasons") or ())]
+    return PreviewChange(
+        urn=step["urn"],
+        operation=step["op"],
+        properties=tuple(sorted(set(paths))),
+        protected=bool(old.get("protect") or new.get("protect")),
+        before=canonical_digest(old["inputs"]) if "inputs" in old else "",
+        after=canonical_digest(_declared_inputs(new["inputs"])) if "inputs" in new else "",
+    )
+
+
+def _declared_inputs(inputs: Any) -> Any:
+    """Leave out what the provider fills in: its version decides it, except for names that it draws at random."""
+    if isinstance(inputs, list):
+        return [_declared_inputs(value) for value in inputs]
+    if not isinstance(inputs, dict):
+        return inputs
+    filled_in = {*inputs.get("__defaults", []), "__defaults"}
+    return {key: _declared_inputs(value) for key, value in inputs.items() if key not in filled_in}
+
+
+def _operation_rank(operation: str) -> tuple[int, str]:
+    known = operation in _ORDERED_OPERATIONS
+    return (_ORDERED_OPERATIONS.index(operation) if known else len(_ORDERED_OPERATIONS), operation)

@@ -1,0 +1,34 @@
+"""A preview's changes as a table in Markdown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cfs.previews.changes import order_changes
+from terminal.markdown import code_span, markdown_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cfs.previews.changes import PreviewChange
+
+
+def changes_table(changes: Iterable[PreviewChange]) -> str:
+    """Return a table with a row per change. What destroys comes first, so that a cut loses the least."""
+    return markdown_table(
+        ("", "resource", "type", "properties"),
+        (
+            (
+                f"**{change.operation}**" if change.operation in ("delete", "replace") else change.operation,
+                code_span(change.name) + (" **protected**" if change.protected else ""),
+                code_span(change.type),
+                ", ".join(map(code_span, _narrowest_paths(change.properties))),
+            )
+            for change in order_changes(changes)
+        ),
+    )
+
+
+def _narrowest_paths(paths: tuple[str, ...]) -> list[str]:
+    """Leave out the paths that others lie under: `tags` next to `tags.Name`."""
+    return [path for path in paths if not any(other.startswith((f"{path}.", f"{path}[")) for other in paths)]
