@@ -42,6 +42,10 @@ IMPORT_ID_MAKERS: Mapping[str, Callable[[ResourceInputs], str]] = {
 """Resources whose second creation the service refuses and that have a name of their own or no tags: how an import names
 each. All others without tags are put, not created: doing it again does no harm."""
 
+KEPT_INPUTS: Mapping[str, tuple[str, ...]] = {"aws:ec2/instance:Instance": ("volumeTags",)}
+"""Inputs that the provider reads back only where the state has them. Without its `volumeTags` an instance is read with
+the tags of its volume as those of its root device, and the next deployment removes them from the volume."""
+
 
 def adopt_pending(engine: StackEngine) -> list[str]:
     """Bring what a dead run had begun into the state.
@@ -59,7 +63,7 @@ def adopt_pending(engine: StackEngine) -> list[str]:
     recorded = recorded_ids(deployment)
     inventory = _open_inventory(engine).find_all()
     candidates = [
-        {**operation["resource"], "id": identifier}
+        _entry_of(operation["resource"], identifier)
         for operation in deployment.get("pending_operations") or []
         if operation["type"] == "creating"
         and (identifier := _find_id(engine, operation["resource"], inventory, recorded)) is not None
@@ -68,6 +72,14 @@ def adopt_pending(engine: StackEngine) -> list[str]:
     after = engine.query_json("stack", "export")["deployment"].get("resources", [])
     known = {resource["urn"] for resource in after if not resource.get("delete")}
     return [candidate["urn"] for candidate in candidates if candidate["urn"] in known]
+
+
+def _entry_of(resource: dict[str, Any], identifier: str) -> dict[str, Any]:
+    """Make the entry of the state under which a refresh reads a resource that exists."""
+    entry = {**resource, "id": identifier}
+    names = KEPT_INPUTS.get(resource["type"], ())
+    kept = {name: value for name, value in resource.get("inputs", {}).items() if name in names}
+    return {**entry, "outputs": kept} if kept else entry
 
 
 def _find_id(
@@ -89,11 +101,15 @@ def has_pending(engine: StackEngine) -> bool:
 def _is_unfinished(deployment: dict[str, Any]) -> bool:
     # A recovery that died itself, between its import and its refresh, leaves resources that nobody has read yet.
     unread = (
-        resource["custom"] and "id" in resource and not resource.get("outputs")
+        resource["custom"] and "id" in resource and _is_unread(resource)
         for resource in deployment.get("resources") or []
         if not resource["type"].startswith("pulumi:")
     )
     return bool(deployment.get("pending_operations")) or any(unread)
+
+
+def _is_unread(resource: dict[str, Any]) -> bool:
+    return set(resource.get("outputs") or {}) <= set(KEPT_INPUTS.get(resource["type"], ()))
 
 
 def import_resources(engine: StackEngine, exported: dict[str, Any], resources: Sequence[dict[str, Any]]) -> None:

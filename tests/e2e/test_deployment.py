@@ -66,6 +66,7 @@ def test_the_orchestrator_runs_as_declared(deployed: Stack) -> None:
     )["Volumes"]
     assert disk["Encrypted"]
     assert (disk["Size"], disk["VolumeType"]) == (100, "gp3")
+    assert disk["Tags"] == instance["Tags"]
 
 
 def test_nothing_may_come_in_from_outside(deployed: Stack) -> None:

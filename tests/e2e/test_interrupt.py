@@ -28,12 +28,21 @@ def test_sigterm_to_the_command_alone_ends_the_engine_in_order(empty_stack: Stac
 
 def test_a_machine_that_was_created_and_not_recorded_is_adopted_and_keeps_running_as_it_is(stack: Stack) -> None:
     instance_id = stack.outputs()["orchestratorId"]
+    tags = _tags_of_disk(stack, instance_id)
     _forget_creation(stack, "aws:ec2/instance:Instance")
 
     operations.deploy_local_stack(stack.engine)
 
     assert stack.outputs()["orchestratorId"] == instance_id
-    assert stack.changes() == {}
+    assert stack.changes("--refresh") == {}
+    assert _tags_of_disk(stack, instance_id) == tags
+
+
+def _tags_of_disk(stack: Stack, instance_id: str) -> dict[str, str]:
+    [disk] = stack.client("ec2").describe_volumes(
+        Filters=[{"Name": "attachment.instance-id", "Values": [instance_id]}]
+    )["Volumes"]
+    return {tag["Key"]: tag["Value"] for tag in disk["Tags"]}
 
 
 def _forget_creation(stack: Stack, kind: str) -> None:

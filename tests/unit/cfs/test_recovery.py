@@ -36,6 +36,7 @@ NO_PROCESS = 2**22 + 1
 """Above the largest number that Linux gives."""
 
 ROLE = "aws:iam/role:Role"
+INSTANCE = "aws:ec2/instance:Instance"
 PROFILE = "aws:iam/instanceProfile:InstanceProfile"
 
 
@@ -242,6 +243,8 @@ def test_a_stack_that_does_not_exist_has_nothing_pending(engine: LocalEngine) ->
         ({"pending_operations": [{"type": "creating"}]}, True),
         # A recovery died between its import and its refresh.
         ({"resources": [resource(ROLE, inputs={}, id="a")]}, True),
+        ({"resources": [resource(INSTANCE, inputs={}, id="a", outputs={"volumeTags": {}})]}, True),
+        ({"resources": [resource(INSTANCE, inputs={}, id="a", outputs={"volumeTags": {}, "id": "a"})]}, False),
     ],
 )
 def test_unfinished_work_is_seen_in_the_checkpoint(
