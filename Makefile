@@ -7,7 +7,7 @@ PYTEST := .venv/bin/pytest --quiet --durations 10 --durations-min 0.5
 # Without bytecode, every process compiles the project and pytest rewrites every test again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help up preview refresh down env test lint workflows types unit e2e bench chaos schedule-year lock clean
+.PHONY: help up preview refresh down env test lint workflows types unit e2e bench chaos figures schedule-year lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -56,6 +56,9 @@ bench: .venv/.ready ## how long previews take, against the floor; figures: .venv
 
 chaos: .venv/.ready ## kill the engine 20 times and watch `up` converge (about 15 minutes)
 	@$(CFS) chaos
+
+figures: .venv/.ready ## figures of the code: names, duplicates, lines by kind, longest function
+	@$(CFS) figures
 
 schedule-year: .venv/.ready ## simulate a year of schedules in three time zones
 	@$(CFS) schedule year

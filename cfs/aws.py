@@ -53,5 +53,5 @@ EXPIRED_CODES = frozenset(
 
 
 def error_code(error: ClientError) -> str:
-    """Give AWS's name of an error."""
+    """Return AWS's name of an error."""
     return str(error.response.get("Error", {}).get("Code", ""))

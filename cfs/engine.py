@@ -75,10 +75,6 @@ class StackEngine(ABC):
             operation: What it is to do.
             arguments: With what.
             to_stderr: Whether all that it says goes to standard error, where standard output is for a result.
-
-        Raises:
-            UserError: It failed for a reason that the user can repair.
-            EngineError: It failed; its own messages have been shown.
         """
         command = self._pulumi_command(operation, *arguments)
         process = subprocess.Popen(
@@ -97,12 +93,7 @@ class StackEngine(ABC):
             raise EngineError(operation=operation, status=status)
 
     def query_text(self, *arguments: str) -> str:
-        """Run a short command without showing it and give its output.
-
-        Raises:
-            UserError: It failed for a reason that the user can repair, or took too long.
-            EngineError: It failed otherwise.
-        """
+        """Run a short command without showing it and give its output."""
         try:
             done = subprocess.run(
                 [*self._pulumi_command(*arguments), "--non-interactive"],
@@ -129,12 +120,7 @@ class StackEngine(ABC):
         return done.stdout
 
     def query_json(self, *arguments: str) -> Any:
-        """Run a short command and read its JSON.
-
-        Raises:
-            UserError: As `query`.
-            EngineError: As `query`.
-        """
+        """Run a short command and read its JSON."""
         return json.loads(self.query_text(*arguments))
 
     def _pulumi_command(self, operation: str, *arguments: str) -> list[str]:

@@ -36,11 +36,7 @@ class StackEnvironment(ABC):
 
     @property
     def settings_file(self) -> Path:
-        """The file with its settings.
-
-        Raises:
-            UserError: It does not exist.
-        """
+        """The file with its settings."""
         settings = PROJECT_FOLDER / f"Pulumi.{self.name}.yaml"
         if not settings.exists():
             known = ", ".join(sorted(path.name.split(".")[1] for path in PROJECT_FOLDER.glob("Pulumi.*.yaml")))
@@ -52,11 +48,7 @@ class StackEnvironment(ABC):
 
     @cached_property
     def aws_region(self) -> str:
-        """The region of its settings.
-
-        Raises:
-            UserError: They name none.
-        """
+        """The region of its settings."""
         settings = self.settings_file
         region = (yaml.safe_load(settings.read_text(encoding="utf-8")) or {}).get("config", {}).get("aws:region")
         if not isinstance(region, str):

@@ -66,7 +66,7 @@ class RemoteEngine(StackEngine):
         return self.toolchain.version
 
     def process_environment(self) -> dict[str, str]:
-        """Give the caller's environment, with this Pulumi first."""
+        """Return the caller's environment, with this Pulumi first."""
         path = os.pathsep.join([*map(str, self.toolchain.path), os.environ.get("PATH", os.defpath)])
         return {**os.environ, **self.toolchain.env, "PATH": path}
 

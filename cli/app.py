@@ -25,6 +25,7 @@ LAZY_COMMANDS = {
     "ci": LazyCommand(target="cfs.ci.app:app", summary="Commands for continuous integration."),
     "local": LazyCommand(target="local.app:app", summary="Deploy on the emulated account, and look after it."),
     "schedule": LazyCommand(target="measure.app:schedule_app", summary="Simulate the cluster's schedules."),
+    "figures": LazyCommand(target="measure.app:figures_app", summary="Count the code's names, lines and functions."),
     "bench": LazyCommand(target="measure.app:bench_app", summary="Time previews on accounts of its own."),
     "chaos": LazyCommand(target="measure.app:chaos_app", summary="Kill the engine and check that `up` converges."),
 }

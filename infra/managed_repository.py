@@ -46,7 +46,22 @@ def declare_repository(
         storage: The buckets that jobs use.
         region: The region that jobs work in.
     """
-    access = GitHubAccess(
+    access = _declare_access(settings, stack=stack, network=network, storage=storage)
+    _declare_variables(settings, storage=storage, access=access, region=region)
+    workflow_files = WorkflowFiles(
+        "workflow-files",
+        args=WorkflowFilesArgs(
+            repository=settings.github_repository,
+            delivered=settings.manages_repository,
+            delivery=settings.workflow_delivery,
+        ),
+    )
+    deployments = _declare_environments(settings, storage=storage, access=access, region=region)
+    return ManagedRepository(access=access, workflow_files=workflow_files, deployments=deployments)
+
+
+def _declare_access(settings: Settings, *, stack: SecuredStack, network: Network, storage: Storage) -> GitHubAccess:
+    return GitHubAccess(
         "github-access",
         args=GitHubAccessArgs(
             stack=stack,
@@ -62,6 +77,11 @@ def declare_repository(
             cache_bucket_arn=storage.cache_bucket_arn,
         ),
     )
+
+
+def _declare_variables(
+    settings: Settings, *, storage: Storage, access: GitHubAccess, region: pulumi.Output[str]
+) -> None:
     Repository(
         "repository",
         args=RepositoryArgs(
@@ -78,14 +98,12 @@ def declare_repository(
             secrets=settings.actions_secrets,
         ),
     )
-    workflow_files = WorkflowFiles(
-        "workflow-files",
-        args=WorkflowFilesArgs(
-            repository=settings.github_repository,
-            delivered=settings.manages_repository,
-            delivery=settings.workflow_delivery,
-        ),
-    )
+
+
+def _declare_environments(
+    settings: Settings, *, storage: Storage, access: GitHubAccess, region: pulumi.Output[str]
+) -> DeploymentEnvironment:
+    """Declare the environments of deployments and of previews, and return that of deployments."""
     job_variables: dict[str, pulumi.Input[str]] = {
         "AWS_REGION": region,
         "PULUMI_STACK": settings.environment,
@@ -118,4 +136,4 @@ def declare_repository(
             secrets=settings.preview_secrets,
         ),
     )
-    return ManagedRepository(access=access, workflow_files=workflow_files, deployments=deployments)
+    return deployments

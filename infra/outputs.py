@@ -60,7 +60,7 @@ OUTPUT_DESCRIPTIONS: Mapping[str, str] = {
 
 
 def shell_command(instance_id: pulumi.Output[str], *, region: pulumi.Input[str]) -> pulumi.Output[str]:
-    """Give the command that opens a shell on an instance: Session Manager, since SSH is off."""
+    """Return the command that opens a shell on an instance: Session Manager, since SSH is off."""
     return pulumi.Output.concat("aws ssm start-session --region ", region, " --target ", instance_id)
 
 

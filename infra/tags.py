@@ -54,7 +54,7 @@ class Tags:
     cost_center: str = ""
 
     def for_resource(self, name: str, *, role: ResourceRole, site: Site | None = None) -> dict[str, str]:
-        """Give the tags of one resource.
+        """Return the tags of one resource.
 
         Args:
             name: The resource's name, unique in its stack and type; becomes the tag `Name`, by which a resource

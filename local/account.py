@@ -37,7 +37,7 @@ _READ_BY_ENGINE = ("AWS_", "PULUMI_", "TF_AWS_")
 
 
 def account_folder() -> Path:
-    """Give the folder that holds the local account: `.local`, or what CFS_LOCAL_DIR names."""
+    """Return the folder that holds the local account: `.local`, or what CFS_LOCAL_DIR names."""
     return Path(os.environ.get("CFS_LOCAL_DIR") or PROJECT_FOLDER / ".local").absolute()
 
 
@@ -68,7 +68,7 @@ class LocalAccount:
         return str(self.folder)
 
     def account_variables(self) -> dict[str, str]:
-        """Give the variables that make `pulumi`, `aws` and boto3 work on this account."""
+        """Return the variables that make `pulumi`, `aws` and boto3 work on this account."""
         return {
             "PATH": os.pathsep.join([*map(str, self.toolchain.path), os.environ.get("PATH", os.defpath)]),
             **self.toolchain.env,
@@ -100,11 +100,7 @@ class LocalAccount:
 
 
 def open_account() -> LocalAccount:
-    """Get Pulumi and start what does not run yet.
-
-    Raises:
-        UserError: Pulumi cannot be had, or an emulator does not come up.
-    """
+    """Get Pulumi and start what does not run yet."""
     toolchain = obtain_toolchain()
     where = account_folder()
     processes = servers.ensure_emulators_running(where)

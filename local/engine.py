@@ -41,7 +41,7 @@ class LocalEngine(StackEngine):
         return LOCAL_STACK
 
     def process_environment(self) -> dict[str, str]:
-        """Give the environment of its processes: they reach the account, and carry its marker."""
+        """Return the environment of its processes: they reach the account, and carry its marker."""
         return self.account.command_environment() | {RUN_MARKER_VARIABLE: self.account.run_marker}
 
     @property

@@ -45,7 +45,7 @@ class StackLock:
     taken: float
 
     def is_held(self) -> bool:
-        """Tell whether its process may still be at work; on another machine nobody here can know."""
+        """Return whether its process may still be at work; on another machine nobody here can know."""
         if self.hostname != socket.gethostname():
             return True
         try:
@@ -75,9 +75,6 @@ def clear_dead_run(account: LocalAccount) -> bool:
 
     Returns:
         Whether a run had died.
-
-    Raises:
-        UserError: A run is still at work.
     """
     locks = find_locks(account)
     held = next((lock for lock in locks if lock.is_held()), None)

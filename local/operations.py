@@ -27,12 +27,7 @@ What to try next:
 
 
 def deploy_local_stack(engine: LocalEngine) -> None:
-    """Deploy, after repairing what a dead run has left behind, and say what to try next.
-
-    Raises:
-        UserError: It cannot; the message says what to repair.
-        EngineError: The engine failed and has said why.
-    """
+    """Deploy, after repairing what a dead run has left behind, and say what to try next."""
     engine.ensure_stack()
     check_local_stack(engine, retry_command="make up")
     died = engine.recover_stack()
@@ -65,24 +60,14 @@ def _repeated_option(option: str, values: Sequence[str]) -> list[str]:
 
 
 def preview_local_stack(engine: LocalEngine) -> None:
-    """Show what would change.
-
-    Raises:
-        UserError: A run is at work, or the engine cannot run.
-        EngineError: The engine failed and has said why.
-    """
+    """Show what would change."""
     engine.ensure_stack()
     engine.recover_stack()
     engine.run_operation("preview", "--diff")
 
 
 def refresh_local_stack(engine: LocalEngine) -> None:
-    """Read into the state what was changed outside Pulumi.
-
-    Raises:
-        UserError: A run is at work, or the engine cannot run.
-        EngineError: The engine failed and has said why.
-    """
+    """Read into the state what was changed outside Pulumi."""
     engine.ensure_stack()
     check_local_stack(engine, retry_command="make refresh", deploys=False)
     engine.recover_stack()
@@ -90,12 +75,7 @@ def refresh_local_stack(engine: LocalEngine) -> None:
 
 
 def destroy_local_stack(engine: LocalEngine) -> None:
-    """Destroy all but what is protected, and stop the emulators.
-
-    Raises:
-        UserError: A run is at work, or the engine cannot run.
-        EngineError: The engine failed and has said why.
-    """
+    """Destroy all but what is protected, and stop the emulators."""
     engine.ensure_stack()
     engine.recover_stack()
     engine.run_operation("destroy", "--yes", "--skip-preview", "--exclude-protected")
@@ -141,11 +121,7 @@ def print_orphans(engine: LocalEngine) -> None:
 
 
 def delete_orphans(engine: LocalEngine, ids: Sequence[str]) -> None:
-    """Delete orphans by their ids.
-
-    Raises:
-        UserError: One of the ids is not an orphan's.
-    """
+    """Delete orphans by their ids."""
     chosen = [orphan for orphan in find_orphans(engine) if orphan.id in ids]
     unknown = set(ids) - {orphan.id for orphan in chosen}
     if unknown:
@@ -158,11 +134,7 @@ def delete_orphans(engine: LocalEngine, ids: Sequence[str]) -> None:
 
 
 def is_last_run_unchanged(engine: LocalEngine) -> bool:
-    """Tell whether the last run changed nothing.
-
-    Raises:
-        UserError: There was none: the engine was interrupted before it began, which it does not call a failure.
-    """
+    """Return whether the last run changed nothing."""
     runs = engine.query_json("stack", "history", "--json", "--page-size", "1")
     if not runs:
         raise UserError("The deployment was interrupted before it began.", repair="run the same command again")

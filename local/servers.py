@@ -96,7 +96,7 @@ class RunningEmulator:
         return f"http://{LOOPBACK}:{self.port}"
 
     def is_alive(self) -> bool:
-        """Tell whether the process still runs."""
+        """Return whether the process still runs."""
         try:
             process = psutil.Process(self.pid)
             return process.create_time() == self.created and process.status() != psutil.STATUS_ZOMBIE
@@ -104,7 +104,7 @@ class RunningEmulator:
             return False
 
     def is_healthy(self) -> bool:
-        """Tell whether the process answers."""
+        """Return whether the process answers."""
         try:
             with open_loopback(f"{self.base_url}/_control/health", timeout=_HEALTH_SECONDS) as answer:
                 return bool(json.load(answer)["pid"] == self.pid)
@@ -136,9 +136,6 @@ def ensure_emulators_running(folder: Path, *, spawn: SpawnEmulator = spawn_emula
     Args:
         folder: The account's folder.
         spawn: How a process is started.
-
-    Raises:
-        UserError: A port is taken or a server does not come up.
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -206,7 +203,7 @@ def recorded_emulators(folder: Path) -> dict[Emulator, RunningEmulator]:
 
 
 def dead_emulators(folder: Path) -> list[Emulator]:
-    """Give the servers that were started and do not run any more."""
+    """Return the servers that were started and do not run any more."""
     return [emulator for emulator, process in recorded_emulators(folder).items() if not process.is_alive()]
 
 
@@ -231,7 +228,7 @@ def _start_emulator(
 
 
 def _lost_its_port(emulator: Emulator, process: RunningEmulator, folder: Path) -> bool:
-    """Tell whether another process has taken a port that any would do for, between its choice and its use."""
+    """Return whether another process has taken a port that any would do for, between its choice and its use."""
     is_fixed = os.environ.get(emulator.port_variable, "") not in ("", "0")
     return (
         not is_fixed and not process.is_alive() and "Address already in use" in _log_tail(_log_file(emulator, folder))
@@ -248,7 +245,7 @@ def _kill_emulator(process: RunningEmulator) -> None:
 
 @cache
 def _code_digest() -> str:
-    """Give the sum of what the emulators are made of: their own files, and the versions of the packages."""
+    """Return the sum of what the emulators are made of: their own files, and the versions of the packages."""
     digest = hashlib.sha256()
     for file in (*sorted(Path(__file__).parent.rglob("*.py")), Path(_REPOSITORY_ROOT) / "requirements.txt"):
         digest.update(file.read_bytes())

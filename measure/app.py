@@ -1,4 +1,4 @@
-"""The commands that measure: `cfs bench`, `cfs chaos` and `cfs schedule year`."""
+"""The commands that measure: `cfs bench`, `cfs chaos`, `cfs schedule year` and `cfs figures`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import typer
 from measure import bench as benchmark
 from measure import chaos as campaign
 from measure import schedule_year as simulation
+from measure.code_figures import count_code, figures_result
 from terminal.results import finish_command
 
 bench_app = typer.Typer()
 chaos_app = typer.Typer()
+figures_app = typer.Typer()
 schedule_app = typer.Typer(no_args_is_help=True, help="Simulate the cluster's schedules.")
 
 MeasureJsonOption = Annotated[bool, typer.Option("--json", help="print figures for programs")]
@@ -37,6 +39,12 @@ def run_chaos(
 ) -> None:
     """Kill the engine at many moments and check that `up` converges each time."""
     finish_command(campaign.chaos_report(campaign.run_kills(kills=kills, seed=seed), seed=seed), as_json=json)
+
+
+@figures_app.command("figures")
+def show_code_figures(*, json: MeasureJsonOption = False) -> None:
+    """Count names, lines and functions of the code itself."""
+    finish_command(figures_result(count_code()), as_json=json)
 
 
 @schedule_app.callback()

@@ -82,11 +82,7 @@ class BenchMeasurement:
 
 
 def measure_previews(*, runs: int) -> BenchMeasurement:
-    """Deploy to an account of its own and time everything there.
-
-    Raises:
-        UserError: Pulumi cannot be had, or a command fails.
-    """
+    """Deploy to an account of its own and time everything there."""
     loaded = sdk_imports.load_program()
     with _deployed_clusters() as engines:
         commands = _timed_commands(engines, loaded)
@@ -219,7 +215,7 @@ def median_ratio(measured: BenchMeasurement, numerator: str, denominator: str) -
 
 
 def seconds_per_resource(measured: BenchMeasurement) -> float:
-    """Give what each resource adds to a preview, in seconds: the median over the rounds.
+    """Return what each resource adds to a preview, in seconds: the median over the rounds.
 
     It includes the providers' start, which the floor does without.
     """

@@ -68,11 +68,7 @@ class KillOutcome:
 
 
 def run_kills(*, kills: int, seed: int) -> list[KillOutcome]:
-    """Carry out all kills.
-
-    Raises:
-        UserError: Pulumi cannot be had, an emulator does not come up, or an undisturbed run fails.
-    """
+    """Carry out all kills."""
     with tempfile.TemporaryDirectory(prefix="cfs-") as folder:
         with show_progress("Undisturbed runs, to know how long they take"):
             durations = _measure_durations(earlier=Path(folder))

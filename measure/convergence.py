@@ -153,11 +153,7 @@ def _duplicate_problems(engine: LocalEngine) -> list[str]:
 
 
 def _run_cfs(*arguments: str) -> str:
-    """Run a command of `cfs` and give what it says.
-
-    Raises:
-        UserError: It failed, or did not end in time.
-    """
+    """Run a command of `cfs` and give what it says."""
     command = " ".join(("cfs", *arguments))
     repair = f"run `.venv/bin/{command}` and repair what it says"
     try:

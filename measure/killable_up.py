@@ -68,11 +68,7 @@ class KillableUp:
         return self._process.returncode
 
     def wait_for_end(self) -> None:
-        """Wait for it to end.
-
-        Raises:
-            UserError: It takes too long.
-        """
+        """Wait for it to end."""
         try:
             self._process.wait(_DEADLINE_SECONDS)
         except subprocess.TimeoutExpired as error:
@@ -82,11 +78,7 @@ class KillableUp:
             ) from error
 
     def seconds_at_work(self) -> float:
-        """Wait for it to end and give how long its engine deployed.
-
-        Raises:
-            UserError: It ends before its engine deploys, or takes too long.
-        """
+        """Wait for it to end and give how long its engine deployed."""
         engine = self.await_engine()
         began = time.monotonic()
         while _is_alive(engine):
@@ -100,9 +92,6 @@ class KillableUp:
 
         Returns:
             How long it had run; None if it had ended.
-
-        Raises:
-            UserError: It ended before its engine deployed.
         """
         engine = self.await_engine()
         began = time.monotonic()
@@ -122,7 +111,7 @@ class KillableUp:
         return at
 
     def live_processes(self) -> list[psutil.Process]:
-        """Give the processes of the account's runs that live, engines and all."""
+        """Return the processes of the account's runs that live, engines and all."""
         return [
             process for process in psutil.process_iter() if _carries_marker(process, self._engine.account.run_marker)
         ]
@@ -135,11 +124,7 @@ class KillableUp:
             self._process.send_signal(number)
 
     def await_engine(self) -> psutil.Process:
-        """Wait for the engine to begin to deploy.
-
-        Raises:
-            UserError: The command ends before it does.
-        """
+        """Wait for the engine to begin to deploy."""
         while self._process.poll() is None:
             engine = self._find_engine()
             if engine is not None:

@@ -64,7 +64,7 @@ class YearOutcome:
 
 
 def year_cases(year: int) -> list[YearCase]:
-    """Give the years to simulate: office hours, hours over night, and a zone that changes its clocks by 30 minutes."""
+    """Return the years to simulate: office hours, hours over night, and a zone whose clocks change by 30 minutes."""
     hours = (
         ("America/Los_Angeles", time(8), time(18)),
         ("Europe/Berlin", time(20), time(4)),
@@ -80,7 +80,7 @@ def year_cases(year: int) -> list[YearCase]:
 
 
 def _clock_change_calendar(zone: str, start: time, stop: time, year: int) -> Calendar:
-    """Give a calendar that opens on the days of clock changes and closes after them, besides the usual holidays."""
+    """Return a calendar that opens on the days of clock changes and closes after them, besides the usual holidays."""
     changed = {change.begins.date() for change in clock_changes(zone, since=date(year, 1, 1), years=1)}
     return Calendar(
         time_zone=zone,
@@ -101,7 +101,7 @@ def _first_stop(calendar: Calendar, year: int) -> datetime:
 
 
 def expand_calendar(calendar: Calendar, now: datetime) -> tuple[ScheduledAction, ...]:
-    """Give the actions that a deployment declares at an instant."""
+    """Return the actions that a deployment declares at an instant."""
     return schedule.calendar_actions(calendar, now=now)
 
 

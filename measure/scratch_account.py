@@ -31,9 +31,6 @@ def scratch_engine(*, like: Path | None = None) -> Iterator[LocalEngine]:
 
     Args:
         like: The folder of an account at rest that the new one begins as a copy of.
-
-    Raises:
-        UserError: Pulumi cannot be had, or an emulator does not come up.
     """
     before = {name: os.environ.pop(name) for name in _USER_VARIABLES if name in os.environ}
     folder = Path(tempfile.mkdtemp(prefix="cfs-"))

@@ -37,11 +37,7 @@ class LoadedModules:
 
 
 def load_program() -> LoadedModules:
-    """Run the program in a Python of its own.
-
-    Raises:
-        UserError: It fails.
-    """
+    """Run the program in a Python of its own."""
     done = subprocess.run(
         [sys.executable, "-m", "measure.sdk_imports"],
         cwd=PROJECT_FOLDER,
@@ -58,14 +54,14 @@ def load_program() -> LoadedModules:
 
 
 def module_packages(modules: Collection[str]) -> list[str]:
-    """Give the packages that modules lie in: an SDK itself, or one service's, such as `pulumi_aws.ec2`."""
+    """Return the packages that modules lie in: an SDK itself, or one service's, such as `pulumi_aws.ec2`."""
     parts = [module.split(".") for module in modules]
     services = {f"{sdk}.{rest[0]}" for sdk, *rest in parts if len(rest) > 1}
     return sorted({sdk for sdk, *_ in parts} | services)
 
 
 def token_package(token: str) -> str:
-    """Give the package that holds a type or a function: `aws:ec2/vpc:Vpc` is in `pulumi_aws.ec2`."""
+    """Return the package that holds a type or a function: `aws:ec2/vpc:Vpc` is in `pulumi_aws.ec2`."""
     provider, module, _ = token.split(":")
     service = module.partition("/")[0]
     return f"pulumi_{provider}" if service == "index" else f"pulumi_{provider}.{service}"
@@ -107,7 +103,7 @@ def _run_program() -> LoadedModules:
 
 
 def _is_lazy(module: object) -> bool:
-    """Tell whether a module waits to be executed until somebody asks for one of its attributes."""
+    """Return whether a module waits to be executed until somebody asks for one of its attributes."""
     return type(module).__name__ == "_LazyModule"
 
 

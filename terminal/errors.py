@@ -1,4 +1,7 @@
-"""The one error that reaches a user."""
+"""The one error that reaches a user.
+
+Any function of the commands may raise it: docstrings name only other errors.
+"""
 
 from __future__ import annotations
 
@@ -21,5 +24,5 @@ class UserError(Exception):
         self.repair = repair
 
     def __str__(self) -> str:
-        """Give both parts, for logs and for tests."""
+        """Return both parts, for logs and for tests."""
         return f"{self.problem}\n  Repair: {self.repair}"

@@ -12,13 +12,10 @@ if TYPE_CHECKING:
 
 
 def obtain_actionlint(*, cache: Path | None = None) -> Path:
-    """Give the program, built if it is not in the cache yet.
+    """Return the program, built if it is not in the cache yet.
 
     Args:
         cache: The folder for what is built, instead of the default one.
-
-    Raises:
-        UserError: It cannot be built here; the message says why.
     """
     root = cache or cache_module.cache_root()
     declared = part.actionlint_part()

@@ -30,9 +30,6 @@ def build_part(part: GoPart, root: Path, *, needed: int) -> None:
         part: What to build.
         root: The cache's folder.
         needed: Bytes of free disk without which the work is not begun.
-
-    Raises:
-        UserError: It cannot be built here; the message says why.
     """
     entry = part.cache_entry(root)
     if entry.is_finished():
@@ -81,7 +78,7 @@ def _use_limited_waits(workspace: GoWorkspace) -> None:
 
 
 def _downloaded_source(workspace: GoWorkspace, module: str) -> Path:
-    """Give a module's source, which Go checks against go.sum while it downloads it."""
+    """Return a module's source, which Go checks against go.sum while it downloads it."""
     return Path(json.loads(workspace.run_with_network("mod", "download", "-json", module))["Dir"])
 
 

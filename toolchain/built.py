@@ -36,11 +36,7 @@ def find_built_toolchain(root: Path) -> Toolchain | None:
 
 
 def build_toolchain(root: Path) -> Toolchain:
-    """Build what is missing.
-
-    Raises:
-        UserError: It cannot be built here; the message says why.
-    """
+    """Build what is missing."""
     from toolchain import build  # noqa: PLC0415 -- heavy, and not needed when all is built
 
     missing = [

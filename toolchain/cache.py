@@ -33,7 +33,7 @@ GIB = 2**30
 
 
 def cache_root() -> Path:
-    """Give the cache's folder: $CFS_CACHE_DIR/toolchain, else the platform's cache folder."""
+    """Return the cache's folder: $CFS_CACHE_DIR/toolchain, else the platform's cache folder."""
     chosen = os.environ.get("CFS_CACHE_DIR")
     if chosen:
         return Path(chosen).expanduser().absolute() / "toolchain"
@@ -70,16 +70,16 @@ class CacheEntry:
 
     @property
     def part_folder(self) -> Path:
-        """Give the folder of the finished part."""
+        """Return the folder of the finished part."""
         return self.root / f"{self.part}-{self.key}"
 
     @property
     def log_file(self) -> Path:
-        """Give the file for the full output of the commands that make the part."""
+        """Return the file for the full output of the commands that make the part."""
         return self.root / "logs" / f"{self.part}-{self.key}.log"
 
     def is_finished(self) -> bool:
-        """Tell whether the part is complete, and note that it is in use."""
+        """Return whether the part is complete, and note that it is in use."""
         try:
             os.utime(self.part_folder)
         except FileNotFoundError:
@@ -94,10 +94,6 @@ class CacheEntry:
 
         Args:
             needed: Bytes of free disk that this takes at most.
-
-        Raises:
-            UserError: The disk is full, the cache's folder cannot be written, or the wait for another
-                process is too long.
         """
         with self._hold_lock():
             self._clear_work()

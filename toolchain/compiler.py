@@ -49,7 +49,7 @@ class GoCompiler:
     version: str
 
     def build_environment(self) -> Mapping[str, str]:
-        """Give the environment for builds."""
+        """Return the environment for builds."""
         kept = {name: value for name, value in os.environ.items() if name not in CLEARED_VARIABLES}
         return {**kept, **GO_SETTINGS}
 
@@ -59,9 +59,6 @@ def obtain_go(root: Path) -> GoCompiler:
 
     Args:
         root: The cache's folder.
-
-    Raises:
-        UserError: There is none and none can be installed.
     """
     needed = max(
         (

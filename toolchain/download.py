@@ -40,7 +40,7 @@ class PulumiRelease:
 
     @property
     def archive_name(self) -> str:
-        """Give the archive's name."""
+        """Return the archive's name."""
         return self.archive.rsplit("/", maxsplit=1)[1]
 
 
@@ -83,9 +83,6 @@ def download_toolchain(root: Path, wanted: PulumiRelease | None = None) -> Toolc
 
     Returns:
         None where it cannot be had, which costs less than five seconds when a host is unreachable.
-
-    Raises:
-        UserError: The archive is not the published one, or there is no room for it.
     """
     from toolchain import transfer  # noqa: PLC0415 -- not needed when the cache has it
 
@@ -120,11 +117,7 @@ def _install_release(work: Path, wanted: PulumiRelease) -> None:
 
 
 def _check_archive_sum(found: str, wanted: PulumiRelease, sums: str) -> None:
-    """Compare an archive with the published sums.
-
-    Raises:
-        UserError: It differs, or it is not among them.
-    """
+    """Compare an archive with the published sums."""
     from terminal.errors import UserError  # noqa: PLC0415 -- not needed when the cache has it
 
     published = {name: sum_ for sum_, name in (line.split() for line in sums.splitlines() if line.strip())}

@@ -55,11 +55,7 @@ class GoWorkspace:
     """Bytes of free disk that the whole work needs."""
 
     def run_with_network(self, *arguments: str, on_line: Callable[[str], None] = lambda _: None) -> str:
-        """Run a command that may download modules, again if the network fails; give its stdout.
-
-        Raises:
-            UserError: It failed; the message says why.
-        """
+        """Run a command that may download modules, again if the network fails; give its stdout."""
         retrying = Retrying(
             retry=retry_if_exception_type(_NetworkFailedError),
             stop=stop_after_attempt(NETWORK_ATTEMPTS),
@@ -72,11 +68,7 @@ class GoWorkspace:
             raise network.unreachable_error("the Go module proxy", str(failure)) from failure
 
     def run_build(self, *arguments: str, on_line: Callable[[str], None]) -> None:
-        """Run `go build`.
-
-        Raises:
-            UserError: It failed; the message says why.
-        """
+        """Run `go build`."""
         self._run_go(("build", *arguments), on_line=on_line, limit=BUILD_TIMEOUT_SECONDS)
 
     def _run_go(self, arguments: Sequence[str], *, on_line: Callable[[str], None], limit: int) -> str:

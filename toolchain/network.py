@@ -25,7 +25,7 @@ def is_network_failure(output: str) -> bool:
 
 
 def output_tail(output: str) -> str:
-    """Give the last lines of a tool's output."""
+    """Return the last lines of a tool's output."""
     return "\n".join(output.strip().splitlines()[-TAIL_LINES:])
 
 

@@ -59,11 +59,11 @@ class GoPart:
 
     @property
     def linker_flags(self) -> str:
-        """Give the flags for the linker."""
+        """Return the flags for the linker."""
         return " ".join([STRIP_FLAGS, *(f"-X {name}={value}" for name, value in self.variables.items())])
 
     def cache_entry(self, root: Path) -> cache.CacheEntry:
-        """Give the part's place in the cache."""
+        """Return the part's place in the cache."""
         settings = [f"{name}={value}" for name, value in GO_SETTINGS.items()]
         texts = [go_target(), *settings, self.linker_flags, *self.programs, *self.programs.values()]
         key = cache.entry_key(texts, [*self.sources, *self.scripts])
@@ -136,11 +136,7 @@ def _module_files(module: Path) -> list[Path]:
 
 
 def go_target() -> str:
-    """Name this machine as Go does, such as `linux/amd64`.
-
-    Raises:
-        UserError: Pulumi is not built for this machine.
-    """
+    """Name this machine as Go does, such as `linux/amd64`."""
     try:
         return f"{GO_PLATFORMS[platform.system()]}/{GO_ARCHITECTURES[platform.machine()]}"
     except KeyError as unknown:

@@ -57,7 +57,7 @@ def _plugin_arguments(wanted: language_pb2.RunPluginRequest) -> list[str]:
 
 
 def _plugin_output(process: subprocess.Popen[bytes]) -> Iterator[language_pb2.RunPluginResponse]:
-    """Give the lines of both streams as they come."""
+    """Return the lines of both streams as they come."""
     responses: SimpleQueue[language_pb2.RunPluginResponse | None] = SimpleQueue()
 
     def read_stdout() -> None:

@@ -21,22 +21,22 @@ PLUGIN_NAMES = ("aws", "github")
 
 
 def built_engine_version() -> str:
-    """Give the engine version that toolchain/engine/go.mod builds."""
+    """Return the engine version that toolchain/engine/go.mod builds."""
     return required_version(ENGINE_MODULE, "github.com/pulumi/pulumi/pkg/v3").removeprefix("v")
 
 
 def downloaded_engine_version() -> str:
-    """Give the engine version to download: that of the installed SDK, as both are released together."""
+    """Return the engine version to download: that of the installed SDK, as both are released together."""
     return metadata.version("pulumi")
 
 
 def plugin_version(name: str) -> str:
-    """Give the version of a plugin: that of its installed SDK package."""
+    """Return the version of a plugin: that of its installed SDK package."""
     return metadata.version(f"pulumi-{name}")
 
 
 def is_supported_engine(version: str) -> bool:
-    """Tell whether an engine on PATH may be used.
+    """Return whether an engine on PATH may be used.
 
     The oldest is the one that this project builds and tests with: nothing older is ever tried.
     """
@@ -49,7 +49,7 @@ def version_numbers(version: str) -> tuple[int, ...]:
 
 
 def required_version(module: Path, path: str) -> str:
-    """Give the version that a go.mod requires of a module, such as `v3.259.0`.
+    """Return the version that a go.mod requires of a module, such as `v3.259.0`.
 
     Raises:
         LookupError: The go.mod does not require that module.
@@ -61,7 +61,7 @@ def required_version(module: Path, path: str) -> str:
 
 
 def required_go_version(module: Path) -> str:
-    """Give the least version of Go that a go.mod asks for, such as `1.26`.
+    """Return the least version of Go that a go.mod asks for, such as `1.26`.
 
     Raises:
         LookupError: The go.mod has no such line.

@@ -21,9 +21,6 @@ def obtain_toolchain(*, cache: Path | None = None) -> Toolchain:
 
     Args:
         cache: The folder for what is downloaded and built, instead of the default one.
-
-    Raises:
-        UserError: No way works; the message says why the last one does not.
     """
     root = cache or cache_module.cache_root()
     found = (

@@ -43,9 +43,6 @@ def find_deploy_source(checkout: Path, *, version: str) -> DeploySource:
     Args:
         checkout: A checkout of ClaudeFS with its whole history and tags.
         version: The release that is wanted, or "" for the commit that is checked out.
-
-    Raises:
-        UserError: There is no such version, or it is not on the default branch.
     """
     if version and not _VERSION.fullmatch(version):
         raise UserError(f"{version!r} is no version.", repair="Give one such as v0.7.0, or none to build this commit.")
@@ -76,11 +73,7 @@ def _commit_count(checkout: Path, commit: str) -> str:
 
 
 def _run_git(checkout: Path, *arguments: str) -> str | None:
-    """Ask git; None if it says no.
-
-    Raises:
-        UserError: It cannot be asked.
-    """
+    """Ask git; None if it says no."""
     try:
         done = subprocess.run(
             ("git", *arguments), cwd=checkout, capture_output=True, text=True, timeout=GIT_TIMEOUT_SECONDS, check=False

@@ -37,11 +37,7 @@ class JobRepository:
     name: str
 
     def write_comment(self, pull_request: int, body: str, *, purpose: str) -> None:
-        """Write the comment of this purpose, in place if it is there.
-
-        Raises:
-            UserError: GitHub refuses or does not answer.
-        """
+        """Write the comment of this purpose, in place if it is there."""
         issues = self.github.rest.issues
         with _explain_github_errors("write the comment", "pull-requests: write"):
             pages = self.github.rest.paginate(
@@ -59,11 +55,7 @@ class JobRepository:
                 issues.update_comment(self.owner, self.name, found, body=body)
 
     def write_issue(self, title: str, body: str, *, purpose: str) -> None:
-        """Open the issue of this purpose, or write it anew if it is open.
-
-        Raises:
-            UserError: GitHub refuses or does not answer.
-        """
+        """Open the issue of this purpose, or write it anew if it is open."""
         issues = self.github.rest.issues
         with _explain_github_errors("write the issue", "issues: write"):
             found = self._find_open_issue(purpose)
@@ -73,11 +65,7 @@ class JobRepository:
                 issues.update(self.owner, self.name, found, title=title, body=body)
 
     def close_issue(self, *, purpose: str) -> None:
-        """Close the issue of this purpose, if one is open.
-
-        Raises:
-            UserError: GitHub refuses or does not answer.
-        """
+        """Close the issue of this purpose, if one is open."""
         with _explain_github_errors("close the issue", "issues: write"):
             found = self._find_open_issue(purpose)
             if found is not None:
@@ -96,11 +84,7 @@ class JobRepository:
 
 
 def job_repository() -> JobRepository:
-    """Give the repository of the job that this runs in.
-
-    Raises:
-        UserError: This is no job, or it has no token.
-    """
+    """Return the repository of the job that this runs in."""
     missing = [name for name in ("GITHUB_REPOSITORY", "GITHUB_TOKEN") if not os.environ.get(name)]
     if missing:
         raise UserError(
@@ -119,7 +103,7 @@ def _response_items(response: Any) -> list[dict[str, Any]]:
 
 
 def _is_for_purpose(item: dict[str, Any], purpose: str) -> bool:
-    """Tell whether a comment or an issue is of this purpose; people may quote the marker, but do not begin with it."""
+    """Return whether a comment or an issue is of this purpose; people may quote the marker, but not at the start."""
     return str(item.get("body") or "").startswith(purpose_marker(purpose))
 
 

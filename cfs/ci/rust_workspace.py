@@ -41,11 +41,7 @@ class RustWorkspace:
 
 
 def read_workspace(checkout: Path) -> RustWorkspace:
-    """Read a checkout of ClaudeFS.
-
-    Raises:
-        UserError: It is none, or git or cargo cannot read it.
-    """
+    """Read a checkout of ClaudeFS."""
     packages = json.loads(_run_command(checkout, "cargo", "metadata", "--no-deps", "--format-version=1"))["packages"]
     tests = next((package for package in packages if package["name"] == TEST_CRATE), None)
     if tests is None:

@@ -15,11 +15,7 @@ _SHOWN_CHARACTERS = 4000
 
 
 def summarize_preview(environment: str, *, drift: bool) -> PreviewSummary:
-    """Preview a stack and, if wanted, what has drifted from its state. Nothing is changed.
-
-    Raises:
-        EngineError: Pulumi fails on the emulated account.
-    """
+    """Preview a stack and, if wanted, what has drifted from its state. Nothing is changed."""
     engine = find_stack_environment(environment).open_engine()
     try:
         changes = read_changes(engine.query_json("preview", "--json"))

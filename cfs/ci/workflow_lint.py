@@ -46,7 +46,7 @@ class CheckerVerdict:
 
 
 def own_workflow_files() -> Mapping[str, Path]:
-    """Give this project's own workflow files and actions by their paths."""
+    """Return this project's own workflow files and actions by their paths."""
     files = (path for path in (OWN_REPOSITORY / ".github").rglob("*") if path.is_file())
     return {path.relative_to(OWN_REPOSITORY).as_posix(): path for path in sorted(files)}
 
@@ -56,9 +56,6 @@ def check_workflows(files: Mapping[str, Path]) -> list[CheckerVerdict]:
 
     Args:
         files: Each file by its path in the repository.
-
-    Raises:
-        UserError: A checker cannot be had or does not end.
     """
     with tempfile.TemporaryDirectory(prefix="cfs-workflows-") as name:
         root = Path(name)

@@ -37,7 +37,7 @@ class InstancesDistribution:
     percent: int
 
     def on_demand_count(self, nodes: int) -> int:
-        """Give how many of so many nodes are on demand."""
+        """Return how many of so many nodes are on demand."""
         above = max(nodes - self.base, 0)
         return min(self.base, nodes) + -(-above * self.percent // 100)
 
@@ -158,9 +158,6 @@ def discover_groups(aws: AwsApi, environment: str, *, names: Sequence[str] = ())
         aws: The account.
         environment: The stack's name: the tag `Environment`.
         names: Full names of the groups to look at again; none means all.
-
-    Raises:
-        UserError: There is none, or AWS refused.
     """
     chosen = {"AutoScalingGroupNames": list(names)} if names else {}
     found = [
@@ -190,11 +187,7 @@ def discover_groups(aws: AwsApi, environment: str, *, names: Sequence[str] = ())
 
 
 def choose_groups(groups: Sequence[AutoScalingGroup], wanted: Sequence[str]) -> list[AutoScalingGroup]:
-    """Give the groups that names mean: a group's name, a role, or what names begin with (`storage`: both sites).
-
-    Raises:
-        UserError: A name means none.
-    """
+    """Return the groups that names mean: a group's name, a role, or what names begin with (`storage`: both sites)."""
     if not wanted:
         return list(groups)
     names = [group.name for group in groups]

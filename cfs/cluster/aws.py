@@ -53,11 +53,7 @@ class AwsApi:
         return self.url is not None
 
     def call_operation(self, service: str, operation: str, /, **arguments: Any) -> dict[str, Any]:
-        """Make one call and give its answer.
-
-        Raises:
-            UserError: AWS refused or did not answer; its repair says what to do.
-        """
+        """Make one call and give its answer."""
         with _explain_call_errors(service, operation):
             client = self._service_client(service)
             for attempt in Retrying(
@@ -71,24 +67,16 @@ class AwsApi:
             return answer
 
     def list_items(self, service: str, operation: str, path: str, /, **arguments: Any) -> Iterator[dict[str, Any]]:
-        """Give what all pages of a listing call hold at a JMESPath.
-
-        Raises:
-            UserError: As for `call`.
-        """
+        """Return what all pages of a listing call hold at a JMESPath."""
         with _explain_call_errors(service, operation):
             yield from self._service_client(service).get_paginator(operation).paginate(**arguments).search(path)
 
     def account_id(self) -> str:
-        """Give the account's number.
-
-        Raises:
-            UserError: There are no valid credentials.
-        """
+        """Return the account's number."""
         return str(self.call_operation("sts", "get_caller_identity")["Account"])
 
     def region_name(self) -> str:
-        """Give the name of the region."""
+        """Return the name of the region."""
         return str(self.session.region_name)
 
     def _service_client(self, service: str) -> Any:  # boto3 makes its clients' classes at run time
@@ -100,11 +88,7 @@ class AwsApi:
 
 
 def open_aws_api(name: str, *, region: str | None) -> AwsApi:
-    """Reach an environment's account: the emulated one for `local`, else the caller's by boto3's own chain.
-
-    Raises:
-        UserError: The emulators do not come up, or no region is set.
-    """
+    """Reach an environment's account: the emulated one for `local`, else the caller's by boto3's own chain."""
     environment = find_stack_environment(name)
     with _explain_call_errors("sts", "get_caller_identity"):
         session = environment.open_session(region)
@@ -117,7 +101,7 @@ def open_aws_api(name: str, *, region: str | None) -> AwsApi:
 
 
 def required_action(service: str, operation: str) -> str:
-    """Give the IAM action that a call needs: `right("ec2", "DescribeInstances")`."""
+    """Return the IAM action that a call needs: `right("ec2", "DescribeInstances")`."""
     name = f"{service}:{operation}"
     return ACTION_BY_CALL.get(name, name)
 

@@ -44,15 +44,15 @@ class CostEstimate:
     prices: KnownPrices = field(repr=False)
 
     def cost_today(self) -> Cost:
-        """Give what the nodes have cost today."""
+        """Return what the nodes have cost today."""
         return costs.total_cost(costs.run_cost(run, self.prices, until=self.now) for run in self.runs)
 
     def cost_per_hour(self) -> Cost:
-        """Give what the nodes that run cost an hour."""
+        """Return what the nodes that run cost an hour."""
         return costs.hourly_cost(self.runs, self.prices)
 
     def cost_ahead(self, groups: Sequence[AutoScalingGroup], until: Mapping[str, datetime], *, on_demand: bool) -> Cost:
-        """Give what the cluster is going to cost until the end of today.
+        """Return what the cluster is going to cost until the end of today.
 
         Args:
             groups: All of it.
@@ -82,9 +82,6 @@ def estimate_costs(
         environment: The stack's name.
         groups: All of its groups.
         on_demand: Whether nodes to come may be on demand.
-
-    Raises:
-        UserError: AWS refused or did not answer.
     """
     now = aws.clock()
     midnight = start_of_day(now)
@@ -102,7 +99,7 @@ def estimate_costs(
 
 
 def _priced_pools(group: AutoScalingGroup, on_demand: bool) -> list[CapacityPool]:  # noqa: FBT001 — private
-    """Give what a group's nodes to come may run on."""
+    """Return what a group's nodes to come may run on."""
     certain = group.distribution.on_demand_count(group.nodes)
     found = list(possible_pools(group, "spot")) if certain < group.nodes else []
     if certain or on_demand:

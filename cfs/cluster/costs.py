@@ -74,14 +74,14 @@ class KnownPrices:
     on_demand: Mapping[str, Decimal]
 
     def price_steps(self, pool: CapacityPool) -> Sequence[PriceStep]:
-        """Give what is known of one price; nothing where it is unknown."""
+        """Return what is known of one price; nothing where it is unknown."""
         if pool.zone:
             return self.spot.get(pool, ())
         usd = self.on_demand.get(pool.instance_type)
         return () if usd is None else (PriceStep(since=datetime.min.replace(tzinfo=UTC), usd=usd),)
 
     def current_price(self, pool: CapacityPool) -> Decimal | None:
-        """Give a price an hour as it is now, or None where it is unknown."""
+        """Return a price an hour as it is now, or None where it is unknown."""
         steps = self.price_steps(pool)
         return steps[-1].usd if steps else None
 
@@ -115,7 +115,7 @@ def total_cost(costs: Iterable[Cost]) -> Cost:
 
 
 def run_cost(run: NodeRun, prices: KnownPrices, *, until: datetime) -> Cost:
-    """Give what a node has cost until a moment."""
+    """Return what a node has cost until a moment."""
     ended = min(run.ended or until, until)
     return _highest_cost(
         run.pools, [_pool_cost(pool, prices, began=run.began, ended=ended) for pool in run.pools], subject=run.id
@@ -123,7 +123,7 @@ def run_cost(run: NodeRun, prices: KnownPrices, *, until: datetime) -> Cost:
 
 
 def hourly_cost(runs: Iterable[NodeRun], prices: KnownPrices) -> Cost:
-    """Give what the nodes that run now cost an hour."""
+    """Return what the nodes that run now cost an hour."""
     running = (run for run in runs if run.ended is None)
     return total_cost(
         _highest_cost(run.pools, [prices.current_price(pool) for pool in run.pools], subject=run.id) for run in running
@@ -131,7 +131,7 @@ def hourly_cost(runs: Iterable[NodeRun], prices: KnownPrices) -> Cost:
 
 
 def new_nodes_cost(pools: Sequence[CapacityPool], prices: KnownPrices, *, nodes: int, duration: timedelta) -> Cost:
-    """Give what nodes to come cost for a while, as priced now; which pool AWS takes is not known beforehand."""
+    """Return what nodes to come cost for a while, as priced now; which pool AWS takes is not known beforehand."""
     if not nodes or duration <= timedelta(0):
         return Cost()
     one = _highest_cost(pools, [prices.current_price(pool) for pool in pools], subject="a new node")
@@ -139,13 +139,13 @@ def new_nodes_cost(pools: Sequence[CapacityPool], prices: KnownPrices, *, nodes:
 
 
 def duration_hours(duration: timedelta) -> Decimal:
-    """Give a duration in hours, exactly."""
+    """Return a duration in hours, exactly."""
     microseconds = duration // timedelta(microseconds=1)
     return Decimal(microseconds) / Decimal(_HOUR // timedelta(microseconds=1))
 
 
 def _highest_cost(pools: Sequence[CapacityPool], amounts: Sequence[Decimal | None], *, subject: str) -> Cost:
-    """Give the largest amount, so that an estimate errs on the safe side.
+    """Return the largest amount, so that an estimate errs on the safe side.
 
     AWS gives no price of a pool that it does not offer, so one that is unknown counts only where all are.
     """
@@ -156,7 +156,7 @@ def _highest_cost(pools: Sequence[CapacityPool], amounts: Sequence[Decimal | Non
 
 
 def _pool_cost(pool: CapacityPool, prices: KnownPrices, *, began: datetime, ended: datetime) -> Decimal | None:
-    """Give what a node on one pool costs, or None where a part of its time has no price."""
+    """Return what a node on one pool costs, or None where a part of its time has no price."""
     steps = prices.price_steps(pool)
     if ended <= began:
         return Decimal(0)

@@ -31,11 +31,7 @@ class DailyBudget:
 
 
 def read_budget(aws: AwsApi, environment: str) -> DailyBudget:
-    """Read the environment's daily budget.
-
-    Raises:
-        UserError: There is none, or AWS refused.
-    """
+    """Read the environment's daily budget."""
     name = physical_name(BUDGET, PROJECT_NAME, environment, "daily")
     answer = aws.call_operation("budgets", "describe_budget", AccountId=aws.account_id(), BudgetName=name)["Budget"]
     spent = answer.get("CalculatedSpend", {}).get("ActualSpend", {}).get("Amount", "0")
@@ -43,7 +39,7 @@ def read_budget(aws: AwsApi, environment: str) -> DailyBudget:
 
 
 def spent_today(budget: DailyBudget, nodes: Cost) -> Cost:
-    """Give what today has cost so far, at the least.
+    """Return what today has cost so far, at the least.
 
     AWS Budgets counts everything but is hours late; the estimate of the nodes is of now, and of them alone. They count
     the same nodes twice in part, so the larger one is taken and not their sum.
@@ -58,9 +54,6 @@ def check_budget(budget: DailyBudget, *, spent: Cost, ahead: Cost) -> None:
         budget: The day's.
         spent: What today has cost so far.
         ahead: What the cluster is going to cost today.
-
-    Raises:
-        UserError: It is over the budget, or a price that decides it is unknown.
     """
     whole = spent + ahead
     if whole.usd > budget.usd:

@@ -41,9 +41,6 @@ def stop_cluster(
 
     A stop that a window has moved past its regular time is put back first: else nodes that the schedule starts in the
     meantime would run until the window's end. It is never made later, so that nothing runs longer if this ends here.
-
-    Raises:
-        UserError: It cannot, or nodes are left when time is up.
     """
     now = aws.clock()
     groups = choose_groups(discover_groups(aws, environment), words)

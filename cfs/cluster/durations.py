@@ -17,11 +17,7 @@ _DURATION = re.compile(r"(?=\d)(?:(?P<hours>\d{1,4})h)?(?:(?P<minutes>\d{1,5})m)
 
 
 def parse_duration(text: str) -> timedelta:
-    """Read a duration.
-
-    Raises:
-        UserError: It is none, or out of bounds.
-    """
+    """Read a duration."""
     found = _DURATION.fullmatch(text.strip().lower())
     if found is None:
         raise UserError(

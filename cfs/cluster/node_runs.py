@@ -58,18 +58,14 @@ class NodeInstance:
 
 
 def start_of_day(now: datetime) -> datetime:
-    """Give the beginning of the day in UTC, in which AWS Budgets counts:
+    """Return the beginning of the day in UTC, in which AWS Budgets counts:
     https://docs.aws.amazon.com/cost-management/latest/userguide/budgets-managing-costs.html
     """  # noqa: D205, D415 — the source stands at the end
     return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def list_instances(aws: AwsApi, environment: str, groups: Sequence[AutoScalingGroup]) -> list[NodeInstance]:
-    """List the instances of groups that EC2 still describes, those that ended a short time ago included.
-
-    Raises:
-        UserError: AWS refused or did not answer.
-    """
+    """List the instances of groups that EC2 still describes, those that ended a short time ago included."""
     found = aws.list_items(
         "ec2",
         "describe_instances",
@@ -86,11 +82,7 @@ def list_instances(aws: AwsApi, environment: str, groups: Sequence[AutoScalingGr
 def runs_since(
     aws: AwsApi, groups: Sequence[AutoScalingGroup], known: Sequence[NodeInstance], *, midnight: datetime
 ) -> list[NodeRun]:
-    """Give the time of each node that has run since a midnight.
-
-    Raises:
-        UserError: AWS refused or did not answer.
-    """
+    """Return the time of each node that has run since a midnight."""
     runs: list[NodeRun] = []
     for group in groups:
         recorded = read_activities(aws, group, since=midnight - _LONGEST_TERMINATION)
@@ -133,13 +125,13 @@ def assemble_runs(
 
 
 def possible_pools(group: AutoScalingGroup, market: Market) -> tuple[CapacityPool, ...]:
-    """Give all that a group's nodes may run on."""
+    """Return all that a group's nodes may run on."""
     zones = group.zones if market == "spot" else ("",)
     return tuple(CapacityPool(instance_type=name, zone=zone) for name in group.instance_types for zone in zones)
 
 
 def _is_spot(group: AutoScalingGroup) -> bool:
-    """Tell whether any of a group's nodes is a spot instance."""
+    """Return whether any of a group's nodes is a spot instance."""
     return group.distribution.on_demand_count(max(group.nodes, 1)) < max(group.nodes, 1)
 
 

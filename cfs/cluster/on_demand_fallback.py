@@ -37,18 +37,14 @@ def fallback_distribution(group: AutoScalingGroup, instances: Sequence[NodeInsta
 
 
 def is_fallback_over(group: AutoScalingGroup, instances: Sequence[NodeInstance]) -> bool:
-    """Tell whether a group's distribution can be put back without a node being replaced for it."""
+    """Return whether a group's distribution can be put back without a node being replaced for it."""
     return group.fallback_from is not None and count_on_demand(group, instances) <= group.fallback_from.on_demand_count(
         group.desired
     )
 
 
 def begin_fallback(aws: AwsApi, group: AutoScalingGroup, wanted: InstancesDistribution) -> None:
-    """Have a group launch on demand what it lacks.
-
-    Raises:
-        UserError: It has no distribution to change, or AWS refused.
-    """
+    """Have a group launch on demand what it lacks."""
     if group.policy is None:
         raise UserError(
             f"The group {group.name} knows no spot instances: --on-demand changes nothing for it.",
@@ -62,11 +58,7 @@ def begin_fallback(aws: AwsApi, group: AutoScalingGroup, wanted: InstancesDistri
 
 
 def end_fallback(aws: AwsApi, group: AutoScalingGroup) -> None:
-    """Put a group's distribution back.
-
-    Raises:
-        UserError: AWS refused.
-    """
+    """Put a group's distribution back."""
     if group.fallback_from is None:
         return
     _set_distribution(aws, group, group.fallback_from)
@@ -74,7 +66,7 @@ def end_fallback(aws: AwsApi, group: AutoScalingGroup) -> None:
 
 
 def changed_policy(described: Mapping[str, Any], wanted: InstancesDistribution) -> dict[str, Any]:
-    """Give a mixed instances policy with another distribution and nothing else changed.
+    """Return a mixed instances policy with another distribution and nothing else changed.
 
     AWS describes its launch template by id and by name and takes one of them:
     https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_LaunchTemplateSpecification.html

@@ -44,9 +44,6 @@ def look_up_prices(aws: AwsApi, *, spot: Collection[str], on_demand: Collection[
         spot: Instance types whose spot prices are wanted, in all zones, from `since` to now.
         on_demand: Instance types whose price on demand is wanted.
         since: The beginning of what is looked at; AWS gives the prices in force then, too.
-
-    Raises:
-        UserError: AWS refused or did not answer.
     """
     return KnownPrices(
         spot=_spot_prices(aws, sorted(spot), since=since),
@@ -87,7 +84,7 @@ def _on_demand_price(aws: AwsApi, instance_type: str) -> Decimal | None:
 
 
 def _product_text(product: Any) -> str:
-    """Give one product of the list: JSON in a string, whatever the paginator's types say."""
+    """Return one product of the list: JSON in a string, whatever the paginator's types say."""
     return str(product)
 
 

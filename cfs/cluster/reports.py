@@ -176,7 +176,7 @@ def _budget_figures(status: ClusterStatus) -> dict[str, str] | None:
 
 
 def _cost_figures(cost: Cost) -> dict[str, Any]:
-    """Give a sum for programs: as a string, since JSON's numbers are no exact decimals; null where nothing is known."""
+    """Return a sum for programs: a string, since JSON has no exact decimals; null where nothing is known."""
     return {"known": None if cost.unknown and not cost.usd else str(cost.usd), "unknown": sorted(cost.unknown)}
 
 

@@ -114,11 +114,7 @@ https://docs.aws.amazon.com/autoscaling/ec2/userguide/ts-as-capacity.html"""
 
 
 def read_activities(aws: AwsApi, group: AutoScalingGroup, *, since: datetime) -> list[ScalingActivity]:
-    """Read a group's launches and terminations that began at a time or later, the newest first.
-
-    Raises:
-        UserError: AWS refused or did not answer.
-    """
+    """Read a group's launches and terminations that began at a time or later, the newest first."""
     found = aws.list_items(
         "autoscaling",
         "describe_scaling_activities",
@@ -131,7 +127,7 @@ def read_activities(aws: AwsApi, group: AutoScalingGroup, *, since: datetime) ->
 
 
 def latest_failed_launch(activities: Sequence[ScalingActivity]) -> ScalingActivity | None:
-    """Give the failed launch that a group has come to, or None while it launches or has launched what it last tried.
+    """Return the failed launch that a group has come to, or None while it launches or has launched what it last tried.
 
     Args:
         activities: The group's, the newest first.

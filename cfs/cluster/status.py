@@ -69,11 +69,7 @@ class ClusterStatus:
 
 
 def read_cluster_status(aws: AwsApi, environment: str) -> ClusterStatus:
-    """Look the cluster over; changes nothing.
-
-    Raises:
-        UserError: AWS refused or did not answer.
-    """
+    """Look the cluster over; changes nothing."""
     groups = discover_groups(aws, environment)
     known = estimate_costs(aws, environment, groups)
     try:

@@ -42,9 +42,6 @@ def plan_stop(group: AutoScalingGroup, *, now: datetime, duration: timedelta, sh
     That is the end of the window, or where it ends within a period of the schedule, that period's regular stop. Nodes
     that run already are not stopped earlier than they would be, by the schedule or by another window, unless the time
     is to be shortened.
-
-    Raises:
-        UserError: Nothing would stop the group.
     """
     _recurring_stop(group)
     alone = window_end(group.scheduled_actions, now, duration).replace(microsecond=0)
@@ -58,19 +55,19 @@ def plan_stop(group: AutoScalingGroup, *, now: datetime, duration: timedelta, sh
 
 
 def held_until(stop: ScheduledAction, now: datetime) -> datetime | None:
-    """Give the time to which a window has moved a stop, or None where it is at its regular time."""
+    """Return the time to which a window has moved a stop, or None where it is at its regular time."""
     if stop.start_time is None or stop.start_time <= now or stop.start_time == regular_stop_time(stop, now):
         return None
     return stop.start_time
 
 
 def regular_stop_time(stop: ScheduledAction, now: datetime) -> datetime | None:
-    """Give the next time of a stop by its recurrence alone."""
+    """Return the next time of a stop by its recurrence alone."""
     return next_occurrence(replace(stop, start_time=None), after=now)
 
 
 def stop_time_to_restore(group: AutoScalingGroup, now: datetime) -> datetime | None:
-    """Give the regular time that a group's stop is put back to when its window is given up.
+    """Return the regular time that a group's stop is put back to when its window is given up.
 
     None where there is nothing to be done: a stop that lies before its regular time stays, since it must never become
     later, and one that does not recur is none of the stack's.
@@ -82,17 +79,17 @@ def stop_time_to_restore(group: AutoScalingGroup, now: datetime) -> datetime | N
 
 
 def is_stop_in_force(group: AutoScalingGroup, at: datetime, now: datetime) -> bool:
-    """Tell whether a group stops next at this time already."""
+    """Return whether a group stops next at this time already."""
     return next_occurrence(_recurring_stop(group), after=now) == at
 
 
 def next_stop_time(group: AutoScalingGroup, now: datetime) -> datetime | None:
-    """Give the time at which a group stops next by itself, or None where nothing stops it."""
+    """Return the time at which a group stops next by itself, or None where nothing stops it."""
     return None if group.stop is None else next_occurrence(group.stop, after=now)
 
 
 def stop_request(group: AutoScalingGroup, at: datetime) -> dict[str, Any]:
-    """Give the arguments of PutScheduledUpdateGroupAction that move a group's stop.
+    """Return the arguments of PutScheduledUpdateGroupAction that move a group's stop.
 
     All else stays as AWS describes it, so that Pulumi, which sets no start time on it, sees no change. AWS carries a
     recurring action out at its start time and then by its recurrence:

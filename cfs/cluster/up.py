@@ -66,9 +66,6 @@ def start_cluster(aws: AwsApi, window: ClusterWindow, *, wait_clock: WaitClock |
 
     Each group's stop is put before any node is started. Whatever ends this between two calls, no node is left running
     without a stop.
-
-    Raises:
-        UserError: It cannot, or is over the day's budget, or nodes do not come; those that have come run on.
     """
     wait_clock = wait_clock or WaitClock()
     now = aws.clock()
@@ -90,11 +87,7 @@ def start_cluster(aws: AwsApi, window: ClusterWindow, *, wait_clock: WaitClock |
 
 
 def end_finished_fallbacks(aws: AwsApi, environment: str, groups: Sequence[AutoScalingGroup]) -> list[AutoScalingGroup]:
-    """Put back the distribution of each group whose nodes on demand are gone, and give the groups as they then are.
-
-    Raises:
-        UserError: AWS refused or did not answer.
-    """
+    """Put back the distribution of each group whose nodes on demand are gone, and give the groups as they then are."""
     changed = [group for group in groups if group.fallback_from is not None]
     instances = list_instances(aws, environment, changed) if changed else []
     over = {group.name for group in changed if is_fallback_over(group, instances)}

@@ -72,7 +72,7 @@ class _LaunchPatience:
             self.failing[name] = (self.failing.get(name, (at, failed))[0], failed)
 
     def is_exhausted(self, name: str, *, at: float) -> bool:
-        """Tell whether a group has been waited for long enough."""
+        """Return whether a group has been waited for long enough."""
         return name in self.failing and at - self.failing[name][0] >= PATIENCE_SECONDS
 
 
@@ -87,9 +87,6 @@ def wait_until_ready(
         names: The groups' full names.
         since: When they were started.
         wait_clock: How time passes.
-
-    Raises:
-        UserError: AWS refused or did not answer.
     """
     patience = _LaunchPatience()
     deadline = wait_clock.now_seconds() + READY_SECONDS
@@ -119,9 +116,6 @@ def wait_until_gone(
     """Wait until no instance of groups is left, and give those that are there when time is up.
 
     EC2 is asked, not Auto Scaling, which does not know an instance that was detached.
-
-    Raises:
-        UserError: AWS refused or did not answer.
     """
     deadline = wait_clock.now_seconds() + GONE_SECONDS
     most = 0

@@ -54,11 +54,7 @@ class ArtifactStore:
         self.bucket = bucket
 
     def read_object(self, key: str) -> StoredObject | None:
-        """Read an object; None: there is none.
-
-        Raises:
-            UserError: S3 refuses or does not answer.
-        """
+        """Read an object; None: there is none."""
         with explain_aws_errors(f"read s3://{self.bucket}/{key}"):
             try:
                 answer = self._s3.get_object(Bucket=self.bucket, Key=key)
@@ -69,11 +65,7 @@ class ArtifactStore:
                 raise
 
     def object_sha256(self, key: str) -> str | None:
-        """Compute the SHA-256 sum of an object's content, piece by piece; None: there is none.
-
-        Raises:
-            UserError: S3 refuses or does not answer.
-        """
+        """Compute the SHA-256 sum of an object's content, piece by piece; None: there is none."""
         with explain_aws_errors(f"read s3://{self.bucket}/{key}"):
             try:
                 body = self._s3.get_object(Bucket=self.bucket, Key=key)["Body"]
@@ -91,7 +83,6 @@ class ArtifactStore:
 
         Raises:
             ConflictError: There is one of that key.
-            UserError: S3 refuses or does not answer.
         """
         return self._put_conditionally(key, body, {"IfNoneMatch": "*"})
 
@@ -105,7 +96,6 @@ class ArtifactStore:
 
         Raises:
             ConflictError: It has been written since.
-            UserError: S3 refuses or does not answer.
         """
         try:
             return self._put_conditionally(key, body, {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag})

@@ -34,26 +34,18 @@ class AwsClients:
     url: str | None = None
 
     def make_client(self, service: str) -> Any:  # boto3 makes its clients' classes at run time
-        """Give a client whose calls time out and are repeated a few times."""
+        """Return a client whose calls time out and are repeated a few times."""
         return self.session.client(service, region_name=self.region, endpoint_url=self.url, config=CLIENT_CONFIG)
 
     def account_id(self) -> str:
-        """Give the account's number.
-
-        Raises:
-            UserError: There are no valid credentials.
-        """
+        """Return the account's number."""
         with explain_aws_errors("find out whose credentials these are"):
             return str(self.make_client("sts").get_caller_identity()["Account"])
 
 
 @contextmanager
 def explain_aws_errors(purpose: str) -> Iterator[None]:
-    """Turn what boto3 raises into an error with a repair; its own retries are over by then.
-
-    Raises:
-        UserError: AWS refused or did not answer.
-    """
+    """Turn what boto3 raises into an error with a repair; its own retries are over by then."""
     try:
         yield
     except SIGN_IN_ERRORS as error:

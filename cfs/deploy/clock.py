@@ -11,7 +11,7 @@ class DeployClock(Protocol):
     """What tells the time."""
 
     def now(self) -> datetime:
-        """Give the time, with its zone."""
+        """Return the time, with its zone."""
 
     def sleep(self, seconds: float) -> None:
         """Let time pass."""
@@ -21,7 +21,7 @@ class SystemClock:
     """The machine's own clock."""
 
     def now(self) -> datetime:
-        """Give the time in UTC."""
+        """Return the time in UTC."""
         return datetime.now(UTC)
 
     def sleep(self, seconds: float) -> None:

@@ -52,11 +52,7 @@ class EnvironmentStatus:
 def read_environment_status(
     store: ArtifactStore, nodes: NodeLister, *, environment: str, now: datetime
 ) -> EnvironmentStatus:
-    """Read all of it.
-
-    Raises:
-        UserError: AWS does not answer, or there is no such bucket.
-    """
+    """Read all of it."""
     current = releases.read_current_release(store, environment)
     record, _ = read_deploy_record(store, environment)
     return EnvironmentStatus(

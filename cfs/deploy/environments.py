@@ -24,22 +24,14 @@ class TargetEnvironment:
     aws: AwsClients
 
     def artifact_store(self) -> ArtifactStore:
-        """Give its artifact bucket.
-
-        Raises:
-            UserError: There are no valid credentials.
-        """
+        """Return its artifact bucket."""
         account_id = self.aws.account_id()
         bucket = physical_name(S3_BUCKET, PROJECT_NAME, self.name, "artifacts", account_id, self.aws.region)
         return ArtifactStore(self.aws.make_client("s3"), bucket=bucket)
 
 
 def open_target_environment(name: str) -> TargetEnvironment:
-    """Find an environment: the emulated account for `local`, the caller's credentials for any other.
-
-    Raises:
-        UserError: There is no such stack here, or the emulated account cannot be had.
-    """
+    """Find an environment: the emulated account for `local`, the caller's credentials for any other."""
     environment = find_stack_environment(name)
     region = environment.aws_region
     with explain_aws_errors("find the caller's credentials"):

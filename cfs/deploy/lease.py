@@ -53,11 +53,7 @@ class HeldRecord:
 
     @contextmanager
     def hold_lease(self) -> Iterator[None]:
-        """Hold the lease, and give it back in the end; whoever is killed meanwhile keeps it until it expires.
-
-        Raises:
-            UserError: Somebody else holds it.
-        """
+        """Hold the lease, and give it back in the end; whoever is killed meanwhile keeps it until it expires."""
         self._take_lease()
         try:
             yield

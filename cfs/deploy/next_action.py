@@ -16,9 +16,6 @@ def next_roll_out(
         current: What the pointer names.
         wanted: The release to bring to the nodes.
         environment: For messages.
-
-    Raises:
-        UserError: Another roll-out must be ended first, or probes could not tell the two releases apart.
     """
     if unfinished is not None:
         if unfinished.target != wanted:
@@ -53,9 +50,6 @@ def next_roll_back(
         current: What the pointer names.
         before: What it named before.
         environment: For messages.
-
-    Raises:
-        UserError: There is nothing to go back to.
     """
     if unfinished is not None and unfinished.kind == "roll-back":
         return _resumed_roll_out(unfinished, current, environment=environment)

@@ -45,11 +45,7 @@ class NodeLister:
         self._environment = environment
 
     def list_living(self) -> list[Node]:
-        """List what runs or is about to; the orchestrator belongs to no group and is none of them.
-
-        Raises:
-            UserError: AWS does not answer.
-        """
+        """List what runs or is about to; the orchestrator belongs to no group and is none of them."""
         filters = [
             {"Name": "tag:project", "Values": [PROJECT_NAME]},
             {"Name": "tag:Environment", "Values": [self._environment]},
@@ -69,11 +65,7 @@ class NodeLister:
         return sorted(map(_parse_node, instances), key=lambda node: node.id)
 
     def list_ready(self) -> list[Node]:
-        """List those that have booted.
-
-        Raises:
-            UserError: AWS does not answer.
-        """
+        """List those that have booted."""
         return [node for node in self.list_living() if node.is_ready]
 
 

@@ -54,12 +54,7 @@ class PlannedStack:
         self._plan = folder / "plan.json"
 
     def preview_plan(self) -> StackPreview:
-        """Preview; what the engine complains of is in what is found.
-
-        Raises:
-            UserError: The engine cannot run.
-            EngineError: It failed otherwise.
-        """
+        """Preview; what the engine complains of is in what is found."""
         try:
             found = self._engine.query_json("preview", "--json", "--save-plan", str(self._plan))
         except EngineError as error:
@@ -68,22 +63,13 @@ class PlannedStack:
         return StackPreview(content=found, plan=self._plan)
 
     def apply_plan(self, plan: Path) -> None:
-        """Change what a plan allows, and nothing else.
-
-        Raises:
-            UserError: The engine cannot run.
-            EngineError: It failed, or would have done what was not planned, and has said so.
-        """
+        """Change what a plan allows, and nothing else."""
         self._engine.run_operation("up", "--yes", "--skip-preview", "--plan", str(plan), to_stderr=True)
 
 
 @contextmanager
 def open_stack(environment: str, *, cluster_size: int | None) -> Iterator[PlannedStack]:
-    """Open an environment's stack, with the settings of its file and the size of this run.
-
-    Raises:
-        UserError: There is no such environment, or Pulumi cannot be had.
-    """
+    """Open an environment's stack, with the settings of its file and the size of this run."""
     settings = find_stack_environment(environment).settings_file
     with tempfile.TemporaryDirectory(prefix="cfs-deploy-") as name:
         folder = Path(name)
@@ -97,7 +83,7 @@ def open_stack(environment: str, *, cluster_size: int | None) -> Iterator[Planne
 
 
 def program_digest(environment: str) -> str:
-    """Give the sum of the files that declare the infrastructure, committed or not, with the encrypted settings."""
+    """Return the sum of the files that declare the infrastructure, committed or not, with the encrypted settings."""
     digest = hashlib.sha256()
     for declaring in (*_DECLARING_FILES, find_stack_environment(environment).settings_file.name):
         root = PROJECT_FOLDER / declaring

@@ -78,11 +78,7 @@ class PublishedRelease:
 
 
 def find_tarballs(folder: Path) -> list[BuiltTarball]:
-    """Find the tarballs in a folder and verify their sums.
-
-    Raises:
-        UserError: There are none, a bundle or a sum is missing, or a sum is wrong.
-    """
+    """Find the tarballs in a folder and verify their sums."""
     sums = _read_sums(folder / SUMS_FILE)
     built = []
     for architecture in get_args(Architecture):
@@ -98,11 +94,7 @@ def find_tarballs(folder: Path) -> list[BuiltTarball]:
 
 
 def describe_release(built: Sequence[BuiltTarball], source: BuildSource) -> Release:
-    """Describe what was built.
-
-    Raises:
-        UserError: A value is not of its form.
-    """
+    """Describe what was built."""
     prefix = f"releases/{source.commit}"
     artifacts = {
         one.architecture: {
@@ -124,11 +116,7 @@ def describe_release(built: Sequence[BuiltTarball], source: BuildSource) -> Rele
 
 
 def upload_release(store: ArtifactStore, built: Sequence[BuiltTarball], release: Release) -> PublishedRelease:
-    """Upload a release; `release.json` comes last, so that a release whose file is there is complete.
-
-    Raises:
-        UserError: Something else was published from the same commit before, or S3 refuses.
-    """
+    """Upload a release; `release.json` comes last, so that a release whose file is there is complete."""
     prefix = f"releases/{release.commit}"
     written = []
     for one in built:

@@ -36,9 +36,6 @@ def read_release_target(store: ArtifactStore, key: str, *, sha256: str | None = 
         store: The environment's bucket.
         key: Key of its `release.json`.
         sha256: What that file must have; None: whatever it has.
-
-    Raises:
-        UserError: It was not published, or is not what it should be.
     """
     stored = store.read_object(key)
     if stored is None:
@@ -62,11 +59,7 @@ def read_release_target(store: ArtifactStore, key: str, *, sha256: str | None = 
 
 
 def read_current_release(store: ArtifactStore, environment: str) -> CurrentRelease:
-    """Read what an environment's pointer names.
-
-    Raises:
-        UserError: It names what is not there.
-    """
+    """Read what an environment's pointer names."""
     stored = store.read_object(version_key(environment))
     if stored is None:
         return CurrentRelease(target=None, before=None, etag=None)
@@ -82,11 +75,7 @@ def read_current_release(store: ArtifactStore, environment: str) -> CurrentRelea
 def move_pointer(
     store: ArtifactStore, environment: str, *, target: ReleaseTarget, previous: PointedRelease | None, etag: str | None
 ) -> None:
-    """Let booting nodes install another release.
-
-    Raises:
-        UserError: Somebody else has moved the pointer.
-    """
+    """Let booting nodes install another release."""
     pointer = VersionPointer(release=target.release, sha256=target.sha256, previous=previous)
     try:
         store.replace_object(version_key(environment), pointer.to_bytes(), etag=etag)

@@ -52,7 +52,7 @@ class Review(StoredDocument):
 
     @property
     def review_digest(self) -> str:
-        """Give 64 hexadecimal digits that stand for all of it."""
+        """Return 64 hexadecimal digits that stand for all of it."""
         return canonical_digest(self.model_dump(by_alias=True))
 
 

@@ -42,12 +42,7 @@ class WantedDeployment:
 
 
 def preview_for_review(wanted: WantedDeployment, *, file: Path) -> CommandResult:
-    """Preview, and write to a file what is to be reviewed.
-
-    Raises:
-        UserError: The engine cannot run, or the file cannot be written.
-        EngineError: The engine failed and has said why.
-    """
+    """Preview, and write to a file what is to be reviewed."""
     with open_stack(wanted.environment, cluster_size=wanted.cluster_size) as stack:
         review, complaints, _ = _review_preview(stack, wanted)
     if not complaints:
@@ -67,10 +62,6 @@ def apply_reviewed(wanted: WantedDeployment, *, digest: str, file: Path | None) 
     """Apply what was reviewed; where anything else would be done, change nothing and say what.
 
     The engine is held to the plan of the preview that was compared, so that nothing comes in between.
-
-    Raises:
-        UserError: The engine cannot run, the file is not what was reviewed, or GitHub would refuse the changes.
-        EngineError: The engine failed and has said why.
     """
     reviewed = _read_review(file, digest) if file else None
     with open_stack(wanted.environment, cluster_size=wanted.cluster_size) as stack:
@@ -94,11 +85,7 @@ def apply_reviewed(wanted: WantedDeployment, *, digest: str, file: Path | None) 
 
 
 def _check_github(environment: str, found: Mapping[str, Any]) -> None:
-    """Stop before anything is changed if GitHub would refuse what is to be changed there, or if an edit would be lost.
-
-    Raises:
-        UserError: It would, or it cannot be asked.
-    """
+    """Stop before anything changes if GitHub would refuse the change, or if an edit there would be lost."""
     steps = changing_steps(found)
     changed = [step for step in steps if is_github_resource(step.get("oldState") or step["newState"])]
     if changed:

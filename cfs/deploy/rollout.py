@@ -125,11 +125,7 @@ class RollOutContext:
 
 
 def run_roll_out(context: RollOutContext, *, wanted: ReleaseTarget) -> RollOutOutcome:
-    """Bring a release to all nodes, or go on with that.
-
-    Raises:
-        UserError: Somebody else deploys, another roll-out is unfinished, no node runs, or AWS does not answer.
-    """
+    """Bring a release to all nodes, or go on with that."""
     with context.held_record.hold_lease():
         current = releases.read_current_release(context.store, context.environment)
         unfinished = context.held_record.record.roll_out
@@ -138,11 +134,7 @@ def run_roll_out(context: RollOutContext, *, wanted: ReleaseTarget) -> RollOutOu
 
 
 def run_roll_back(context: RollOutContext) -> RollOutOutcome:
-    """Take an unfinished roll-out back, or bring the version before to all nodes.
-
-    Raises:
-        UserError: Somebody else deploys, there is no version before, no node runs, or AWS does not answer.
-    """
+    """Take an unfinished roll-out back, or bring the version before to all nodes."""
     with context.held_record.hold_lease():
         current = releases.read_current_release(context.store, context.environment)
         unfinished = context.held_record.record.roll_out
@@ -436,7 +428,7 @@ def roll_out_result(outcome: RollOutOutcome, *, environment: str) -> CommandResu
 
 
 def roll_out_exit_code(outcome: RollOutOutcome) -> int:
-    """Give the exit code of a roll-out: 0 where what was asked for has come about."""
+    """Return the exit code of a roll-out: 0 where what was asked for has come about."""
     if outcome.result == "unsettled":
         return UNSETTLED_EXIT_CODE
     return RETURNED_EXIT_CODE if outcome.result == "returned" and not outcome.is_as_asked else 0

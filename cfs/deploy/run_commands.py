@@ -80,9 +80,6 @@ class NodeCommandRunner:
             parameters: With what.
             nodes: Their instance ids.
             seconds: How long all answers may take.
-
-        Raises:
-            UserError: AWS refuses or does not answer.
         """
         nodes = sorted(set(nodes))
         reachable = self._reachable_nodes(nodes)
@@ -162,7 +159,7 @@ class NodeCommandRunner:
                 interval = min(_LONGEST_POLL, interval * 1.5)
 
     def _read_answers(self, command: str) -> dict[str, NodeAnswer]:
-        """Give the answers that are there; right after the sending Systems Manager may not know of the command yet."""
+        """Return the answers so far; right after the sending Systems Manager may not know the command yet."""
         with explain_aws_errors("read what came of a command"):
             try:
                 pages = self._ssm.get_paginator("list_command_invocations").paginate(

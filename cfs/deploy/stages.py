@@ -36,7 +36,7 @@ class Stage:
     share: float
 
     def node_count(self, total: int) -> int:
-        """Give how many of `total` nodes it takes."""
+        """Return how many of `total` nodes it takes."""
         return min(total, max(1, math.ceil(total * self.share)))
 
 
@@ -52,7 +52,7 @@ STAGES_BY_KIND: dict[RollOutKind, tuple[Stage, ...]] = {
 
 
 def spare_voters(voters: int) -> int:
-    """Give how many of a site's storage nodes can be lost while the others are still more than half."""
+    """Return how many of a site's storage nodes can be lost while the others are still more than half."""
     return max(0, (voters - 1) // 2)
 
 

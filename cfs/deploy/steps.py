@@ -25,11 +25,7 @@ __all__ = ["BuildSource", "environment_status", "publish_build", "roll_back_rele
 
 
 def publish_build(environment: str, folder: Path, source: BuildSource) -> CommandResult:
-    """Put what was built into the bucket.
-
-    Raises:
-        UserError: It is not complete, or something else was published from the same commit.
-    """
+    """Put what was built into the bucket."""
     built = publishing.find_tarballs(folder)
     release = publishing.describe_release(built, source)
     return publishing.publish_result(
@@ -38,33 +34,21 @@ def publish_build(environment: str, folder: Path, source: BuildSource) -> Comman
 
 
 def roll_out_release(environment: str, release: str, *, sha256: str | None, soak: float) -> CommandResult:
-    """Bring a release to all nodes.
-
-    Raises:
-        UserError: It cannot begin or go on; the message says why.
-    """
+    """Bring a release to all nodes."""
     means = _roll_out_context(environment, soak=soak)
     wanted = releases.read_release_target(means.store, release, sha256=sha256)
     return rollout.roll_out_result(rollout.run_roll_out(means, wanted=wanted), environment=environment)
 
 
 def roll_back_release(environment: str, *, soak: float) -> CommandResult:
-    """Take a release back.
-
-    Raises:
-        UserError: It cannot begin or go on; the message says why.
-    """
+    """Take a release back."""
     return rollout.roll_out_result(
         rollout.run_roll_back(_roll_out_context(environment, soak=soak)), environment=environment
     )
 
 
 def environment_status(environment: str) -> CommandResult:
-    """See what an environment runs.
-
-    Raises:
-        UserError: AWS does not answer.
-    """
+    """See what an environment runs."""
     place = open_target_environment(environment)
     nodes = NodeLister(place.aws.make_client("ec2"), environment=environment)
     return looking.status_result(

@@ -44,11 +44,7 @@ class StoredDocument(BaseModel):
 
     @classmethod
     def parse_document(cls, body: bytes, *, key: str) -> Self:
-        """Read a document.
-
-        Raises:
-            UserError: It is none of its kind; the message names its key and what is wrong.
-        """
+        """Read a document."""
         try:
             return cls.model_validate_json(body)
         except ValidationError as error:
@@ -60,7 +56,7 @@ class StoredDocument(BaseModel):
             ) from error
 
     def to_bytes(self) -> bytes:
-        """Give it as it is stored."""
+        """Return it as it is stored."""
         return self.model_dump_json(by_alias=True, indent=2).encode() + b"\n"
 
 

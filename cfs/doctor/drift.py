@@ -49,9 +49,6 @@ def find_github_drift(target: GitHubTarget, recorded: Sequence[dict[str, Any]]) 
     Args:
         target: The stack.
         recorded: What of GitHub its state holds.
-
-    Raises:
-        UserError: GitHub cannot be asked.
     """
     client = GitHubClient(token=target.token, base_url=target.base_url)
     repository = f"{target.settings.github_owner}/{target.settings.github_repository}"

@@ -53,9 +53,6 @@ def raise_wrong_findings(findings: Iterable[Finding], *, retry_command: str) -> 
     Args:
         findings: What was found.
         retry_command: The command to repeat after the repair.
-
-    Raises:
-        UserError: Something is wrong; all of it is named.
     """
     faults = [finding for finding in findings if finding.verdict == "wrong"]
     if faults:

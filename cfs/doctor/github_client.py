@@ -86,7 +86,6 @@ class GitHubClient:
         Raises:
             Missing: GitHub does not show it.
             Forbidden: The token may not see it.
-            UserError: GitHub cannot be asked; the message says why.
         """
         try:
             response = self._github.request("GET", address, params=dict(query) or None)

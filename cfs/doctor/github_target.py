@@ -55,9 +55,6 @@ def read_github_target(
         stack: The stack.
         settings: The settings file, if it is not `Pulumi.<stack>.yaml`.
         environment: Variables in place of this process's.
-
-    Raises:
-        UserError: There is no such file, a setting is wrong, or there is no token.
     """
     variables = os.environ if environment is None else environment
     token = variables.get(TOKEN_VARIABLE, "")
@@ -100,5 +97,5 @@ def _is_encrypted(value: object) -> bool:
 
 
 def _as_config_text(value: object) -> str:
-    """Give a value as the engine hands it to the program."""
+    """Return a value as the engine hands it to the program."""
     return value if isinstance(value, str) else json.dumps(value)

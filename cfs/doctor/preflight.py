@@ -19,11 +19,7 @@ if TYPE_CHECKING:
 
 
 def examine_github(stack: str) -> list[Finding]:
-    """Look at what a stack needs of GitHub; the local one's is the stand-in.
-
-    Raises:
-        UserError: GitHub cannot be asked.
-    """
+    """Look at what a stack needs of GitHub; the local one's is the stand-in."""
     # githubkit takes longer to load than all else here.
     from cfs.doctor.repository_checks import examine_repository  # noqa: PLC0415
 
@@ -42,9 +38,6 @@ def check_local_stack(engine: StackEngine, *, retry_command: str, deploys: bool 
         engine: The engine.
         retry_command: The command to repeat after the repair.
         deploys: Whether the run changes anything at GitHub; a refresh only reads.
-
-    Raises:
-        UserError: Something is wrong, or GitHub cannot be asked.
     """
     _preflight_target(
         _local_target(engine), _recorded_github_resources(engine), retry_command=retry_command, deploys=deploys
@@ -58,15 +51,12 @@ def check_stack_github(stack: str, *, recorded: Sequence[dict[str, Any]], retry_
         stack: The stack.
         recorded: What of GitHub its state holds and the deployment changes.
         retry_command: The command to repeat after the repair.
-
-    Raises:
-        UserError: Something is wrong, or GitHub cannot be asked.
     """
     _preflight_target(_stack_target(stack), recorded, retry_command=retry_command, deploys=True)
 
 
 def is_github_resource(resource: dict[str, Any]) -> bool:
-    """Tell whether a resource of a state is one at GitHub."""
+    """Return whether a resource of a state is one at GitHub."""
     return str(resource["type"]).startswith("github:")
 
 
@@ -85,11 +75,7 @@ def _preflight_target(
 
 
 def find_local_drift(engine: StackEngine) -> GitHubDrift:
-    """Find what somebody has changed at GitHub that a deployment of the local stack alone would not repair.
-
-    Raises:
-        UserError: GitHub cannot be asked.
-    """
+    """Find what somebody has changed at GitHub that a deployment of the local stack alone would not repair."""
     from cfs.doctor import drift  # noqa: PLC0415 — as above
 
     recorded = _recorded_github_resources(engine)
@@ -97,11 +83,7 @@ def find_local_drift(engine: StackEngine) -> GitHubDrift:
 
 
 def find_unrecorded_id(engine: StackEngine, resource: dict[str, Any]) -> str | None:
-    """Find what a run of the local stack has made at GitHub and not recorded; give its id.
-
-    Raises:
-        UserError: GitHub cannot be asked.
-    """
+    """Find what a run of the local stack has made at GitHub and not recorded; give its id."""
     from cfs.doctor.unrecorded import find_github_id  # noqa: PLC0415 — as above
 
     return find_github_id(_local_target(engine), resource)
@@ -120,6 +102,6 @@ def _local_target(engine: StackEngine) -> GitHubTarget:
 
 
 def _recorded_github_resources(engine: StackEngine) -> list[dict[str, Any]]:
-    """Give what the stack's state holds of GitHub, without starting the engine."""
+    """Return what the stack's state holds of GitHub, without starting the engine."""
     resources = engine.read_deployment().get("resources") or []
     return [resource for resource in resources if is_github_resource(resource)]

@@ -36,9 +36,6 @@ def run_preflight(
         delivered: The paths of files that it has delivered.
         retry_command: The command to repeat after the repair.
         deploys: Whether anything is changed at GitHub; what only reads must see the repository, and no more.
-
-    Raises:
-        UserError: Something is wrong, or GitHub cannot be asked.
     """
     findings = examine_repository(target, recorded=recorded, delivered=delivered)
     raise_wrong_findings(
@@ -49,11 +46,7 @@ def run_preflight(
 def examine_repository(
     target: GitHubTarget, *, recorded: Collection[str] = (), delivered: Collection[str] | None = None
 ) -> list[Finding]:
-    """Look at everything that a deployment needs of GitHub.
-
-    Raises:
-        UserError: GitHub cannot be asked.
-    """
+    """Look at everything that a deployment needs of GitHub."""
     settings = target.settings
     client = GitHubClient(token=target.token, base_url=target.base_url)
     repository = f"{settings.github_owner}/{settings.github_repository}"

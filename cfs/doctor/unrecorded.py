@@ -16,14 +16,11 @@ GitHubInputs = dict[str, Any]
 
 
 def find_github_id(target: GitHubTarget, resource: dict[str, Any]) -> str | None:
-    """Give the id that the provider knows a resource by, if it is there.
+    """Return the id that the provider knows a resource by, if it is there.
 
     Args:
         target: The stack.
         resource: The resource as the state has it, of one of the types that `ID_FINDERS` names.
-
-    Raises:
-        UserError: GitHub cannot be asked.
     """
     client = GitHubClient(token=target.token, base_url=target.base_url)
     return ID_FINDERS[resource["type"]](client, target.settings.github_owner, resource.get("inputs") or {})

@@ -20,16 +20,13 @@ if TYPE_CHECKING:
 def edited_workflow_files(
     client: GitHubClient, repository: str, branch: str, *, known: Collection[str] | None = None
 ) -> list[str]:
-    """Give the paths of files that somebody has edited.
+    """Return the paths of files that somebody has edited.
 
     Args:
         client: GitHub.
         repository: `owner/name`.
         branch: The default branch.
         known: The paths that the stack has delivered; others are taken over whatever they hold. None: all.
-
-    Raises:
-        UserError: GitHub cannot be asked.
     """
     tree = client.get_json(f"repos/{repository}/git/trees/{branch}", recursive="1").body["tree"]
     there = {entry["path"]: entry["sha"] for entry in tree if entry["type"] == "blob"}
@@ -42,7 +39,7 @@ def edited_workflow_files(
 
 
 def delivered_hashes() -> Mapping[str, str]:
-    """Give the hash that Git gives to each delivered file, by its path in the repository."""
+    """Return the hash that Git gives to each delivered file, by its path in the repository."""
     return {path: git_blob_hash(read_delivered(source)) for path, source in delivered_files().items()}
 
 

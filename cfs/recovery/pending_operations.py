@@ -52,9 +52,6 @@ def adopt_pending(engine: StackEngine) -> list[str]:
 
     Returns:
         The URNs of what was adopted.
-
-    Raises:
-        UserError: The engine cannot run.
     """
     exported = engine.query_json("stack", "export")
     deployment = exported["deployment"]
@@ -169,9 +166,6 @@ def destroy_orphans(engine: StackEngine, resources: Sequence[TaggedResource]) ->
     """Delete orphans by the provider that would have made them: take them into the state, then destroy just them.
 
     Where this dies halfway, the next `up` finds them in the state, undeclared, and deletes them.
-
-    Raises:
-        UserError: There is no provider in the state, or the engine cannot run.
     """
     exported = engine.query_json("stack", "export")
     recorded = exported["deployment"].get("resources") or []
@@ -203,6 +197,6 @@ def _open_inventory(engine: StackEngine) -> Inventory:
 
 
 def recorded_ids(deployment: dict[str, Any]) -> frozenset[tuple[str, str]]:
-    """Give type and id of all that a state holds; an id alone can be that of a role and of its instance profile."""
+    """Return type and id of all that a state holds; an id alone can be that of a role and of its instance profile."""
     resources = deployment.get("resources") or []
     return frozenset((resource["type"], resource["id"]) for resource in resources if "id" in resource)

@@ -141,7 +141,7 @@ class Inventory:
         ]
 
     def account_id(self) -> str:
-        """Give the account's number."""
+        """Return the account's number."""
         return str(self._service_client("sts").get_caller_identity()["Account"])
 
     def _service_client(self, service: str) -> Any:  # boto3 makes its clients' classes at run time
@@ -303,7 +303,7 @@ def _describe_resources(ec2: Any, kind: Ec2Listing) -> Iterator[dict[str, Any]]:
 
 
 def _resource_state(resource: dict[str, Any]) -> str:
-    """Give the resource's state, where its kind has one; an instance's is an object."""
+    """Return the resource's state, where its kind has one; an instance's is an object."""
     state = resource.get("State", "")
     return str(state["Name"] if isinstance(state, dict) else state)
 

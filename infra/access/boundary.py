@@ -100,12 +100,12 @@ def boundary_policy_name(environment: str) -> str:
 
 
 def boundary_policy_arn(scope: Scope) -> str:
-    """Give the policy's ARN."""
+    """Return the policy's ARN."""
     return f"arn:aws:iam::{scope.account_id}:policy/{boundary_policy_name(scope.environment)}"
 
 
 def boundary_statements(statements: Iterable[Statement]) -> tuple[Statement, ...]:
-    """Give the statements of a boundary around some grants.
+    """Return the statements of a boundary around some grants.
 
     The grants' own resources and conditions are left out, so that it fits IAM's limit, but for those on IAM itself: to
     give away or to make a role is how rights are widened.

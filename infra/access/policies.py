@@ -204,7 +204,7 @@ class Statement:
             raise PolicyError(f"statement {self.sid}: only the policy of a KMS key speaks of service-linked roles")
 
     def _all_conditions(self) -> tuple[Condition, ...]:
-        """Give all conditions, those that make up the principal too."""
+        """Return all conditions, those that make up the principal too."""
         return (
             *self.conditions,
             *(self.principal.principal_conditions if isinstance(self.principal, ServiceLinkedRoles) else ()),
@@ -220,7 +220,7 @@ class Statement:
         return ACTIONS_WITHOUT_RESOURCE_LEVEL.issuperset(self.actions)
 
     def to_json(self) -> dict[str, object]:
-        """Give the statement as IAM reads it."""
+        """Return the statement as IAM reads it."""
         conditions: dict[str, dict[str, object]] = {}
         for condition in self._all_conditions():
             conditions.setdefault(condition.operator, {})[condition.key] = _one_or_list(condition.values)
@@ -241,7 +241,7 @@ def _principal_json(principal: Principal | ServiceLinkedRoles) -> dict[str, str]
 
 
 def render_policy(*statements: Statement) -> str:
-    """Give a policy document, without the white space that would count towards IAM's limits.
+    """Return a policy document, without the white space that would count towards IAM's limits.
 
     Raises:
         PolicyError: Two statements have one Sid, or there are none.
@@ -637,7 +637,7 @@ def resize_tagged_groups(scope: Scope) -> Statement:
 
 
 def pass_role(role_arn: str, *, service: str = "ec2.amazonaws.com") -> Statement:
-    """Give one role to one AWS service; EC2 gives it on to instances that are launched."""
+    """Return one role to one AWS service; EC2 gives it on to instances that are launched."""
     return Statement(
         sid="PassRole",
         actions=("iam:PassRole",),

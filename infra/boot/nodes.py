@@ -115,7 +115,7 @@ NODE_FILES: Mapping[BootProfile, tuple[BootFile, ...]] = {
 
 
 def node_user_data(machine: NodeMachine) -> str:
-    """Give a node's user data as EC2 takes it, in base64.
+    """Return a node's user data as EC2 takes it, in base64.
 
     Raises:
         BootError: A storage node has no site, a value cannot stand in a file that a shell reads, or all together is
@@ -125,7 +125,7 @@ def node_user_data(machine: NodeMachine) -> str:
 
 
 def node_cloud_config(machine: NodeMachine) -> str:
-    """Give a node's cloud-config.
+    """Return a node's cloud-config.
 
     Raises:
         BootError: A storage node has no site, or a value cannot stand in a file that a shell reads.

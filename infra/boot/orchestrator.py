@@ -50,7 +50,7 @@ ORCHESTRATOR_FILES = (
 
 
 def orchestrator_user_data(machine: OrchestratorMachine) -> str:
-    """Give the orchestrator's user data as EC2 takes it, in base64.
+    """Return the orchestrator's user data as EC2 takes it, in base64.
 
     Raises:
         BootError: A value cannot stand in a file that a shell reads, or all together is too long.
@@ -59,7 +59,7 @@ def orchestrator_user_data(machine: OrchestratorMachine) -> str:
 
 
 def orchestrator_cloud_config(machine: OrchestratorMachine) -> str:
-    """Give the orchestrator's cloud-config.
+    """Return the orchestrator's cloud-config.
 
     Raises:
         BootError: A value cannot stand in a file that a shell reads.

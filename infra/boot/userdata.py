@@ -61,7 +61,7 @@ def place_unit(source: str) -> BootFile:
 
 
 def render_cloud_config(frame: str, *, files: Iterable[BootFile], variables: Mapping[str, str]) -> str:
-    """Give a machine's cloud-config: a frame, and every file that is written to the machine's disk.
+    """Return a machine's cloud-config: a frame, and every file that is written to the machine's disk.
 
     Args:
         frame: Path of the frame in this package.

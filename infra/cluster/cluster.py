@@ -96,7 +96,7 @@ class Cluster(Component):
         self.register_declared_outputs()
 
     def _group_tags(self, group: NodeGroup) -> dict[str, str]:
-        """Give the tags of a group, of its nodes and of what comes with them."""
+        """Return the tags of a group, of its nodes and of what comes with them."""
         return {
             **self._args.stack.tags.for_resource(group.name, role=group.role, site=group.site),
             "NodeGroup": group.name,

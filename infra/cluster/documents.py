@@ -39,5 +39,5 @@ class DocumentParameter:
         return f"{{{{ {self.name} }}}}"
 
     def to_json(self) -> dict[str, str]:
-        """Give the parameter as a document declares it."""
+        """Return the parameter as a document declares it."""
         return {"type": "String", "description": self.description, "allowedPattern": self.pattern}

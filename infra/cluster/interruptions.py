@@ -199,7 +199,7 @@ class Interruptions(Component):
 
 
 def launch_failure_pattern(groups: Sequence[str]) -> str:
-    """Give the pattern of launches in these Auto Scaling groups that failed."""
+    """Return the pattern of launches in these Auto Scaling groups that failed."""
     return json.dumps(
         {
             "source": ["aws.autoscaling"],
@@ -221,7 +221,7 @@ def runbooks_trust(scope: Scope) -> str:
 
 
 def runbooks_policy(scope: Scope) -> str:
-    """Give the policy of the role that runbooks work under."""
+    """Return the policy of the role that runbooks work under."""
     return render_policy(*runbooks_grant(scope))
 
 
@@ -247,7 +247,7 @@ def events_trust(scope: Scope) -> str:
 
 
 def events_policy(scope: Scope) -> str:
-    """Give the policy of the role that EventBridge starts runbooks under."""
+    """Return the policy of the role that EventBridge starts runbooks under."""
     return render_policy(*events_grant(scope))
 
 

@@ -46,7 +46,7 @@ class NodeCommand:
     timeout_seconds: int
 
     def document_content(self) -> str:
-        """Give the document, by schema 2.2.
+        """Return the document, by schema 2.2.
 
         https://docs.aws.amazon.com/systems-manager/latest/userguide/documents-command-ssm-plugin-reference.html
         """

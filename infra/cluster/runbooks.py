@@ -85,7 +85,7 @@ class NodeNotice:
         }
 
     def event_pattern(self, groups: Sequence[str]) -> str:
-        """Give the pattern of the events that it stands for.
+        """Return the pattern of the events that it stands for.
 
         Args:
             groups: Names of the environment's Auto Scaling groups.
@@ -169,7 +169,7 @@ class RunbookStep:
     is_last: bool = False
 
     def to_json(self) -> dict[str, object]:
-        """Give the step as a document has it."""
+        """Return the step as a document has it."""
         return {
             "name": self.name,
             "action": self.action,
@@ -183,7 +183,7 @@ class RunbookStep:
 
 
 def runbook_content(notice: NodeNotice, *, environment: str, role_arn: str) -> str:
-    """Give the runbook of a notice, by schema 0.3.
+    """Return the runbook of a notice, by schema 0.3.
 
     Args:
         notice: What is answered.
@@ -203,7 +203,7 @@ def runbook_content(notice: NodeNotice, *, environment: str, role_arn: str) -> s
 
 
 def runbook_steps(notice: NodeNotice, environment: str) -> Iterator[RunbookStep]:
-    """Give the steps: whose node it is, the drain, the group that waits, the count, and the end for others' nodes.
+    """Return the steps: whose node it is, the drain, the group that waits, the count, and the end for others' nodes.
 
     A drain that fails is counted and holds nobody up: the node goes, drained or not.
     """

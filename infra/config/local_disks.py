@@ -66,7 +66,7 @@ arm64, and d2, d3, d3en and h1 have hard disks. A test compares the table with w
 
 
 def storage_instance_types() -> tuple[str, ...]:
-    """Give the types that a storage node can be, the smallest disks first."""
+    """Return the types that a storage node can be, the smallest disks first."""
     return tuple(
         sorted(
             (instance_type for instance_type, size in LOCAL_NVME_GB.items() if size >= MIN_STORAGE_GB),

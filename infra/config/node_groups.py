@@ -122,7 +122,7 @@ class NodeGroup:
         return self.count + 1 if self.count and self.role_defaults.is_replaceable else self.count
 
     def group_calendar(self, stack_calendar: Calendar) -> Calendar:
-        """Give its hours: the stack's, but for its own."""
+        """Return its hours: the stack's, but for its own."""
         start = stack_calendar.start if self.start is None else self.start
         return replace(stack_calendar, start=None if start == "none" else start, stop=self.stop or stack_calendar.stop)
 
@@ -170,7 +170,7 @@ STORAGE_COUNTS: Mapping[int, Mapping[Site, int]] = {3: {"A": 2, "B": 1}, 5: {"A"
 
 
 def default_groups(cluster_size: int) -> tuple[NodeGroup, ...]:
-    """Give the groups of a cluster with so many storage nodes, as ClaudeFS's tests expect it."""
+    """Return the groups of a cluster with so many storage nodes, as ClaudeFS's tests expect it."""
 
     def make_group(name: str, role: NodeRole, *, count: int = 1, site: Site = "A") -> NodeGroup:
         kind = ROLE_DEFAULTS[role]
@@ -199,7 +199,7 @@ DEFAULT_GROUP_NAMES = tuple(group.name for group in default_groups(5))
 
 
 def resolve_node_groups(cluster_size: int, changes: Mapping[str, NodeGroupChange]) -> tuple[NodeGroup, ...]:
-    """Give the groups of a stack: the default ones as changed, then new ones in the order of their names.
+    """Return the groups of a stack: the default ones as changed, then new ones in the order of their names.
 
     A new group without a role, which the settings' rules refuse, is left out.
     """

@@ -221,7 +221,7 @@ class Settings(BaseModel):
         return [*(self.deployment_branches or [DEFAULT_BRANCH]), PULL_REQUEST_REFS]
 
     def is_protected(self, resource: ProtectableResource) -> bool:
-        """Tell whether Pulumi is to refuse the resource's deletion and replacement."""
+        """Return whether Pulumi is to refuse the resource's deletion and replacement."""
         return resource not in self.unprotected
 
 
@@ -290,7 +290,7 @@ _JSON_START = re.compile(r"\s*[\[{]")
 
 
 def _is_plugin_key(key: str) -> bool:
-    """Tell whether a key configures a provider or Pulumi itself, which check it themselves."""
+    """Return whether a key configures a provider or Pulumi itself, which check it themselves."""
     return key.partition(":")[0] in _PLUGIN_NAMESPACES
 
 
@@ -417,7 +417,7 @@ class _ProblemReport:
 
 
 def _similar_keys(key: str, keys: Iterable[str]) -> list[str]:
-    """Give the key that may have been meant, by its part after the namespace."""
+    """Return the key that may have been meant, by its part after the namespace."""
     by_name = {known.rpartition(":")[2].lower(): known for known in keys}
     names = difflib.get_close_matches(key.rpartition(":")[2].lower(), by_name, n=1)
     return [by_name[name] for name in names]
@@ -437,7 +437,7 @@ def _allowed_text(details: ErrorDetails) -> str:
 
 
 def _is_collection(key: str, path: _ValuePath) -> bool:
-    """Tell whether a path ends at a list or an object, into which a value cannot be set while another is there."""
+    """Return whether a path ends at a list or an object, into which a value cannot be set while another is there."""
     if key == _NODE_GROUPS_KEY and path[1:] == (_GROUP_LIST_FIELD,):
         return True
     return not path and get_origin(SETTING_FIELDS[key].annotation) in (list, dict)
@@ -455,7 +455,7 @@ def _path_text(path: _ValuePath) -> str:
 
 
 def _node_group_fields() -> Mapping[str, FieldInfo]:
-    """Give the fields of a node group by the names that settings have for them."""
+    """Return the fields of a node group by the names that settings have for them."""
     return {field.alias or name: field for name, field in NodeGroupChange.model_fields.items()}
 
 
@@ -479,7 +479,7 @@ def _set_command(key: str, *, path: _ValuePath = (), example: str | None = None)
 
 
 def _settable_group_value(path: _ValuePath) -> tuple[_ValuePath, str]:
-    """Give the nearest value of a node group that can be set, and a good one for it."""
+    """Return the nearest value of a node group that can be set, and a good one for it."""
     usual: _ValuePath = ("storage-a", "count")
     path = path + usual[len(path) :]
     field = str(path[1])

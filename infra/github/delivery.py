@@ -22,7 +22,7 @@ _SUFFIXES = frozenset({".py", ".toml", ".yml"})
 
 
 def path_in_repository(source: PurePosixPath) -> PurePosixPath:
-    """Give a file's place: a workflow goes where GitHub looks for such, all else keeps its path below `.github`.
+    """Return a file's place: a workflow goes where GitHub looks for such, all else keeps its path below `.github`.
 
     Args:
         source: The file's path below `WORKFLOW_SOURCES`.
@@ -32,7 +32,7 @@ def path_in_repository(source: PurePosixPath) -> PurePosixPath:
 
 
 def delivered_files() -> Mapping[str, Path]:
-    """Give the path in the repository of each file, with the file, in the order of the paths."""
+    """Return the path in the repository of each file, with the file, in the order of the paths."""
     files = (path for path in WORKFLOW_SOURCES.rglob("*") if path.is_file() and path.suffix in _SUFFIXES)
     places = {
         str(path_in_repository(PurePosixPath(path.relative_to(WORKFLOW_SOURCES).as_posix()))): path for path in files

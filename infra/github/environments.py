@@ -134,5 +134,5 @@ class DeploymentEnvironment(Component):
 
 
 def _numeric_id(text: pulumi.Output[str]) -> pulumi.Output[int]:
-    """Give the number of a user or a team, which look-ups answer as text."""
+    """Return the number of a user or a team, which look-ups answer as text."""
     return text.apply(int)

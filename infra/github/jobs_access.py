@@ -195,7 +195,7 @@ class GitHubAccess(Component):
 
 
 def token_subjects(*, prefix: str, environment: str, builds: bool) -> Mapping[JobKind, TokenSubjects]:
-    """Give the subjects of each kind of job's tokens.
+    """Return the subjects of each kind of job's tokens.
 
     Args:
         prefix: How all of the repository's begin.
@@ -216,12 +216,12 @@ def token_subjects(*, prefix: str, environment: str, builds: bool) -> Mapping[Jo
 
 
 def job_policy_document(name: str, job_scope: JobScope) -> str:
-    """Give one of the policies, as IAM reads it."""
+    """Return one of the policies, as IAM reads it."""
     return render_policy(*model.policy_statements(name.capitalize(), job_policy_rights(name, job_scope)))
 
 
 def job_policy_rights(name: str, job_scope: JobScope) -> tuple[Right, ...]:
-    """Give the rows that one of the policies is made of."""
+    """Return the rows that one of the policies is made of."""
     return tuple(
         right for rights, access in POLICY_TABLES[name] for right in model.select_rights(rights(job_scope), access)
     )
@@ -239,7 +239,7 @@ def _job_scope(args: GitHubAccessArgs) -> pulumi.Output[JobScope]:
 
 
 def make_job_scope(scope: Scope, known: Mapping[str, str]) -> JobScope:
-    """Give what the rights name, once it is known: `vpc_id`, `key`, and the buckets `state`, `artifacts`, `cache`."""
+    """Return what the rights name, once it is known: `vpc_id`, `key`, and the buckets `state`, `artifacts`, `cache`."""
     return JobScope(
         scope=scope,
         vpc_arn=scope.regional_arn("ec2", f"vpc/{known['vpc_id']}"),

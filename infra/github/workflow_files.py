@@ -105,7 +105,7 @@ class WorkflowFiles(Component):
 
 
 def undelivered_files(files: Mapping[str, Path], repository: str) -> dict[str, Path]:
-    """Give the files that are not yet on the default branch as they stand here."""
+    """Return the files that are not yet on the default branch as they stand here."""
     tree = github.get_tree(repository=repository, tree_sha=DEFAULT_BRANCH, recursive=True)
     there = {entry.path: entry.sha for entry in tree.entries}
     return {

@@ -14,14 +14,14 @@ ZONE_COUNT = 3
 
 
 def choose_zones(region: str, chosen: Sequence[str]) -> tuple[str, ...]:
-    """Give the chosen zones, or where none is chosen the region's first."""
+    """Return the chosen zones, or where none is chosen the region's first."""
     return tuple(chosen) or tuple(f"{region}{letter}" for letter in "abc"[:ZONE_COUNT])
 
 
 def assign_zones_to_sites(
     zones: Sequence[str], *, site_a: Sequence[str], site_b: Sequence[str]
 ) -> Mapping[Site, tuple[str, ...]]:
-    """Give the zones of each site.
+    """Return the zones of each site.
 
     A site without zones of its own has those that the other one leaves. Where neither has any, site A gets the
     first and the last, since it is the larger one, and site B the one between.

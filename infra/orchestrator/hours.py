@@ -156,7 +156,7 @@ def scheduler_trust_policy(scope: Scope) -> str:
 
 
 def scheduler_role_policy(scope: Scope, *, instance_id: str, key_arn: str) -> str:
-    """Give the role's policy."""
+    """Return the role's policy."""
     return render_policy(*scheduler_grants(scope, instance_id=instance_id, key_arn=key_arn))
 
 
@@ -188,7 +188,7 @@ def action_expression(calendar: Calendar, action: ScheduledAction) -> str:
 
 
 def retry_seconds(calendar: Calendar) -> int:
-    """Give how long a failed call is tried again, in seconds: never so long that the opposite call is due."""
+    """Return how long a failed call is tried again, in seconds: never so long that the opposite call is due."""
     if calendar.start is None:
         return int(MAX_RETRY_DURATION.total_seconds())
     start, stop = calendar.start, calendar.stop
@@ -199,7 +199,7 @@ def retry_seconds(calendar: Calendar) -> int:
 
 
 def _recurrence_bound(action: ScheduledAction) -> datetime | None:
-    """Give the date from which on a recurring schedule counts, which here is only a bound and no time of its own."""
+    """Return the date from which on a recurring schedule counts, which here is only a bound and no time of its own."""
     return None if action.recurrence is None or action.start_time is None else action.start_time - _MINUTE
 
 

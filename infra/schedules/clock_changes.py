@@ -38,7 +38,7 @@ class ClockChange:
     skips_times: bool
 
     def affected_day(self, at: time) -> date | None:
-        """Give the day on which it makes a time of the day unfit, or None."""
+        """Return the day on which it makes a time of the day unfit, or None."""
         for day in (self.begins.date(), self.ends.date()):
             if self.begins <= datetime.combine(day, at) < self.ends:
                 return day
@@ -47,7 +47,7 @@ class ClockChange:
 
 @cache
 def zone_names() -> frozenset[str]:
-    """Give the names of time zones that AWS takes: the canonical ones, and not `US/Pacific` or `EST`.
+    """Return the names of time zones that AWS takes: the canonical ones, and not `US/Pacific` or `EST`.
 
     Those are the places of the zone database's `zone.tab`, and `Etc/UTC`.
     https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_PutScheduledUpdateGroupAction.html
@@ -58,7 +58,7 @@ def zone_names() -> frozenset[str]:
 
 
 def similar_zones(name: str) -> list[str]:
-    """Give the zones that a wrong name may mean: the one that it is another name of, else those spelled alike."""
+    """Return the zones that a wrong name may mean: the one that it is another name of, else those spelled alike."""
     data = files("tzdata.zoneinfo").joinpath("tzdata.zi").read_text(encoding="utf-8")
     lines = [line.split(" ") for line in data.splitlines() if line.startswith("L ")]
     links = {other: canonical for _, canonical, other in lines}
@@ -73,7 +73,7 @@ def similar_zones(name: str) -> list[str]:
 
 @cache
 def clock_changes(zone: str, *, since: date, years: int = CHECKED_YEARS) -> tuple[ClockChange, ...]:
-    """Give a zone's changes of the clock in the years from a day on, in order."""
+    """Return a zone's changes of the clock in the years from a day on, in order."""
     rules = ZoneInfo(zone)
     # A day earlier and later, since it is another date elsewhere.
     instant = datetime.combine(since, time(), tzinfo=UTC) - _DAY
@@ -87,7 +87,7 @@ def clock_changes(zone: str, *, since: date, years: int = CHECKED_YEARS) -> tupl
 
 
 def first_unfit_day(zone: str, at: time, *, since: date) -> tuple[date, ClockChange] | None:
-    """Give the first day of the coming years on which a time does not exist or occurs twice, with its reason."""
+    """Return the first day of the coming years on which a time does not exist or occurs twice, with its reason."""
     for change in clock_changes(zone, since=since):
         day = change.affected_day(at)
         if day is not None:
@@ -96,7 +96,7 @@ def first_unfit_day(zone: str, at: time, *, since: date) -> tuple[date, ClockCha
 
 
 def nearest_fit_time(zone: str, at: time, *, since: date) -> time:
-    """Give the quarter of an hour nearest to a time that occurs once on every day of the coming years."""
+    """Return the quarter of an hour nearest to a time that occurs once on every day of the coming years."""
     minute = at.hour * 60 + at.minute
     quarters = [time(hour=hour, minute=minute) for hour in range(24) for minute in range(0, 60, _QUARTER_MINUTES)]
     # Later rather than earlier where both are as near.

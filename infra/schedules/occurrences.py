@@ -41,7 +41,7 @@ def parse_scheduled_action(answer: Mapping[str, Any], *, opens: bool) -> Schedul
 
 
 def action_occurrences(action: ScheduledAction, *, after: datetime, before: datetime) -> Iterator[datetime]:
-    """Give the instants at which an action is done, later than `after` and no later than `before`, in order."""
+    """Return the instants at which an action is done, later than `after` and no later than `before`, in order."""
     if action.end_time is not None:
         before = min(before, action.end_time)
     if action.start_time is not None:
@@ -53,13 +53,13 @@ def action_occurrences(action: ScheduledAction, *, after: datetime, before: date
 
 
 def next_occurrence(action: ScheduledAction, *, after: datetime) -> datetime | None:
-    """Give the first instant later than `after` at which an action is done, or None where it is done no more."""
+    """Return the first instant later than `after` at which an action is done, or None where it is done no more."""
     last = max(after, action.start_time or after) + _LOOK_AHEAD
     return next(action_occurrences(action, after=after, before=last), None)
 
 
 def is_scheduled_open(actions: Sequence[ScheduledAction], instant: datetime) -> bool:
-    """Tell whether nodes are to run by a group's actions: whether the last one that is done until then starts them.
+    """Return whether nodes are to run by a group's actions: whether the last one that is done until then starts them.
 
     A start that is done no more leaves no trace once it is done: until the stop of its period, the day of an extra
     start reads as closed, and so may the day before a holiday.
@@ -73,19 +73,19 @@ def is_scheduled_open(actions: Sequence[ScheduledAction], instant: datetime) -> 
 
 
 def next_scheduled_start(actions: Sequence[ScheduledAction], instant: datetime) -> datetime | None:
-    """Give the next time after an instant at which nodes are started, or None where they are not."""
+    """Return the next time after an instant at which nodes are started, or None where they are not."""
     return _earliest_occurrence(actions, instant, opens=True)
 
 
 def next_scheduled_stop(actions: Sequence[ScheduledAction], instant: datetime) -> datetime | None:
-    """Give the next time after an instant at which nodes are stopped, or None where they are not."""
+    """Return the next time after an instant at which nodes are stopped, or None where they are not."""
     return _earliest_occurrence(actions, instant, opens=False)
 
 
 def window_end(
     actions: Sequence[ScheduledAction], now: datetime, duration: timedelta, *, running: bool = False
 ) -> datetime:
-    """Give the time to which the stop is moved for who wants nodes from now on for a while.
+    """Return the time to which the stop is moved for who wants nodes from now on for a while.
 
     That is the end of the window, or where it ends within a period, that period's regular stop: the stop's own
     recurrence, since its start time may have been moved by an earlier window.
@@ -110,7 +110,7 @@ def _earliest_occurrence(actions: Sequence[ScheduledAction], instant: datetime, 
 
 
 def _with_past_occurrences(action: ScheduledAction) -> ScheduledAction:
-    """Give an action with the times at which it has been done already, or would have been.
+    """Return an action with the times at which it has been done already, or would have been.
 
     What AWS describes begins at the next time. Only a segment that follows a holiday has a first time: its name
     tells the holiday.
@@ -136,7 +136,7 @@ def _with_past_occurrences(action: ScheduledAction) -> ScheduledAction:
 
 
 def _cron_matches(recurrence: str, time_zone: str | None, *, after: datetime, before: datetime) -> Iterator[datetime]:
-    """Give the instants that a cron expression matches, later than `after` and no later than `before`, in order."""
+    """Return the instants that a cron expression matches, later than `after` and no later than `before`, in order."""
     for local in CronSim(recurrence, after.astimezone(ZoneInfo(time_zone or "UTC"))):
         instant = local.astimezone(UTC)
         if instant > before:

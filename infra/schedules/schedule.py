@@ -74,7 +74,7 @@ class Calendar:
         return Weekday.of(day) in self.days
 
     def opening_time(self, day: date) -> datetime:
-        """Give the instant at which a day's period begins, or would begin if it opened.
+        """Return the instant at which a day's period begins, or would begin if it opened.
 
         Raises:
             ScheduleError: No schedule ever starts it.
@@ -84,11 +84,11 @@ class Calendar:
         return self._utc_instant(day, self.start)
 
     def closing_time(self, day: date) -> datetime:
-        """Give the instant at which a day's period ends, or would end if it opened."""
+        """Return the instant at which a day's period ends, or would end if it opened."""
         return self._utc_instant(day + _DAY if self.is_overnight else day, self.stop)
 
     def local_time(self, instant: datetime) -> datetime:
-        """Give an instant in the calendar's time zone."""
+        """Return an instant in the calendar's time zone."""
         return instant.astimezone(ZoneInfo(self.time_zone))
 
     def _utc_instant(self, day: date, at: time) -> datetime:
@@ -119,7 +119,7 @@ class ScheduledAction:
 
 
 def is_calendar_open(calendar: Calendar, instant: datetime) -> bool:
-    """Tell whether a period is under way: its first instant belongs to it, its last one does not."""
+    """Return whether a period is under way: its first instant belongs to it, its last one does not."""
     if calendar.start is None:
         return False
     local = calendar.local_time(instant)
@@ -130,7 +130,7 @@ def is_calendar_open(calendar: Calendar, instant: datetime) -> bool:
 
 
 def next_calendar_stop(calendar: Calendar, instant: datetime) -> datetime:
-    """Give the first stop after an instant; there is one every day, whether a period has begun or not."""
+    """Return the first stop after an instant; there is one every day, whether a period has begun or not."""
     day = calendar.local_time(instant).date() - _DAY
     while calendar.closing_time(day) <= instant:
         day += _DAY
@@ -138,7 +138,7 @@ def next_calendar_stop(calendar: Calendar, instant: datetime) -> datetime:
 
 
 def calendar_actions(calendar: Calendar, *, now: datetime) -> tuple[ScheduledAction, ...]:
-    """Give the scheduled actions that keep a calendar from now on, none of them in the past and no two at one time.
+    """Return the scheduled actions that keep a calendar from now on, none of them in the past and no two at one time.
 
     An action that recurs cannot leave out a day. So the start is cut into segments: each begins at the first opening
     after a holiday and ends before the opening that the next one takes away. What lies behind falls away: a holiday

@@ -152,7 +152,7 @@ class PrivateBucket(Component):
 
 
 def lifecycle_rules(lifecycle: Lifecycle) -> list[s3.BucketLifecycleConfigurationRuleArgsDict]:
-    """Give the rules of a lifecycle; each is for the whole bucket."""
+    """Return the rules of a lifecycle; each is for the whole bucket."""
     superseded: s3.BucketLifecycleConfigurationRuleNoncurrentVersionExpirationArgsDict = {
         "noncurrent_days": lifecycle.superseded_days
     }

@@ -66,7 +66,7 @@ class ActionRecorder:
 
 
 def needed_actions(request: Request) -> tuple[str, ...]:
-    """Give the IAM actions that a signed request to AWS needs; its body can be read again afterwards."""
+    """Return the IAM actions that a signed request to AWS needs; its body can be read again afterwards."""
     signed = _CREDENTIAL.search(request.headers.get("Authorization", ""))
     if signed is None:
         return ()
@@ -78,7 +78,7 @@ def needed_actions(request: Request) -> tuple[str, ...]:
 
 
 def _named_operation(request: Request) -> str | None:
-    """Give the operation where the protocol names it: AWS JSON, query and CBOR."""
+    """Return the operation where the protocol names it: AWS JSON, query and CBOR."""
     if target := request.headers.get("X-Amz-Target"):
         return target.rpartition(".")[2]
     if cbor := _CBOR.fullmatch(request.path):
@@ -91,14 +91,14 @@ def _named_operation(request: Request) -> str | None:
 
 
 def _addressed_operation(service: str, request: Request) -> str | None:
-    """Give the operation of a REST request: the one whose address fits and asks for most."""
+    """Return the operation of a REST request: the one whose address fits and asks for most."""
     model = "s3control" if service == "s3" and request.path.startswith(_S3_CONTROL) else service
     fitting = (address for address in _operation_addresses(model) if address.matches_request(request))
     return max(fitting, key=_OperationAddress.match_rank, default=_NO_OPERATION).operation
 
 
 def _raw_path(request: Request) -> str:
-    """Give the path as it was sent: a slash within a name, such as an ARN's, is none between names."""
+    """Return the path as it was sent: a slash within a name, such as an ARN's, is none between names."""
     sent: str = request.environ.get("REQUEST_URI") or request.environ.get("RAW_URI") or request.path
     return sent.partition("?")[0]
 
@@ -124,7 +124,7 @@ class _OperationAddress:
     fixed: int
 
     def matches_request(self, request: Request) -> bool:
-        """Tell whether a request may be meant for the operation."""
+        """Return whether a request may be meant for the operation."""
         return (
             self.method == request.method
             and self.path.fullmatch(_raw_path(request)) is not None

@@ -115,7 +115,7 @@ def _fill_parameters(text: str, parameters: Mapping[str, list[str]]) -> str:
 
 
 def _next_step(step: DocumentStep, *, failed: bool) -> str | None:
-    """Give the name of the next step, "" for the one that is written next, None at the end."""
+    """Return the name of the next step, "" for the one that is written next, None at the end."""
     on_failure: str = step.get("onFailure", "Abort")
     if failed and on_failure.startswith("step:"):
         return on_failure.removeprefix("step:")

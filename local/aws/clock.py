@@ -22,11 +22,11 @@ class AccountClock:
         self._replayed: datetime | None = None
 
     def machine_time(self) -> datetime:
-        """Give the machine's time, or in a replay the one at which the replayed request came."""
+        """Return the machine's time, or in a replay the one at which the replayed request came."""
         return self._replayed or datetime.now(UTC)
 
     def account_time(self) -> datetime:
-        """Give the account's time."""
+        """Return the account's time."""
         return self.machine_time() + self._ahead
 
     def move_forward(self, to: datetime) -> None:

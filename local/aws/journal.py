@@ -37,7 +37,7 @@ _KEPT_HEADERS = ("Authorization", "Content-Type", "X-Amz-Target", "X-Amz-Tagging
 
 
 def changes_account(request: Request) -> bool:
-    """Tell whether a request may change the account, by its operation's verb or else its HTTP method."""
+    """Return whether a request may change the account, by its operation's verb or else its HTTP method."""
     operation = _operation_name(request)
     if operation is not None:
         return not operation.startswith(_READING_VERBS)
@@ -45,7 +45,7 @@ def changes_account(request: Request) -> bool:
 
 
 def _operation_name(request: Request) -> str | None:
-    """Give the operation's name where the protocol has one (AWS JSON and query); REST has none."""
+    """Return the operation's name where the protocol has one (AWS JSON and query); REST has none."""
     target = request.headers.get("X-Amz-Target")
     if target:
         return target.rpartition(".")[2]
@@ -141,7 +141,7 @@ class Journal:
         return answer
 
     def _journal_entry(self, request: Request) -> dict[str, Any]:
-        """Give what the journal keeps of a request."""
+        """Return what the journal keeps of a request."""
         return {
             "at": self._clock.machine_time().isoformat(),
             "method": request.method,

@@ -63,7 +63,7 @@ IAM_ACTION_NAMES: Mapping[str, tuple[str, ...]] = {
 
 
 def iam_actions(service: str, operation: str) -> tuple[str, ...]:
-    """Give the IAM actions that an operation needs.
+    """Return the IAM actions that an operation needs.
 
     Args:
         service: The name that requests of the service are signed by, such as `monitoring`.

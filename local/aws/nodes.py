@@ -69,7 +69,7 @@ def boot_node(instance: Instance) -> None:
 
 
 def is_reachable(instance: Instance) -> bool:
-    """Tell whether Systems Manager reaches an instance."""
+    """Return whether Systems Manager reaches an instance."""
     return instance.state == "running" and "unreachable" not in _node_faults(_instance_tags(instance))
 
 

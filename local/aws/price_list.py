@@ -29,7 +29,7 @@ def with_price_list(app: WSGIApplication) -> WSGIApplication:
 
 
 def get_products(query: dict[str, Any]) -> dict[str, Any]:
-    """Give the one product that filters by type and region mean."""
+    """Return the one product that filters by type and region mean."""
     wanted = {given["Field"]: given["Value"] for given in query.get("Filters", [])}
     if "instanceType" not in wanted:
         return {"FormatVersion": "aws_v1", "PriceList": []}

@@ -36,13 +36,13 @@ _LOG = logging.getLogger(__name__)
 
 
 def group_timetable(group: FakeAutoScalingGroup) -> Timetable:
-    """Give the scheduled actions of a group."""
+    """Return the scheduled actions of a group."""
     found: Timetable = vars(group).setdefault("timetable", Timetable())
     return found
 
 
 def next_action_time() -> datetime | None:
-    """Give the time of the account's next scheduled action, or None where there is none."""
+    """Return the time of the account's next scheduled action, or None where there is none."""
     return min(
         (waiting.at for group in _all_groups() if (waiting := group_timetable(group).next_action())), default=None
     )
@@ -60,7 +60,7 @@ def run_due_actions(until: datetime) -> None:
 
 
 def due_request_source(clock: AccountClock) -> Callable[[], Request | None]:
-    """Give the account's request to itself to carry out what is due, where something is."""
+    """Return the account's request to itself to carry out what is due, where something is."""
 
     def next_due_request() -> Request | None:
         at = next_action_time()
@@ -107,7 +107,7 @@ def _all_groups() -> Iterator[FakeAutoScalingGroup]:
 
 
 def _apply_sizes(group: FakeAutoScalingGroup, sizes: GroupSizes, *, name: str) -> None:
-    """Give a group new sizes, or leave it as it is where they contradict those that it has."""
+    """Return a group new sizes, or leave it as it is where they contradict those that it has."""
     if any(process["ProcessName"] == "ScheduledActions" for process in group.suspended_processes):
         return
     resulting = GroupSizes(

@@ -80,7 +80,7 @@ class PendingAction:
     end_time: datetime | None
 
     def following_action(self) -> PendingAction | None:
-        """Give what waits once it is done, or None where it is done with."""
+        """Return what waits once it is done, or None where it is done with."""
         action = ScheduledAction(
             name=self.name, recurrence=self.recurrence, time_zone=self.time_zone, end_time=self.end_time, opens=True
         )
@@ -96,7 +96,7 @@ class Timetable:
         self._waiting: dict[str, PendingAction] = {}
 
     def __iter__(self) -> Iterator[PendingAction]:
-        """Give what waits, in the order in which it was put."""
+        """Return what waits, in the order in which it was put."""
         return iter(list(self._waiting.values()))
 
     def put_action(self, action: ScheduledAction, sizes: GroupSizes, *, now: datetime) -> None:
@@ -136,11 +136,11 @@ class Timetable:
         del self._waiting[name]
 
     def next_action(self) -> PendingAction | None:
-        """Give what is done next."""
+        """Return what is done next."""
         return min(self._waiting.values(), key=lambda waiting: waiting.at, default=None)
 
     def take_next_action(self) -> PendingAction:
-        """Give what is done next and let its following time wait.
+        """Return what is done next and let its following time wait.
 
         Raises:
             TimetableError: Nothing waits.

@@ -19,7 +19,7 @@ _MASCOT = Account(login="octocat", id=583231, kind=AccountKind.USER)
 
 
 def token_user(call: ApiCall) -> Account:
-    """Give the user whom the token belongs to."""
+    """Return the user whom the token belongs to."""
     return call.state.owner if call.state.owner.kind is AccountKind.USER else _MASCOT
 
 

@@ -24,7 +24,7 @@ _HEADS = "refs/heads/"
 
 
 def _head_sha(call: ApiCall, branch: str) -> str:
-    """Give the hash of a branch's last commit."""
+    """Return the hash of a branch's last commit."""
     check_branch_exists(call, branch)
     return call.repository.refs[f"{_HEADS}{branch}"]
 
@@ -66,7 +66,7 @@ def get_branch(call: ApiCall, branch: str) -> ApiAnswer:
 
 @branch_routes.serve_path("POST", f"{_ONE}/rename", model="BranchWithProtection", docs=f"{_DOCS}#rename-a-branch")
 def rename_branch(call: ApiCall, branch: str) -> ApiAnswer:
-    """Give a branch another name; its protection goes with it."""
+    """Return a branch another name; its protection goes with it."""
     sha = _head_sha(call, branch)
     name = call.fields.required_value("new_name", str)
     if f"{_HEADS}{name}" in call.repository.refs:

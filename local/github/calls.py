@@ -77,25 +77,25 @@ class ApiCall:
 
     @property
     def repository(self) -> RepositoryRecord:
-        """Give the one repository."""
+        """Return the one repository."""
         return self.state.repository
 
     @property
     def web_root(self) -> str:
-        """Give the address below which the pages for people would be."""
+        """Return the address below which the pages for people would be."""
         return self.root.removesuffix(API_PREFIX)
 
     @property
     def full_name(self) -> str:
-        """Give the repository's name with its owner's."""
+        """Return the repository's name with its owner's."""
         return f"{self.state.owner.login}/{self.repository.name}"
 
     def api_url(self, path: str = "") -> str:
-        """Give the address of something in the repository's API."""
+        """Return the address of something in the repository's API."""
         return f"{self.root}/repos/{self.full_name}{path}"
 
     def web_url(self, path: str = "") -> str:
-        """Give the address of a page about the repository; nothing serves it."""
+        """Return the address of a page about the repository; nothing serves it."""
         return f"{self.web_root}/{self.full_name}{path}"
 
     def select_page(self, items: Sequence[ValueT], *, size: int = 30, limit: int = 100) -> ResultPage[ValueT]:

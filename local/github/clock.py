@@ -8,12 +8,12 @@ _FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def current_timestamp() -> str:
-    """Give the present second."""
+    """Return the present second."""
     return datetime.now(UTC).strftime(_FORMAT)
 
 
 def later_timestamp(previous: str) -> str:
-    """Give the present second, or the one after `previous` where that is later.
+    """Return the present second, or the one after `previous` where that is later.
 
     Clients notice that somebody changed a secret only by its date, so two changes must never share one.
     """
@@ -22,5 +22,5 @@ def later_timestamp(previous: str) -> str:
 
 
 def epoch_seconds(moment: str) -> int:
-    """Give a time in seconds since 1970, as Git stores it."""
+    """Return a time in seconds since 1970, as Git stores it."""
     return int(datetime.strptime(moment, _FORMAT).replace(tzinfo=UTC).timestamp())

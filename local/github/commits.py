@@ -37,7 +37,7 @@ def resolve_commit(call: ApiCall, name: str) -> str | None:
 
 
 def commit_files(call: ApiCall, sha: str) -> dict[str, str]:
-    """Give the flat tree of a commit."""
+    """Return the flat tree of a commit."""
     objects = call.repository.objects
     return objects.trees[objects.commits[sha].tree]
 
@@ -53,7 +53,7 @@ def _account_json(call: ApiCall, person: Person) -> Json | None:
 
 
 def private_email(login: str, number: int) -> str:
-    """Give the address that GitHub writes into the commits of a user who keeps theirs private."""
+    """Return the address that GitHub writes into the commits of a user who keeps theirs private."""
     return f"{number}+{login}@users.noreply.github.com"
 
 

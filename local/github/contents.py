@@ -41,7 +41,7 @@ class _FileTarget:
 
     @property
     def current_sha(self) -> str | None:
-        """Give the hash of the file's present content, if there is such a file."""
+        """Return the hash of the file's present content, if there is such a file."""
         return self.files.get(self.path)
 
 

@@ -165,7 +165,7 @@ def drop_expired(state: ServiceState) -> None:
 
 
 def take_fault(state: ServiceState, name: FaultName, path: str) -> Fault | None:
-    """Say whether a fault hits a request, and count the hit.
+    """Return whether a fault hits a request, and count the hit.
 
     Returns:
         The fault where it hits.
@@ -182,7 +182,7 @@ def take_fault(state: ServiceState, name: FaultName, path: str) -> Fault | None:
 
 
 def fault_delay_seconds(state: ServiceState, path: str) -> float:
-    """Give the seconds by which the answer is late."""
+    """Return the seconds by which the answer is late."""
     fault = take_fault(state, FaultName.SLOW, path)
     return 0.0 if fault is None else fault.seconds or 0.0
 
@@ -230,7 +230,7 @@ def _primary_limit(state: ServiceState, fault: Fault, request_id: str) -> ApiErr
 
 
 def exhausted_rate_headers(fault: Fault) -> dict[str, str]:
-    """Give the headers that say that nothing is left of the hourly limit until the fault ends."""
+    """Return the headers that say that nothing is left of the hourly limit until the fault ends."""
     return {
         "X-RateLimit-Remaining": "0",
         "X-RateLimit-Used": str(HOURLY_LIMIT),

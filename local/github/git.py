@@ -27,7 +27,7 @@ class TreeEntry:
 
     @property
     def name(self) -> str:
-        """Give the last part of the path."""
+        """Return the last part of the path."""
         return self.path.rpartition("/")[2]
 
 
@@ -41,7 +41,7 @@ class FileChange:
 
     @property
     def change_status(self) -> str:
-        """Give GitHub's word for it."""
+        """Return GitHub's word for it."""
         if self.old is None:
             return "added"
         return "removed" if self.new is None else "modified"

@@ -67,7 +67,7 @@ def check_direct_change(call: ApiCall, branch: str, verb: str) -> None:
 
 
 def is_branch_protected(call: ApiCall, branch: str) -> bool:
-    """Say whether anything protects a branch, whoever is bound by it."""
+    """Return whether anything protects a branch, whoever is bound by it."""
     fault = call.state.faults.get(FaultName.PROTECTED_BRANCH)
     return (
         branch in call.repository.protections
@@ -80,12 +80,12 @@ def is_branch_protected(call: ApiCall, branch: str) -> bool:
 
 
 def is_active_ruleset(ruleset: Ruleset) -> bool:
-    """Say whether a ruleset binds branches at all."""
+    """Return whether a ruleset binds branches at all."""
     return (ruleset.settings["enforcement"], ruleset.settings["target"]) == ("active", "branch")
 
 
 def _demands_pull_request(call: ApiCall, ruleset: Ruleset, branch: str) -> bool:
-    """Say whether a ruleset demands a pull request of the token's user for this branch."""
+    """Return whether a ruleset demands a pull request of the token's user for this branch."""
     settings = ruleset.settings
     return (
         is_active_ruleset(ruleset)
@@ -96,7 +96,7 @@ def _demands_pull_request(call: ApiCall, ruleset: Ruleset, branch: str) -> bool:
 
 
 def admins_may_bypass(settings: Json) -> bool:
-    """Say whether administrators are exempt: as the role with the number 5 or as the organization's."""
+    """Return whether administrators are exempt: as the role with the number 5 or as the organization's."""
     admin_role = 5
     return any(
         actor.get("bypass_mode") in {"always", "exempt"}
@@ -109,7 +109,7 @@ def admins_may_bypass(settings: Json) -> bool:
 
 
 def applies_to_branch(call: ApiCall, settings: Json, branch: str) -> bool:
-    """Say whether a ruleset's conditions include a branch."""
+    """Return whether a ruleset's conditions include a branch."""
     names = (settings.get("conditions") or {}).get("ref_name") or {}
 
     def matches_branch(pattern: str) -> bool:

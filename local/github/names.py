@@ -11,7 +11,7 @@ _NAME = re.compile(r"(?!GITHUB_)[A-Z_][A-Z0-9_]*")
 
 
 def checked_name(kind: str, name: str) -> str:
-    """Give a name as GitHub stores it: in capitals.
+    """Return a name as GitHub stores it: in capitals.
 
     Args:
         kind: What is named, as the message begins with it.

@@ -42,7 +42,7 @@ def get_actions_permissions(call: ApiCall) -> ApiAnswer:
 
 @actions_permission_routes.serve_path("PUT", _PERMISSIONS, model=NO_BODY, docs=_DOCS)
 def put_actions_permissions(call: ApiCall) -> ApiAnswer:
-    """Say whether Actions run, and which; what a request leaves out stays."""
+    """Return whether Actions run, and which; what a request leaves out stays."""
     changed: Json = {
         "enabled": call.fields.required_value("enabled", bool),
         "allowed_actions": _read_choice(call, "allowed_actions", ("all", "local_only", "selected")),

@@ -39,7 +39,7 @@ def _with_current_head(call: ApiCall, pull: PullRequest) -> PullRequest:
 
 
 def _pull_request_commits(call: ApiCall, pull: PullRequest) -> list[CommitRecord]:
-    """Give the commits of the head that the base does not have, the oldest first."""
+    """Return the commits of the head that the base does not have, the oldest first."""
     objects = call.repository.objects
     known = {commit.sha for commit in git.commit_history(objects, pull.base_sha)}
     return [commit for commit in git.commit_history(objects, pull.head_sha) if commit.sha not in known][::-1]

@@ -235,6 +235,6 @@ class ServiceState:
     faults: dict[FaultName, Fault] = field(default_factory=dict)
 
     def new_id(self) -> int:
-        """Give a number that no other record has."""
+        """Return a number that no other record has."""
         self.last_id += 1
         return self.last_id

@@ -37,7 +37,7 @@ class Route:
 
     @property
     def name(self) -> str:
-        """Give the route as a person writes it."""
+        """Return the route as a person writes it."""
         return f"{self.method} {self.rule}"
 
 

@@ -36,6 +36,6 @@ class Traffic:
         return {"limit": HOURLY_LIMIT, "used": self._used, "remaining": remaining, "reset": int(self._reset)}
 
     def rate_limit_headers(self) -> dict[str, str]:
-        """Give what is left as headers."""
+        """Return what is left as headers."""
         named = {f"X-RateLimit-{name.capitalize()}": str(value) for name, value in self.rate_limit().items()}
         return {**named, "X-RateLimit-Resource": "core"}

@@ -34,7 +34,7 @@ class Stack:
     settings: Path
 
     def client(self, service: str) -> Any:
-        """Give a boto3 client of the emulated account."""
+        """Return a boto3 client of the emulated account."""
         return local_session(region=LOCAL_REGION).client(service, endpoint_url=self.engine.account.aws_url)
 
     def up(self) -> str:
@@ -42,12 +42,12 @@ class Stack:
         return self.engine.query_text("up", "--yes", "--skip-preview")
 
     def outputs(self) -> dict[str, Any]:
-        """Give the stack's outputs."""
+        """Return the stack's outputs."""
         outputs: dict[str, Any] = self.engine.query_json("stack", "output", "--json")
         return outputs
 
     def resources(self) -> list[dict[str, Any]]:
-        """Give the resources in the stack's state."""
+        """Return the resources in the stack's state."""
         checkpoint = json.loads(self.engine.checkpoint_file.read_text())["checkpoint"]
         resources: list[dict[str, Any]] = (checkpoint["latest"] or {}).get("resources", [])
         return resources

@@ -58,7 +58,7 @@ class Row:
     types: Mapping[str, frozenset[str]]
 
     def may_go_with(self, other: Row) -> bool:
-        """Tell whether one preview shows apart what the two do, since they meet different types."""
+        """Return whether one preview shows apart what the two do, since they meet different types."""
         mine, others = (frozenset().union(*row.types.values()) for row in (self, other))
         return self.setting != other.setting and ALL_TAGGED not in mine | others and not mine & others
 
@@ -91,7 +91,7 @@ def together(rows: Sequence[Row]) -> list[list[Row]]:
 
 
 def ids(stack: Stack) -> dict[str, str]:
-    """Give the ids of all that providers made, by URN."""
+    """Return the ids of all that providers made, by URN."""
     return {of["urn"]: of["id"] for of in stack.resources() if of.get("id")}
 
 
@@ -111,7 +111,7 @@ def value(text: str) -> Any:  # any value that a setting takes
 
 @pytest.fixture
 def previewed(deployed: Stack, tmp_path: Path) -> Stack:
-    """Give the deployed stack to tests that only preview: there is nothing to put back."""
+    """Return the deployed stack to tests that only preview: there is nothing to put back."""
     own = tmp_path / "settings.yaml"
     shutil.copy(deployed.settings, own)
     return replace(deployed, engine=replace(deployed.engine, settings=own), settings=own)

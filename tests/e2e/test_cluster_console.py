@@ -42,7 +42,7 @@ def clock(stack: Stack, now: datetime | None = None) -> datetime:
 
 
 def cluster(stack: Stack, *arguments: str) -> dict[str, Any]:
-    """Give the command and read what it gives programs."""
+    """Return the command and read what it gives programs."""
     done = cfs(stack.engine.account.folder, "cluster", *arguments, "--json")
     assert done.returncode == 0, done.stderr
     figures: dict[str, Any] = json.loads(done.stdout)

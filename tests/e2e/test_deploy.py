@@ -162,7 +162,7 @@ def hurried(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def hurry(*arguments: str, status: int = 0) -> dict[str, Any]:
-    """Give `cfs deploy …` in this process, and read its JSON."""
+    """Return `cfs deploy …` in this process, and read its JSON."""
     done = CliRunner().invoke(app, ["deploy", *arguments, "--environment", "local", "--soak", "0", "--json"])
     assert done.exit_code == status, done.output
     said: dict[str, Any] = json.loads(done.stdout)

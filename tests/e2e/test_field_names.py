@@ -182,7 +182,7 @@ def plugin_fields(described: Mapping[str, Any]) -> Fields:
 
 
 def plugin_types(name: str) -> frozenset[str]:
-    """Give the alternatives of a type: a document may be a string as well."""
+    """Return the alternatives of a type: a document may be a string as well."""
     return frozenset({"document", "string"} if name == "document" else {name})
 
 

@@ -38,7 +38,7 @@ def node(stack: Stack, environment: str = "local", *, fault: str = "") -> str:
 
 
 def nodes(stack: Stack, group: str) -> dict[str, str]:
-    """Give the running nodes of a group with their subnets."""
+    """Return the running nodes of a group with their subnets."""
     filters = [
         {"Name": "tag:NodeGroup", "Values": [group]},
         {"Name": "instance-state-name", "Values": ["running"]},
@@ -62,7 +62,7 @@ def written(stack: Stack) -> list[dict[str, Any]]:
 
 
 def ran(stack: Stack, instance: str) -> list[tuple[str, str, list[str]]]:
-    """Give the runbooks that ran for an instance, how each ended, and its steps."""
+    """Return the runbooks that ran for an instance, how each ended, and its steps."""
     ssm = stack.client("ssm")
     found = ssm.describe_automation_executions()["AutomationExecutionMetadataList"]
     executions = [
@@ -77,13 +77,13 @@ def ran(stack: Stack, instance: str) -> list[tuple[str, str, list[str]]]:
 
 
 def drains(stack: Stack, instance: str) -> list[dict[str, list[str]]]:
-    """Give the parameters of the drains that an instance was sent."""
+    """Return the parameters of the drains that an instance was sent."""
     commands = stack.client("ssm").list_commands(InstanceId=instance)["Commands"]
     return [of["Parameters"] for of in commands if of["DocumentName"] == "claudefs-local-drain"]
 
 
 def counted(stack: Stack, name: str) -> float:
-    """Give a metric's sum over the environment's whole time."""
+    """Return a metric's sum over the environment's whole time."""
     metrics = stack.client("cloudwatch").get_metric_statistics(
         Namespace="CFS/Cluster",
         MetricName=name,

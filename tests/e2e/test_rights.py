@@ -31,12 +31,12 @@ def rights(job: JobKind) -> list[Right]:
 
 
 def allowed(job: JobKind) -> set[str]:
-    """Give the actions that a job's role allows."""
+    """Return the actions that a job's role allows."""
     return {action for right in rights(job) for action in right.actions}
 
 
 def explained(job: JobKind) -> set[str]:
-    """Give those of them that no run is expected to call."""
+    """Return those of them that no run is expected to call."""
     return {action for right in rights(job) for action in right.uncalled}
 
 

@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 
 def client(folder: Path, service: str) -> Any:
-    """Give a client of the account, which is started where it does not run."""
+    """Return a client of the account, which is started where it does not run."""
     return boto3.client(
         service,
         endpoint_url=servers.ensure_emulators_running(folder)[servers.AWS_EMULATOR].base_url,
@@ -73,7 +73,7 @@ def put(folder: Path, name: str, *, group: str = "nodes", **given: Any) -> None:
 
 
 def nodes(folder: Path, group: str = "nodes") -> tuple[int, int]:
-    """Give how many nodes a group is to have, and how many run."""
+    """Return how many nodes a group is to have, and how many run."""
     [found] = client(folder, "autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[group])[
         "AutoScalingGroups"
     ]

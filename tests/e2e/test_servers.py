@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 
 def ec2(running: servers.RunningEmulator) -> Any:
-    """Give a client of the emulated account."""
+    """Return a client of the emulated account."""
     return boto3.client(
         "ec2",
         endpoint_url=running.base_url,

@@ -116,7 +116,7 @@ class Backend:
         return self.aws.seen[caller]
 
     def client(self, service: str) -> Any:
-        """Give an administrator's client of the account."""
+        """Return an administrator's client of the account."""
         return boto3.client(
             service,
             endpoint_url=self.url,
@@ -127,7 +127,7 @@ class Backend:
 
 
 def backend_url() -> str:
-    """Give the backend as the workflow names it."""
+    """Return the backend as the workflow names it."""
     steps = yaml.safe_load((WORKFLOW_SOURCES / "deploy-prod.yml").read_text())["jobs"]["deploy"]["steps"]
     [url] = {step["env"]["PULUMI_BACKEND_URL"] for step in steps if "PULUMI_BACKEND_URL" in step.get("env", {})}
     named = url.replace("${{ vars.STATE_BUCKET }}", BUCKET).replace("${{ vars.AWS_REGION }}", REGION)
@@ -206,7 +206,7 @@ def test_pulumi_works_under_the_policies_of_jobs_which_allow_nothing_on_its_stat
 
 
 def is_used(action: str, resource: str, seen: set[Touched]) -> bool:
-    """Tell whether something that was seen uses an action on a resource."""
+    """Return whether something that was seen uses an action on a resource."""
     if action == "s3:ListBucket":
         return any(action == called for called, _ in seen)
     return any(

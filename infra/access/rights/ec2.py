@@ -209,7 +209,7 @@ COMPUTE_TYPES: tuple[Ec2TypeRights, ...] = (
 
 
 def network_rights(job_scope: JobScope) -> Iterator[Right]:
-    """Give the rights on the network, and those on the security group that comes with the VPC."""
+    """Return the rights on the network, and those on the security group that comes with the VPC."""
     yield from _table_rights(NETWORK_TYPES, job_scope.scope)
     # It comes without tags, and gives away by its VPC whose it is.
     yield Right(
@@ -221,7 +221,7 @@ def network_rights(job_scope: JobScope) -> Iterator[Right]:
 
 
 def compute_rights(job_scope: JobScope) -> Iterator[Right]:
-    """Give the rights on machines, and on the key that encrypts their disks."""
+    """Return the rights on machines, and on the key that encrypts their disks."""
     yield from _table_rights(COMPUTE_TYPES, job_scope.scope)
     for statement in (
         *policies.run_tagged_instances(job_scope.scope),

@@ -45,7 +45,7 @@ OPERATOR_ACTIONS: Mapping[str, str] = dict.fromkeys(
 
 
 def identity_rights(job_scope: JobScope) -> Iterator[Right]:
-    """Give the rights on roles, instance profiles and policies."""
+    """Return the rights on roles, instance profiles and policies."""
     scope = job_scope.scope
     yield from _read_rights(scope)
     roles = tuple(_role_arn(scope, purpose) for purpose in PASSED_ROLES)

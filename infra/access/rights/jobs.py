@@ -50,7 +50,7 @@ def state_rights(job_scope: JobScope) -> Iterator[Right]:
 
 
 def release_rights(job_scope: JobScope) -> Iterator[Right]:
-    """Give the rights of `cfs deploy`."""
+    """Return the rights of `cfs deploy`."""
     grants = release_grants(
         job_scope.scope, artifact_bucket_arn=job_scope.artifact_bucket_arn, key_arn=job_scope.key_arn
     )
@@ -59,7 +59,7 @@ def release_rights(job_scope: JobScope) -> Iterator[Right]:
 
 
 def build_rights(job_scope: JobScope) -> Iterator[Right]:
-    """Give the rights of builds: all read the build cache, those of the default branch fill it and put metrics."""
+    """Return the rights of builds: all read the build cache, those of the default branch fill it and put metrics."""
     bucket, namespace = job_scope.cache_bucket_arn, string_equals("cloudwatch:namespace", BUILD_METRICS_NAMESPACE)
     yield _make_right(BUILD_REASON, "read", ("s3:ListBucket",), (bucket,))
     yield _make_right(BUILD_REASON, "read", ("s3:GetObject",), (f"{bucket}/*",))

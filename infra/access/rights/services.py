@@ -282,13 +282,13 @@ OBSERVATION_TYPES: tuple[ServiceTypeRights, ...] = (
 
 
 def table_rights(kinds: Sequence[ServiceTypeRights], job_scope: JobScope) -> Iterator[Right]:
-    """Give the rights of some resource types."""
+    """Return the rights of some resource types."""
     for kind in kinds:
         yield from _single_type_rights(kind, job_scope)
 
 
 def storage_rights(job_scope: JobScope) -> Iterator[Right]:
-    """Give the rights on buckets and on the key."""
+    """Return the rights on buckets and on the key."""
     yield from table_rights(STORAGE_TYPES, job_scope)
     yield Right(
         access="write",
@@ -307,7 +307,7 @@ def storage_rights(job_scope: JobScope) -> Iterator[Right]:
 
 
 def group_rights(job_scope: JobScope) -> Iterator[Right]:
-    """Give the rights on Auto Scaling groups, and to let AWS make the roles by which they launch."""
+    """Return the rights on Auto Scaling groups, and to let AWS make the roles by which they launch."""
     yield from table_rights(GROUP_TYPES, job_scope)
     for service in ("autoscaling.amazonaws.com", "spot.amazonaws.com"):
         yield Right(
@@ -320,7 +320,7 @@ def group_rights(job_scope: JobScope) -> Iterator[Right]:
 
 
 def observation_rights(job_scope: JobScope) -> Iterator[Right]:
-    """Give the rights on logs, alerts and budgets."""
+    """Return the rights on logs, alerts and budgets."""
     yield from table_rights(OBSERVATION_TYPES, job_scope)
     yield Right(
         access="write",

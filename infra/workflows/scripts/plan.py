@@ -21,7 +21,7 @@ TESTS_PER_JOB = 1000
 
 
 def job_matrix(tests: dict[str, Any], crates: list[str]) -> list[dict[str, str]]:
-    """Give the jobs of the matrix: the crate, its slice in nextest's notation, and an id that may name a file.
+    """Return the jobs of the matrix: the crate, its slice in nextest's notation, and an id that may name a file.
 
     Args:
         tests: nextest's list of tests.

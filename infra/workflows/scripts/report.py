@@ -107,7 +107,7 @@ def job_summary(report: JobReport) -> str:
 
 
 def job_metrics(report: JobReport, *, workflow: str) -> list[dict[str, Any]]:
-    """Give the report as CloudWatch takes it.
+    """Return the report as CloudWatch takes it.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html
     """

@@ -19,7 +19,7 @@ MAX_LISTED_FAILURES = 100
 
 
 def unsuccessful_jobs(needs: dict[str, Any]) -> dict[str, str]:
-    """Give the jobs that have not succeeded, with what became of them: a skipped or canceled one has not run."""
+    """Return the jobs that have not succeeded, with what became of them: a skipped or canceled one has not run."""
     return {job: need["result"] for job, need in needs.items() if need["result"] != "success"}
 
 

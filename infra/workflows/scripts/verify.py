@@ -21,7 +21,7 @@ VERIFY_TIMEOUT_SECONDS = 120
 
 
 def list_archives(folder: Path) -> list[Path]:
-    """Give the archives.
+    """Return the archives.
 
     Raises:
         SystemExit: There are none, or one has no attestation.
@@ -38,7 +38,7 @@ def list_archives(folder: Path) -> list[Path]:
 
 
 def attestation_file(archive: Path) -> Path:
-    """Give the file of an archive's attestation."""
+    """Return the file of an archive's attestation."""
     return archive.with_name(f"{archive.name}.sigstore.json")
 
 

@@ -48,7 +48,7 @@ def use_account_clock(clock: AccountClock) -> None:
 
 
 def has_spot_capacity(_group: FakeAutoScalingGroup) -> bool:
-    """Tell whether a group gets a spot instance now; tests replace this."""
+    """Return whether a group gets a spot instance now; tests replace this."""
     return True
 
 
@@ -139,7 +139,7 @@ def _record_activity(
 
 
 def _group_activities(group: FakeAutoScalingGroup | None) -> list[dict[str, Any]]:
-    """Give a group's record, the oldest first."""
+    """Return a group's record, the oldest first."""
     if group is None:
         return []
     if not hasattr(group, "activities"):

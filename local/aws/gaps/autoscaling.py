@@ -59,7 +59,7 @@ def _update_whole_groups() -> None:
 
 
 def _policy_by_template_id(group: FakeAutoScalingGroup) -> dict[str, Any] | None:
-    """Give a group's policy as a request may have it, which names the template by its id or its name, not both."""
+    """Return a group's policy as a request may have it, which names the template by its id or its name, not both."""
     if not group.mixed_instances_policy:
         return None
     template = group.mixed_instances_policy["LaunchTemplate"]
@@ -115,7 +115,7 @@ def _launch_node(group: FakeAutoScalingGroup, tags: dict[str, str]) -> Any:
 
 
 def launches_spot_next(group: FakeAutoScalingGroup) -> bool:
-    """Tell whether the next node of a group is a spot instance."""
+    """Return whether the next node of a group is a spot instance."""
     if not group.mixed_instances_policy:
         return False
     on_demand = sum(state.instance.lifecycle is None for state in group.instance_states)
@@ -124,7 +124,7 @@ def launches_spot_next(group: FakeAutoScalingGroup) -> bool:
 
 
 def _on_demand_count(distribution: dict[str, Any], *, node_count: int) -> int:
-    """Give how many of so many nodes are on demand; AWS rounds their share up."""
+    """Return how many of so many nodes are on demand; AWS rounds their share up."""
     base = min(node_count, int(distribution.get("OnDemandBaseCapacity", 0)))
     percent = int(distribution.get("OnDemandPercentageAboveBaseCapacity", 100))
     return base + math.ceil((node_count - base) * percent / 100)

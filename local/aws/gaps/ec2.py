@@ -98,7 +98,7 @@ def _answer_current_template_tags() -> None:
 
 
 def _resolve_images_of_templates() -> None:
-    """Give the image that an SSM parameter names at the time of a launch."""
+    """Return the image that an SSM parameter names at the time of a launch."""
     prefix = "resolve:ssm:"
 
     def image_id(self: LaunchTemplateVersion) -> str:
@@ -151,7 +151,7 @@ def _complete_instance(ec2: EC2Backend, instance: Instance, data: dict[str, Any]
 
 
 def _name_instances_by_their_ids() -> None:
-    """Give the private name that follows the id, for instances that were launched with such names."""
+    """Return the private name that follows the id, for instances that were launched with such names."""
     private_dns_name: Callable[[Instance], str] = Instance.private_dns_name.fget
 
     def resource_name(self: Instance) -> str:

@@ -108,7 +108,7 @@ def _run_automations() -> None:
 
 
 def _automation_executions(backend: SimpleSystemManagerBackend) -> dict[str, automation.AutomationExecution]:
-    """Give the backend's executions by id; moto has no place for them."""
+    """Return the backend's executions by id; moto has no place for them."""
     executions: dict[str, automation.AutomationExecution] = vars(backend).setdefault("automation_executions", {})
     return executions
 

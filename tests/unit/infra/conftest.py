@@ -118,7 +118,7 @@ class Recorder:
     result: Any = None
 
     def of(self, type_: str) -> list[Resource]:
-        """Give the resources of one type; `Bucket` means any type token that ends in `:Bucket`."""
+        """Return the resources of one type; `Bucket` means any type token that ends in `:Bucket`."""
         return [of for of in self.resources if of.type == type_ or of.type.endswith(f":{type_}")]
 
     def every(self, type_: str) -> list[Resource]:
@@ -127,7 +127,7 @@ class Recorder:
         return self.of(type_)
 
     def one(self, type_: str, name: str | None = None) -> Resource:
-        """Give the one resource of a type and, where given, a name."""
+        """Return the one resource of a type and, where given, a name."""
         found = [of for of in self.of(type_) if name in (None, of.name)]
         assert len(found) == 1, f"{type_} {name or ''}: {[of.name for of in self.of(type_)]}"
         return found[0]
@@ -290,7 +290,7 @@ def _close_event_loop() -> None:
 
 @pytest.fixture(scope="session")
 def tags() -> Tags:
-    """Give tags of a stack."""
+    """Return tags of a stack."""
     return Tags(environment=STACK, owner="claudefs-team")
 
 
@@ -304,7 +304,7 @@ Context = dict[str, str]
 
 
 def permits(policy: str, action: str, resource: str, context: Context | None = None) -> bool:
-    """Tell whether a document allows an action, as IAM would; there are only statements that allow."""
+    """Return whether a document allows an action, as IAM would; there are only statements that allow."""
     return any(
         action in listed(said["Action"])
         and any(like(pattern, resource) for pattern in listed(said["Resource"]))

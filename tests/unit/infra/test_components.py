@@ -51,7 +51,7 @@ def deploy(*, environment: str = STACK, **changed: str) -> Recorder:
 
 
 def stack(egress: str = "nat") -> Recorder:
-    """Give the whole stack, as large as the settings of an egress make it, and otherwise with their defaults."""
+    """Return the whole stack, as large as the settings of an egress make it, and otherwise with their defaults."""
     return deploy(egress=egress, orchestratorHours="weekdays" if egress == "nat" else "always")
 
 
@@ -71,7 +71,7 @@ def component_classes() -> list[type[Component]]:
 
 
 def values(of: object) -> Iterator[Any]:
-    """Give every value inside a resource's inputs."""
+    """Return every value inside a resource's inputs."""
     if isinstance(of, dict):
         for inner in of.values():
             yield from values(inner)

@@ -130,13 +130,13 @@ def longest() -> Recorder:
 
 
 def own_texts(resource: Resource) -> dict[str, str]:
-    """Give the texts of a resource that name or describe it."""
+    """Return the texts of a resource that name or describe it."""
     names = OWN_TEXTS if resource.type.endswith(":Bucket") else OWN_TEXTS - {"bucket"}
     return {name: resource.inputs[name] for name in names & resource.inputs.keys()}
 
 
 def tag_sets(resource: Resource) -> Iterator[dict[str, str]]:
-    """Give each set of tags that a resource is declared with, for itself and for what it launches."""
+    """Return each set of tags that a resource is declared with, for itself and for what it launches."""
     if resource.tags:
         yield resource.tags
     for specification in resource.inputs.get("tagSpecifications", []):

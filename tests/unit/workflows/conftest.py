@@ -39,7 +39,7 @@ class File:
 
 
 def _files(part: str) -> list[File]:
-    """Give the files below a folder of `.github`; those of this project are marked as such."""
+    """Return the files below a folder of `.github`; those of this project are marked as such."""
     both = {**{f"claudefs-infra/{place}": path for place, path in own_workflow_files().items()}, **delivered_files()}
     return [
         File(place=place, text=path.read_text())

@@ -124,7 +124,7 @@ class Cluster:
             del self.tap.hear[event]
 
     def client(self, service: str) -> Any:
-        """Give a client whose calls are none of the console's."""
+        """Return a client whose calls are none of the console's."""
         return self.tap.client(service)
 
     def group(self, name: str) -> dict[str, Any]:
@@ -190,12 +190,12 @@ class Cluster:
 
 
 def full_name(name: str) -> str:
-    """Give an Auto Scaling group's name as the stack does."""
+    """Return an Auto Scaling group's name as the stack does."""
     return f"claudefs-{ENVIRONMENT}-{name}"
 
 
 def local(day: int, hour: int, minute: int = 0) -> datetime:
-    """Give a time of November 2026 in the schedule's time zone."""
+    """Return a time of November 2026 in the schedule's time zone."""
     return datetime(2026, 11, day, hour, minute, tzinfo=ZoneInfo(TIME_ZONE)).astimezone(UTC)
 
 

@@ -118,7 +118,7 @@ def test_killed_at_any_change_it_leaves_no_group_without_a_stop_in_time(cluster:
 
 
 def die_at(number: int) -> Callable[..., None]:
-    """Give what kills the console at a change: the first one, the second one and so on."""
+    """Return what kills the console at a change: the first one, the second one and so on."""
     seen: list[str] = []
 
     def die(model: Any, **_: Any) -> None:

@@ -487,11 +487,11 @@ class World:
         return rollout.run_roll_back(self.means())
 
     def versions(self) -> dict[str, str]:
-        """Give what each living node runs."""
+        """Return what each living node runs."""
         return {node.id: node.version for node in self.account.living()}
 
     def pointer(self) -> VersionPointer:
-        """Give the pointer, which must be there."""
+        """Return the pointer, which must be there."""
         body = self.account.read(version_key(ENVIRONMENT))
         assert body is not None
         return VersionPointer.parse_document(body, key="pointer")

@@ -278,7 +278,7 @@ def schedule(world: World, events: list[tuple[int, str, int]]) -> None:
 
 
 def until_it_ends(world: World, wanted: ReleaseTarget, watching: Watch, *, kills: list[int]) -> RollOutOutcome | None:
-    """Give the same command until it has ended, as an operator does."""
+    """Return the same command until it has ended, as an operator does."""
     for _ in range(12):
         try:
             outcome = rollout.run_roll_out(world.means(), wanted=wanted)

@@ -41,7 +41,7 @@ class Launch:
     template: Mapping[str, str] | None = None
 
     def checks(self) -> list[tuple[str, Context]]:
-        """Give each resource that EC2 checks, with the keys that it checks it by."""
+        """Return each resource that EC2 checks, with the keys that it checks it by."""
         created = [
             (f"{EC2}:instance/*", {**self._requested("instance"), "ec2:MetadataHttpTokens": self.http_tokens}),
             (f"{EC2}:volume/*", {**self._requested("volume"), "ec2:Encrypted": str(self.encrypted).lower()}),
@@ -65,7 +65,7 @@ def borne_by(tags: Mapping[str, str]) -> Context:
 
 
 def of_instance(instance: Resource) -> Launch:
-    """Give the provider's request for a declared instance.
+    """Return the provider's request for a declared instance.
 
     It has no tags for the network interface, and those of `rootBlockDevice` come by a request of their own, afterwards.
     """
@@ -82,7 +82,7 @@ def of_instance(instance: Resource) -> Launch:
 
 
 def of_template(template: Resource) -> Launch:
-    """Give the launch that Auto Scaling has EC2 check when somebody makes or changes a group with this template.
+    """Return the launch that Auto Scaling has EC2 check when somebody makes or changes a group with this template.
 
     It is one on demand, for a template that names no market:
     https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-launch-template-permissions.html
@@ -114,7 +114,7 @@ def allows(action: str, resource: str, context: Context) -> bool:
 
 
 def refused(launch: Launch) -> list[str]:
-    """Give the resources for which the role may not launch so, and those that it may not tag so."""
+    """Return the resources for which the role may not launch so, and those that it may not tag so."""
     tagged = {
         f"{EC2}:{type_}/*": {f"aws:RequestTag/{key}": value for key, value in tags.items()}
         for type_, tags in launch.created.items()

@@ -79,7 +79,7 @@ def every_right() -> Iterator[tuple[str, Right]]:
 
 
 def reference(action: str) -> list[dict[str, Any]]:
-    """Give what AWS's reference says of an action: a row for each resource type, and one of `*`."""
+    """Return what AWS's reference says of an action: a row for each resource type, and one of `*`."""
     service, _, name = action.partition(":")
     found = get_action_data(service, name)
     assert found, f"there is no action {action}"
@@ -88,7 +88,7 @@ def reference(action: str) -> list[dict[str, Any]]:
 
 
 def meant(row: dict[str, Any], resource: str) -> bool:
-    """Tell whether a resource of a right is of the type that a row is about."""
+    """Return whether a resource of a right is of the type that a row is about."""
     pattern = re.sub(r"\$\{\w+\}", "*", row["resource_arn_format"])
     # Some have no region, some no account; either side may have a pattern.
     return row["resource_arn_format"] != "*" and (

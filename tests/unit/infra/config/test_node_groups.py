@@ -34,7 +34,7 @@ DESCRIBED: dict[str, dict[str, Any]] = json.loads(
 
 
 def groups(cluster_size: int = 5, **changes: dict[str, Any]) -> dict[str, NodeGroup]:
-    """Give the groups by name; `storage_a` stands for `storage-a`."""
+    """Return the groups by name; `storage_a` stands for `storage-a`."""
     given = {name.replace("_", "-"): NodeGroupChange.model_validate(change) for name, change in changes.items()}
     return {group.name: group for group in resolve_node_groups(cluster_size, given)}
 

@@ -31,7 +31,7 @@ DECLARED: dict[str, dict[str, Any]] = yaml.safe_load((PROJECT / "Pulumi.yaml").r
 
 
 def as_config(value: Any) -> str:
-    """Give a value as the engine hands it to the program."""
+    """Return a value as the engine hands it to the program."""
     return json.dumps(value) if isinstance(value, list | dict) else str(value)
 
 
@@ -53,7 +53,7 @@ def read(*, stack: str = "prod", secret: tuple[str, ...] = (), without: str = ""
 
 
 def problems(**changed: Any) -> tuple[SettingProblem, ...]:
-    """Give what is wrong with changed settings."""
+    """Return what is wrong with changed settings."""
     with pytest.raises(SettingsError) as raised:
         read(**changed)
     return raised.value.problems
@@ -87,7 +87,7 @@ class Bad:
 
 
 def entry(setting: str, value: object, allowed: str, *, repair: str = "") -> Bad:
-    """Give a list with one bad entry."""
+    """Return a list with one bad entry."""
     at = f"{CONFIG_NAMESPACE}:{setting}[0]"
     return Bad(
         setting=setting,
@@ -100,7 +100,7 @@ def entry(setting: str, value: object, allowed: str, *, repair: str = "") -> Bad
 
 
 def group(path: str, value: object, allowed: str, *, shown: str = "", repair: str = "") -> Bad:
-    """Give node groups of which one value is bad: `storage-a.count`."""
+    """Return node groups of which one value is bad: `storage-a.count`."""
     at = f"{CONFIG_NAMESPACE}:nodeGroups.{path}"
     nested: Any = value
     for part in reversed(path.replace("[0]", ".0").split(".")):

@@ -50,7 +50,7 @@ def calendars(draw: st.DrawFn) -> Calendar:
 
 
 def next_opening(calendar: Calendar, instant: datetime) -> datetime:
-    """Give the first opening after an instant, by looking at one day after the other."""
+    """Return the first opening after an instant, by looking at one day after the other."""
     day = calendar.local_time(instant).date()
     while not calendar.opens_on(day) or calendar.opening_time(day) <= instant:
         day += timedelta(days=1)

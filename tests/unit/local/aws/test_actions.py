@@ -22,7 +22,7 @@ PATH_STYLE = Config(s3={"addressing_style": "path"}, retries={"total_max_attempt
 
 
 def sent(service: str, operation: str, **parameters: Any) -> Request:
-    """Give the request that boto3 sends, without sending it."""
+    """Return the request that boto3 sends, without sending it."""
     client = boto3.client(
         service,
         region_name="us-west-2",

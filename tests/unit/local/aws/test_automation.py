@@ -23,7 +23,7 @@ PARAMETERS = {"InstanceId": {"type": "String", "allowedPattern": "^i-[0-9a-f]+$"
 
 @pytest.fixture(autouse=True)
 def account(monkeypatch: pytest.MonkeyPatch, one_image: None) -> Iterator[None]:  # noqa: ARG001
-    """Give an account of moto's, with the gaps closed that runbooks meet."""
+    """Return an account of moto's, with the gaps closed that runbooks meet."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     with mock_aws():

@@ -14,7 +14,7 @@ POLICIES = "/environments/production/deployment-branch-policies"
 
 
 def rules(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Give the protection rules by their kind."""
+    """Return the protection rules by their kind."""
     return {rule["type"]: rule for rule in found["protection_rules"]}
 
 
