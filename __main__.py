@@ -13,6 +13,7 @@ from infra.cluster.cluster import Cluster, ClusterArgs
 from infra.cluster.interruptions import Interruptions, InterruptionsArgs
 from infra.cluster.node_commands import NodeCommands, NodeCommandsArgs
 from infra.config.given import given_settings
+from infra.config.offered_zones import require_offered_zones
 from infra.config.settings import load_settings, read_config
 from infra.managed_repository import declare_repository
 from infra.network.firewall import Firewall, FirewallArgs
@@ -27,6 +28,7 @@ from infra.storage.encryption import Encryption, EncryptionArgs
 from infra.storage.storage import Storage, StorageArgs
 
 settings = load_settings()
+require_offered_zones(settings)
 now = datetime.now(UTC)
 region = aws.get_region_output().region
 unsecured = StackContext(

@@ -34,6 +34,7 @@ ACTIONS_WITHOUT_RESOURCE_LEVEL = frozenset(
         "cloudwatch:PutMetricData",
         "ec2:DescribeAddresses",
         "ec2:DescribeAddressesAttribute",
+        "ec2:DescribeAvailabilityZones",
         "ec2:DescribeImages",
         "ec2:DescribeInstanceStatus",
         "ec2:DescribeInstanceTypes",

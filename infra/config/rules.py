@@ -12,7 +12,7 @@ from infra.config.local_disks import LOCAL_NVME_GB, MIN_STORAGE_GB, storage_inst
 from infra.config.node_groups import DEFAULT_GROUP_NAMES, MAX_NODE_GROUPS, resolve_node_groups
 from infra.naming import CONFIG_NAMESPACE
 from infra.network.subnets import plan_subnets
-from infra.network.zones import ZONE_COUNT, assign_zones_to_sites, choose_zones
+from infra.network.zones import ZONE_COUNT, assign_zones_to_sites, choose_zones, default_zones
 from infra.schedules.clock_changes import CHECKED_YEARS, first_unfit_day, nearest_fit_time, similar_zones, zone_names
 from infra.schedules.schedule import Calendar, ScheduleError, calendar_actions
 from infra.schedules.weekdays import WORKING_DAYS, Weekday
@@ -66,15 +66,40 @@ def _removal_command(setting: str) -> str:
     return f"pulumi config rm {CONFIG_NAMESPACE}:{setting}"
 
 
+def set_zones_command(zones: Sequence[str]) -> str:
+    """Return the commands that choose the network's zones."""
+    key = f"{CONFIG_NAMESPACE}:availabilityZones"
+    return "; ".join(f"pulumi config set --path '{key}[{index}]' {zone}" for index, zone in enumerate(zones))
+
+
+def _region_has_default_zones(*, region: str, availability_zones: Sequence[str]) -> Iterator[RuleBreach]:
+    if not availability_zones and not default_zones(region):
+        yield RuleBreach(
+            setting="availability_zones",
+            value=None,
+            allowed=(
+                f"must be set for the region {region}: no {ZONE_COUNT} zones are known that every account has there. "
+                f"An account with fewer needs another region; aws ec2 describe-availability-zones --region {region} "
+                "lists its zones"
+            ),
+            repair=(
+                "pulumi config set aws:region us-west-2; or, with three zones that the account has, "
+                + set_zones_command([f"{region}{letter}" for letter in "abc"])
+            ),
+        )
+
+
 def _zones_belong_to_region(*, region: str, availability_zones: Sequence[str]) -> Iterator[RuleBreach]:
+    examples = default_zones(region) or [f"{region}{letter}" for letter in "abc"]
     for index, zone in enumerate(availability_zones):
         if zone[:-1] != region:
+            example = examples[index % ZONE_COUNT]
             yield RuleBreach(
                 setting="availability_zones",
                 value=zone,
-                allowed=f"must be a zone of the region {region}, such as {region}{'abc'[index % ZONE_COUNT]}",
+                allowed=f"must be a zone of the region {region}, such as {example}",
                 index=index,
-                example=f"{region}{'abc'[index % ZONE_COUNT]}",
+                example=example,
             )
 
 
@@ -83,7 +108,7 @@ def _zones_are_three(*, availability_zones: Sequence[str]) -> Iterator[RuleBreac
         yield RuleBreach(
             setting="availability_zones",
             value=", ".join(availability_zones),
-            allowed=f"must be {ZONE_COUNT} zones, or none, so that they are the region's first {ZONE_COUNT}",
+            allowed=f"must be {ZONE_COUNT} zones, or none, so that they are {ZONE_COUNT} that every account has",
             repair=_removal_command("availabilityZones"),
         )
 
@@ -339,8 +364,10 @@ def _nodes_have_addresses(  # noqa: PLR0913 — a rule takes the settings that i
     node_groups: Mapping[str, NodeGroupChange],
 ) -> Iterator[RuleBreach]:
     zones = choose_zones(region, availability_zones)
+    if len(zones) != ZONE_COUNT:
+        return
     sites = assign_zones_to_sites(zones, site_a=site_a_zones, site_b=site_b_zones)
-    if len(zones) != ZONE_COUNT or sorted(sites["A"] + sites["B"]) != sorted(zones):
+    if sorted(sites["A"] + sites["B"]) != sorted(zones):
         return
     subnets = plan_subnets(vpc_cidr, zones=zones, sites=sites)
     for site in sites:
@@ -408,6 +435,7 @@ def _subject_names_the_repository(
 
 
 _RULES: tuple[tuple[tuple[str, ...], Callable[..., Iterator[RuleBreach]]], ...] = (
+    (("region", "availability_zones"), _region_has_default_zones),
     (("region", "availability_zones"), _zones_belong_to_region),
     (("availability_zones",), _zones_are_three),
     (("region", "availability_zones", "site_a_zones", "site_b_zones"), _sites_share_out_zones),

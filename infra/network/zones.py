@@ -12,10 +12,59 @@ if TYPE_CHECKING:
 ZONE_COUNT = 3
 """Zones of the network: two sites, and a majority that outlives the loss of any one zone."""
 
+_REGIONS_WITH_ZONES_ABC = (
+    "af-south-1",
+    "ap-east-1",
+    "ap-east-2",
+    "ap-northeast-2",
+    "ap-northeast-3",
+    "ap-south-1",
+    "ap-south-2",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ap-southeast-3",
+    "ap-southeast-4",
+    "ap-southeast-5",
+    "ap-southeast-6",
+    "ap-southeast-7",
+    "ca-west-1",
+    "eu-central-1",
+    "eu-central-2",
+    "eu-north-1",
+    "eu-south-1",
+    "eu-south-2",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "il-central-1",
+    "me-central-1",
+    "me-south-1",
+    "mx-central-1",
+    "sa-east-1",
+    "us-east-1",
+    "us-east-2",
+    "us-west-2",
+)
+_DEFAULT_LETTERS: Mapping[str, str] = {
+    **dict.fromkeys(_REGIONS_WITH_ZONES_ABC, "abc"),
+    # AWS gives new accounts no zone b in Tokyo and no zone c in Canada.
+    "ap-northeast-1": "acd",
+    "ca-central-1": "abd",
+}
+"""The letters of three zones that accounts have in a region. us-west-1 is not among them: an account has two there.
+
+AWS lists the numbers of a region's zones, and which letters they have in an account only to that account:
+https://docs.aws.amazon.com/global-infrastructure/latest/regions/az-ids.html"""
+
+
+def default_zones(region: str) -> tuple[str, ...]:
+    """Return the zones that a network has unless others are chosen; none where three are not known for the region."""
+    return tuple(f"{region}{letter}" for letter in _DEFAULT_LETTERS.get(region, ""))
+
 
 def choose_zones(region: str, chosen: Sequence[str]) -> tuple[str, ...]:
-    """Return the chosen zones, or where none is chosen the region's first."""
-    return tuple(chosen) or tuple(f"{region}{letter}" for letter in "abc"[:ZONE_COUNT])
+    """Return the chosen zones, or the default ones where none is chosen."""
+    return tuple(chosen) or default_zones(region)
 
 
 def assign_zones_to_sites(

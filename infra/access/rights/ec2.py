@@ -72,7 +72,7 @@ NETWORK_TYPES: tuple[Ec2TypeRights, ...] = (
     Ec2TypeRights(
         type_tokens=("aws:ec2/subnet:Subnet",),
         name="subnet",
-        lists=("ec2:DescribeSubnets", "ec2:DescribeNetworkInterfaces"),
+        lists=("ec2:DescribeAvailabilityZones", "ec2:DescribeSubnets", "ec2:DescribeNetworkInterfaces"),
         creates={"ec2:CreateSubnet": ("vpc",)},
         changes=("ec2:ModifySubnetAttribute", "ec2:DeleteSubnet"),
         uncalled={

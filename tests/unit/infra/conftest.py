@@ -35,6 +35,8 @@ T = TypeVar("T")
 PROJECT = "claudefs-infra"
 STACK = "test"
 REGION = "us-west-2"
+ZONES = [f"{REGION}{letter}" for letter in "abcd"]
+"""The account's availability zones."""
 ACCOUNT_ID: str = DEFAULT_ACCOUNT_ID
 TREE: list[dict[str, str]] = []
 """The files of the repository's default branch; tests replace it."""
@@ -155,6 +157,7 @@ class _Answers(pulumi_mocks.Mocks):
                 "userId": "test",
             },
             "aws:index/getRegion:getRegion": {"region": REGION, "name": REGION, "id": REGION},
+            "aws:index/getAvailabilityZones:getAvailabilityZones": {"names": ZONES, "id": REGION},
             "aws:index/getPartition:getPartition": {"partition": "aws", "id": "aws"},
             "aws:ssm/getParameter:getParameter": {"value": IMAGE, "insecureValue": IMAGE, "id": "parameter"},
             "aws:ec2/getAmi:getAmi": {"imageId": IMAGE, "id": IMAGE},

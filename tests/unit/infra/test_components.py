@@ -308,19 +308,31 @@ def test_state_is_never_deleted() -> None:
     assert all(of.protect and of.retain_on_delete for of in parts)
 
 
-def test_nothing_is_declared_where_a_setting_is_wrong() -> None:
+@pytest.mark.parametrize(
+    "key, value, asked",
+    [
+        ("vpcCidr", "8.8.0.0/16", []),
+        (
+            "availabilityZones",
+            '["us-west-2a", "us-west-2b", "us-west-2e"]',
+            ["aws:index/getAvailabilityZones:getAvailabilityZones"],
+        ),
+    ],
+)
+def test_nothing_is_declared_where_a_setting_is_wrong(key: str, value: str, asked: list[str]) -> None:
     before: list[Recorder] = []
 
     def program() -> None:
         runpy.run_path(str(PROGRAM), run_name="__main__")
 
-    CONFIG.set({**DEFAULTS, **NEEDED, "claudefs-infra:vpcCidr": "8.8.0.0/16"})
+    CONFIG.set({**DEFAULTS, **NEEDED, f"claudefs-infra:{key}": value})
     try:
         with pytest.raises(SettingsError, match="nothing was deployed"):
             run(program, into=before)
     finally:
         CONFIG.set({})
-    assert (before[0].resources, before[0].invokes) == ([], [])
+    assert before[0].resources == []
+    assert [invoke.token for invoke in before[0].invokes] == asked
 
 
 def test_the_program_only_wires() -> None:

@@ -691,6 +691,8 @@ def test_every_stack_of_the_project_has_good_settings_and_only_what_differs(stac
             ("us-west-2b",),
         ),
         ({"aws__region": "eu-west-1"}, ("eu-west-1a", "eu-west-1c"), ("eu-west-1b",)),
+        ({"aws__region": "ca-central-1"}, ("ca-central-1a", "ca-central-1d"), ("ca-central-1b",)),
+        ({"aws__region": "ap-northeast-1"}, ("ap-northeast-1a", "ap-northeast-1d"), ("ap-northeast-1c",)),
     ],
 )
 def test_sites_are_in_different_zones(

@@ -1,0 +1,55 @@
+"""Whether the account has the network's zones. Only AWS knows, so it is asked before anything is declared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pulumi_aws as aws
+
+from infra.config.problems import SettingProblem, SettingsError
+from infra.config.rules import set_zones_command
+from infra.naming import CONFIG_NAMESPACE
+from infra.network.zones import ZONE_COUNT
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from infra.config.settings import Settings
+
+
+def require_offered_zones(settings: Settings) -> None:
+    """Ask AWS for the account's zones, and refuse settings that name others.
+
+    Raises:
+        SettingsError: The account does not have all of them.
+    """
+    offered = aws.get_availability_zones().names
+    problem = find_zone_problem(settings.region, settings.network_zones, offered=offered)
+    if problem is not None:
+        raise SettingsError([problem])
+
+
+def find_zone_problem(region: str, zones: Sequence[str], *, offered: Collection[str]) -> SettingProblem | None:
+    """Return what is wrong with the zones of a network, or None.
+
+    Args:
+        region: The region.
+        zones: The network's zones.
+        offered: What AWS offers the account in the region; local and Wavelength Zones may be among it.
+    """
+    usable = sorted(zone for zone in offered if zone[:-1] == region)
+    missing = [zone for zone in zones if zone not in usable]
+    if not missing:
+        return None
+    kept = [zone for zone in zones if zone in usable]
+    proposed = [*kept, *(zone for zone in usable if zone not in kept)][:ZONE_COUNT]
+    has_enough = len(proposed) == ZONE_COUNT
+    return SettingProblem(
+        key=f"{CONFIG_NAMESPACE}:availabilityZones",
+        value=", ".join(zones),
+        allowed=(
+            f"this account has no {' and no '.join(missing)}; its zones in {region} are {', '.join(usable) or 'none'}"
+            + ("" if has_enough else f", and the network needs {ZONE_COUNT}: choose another region")
+        ),
+        repair=set_zones_command(proposed) if has_enough else "pulumi config set aws:region REGION",
+    )
