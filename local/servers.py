@@ -8,6 +8,7 @@ import os
 import socket
 import sys
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -33,6 +34,7 @@ LOCAL_OWNER = "local-owner"
 LOCAL_REPOSITORY = "claudefs"
 
 _REPOSITORY_ROOT = str(Path(__file__).parent.parent)
+_STANDARD_ERROR = 2
 _START_SECONDS = 30.0
 _STOP_SECONDS = 5.0
 _HEALTH_SECONDS = 2.0
@@ -123,9 +125,21 @@ def spawn_emulator(emulator: Emulator, arguments: Sequence[str], log: Path) -> i
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
             (os.POSIX_SPAWN_DUP2, 1, 2),
+            # It outlives this command, and would hold locks and pipes that the command has been given.
+            *((os.POSIX_SPAWN_CLOSE, descriptor) for descriptor in _inherited_descriptors()),
         ],
         setsid=True,
     )
+
+
+def _inherited_descriptors() -> list[int]:
+    """Return what this process was given beyond its standard streams and would hand on."""
+    opened = []
+    for descriptor in [int(path.name) for path in Path("/dev/fd").iterdir()]:
+        with suppress(OSError):
+            if descriptor > _STANDARD_ERROR and os.get_inheritable(descriptor):
+                opened.append(descriptor)
+    return opened
 
 
 def ensure_emulators_running(folder: Path, *, spawn: SpawnEmulator = spawn_emulator) -> dict[Emulator, RunningEmulator]:

@@ -191,3 +191,14 @@ def test_a_record_of_another_version_counts_as_none(folder: Path) -> None:
 def test_a_process_of_the_same_number_is_not_taken_for_the_emulator() -> None:
     mine = servers.RunningEmulator(pid=os.getpid(), created=time.time() - 10_000_000, port=1)
     assert not mine.is_alive()
+
+
+def test_an_emulator_holds_nothing_open_that_its_starter_was_given(folder: Path) -> None:
+    reading, writing = os.pipe()
+    os.set_inheritable(writing, True)  # noqa: FBT003 — the only parameter
+    servers.ensure_emulators_running(folder)
+    os.close(writing)
+
+    os.set_blocking(reading, False)
+    assert os.read(reading, 1) == b""
+    os.close(reading)

@@ -128,7 +128,7 @@ NETWORK_TYPES: tuple[Ec2TypeRights, ...] = (
         },
     ),
     Ec2TypeRights(
-        type_tokens=("aws:ec2/securityGroup:SecurityGroup",),
+        type_tokens=("aws:ec2/securityGroup:SecurityGroup", "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"),
         name="security-group",
         lists=("ec2:DescribeSecurityGroups", "ec2:DescribeNetworkInterfaces"),
         creates={"ec2:CreateSecurityGroup": ("vpc",)},

@@ -1,0 +1,275 @@
+"""What is declared has its place everywhere else: a provider, a way back after a crash, and rights of its own.
+
+A new type, bucket or role that lacks one of them fails here, and the message names the file to change.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from cfs.doctor.resource_types import DEPLOYMENT_POLICY_TYPE, PULL_REQUEST_TYPE
+from cfs.recovery.pending_operations import IMPORT_ID_MAKERS
+from infra.access.rights import ec2, services
+from infra.access.rights.iam import OPERATOR_ACTIONS
+from infra.github.jobs_access import JOB_POLICIES, JobKind
+from tests.unit.infra.conftest import ACCOUNT_ID, REGION, STACK, permits
+from tests.unit.infra.test_components import deploy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.unit.infra.conftest import Recorder, Resource
+
+ROOT = Path(__file__).parents[3]
+PROVIDERS_FILE = "toolchain/providers/resources.json"
+TAGGED_FILE = "cfs/recovery/tagged_resources.py"
+NAMED_FILE = "cfs/recovery/pending_operations.py"
+RIGHTS_FILES = "infra/access/rights/ec2.py or infra/access/rights/services.py"
+
+REPEATABLE = {
+    "aws:autoscaling/lifecycleHook:LifecycleHook",
+    "aws:autoscaling/schedule:Schedule",
+    "aws:cloudwatch/eventTarget:EventTarget",
+    "aws:cloudwatch/logMetricFilter:LogMetricFilter",
+    "aws:cloudwatch/logResourcePolicy:LogResourcePolicy",
+    "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",
+    "aws:iam/rolePolicy:RolePolicy",
+    "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+    "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
+    "aws:s3/bucketOwnershipControls:BucketOwnershipControls",
+    "aws:s3/bucketPolicy:BucketPolicy",
+    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
+    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
+    "aws:s3/bucketVersioning:BucketVersioning",
+    "aws:sns/topicPolicy:TopicPolicy",
+    "github:index/repositoryEnvironment:RepositoryEnvironment",
+}
+"""Types whose service takes a second creation for a change: a dead run's are declared once more."""
+
+IAM_TYPES = {
+    "aws:iam/instanceProfile:InstanceProfile",
+    "aws:iam/openIdConnectProvider:OpenIdConnectProvider",
+    "aws:iam/policy:Policy",
+    "aws:iam/role:Role",
+    "aws:iam/rolePolicy:RolePolicy",
+    "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+}
+"""Types whose rights stand in infra/access/rights/iam.py, by role."""
+
+
+def regional(service: str, resource: str) -> str:
+    return f"arn:aws:{service}:{REGION}:{ACCOUNT_ID}:{resource}"
+
+
+ARNS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "autoscaling/group": lambda inputs: regional(
+        "autoscaling", f"autoScalingGroup:1:autoScalingGroupName/{inputs['name']}"
+    ),
+    "autoscaling/lifecycleHook": lambda inputs: regional(
+        "autoscaling", f"autoScalingGroup:1:autoScalingGroupName/{inputs['autoscalingGroupName']}"
+    ),
+    "autoscaling/schedule": lambda inputs: regional(
+        "autoscaling", f"autoScalingGroup:1:autoScalingGroupName/{inputs['autoscalingGroupName']}"
+    ),
+    "budgets/budget": lambda inputs: f"arn:aws:budgets::{ACCOUNT_ID}:budget/{inputs['name']}",
+    "cloudwatch/eventRule": lambda inputs: regional("events", f"rule/{inputs['name']}"),
+    "cloudwatch/eventTarget": lambda inputs: regional("events", f"rule/{inputs['rule']}"),
+    "cloudwatch/logGroup": lambda inputs: regional("logs", f"log-group:{inputs['name']}"),
+    "cloudwatch/logMetricFilter": lambda inputs: regional("logs", f"log-group:{inputs['logGroupName']}"),
+    "cloudwatch/logResourcePolicy": lambda _: "*",
+    "kms/alias": lambda inputs: regional("kms", inputs["name"]),
+    "scheduler/schedule": lambda inputs: regional("scheduler", f"schedule/{inputs['groupName']}/{inputs['name']}"),
+    "scheduler/scheduleGroup": lambda inputs: regional("scheduler", f"schedule-group/{inputs['name']}"),
+    "sns/topic": lambda inputs: regional("sns", inputs["name"]),
+    "ssm/document": lambda inputs: regional("ssm", f"document/{inputs['name']}"),
+}
+"""The ARN of a resource from its inputs, by the type's module and name; a bucket's, a key's and EC2's are below."""
+
+
+@pytest.fixture(scope="module")
+def stack() -> Recorder:
+    """The stack with every setting that declares more."""
+    return deploy(egress="nat", orchestratorHours="weekdays")
+
+
+def declared_types(stack: Recorder, prefix: str) -> set[str]:
+    found = {resource.type for resource in stack.custom if resource.type.startswith(prefix)}
+    assert len(found) > {"aws:": 35, "github:": 2}[prefix], found
+    return found
+
+
+def recovered_types() -> set[str]:
+    """Return the types that the file which looks an account through names."""
+    tree = ast.parse((ROOT / TAGGED_FILE).read_text())
+    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    return {text for text in texts if text.startswith("aws:") and text.count(":") == 2 and " " not in text}
+
+
+def test_every_declared_type_has_a_provider(stack: Recorder) -> None:
+    table = json.loads((ROOT / PROVIDERS_FILE).read_text())
+    provided = {row["token"] for package in table.values() for row in package["resources"].values()}
+
+    missing = (declared_types(stack, "aws:") | declared_types(stack, "github:")) - provided
+
+    assert missing == set(), f"add a row for each to {PROVIDERS_FILE}"
+
+
+def test_every_declared_type_is_found_again_after_a_dead_run(stack: Recorder) -> None:
+    by_name = IMPORT_ID_MAKERS.keys() | REPEATABLE | {DEPLOYMENT_POLICY_TYPE, PULL_REQUEST_TYPE}
+    tagged = {resource.type for resource in stack.custom if resource.tags}
+
+    assert declared_types(stack, "github:") - by_name == set(), f"add each to IMPORT_ID_MAKERS in {NAMED_FILE}"
+    unfound = tagged - recovered_types() - by_name
+    assert unfound == set(), f"list each in {TAGGED_FILE}"
+    unnamed = declared_types(stack, "aws:") - tagged - by_name
+    assert unnamed == set(), (
+        f"add each to IMPORT_ID_MAKERS in {NAMED_FILE}, or to REPEATABLE here if a second creation is a change"
+    )
+
+
+def job_documents(stack: Recorder, job: JobKind) -> list[str]:
+    """Return the policies of a job's role as the stack declares them."""
+    return [stack.one("aws:iam/policy:Policy", f"jobs-{policy}").inputs["policy"] for policy in JOB_POLICIES[job]]
+
+
+def refused(documents: list[str], actions: Iterator[str] | list[str], arn: str, context: dict[str, str]) -> list[str]:
+    return [
+        action
+        for action in actions
+        if action not in OPERATOR_ACTIONS and not any(permits(text, action, arn, context) for text in documents)
+    ]
+
+
+def request_context(resource: Resource) -> dict[str, str]:
+    """Return what AWS knows of a request that changes a resource; untagged ones belong to a tagged one."""
+    tags = resource.tags or {"project": "claudefs", "Environment": STACK}
+    return {
+        "aws:RequestedRegion": REGION,
+        **{f"aws:ResourceTag/{key}": value for key, value in tags.items()},
+        **{f"aws:RequestTag/{key}": value for key, value in tags.items()},
+    }
+
+
+def resource_arn(stack: Recorder, resource: Resource) -> str:
+    kind = resource.type.split(":")[1].rpartition("/")[0] + "/" + resource.type.split(":")[1].rpartition("/")[2]
+    if kind.startswith("s3/"):
+        return f"arn:aws:s3:::{resource.inputs['bucket']}"
+    if kind == "kms/key":
+        return str(stack.outputs["encryption"]["keyArn"])
+    assert kind in ARNS, f"say in ARNS, in this file, how the ARN of {resource.type} is built"
+    return ARNS[kind](resource.inputs)
+
+
+def service_rows() -> dict[str, services.ServiceTypeRights]:
+    tables = (services.STORAGE_TYPES, services.GROUP_TYPES, services.OBSERVATION_TYPES)
+    return {token: row for table in tables for row in table for token in row.type_tokens}
+
+
+def ec2_rows() -> dict[str, ec2.Ec2TypeRights]:
+    return {
+        token: row for table in (ec2.NETWORK_TYPES, ec2.COMPUTE_TYPES) for row in table for token in row.type_tokens
+    }
+
+
+def test_every_declared_type_has_a_row_of_rights(stack: Recorder) -> None:
+    covered = service_rows().keys() | ec2_rows().keys() | IAM_TYPES
+
+    assert declared_types(stack, "aws:") - covered == set(), f"add a row for each to {RIGHTS_FILES}"
+
+
+@pytest.mark.parametrize("job", ["deploy", "preview"])
+def test_a_jobs_policies_reach_each_declared_resource_of_the_services(stack: Recorder, job: JobKind) -> None:
+    documents, rows = job_documents(stack, job), service_rows()
+    # A topic's policy names nothing but its topic, which is among them.
+    resources = [of for of in stack.custom if of.type in rows and of.type != "aws:sns/topicPolicy:TopicPolicy"]
+    assert len(resources) > 60
+    failing = {
+        f"{resource.type} {resource.name}": missing
+        for resource in resources
+        if (
+            missing := refused(
+                documents,
+                [*rows[resource.type].reads, *(rows[resource.type].writes if job == "deploy" else ())],
+                resource_arn(stack, resource),
+                request_context(resource),
+            )
+        )
+    }
+
+    assert failing == {}, f"the {job} role does not reach them: {RIGHTS_FILES}, infra/github/jobs_access.py"
+
+
+def test_the_deploy_role_changes_each_declared_resource_of_ec2_by_its_tags(stack: Recorder) -> None:
+    documents, rows = job_documents(stack, "deploy"), ec2_rows()
+    resources = [resource for resource in stack.custom if resource.type in rows]
+    assert len(resources) > 40
+    failing = {}
+    for resource in resources:
+        row = rows[resource.type]
+        arn = regional("ec2", f"{row.name}/x-1")
+        context = request_context(resource) | {"ec2:Vpc": regional("ec2", "vpc/x-1")}
+        if missing := refused(documents, list(row.changes), arn, context):
+            failing[f"{resource.type} {resource.name}"] = missing
+        others = context | {"aws:ResourceTag/Environment": "other"}
+        assert set(refused(documents, list(row.changes), arn, others)) == set(row.changes), resource.name
+
+    assert failing == {}, "the deploy role does not change them: infra/access/rights/ec2.py"
+
+
+def trusted_service(role: Resource) -> str | None:
+    """Return the AWS service that a role trusts; None where it trusts tokens."""
+    [statement] = role.document("assumeRolePolicy")["Statement"]
+    service: str | None = statement["Principal"].get("Service")
+    return service
+
+
+def test_the_deploy_role_passes_each_role_to_the_service_that_it_trusts_and_to_no_other(stack: Recorder) -> None:
+    documents = job_documents(stack, "deploy")
+    roles = {role.inputs["name"]: trusted_service(role) for role in stack.every("aws:iam/role:Role")}
+    assert sorted(filter(None, roles.values())) == [
+        *("ec2.amazonaws.com", "ec2.amazonaws.com", "events.amazonaws.com"),
+        *("scheduler.amazonaws.com", "ssm.amazonaws.com"),
+    ]
+    for name, trusted in roles.items():
+        passed = {
+            service
+            for service in {*filter(None, roles.values()), "lambda.amazonaws.com"}
+            if not refused(
+                documents,
+                ["iam:PassRole"],
+                f"arn:aws:iam::{ACCOUNT_ID}:role/{name}",
+                {"iam:PassedToService": service},
+            )
+        }
+        assert passed == ({trusted} if trusted else set()), f"{name}: infra/access/role_purposes.py, PASSED_ROLES"
+
+
+def test_the_boundary_contains_every_action_of_the_roles_that_have_it(stack: Recorder) -> None:
+    boundary = stack.one("aws:iam/policy:Policy", "boundary").document()["Statement"]
+    limit = {action for statement in boundary for action in as_list(statement["Action"])}
+    bounded = {role.inputs["name"] for role in stack.every("Role") if role.inputs.get("permissionsBoundary")}
+    inline = [policy for policy in stack.every("RolePolicy") if policy.inputs["role"] in bounded]
+    assert len(inline) == len(stack.every("RolePolicy")) >= 8
+    outside = {
+        policy.name: beyond
+        for policy in inline
+        if (
+            beyond := {
+                action
+                for statement in policy.document()["Statement"]
+                for action in as_list(statement["Action"])
+                if action not in limit
+            }
+        )
+    }
+
+    assert outside == {}, "add the role's grants to infra/role_grants.py"
+
+
+def as_list(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
