@@ -1,11 +1,17 @@
-"""What every command that calls AWS with boto3 shares: bounds of a call, and names of errors."""
+"""An AWS account as every command reaches it: bounded calls, all pages, and errors that name the repair."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
+import jmespath
 from botocore.config import Config
 from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
     NoCredentialsError,
     PartialCredentialsError,
     ProfileNotFound,
@@ -13,9 +19,14 @@ from botocore.exceptions import (
     TokenRetrievalError,
     UnauthorizedSSOTokenError,
 )
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+
+from terminal.errors import UserError
 
 if TYPE_CHECKING:
-    from botocore.exceptions import ClientError
+    from collections.abc import Callable, Iterator
+
+    import boto3
 
 CLIENT_CONFIG = Config(
     connect_timeout=5,
@@ -25,10 +36,16 @@ CLIENT_CONFIG = Config(
     retries={"mode": "adaptive", "total_max_attempts": 6},
 )
 
-DENIED_CODES = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
-"""Names of errors by which services say that a right is missing."""
+GLOBAL_SERVICES = frozenset({"budgets", "pricing"})
+GLOBAL_SERVICES_REGION = "us-east-1"
+"""Where the Price List and the Budgets of all regions answer:
+https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/using-price-list-query-api.html"""
 
-SIGN_IN_ERRORS = (
+ACTION_BY_CALL = {"budgets:DescribeBudget": "budgets:ViewBudget"}
+"""Calls whose IAM action has another name:
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsbudgetservice.html"""
+
+_SIGN_IN_ERRORS = (
     NoCredentialsError,
     PartialCredentialsError,
     ProfileNotFound,
@@ -36,22 +53,184 @@ SIGN_IN_ERRORS = (
     TokenRetrievalError,
     UnauthorizedSSOTokenError,
 )
-"""What boto3 raises where it finds no credentials to send."""
+"""Errors of boto3 where it finds no credentials to send."""
 
-EXPIRED_CODES = frozenset(
+_SIGN_IN = (
+    "sign in (`aws sso login` or `aws configure`), or set AWS_PROFILE to a profile that is signed in; "
+    "give a workflow's job the environment's role"
+)
+_REPAIR_BY_CODE = {
+    **dict.fromkeys(
+        ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation"),
+        "have the action {action} allowed for you: docs/cluster-console.md and docs/deploy.md list what commands need",
+    ),
+    **dict.fromkeys(
+        (
+            "AuthFailure",
+            "ExpiredToken",
+            "ExpiredTokenException",
+            "InvalidClientTokenId",
+            "RequestExpired",
+            "SignatureDoesNotMatch",
+            "UnrecognizedClientException",
+        ),
+        _SIGN_IN,
+    ),
+    # What the stack makes: its budget, its bucket and its documents of Systems Manager.
+    **dict.fromkeys(
+        ("NotFoundException", "NoSuchBucket", "InvalidDocument"),
+        "deploy the environment's stack first (`cfs deploy apply`): {action} needs what it makes",
+    ),
+}
+_REPEAT = "run the same command again: it continues where it stopped; if AWS refuses again, repair what it says"
+
+_BUSY_CODES = frozenset(
     {
-        "AuthFailure",
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "InvalidClientTokenId",
-        "RequestExpired",
-        "SignatureDoesNotMatch",
-        "UnrecognizedClientException",
+        "ResourceContention",
+        "ResourceContentionFault",
+        "ScalingActivityInProgress",
+        # S3: another write of the same key is under way.
+        "ConditionalRequestConflict",
+        "OperationAborted",
+        "409",
     }
 )
-"""Names of errors by which services say that the credentials are good no more."""
+_BUSY_ATTEMPTS = 5
+
+_SUBJECT_ARGUMENTS = ("Bucket", "Key", "AutoScalingGroupName", "DocumentName", "BudgetName")
+"""Arguments of calls that name what is read or changed."""
 
 
-def error_code(error: ClientError) -> str:
-    """Return AWS's name of an error."""
+class AwsError(UserError):
+    """A call that AWS refused.
+
+    Attributes:
+        code: AWS's name of the error.
+    """
+
+    def __init__(self, problem: str, *, code: str, repair: str) -> None:
+        """Describe the refusal."""
+        super().__init__(problem, repair=repair)
+        self.code = code
+
+
+def utc_now() -> datetime:
+    """Return the machine's time."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AwsAccount:
+    """An AWS account in one region, and the time there.
+
+    Attributes:
+        session: The caller's credentials and the region.
+        url: The emulated account's address; None for AWS itself.
+        clock: Returns the time, with its zone: the machine's, or that of the emulated account.
+    """
+
+    session: boto3.Session
+    url: str | None = None
+    clock: Callable[[], datetime] = utc_now
+    _clients: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def is_emulated(self) -> bool:
+        """Whether it is the emulated account, whose prices are placeholders."""
+        return self.url is not None
+
+    @property
+    def region(self) -> str:
+        """The region's name."""
+        return str(self.session.region_name)
+
+    def call_operation(self, service: str, operation: str, /, **arguments: Any) -> dict[str, Any]:
+        """Make one call and return its answer; a busy resource is asked again.
+
+        Raises:
+            AwsError: AWS refused.
+        """
+        with explain_aws_errors(service, operation, **arguments):
+            client = self._service_client(service)
+            for attempt in Retrying(
+                retry=retry_if_exception(_is_busy),
+                stop=stop_after_attempt(_BUSY_ATTEMPTS),
+                wait=wait_exponential_jitter(multiplier=0.5, max=8),
+                reraise=True,
+            ):
+                with attempt:
+                    _rewind_body(arguments.get("Body"))
+                    answer: dict[str, Any] = getattr(client, operation)(**arguments)
+            return answer
+
+    def list_items(self, service: str, operation: str, path: str, /, **arguments: Any) -> Iterator[dict[str, Any]]:
+        """Yield what the answer, or each page of it, holds at a JMESPath.
+
+        Raises:
+            AwsError: AWS refused.
+        """
+        with explain_aws_errors(service, operation, **arguments):
+            client = self._service_client(service)
+            if client.can_paginate(operation):
+                pages = client.get_paginator(operation).paginate(**arguments)
+            else:
+                pages = [getattr(client, operation)(**arguments)]
+            for page in pages:
+                yield from jmespath.search(path, page) or ()
+
+    def account_id(self) -> str:
+        """Return the account's ID."""
+        return str(self.call_operation("sts", "get_caller_identity")["Account"])
+
+    def _service_client(self, service: str) -> Any:  # boto3 makes its clients' classes at run time
+        if service not in self._clients:
+            region = GLOBAL_SERVICES_REGION if service in GLOBAL_SERVICES else None
+            client = self.session.client(service, region_name=region, endpoint_url=self.url, config=CLIENT_CONFIG)
+            self._clients[service] = client
+        return self._clients[service]
+
+
+def required_action(service: str, operation: str) -> str:
+    """Return the IAM action that a call needs: `required_action("ec2", "DescribeInstances")`."""
+    name = f"{service}:{operation}"
+    return ACTION_BY_CALL.get(name, name)
+
+
+@contextmanager
+def explain_aws_errors(service: str, operation: str, /, **arguments: Any) -> Iterator[None]:
+    """Turn what boto3 raises in a call, after its own retries, into an error with a repair.
+
+    Raises:
+        AwsError: AWS refused.
+    """
+    name = "".join(part.capitalize() for part in operation.split("_"))
+    subject = "/".join(str(arguments[key]) for key in _SUBJECT_ARGUMENTS if key in arguments)
+    call = f"{service}:{name}" + (f" of {subject}" if subject else "")
+    try:
+        yield
+    except _SIGN_IN_ERRORS as error:
+        raise UserError(f"{call} needs AWS credentials: {error}.", repair=_SIGN_IN) from error
+    except ClientError as error:
+        code = _error_code(error)
+        repair = _REPAIR_BY_CODE.get(code, _REPEAT).format(action=required_action(service, name))
+        said = error.response.get("Error", {}).get("Message") or code
+        raise AwsError(f"AWS refused {call}: {said} ({code})", code=code, repair=repair) from error
+    except BotoCoreError as error:
+        raise UserError(
+            f"AWS did not answer {call}: {error}.",
+            repair="check the network and the region, and run the same command again: it continues where it stopped",
+        ) from error
+
+
+def _rewind_body(body: Any) -> None:
+    """Let a file be read from its start, which an attempt before has read to its end."""
+    if hasattr(body, "seek"):
+        body.seek(0)
+
+
+def _is_busy(error: BaseException) -> bool:
+    return isinstance(error, ClientError) and _error_code(error) in _BUSY_CODES
+
+
+def _error_code(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))

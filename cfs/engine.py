@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import IO
 
-    import boto3
-
-
 _STDERR = 2
 
 
@@ -50,15 +47,6 @@ class StackEngine(ABC):
     @abstractmethod
     def engine_version(self) -> str:
         """The engine's version, without a leading `v`."""
-
-    @property
-    @abstractmethod
-    def aws_url(self) -> str | None:
-        """The address of the emulated account that it works on; None for AWS itself."""
-
-    @abstractmethod
-    def open_session(self) -> boto3.Session:
-        """Return a session of the account that it works on."""
 
     @abstractmethod
     def read_deployment(self) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    import boto3
-
+    from cfs.aws import AwsAccount
     from cfs.engine import StackEngine
 
 
@@ -37,14 +35,7 @@ class StackEnvironment(ABC):
     @property
     def settings_file(self) -> Path:
         """The file with its settings."""
-        settings = PROJECT_FOLDER / f"Pulumi.{self.name}.yaml"
-        if not settings.exists():
-            known = ", ".join(sorted(path.name.split(".")[1] for path in PROJECT_FOLDER.glob("Pulumi.*.yaml")))
-            raise UserError(
-                f"There is no environment {self.name!r}: {settings} does not exist.",
-                repair=f"give one of these to --environment: {known}",
-            )
-        return settings
+        return PROJECT_FOLDER / f"Pulumi.{self.name}.yaml"
 
     @cached_property
     def aws_region(self) -> str:
@@ -60,15 +51,15 @@ class StackEnvironment(ABC):
 
     @property
     @abstractmethod
-    def aws_url(self) -> str | None:
-        """The address of an emulated AWS account; None for AWS itself."""
+    def is_emulated(self) -> bool:
+        """Whether its account is an emulated one."""
 
     @abstractmethod
-    def open_session(self, region: str | None) -> boto3.Session:
-        """Return a session that reaches its account.
+    def connect_aws(self, *, region: str | None = None) -> AwsAccount:
+        """Return its account.
 
         Args:
-            region: The region; None: the default one of the account's credentials.
+            region: Another region than that of its settings.
         """
 
     @abstractmethod
@@ -79,25 +70,21 @@ class StackEnvironment(ABC):
     def open_engine(self) -> StackEngine:
         """Get Pulumi, ready to work on the environment's stack."""
 
-    @abstractmethod
-    def current_time(self) -> datetime:
-        """Return the time of its account, with a time zone."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class RealEnvironment(StackEnvironment):
     """An environment in a real account, reached with the caller's own credentials and login."""
 
     @property
-    def aws_url(self) -> str | None:
-        """None: AWS itself."""
-        return None
+    def is_emulated(self) -> bool:
+        """False: it is in AWS."""
+        return False
 
-    def open_session(self, region: str | None) -> boto3.Session:
-        """Return a session with the caller's credentials."""
-        from cfs.sessions import caller_session  # noqa: PLC0415 — boto3 takes a quarter of a second, needed rarely
+    def connect_aws(self, *, region: str | None = None) -> AwsAccount:
+        """Return the account of the caller's credentials."""
+        from cfs.sessions import connect_caller  # noqa: PLC0415 — boto3 takes a quarter of a second, needed rarely
 
-        return caller_session(region=region)
+        return connect_caller(region=region or self.aws_region)
 
     def credential_variables(self) -> Mapping[str, str]:
         """Return the caller's environment."""
@@ -106,10 +93,6 @@ class RealEnvironment(StackEnvironment):
     def open_engine(self) -> StackEngine:
         """Get Pulumi for the caller's backend."""
         return RemoteEngine.open_remote(self.name)
-
-    def current_time(self) -> datetime:
-        """Return the machine's time."""
-        return datetime.now(UTC)
 
 
 _OPENER_BY_NAME: dict[str, Callable[[], StackEnvironment]] = {}
@@ -122,5 +105,11 @@ def register_environment(name: str, opener: Callable[[], StackEnvironment]) -> N
 
 def find_stack_environment(name: str) -> StackEnvironment:
     """Return the environment of this name, without reaching for it yet."""
+    known = sorted(path.name.split(".")[1] for path in PROJECT_FOLDER.glob("Pulumi.*.yaml"))
+    if name not in known:
+        raise UserError(
+            f"There is no environment {name!r}: {PROJECT_FOLDER} has no Pulumi.{name}.yaml.",
+            repair=f"give one of these to --environment: {', '.join(known)}",
+        )
     opener = _OPENER_BY_NAME.get(name)
     return opener() if opener else RealEnvironment(name=name)

@@ -11,8 +11,6 @@ from terminal.errors import UserError
 from toolchain import obtain_toolchain
 
 if TYPE_CHECKING:
-    import boto3
-
     from toolchain import Toolchain
 
 
@@ -39,17 +37,6 @@ class RemoteEngine(StackEngine):
     def open_remote(cls, stack: str) -> RemoteEngine:
         """Get Pulumi for a stack in the caller's backend."""
         return cls(environment_name=stack, toolchain=obtain_toolchain())
-
-    @property
-    def aws_url(self) -> str | None:
-        """None: AWS itself."""
-        return None
-
-    def open_session(self) -> boto3.Session:
-        """Return a session with the caller's credentials."""
-        from cfs.sessions import caller_session  # noqa: PLC0415 — boto3 takes a quarter of a second, needed rarely
-
-        return caller_session()
 
     def read_deployment(self) -> dict[str, Any]:
         """Return the recorded state, as the backend exports it."""

@@ -1,19 +1,25 @@
-"""Sessions of boto3: whose account they reach is decided by the command, never by a variable or a file alone."""
+"""AWS accounts by boto3's sessions: the command decides which one they reach, never a variable or a file alone."""
 
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore.session
 from botocore.config import Config
 
+from cfs.aws import AwsAccount, explain_aws_errors, utc_now
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
 _NO_FILES = {"config_file": os.devnull, "credentials_file": os.devnull}
 
 
-def local_session(*, region: str) -> boto3.Session:
-    """Return a session for the emulated account that reads no variable, no file and no proxy of the user's."""
+def connect_emulated(*, url: str, region: str, clock: Callable[[], datetime] = utc_now) -> AwsAccount:
+    """Return the emulated account at an address; no variable, no file and no proxy of the user's leads elsewhere."""
     # (name in the configuration file, names of variables, default, conversion) of each option of a session.
     known: dict[str, tuple[Any, ...]] = botocore.session.Session.SESSION_VARIABLES
     options = {
@@ -23,22 +29,21 @@ def local_session(*, region: str) -> boto3.Session:
     core = botocore.session.Session(session_vars=options)
     # No proxies, not: those of the environment.
     core.set_default_client_config(Config(proxies={}))
-    return boto3.Session(
+    session = boto3.Session(
         botocore_session=core,
         aws_access_key_id="test",
         aws_secret_access_key="test",  # noqa: S106 — the emulator asks for any
         region_name=region,
     )
+    return AwsAccount(session=session, url=url, clock=clock)
 
 
-def caller_session(*, region: str | None = None) -> boto3.Session:
-    """Return a session with the caller's credentials, by boto3's own chain, for AWS itself.
+def connect_caller(*, region: str) -> AwsAccount:
+    """Return AWS itself with the caller's credentials, by boto3's own chain.
 
     Addresses of services that variables or the profile name are not used: the engine takes none of them either.
-
-    Raises:
-        BotoCoreError: The profile does not exist or cannot be read.
     """
     core = botocore.session.Session()
     core.set_default_client_config(Config(ignore_configured_endpoint_urls=True))
-    return boto3.Session(botocore_session=core, region_name=region)
+    with explain_aws_errors("sts", "get_caller_identity"):
+        return AwsAccount(session=boto3.Session(botocore_session=core, region_name=region))

@@ -11,6 +11,7 @@ import typer
 from local import operations
 from local.account import account_folder, open_account
 from local.engine import LocalEngine
+from terminal.options import JsonOption
 from terminal.results import finish_command
 
 app = typer.Typer(no_args_is_help=True, help="Deploy on the emulated account, and look after it.")
@@ -53,9 +54,7 @@ def local_env() -> None:
 
 
 @app.command("status")
-def local_status(
-    *, json: Annotated[bool, typer.Option("--json", help="print addresses and logs for programs")] = False
-) -> None:
+def local_status(*, json: JsonOption = False) -> None:
     """Show whether the emulators run, and where."""
     finish_command(operations.emulator_report(account_folder()), as_json=json)
 

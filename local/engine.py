@@ -18,8 +18,7 @@ from terminal.progress import console, show_progress
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import boto3
-
+    from cfs.aws import AwsAccount
     from local.account import LocalAccount
 
 _LOW_DISK_BYTES = 64 * 2**20
@@ -54,16 +53,11 @@ class LocalEngine(StackEngine):
         """The engine's version."""
         return self.account.toolchain.version
 
-    @property
-    def aws_url(self) -> str | None:
-        """The address of the emulated account."""
-        return self.account.aws_url
+    def connect_aws(self) -> AwsAccount:
+        """Return the emulated account."""
+        from cfs.sessions import connect_emulated  # noqa: PLC0415 — boto3 takes a quarter of a second, needed rarely
 
-    def open_session(self) -> boto3.Session:
-        """Return a session that reads nothing of the user's."""
-        from cfs.sessions import local_session  # noqa: PLC0415 — boto3 takes a quarter of a second, needed rarely
-
-        return local_session(region=LOCAL_REGION)
+        return connect_emulated(url=self.account.aws_url, region=LOCAL_REGION)
 
     def read_deployment(self) -> dict[str, Any]:
         """Return the recorded state, without starting the engine."""
@@ -79,7 +73,7 @@ class LocalEngine(StackEngine):
         if not (died or has_pending(self)):
             return False
         with show_progress("Repairing what an interrupted run has left behind"):
-            adopted = adopt_pending(self)
+            adopted = adopt_pending(self, self.connect_aws())
         for urn in adopted:
             console.print(
                 f"  adopted {urn.rpartition('::')[2]}, which it had created but not recorded", highlight=False

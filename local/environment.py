@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from cfs.environments import StackEnvironment
 from cfs.loopback import open_loopback
-from cfs.sessions import local_session
+from cfs.sessions import connect_emulated
 from local import servers
-from local.account import LOCAL_REGION, LOCAL_STACK, account_folder, open_account
+from local.account import LOCAL_STACK, account_folder, open_account
 from local.aws.clock import CLOCK_PATH
 from local.engine import LocalEngine
 from terminal.errors import UserError
@@ -19,8 +19,7 @@ from terminal.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import boto3
-
+    from cfs.aws import AwsAccount
     from cfs.engine import StackEngine
 
 _CLOCK_SECONDS = 30.0
@@ -32,13 +31,14 @@ class LocalEnvironment(StackEnvironment):
     """The emulated account, its emulators started where they do not run."""
 
     @property
-    def aws_url(self) -> str | None:
-        """Where the emulated AWS answers."""
-        return servers.ensure_emulators_running(account_folder())[servers.AWS_EMULATOR].base_url
+    def is_emulated(self) -> bool:
+        """True."""
+        return True
 
-    def open_session(self, region: str | None) -> boto3.Session:
-        """Return a session that reads nothing of the user's."""
-        return local_session(region=region or LOCAL_REGION)
+    def connect_aws(self, *, region: str | None = None) -> AwsAccount:
+        """Return the account; its time may have been moved ahead of the machine's."""
+        url = servers.ensure_emulators_running(account_folder())[servers.AWS_EMULATOR].base_url
+        return connect_emulated(url=url, region=region or self.aws_region, clock=lambda: _account_time(url))
 
     def credential_variables(self) -> Mapping[str, str]:
         """Return the emulators' addresses and placeholder credentials."""
@@ -50,16 +50,16 @@ class LocalEnvironment(StackEnvironment):
         engine.ensure_stack()
         return engine
 
-    def current_time(self) -> datetime:
-        """Ask the emulated account for its time, which may have been moved ahead of the machine's."""
-        try:
-            with open_loopback(f"{self.aws_url}{CLOCK_PATH}", timeout=_CLOCK_SECONDS) as answer:
-                return datetime.fromisoformat(json.load(answer)["now"])
-        except (OSError, ValueError, KeyError) as error:
-            raise UserError(
-                f"The emulated account does not report its time: {error}.",
-                repair="check with `cfs local status` whether it runs; `make up` starts it",
-            ) from error
+
+def _account_time(url: str) -> datetime:
+    try:
+        with open_loopback(f"{url}{CLOCK_PATH}", timeout=_CLOCK_SECONDS) as answer:
+            return datetime.fromisoformat(json.load(answer)["now"])
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(
+            f"The emulated account does not report its time: {error}.",
+            repair="check with `cfs local status` whether it runs; `make up` starts it",
+        ) from error
 
 
 def open_local_environment() -> LocalEnvironment:

@@ -108,7 +108,7 @@ def emulator_report(folder: Path) -> CommandResult:
 
 def print_orphans(engine: LocalEngine) -> None:
     """Print what carries the stack's tags and is not in its state."""
-    found = find_orphans(engine)
+    found = find_orphans(engine, engine.connect_aws())
     if not found:
         console.print("Nothing in the account carries the stack's tags without being in its state.")
         return
@@ -122,7 +122,7 @@ def print_orphans(engine: LocalEngine) -> None:
 
 def delete_orphans(engine: LocalEngine, ids: Sequence[str]) -> None:
     """Delete orphans by their ids."""
-    chosen = [orphan for orphan in find_orphans(engine) if orphan.id in ids]
+    chosen = [orphan for orphan in find_orphans(engine, engine.connect_aws()) if orphan.id in ids]
     unknown = set(ids) - {orphan.id for orphan in chosen}
     if unknown:
         raise UserError(

@@ -10,6 +10,7 @@ from measure import bench as benchmark
 from measure import chaos as campaign
 from measure import schedule_year as simulation
 from measure.code_figures import count_code, figures_result
+from terminal.options import JsonOption
 from terminal.results import finish_command
 
 bench_app = typer.Typer()
@@ -17,14 +18,12 @@ chaos_app = typer.Typer()
 figures_app = typer.Typer()
 schedule_app = typer.Typer(no_args_is_help=True, help="Simulate the cluster's schedules.")
 
-MeasureJsonOption = Annotated[bool, typer.Option("--json", help="print figures for programs")]
-
 
 @bench_app.command("bench")
 def run_bench(
     runs: Annotated[int, typer.Option(min=1, help="how often each command is timed")] = 5,
     *,
-    json: MeasureJsonOption = False,
+    json: JsonOption = False,
 ) -> None:
     """Time previews against the floor, on a local account of its own."""
     finish_command(benchmark.bench_report(benchmark.measure_previews(runs=runs)), as_json=json)
@@ -35,14 +34,14 @@ def run_chaos(
     kills: Annotated[int, typer.Option(min=1, help="how often to kill the engine")] = 20,
     seed: Annotated[int, typer.Option(help="the same seed kills at the same moments")] = 1,
     *,
-    json: MeasureJsonOption = False,
+    json: JsonOption = False,
 ) -> None:
     """Kill the engine at many moments and check that `up` converges each time."""
     finish_command(campaign.chaos_report(campaign.run_kills(kills=kills, seed=seed), seed=seed), as_json=json)
 
 
 @figures_app.command("figures")
-def show_code_figures(*, json: MeasureJsonOption = False) -> None:
+def show_code_figures(*, json: JsonOption = False) -> None:
     """Count names, lines and functions of the code itself."""
     finish_command(figures_result(count_code()), as_json=json)
 
@@ -56,7 +55,7 @@ def _declare_group() -> None:
 def simulate_schedule_year(
     year: Annotated[int, typer.Option(min=2020, max=2090, help="which year to simulate")] = 2027,
     *,
-    json: MeasureJsonOption = False,
+    json: JsonOption = False,
 ) -> None:
     """Simulate a year in three time zones and compare the calendar with what the scheduled actions make of it."""
     outcomes = simulation.simulate_years(simulation.year_cases(year))

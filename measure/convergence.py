@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cfs.recovery.pending_operations import find_orphans
-from cfs.recovery.tagged_resources import Inventory
+from cfs.recovery.tagged_resources import find_tagged_resources
 from infra.project import PROJECT_FOLDER
 from local import leftovers
 from local.account import LOCAL_STACK
@@ -86,7 +86,7 @@ def check_convergence(engine: LocalEngine, deployment: KillableUp, *, before: St
         failure = f"`cfs local up` ended with status {deployment.exit_status}: {tail}"
         return Convergence(recorded=len(after.urns), adopted=0, orphans=0, problems=[failure])
     after = read_snapshot(engine)
-    orphans = find_orphans(engine)
+    orphans = find_orphans(engine, engine.connect_aws())
     problems = [
         *state_problems(before, after),
         *_leftover_problems(engine, deployment),
@@ -135,7 +135,8 @@ def _orphan_problems(engine: LocalEngine, expected: Sequence[str]) -> list[str]:
             _run_cfs("local", "orphans", "delete", *listed)
         except UserError as error:
             return [*problems, error.problem]
-        problems += [f"orphan {orphan.id} is left after its deletion" for orphan in find_orphans(engine)]
+        left = find_orphans(engine, engine.connect_aws())
+        problems += [f"orphan {orphan.id} is left after its deletion" for orphan in left]
         problems += _preview_problems(engine)
     return problems
 
@@ -144,7 +145,7 @@ def _duplicate_problems(engine: LocalEngine) -> list[str]:
     """Find resources that exist twice; those recorded are declared once each."""
     seen: set[tuple[str, str]] = set()
     problems = []
-    for found in Inventory(engine.open_session(), url=engine.aws_url, environment=LOCAL_STACK).find_all():
+    for found in find_tagged_resources(engine.connect_aws(), LOCAL_STACK):
         key = (found.type, found.name)
         if key in seen:
             problems.append(f"{found.type} {found.name} exists twice")

@@ -11,14 +11,12 @@ from typing import Annotated
 import typer
 
 from terminal.job_outputs import run_page_url
+from terminal.options import EnvironmentOption
 from terminal.progress import console
 from terminal.results import CommandResult, finish_command
 
 app = typer.Typer(no_args_is_help=True, help="What continuous integration calls.")
 
-PreviewEnvironmentOption = Annotated[
-    str, typer.Option(help="the stack: prod, staging, or local for the emulated account")
-]
 CheckoutOption = Annotated[Path, typer.Option(help="a checkout of ClaudeFS")]
 
 PREVIEW_PURPOSE = "preview"
@@ -71,7 +69,7 @@ def ci_source(
 
 @app.command("preview")
 def ci_preview(
-    environment: PreviewEnvironmentOption,
+    environment: EnvironmentOption,
     output: Annotated[Path, typer.Option(help="file for `cfs ci comment`")],
     *,
     drift: Annotated[bool, typer.Option("--drift", help="look for drift too")] = False,

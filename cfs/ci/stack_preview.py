@@ -22,7 +22,7 @@ def summarize_preview(environment: str, *, drift: bool) -> PreviewSummary:
         # The state against the account alone: what has been merged and not deployed is no drift.
         drifted = read_changes(engine.query_json("refresh", "--preview-only", "--json")) if drift else None
     except EngineError as error:
-        if find_stack_environment(environment).aws_url:
+        if find_stack_environment(environment).is_emulated:
             raise
         shown = f"{_engine_errors(error.stdout)}\n{error.stderr}".strip()[-_SHOWN_CHARACTERS:]
         raise UserError(

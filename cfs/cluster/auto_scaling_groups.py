@@ -14,7 +14,7 @@ from terminal.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from cfs.cluster.aws import AwsApi
+    from cfs.aws import AwsAccount
     from infra.schedules.schedule import ScheduledAction
 
 FALLBACK_TAG = "OnDemandFallback"
@@ -151,7 +151,7 @@ class AutoScalingGroup:
         return tuple(process for process in _NEEDED_PROCESSES if process in self.suspended)
 
 
-def discover_groups(aws: AwsApi, environment: str, *, names: Sequence[str] = ()) -> list[AutoScalingGroup]:
+def discover_groups(aws: AwsAccount, environment: str, *, names: Sequence[str] = ()) -> list[AutoScalingGroup]:
     """Find the node groups of an environment by their tags, in the order of their names.
 
     Args:
@@ -176,7 +176,7 @@ def discover_groups(aws: AwsApi, environment: str, *, names: Sequence[str] = ())
     ]
     if not found:
         raise UserError(
-            f"There is no node group of the environment {environment!r} in {aws.region_name()}: "
+            f"There is no node group of the environment {environment!r} in {aws.region}: "
             f"no Auto Scaling group has "
             f"the tags project={PROJECT_NAME}, Environment={environment} and NodeGroup.",
             repair="make up"
@@ -208,7 +208,7 @@ def choose_groups(groups: Sequence[AutoScalingGroup], wanted: Sequence[str]) -> 
     return [group for group in groups if group.name in meant]
 
 
-def _describe_actions(aws: AwsApi, full_name: str) -> list[dict[str, Any]]:
+def _describe_actions(aws: AwsAccount, full_name: str) -> list[dict[str, Any]]:
     listed = aws.list_items(
         "autoscaling", "describe_scheduled_actions", "ScheduledUpdateGroupActions[]", AutoScalingGroupName=full_name
     )

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from cfs.aws import AwsAccount
     from cfs.cluster.auto_scaling_groups import AutoScalingGroup
-    from cfs.cluster.aws import AwsApi
     from cfs.cluster.costs import CapacityPool, Cost, KnownPrices, NodeRun
     from cfs.cluster.node_runs import NodeInstance
 
@@ -73,7 +73,7 @@ class CostEstimate:
 
 
 def estimate_costs(
-    aws: AwsApi, environment: str, groups: Sequence[AutoScalingGroup], *, on_demand: bool = False
+    aws: AwsAccount, environment: str, groups: Sequence[AutoScalingGroup], *, on_demand: bool = False
 ) -> CostEstimate:
     """Look up what has run today and the prices that this takes.
 

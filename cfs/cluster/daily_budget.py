@@ -12,7 +12,7 @@ from infra.tags import PROJECT_NAME
 from terminal.errors import UserError
 
 if TYPE_CHECKING:
-    from cfs.cluster.aws import AwsApi
+    from cfs.aws import AwsAccount
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class DailyBudget:
     counted: Decimal
 
 
-def read_budget(aws: AwsApi, environment: str) -> DailyBudget:
+def read_budget(aws: AwsAccount, environment: str) -> DailyBudget:
     """Read the environment's daily budget."""
     name = physical_name(BUDGET, PROJECT_NAME, environment, "daily")
     answer = aws.call_operation("budgets", "describe_budget", AccountId=aws.account_id(), BudgetName=name)["Budget"]

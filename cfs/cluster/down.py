@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from cfs.aws import AwsAccount
     from cfs.cluster.auto_scaling_groups import AutoScalingGroup
-    from cfs.cluster.aws import AwsApi
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class StoppedGroups:
 
 
 def stop_cluster(
-    aws: AwsApi, environment: str, words: Sequence[str], *, wait_clock: WaitClock | None = None
+    aws: AwsAccount, environment: str, words: Sequence[str], *, wait_clock: WaitClock | None = None
 ) -> StoppedGroups:
     """Stop nodes and wait until none is left.
 

@@ -18,8 +18,8 @@ from infra.tags import PROJECT_NAME
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from cfs.aws import AwsAccount
     from cfs.cluster.auto_scaling_groups import AutoScalingGroup
-    from cfs.cluster.aws import AwsApi
     from cfs.cluster.scaling_activities import ScalingActivity
 
 _LONGEST_TERMINATION = timedelta(hours=2)
@@ -64,7 +64,7 @@ def start_of_day(now: datetime) -> datetime:
     return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def list_instances(aws: AwsApi, environment: str, groups: Sequence[AutoScalingGroup]) -> list[NodeInstance]:
+def list_instances(aws: AwsAccount, environment: str, groups: Sequence[AutoScalingGroup]) -> list[NodeInstance]:
     """List the instances of groups that EC2 still describes, those that ended a short time ago included."""
     found = aws.list_items(
         "ec2",
@@ -80,7 +80,7 @@ def list_instances(aws: AwsApi, environment: str, groups: Sequence[AutoScalingGr
 
 
 def runs_since(
-    aws: AwsApi, groups: Sequence[AutoScalingGroup], known: Sequence[NodeInstance], *, midnight: datetime
+    aws: AwsAccount, groups: Sequence[AutoScalingGroup], known: Sequence[NodeInstance], *, midnight: datetime
 ) -> list[NodeRun]:
     """Return the time of each node that has run since a midnight."""
     runs: list[NodeRun] = []

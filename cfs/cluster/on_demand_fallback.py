@@ -19,8 +19,8 @@ from terminal.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from cfs.aws import AwsAccount
     from cfs.cluster.auto_scaling_groups import AutoScalingGroup
-    from cfs.cluster.aws import AwsApi
     from cfs.cluster.node_runs import NodeInstance
 
 
@@ -43,7 +43,7 @@ def is_fallback_over(group: AutoScalingGroup, instances: Sequence[NodeInstance])
     )
 
 
-def begin_fallback(aws: AwsApi, group: AutoScalingGroup, wanted: InstancesDistribution) -> None:
+def begin_fallback(aws: AwsAccount, group: AutoScalingGroup, wanted: InstancesDistribution) -> None:
     """Have a group launch on demand what it lacks."""
     if group.policy is None:
         raise UserError(
@@ -57,7 +57,7 @@ def begin_fallback(aws: AwsApi, group: AutoScalingGroup, wanted: InstancesDistri
     _set_distribution(aws, group, wanted)
 
 
-def end_fallback(aws: AwsApi, group: AutoScalingGroup) -> None:
+def end_fallback(aws: AwsAccount, group: AutoScalingGroup) -> None:
     """Put a group's distribution back."""
     if group.fallback_from is None:
         return
@@ -86,7 +86,7 @@ def changed_policy(described: Mapping[str, Any], wanted: InstancesDistribution) 
     return changed
 
 
-def _set_distribution(aws: AwsApi, group: AutoScalingGroup, wanted: InstancesDistribution) -> None:
+def _set_distribution(aws: AwsAccount, group: AutoScalingGroup, wanted: InstancesDistribution) -> None:
     aws.call_operation(
         "autoscaling",
         "update_auto_scaling_group",

@@ -16,7 +16,7 @@ from cfs.cluster.costs import CapacityPool, KnownPrices, PriceStep
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from cfs.cluster.aws import AwsApi
+    from cfs.aws import AwsAccount
 
 SPOT_PRODUCT = "Linux/UNIX"
 """What runs on the nodes, as the price history calls it."""
@@ -36,7 +36,9 @@ _ON_DEMAND_FILTERS = {
 https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/using-price-list-query-api.html"""
 
 
-def look_up_prices(aws: AwsApi, *, spot: Collection[str], on_demand: Collection[str], since: datetime) -> KnownPrices:
+def look_up_prices(
+    aws: AwsAccount, *, spot: Collection[str], on_demand: Collection[str], since: datetime
+) -> KnownPrices:
     """Look prices up, each once.
 
     Args:
@@ -51,7 +53,7 @@ def look_up_prices(aws: AwsApi, *, spot: Collection[str], on_demand: Collection[
     )
 
 
-def _spot_prices(aws: AwsApi, types: list[str], *, since: datetime) -> Mapping[CapacityPool, tuple[PriceStep, ...]]:
+def _spot_prices(aws: AwsAccount, types: list[str], *, since: datetime) -> Mapping[CapacityPool, tuple[PriceStep, ...]]:
     steps: defaultdict[CapacityPool, list[PriceStep]] = defaultdict(list)
     for start in range(0, len(types), _TYPES_PER_CALL):
         history = aws.list_items(
@@ -69,8 +71,8 @@ def _spot_prices(aws: AwsApi, types: list[str], *, since: datetime) -> Mapping[C
     return {pool: tuple(sorted(found, key=lambda step: step.since)) for pool, found in steps.items()}
 
 
-def _on_demand_price(aws: AwsApi, instance_type: str) -> Decimal | None:
-    wanted = {**_ON_DEMAND_FILTERS, "instanceType": instance_type, "regionCode": aws.region_name()}
+def _on_demand_price(aws: AwsAccount, instance_type: str) -> Decimal | None:
+    wanted = {**_ON_DEMAND_FILTERS, "instanceType": instance_type, "regionCode": aws.region}
     products = aws.list_items(
         "pricing",
         "get_products",

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from cfs.aws import AwsAccount
     from cfs.cluster.auto_scaling_groups import AutoScalingGroup
-    from cfs.cluster.aws import AwsApi
 
 _DESCRIPTION = re.compile(
     r"(?P<what>Launching a new|Terminating) EC2 instance(?::\s*(?P<id>i-[0-9a-f]+))?", re.IGNORECASE
@@ -113,7 +113,7 @@ _CODE_BY_WORDS = {"do not have sufficient": "InsufficientInstanceCapacity"}
 https://docs.aws.amazon.com/autoscaling/ec2/userguide/ts-as-capacity.html"""
 
 
-def read_activities(aws: AwsApi, group: AutoScalingGroup, *, since: datetime) -> list[ScalingActivity]:
+def read_activities(aws: AwsAccount, group: AutoScalingGroup, *, since: datetime) -> list[ScalingActivity]:
     """Read a group's launches and terminations that began at a time or later, the newest first."""
     found = aws.list_items(
         "autoscaling",

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
+    from cfs.aws import AwsAccount
     from cfs.cluster.auto_scaling_groups import AutoScalingGroup
-    from cfs.cluster.aws import AwsApi
     from cfs.cluster.cost_estimate import CostEstimate
     from cfs.cluster.daily_budget import DailyBudget
 
@@ -68,7 +68,7 @@ class ClusterStatus:
     budget: DailyBudget | UserError
 
 
-def read_cluster_status(aws: AwsApi, environment: str) -> ClusterStatus:
+def read_cluster_status(aws: AwsAccount, environment: str) -> ClusterStatus:
     """Look the cluster over; changes nothing."""
     groups = discover_groups(aws, environment)
     known = estimate_costs(aws, environment, groups)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
 
+    from cfs.aws import AwsAccount
     from cfs.cluster.auto_scaling_groups import AutoScalingGroup
-    from cfs.cluster.aws import AwsApi
     from cfs.cluster.stop_times import PlannedStop
     from cfs.cluster.waiting import LaunchOutcome
 
@@ -61,7 +61,7 @@ class StartedGroups:
     stops: Sequence[PlannedStop]
 
 
-def start_cluster(aws: AwsApi, window: ClusterWindow, *, wait_clock: WaitClock | None = None) -> StartedGroups:
+def start_cluster(aws: AwsAccount, window: ClusterWindow, *, wait_clock: WaitClock | None = None) -> StartedGroups:
     """Start nodes for a while and wait for them.
 
     Each group's stop is put before any node is started. Whatever ends this between two calls, no node is left running
@@ -86,7 +86,7 @@ def start_cluster(aws: AwsApi, window: ClusterWindow, *, wait_clock: WaitClock |
     return StartedGroups(groups=outcome.groups, stops=planned)
 
 
-def end_finished_fallbacks(aws: AwsApi, environment: str, groups: Sequence[AutoScalingGroup]) -> list[AutoScalingGroup]:
+def end_finished_fallbacks(aws: AwsAccount, environment: str, groups: Sequence[AutoScalingGroup]) -> list[AutoScalingGroup]:
     """Put back the distribution of each group whose nodes on demand are gone, and give the groups as they then are."""
     changed = [group for group in groups if group.fallback_from is not None]
     instances = list_instances(aws, environment, changed) if changed else []
@@ -119,7 +119,7 @@ def _check_startable(groups: Sequence[AutoScalingGroup], window: ClusterWindow) 
 
 
 def _check_budget(
-    aws: AwsApi, window: ClusterWindow, groups: Sequence[AutoScalingGroup], planned: Sequence[PlannedStop]
+    aws: AwsAccount, window: ClusterWindow, groups: Sequence[AutoScalingGroup], planned: Sequence[PlannedStop]
 ) -> None:
     known = estimate_costs(aws, window.environment, groups, on_demand=window.on_demand)
     until: dict[str, datetime] = {}
@@ -136,7 +136,7 @@ def _check_budget(
     )
 
 
-def _start_group(aws: AwsApi, group: AutoScalingGroup) -> None:
+def _start_group(aws: AwsAccount, group: AutoScalingGroup) -> None:
     aws.call_operation(
         "autoscaling",
         "update_auto_scaling_group",
@@ -149,7 +149,12 @@ def _start_group(aws: AwsApi, group: AutoScalingGroup) -> None:
 
 
 def _await_nodes(
-    aws: AwsApi, window: ClusterWindow, chosen: Sequence[AutoScalingGroup], *, since: datetime, wait_clock: WaitClock
+    aws: AwsAccount,
+    window: ClusterWindow,
+    chosen: Sequence[AutoScalingGroup],
+    *,
+    since: datetime,
+    wait_clock: WaitClock,
 ) -> LaunchOutcome:
     names = [group.full_name for group in chosen]
     try:

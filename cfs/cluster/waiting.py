@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
     from datetime import datetime
 
+    from cfs.aws import AwsAccount
     from cfs.cluster.auto_scaling_groups import AutoScalingGroup
-    from cfs.cluster.aws import AwsApi
     from cfs.cluster.node_runs import NodeInstance
     from cfs.cluster.scaling_activities import ScalingActivity
 
@@ -77,7 +77,7 @@ class _LaunchPatience:
 
 
 def wait_until_ready(
-    aws: AwsApi, environment: str, names: Collection[str], *, since: datetime, wait_clock: WaitClock
+    aws: AwsAccount, environment: str, names: Collection[str], *, since: datetime, wait_clock: WaitClock
 ) -> LaunchOutcome:
     """Wait until groups have the nodes that they are to have, or AWS keeps failing to launch them, or time is up.
 
@@ -111,7 +111,7 @@ def wait_until_ready(
 
 
 def wait_until_gone(
-    aws: AwsApi, environment: str, groups: Sequence[AutoScalingGroup], *, wait_clock: WaitClock
+    aws: AwsAccount, environment: str, groups: Sequence[AutoScalingGroup], *, wait_clock: WaitClock
 ) -> list[NodeInstance]:
     """Wait until no instance of groups is left, and give those that are there when time is up.
 

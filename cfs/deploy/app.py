@@ -1,15 +1,32 @@
-"""The commands `cfs deploy …`: read arguments, call the step, tell its result.
-
-What the steps need is imported when one runs: the other commands of `cfs` wait for none of it.
-"""
+"""The commands `cfs deploy …`: read arguments, call what does the work, print its result."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from cfs.deploy.artifact_store import find_artifact_store
+from cfs.deploy.clock import SystemClock
+from cfs.deploy.environment_status import read_environment_status, status_result
+from cfs.deploy.lease import HeldRecord, lease_holder
+from cfs.deploy.node_list import NodeLister
+from cfs.deploy.publish import BuildSource, describe_release, find_tarballs, publish_result, upload_release
+from cfs.deploy.releases import read_release_target
+from cfs.deploy.reviewed_apply import WantedDeployment, apply_reviewed, preview_for_review
+from cfs.deploy.rollout import (
+    RollOutContext,
+    RollOutTimeouts,
+    pause_holding_lease,
+    roll_out_result,
+    run_roll_back,
+    run_roll_out,
+)
+from cfs.deploy.run_commands import NodeCommandRunner
+from cfs.environments import find_stack_environment
+from terminal.options import EnvironmentOption, JsonOption
 from terminal.results import finish_command
 
 app = typer.Typer(
@@ -17,10 +34,6 @@ app = typer.Typer(
     help="Publish releases, apply what was reviewed, and bring a release to an environment's nodes: docs/deploy.md.",
 )
 
-DeployEnvironmentOption = Annotated[
-    str, typer.Option("--environment", help="the stack's name: prod, staging, or local for the emulated account")
-]
-DeployJsonOption = Annotated[bool, typer.Option("--json", help="print the result for programs")]
 SizeOption = Annotated[int | None, typer.Option(help="storage nodes: the stack's setting clusterSize for this run")]
 CommitOption = Annotated[
     str | None, typer.Option(help="the commit that is deployed; default: $GITHUB_SHA, else this project's")
@@ -33,7 +46,7 @@ SoakOption = Annotated[
 @app.command("publish")
 def deploy_publish(  # noqa: PLR0913 — one parameter an option
     *,
-    environment: DeployEnvironmentOption,
+    environment: EnvironmentOption,
     source: Annotated[Path, typer.Option("--from", help="folder with the tarballs, their bundles and SHA256SUMS")],
     version: Annotated[str, typer.Option(help="v1.2.3, or as `git describe --tags` prints it")],
     commit: Annotated[str, typer.Option(help="the 40 digits of the commit that was built")],
@@ -41,76 +54,99 @@ def deploy_publish(  # noqa: PLR0913 — one parameter an option
     signer_workflow: Annotated[
         str, typer.Option(help="the workflow that attests")
     ] = ".github/workflows/release-build.yml",
-    json: DeployJsonOption = False,
+    json: JsonOption = False,
 ) -> None:
     """Put a built release into the bucket, where nothing is ever overwritten."""
-    from cfs.deploy import steps  # noqa: PLC0415 — see above
-
-    built = steps.BuildSource(version=version, commit=commit, repository=repository, signer_workflow=signer_workflow)
-    finish_command(steps.publish_build(environment, source, built), as_json=json)
+    target = find_stack_environment(environment)
+    built = find_tarballs(source)
+    release = describe_release(
+        built, BuildSource(version=version, commit=commit, repository=repository, signer_workflow=signer_workflow)
+    )
+    store = find_artifact_store(target.connect_aws(), environment)
+    finish_command(publish_result(upload_release(store, built, release)), as_json=json)
 
 
 @app.command("preview")
 def deploy_preview(
     *,
-    environment: DeployEnvironmentOption,
+    environment: EnvironmentOption,
     cluster_size: SizeOption = None,
     commit: CommitOption = None,
     review: Annotated[Path, typer.Option(help="file that what is to be reviewed is written to")] = Path("review.json"),
-    json: DeployJsonOption = False,
+    json: JsonOption = False,
 ) -> None:
     """Show what would change in the infrastructure, with the digest to approve."""
-    from cfs.deploy import reviewed_apply as applying  # noqa: PLC0415 — see above
-
-    wanted = applying.WantedDeployment(environment=environment, cluster_size=cluster_size, commit=commit)
-    finish_command(applying.preview_for_review(wanted, file=review), as_json=json)
+    wanted = WantedDeployment(environment=environment, cluster_size=cluster_size, commit=commit)
+    finish_command(preview_for_review(wanted, file=review), as_json=json)
 
 
 @app.command("apply")
 def deploy_apply(  # noqa: PLR0913 — one parameter an option
     *,
-    environment: DeployEnvironmentOption,
+    environment: EnvironmentOption,
     digest: Annotated[str, typer.Option(help="output of `preview` that was approved")],
     review: Annotated[Path | None, typer.Option(help="the file of that preview, to say what differs")] = None,
     cluster_size: SizeOption = None,
     commit: CommitOption = None,
-    json: DeployJsonOption = False,
+    json: JsonOption = False,
 ) -> None:
     """Change what was reviewed, or nothing."""
-    from cfs.deploy import reviewed_apply as applying  # noqa: PLC0415 — see above
-
-    wanted = applying.WantedDeployment(environment=environment, cluster_size=cluster_size, commit=commit)
-    finish_command(applying.apply_reviewed(wanted, digest=digest, file=review), as_json=json)
+    wanted = WantedDeployment(environment=environment, cluster_size=cluster_size, commit=commit)
+    finish_command(apply_reviewed(wanted, digest=digest, file=review), as_json=json)
 
 
 @app.command("roll-out")
 def deploy_roll_out(
     *,
-    environment: DeployEnvironmentOption,
+    environment: EnvironmentOption,
     release: Annotated[str, typer.Option(help="key of the release: releases/<commit>/release.json")],
     sha256: Annotated[str, typer.Option(help="sum that the release's file must have")] = "",
     soak: SoakOption = 60.0,
-    json: DeployJsonOption = False,
+    json: JsonOption = False,
 ) -> None:
     """Bring a release to all nodes, stage by stage; a stage that fails takes it back."""
-    from cfs.deploy import steps  # noqa: PLC0415 — see above
-
-    finish_command(steps.roll_out_release(environment, release, sha256=sha256 or None, soak=soak), as_json=json)
+    context = _roll_out_context(environment, soak=soak)
+    wanted = read_release_target(context.store, release, sha256=sha256 or None)
+    finish_command(roll_out_result(run_roll_out(context, wanted=wanted), environment=environment), as_json=json)
 
 
 @app.command("roll-back")
-def deploy_roll_back(
-    *, environment: DeployEnvironmentOption, soak: SoakOption = 60.0, json: DeployJsonOption = False
-) -> None:
+def deploy_roll_back(*, environment: EnvironmentOption, soak: SoakOption = 60.0, json: JsonOption = False) -> None:
     """Take an unfinished roll-out back, or go back to the version before."""
-    from cfs.deploy import steps  # noqa: PLC0415 — see above
-
-    finish_command(steps.roll_back_release(environment, soak=soak), as_json=json)
+    outcome = run_roll_back(_roll_out_context(environment, soak=soak))
+    finish_command(roll_out_result(outcome, environment=environment), as_json=json)
 
 
 @app.command("status")
-def deploy_status(*, environment: DeployEnvironmentOption, json: DeployJsonOption = False) -> None:
+def deploy_status(*, environment: EnvironmentOption, json: JsonOption = False) -> None:
     """Show what the environment runs, and who deploys to it."""
-    from cfs.deploy import steps  # noqa: PLC0415 — see above
+    aws = find_stack_environment(environment).connect_aws()
+    status = read_environment_status(
+        find_artifact_store(aws, environment),
+        NodeLister(aws, environment=environment),
+        environment=environment,
+        now=SystemClock().now(),
+    )
+    finish_command(status_result(status), as_json=json)
 
-    finish_command(steps.environment_status(environment), as_json=json)
+
+def _roll_out_context(environment: str, *, soak: float) -> RollOutContext:
+    aws = find_stack_environment(environment).connect_aws()
+    store = find_artifact_store(aws, environment)
+    clock = SystemClock()
+    held = HeldRecord(store, environment=environment, holder=lease_holder(os.environ), clock=clock)
+    return RollOutContext(
+        environment=environment,
+        store=store,
+        nodes=NodeLister(aws, environment=environment),
+        commands=NodeCommandRunner(
+            aws,
+            environment=environment,
+            clock=clock,
+            pause=lambda seconds: pause_holding_lease(clock, held, seconds),
+        ),
+        held_record=held,
+        clock=clock,
+        timeouts=RollOutTimeouts(),
+        soak_seconds=soak,
+    )

@@ -9,20 +9,15 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_exponential
-
-from cfs.aws import error_code
-from cfs.deploy.aws import explain_aws_errors
+from cfs.aws import AwsAccount, AwsError, explain_aws_errors
+from infra.naming import S3_BUCKET, physical_name
+from infra.tags import PROJECT_NAME
 
 if TYPE_CHECKING:
     from typing import IO
 
 _ABSENT_CODES = frozenset({"NoSuchKey", "404"})
 _CONFLICT_CODES = frozenset({"PreconditionFailed", "412"})
-_CONCURRENT_CODES = frozenset({"ConditionalRequestConflict", "409", "OperationAborted"})
-"""Another write of the same key was under way: S3 asks to try again."""
-
 
 _PIECE_BYTES = 2**20
 """Bytes read at once."""
@@ -48,33 +43,27 @@ class StoredObject:
 class ArtifactStore:
     """The bucket of one environment."""
 
-    def __init__(self, s3: Any, *, bucket: str) -> None:
-        """Take boto3's client and the bucket's name."""
-        self._s3 = s3
+    def __init__(self, aws: AwsAccount, *, bucket: str) -> None:
+        """Take the account and the bucket's name."""
+        self._aws = aws
         self.bucket = bucket
 
     def read_object(self, key: str) -> StoredObject | None:
         """Read an object; None: there is none."""
-        with explain_aws_errors(f"read s3://{self.bucket}/{key}"):
-            try:
-                answer = self._s3.get_object(Bucket=self.bucket, Key=key)
-                return StoredObject(body=answer["Body"].read(), etag=answer["ETag"])
-            except ClientError as error:
-                if error_code(error) in _ABSENT_CODES:
-                    return None
-                raise
+        answer = self._get_object(key)
+        if answer is None:
+            return None
+        with explain_aws_errors("s3", "get_object", Bucket=self.bucket, Key=key):
+            return StoredObject(body=answer["Body"].read(), etag=answer["ETag"])
 
     def object_sha256(self, key: str) -> str | None:
         """Compute the SHA-256 sum of an object's content, piece by piece; None: there is none."""
-        with explain_aws_errors(f"read s3://{self.bucket}/{key}"):
-            try:
-                body = self._s3.get_object(Bucket=self.bucket, Key=key)["Body"]
-            except ClientError as error:
-                if error_code(error) in _ABSENT_CODES:
-                    return None
-                raise
-            digest = hashlib.sha256()
-            for piece in body.iter_chunks(_PIECE_BYTES):
+        answer = self._get_object(key)
+        if answer is None:
+            return None
+        digest = hashlib.sha256()
+        with explain_aws_errors("s3", "get_object", Bucket=self.bucket, Key=key):
+            for piece in answer["Body"].iter_chunks(_PIECE_BYTES):
                 digest.update(piece)
         return digest.hexdigest()
 
@@ -106,32 +95,26 @@ class ArtifactStore:
                 return there.etag
             raise
 
+    def _get_object(self, key: str) -> dict[str, Any] | None:
+        try:
+            return self._aws.call_operation("s3", "get_object", Bucket=self.bucket, Key=key)
+        except AwsError as error:
+            if error.code in _ABSENT_CODES:
+                return None
+            raise
+
     def _put_conditionally(self, key: str, body: bytes | IO[bytes], condition: dict[str, str]) -> str:
         # S3 computes the checksum itself and refuses what was damaged on the way.
         request = {"Bucket": self.bucket, "Key": key, "Body": body, "ChecksumAlgorithm": "SHA256", **condition}
-        with explain_aws_errors(f"write s3://{self.bucket}/{key}"):
-            try:
-                return _put_object(self._s3, request)
-            except ClientError as error:
-                if error_code(error) in _CONFLICT_CODES or (
-                    error_code(error) in _ABSENT_CODES and "IfMatch" in condition
-                ):
-                    raise ConflictError(key) from error
-                raise
+        try:
+            return str(self._aws.call_operation("s3", "put_object", **request)["ETag"])
+        except AwsError as error:
+            if error.code in _CONFLICT_CODES or (error.code in _ABSENT_CODES and "IfMatch" in condition):
+                raise ConflictError(key) from error
+            raise
 
 
-def _is_concurrent(error: BaseException) -> bool:
-    return isinstance(error, ClientError) and error_code(error) in _CONCURRENT_CODES
-
-
-@retry(
-    stop=stop_after_attempt(5),
-    wait=wait_random_exponential(multiplier=0.1, max=5),
-    retry=retry_if_exception(_is_concurrent),
-    reraise=True,
-)
-def _put_object(s3: Any, request: dict[str, Any]) -> str:
-    body = request["Body"]
-    if not isinstance(body, bytes):
-        body.seek(0)
-    return str(s3.put_object(**request)["ETag"])
+def find_artifact_store(aws: AwsAccount, environment: str) -> ArtifactStore:
+    """Return an environment's artifact bucket, whose name holds the account and its region."""
+    bucket = physical_name(S3_BUCKET, PROJECT_NAME, environment, "artifacts", aws.account_id(), aws.region)
+    return ArtifactStore(aws, bucket=bucket)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cfs.deploy.aws import explain_aws_errors
 from infra.tags import PROJECT_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from cfs.aws import AwsAccount
 
 READY_BOOT_STATE = "ready"
 """The tag `BootState` of a node that has booted; before, and where that failed, it is something else."""
@@ -39,9 +40,9 @@ class Node:
 class NodeLister:
     """Lists the nodes of one environment."""
 
-    def __init__(self, ec2: Any, *, environment: str) -> None:
-        """Take boto3's client and the value of the tag `Environment`."""
-        self._ec2 = ec2
+    def __init__(self, aws: AwsAccount, *, environment: str) -> None:
+        """Take the account and the value of the tag `Environment`."""
+        self._aws = aws
         self._environment = environment
 
     def list_living(self) -> list[Node]:
@@ -52,16 +53,13 @@ class NodeLister:
             {"Name": "tag-key", "Values": ["NodeGroup"]},
             {"Name": "instance-state-name", "Values": ["pending", "running"]},
         ]
-        with explain_aws_errors("list the environment's nodes"):
-            pages = self._ec2.get_paginator("describe_instances").paginate(
-                Filters=filters, PaginationConfig={"PageSize": 500}
-            )
-            instances = [
-                instance
-                for page in pages
-                for reservation in page["Reservations"]
-                for instance in reservation["Instances"]
-            ]
+        instances = self._aws.list_items(
+            "ec2",
+            "describe_instances",
+            "Reservations[].Instances[]",
+            Filters=filters,
+            PaginationConfig={"PageSize": 500},
+        )
         return sorted(map(_parse_node, instances), key=lambda node: node.id)
 
     def list_ready(self) -> list[Node]:

@@ -13,10 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from botocore.exceptions import ClientError
-
-from cfs.aws import error_code
-from cfs.deploy.aws import explain_aws_errors
+from cfs.aws import AwsAccount, AwsError
 from infra.naming import document_name
 
 if TYPE_CHECKING:
@@ -60,9 +57,11 @@ class NodeAnswer:
 class NodeCommandRunner:
     """Runs commands on the nodes of one environment."""
 
-    def __init__(self, ssm: Any, *, environment: str, clock: DeployClock, pause: Callable[[float], None]) -> None:
-        """Take boto3's client, the stack's name, and what lets time pass while answers are waited for."""
-        self._ssm = ssm
+    def __init__(
+        self, aws: AwsAccount, *, environment: str, clock: DeployClock, pause: Callable[[float], None]
+    ) -> None:
+        """Take the account, the stack's name, and what lets time pass while answers are waited for."""
+        self._aws = aws
         self._environment = environment
         self._clock = clock
         self._pause = pause
@@ -92,19 +91,17 @@ class NodeCommandRunner:
         return answers
 
     def _reachable_nodes(self, nodes: Sequence[str]) -> set[str]:
-        reachable = set()
-        for some in split_chunks(nodes, NODES_PER_QUERY):
-            with explain_aws_errors("find out which nodes Systems Manager reaches"):
-                pages = self._ssm.get_paginator("describe_instance_information").paginate(
-                    Filters=[{"Key": "InstanceIds", "Values": some}],
-                    PaginationConfig={"PageSize": NODES_PER_QUERY},
-                )
-                reachable |= {
-                    found["InstanceId"]
-                    for page in pages
-                    for found in page["InstanceInformationList"]
-                    if found["PingStatus"] == "Online"
-                }
+        reachable = {
+            found["InstanceId"]
+            for some in split_chunks(nodes, NODES_PER_QUERY)
+            for found in self._aws.list_items(
+                "ssm",
+                "describe_instance_information",
+                "InstanceInformationList[?PingStatus == 'Online']",
+                Filters=[{"Key": "InstanceIds", "Values": some}],
+                PaginationConfig={"PageSize": NODES_PER_QUERY},
+            )
+        }
         return reachable.intersection(nodes)
 
     def _send_command(
@@ -116,26 +113,27 @@ class NodeCommandRunner:
     ) -> Iterator[tuple[str, Sequence[str]]]:
         """Send to all; one node that is gone makes AWS refuse the whole call, so the rest is sent apart from it."""
         name = document_name(self._environment, document)
-        with explain_aws_errors(f"run {name} on {len(nodes)} nodes"):
-            try:
-                answer = self._ssm.send_command(
-                    DocumentName=name,
-                    InstanceIds=list(nodes),
-                    Parameters={name: [value] for name, value in parameters.items()},
-                    TimeoutSeconds=_DELIVERY_SECONDS,
-                    MaxConcurrency=str(NODES_PER_COMMAND),
-                    # The default, 0, would spare the other nodes of a call once one has failed.
-                    MaxErrors="100%",
-                )
-            except ClientError as error:
-                if error_code(error) != "InvalidInstanceId":
-                    raise
-                if len(nodes) == 1:
-                    answers[nodes[0]] = _unmanaged_answer()
-                    return
-            else:
-                yield answer["Command"]["CommandId"], nodes
+        try:
+            answer = self._aws.call_operation(
+                "ssm",
+                "send_command",
+                DocumentName=name,
+                InstanceIds=list(nodes),
+                Parameters={name: [value] for name, value in parameters.items()},
+                TimeoutSeconds=_DELIVERY_SECONDS,
+                MaxConcurrency=str(NODES_PER_COMMAND),
+                # The default, 0, would spare the other nodes of a call once one has failed.
+                MaxErrors="100%",
+            )
+        except AwsError as error:
+            if error.code != "InvalidInstanceId":
+                raise
+            if len(nodes) == 1:
+                answers[nodes[0]] = _unmanaged_answer()
                 return
+        else:
+            yield answer["Command"]["CommandId"], nodes
+            return
         half = len(nodes) // 2
         for part in (nodes[:half], nodes[half:]):
             yield from self._send_command(document, parameters, part, answers)
@@ -160,16 +158,21 @@ class NodeCommandRunner:
 
     def _read_answers(self, command: str) -> dict[str, NodeAnswer]:
         """Return the answers so far; right after the sending Systems Manager may not know the command yet."""
-        with explain_aws_errors("read what came of a command"):
-            try:
-                pages = self._ssm.get_paginator("list_command_invocations").paginate(
-                    CommandId=command, Details=True, PaginationConfig={"PageSize": 50}
+        try:
+            invocations = list(
+                self._aws.list_items(
+                    "ssm",
+                    "list_command_invocations",
+                    "CommandInvocations",
+                    CommandId=command,
+                    Details=True,
+                    PaginationConfig={"PageSize": 50},
                 )
-                invocations = [invocation for page in pages for invocation in page["CommandInvocations"]]
-            except ClientError as error:
-                if error_code(error) not in ("InvalidCommandId", "InvocationDoesNotExist"):
-                    raise
-                return {}
+            )
+        except AwsError as error:
+            if error.code not in ("InvalidCommandId", "InvocationDoesNotExist"):
+                raise
+            return {}
         return {
             invocation["InstanceId"]: _parse_answer(invocation)
             for invocation in invocations

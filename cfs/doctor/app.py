@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
 from cfs.doctor.preflight import examine_github, github_report
+from terminal.options import EnvironmentOption, JsonOption
 from terminal.results import finish_command
 
 app = typer.Typer(no_args_is_help=True, help="Check what a deployment needs before it begins.")
@@ -18,10 +17,6 @@ def _declare_group() -> None:
 
 
 @app.command("github")
-def doctor_github(
-    environment: Annotated[str, typer.Option(help="the environment whose settings are checked")] = "local",
-    *,
-    json: Annotated[bool, typer.Option("--json", help="print the findings for programs")] = False,
-) -> None:
+def doctor_github(environment: EnvironmentOption = "local", *, json: JsonOption = False) -> None:
     """Ask GitHub, before a deployment, whether it will take what the stack declares there."""
     finish_command(github_report(examine_github(environment), stack=environment), as_json=json)

@@ -21,8 +21,9 @@ from terminal.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from cfs.aws import AwsAccount
     from cfs.engine import StackEngine
-    from cfs.recovery.tagged_resources import Inventory, TaggedResource
+    from cfs.recovery.tagged_resources import TaggedResource
 
 ResourceInputs = dict[str, Any]
 
@@ -47,7 +48,7 @@ KEPT_INPUTS: Mapping[str, tuple[str, ...]] = {"aws:ec2/instance:Instance": ("vol
 the tags of its volume as those of its root device, and the next deployment removes them from the volume."""
 
 
-def adopt_pending(engine: StackEngine) -> list[str]:
+def adopt_pending(engine: StackEngine, aws: AwsAccount) -> list[str]:
     """Bring what a dead run had begun into the state.
 
     Returns:
@@ -58,7 +59,7 @@ def adopt_pending(engine: StackEngine) -> list[str]:
     if not _is_unfinished(deployment):
         return []
     recorded = recorded_ids(deployment)
-    inventory = _open_inventory(engine).find_all()
+    inventory = _list_tagged(aws, engine)
     candidates = [
         _entry_of(operation["resource"], identifier)
         for operation in deployment.get("pending_operations") or []
@@ -155,10 +156,10 @@ def identify_resource(
     return next(fitting, None)
 
 
-def find_orphans(engine: StackEngine) -> list[TaggedResource]:
+def find_orphans(engine: StackEngine, aws: AwsAccount) -> list[TaggedResource]:
     """List what carries the stack's tags and is not in its state."""
     recorded = recorded_ids(engine.query_json("stack", "export")["deployment"])
-    found = _open_inventory(engine).find_all()
+    found = _list_tagged(aws, engine)
     return [resource for resource in found if (resource.type, resource.id) not in recorded]
 
 
@@ -190,10 +191,10 @@ def destroy_orphans(engine: StackEngine, resources: Sequence[TaggedResource]) ->
     engine.query_text("destroy", "--yes", "--skip-preview", *targets)
 
 
-def _open_inventory(engine: StackEngine) -> Inventory:
-    from cfs.recovery.tagged_resources import Inventory  # noqa: PLC0415 — boto3 takes a quarter of a second, needed rarely
+def _list_tagged(aws: AwsAccount, engine: StackEngine) -> list[TaggedResource]:
+    from cfs.recovery.tagged_resources import find_tagged_resources  # noqa: PLC0415 — boto3 takes a quarter of a second
 
-    return Inventory(engine.open_session(), url=engine.aws_url, environment=engine.stack_name)
+    return find_tagged_resources(aws, engine.stack_name)
 
 
 def recorded_ids(deployment: dict[str, Any]) -> frozenset[tuple[str, str]]:

@@ -1,97 +1,235 @@
-"""What an account holds that carries a stack's tags, and which of it the stack's state does not know."""
+"""Resources in an account that carry a stack's tags."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import jmespath
-from botocore.config import Config
 
+from cfs.aws import AwsError
 from infra.tags import PROJECT_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
-    import boto3
-
-
-_CLIENT_CONFIG = Config(connect_timeout=3, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})
+    from cfs.aws import AwsAccount
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ec2Listing:
-    """How EC2 lists one kind of resource.
+class TagCall:
+    """The call that reads a resource's tags, where its listing does not hold them.
+
+    Attributes:
+        operation: The operation.
+        argument: Its argument that names the resource.
+        value: JMESPath of the argument's value in the listed resource.
+        path: JMESPath of the tags in the answer.
+    """
+
+    operation: str
+    argument: str
+    value: str
+    path: str = "Tags"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResourceListing:
+    """How AWS lists one type of resource.
 
     Attributes:
         type: Pulumi's type token.
-        operation: The operation that describes all of them.
-        path: JMESPath of the resources in its answer.
-        id: The field of each that holds its id.
+        service: The service, as boto3 calls it.
+        operation: The operation that lists all of them.
+        path: JMESPath of the resources in its answer; `{prefix}` stands for how the stack's names begin.
+        id: JMESPath of the provider id in each; `{account}` stands for the account's ID.
+        tag_call: How its tags are read; None: they are in the listing.
+        arguments: Arguments of the operation; `{account}` as above.
     """
 
     type: str
+    service: str
     operation: str
     path: str
     id: str
+    tag_call: TagCall | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
-# Each kind is asked for by itself: DescribeTags goes on naming what has been deleted.
-EC2_LISTINGS = (
-    Ec2Listing(type="aws:ec2/vpc:Vpc", operation="describe_vpcs", path="Vpcs", id="VpcId"),
-    Ec2Listing(type="aws:ec2/subnet:Subnet", operation="describe_subnets", path="Subnets", id="SubnetId"),
-    Ec2Listing(
-        type="aws:ec2/internetGateway:InternetGateway",
-        operation="describe_internet_gateways",
+def _ec2_listing(type_token: str, operation: str, *, path: str, id_field: str) -> ResourceListing:
+    return ResourceListing(type=type_token, service="ec2", operation=operation, path=path, id=id_field)
+
+
+LISTINGS = (
+    # EC2 is asked for each type by itself: DescribeTags still names what has been deleted.
+    _ec2_listing("aws:ec2/vpc:Vpc", "describe_vpcs", path="Vpcs", id_field="VpcId"),
+    _ec2_listing("aws:ec2/subnet:Subnet", "describe_subnets", path="Subnets", id_field="SubnetId"),
+    _ec2_listing(
+        "aws:ec2/internetGateway:InternetGateway",
+        "describe_internet_gateways",
         path="InternetGateways",
-        id="InternetGatewayId",
+        id_field="InternetGatewayId",
     ),
-    Ec2Listing(
-        type="aws:ec2/natGateway:NatGateway", operation="describe_nat_gateways", path="NatGateways", id="NatGatewayId"
+    _ec2_listing("aws:ec2/natGateway:NatGateway", "describe_nat_gateways", path="NatGateways", id_field="NatGatewayId"),
+    _ec2_listing("aws:ec2/eip:Eip", "describe_addresses", path="Addresses", id_field="AllocationId"),
+    _ec2_listing(
+        "aws:ec2/vpcEndpoint:VpcEndpoint", "describe_vpc_endpoints", path="VpcEndpoints", id_field="VpcEndpointId"
     ),
-    Ec2Listing(type="aws:ec2/eip:Eip", operation="describe_addresses", path="Addresses", id="AllocationId"),
-    Ec2Listing(
-        type="aws:ec2/vpcEndpoint:VpcEndpoint",
-        operation="describe_vpc_endpoints",
-        path="VpcEndpoints",
-        id="VpcEndpointId",
-    ),
-    Ec2Listing(
-        type="aws:ec2/routeTable:RouteTable", operation="describe_route_tables", path="RouteTables", id="RouteTableId"
-    ),
-    Ec2Listing(
-        type="aws:ec2/securityGroup:SecurityGroup",
-        operation="describe_security_groups",
+    _ec2_listing("aws:ec2/routeTable:RouteTable", "describe_route_tables", path="RouteTables", id_field="RouteTableId"),
+    _ec2_listing(
+        "aws:ec2/securityGroup:SecurityGroup",
+        "describe_security_groups",
         path="SecurityGroups[?GroupName != 'default']",
-        id="GroupId",
+        id_field="GroupId",
     ),
-    Ec2Listing(
-        type="aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
-        operation="describe_security_group_rules",
+    _ec2_listing(
+        "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
+        "describe_security_group_rules",
         path="SecurityGroupRules[?!IsEgress]",
-        id="SecurityGroupRuleId",
+        id_field="SecurityGroupRuleId",
     ),
-    Ec2Listing(
-        type="aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
-        operation="describe_security_group_rules",
+    _ec2_listing(
+        "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
+        "describe_security_group_rules",
         path="SecurityGroupRules[?IsEgress]",
-        id="SecurityGroupRuleId",
+        id_field="SecurityGroupRuleId",
     ),
-    Ec2Listing(
-        type="aws:ec2/instance:Instance",
-        operation="describe_instances",
+    _ec2_listing(
+        "aws:ec2/instance:Instance",
+        "describe_instances",
         path="Reservations[].Instances[] | [?!(Tags[?Key == 'aws:autoscaling:groupName'])]",
-        id="InstanceId",
+        id_field="InstanceId",
     ),
-    Ec2Listing(
-        type="aws:ec2/launchTemplate:LaunchTemplate",
-        operation="describe_launch_templates",
+    _ec2_listing(
+        "aws:ec2/launchTemplate:LaunchTemplate",
+        "describe_launch_templates",
         path="LaunchTemplates",
-        id="LaunchTemplateId",
+        id_field="LaunchTemplateId",
+    ),
+    ResourceListing(
+        type="aws:autoscaling/group:Group",
+        service="autoscaling",
+        operation="describe_auto_scaling_groups",
+        path="AutoScalingGroups",
+        id="AutoScalingGroupName",
+    ),
+    ResourceListing(
+        type="aws:s3/bucket:Bucket",
+        service="s3",
+        operation="list_buckets",
+        path="Buckets",
+        id="Name",
+        tag_call=TagCall(operation="get_bucket_tagging", argument="Bucket", value="Name", path="TagSet"),
+    ),
+    ResourceListing(
+        type="aws:kms/key:Key",
+        service="kms",
+        operation="list_keys",
+        path="Keys",
+        id="KeyId",
+        tag_call=TagCall(
+            operation="list_resource_tags",
+            argument="KeyId",
+            value="KeyId",
+            path="Tags[].{Key: TagKey, Value: TagValue}",
+        ),
+    ),
+    ResourceListing(
+        type="aws:cloudwatch/logGroup:LogGroup",
+        service="logs",
+        operation="describe_log_groups",
+        path="logGroups",
+        id="logGroupName",
+        tag_call=TagCall(
+            operation="list_tags_for_resource",
+            argument="resourceArn",
+            value="logGroupArn",
+            path="tags",
+        ),
+    ),
+    ResourceListing(
+        type="aws:sns/topic:Topic",
+        service="sns",
+        operation="list_topics",
+        path="Topics",
+        id="TopicArn",
+        tag_call=TagCall(operation="list_tags_for_resource", argument="ResourceArn", value="TopicArn"),
+    ),
+    ResourceListing(
+        type="aws:scheduler/scheduleGroup:ScheduleGroup",
+        service="scheduler",
+        operation="list_schedule_groups",
+        path="ScheduleGroups",
+        id="Name",
+        tag_call=TagCall(operation="list_tags_for_resource", argument="ResourceArn", value="Arn"),
+    ),
+    ResourceListing(
+        type="aws:iam/role:Role",
+        service="iam",
+        operation="list_roles",
+        path="Roles[?starts_with(RoleName, '{prefix}')]",
+        id="RoleName",
+        tag_call=TagCall(operation="list_role_tags", argument="RoleName", value="RoleName"),
+    ),
+    ResourceListing(
+        type="aws:iam/instanceProfile:InstanceProfile",
+        service="iam",
+        operation="list_instance_profiles",
+        path="InstanceProfiles",
+        id="InstanceProfileName",
+    ),
+    ResourceListing(
+        type="aws:iam/policy:Policy",
+        service="iam",
+        operation="list_policies",
+        path="Policies[?starts_with(PolicyName, '{prefix}')]",
+        id="Arn",
+        tag_call=TagCall(operation="list_policy_tags", argument="PolicyArn", value="Arn"),
+        arguments={"Scope": "Local"},
+    ),
+    ResourceListing(
+        type="aws:iam/openIdConnectProvider:OpenIdConnectProvider",
+        service="iam",
+        operation="list_open_id_connect_providers",
+        path="OpenIDConnectProviderList",
+        id="Arn",
+        tag_call=TagCall(
+            operation="list_open_id_connect_provider_tags", argument="OpenIDConnectProviderArn", value="Arn"
+        ),
+    ),
+    ResourceListing(
+        type="aws:budgets/budget:Budget",
+        service="budgets",
+        operation="describe_budgets",
+        path="Budgets",
+        id="join(':', ['{account}', BudgetName])",
+        tag_call=TagCall(
+            operation="list_tags_for_resource",
+            argument="ResourceARN",
+            value="join('', ['arn:aws:budgets::{account}:budget/', BudgetName])",
+            path="ResourceTags",
+        ),
+        arguments={"AccountId": "{account}"},
+    ),
+    ResourceListing(
+        type="aws:ssm/document:Document",
+        service="ssm",
+        operation="list_documents",
+        path="DocumentIdentifiers",
+        id="Name",
+        arguments={"Filters": [{"Key": "Owner", "Values": ["Self"]}]},
+    ),
+    ResourceListing(
+        type="aws:cloudwatch/eventRule:EventRule",
+        service="events",
+        operation="list_rules",
+        path="Rules[?starts_with(Name, '{prefix}')]",
+        id="Name",
+        tag_call=TagCall(operation="list_tags_for_resource", argument="ResourceARN", value="Arn"),
     ),
 )
-"""A VPC's default security group is not among them: it comes and goes with the VPC. Nor are the instances of an Auto
-Scaling group, which do so with their group."""
+"""All types that carry the stack's tags. A VPC's default security group and an Auto Scaling group's instances are not
+listed: they are created and deleted with the VPC and with the group."""
 
 _GONE_STATES = frozenset({"deleted", "deleting", "shutting-down", "terminated"})
 """States in which EC2 still lists what costs nothing any more and cannot come back."""
@@ -112,201 +250,60 @@ class TaggedResource:
     name: str
 
 
-class Inventory:
-    """Looks an account through for what carries the tags of one stack."""
-
-    def __init__(self, session: boto3.Session, *, url: str | None, environment: str) -> None:
-        """Take a session of the account, its address if it is emulated, and the value of the tag `Environment`."""
-        self._session = session
-        self._url = url
-        self._environment = environment
-
-    def find_all(self) -> list[TaggedResource]:
-        """Find everything."""
-        return [
-            *self._find_ec2_resources(),
-            *self._find_auto_scaling_groups(),
-            *self._find_buckets(),
-            *self._find_keys(),
-            *self._find_log_groups(),
-            *self._find_topics(),
-            *self._find_schedule_groups(),
-            *self._find_roles(),
-            *self._find_instance_profiles(),
-            *self._find_policies(),
-            *self._find_identity_providers(),
-            *self._find_budgets(),
-            *self._find_documents(),
-            *self._find_rules(),
-        ]
-
-    def account_id(self) -> str:
-        """Return the account's number."""
-        return str(self._service_client("sts").get_caller_identity()["Account"])
-
-    def _service_client(self, service: str) -> Any:  # boto3 makes its clients' classes at run time
-        return self._session.client(service, endpoint_url=self._url, config=_CLIENT_CONFIG)
-
-    def _is_ours(self, tags: dict[str, str]) -> bool:
-        return tags.get("project") == PROJECT_NAME and tags.get("Environment") == self._environment
-
-    def _find_ec2_resources(self) -> Iterator[TaggedResource]:
-        ec2 = self._service_client("ec2")
-        for kind in EC2_LISTINGS:
-            for resource in _describe_resources(ec2, kind):
-                tags = _tag_values(resource)
-                if self._is_ours(tags) and _resource_state(resource) not in _GONE_STATES:
-                    yield TaggedResource(type=kind.type, id=resource[kind.id], name=tags.get("Name", ""))
-
-    def _find_auto_scaling_groups(self) -> Iterator[TaggedResource]:
-        autoscaling = self._service_client("autoscaling")
-        for page in autoscaling.get_paginator("describe_auto_scaling_groups").paginate():
-            for group in page["AutoScalingGroups"]:
-                tags = _tag_values(group)
-                if self._is_ours(tags):
-                    name = tags.get("Name", "")
-                    yield TaggedResource(
-                        type="aws:autoscaling/group:Group", id=group["AutoScalingGroupName"], name=name
-                    )
-
-    def _find_keys(self) -> Iterator[TaggedResource]:
-        kms = self._service_client("kms")
-        for page in kms.get_paginator("list_keys").paginate():
-            for key in page["Keys"]:
-                listed = kms.list_resource_tags(KeyId=key["KeyId"])["Tags"]
-                tags = {tag["TagKey"]: tag["TagValue"] for tag in listed}
-                if self._is_ours(tags) and not kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"].get("DeletionDate"):
-                    yield TaggedResource(type="aws:kms/key:Key", id=key["KeyId"], name=tags.get("Name", ""))
-
-    def _find_log_groups(self) -> Iterator[TaggedResource]:
-        logs = self._service_client("logs")
-        for page in logs.get_paginator("describe_log_groups").paginate():
-            for group in page["logGroups"]:
-                arn = group["arn"].removesuffix(":*")
-                tags = logs.list_tags_for_resource(resourceArn=arn)["tags"]
-                if self._is_ours(tags):
-                    name = tags.get("Name", "")
-                    yield TaggedResource(type="aws:cloudwatch/logGroup:LogGroup", id=group["logGroupName"], name=name)
-
-    def _find_buckets(self) -> Iterator[TaggedResource]:
-        s3 = self._service_client("s3")
-        for bucket in s3.list_buckets()["Buckets"]:
-            name = bucket["Name"]
-            try:
-                tags = {tag["Key"]: tag["Value"] for tag in s3.get_bucket_tagging(Bucket=name)["TagSet"]}
-            except s3.exceptions.ClientError as error:
-                if error.response["Error"]["Code"] != "NoSuchTagSet":
-                    raise
-                continue
-            if self._is_ours(tags):
-                yield TaggedResource(type="aws:s3/bucket:Bucket", id=name, name=tags.get("Name", ""))
-
-    def _find_topics(self) -> Iterator[TaggedResource]:
-        sns = self._service_client("sns")
-        for page in sns.get_paginator("list_topics").paginate():
-            for topic in page["Topics"]:
-                arn = topic["TopicArn"]
-                tags = _tag_values(sns.list_tags_for_resource(ResourceArn=arn))
-                if self._is_ours(tags):
-                    yield TaggedResource(type="aws:sns/topic:Topic", id=arn, name=tags.get("Name", ""))
-
-    def _find_schedule_groups(self) -> Iterator[TaggedResource]:
-        scheduler = self._service_client("scheduler")
-        for page in scheduler.get_paginator("list_schedule_groups").paginate():
-            for group in page["ScheduleGroups"]:
-                tags = _tag_values(scheduler.list_tags_for_resource(ResourceArn=group["Arn"]))
-                if self._is_ours(tags):
-                    name = tags.get("Name", "")
-                    yield TaggedResource(type="aws:scheduler/scheduleGroup:ScheduleGroup", id=group["Name"], name=name)
-
-    def _find_roles(self) -> Iterator[TaggedResource]:
-        iam = self._service_client("iam")
-        for page in iam.get_paginator("list_roles").paginate():
-            for role in page["Roles"]:
-                name = role["RoleName"]
-                if not name.startswith(f"{PROJECT_NAME}-{self._environment}-"):
-                    continue
-                tags = _tag_values(iam.list_role_tags(RoleName=name))
-                if self._is_ours(tags):
-                    yield TaggedResource(type="aws:iam/role:Role", id=name, name=tags.get("Name", ""))
-
-    def _find_instance_profiles(self) -> Iterator[TaggedResource]:
-        iam = self._service_client("iam")
-        for page in iam.get_paginator("list_instance_profiles").paginate():
-            for profile in page["InstanceProfiles"]:
-                name = profile["InstanceProfileName"]
-                tags = _tag_values(profile)
-                if self._is_ours(tags):
-                    yield TaggedResource(
-                        type="aws:iam/instanceProfile:InstanceProfile", id=name, name=tags.get("Name", "")
-                    )
-
-    def _find_policies(self) -> Iterator[TaggedResource]:
-        iam = self._service_client("iam")
-        for page in iam.get_paginator("list_policies").paginate(Scope="Local"):
-            for policy in page["Policies"]:
-                if not policy["PolicyName"].startswith(f"{PROJECT_NAME}-{self._environment}-"):
-                    continue
-                tags = _tag_values(iam.list_policy_tags(PolicyArn=policy["Arn"]))
-                if self._is_ours(tags):
-                    yield TaggedResource(type="aws:iam/policy:Policy", id=policy["Arn"], name=tags.get("Name", ""))
-
-    def _find_identity_providers(self) -> Iterator[TaggedResource]:
-        iam = self._service_client("iam")
-        for provider in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
-            arn = provider["Arn"]
-            tags = _tag_values(iam.list_open_id_connect_provider_tags(OpenIDConnectProviderArn=arn))
-            if self._is_ours(tags):
-                name = tags.get("Name", "")
-                yield TaggedResource(type="aws:iam/openIdConnectProvider:OpenIdConnectProvider", id=arn, name=name)
-
-    def _find_budgets(self) -> Iterator[TaggedResource]:
-        budgets = self._service_client("budgets")
-        account_id = self.account_id()
-        for page in budgets.get_paginator("describe_budgets").paginate(AccountId=account_id):
-            for budget in page.get("Budgets", []):
-                name = budget["BudgetName"]
-                arn = f"arn:aws:budgets::{account_id}:budget/{name}"
-                listed = budgets.list_tags_for_resource(ResourceARN=arn)["ResourceTags"]
-                tags = {tag["Key"]: tag["Value"] for tag in listed}
-                if self._is_ours(tags):
-                    yield TaggedResource(
-                        type="aws:budgets/budget:Budget", id=f"{account_id}:{name}", name=tags.get("Name", "")
-                    )
-
-    def _find_documents(self) -> Iterator[TaggedResource]:
-        ssm = self._service_client("ssm")
-        for page in ssm.get_paginator("list_documents").paginate(Filters=[{"Key": "Owner", "Values": ["Self"]}]):
-            for document in page["DocumentIdentifiers"]:
-                tags = _tag_values(document)
-                if self._is_ours(tags):
-                    yield TaggedResource(
-                        type="aws:ssm/document:Document", id=document["Name"], name=tags.get("Name", "")
-                    )
-
-    def _find_rules(self) -> Iterator[TaggedResource]:
-        events = self._service_client("events")
-        for page in events.get_paginator("list_rules").paginate(NamePrefix=f"{PROJECT_NAME}-{self._environment}-"):
-            for rule in page["Rules"]:
-                tags = _tag_values(events.list_tags_for_resource(ResourceARN=rule["Arn"]))
-                if self._is_ours(tags):
-                    name = tags.get("Name", "")
-                    yield TaggedResource(type="aws:cloudwatch/eventRule:EventRule", id=rule["Name"], name=name)
+def find_tagged_resources(
+    aws: AwsAccount, environment: str, *, listings: Sequence[ResourceListing] = LISTINGS
+) -> list[TaggedResource]:
+    """Find everything in an account that carries the tags of an environment."""
+    account_id = aws.account_id()
+    return [
+        resource for listing in listings for resource in _find_listed(aws, environment, listing, account_id=account_id)
+    ]
 
 
-def _describe_resources(ec2: Any, kind: Ec2Listing) -> Iterator[dict[str, Any]]:
-    if not ec2.can_paginate(kind.operation):
-        yield from jmespath.search(kind.path, getattr(ec2, kind.operation)())
-        return
-    for page in ec2.get_paginator(kind.operation).paginate():
-        yield from jmespath.search(kind.path, page)
+def _find_listed(
+    aws: AwsAccount, environment: str, listing: ResourceListing, *, account_id: str
+) -> Iterator[TaggedResource]:
+    known = {"{account}": account_id, "{prefix}": f"{PROJECT_NAME}-{environment}-"}
+    arguments = {
+        name: _fill_in(value, known) if isinstance(value, str) else value for name, value in listing.arguments.items()
+    }
+    for resource in aws.list_items(listing.service, listing.operation, _fill_in(listing.path, known), **arguments):
+        tags = _read_tags(aws, listing, resource, known)
+        if tags.get("project") != PROJECT_NAME or tags.get("Environment") != environment:
+            continue
+        if not _is_gone(aws, listing, resource):
+            identifier = jmespath.search(_fill_in(listing.id, known), resource)
+            yield TaggedResource(type=listing.type, id=identifier, name=tags.get("Name", ""))
 
 
-def _resource_state(resource: dict[str, Any]) -> str:
-    """Return the resource's state, where its kind has one; an instance's is an object."""
+def _fill_in(text: str, known: Mapping[str, str]) -> str:
+    for placeholder, value in known.items():
+        text = text.replace(placeholder, value)
+    return text
+
+
+def _read_tags(
+    aws: AwsAccount, listing: ResourceListing, resource: dict[str, Any], known: Mapping[str, str]
+) -> dict[str, str]:
+    call, holder, path = listing.tag_call, resource, "Tags"
+    if call is not None:
+        argument = {call.argument: jmespath.search(_fill_in(call.value, known), resource)}
+        path = call.path
+        try:
+            holder = aws.call_operation(listing.service, call.operation, **argument)
+        except AwsError as error:
+            if error.code != "NoSuchTagSet":
+                raise
+            return {}
+    tags = jmespath.search(path, holder) or []
+    return tags if isinstance(tags, dict) else {tag["Key"]: tag["Value"] for tag in tags}
+
+
+def _is_gone(aws: AwsAccount, listing: ResourceListing, resource: dict[str, Any]) -> bool:
+    """Return whether a resource is being deleted, or only its record is left."""
+    if listing.service == "kms":
+        metadata = aws.call_operation("kms", "describe_key", KeyId=resource["KeyId"])["KeyMetadata"]
+        return "DeletionDate" in metadata
+    # An instance's state is an object.
     state = resource.get("State", "")
-    return str(state["Name"] if isinstance(state, dict) else state)
-
-
-def _tag_values(resource: dict[str, Any]) -> dict[str, str]:
-    return {tag["Key"]: tag["Value"] for tag in resource.get("Tags", [])}
+    return listing.service == "ec2" and (state["Name"] if isinstance(state, dict) else state) in _GONE_STATES

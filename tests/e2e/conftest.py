@@ -12,11 +12,10 @@ import pytest
 import yaml
 from filelock import FileLock
 
-from cfs.sessions import local_session
 from infra.naming import CONFIG_NAMESPACE
 from infra.project import PROJECT_FOLDER
 from local import servers
-from local.account import LOCAL_REGION, open_account
+from local.account import open_account
 from local.engine import LocalEngine
 from local.nursery import ForkServer
 from measure.scratch_account import copy_account
@@ -35,7 +34,7 @@ class Stack:
 
     def client(self, service: str) -> Any:
         """Return a boto3 client of the emulated account."""
-        return local_session(region=LOCAL_REGION).client(service, endpoint_url=self.engine.account.aws_url)
+        return self.engine.connect_aws().session.client(service, endpoint_url=self.engine.account.aws_url)
 
     def up(self) -> str:
         """Deploy and give what the engine said."""

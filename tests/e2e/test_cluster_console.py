@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from cfs.cluster.auto_scaling_groups import InstancesDistribution, choose_groups, discover_groups
-from cfs.cluster.aws import open_aws_api
 from cfs.cluster.on_demand_fallback import begin_fallback
 from tests.e2e.test_console import cfs
 
@@ -94,7 +93,7 @@ def test_down_ends_a_window_of_days_and_gives_the_schedule_back(weekend: Stack) 
 
 
 def test_a_fallback_to_on_demand_that_was_left_is_put_back_by_pulumi(stack: Stack) -> None:
-    aws = open_aws_api("local", region=None)
+    aws = stack.engine.connect_aws()
     [group] = choose_groups(discover_groups(aws, "local"), ["storage-a"])
     begin_fallback(aws, group, InstancesDistribution(base=2, percent=0))
     [left] = choose_groups(discover_groups(aws, "local"), ["storage-a"])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typer.testing import CliRunner
 
-from cfs.deploy import steps
+from cfs.deploy import app as deploying
 from cfs.deploy.rollout import RollOutTimeouts
 from cli.app import app
 from infra.project import PROJECT_FOLDER
@@ -156,7 +156,7 @@ def published(stack: Stack, folder: Path, *, version: str, commit: str) -> dict[
 @pytest.fixture
 def hurried(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let commands given in this process wait a second for nodes to turn green; real ones may need minutes."""
-    monkeypatch.setattr(steps, "RollOutTimeouts", lambda: RollOutTimeouts(gate=1.0, poll=0.1))
+    monkeypatch.setattr(deploying, "RollOutTimeouts", lambda: RollOutTimeouts(gate=1.0, poll=0.1))
     for name, value in stack.engine.account.account_variables().items():
         monkeypatch.setenv(name, value)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cfs.recovery.tagged_resources import Inventory
+from cfs.recovery.tagged_resources import find_tagged_resources
 from infra.github.delivery import delivered_files
 from local import servers
 
@@ -42,12 +42,7 @@ def test_all_that_is_tagged_is_found_by_its_tags_for_the_day_that_a_run_dies(dep
         for resource in deployed.resources()
         if resource.get("inputs", {}).get("tags") and resource["type"] not in COMES_WITH_ITS_VPC
     }
-    found = {
-        (found.type, found.id)
-        for found in Inventory(
-            deployed.engine.open_session(), url=deployed.engine.aws_url, environment="local"
-        ).find_all()
-    }
+    found = {(found.type, found.id) for found in find_tagged_resources(deployed.engine.connect_aws(), "local")}
     assert found == tagged
 
 

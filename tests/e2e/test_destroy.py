@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cfs.engine import EngineError
-from cfs.recovery.tagged_resources import Inventory
+from cfs.recovery.tagged_resources import find_tagged_resources
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Stack
@@ -27,7 +27,7 @@ def test_destroy_leaves_nothing_but_what_is_protected(stack: Stack) -> None:
     stack.engine.query_text("destroy", "--yes", "--skip-preview", "--exclude-protected")
 
     assert stack.client("ec2").describe_instances(**running)["Reservations"] == []
-    left = Inventory(stack.engine.open_session(), url=stack.engine.aws_url, environment="local").find_all()
+    left = find_tagged_resources(stack.engine.connect_aws(), "local")
     assert {found.id for found in left} == {state_bucket, key_id}  # without its key the state could not be read
     assert all(
         resource.get("protect") or not resource.get("custom") or resource["type"].startswith("pulumi:providers:")

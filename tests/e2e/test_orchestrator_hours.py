@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cfs.recovery.pending_operations import IMPORT_ID_MAKERS
-from cfs.recovery.tagged_resources import Inventory
+from cfs.recovery.tagged_resources import find_tagged_resources
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Stack
@@ -57,12 +57,7 @@ def test_a_deployment_neither_starts_nor_stops_the_orchestrator(keeping_hours: S
 def test_the_schedules_are_found_for_the_day_that_a_run_dies(keeping_hours: Stack) -> None:
     made = {of["type"]: of for of in keeping_hours.resources() if of["type"].startswith("aws:scheduler/")}
     group = made["aws:scheduler/scheduleGroup:ScheduleGroup"]
-    found = {
-        (of.type, of.id)
-        for of in Inventory(
-            keeping_hours.engine.open_session(), url=keeping_hours.engine.aws_url, environment="local"
-        ).find_all()
-    }
+    found = {(of.type, of.id) for of in find_tagged_resources(keeping_hours.engine.connect_aws(), "local")}
     assert (group["type"], group["id"]) in found
     schedule = made["aws:scheduler/schedule:Schedule"]
     assert IMPORT_ID_MAKERS[schedule["type"]](schedule["inputs"]) == schedule["id"]

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +17,12 @@ import psutil
 import pytest
 from moto import mock_aws
 
+from cfs.aws import AwsAccount
 from cfs.recovery.pending_operations import has_pending, identify_resource, recorded_ids, with_entries
-from cfs.recovery.tagged_resources import Inventory, TaggedResource
-from cfs.sessions import local_session
+from cfs.recovery.tagged_resources import LISTINGS, TaggedResource, find_tagged_resources
 from infra.tags import Tags
 from local import leftovers
-from local.account import LOCAL_REGION, RUN_MARKER_VARIABLE, LocalAccount
+from local.account import RUN_MARKER_VARIABLE, LocalAccount
 from local.engine import LocalEngine
 from terminal.errors import UserError
 from toolchain import Toolchain
@@ -255,18 +254,14 @@ def test_unfinished_work_is_seen_in_the_checkpoint(
 
 
 @pytest.fixture
-def account(engine: LocalEngine, one_image: None) -> Iterator[LocalAccount]:  # noqa: ARG001
-    # No address: boto3 takes AWS's own, and moto answers in this process.
+def aws(one_image: None) -> Iterator[AwsAccount]:  # noqa: ARG001
+    """An account at AWS's own addresses, where moto answers in this process."""
+    session = boto3.Session(region_name="us-west-2", aws_access_key_id="test", aws_secret_access_key="test")
     with mock_aws():
-        yield replace(engine.account, aws_url="https://amazonaws.com")
+        yield AwsAccount(session=session)
 
 
-def test_the_inventory_finds_what_carries_the_stacks_tags(
-    account: LocalAccount, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        Inventory, "_service_client", lambda _self, service: boto3.client(service, region_name="us-west-2")
-    )
+def test_the_inventory_finds_what_carries_the_stacks_tags(aws: AwsAccount) -> None:
     ec2 = boto3.client("ec2", region_name="us-west-2")
     s3 = boto3.client("s3", region_name="us-west-2")
     ours = [
@@ -288,10 +283,10 @@ def test_the_inventory_finds_what_carries_the_stacks_tags(
     iam.create_role(RoleName=role, AssumeRolePolicyDocument="{}", Tags=ours)
     iam.create_instance_profile(InstanceProfileName=role, Tags=ours)
 
-    inventory = Inventory(local_session(region=LOCAL_REGION), url=account.aws_url, environment="local")
-    monkeypatch.setattr(Inventory, "_find_budgets", lambda _self: iter(()))
+    # moto has no tags of budgets.
+    listings = [listing for listing in LISTINGS if listing.service != "budgets"]
     name = "claudefs-local-x"
-    assert sorted(inventory.find_all(), key=lambda found: found.type) == [
+    assert sorted(find_tagged_resources(aws, "local", listings=listings), key=lambda found: found.type) == [
         TaggedResource(type="aws:ec2/vpc:Vpc", id=vpcs[0]["Vpc"]["VpcId"], name=name),
         TaggedResource(type=PROFILE, id=role, name=name),
         TaggedResource(type=ROLE, id=role, name=name),
@@ -300,9 +295,8 @@ def test_the_inventory_finds_what_carries_the_stacks_tags(
     ]
 
 
-def test_the_inventory_leaves_out_terminated_instances(account: LocalAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_inventory_leaves_out_terminated_instances(aws: AwsAccount) -> None:
     ec2 = boto3.client("ec2", region_name="us-west-2")
-    monkeypatch.setattr(Inventory, "_service_client", lambda _self, _service: ec2)
     tags = [
         {"Key": key, "Value": value}
         for key, value in Tags(environment="local", owner="team").for_resource("node", role="orchestrator").items()
@@ -312,19 +306,14 @@ def test_the_inventory_leaves_out_terminated_instances(account: LocalAccount, mo
         ImageId=image, MinCount=2, MaxCount=2, TagSpecifications=[{"ResourceType": "instance", "Tags": tags}]
     )["Instances"]
     ec2.terminate_instances(InstanceIds=[started[0]["InstanceId"]])
-    inventory = Inventory(local_session(region=LOCAL_REGION), url=account.aws_url, environment="local")
-    found = list(inventory._find_ec2_resources())  # noqa: SLF001 — the part that EC2 answers
-    assert found == [
+    listings = [listing for listing in LISTINGS if listing.service == "ec2"]
+    assert find_tagged_resources(aws, "local", listings=listings) == [
         TaggedResource(type="aws:ec2/instance:Instance", id=started[1]["InstanceId"], name="claudefs-local-node")
     ]
 
 
-def test_the_inventory_has_auto_scaling_groups_and_templates_and_none_of_their_instances(
-    account: LocalAccount, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_inventory_has_auto_scaling_groups_and_templates_and_none_of_their_instances(aws: AwsAccount) -> None:
     ec2, autoscaling = (boto3.client(service, region_name="us-west-2") for service in ("ec2", "autoscaling"))
-    clients = {"ec2": ec2, "autoscaling": autoscaling}
-    monkeypatch.setattr(Inventory, "_service_client", lambda _self, service: clients[service])
     tags = [
         {"Key": key, "Value": value}
         for key, value in Tags(environment="local", owner="team").for_resource("fio", role="client").items()
@@ -344,9 +333,8 @@ def test_the_inventory_has_auto_scaling_groups_and_templates_and_none_of_their_i
     )
     assert ec2.describe_instances()["Reservations"]
 
-    inventory = Inventory(local_session(region=LOCAL_REGION), url=account.aws_url, environment="local")
-    found = [*inventory._find_ec2_resources(), *inventory._find_auto_scaling_groups()]  # noqa: SLF001 — the parts that the two answer
-    assert found == [
+    listings = [listing for listing in LISTINGS if listing.service in ("ec2", "autoscaling")]
+    assert find_tagged_resources(aws, "local", listings=listings) == [
         TaggedResource(
             type="aws:ec2/launchTemplate:LaunchTemplate", id=template["LaunchTemplateId"], name="claudefs-local-fio"
         ),

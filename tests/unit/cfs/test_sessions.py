@@ -8,10 +8,10 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
-from botocore.exceptions import ProfileNotFound
 
 from cfs.loopback import open_loopback
-from cfs.sessions import caller_session, local_session
+from cfs.sessions import connect_caller, connect_emulated
+from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,9 +73,7 @@ def test_the_local_account_is_reached_whatever_the_user_has_set(
     (tmp_path / "config").write_text("not a configuration")
     monkeypatch.setenv(name, value.format(folder=tmp_path))
 
-    sts = local_session(region="us-west-2").client("sts", endpoint_url=url)
-
-    assert sts.get_caller_identity()["Account"] == ACCOUNT
+    assert connect_emulated(url=url, region="us-west-2").account_id() == ACCOUNT
     with open_loopback(url, timeout=5) as answer:
         assert json.load(answer) == {"ready": True}
 
@@ -84,12 +82,14 @@ def test_a_real_account_is_reached_at_aws_with_the_callers_credentials(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    (tmp_path / "config").write_text(f"[profile work]\nregion = us-west-2\nendpoint_url = {NOWHERE}\n")
+    (tmp_path / "config").write_text(f"[profile work]\nregion = eu-west-1\nendpoint_url = {NOWHERE}\n")
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", NOWHERE)
     monkeypatch.setenv("AWS_PROFILE", "work")
-    addresses = {caller_session().client(service).meta.endpoint_url for service in ("s3", "ec2")}
+    aws = connect_caller(region="us-west-2")
+    addresses = {aws.session.client(service).meta.endpoint_url for service in ("s3", "ec2")}
     assert addresses == {"https://s3.us-west-2.amazonaws.com", "https://ec2.us-west-2.amazonaws.com"}
 
     monkeypatch.setenv("AWS_PROFILE", "nope")
-    with pytest.raises(ProfileNotFound):
-        caller_session().client("s3", region_name="us-west-2")
+    with pytest.raises(UserError, match="nope") as caught:
+        connect_caller(region="us-west-2")
+    assert "aws sso login" in caught.value.repair

@@ -18,7 +18,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from moto import mock_aws
 
-from cfs.cluster.aws import AwsApi
+from cfs.aws import AwsAccount
 from cfs.cluster.waiting import WaitClock
 from local.aws import price_list, scheduling
 from local.aws.gaps import close_gaps
@@ -102,9 +102,9 @@ class Cluster:
         self.tap.now = now
 
     @property
-    def aws(self) -> AwsApi:
+    def aws(self) -> AwsAccount:
         clients = self.tap.console_clients
-        return AwsApi(session=self.tap.session, clock=lambda: self.now, _clients=clients)
+        return AwsAccount(session=self.tap.session, clock=lambda: self.now, _clients=clients)
 
     @property
     def pace(self) -> WaitClock:

@@ -19,10 +19,9 @@ from botocore.exceptions import (
     TokenRetrievalError,
 )
 
-from cfs.aws import CLIENT_CONFIG
+from cfs.aws import CLIENT_CONFIG, AwsAccount, required_action
 from cfs.cluster import prices
 from cfs.cluster.auto_scaling_groups import choose_groups, discover_groups
-from cfs.cluster.aws import AwsApi, open_aws_api, required_action
 from cfs.cluster.costs import CapacityPool
 from cfs.cluster.down import stop_cluster
 from cfs.cluster.node_runs import list_instances
@@ -35,7 +34,7 @@ from terminal.errors import UserError
 from tests.unit.cfs.cluster.conftest import ENVIRONMENT, REGION, Cluster, full_name
 
 
-def refusing(error: Exception) -> AwsApi:
+def refusing(error: Exception) -> AwsAccount:
     """An account whose Auto Scaling raises an error."""
 
     def refuse(**_: Any) -> None:
@@ -43,7 +42,7 @@ def refusing(error: Exception) -> AwsApi:
 
     client = SimpleNamespace(describe_auto_scaling_groups=refuse, describe_budget=refuse)
     session = boto3.Session(region_name=REGION)
-    return AwsApi(session=session, _clients={"autoscaling": client, "budgets": client})
+    return AwsAccount(session=session, _clients={"autoscaling": client, "budgets": client})
 
 
 def client_error(code: str) -> ClientError:
@@ -84,28 +83,12 @@ def test_a_busy_group_is_asked_again_and_not_for_ever(monkeypatch: pytest.Monkey
 @pytest.mark.usefixtures("account")
 def test_every_call_has_time_outs_and_a_bounded_number_of_attempts() -> None:
     session = boto3.Session(region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test")
-    aws = AwsApi(session=session)
+    aws = AwsAccount(session=session)
     aws.account_id()
     config = aws._clients["sts"].meta.config  # noqa: SLF001 — what the calls are made with
     assert (config.connect_timeout, config.read_timeout) == (5, 30)
     assert config.retries["total_max_attempts"] == 6
     assert CLIENT_CONFIG.retries["mode"] == "adaptive"
-
-
-def test_without_a_region_there_is_an_error_and_no_call(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
-    with pytest.raises(UserError, match="No region is set") as caught:
-        open_aws_api("prod", region=None)
-    assert "--region us-west-2" in caught.value.repair
-    assert open_aws_api("prod", region="eu-central-1").region_name() == "eu-central-1"
-
-
-def test_an_unknown_profile_is_an_error_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_PROFILE", "nobody's")
-    with pytest.raises(UserError, match="nobody's"):
-        open_aws_api("prod", region="us-west-2")
 
 
 def test_groups_of_other_environments_and_projects_are_not_found(cluster: Cluster) -> None:
@@ -160,12 +143,12 @@ def test_a_price_on_demand_is_known_only_where_the_list_gives_one_an_hour(
 ) -> None:
     asked: dict[str, Any] = {}
 
-    def paginate(**question: Any) -> Any:
+    def paginate(**question: Any) -> list[dict[str, Any]]:
         asked.update(question)
-        return SimpleNamespace(search=lambda _: iter(products))
+        return [{"PriceList": products}]
 
-    client = SimpleNamespace(get_paginator=lambda _: SimpleNamespace(paginate=paginate))
-    aws = AwsApi(session=boto3.Session(region_name=REGION), _clients={"pricing": client})
+    client = SimpleNamespace(can_paginate=lambda _: True, get_paginator=lambda _: SimpleNamespace(paginate=paginate))
+    aws = AwsAccount(session=boto3.Session(region_name=REGION), _clients={"pricing": client})
     found = prices.look_up_prices(aws, spot=[], on_demand=["i4i.2xlarge"], since=datetime.now(UTC))
     assert found.current_price(CapacityPool(instance_type="i4i.2xlarge", zone="")) == usd
     filters = {given["Field"]: given["Value"] for given in asked["Filters"]}

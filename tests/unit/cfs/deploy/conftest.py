@@ -20,7 +20,7 @@ from botocore.response import StreamingBody
 from moto import mock_aws
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
-from cfs.aws import CLIENT_CONFIG
+from cfs.aws import CLIENT_CONFIG, AwsAccount
 from cfs.deploy import rollout
 from cfs.deploy.artifact_store import ArtifactStore
 from cfs.deploy.lease import LEASE_SECONDS, HeldRecord
@@ -121,6 +121,12 @@ def _boto3_client(service: str, *, watched: bool) -> Any:
     return session.client(service, region_name=REGION, config=CLIENT_CONFIG)
 
 
+def console_aws(*, watched: bool = True) -> AwsAccount:
+    """Return the account as the console reaches it."""
+    clients = {service: client(service, watched=watched) for service in ("ec2", "s3", "ssm")}
+    return AwsAccount(session=boto3.Session(region_name=REGION), _clients=clients)
+
+
 @cache
 def close_gaps_once() -> None:
     close_gaps()
@@ -175,14 +181,14 @@ class MotoAccount:
         self._ec2.terminate_instances(InstanceIds=[node])
 
     def read(self, key: str) -> bytes | None:
-        stored = ArtifactStore(self._s3, bucket=BUCKET).read_object(key)
+        stored = ArtifactStore(console_aws(watched=False), bucket=BUCKET).read_object(key)
         return stored.body if stored else None
 
     def write(self, key: str, body: bytes) -> None:
         self._s3.put_object(Bucket=BUCKET, Key=key, Body=body)
 
     def living(self) -> list[Node]:
-        return NodeLister(self._ec2, environment=ENVIRONMENT).list_living()
+        return NodeLister(console_aws(watched=False), environment=ENVIRONMENT).list_living()
 
 
 class RefusedError(Exception):
@@ -221,6 +227,10 @@ class MemoryClient:
     def __getattr__(self, name: str) -> Callable[..., dict[str, Any]]:
         """Return a method of boto3."""
         return partial(self._call, name)
+
+    def can_paginate(self, name: str) -> bool:
+        """Return whether a listing has pages: all of them have."""
+        return bool(name)
 
     def get_paginator(self, name: str) -> Any:
         """Return a paginator, which has a single page."""
@@ -462,14 +472,15 @@ class World:
         return target
 
     def means(self, *, soak: float = 0.0, holder: str = "somebody") -> RollOutContext:
-        store = ArtifactStore(client("s3"), bucket=BUCKET)
+        aws = console_aws()
+        store = ArtifactStore(aws, bucket=BUCKET)
         held = HeldRecord(store, environment=ENVIRONMENT, holder=holder, clock=self.clock)
         return RollOutContext(
             environment=ENVIRONMENT,
             store=store,
-            nodes=NodeLister(client("ec2"), environment=ENVIRONMENT),
+            nodes=NodeLister(aws, environment=ENVIRONMENT),
             commands=NodeCommandRunner(
-                client("ssm"),
+                aws,
                 environment=ENVIRONMENT,
                 clock=self.clock,
                 pause=lambda seconds: rollout.pause_holding_lease(self.clock, held, seconds),

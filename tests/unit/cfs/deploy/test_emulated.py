@@ -10,7 +10,7 @@ from botocore.awsrequest import AWSResponse
 from cfs.aws import CLIENT_CONFIG
 from cfs.deploy.artifact_store import ArtifactStore
 from terminal.errors import UserError
-from tests.unit.cfs.deploy.conftest import BUCKET, ENVIRONMENT, REGION, client
+from tests.unit.cfs.deploy.conftest import BUCKET, ENVIRONMENT, REGION, client, console_aws
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +46,7 @@ def test_a_stack_without_the_documents_is_named(emulated_world: World) -> None:
     world.runs("v1.0.0")
     world.launch("storage", site="A")
     client("ssm", watched=False).delete_document(Name=f"claudefs-{ENVIRONMENT}-install")
-    with pytest.raises(UserError, match=r"run claudefs-test-install on 1 nodes.*InvalidDocument") as raised:
+    with pytest.raises(UserError, match=r"ssm:SendCommand of claudefs-test-install: .*InvalidDocument") as raised:
         world.roll_out(world.published("v1.1.0"))
     assert "cfs deploy apply" in raised.value.repair
 
@@ -115,5 +115,5 @@ def test_throttling_that_does_not_end_stops_the_roll_out_and_the_same_command_en
 def test_an_environment_without_a_bucket_is_named(emulated_world: World) -> None:
     del emulated_world
     with pytest.raises(UserError, match="NoSuchBucket") as raised:
-        ArtifactStore(client("s3"), bucket=f"{BUCKET}-{REGION}").read_object("key")
+        ArtifactStore(console_aws(), bucket=f"{BUCKET}-{REGION}").read_object("key")
     assert "cfs deploy apply" in raised.value.repair

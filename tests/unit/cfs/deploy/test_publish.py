@@ -13,7 +13,7 @@ from cfs.deploy.artifact_store import ArtifactStore
 from cfs.deploy.publish import BuildSource
 from cfs.deploy.stored_documents import Release
 from terminal.errors import UserError
-from tests.unit.cfs.deploy.conftest import BUCKET, client
+from tests.unit.cfs.deploy.conftest import BUCKET, console_aws
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,7 +49,7 @@ def build(folder: Path, content: bytes, *, architectures: tuple[str, ...] = ("x8
 def run(folder: Path, source: BuildSource = SOURCE) -> PublishedRelease:
     built = publish.find_tarballs(folder)
     return publish.upload_release(
-        ArtifactStore(client("s3"), bucket=BUCKET), built, publish.describe_release(built, source)
+        ArtifactStore(console_aws(), bucket=BUCKET), built, publish.describe_release(built, source)
     )
 
 

@@ -1,0 +1,12 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+EnvironmentOption = Annotated[
+    str, typer.Option("--environment", help="the stack's name: prod, staging, or local for the emulated account")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="print the result for programs")]
