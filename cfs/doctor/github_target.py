@@ -73,11 +73,7 @@ def read_github_target(
 
 
 def _read_settings(stack: str, path: Path) -> Settings:
-    try:
-        own: dict[str, Any] = yaml.safe_load(path.read_text())["config"]
-    except FileNotFoundError:
-        stacks = ", ".join(sorted(file.name.split(".")[1] for file in PROJECT_FOLDER.glob("Pulumi.*.yaml")))
-        raise UserError(f"There is no {path.name}.", repair=f"name one of the stacks {stacks}") from None
+    own: dict[str, Any] = yaml.safe_load(path.read_text())["config"]
     project: dict[str, Any] = yaml.safe_load((PROJECT_FOLDER / "Pulumi.yaml").read_text())["config"]
     config = {key: setting["default"] for key, setting in project.items()}
     # What is encrypted is none of the doctor's business.

@@ -313,12 +313,6 @@ def test_without_a_token_nothing_is_asked() -> None:
         read_github_target("local", environment={})
 
 
-def test_a_stack_that_has_no_settings_is_named_with_those_that_have() -> None:
-    with pytest.raises(UserError, match=r"no Pulumi\.nowhere\.yaml") as refused:
-        read_github_target("nowhere", environment={"GITHUB_TOKEN": CLASSIC})
-    assert "local, prod, staging" in refused.value.repair
-
-
 @pytest.mark.parametrize("stack", ["local", "prod", "staging"])
 def test_every_stack_can_be_examined(stack: str) -> None:
     target = read_github_target(stack, environment={"GITHUB_TOKEN": CLASSIC})
