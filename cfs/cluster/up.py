@@ -86,7 +86,9 @@ def start_cluster(aws: AwsAccount, window: ClusterWindow, *, wait_clock: WaitClo
     return StartedGroups(groups=outcome.groups, stops=planned)
 
 
-def end_finished_fallbacks(aws: AwsAccount, environment: str, groups: Sequence[AutoScalingGroup]) -> list[AutoScalingGroup]:
+def end_finished_fallbacks(
+    aws: AwsAccount, environment: str, groups: Sequence[AutoScalingGroup]
+) -> list[AutoScalingGroup]:
     """Put back the distribution of each group whose nodes on demand are gone, and give the groups as they then are."""
     changed = [group for group in groups if group.fallback_from is not None]
     instances = list_instances(aws, environment, changed) if changed else []
