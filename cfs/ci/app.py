@@ -10,6 +10,14 @@ from typing import Annotated
 
 import typer
 
+from cfs.ci.deploy_source import find_deploy_source
+from cfs.ci.job_repository import job_repository
+from cfs.ci.preview_comment import comment_text, summary_section
+from cfs.ci.preview_summary import PreviewSummary, read_preview_summaries
+from cfs.ci.rust_workspace import read_workspace
+from cfs.ci.stack_preview import summarize_preview
+from cfs.ci.workflow_lint import check_workflows, own_workflow_files
+from infra.github.delivery import delivered_files
 from terminal.job_outputs import run_page_url
 from terminal.options import EnvironmentOption
 from terminal.progress import console
@@ -26,9 +34,6 @@ PREVIEW_PURPOSE = "preview"
 @app.command("lint")
 def ci_lint() -> None:
     """Check the workflow files that are delivered and this project's own."""
-    from cfs.ci.workflow_lint import check_workflows, own_workflow_files  # noqa: PLC0415 — the other commands need none of it
-    from infra.github.delivery import delivered_files  # noqa: PLC0415 — likewise
-
     wrong = False
     for repository, files in (("ClaudeFS", delivered_files()), ("claudefs-infra", own_workflow_files())):
         for verdict in check_workflows(files):
@@ -43,8 +48,6 @@ def ci_lint() -> None:
 @app.command("workspace")
 def ci_workspace(checkout: Annotated[Path, typer.Argument(help="a checkout of ClaudeFS")]) -> None:
     """Print what ClaudeFS's workspace has: the manifest that the workflows are tested against."""
-    from cfs.ci.rust_workspace import read_workspace  # noqa: PLC0415 — likewise
-
     sys.stdout.write(json.dumps(asdict(read_workspace(checkout)), indent=2) + "\n")
 
 
@@ -54,8 +57,6 @@ def ci_source(
     version: Annotated[str, typer.Option(help="the release to deploy; empty: the commit that is checked out")] = "",
 ) -> None:
     """Find out what a deployment is of: outputs `version`, `commit`, and `built`, whether its release is there."""
-    from cfs.ci.deploy_source import find_deploy_source  # noqa: PLC0415 — likewise
-
     found = find_deploy_source(checkout, version=version)
     what = "its release" if found.built else "built from its commit"
     finish_command(
@@ -75,9 +76,6 @@ def ci_preview(
     drift: Annotated[bool, typer.Option("--drift", help="look for drift too")] = False,
 ) -> None:
     """See what `up` would change in a stack, and change nothing."""
-    from cfs.ci.preview_comment import summary_section  # noqa: PLC0415 — likewise
-    from cfs.ci.stack_preview import summarize_preview  # noqa: PLC0415 — likewise
-
     summary = summarize_preview(environment, drift=drift)
     output.write_text(summary.model_dump_json(indent=2))
     text = summary_section(summary)
@@ -92,10 +90,6 @@ def ci_comment(
     section: Annotated[list[Path] | None, typer.Option(help="Markdown file that the comment ends with")] = None,
 ) -> None:
     """Write the previews of all environments as one comment on a pull request, in place of the last one."""
-    from cfs.ci.job_repository import job_repository  # noqa: PLC0415 — likewise
-    from cfs.ci.preview_comment import comment_text  # noqa: PLC0415 — likewise
-    from cfs.ci.preview_summary import read_preview_summaries  # noqa: PLC0415 — likewise
-
     sections = [path.read_text() for path in section or []]
     text = comment_text(
         read_preview_summaries(folder, expected),
@@ -111,10 +105,6 @@ def ci_comment(
 @app.command("drift")
 def ci_drift(file: Annotated[Path, typer.Option("--from", help="what `cfs ci preview --drift` wrote")]) -> None:
     """Tell of drift: opens an issue or writes it anew and ends with status 1; without drift closes it."""
-    from cfs.ci.job_repository import job_repository  # noqa: PLC0415 — likewise
-    from cfs.ci.preview_comment import comment_text  # noqa: PLC0415 — likewise
-    from cfs.ci.preview_summary import PreviewSummary  # noqa: PLC0415 — likewise
-
     summary = PreviewSummary.model_validate_json(file.read_bytes())
     purpose = f"drift of {summary.environment}"
     if not summary.drift:
