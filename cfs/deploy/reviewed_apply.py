@@ -6,10 +6,9 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cfs.deploy import review as reviewing
 from cfs.deploy.omissions import refuse_omissions
 from cfs.deploy.planned_stack import head_commit, open_stack, program_digest
-from cfs.deploy.review import Review
+from cfs.deploy.review import Review, review_differences, review_of_preview, review_summary, review_text
 from cfs.doctor.preflight import check_stack_github, is_github_resource
 from cfs.environments import find_stack_environment
 from cfs.previews.changes import changing_steps, read_preview_errors
@@ -48,8 +47,8 @@ def preview_for_review(wanted: WantedDeployment, *, file: Path) -> CommandResult
     if not complaints:
         _write_review(file, review)
     return CommandResult(
-        text=reviewing.review_text(review, complaints),
-        job_summary=reviewing.review_summary(review, complaints),
+        text=review_text(review, complaints),
+        job_summary=review_summary(review, complaints),
         # What cannot be applied must not be approved either.
         job_outputs={"changes": str(len(review.changes))}
         | ({} if complaints else {"digest": review.review_digest, "review": str(file)}),
@@ -96,7 +95,7 @@ def _check_github(environment: str, found: Mapping[str, Any]) -> None:
 def _review_preview(stack: PlannedStack, wanted: WantedDeployment) -> tuple[Review, list[str], StackPreview]:
     commit = _deployed_commit(wanted)
     previewed = stack.preview_plan()
-    review = reviewing.review_of_preview(
+    review = review_of_preview(
         previewed.content,
         environment=wanted.environment,
         commit=commit,
@@ -119,7 +118,7 @@ def _deployed_commit(wanted: WantedDeployment) -> str:
 
 def _refusal_result(now: Review, reviewed: Review | None, digest: str) -> CommandResult:
     if reviewed is not None:
-        differences = reviewing.review_differences(reviewed, now)
+        differences = review_differences(reviewed, now)
     else:
         differences = [f"{change.operation} {change.display_name} would be done now" for change in now.changes]
         differences.append("what was reviewed is not known here: give the file of the preview by --review")
