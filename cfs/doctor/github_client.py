@@ -74,6 +74,8 @@ class GitHubClient:
             # What variables and files say of proxies is not for the stand-in on loopback.
             trust_env=urlsplit(base_url).hostname not in loopback.HOSTS,
             auto_retry=_retry_option,
+            # Neither has the stand-in a certificate, and githubkit would load all authorities anew for each call.
+            ssl_verify=urlsplit(base_url).hostname not in loopback.HOSTS,
         )
 
     def get_json(self, address: str, /, **query: str) -> GitHubAnswer:

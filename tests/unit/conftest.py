@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 from botocore.loaders import JSONFileLoader
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# How long an example takes says nothing on a machine that is busy with other tests.
+settings.register_profile("unit", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unit")
 
 # The SDKs and moto are a million objects that stay; looking for garbage among them was a sixth of the tests' time.
 gc.set_threshold(50_000, 20, 50)

@@ -22,12 +22,11 @@ from infra.config.settings import Settings
 from infra.github.delivery import delivered_files
 from local.github.app import create_app
 from local.github.records import AccountKind
-from local.github.state import StateStore
+from local.github.state import StateStore, new_state
 from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 OWNER, REPOSITORY = "local-owner", "claudefs"
 # Written in two parts, so that nothing takes them for real tokens.
@@ -74,11 +73,13 @@ class StandIn:
         )
 
 
-@pytest.fixture
-def standin(tmp_path: Path) -> Iterator[StandIn]:
-    store = StateStore.open_file(tmp_path / "state.json", owner=OWNER, kind=AccountKind.USER, repository=REPOSITORY)
+@pytest.fixture(scope="module")
+def shared_standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
+    """One server for all tests: to make its application takes longer than most of them."""
+    path = tmp_path_factory.mktemp("shared") / "state.json"
+    store = StateStore.open_file(path, owner=OWNER, kind=AccountKind.USER, repository=REPOSITORY)
     server = make_server("127.0.0.1", 0, create_app(store), threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     url = f"http://127.0.0.1:{server.port}"
     target = read_github_target("local", environment={"GITHUB_TOKEN": CLASSIC, "GITHUB_BASE_URL": f"{url}/"})
@@ -86,6 +87,14 @@ def standin(tmp_path: Path) -> Iterator[StandIn]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture
+def standin(shared_standin: StandIn) -> StandIn:
+    """A stand-in with a user's new repository and without faults."""
+    shared_standin.store.state = new_state(OWNER, AccountKind.USER, REPOSITORY)
+    shared_standin.call("DELETE", "/_control/faults")
+    return shared_standin
 
 
 @pytest.fixture(autouse=True)

@@ -45,7 +45,7 @@ class Sts(BaseHTTPRequestHandler):
 def url() -> Iterator[str]:
     """The address of a server that is up."""
     with HTTPServer(("127.0.0.1", 0), Sts) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()

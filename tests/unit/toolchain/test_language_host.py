@@ -69,8 +69,8 @@ class Engine(engine_pb2_grpc.EngineServicer, resource_pb2_grpc.ResourceMonitorSe
         return empty_pb2.Empty()
 
 
-@pytest.fixture
-def engine() -> Iterator[Engine]:
+@pytest.fixture(scope="module")
+def served_engine() -> Iterator[Engine]:
     served = Engine()
     server = grpc.server(ThreadPoolExecutor(4))
     engine_pb2_grpc.add_EngineServicer_to_server(served, server)
@@ -86,53 +86,75 @@ class Host:
     """A running language host."""
 
     process: subprocess.Popen[str]
+    channel: grpc.Channel
     runtime: Any
     """Its methods."""
 
     def ended(self) -> int:
         return self.process.wait(LIMIT)
 
-
-@pytest.fixture
-def start(engine: Engine) -> Iterator[Callable[..., Host]]:
-    """Start a language host as the engine does."""
-    running: list[Host] = []
-    channels: list[grpc.Channel] = []
-
-    def make(*options: str) -> Host:
-        environment = {
-            **os.environ,
-            "CFS_REPOSITORY": str(versions.TOOLCHAIN_FOLDER.parent),
-            "CFS_PYTHON": sys.executable,
-            "PYTHONWARNINGS": "",
-        }
-        process = subprocess.Popen(
-            [str(versions.TOOLCHAIN_FOLDER / "bin" / "pulumi-language-python"), *options, engine.address],
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert process.stdout is not None
-        channel = grpc.insecure_channel(f"127.0.0.1:{int(process.stdout.readline())}")
-        channels.append(channel)
-        running.append(Host(process=process, runtime=language_pb2_grpc.LanguageRuntimeStub(channel)))
-        return running[-1]
-
-    yield make
-    for channel in channels:
-        channel.close()
-    for host in running:
-        with host.process as process:
+    def kill(self) -> None:
+        self.channel.close()
+        with self.process as process:
             process.kill()
 
 
 @pytest.fixture
-def run(start: Callable[..., Host], engine: Engine, tmp_path: Path) -> Callable[..., Any]:
+def engine(served_engine: Engine) -> Engine:
+    """The engine, which has heard nothing yet."""
+    served_engine.messages.clear()
+    served_engine.outputs.clear()
+    return served_engine
+
+
+def start_host(engine: Engine, *options: str) -> Host:
+    """Start a language host as the engine does."""
+    environment = {
+        **os.environ,
+        "CFS_REPOSITORY": str(versions.TOOLCHAIN_FOLDER.parent),
+        "CFS_PYTHON": sys.executable,
+        "PYTHONWARNINGS": "",
+    }
+    process = subprocess.Popen(
+        [str(versions.TOOLCHAIN_FOLDER / "bin" / "pulumi-language-python"), *options, engine.address],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    channel = grpc.insecure_channel(f"127.0.0.1:{int(process.stdout.readline())}")
+    return Host(process=process, channel=channel, runtime=language_pb2_grpc.LanguageRuntimeStub(channel))
+
+
+@pytest.fixture
+def start(engine: Engine) -> Iterator[Callable[..., Host]]:
+    """Start language hosts of the test's own."""
+    running: list[Host] = []
+
+    def make(*options: str) -> Host:
+        running.append(start_host(engine, *options))
+        return running[-1]
+
+    yield make
+    for host in running:
+        host.kill()
+
+
+@pytest.fixture(scope="module")
+def shared_host(served_engine: Engine) -> Iterator[Host]:
+    """A language host for tests that only ask it: most of a start goes into the import of Pulumi's SDK."""
+    host = start_host(served_engine)
+    yield host
+    host.kill()
+
+
+@pytest.fixture
+def run(shared_host: Host, engine: Engine, tmp_path: Path) -> Callable[..., Any]:
     """Run a program's text and give the answer."""
 
-    def make(text: str, *options: str) -> Any:
+    def make(text: str, *, host: Host = shared_host) -> Any:
         (tmp_path / "__main__.py").write_text(text)
         request = language_pb2.RunRequest(
             project="probe",
@@ -147,7 +169,7 @@ def run(start: Callable[..., Host], engine: Engine, tmp_path: Path) -> Callable[
                 root_directory=str(tmp_path), program_directory=str(tmp_path), entry_point="."
             ),
         )
-        return start(*options).runtime.Run(request, timeout=LIMIT)
+        return host.runtime.Run(request, timeout=LIMIT)
 
     return make
 
@@ -167,14 +189,14 @@ def test_texts_are_encoded_as_protobuf_does() -> None:
         assert (decoded.executable, decoded.version) == texts
 
 
-def test_host_tells_of_its_python(start: Callable[[], Host]) -> None:
-    about = start().runtime.About(language_pb2.AboutRequest(), timeout=LIMIT)
+def test_host_tells_of_its_python(shared_host: Host) -> None:
+    about = shared_host.runtime.About(language_pb2.AboutRequest(), timeout=LIMIT)
     assert about.executable == sys.executable
     assert about.version == ".".join(map(str, sys.version_info[:3]))
 
 
-def test_host_needs_no_further_plugins(start: Callable[[], Host]) -> None:
-    runtime = start().runtime
+def test_host_needs_no_further_plugins(shared_host: Host) -> None:
+    runtime = shared_host.runtime
     assert not runtime.GetPluginInfo(empty_pb2.Empty(), timeout=LIMIT).version
     assert not runtime.GetRequiredPackages(language_pb2.GetRequiredPackagesRequest(), timeout=LIMIT).packages
     assert list(runtime.InstallDependencies(language_pb2.InstallDependenciesRequest(), timeout=LIMIT)) == []
@@ -182,16 +204,16 @@ def test_host_needs_no_further_plugins(start: Callable[[], Host]) -> None:
 
 @pytest.mark.parametrize("options, times", [((), 0), (("--logtostderr", "-v=9"), 1)])
 def test_debug_messages_are_sent_where_somebody_asks_for_them(
-    run: Callable[..., Any], engine: Engine, options: tuple[str, ...], times: int
+    start: Callable[..., Host], run: Callable[..., Any], engine: Engine, options: tuple[str, ...], times: int
 ) -> None:
-    run("import pulumi\npulumi.log.debug('a detail')\npulumi.log.info('the news')", *options)
+    run("import pulumi\npulumi.log.debug('a detail')\npulumi.log.info('the news')", host=start(*options))
     assert messages(engine, "DEBUG").count("a detail") == times
     assert messages(engine, "INFO") == ["the news"]
 
 
-def test_unknown_method_is_not_implemented(start: Callable[[], Host]) -> None:
+def test_unknown_method_is_not_implemented(shared_host: Host) -> None:
     with pytest.raises(grpc.RpcError) as failure:
-        start().runtime.Pack(language_pb2.PackRequest(), timeout=LIMIT)
+        shared_host.runtime.Pack(language_pb2.PackRequest(), timeout=LIMIT)
     assert failure.value.code() == grpc.StatusCode.UNIMPLEMENTED
 
 
@@ -311,11 +333,11 @@ def test_program_sees_what_python_would_show_it(run: Callable[[str], Any], engin
 
 
 def test_changed_program_is_run_even_if_its_size_and_time_are_the_same(
-    run: Callable[[str], Any], engine: Engine
+    start: Callable[[], Host], run: Callable[..., Any], engine: Engine
 ) -> None:
     for color in ("red ", "blue"):
         text = f"import os, pulumi\nos.utime(__file__, (1, 1))\npulumi.export('color', '{color}')\n"
-        run(text)
+        run(text, host=start())
     assert [outputs["color"] for outputs in engine.outputs] == ["red ", "blue"]
 
 
@@ -396,25 +418,24 @@ def test_syntax_error_shows_its_line(run: Callable[[str], Any], engine: Engine) 
     assert "toolchain" not in message
 
 
-def test_absent_program_is_named(start: Callable[[], Host], engine: Engine, tmp_path: Path) -> None:
+def test_absent_program_is_named(shared_host: Host, engine: Engine, tmp_path: Path) -> None:
     request = language_pb2.RunRequest(
         pwd=str(tmp_path),
         monitor_address=engine.address,
         info=language_pb2.ProgramInfo(program_directory=str(tmp_path), entry_point="."),
     )
-    assert start().runtime.Run(request, timeout=LIMIT).bail
+    assert shared_host.runtime.Run(request, timeout=LIMIT).bail
     assert errors(engine) == [f"There is no program {tmp_path / '__main__.py'}."]
 
 
-def test_failure_before_the_program_is_answered(start: Callable[[], Host], engine: Engine, tmp_path: Path) -> None:
+def test_failure_before_the_program_is_answered(shared_host: Host, engine: Engine, tmp_path: Path) -> None:
     request = language_pb2.RunRequest(pwd=str(tmp_path / "absent"), monitor_address=engine.address)
-    host = start()
     with pytest.raises(grpc.RpcError) as failure:
-        host.runtime.Run(request, timeout=LIMIT)
+        shared_host.runtime.Run(request, timeout=LIMIT)
     assert "No such file or directory" in failure.value.details()
 
 
-def test_plugin_runs_with_its_output_passed_on(start: Callable[[], Host], tmp_path: Path) -> None:
+def test_plugin_runs_with_its_output_passed_on(shared_host: Host, tmp_path: Path) -> None:
     (tmp_path / "__main__.py").write_text(
         "import os, sys\nprint(sys.argv[1:], os.environ['COLOR'])\nprint('careful', file=sys.stderr)\nsys.exit(3)\n"
     )
@@ -425,13 +446,13 @@ def test_plugin_runs_with_its_output_passed_on(start: Callable[[], Host], tmp_pa
         kind="resource",
         info=language_pb2.ProgramInfo(program_directory=str(tmp_path)),
     )
-    responses = list(start().runtime.RunPlugin(request, timeout=LIMIT))
+    responses = list(shared_host.runtime.RunPlugin(request, timeout=LIMIT))
     assert [response.stdout for response in responses if response.stdout] == [b"['engine'] blue=green\n"]
     assert [response.stderr for response in responses if response.stderr] == [b"careful\n"]
     assert responses[-1].exitcode == 3
 
 
-def test_policy_pack_runs_under_the_policy_module(start: Callable[[], Host], tmp_path: Path) -> None:
+def test_policy_pack_runs_under_the_policy_module(shared_host: Host, tmp_path: Path) -> None:
     package = tmp_path / "pulumi"
     package.mkdir()
     (package / "__init__.py").write_text("")
@@ -443,16 +464,16 @@ def test_policy_pack_runs_under_the_policy_module(start: Callable[[], Host], tmp
         kind="analyzer",
         info=language_pb2.ProgramInfo(program_directory="pack"),
     )
-    responses = list(start().runtime.RunPlugin(request, timeout=LIMIT))
+    responses = list(shared_host.runtime.RunPlugin(request, timeout=LIMIT))
     assert responses[0].stdout == b"['engine', 'pack']\n"
 
 
-def test_plugin_ends_when_the_engine_leaves_it(start: Callable[[], Host], tmp_path: Path) -> None:
+def test_plugin_ends_when_the_engine_leaves_it(shared_host: Host, tmp_path: Path) -> None:
     (tmp_path / "__main__.py").write_text("import os, time\nprint(os.getpid())\ntime.sleep(60)\n")
     request = language_pb2.RunPluginRequest(
         pwd=str(tmp_path), kind="resource", info=language_pb2.ProgramInfo(program_directory=str(tmp_path))
     )
-    call = start().runtime.RunPlugin(request, timeout=LIMIT)
+    call = shared_host.runtime.RunPlugin(request, timeout=LIMIT)
     number = int(next(call).stdout)
     call.cancel()
     wait_for_end(number)

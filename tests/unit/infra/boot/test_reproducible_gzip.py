@@ -6,13 +6,10 @@ import gzip
 import hashlib
 import random
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.boot.reproducible_gzip import compress_reproducibly
-
-UNHURRIED = settings(deadline=None, max_examples=50)
-"""How long one example takes says nothing on a machine that other tests share."""
 
 REPEATED = st.lists(st.tuples(st.binary(max_size=20), st.integers(1, 100)), max_size=5).map(
     lambda parts: b"".join(part * times for part, times in parts)
@@ -20,7 +17,6 @@ REPEATED = st.lists(st.tuples(st.binary(max_size=20), st.integers(1, 100)), max_
 """Data with matches of every length, also overlapping ones."""
 
 
-@UNHURRIED
 @given(st.one_of(st.binary(max_size=500), REPEATED))
 def test_what_is_compressed_is_read_back_as_it_was(data: bytes) -> None:
     assert gzip.decompress(compress_reproducibly(data)) == data

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 KEY = "arn:aws:kms:us-west-2::key/key"
 IMAGE = "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"
 CALENDAR = Calendar(time_zone="America/Los_Angeles", start=time(8), stop=time(18))
-NAMES = [group.name for group in default_groups(5)]
+NAMES = ["storage-a", "storage-b", "fuse-client", "nfs-client", "conduit", "jepsen"]
 
 
 def declared(
@@ -88,12 +88,16 @@ def test_a_node_that_holds_nothing_is_replaced_before_it_goes(recorder: Recorder
     assert (group["maxSize"], group["capacityRebalance"]) == (2, True)
 
 
-@pytest.mark.parametrize("base, percent", [(0, 0), (2, 0), (1, 50), (0, 100)])
-def test_spot_is_in_the_groups_distribution_alone(declare: Declare, tags: Tags, base: int, percent: int) -> None:
-    groups = tuple(replace(of, on_demand_base=base, on_demand_percent=percent) for of in default_groups(5))
+def test_spot_is_in_the_groups_distribution_alone(declare: Declare, tags: Tags) -> None:
+    shares = ((0, 0), (2, 0), (1, 50), (0, 100))
+    groups = tuple(
+        replace(of, on_demand_base=base, on_demand_percent=percent)
+        for of, (base, percent) in zip(default_groups(5), shares, strict=False)
+    )
     recorder = declared(declare, tags, groups=groups)
 
-    for of in groups:
+    assert len(groups) == len(shares)
+    for of, (base, percent) in zip(groups, shares, strict=True):
         policy = recorder.one("Group", of.name).inputs["mixedInstancesPolicy"]
         assert policy["instancesDistribution"] == {
             "onDemandAllocationStrategy": "prioritized",
@@ -165,16 +169,14 @@ def test_a_node_boots_with_the_profile_of_its_role(recorder: Recorder, name: str
     )
 
 
-@pytest.mark.parametrize("public, address", [(False, "false"), (True, "true")])
 def test_a_node_has_a_public_address_only_where_that_is_its_way_out(
-    declare: Declare, tags: Tags, *, public: bool, address: str
+    declare: Declare, tags: Tags, recorder: Recorder
 ) -> None:
-    recorder = declared(declare, tags, public=public)
-
-    for name, security_group in (("storage-a", "sg-storage"), ("conduit", "sg-storage"), ("jepsen", "sg-client")):
-        [interface] = recorder.one("LaunchTemplate", name).inputs["networkInterfaces"]
-        assert interface["associatePublicIpAddress"] == address
-        assert interface["securityGroups"] == [security_group]
+    for found, address in ((recorder, "false"), (declared(declare, tags, public=True), "true")):
+        for name, security_group in (("storage-a", "sg-storage"), ("conduit", "sg-storage"), ("jepsen", "sg-client")):
+            [interface] = found.one("LaunchTemplate", name).inputs["networkInterfaces"]
+            assert interface["associatePublicIpAddress"] == address
+            assert interface["securityGroups"] == [security_group]
 
 
 @pytest.mark.parametrize("name, role, site", [("storage-b", "storage", "B"), ("conduit", "conduit", "A")])
@@ -224,11 +226,12 @@ def test_a_group_keeps_hours_of_its_own(declare: Declare, tags: Tags) -> None:
     }
 
 
-@pytest.mark.parametrize("count", [0, 1, 500])
 def test_the_number_of_resources_is_that_of_the_groups_whatever_their_sizes(
-    declare: Declare, tags: Tags, recorder: Recorder, count: int
+    declare: Declare, tags: Tags, recorder: Recorder
 ) -> None:
-    resized = declared(declare, tags, groups=tuple(replace(of, count=count) for of in default_groups(5)))
+    sizes = (0, 1, 500, 500, 1, 0)
+    groups = tuple(replace(of, count=count) for of, count in zip(default_groups(5), sizes, strict=True))
+    resized = declared(declare, tags, groups=groups)
 
     assert types(resized) == types(recorder)
     assert (

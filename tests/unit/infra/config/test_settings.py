@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.config.node_groups import DEFAULT_GROUP_NAMES, NodeGroupChange
@@ -36,8 +36,6 @@ def as_config(value: Any) -> str:
 
 
 DEFAULTS = {key: as_config(declared["default"]) for key, declared in DECLARED.items()}
-UNHURRIED = settings(deadline=None)
-"""How long one example takes says nothing on a machine that other tests share."""
 STACK = {"aws:region": "us-west-2", "github:owner": "example"}
 
 
@@ -701,7 +699,6 @@ def test_sites_are_in_different_zones(
     assert read(**changed).zones_by_site == {"A": site_a, "B": site_b}
 
 
-@UNHURRIED
 @given(prefix=st.integers(16, 20), place=st.integers(0, 15))
 def test_subnets_of_any_network_that_is_allowed_lie_in_it_and_apart(prefix: int, place: int) -> None:
     network = IPv4Network(f"10.{place}.0.0/{prefix}")
@@ -717,7 +714,6 @@ def test_subnets_of_any_network_that_is_allowed_lie_in_it_and_apart(prefix: int,
     assert not any(one.overlaps(other) for one in subnets for other in subnets if one is not other)
 
 
-@UNHURRIED
 @given(key=st.sampled_from(sorted(SETTING_FIELDS)), text=st.text(max_size=40))
 def test_no_text_makes_reading_fail_in_any_other_way(key: str, text: str) -> None:
     with contextlib.suppress(SettingsError):
@@ -732,7 +728,6 @@ JSON = st.recursive(
 FIELD_NAMES = st.sampled_from([field.alias or name for name, field in NodeGroupChange.model_fields.items()])
 
 
-@UNHURRIED
 @given(
     groups=JSON
     | st.dictionaries(
@@ -745,7 +740,6 @@ def test_no_value_of_node_groups_makes_reading_fail_in_any_other_way(groups: obj
         read(nodeGroups=groups)
 
 
-@UNHURRIED
 @given(
     counts=st.dictionaries(st.sampled_from(DEFAULT_GROUP_NAMES), st.integers(0, 500)), size=st.sampled_from([3, 5, 10])
 )
@@ -759,7 +753,6 @@ def test_any_sizes_keep_the_groups_that_there_are(counts: dict[str, int], size: 
     assert all(group.count <= group.max_nodes <= group.count + 1 for group in groups)
 
 
-@UNHURRIED
 @given(network=st.ip_addresses(v=4), prefix=st.integers(0, 15))
 def test_no_wide_network_of_administrators_is_let_in(network: object, prefix: int) -> None:
     wide = ip_network(f"{network}/{prefix}", strict=False)

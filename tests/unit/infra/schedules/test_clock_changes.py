@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.schedules.clock_changes import CHECKED_YEARS, clock_changes, first_unfit_day, nearest_fit_time, zone_names
@@ -44,7 +44,6 @@ def days_of_changes(zone: str) -> list[date]:
 
 
 @given(zone=ZONES, at=TIMES | st.sampled_from(QUARTERS))
-@settings(deadline=None, max_examples=50)
 def test_a_time_is_unfit_where_some_day_has_it_not_once(zone: str, at: time) -> None:
     found = first_unfit_day(zone, at, since=SINCE)
     assert (found and found[0]) == next(iter(bad_days(zone, at)), None)
@@ -73,7 +72,6 @@ def test_every_quarter_of_an_hour_is_judged_right_in_unusual_zones(zone: str) ->
 
 
 @given(zone=ZONES, at=TIMES)
-@settings(deadline=None, max_examples=50)
 def test_a_time_that_is_proposed_is_fit_and_near(zone: str, at: time) -> None:
     fit = nearest_fit_time(zone, at, since=SINCE)
     assert first_unfit_day(zone, fit, since=SINCE) is None

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from infra.schedules import occurrences, schedule
@@ -58,7 +58,6 @@ def next_opening(calendar: Calendar, instant: datetime) -> datetime:
 
 
 @given(calendar=calendars(), day=DAYS)
-@settings(deadline=None)
 def test_each_day_has_one_start_and_one_stop(calendar: Calendar, day: date) -> None:
     openings = [calendar.opening_time(day + timedelta(days=number)) for number in range(3)]
     assert [calendar.local_time(opening).date() - day for opening in openings] == [timedelta(days=n) for n in range(3)]
@@ -69,7 +68,6 @@ def test_each_day_has_one_start_and_one_stop(calendar: Calendar, day: date) -> N
 
 
 @given(calendar=calendars(), instant=st.datetimes(datetime(2026, 12, 1), datetime(2028, 12, 31)))  # noqa: DTZ001
-@settings(deadline=None)
 def test_a_period_begins_at_its_start_and_ends_at_its_stop(calendar: Calendar, instant: datetime) -> None:
     start = next_opening(calendar, instant.replace(tzinfo=UTC))
     stop = schedule.next_calendar_stop(calendar, start)
@@ -208,7 +206,6 @@ def test_a_holiday_that_is_an_extra_day_is_a_day_like_any_other() -> None:
 
 
 @given(calendar=calendars(), now=st.datetimes(datetime(2026, 11, 21), datetime(2028, 6, 30)))  # noqa: DTZ001
-@settings(deadline=None)
 def test_no_action_is_in_the_past_and_no_two_are_at_one_time(calendar: Calendar, now: datetime) -> None:
     instant = now.replace(tzinfo=UTC)
     found = calendar_actions(calendar, now=instant)
@@ -230,7 +227,6 @@ def last_openings(calendar: Calendar) -> set[date]:
     now=st.datetimes(datetime(2026, 11, 21), datetime(2028, 6, 30)),  # noqa: DTZ001
     hours=st.integers(0, 24 * 90),
 )
-@settings(deadline=None)
 def test_the_actions_say_the_same_as_the_calendar(calendar: Calendar, now: datetime, hours: int) -> None:
     instant = now.replace(tzinfo=UTC)
     found = calendar_actions(calendar, now=instant)

@@ -124,15 +124,11 @@ def test_a_start_does_not_import_the_schema(pytestconfig: pytest.Config) -> None
 
 @pytest.mark.parametrize("text", ["{", ""])
 def test_a_start_with_a_broken_state_file_ends_with_one_line(
-    tmp_path: Path,
-    pytestconfig: pytest.Config,
-    text: str,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], text: str
 ) -> None:
+    monkeypatch.setattr("signal.signal", lambda *_: None)
     state = tmp_path / "state.json"
     state.write_text(text)
-    names = ["--owner", "o", "--repository", "r"]
-    command = [sys.executable, "-m", "local.github", "--port", "0", "--state", str(state), *names]
-    ended = subprocess.run(command, cwd=pytestconfig.rootpath, check=False, capture_output=True, text=True, timeout=30)
-    assert ended.returncode == 1
-    assert ended.stderr.startswith(f"{state} is no state of this version")
-    assert "Traceback" not in ended.stderr
+
+    assert server.main(["--port", "0", "--state", str(state), "--owner", "o", "--repository", "r"]) == 1
+    assert capsys.readouterr().err.startswith(f"{state} is no state of this version")
