@@ -51,8 +51,10 @@ def deploy(*, environment: str = STACK, **changed: str) -> Recorder:
 
 
 def stack(egress: str = "nat") -> Recorder:
-    """Return the whole stack, as large as the settings of an egress make it, and otherwise with their defaults."""
-    return deploy(egress=egress, orchestratorHours="weekdays" if egress == "nat" else "always")
+    """Return the whole stack: behind a NAT gateway with every setting that declares more, else with the defaults."""
+    if egress == "nat":
+        return deploy(egress=egress, orchestratorHours="weekdays", managesRepository="true")
+    return deploy(egress=egress)
 
 
 @cache

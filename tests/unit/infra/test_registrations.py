@@ -18,7 +18,7 @@ from infra.access.rights import ec2, services
 from infra.access.rights.iam import OPERATOR_ACTIONS
 from infra.github.jobs_access import JOB_POLICIES, JobKind
 from tests.unit.infra.conftest import ACCOUNT_ID, REGION, STACK, permits
-from tests.unit.infra.test_components import deploy
+from tests.unit.infra.test_components import stack as whole_stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,7 +47,10 @@ REPEATABLE = {
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
     "aws:s3/bucketVersioning:BucketVersioning",
     "aws:sns/topicPolicy:TopicPolicy",
+    "github:index/actionsRepositoryPermissions:ActionsRepositoryPermissions",
     "github:index/repositoryEnvironment:RepositoryEnvironment",
+    "github:index/repositoryFile:RepositoryFile",
+    "github:index/workflowRepositoryPermissions:WorkflowRepositoryPermissions",
 }
 """Types whose service takes a second creation for a change: a dead run's are declared once more."""
 
@@ -94,7 +97,7 @@ ARNS: dict[str, Callable[[dict[str, Any]], str]] = {
 @pytest.fixture(scope="module")
 def stack() -> Recorder:
     """The stack with every setting that declares more."""
-    return deploy(egress="nat", orchestratorHours="weekdays")
+    return whole_stack()
 
 
 def declared_types(stack: Recorder, prefix: str) -> set[str]:
@@ -223,9 +226,10 @@ def test_the_deploy_role_changes_each_declared_resource_of_ec2_by_its_tags(stack
 
 def trusted_service(role: Resource) -> str | None:
     """Return the AWS service that a role trusts; None where it trusts tokens."""
-    [statement] = role.document("assumeRolePolicy")["Statement"]
-    service: str | None = statement["Principal"].get("Service")
-    return service
+    statements = role.document("assumeRolePolicy")["Statement"]
+    [service] = {statement["Principal"].get("Service") for statement in statements}
+    trusted: str | None = service
+    return trusted
 
 
 def test_the_deploy_role_passes_each_role_to_the_service_that_it_trusts_and_to_no_other(stack: Recorder) -> None:

@@ -13,16 +13,13 @@ from infra.access.policies import render_policy
 from infra.github.jobs_access import MANAGED_POLICY_SIZE_LIMIT, JobKind
 from infra.role_grants import stack_grants
 from infra.scope import Scope
-from tests.unit.infra.test_components import deploy
+from tests.unit.infra.test_components import stack
 
 SCOPE = Scope(account_id=DEFAULT_ACCOUNT_ID, region="us-west-2", environment="a" * 20)
 
 
 def test_every_role_that_machines_run_under_has_the_boundary_and_no_jobs_role_has() -> None:
-    roles = {
-        role.name: role.inputs.get("permissionsBoundary")
-        for role in deploy(managesRepository="true", orchestratorHours="weekdays").of("Role")
-    }
+    roles = {role.name: role.inputs.get("permissionsBoundary") for role in stack().of("Role")}
 
     jobs = {f"jobs-{job}" for job in get_args(JobKind)}
     assert jobs <= roles.keys()

@@ -20,7 +20,7 @@ from infra.orchestrator.hours import (
 from infra.schedules.schedule import Calendar
 from infra.scope import Scope
 from tests.unit.infra.conftest import ACCOUNT_ID, REGION, STACK, known, permits, secured_stack
-from tests.unit.infra.test_components import deploy
+from tests.unit.infra.test_components import stack
 
 if TYPE_CHECKING:
     from infra.tags import Tags
@@ -154,6 +154,6 @@ def test_a_call_is_not_tried_again_until_the_opposite_one_is_due(start: time | N
 
 
 def test_an_orchestrator_that_is_always_on_has_no_schedules() -> None:
-    recorder = deploy()
+    recorder = stack("public-ip")
     assert not recorder.of("OrchestratorHours")
     assert not [of.type for of in recorder.custom if of.type.startswith("aws:scheduler/")]
