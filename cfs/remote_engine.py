@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cfs.engine import StackEngine
+from infra.config.variables import find_redirects
+from infra.project import PROJECT_FOLDER
 from terminal.errors import UserError
 from toolchain import obtain_toolchain
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from toolchain import Toolchain
 
 
@@ -38,6 +42,11 @@ class RemoteEngine(StackEngine):
         """Get Pulumi for a stack in the caller's backend."""
         return cls(environment_name=stack, toolchain=obtain_toolchain())
 
+    @property
+    def work_folder(self) -> Path:
+        """The folder of all that this project keeps on the machine."""
+        return PROJECT_FOLDER / ".local"
+
     def read_deployment(self) -> dict[str, Any]:
         """Return the recorded state, as the backend exports it."""
         deployment: dict[str, Any] = self.query_json("stack", "export").get("deployment") or {}
@@ -53,9 +62,11 @@ class RemoteEngine(StackEngine):
         return self.toolchain.version
 
     def process_environment(self) -> dict[str, str]:
-        """Return the caller's environment, with this Pulumi first."""
+        """Return the caller's environment with this Pulumi first, and without what would lead the stack elsewhere."""
         path = os.pathsep.join([*map(str, self.toolchain.path), os.environ.get("PATH", os.defpath)])
-        return {**os.environ, **self.toolchain.env, "PATH": path}
+        redirects = find_redirects(os.environ)
+        kept = {name: value for name, value in os.environ.items() if name not in redirects}
+        return {**kept, **self.toolchain.env, "PATH": path}
 
     def _raise_known_error(self, said: str) -> None:
         if "no stack named" in said:

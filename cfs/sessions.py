@@ -10,6 +10,8 @@ import botocore.session
 from botocore.config import Config
 
 from cfs.aws import AwsAccount, explain_aws_errors, utc_now
+from infra.config.variables import find_redirects
+from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,11 +41,12 @@ def connect_emulated(*, url: str, region: str, clock: Callable[[], datetime] = u
 
 
 def connect_caller(*, region: str) -> AwsAccount:
-    """Return AWS itself with the caller's credentials, by boto3's own chain.
-
-    Addresses of services that variables or the profile name are not used: the engine takes none of them either.
-    """
-    core = botocore.session.Session()
-    core.set_default_client_config(Config(ignore_configured_endpoint_urls=True))
+    """Return AWS itself with the caller's credentials, by boto3's own chain."""
+    redirects = find_redirects(os.environ, unbeatable_only=True)
+    if redirects:
+        raise UserError(
+            f"{', '.join(redirects)} would lead some calls to another place than AWS.",
+            repair=f"unset {' '.join(redirects)}",
+        )
     with explain_aws_errors("sts", "get_caller_identity"):
-        return AwsAccount(session=boto3.Session(botocore_session=core, region_name=region))
+        return AwsAccount(session=boto3.Session(region_name=region))

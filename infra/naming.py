@@ -11,6 +11,9 @@ from infra.texts import TextRule, check_text
 CONFIG_NAMESPACE = "claudefs-infra"
 """The project's name in `Pulumi.yaml`, which prefixes its configuration keys."""
 
+LOCAL_STACK = "local"
+"""The stack on the emulated account of `make up`."""
+
 LOG_GROUP_PREFIX = "/cfs"
 """Log groups are named `/cfs/<environment>/…`; the key encrypts no others."""
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from cfs.loopback import proxy_exceptions
 from infra.config.variables import find_redirects
+from infra.naming import LOCAL_STACK
 from infra.project import PROJECT_FOLDER
 from local import servers
 from local.isolation import NO_FILES, isolate
@@ -16,9 +17,6 @@ from toolchain import obtain_toolchain, waits
 
 if TYPE_CHECKING:
     from toolchain import Toolchain
-
-LOCAL_STACK = "local"
-"""The stack that is deployed on the emulators."""
 
 RUN_MARKER_VARIABLE = "CFS_RUN"
 """Variable in the environment of each run's processes, by which those of a dead run are found."""

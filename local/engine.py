@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from cfs.engine import StackEngine
 from cfs.recovery.pending_operations import adopt_pending, has_pending
-from infra.naming import CONFIG_NAMESPACE
+from infra.naming import CONFIG_NAMESPACE, LOCAL_STACK
 from local import leftovers, servers
-from local.account import LOCAL_REGION, LOCAL_STACK, RUN_MARKER_VARIABLE
+from local.account import LOCAL_REGION, RUN_MARKER_VARIABLE
 from terminal.errors import UserError
 from terminal.progress import console, show_progress
 

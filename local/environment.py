@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from cfs.environments import StackEnvironment
 from cfs.loopback import open_loopback
 from cfs.sessions import connect_emulated
+from infra.naming import LOCAL_STACK
 from local import servers
-from local.account import LOCAL_STACK, account_folder, open_account
+from local.account import account_folder, open_account
 from local.aws.clock import CLOCK_PATH
 from local.engine import LocalEngine
 from terminal.errors import UserError

@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from infra.naming import CONFIG_NAMESPACE
+from infra.naming import CONFIG_NAMESPACE, LOCAL_STACK
 from infra.project import PROJECT_FOLDER
 from local import servers
-from local.account import LOCAL_STACK
 from measure import sdk_imports
 from measure.killable_up import CFS_COMMAND
 from measure.scratch_account import scratch_engine

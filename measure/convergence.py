@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from cfs.recovery.pending_operations import find_orphans
 from cfs.recovery.tagged_resources import find_tagged_resources
+from infra.naming import LOCAL_STACK
 from infra.project import PROJECT_FOLDER
 from local import leftovers
-from local.account import LOCAL_STACK
 from measure.killable_up import CFS_COMMAND
 from terminal.errors import UserError
 

@@ -13,8 +13,9 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from infra.naming import LOCAL_STACK
 from infra.project import PROJECT_FOLDER
-from local.account import LOCAL_REGION, LOCAL_STACK
+from local.account import LOCAL_REGION
 from terminal.errors import UserError
 
 if TYPE_CHECKING:
@@ -84,7 +85,9 @@ def _run_program() -> LoadedModules:
 
     project = yaml.safe_load((PROJECT_FOLDER / "Pulumi.yaml").read_text())
     defaults = {key: _as_config_value(setting["default"]) for key, setting in project["config"].items()}
-    pulumi.runtime.set_all_config({**defaults, "aws:region": LOCAL_REGION, "github:owner": "owner"})
+    pulumi.runtime.set_all_config(
+        {**defaults, "aws:region": LOCAL_REGION, "github:owner": "owner", "github:organization": "owner"}
+    )
     pulumi.runtime.set_mocks(Mocks(), project=project["name"], stack=LOCAL_STACK, preview=True)
     sys.path.insert(0, str(PROJECT_FOLDER))
 

@@ -65,14 +65,16 @@ class GitHubClient:
             base_url: Where GitHub answers, as the provider's variable GITHUB_BASE_URL has it: without `api/v3`.
         """
         # As the provider does: any host but GitHub's own has its API below a path.
-        self._base_url = base_url if base_url == GITHUB_API_URL else f"{base_url.rstrip('/')}/api/v3/"
+        host = urlsplit(base_url).hostname
+        is_dotcom = host in ("github.com", "api.github.com")
+        self._base_url = GITHUB_API_URL if is_dotcom else f"{base_url.rstrip('/').removesuffix('/api/v3')}/api/v3/"
         self._github = GitHub(
             TokenAuthStrategy(token),
             base_url=self._base_url,
             timeout=GITHUB_TIMEOUT_SECONDS,
             http_cache=False,
             # What variables and files say of proxies is not for the stand-in on loopback.
-            trust_env=urlsplit(base_url).hostname not in loopback.HOSTS,
+            trust_env=host not in loopback.HOSTS,
             auto_retry=_retry_option,
             # Neither has the stand-in a certificate, and githubkit would load all authorities anew for each call.
             ssl_verify=urlsplit(base_url).hostname not in loopback.HOSTS,

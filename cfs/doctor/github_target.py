@@ -64,12 +64,10 @@ def read_github_target(
             repair=f"make a token on https://github.com/settings/tokens (classic: scopes repo and workflow), and "
             f"`export {TOKEN_VARIABLE}`",
         )
-    return GitHubTarget(
-        stack=stack,
-        settings=_read_settings(stack, settings or PROJECT_FOLDER / f"Pulumi.{stack}.yaml"),
-        token=token,
-        base_url=variables.get(BASE_URL_VARIABLE) or GITHUB_API_URL,
-    )
+    found = _read_settings(stack, settings or PROJECT_FOLDER / f"Pulumi.{stack}.yaml")
+    # As the provider takes it; a setting is there for all stacks but the emulated one.
+    address = found.github_base_url or variables.get(BASE_URL_VARIABLE) or GITHUB_API_URL
+    return GitHubTarget(stack=stack, settings=found, token=token, base_url=address)
 
 
 def _read_settings(stack: str, path: Path) -> Settings:

@@ -77,7 +77,7 @@ def _unseen_finding(client: GitHubClient, settings: Settings, recorded: Collecti
         return wrong_finding(
             "owner",
             f"GitHub knows no owner {settings.github_owner}.{dropped}",
-            repair="pulumi config set github:owner OWNER",
+            repair="pulumi config set github:owner OWNER; pulumi config set github:organization OWNER",
         )
     return wrong_finding(
         "repository",
@@ -95,7 +95,8 @@ def _judge_repository(repository: dict[str, Any], settings: Settings) -> Iterato
         yield wrong_finding(
             "repository",
             f"{asked} has become {repository['full_name']}.",
-            repair=f"pulumi config set github:owner {owner}; pulumi config set githubRepository {name}",
+            repair=f"pulumi config set github:owner {owner}; pulumi config set github:organization {owner}; "
+            f"pulumi config set githubRepository {name}",
         )
     if repository.get("archived"):
         yield wrong_finding("repository", f"{asked} is archived: nothing in it can be changed.", repair="unarchive it")

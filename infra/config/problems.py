@@ -41,3 +41,15 @@ class SettingsError(pulumi.RunError):
         self.problems = tuple(problems)
         count = "1 setting is wrong" if len(problems) == 1 else f"{len(problems)} settings are wrong"
         super().__init__("\n  ".join([f"{count}; nothing was deployed.", *map(str, problems)]))
+
+
+class RedirectedError(pulumi.RunError):
+    """Variables would lead the providers elsewhere; nothing has been declared. Pulumi prints it without a traceback."""
+
+    def __init__(self, variables: Sequence[str]) -> None:
+        """Name the variables and how to get rid of them."""
+        names = ", ".join(variables)
+        super().__init__(
+            f"{names}: the AWS provider would follow the environment and not the stack's settings; nothing was "
+            f"deployed.\n    repair: unset {' '.join(variables)}"
+        )

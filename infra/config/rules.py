@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Any
 
+from infra.config import pins
+from infra.config.breaches import RuleBreach
 from infra.config.local_disks import LOCAL_NVME_GB, MIN_STORAGE_GB, storage_instance_types
 from infra.config.node_groups import DEFAULT_GROUP_NAMES, MAX_NODE_GROUPS, resolve_node_groups
 from infra.naming import CONFIG_NAMESPACE
@@ -26,29 +27,6 @@ if TYPE_CHECKING:
 
 MAX_REVIEWERS = 6
 """https://docs.github.com/en/rest/deployments/environments#create-or-update-an-environment"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RuleBreach:
-    """A rule that is broken.
-
-    Attributes:
-        setting: The setting to change, by its field's name.
-        value: What it is, or None where it is not set.
-        allowed: What would be right.
-        index: Which entry of a list is wrong.
-        path: Which value inside an object is wrong: the names and places that lead to it.
-        example: A value that would be right, where the setting's usual one might not be.
-        repair: The command that repairs it, where setting the example does not.
-    """
-
-    setting: str
-    value: object
-    allowed: str
-    index: int | None = None
-    path: tuple[str | int, ...] = ()
-    example: str | None = None
-    repair: str | None = None
 
 
 def find_breaches(values: Mapping[str, Any]) -> Iterator[RuleBreach]:
@@ -470,5 +448,9 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[..., Iterator[RuleBreach]]], ...] 
     (("reviewer_users", "reviewer_teams"), _reviewers_are_at_most_six),
     (("prevent_self_review", "reviewer_users", "reviewer_teams"), _self_review_needs_reviewers),
     (("github_owner", "github_repository", "github_subject"), _subject_names_the_repository),
+    (("github_owner", "github_organization"), pins.owner_is_pinned),
+    (("environment", "github_base_url"), pins.github_address_is_pinned),
+    (("environment", "allowed_account_ids"), pins.account_is_pinned),
+    (("environment", "region", "aws_endpoints"), pins.s3_address_is_pinned),
 )
 """Each rule with the settings that it reads."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -20,10 +21,11 @@ from pydantic.alias_generators import to_camel
 
 from infra.config.given import SECRET_SETTINGS
 from infra.config.node_groups import NodeGroup, NodeGroupChange, resolve_node_groups
-from infra.config.problems import SettingProblem, SettingsError
+from infra.config.problems import RedirectedError, SettingProblem, SettingsError
 from infra.config.repository import DEFAULT_BRANCH, PULL_REQUEST_REFS, DeliveryMethod
-from infra.config.rules import RuleBreach, find_breaches
+from infra.config.rules import find_breaches
 from infra.config.values import (
+    AccountId,
     AdminNetwork,
     AvailabilityZone,
     AwsRegion,
@@ -35,12 +37,14 @@ from infra.config.values import (
     EmailAddress,
     EnvironmentName,
     Flag,
+    GitHubAddress,
     GitHubLogin,
     GitHubOwner,
     GitHubSubject,
     GroupName,
     ImageParameter,
     InstanceType,
+    OptionalGitHubOwner,
     OptionalTagValue,
     RepositoryName,
     RetentionDays,
@@ -57,6 +61,7 @@ from infra.config.values import (
     distinct_items,
     one_of_words,
 )
+from infra.config.variables import find_redirects
 from infra.naming import CONFIG_NAMESPACE
 from infra.network.egress import EgressMode
 from infra.network.zones import assign_zones_to_sites, choose_zones
@@ -68,6 +73,8 @@ if TYPE_CHECKING:
 
     from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
+
+    from infra.config.breaches import RuleBreach
 
 ProtectableResource = Literal["orchestrator", "artifactBucket", "encryptionKey"]
 """What only an explicit setting lets Pulumi delete or replace. The state bucket is not among them: nothing does."""
@@ -93,6 +100,14 @@ class Settings(BaseModel):
     environment: StackName = Field(alias="stack", examples=["prod"])
     region: AwsRegion = Field(alias="aws:region", examples=["us-west-2"])
     github_owner: GitHubOwner = Field(alias="github:owner", examples=["your-organization"])
+    github_organization: OptionalGitHubOwner = Field(
+        default="", alias="github:organization", examples=["your-organization"]
+    )
+    github_base_url: GitHubAddress = Field(default="", alias="github:baseUrl", examples=["https://api.github.com/"])
+    allowed_account_ids: list[AccountId] = Field(default=[], alias="aws:allowedAccountIds", examples=["111122223333"])
+    aws_endpoints: list[dict[str, str]] = Field(
+        default=[], alias="aws:endpoints", examples=["https://s3.us-west-2.amazonaws.com"]
+    )
 
     owner: TagValue = Field(examples=["claudefs-team"])
     cost_center: OptionalTagValue = Field(examples=["engineering"])
@@ -236,7 +251,11 @@ def load_settings() -> Settings:
 
     Raises:
         SettingsError: Some are wrong.
+        RedirectedError: The environment would lead the providers elsewhere.
     """
+    redirects = find_redirects(os.environ, unbeatable_only=True)
+    if redirects:
+        raise RedirectedError(redirects)
     config = read_config()
     return parse_settings(
         config,

@@ -277,6 +277,21 @@ GitHubOwner = Annotated[
         "must be the GitHub user or organization that owns the repository: 1 to 39 of A-Z a-z 0-9 and single -",
     ),
 ]
+OptionalGitHubOwner = Annotated[
+    str, _matching_text(r"([A-Za-z0-9-]{1,39})?", "must be the GitHub user or organization that owns the repository")
+]
+GitHubAddress = Annotated[
+    str,
+    _matching_text(
+        r"(https?://[^\s/]+(/\S*)?)?", "must be the address of GitHub's API, such as https://api.github.com/"
+    ),
+]
+AccountId = Annotated[
+    str,
+    # `pulumi config set --path` writes digits as a number.
+    BeforeValidator(lambda value: str(value) if isinstance(value, int) else value),
+    _matching_text(r"[0-9]{12}", "must be the number of an AWS account: 12 digits, in quotes"),
+]
 RepositoryName = Annotated[
     str,
     _matching_text(

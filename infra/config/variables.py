@@ -46,8 +46,6 @@ REDIRECTS = (
     Redirect(names="GITHUB_CACHE_PATH", decides="client"),
     Redirect(names="GITHUB_LEGACY_CLIENT", decides="client"),
     Redirect(names="GITHUB_MAX_PER_PAGE", decides="client"),
-    # It leads all calls elsewhere, that for the account's number too: `aws:allowedAccountIds` notices.
-    Redirect(names="AWS_ENDPOINT_URL", decides="address"),
     # They lead the calls of one service elsewhere.
     Redirect(names="AWS_ENDPOINT_URL_*", decides="address", beats_settings=True),
     Redirect(names="AWS_DYNAMODB_ENDPOINT", decides="address", beats_settings=True),
@@ -58,8 +56,9 @@ REDIRECTS = (
     Redirect(names="TF_AWS_DEFAULT_TAGS_*", decides="tags", beats_settings=True),
     Redirect(names="TF_AWS_IGNORE_TAGS_*", decides="tags", beats_settings=True),
 )
-"""All that leads elsewhere. What is not here may decide what it does: AWS_PROFILE and the other credentials of AWS, as
-`aws:allowedAccountIds` says whose account they may be of, and GITHUB_TOKEN, which `cfs doctor github` asks with."""
+"""All that leads elsewhere. What is not here may decide what it does: GITHUB_TOKEN, by which `cfs doctor github` asks;
+AWS_PROFILE and the other credentials of AWS, and AWS_ENDPOINT_URL, which leads all calls to one place: the provider
+asks there whose account it is, and `aws:allowedAccountIds` says which it must be."""
 
 
 def find_redirects(names: Iterable[str], *, unbeatable_only: bool = False) -> list[str]:

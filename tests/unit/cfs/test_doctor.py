@@ -20,6 +20,8 @@ from cfs.doctor.github_target import GitHubTarget, read_github_target
 from cfs.doctor.repository_checks import examine_repository, run_preflight
 from infra.config.settings import Settings
 from infra.github.delivery import delivered_files
+from infra.naming import LOCAL_STACK
+from infra.project import PROJECT_FOLDER
 from local.github.app import create_app
 from local.github.records import AccountKind
 from local.github.state import StateStore, new_state
@@ -27,6 +29,7 @@ from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 OWNER, REPOSITORY = "local-owner", "claudefs"
 # Written in two parts, so that nothing takes them for real tokens.
@@ -323,12 +326,27 @@ def test_without_a_token_nothing_is_asked() -> None:
 
 
 @pytest.mark.parametrize("stack", ["local", "prod", "staging"])
-def test_every_stack_can_be_examined(stack: str) -> None:
-    target = read_github_target(stack, environment={"GITHUB_TOKEN": CLASSIC})
+def test_every_stack_can_be_examined(stack: str, tmp_path: Path) -> None:
+    settings = (PROJECT_FOLDER / f"Pulumi.{stack}.yaml").read_text()
+    account = "" if stack == LOCAL_STACK else '  aws:allowedAccountIds: ["111122223333"]\n'
+    (tmp_path / "settings.yaml").write_text(settings.replace("config:\n", f"config:\n{account}", 1))
+
+    target = read_github_target(stack, settings=tmp_path / "settings.yaml", environment={"GITHUB_TOKEN": CLASSIC})
 
     assert isinstance(target.settings, Settings)
     assert target.base_url == GITHUB_API_URL
     assert CLASSIC not in repr(target)
+
+
+def test_only_the_emulated_github_is_where_a_variable_says(tmp_path: Path) -> None:
+    elsewhere = {"GITHUB_TOKEN": CLASSIC, "GITHUB_BASE_URL": "https://github.example.org/"}
+    assert read_github_target(LOCAL_STACK, environment=elsewhere).base_url == "https://github.example.org/"
+
+    settings = (PROJECT_FOLDER / "Pulumi.prod.yaml").read_text()
+    settings = settings.replace("config:\n", 'config:\n  aws:allowedAccountIds: ["111122223333"]\n', 1)
+    (tmp_path / "settings.yaml").write_text(settings)
+    target = read_github_target("prod", settings=tmp_path / "settings.yaml", environment=elsewhere)
+    assert target.base_url == GITHUB_API_URL
 
 
 def test_all_that_is_wrong_is_said_at_once() -> None:

@@ -29,13 +29,17 @@ def engine_that(tmp_path: Path) -> Callable[[str], RemoteEngine]:
     return make
 
 
-def test_the_engine_works_on_the_stack_with_the_callers_own_environment(
+def test_the_engine_works_on_the_stack_with_the_callers_own_environment_but_for_what_would_lead_it_elsewhere(
     engine_that: Callable[[str], RemoteEngine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_PROFILE", "work")
+    elsewhere = ("AWS_ENDPOINT_URL_S3", "GITHUB_APP_ID", "GITHUB_ORGANIZATION", "GITHUB_OWNER", "TF_AWS_S3_ENDPOINT")
+    for name in elsewhere:
+        monkeypatch.setenv(name, "elsewhere")
     said = engine_that('echo "$@"; env').query_text("preview").splitlines()
     assert said[0] == "preview --stack prod --non-interactive"
     assert {"AWS_PROFILE=work", "FROM_TOOLCHAIN=yes"} <= set(said)
+    assert not [line for line in said if line.endswith("=elsewhere")]
 
 
 @pytest.mark.parametrize(

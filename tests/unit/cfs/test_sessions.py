@@ -78,17 +78,17 @@ def test_the_local_account_is_reached_whatever_the_user_has_set(
         assert json.load(answer) == {"ready": True}
 
 
-def test_a_real_account_is_reached_at_aws_with_the_callers_credentials(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_EC2"])
+def test_a_real_account_is_not_reached_where_a_variable_leads_a_service_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    (tmp_path / "config").write_text(f"[profile work]\nregion = eu-west-1\nendpoint_url = {NOWHERE}\n")
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", NOWHERE)
-    monkeypatch.setenv("AWS_PROFILE", "work")
-    aws = connect_caller(region="us-west-2")
-    addresses = {aws.session.client(service).meta.endpoint_url for service in ("s3", "ec2")}
-    assert addresses == {"https://s3.us-west-2.amazonaws.com", "https://ec2.us-west-2.amazonaws.com"}
+    monkeypatch.setenv(name, NOWHERE)
+    with pytest.raises(UserError, match=f"{name} would lead some calls to another place") as refusal:
+        connect_caller(region="us-west-2")
+    assert refusal.value.repair == f"unset {name}"
 
+
+def test_a_profile_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "nope")
     with pytest.raises(UserError, match="nope") as caught:
         connect_caller(region="us-west-2")

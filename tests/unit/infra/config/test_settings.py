@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from infra.config.node_groups import DEFAULT_GROUP_NAMES, NodeGroupChange
 from infra.config.problems import SettingsError
 from infra.config.settings import SETTING_FIELDS, Settings, parse_settings
-from infra.naming import CONFIG_NAMESPACE
+from infra.naming import CONFIG_NAMESPACE, LOCAL_STACK
 from infra.network.subnets import plan_subnets
 from infra.schedules.schedule import Calendar
 
@@ -36,7 +36,16 @@ def as_config(value: Any) -> str:
 
 
 DEFAULTS = {key: as_config(declared["default"]) for key, declared in DECLARED.items()}
-STACK = {"aws:region": "us-west-2", "github:owner": "example"}
+STACK = {
+    "aws:region": "us-west-2",
+    "aws:allowedAccountIds": '["111122223333"]',
+    "aws:endpoints": '[{"s3": "https://s3.us-west-2.amazonaws.com"}]',
+    "github:owner": "example",
+    "github:organization": "example",
+    "github:baseUrl": "https://api.github.com/",
+}
+PINS = {"aws:allowedAccountIds", "aws:endpoints", "github:organization", "github:baseUrl"}
+"""What has tests of its own: test_pins.py."""
 
 
 def read(*, stack: str = "prod", secret: tuple[str, ...] = (), without: str = "", **changed: Any) -> Settings:
@@ -46,6 +55,7 @@ def read(*, stack: str = "prod", secret: tuple[str, ...] = (), without: str = ""
         for key, value in changed.items()
     }
     config = {**DEFAULTS, **STACK, **changes}
+    config["aws:endpoints"] = as_config([{"s3": f"https://s3.{config['aws:region']}.amazonaws.com"}])
     config.pop(without, None)
     return parse_settings(config, stack=stack, secret_keys=[f"{CONFIG_NAMESPACE}:{key}" for key in secret])
 
@@ -460,7 +470,7 @@ BAD = [
 def test_at_least_sixty_bad_settings_are_tried() -> None:
     assert len(BAD) >= 60
     tried = {re.split(r"[.\[]", bad.key)[0] for bad in BAD}
-    assert tried >= SETTING_FIELDS.keys() - {"stack", *(f"{CONFIG_NAMESPACE}:{secrets}" for secrets in SECRETS)}
+    assert tried >= SETTING_FIELDS.keys() - PINS - {"stack", *(f"{CONFIG_NAMESPACE}:{secrets}" for secrets in SECRETS)}
 
 
 @pytest.mark.parametrize("bad", BAD, ids=lambda bad: f"{bad.setting}={str(bad.value)[:40]}")
@@ -475,7 +485,7 @@ def test_a_bad_setting_is_refused_with_key_value_what_is_allowed_and_repair(bad:
     assert all(part in told for part in (bad.key, found, bad.allowed, problem.repair))
 
 
-@pytest.mark.parametrize("key", sorted(set(SETTING_FIELDS) - {"stack"}))
+@pytest.mark.parametrize("key", sorted(set(SETTING_FIELDS) - PINS - {"stack"}))
 def test_a_setting_that_is_missing_is_named_with_its_repair(key: str) -> None:
     [problem] = [each for each in problems(without=key) if each.key == key]
 
@@ -655,7 +665,7 @@ def test_the_project_declares_exactly_the_settings_each_with_its_type_and_a_good
     assert read().stack_tags.environment == "prod"
 
 
-@pytest.mark.parametrize("key", sorted(set(SETTING_FIELDS) - {"stack"}))
+@pytest.mark.parametrize("key", sorted(set(SETTING_FIELDS) - PINS - {"stack"}))
 def test_the_value_in_a_repair_is_a_good_one(key: str) -> None:
     example = (SETTING_FIELDS[key].examples or [])[0]
     value = as_config([example]) if DEFAULTS.get(key, "").startswith("[") else example
@@ -663,7 +673,9 @@ def test_the_value_in_a_repair_is_a_good_one(key: str) -> None:
         # A secret is asked for, one zone is not yet three, the subject names the stack's repository, and the values of
         # groups are tried by themselves.
         return
-    assert isinstance(parse_settings({**DEFAULTS, **STACK, key: value}, stack="prod", secret_keys=[]), Settings)
+    config = {**DEFAULTS, **STACK, key: value}
+    pinned = {"github:organization": config["github:owner"]}
+    assert isinstance(parse_settings({**config, **pinned}, stack="prod", secret_keys=[]), Settings)
 
 
 @pytest.mark.parametrize("stack", sorted(PROJECT.glob("Pulumi.*.yaml")), ids=lambda path: path.name)
@@ -673,7 +685,8 @@ def test_every_stack_of_the_project_has_good_settings_and_only_what_differs(stac
     given = {key: as_config(value) for key, value in config.items()}
 
     name = stack.name.split(".")[1]
-    assert parse_settings({**DEFAULTS, **given}, stack=name, secret_keys=[]).environment == name
+    account = {} if name == LOCAL_STACK else {"aws:allowedAccountIds": STACK["aws:allowedAccountIds"]}
+    assert parse_settings({**DEFAULTS, **given, **account}, stack=name, secret_keys=[]).environment == name
     assert not [key for key, value in given.items() if DEFAULTS.get(key) == value]
 
 

@@ -1,0 +1,68 @@
+"""What environment variables decide of a stack, with plain `pulumi` too."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from infra.project import PROJECT_FOLDER
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Stack
+
+
+def plain_pulumi(stack: Stack, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run `pulumi` as a user does in a shell for the local account, in which more is set."""
+    return subprocess.run(
+        ["pulumi", *arguments, "--stack", "local", "--config-file", str(stack.settings), "--non-interactive"],
+        cwd=PROJECT_FOLDER,
+        env=stack.engine.process_environment() | variables,
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=300,
+    )
+
+
+@pytest.mark.parametrize("variable", ["GITHUB_ORGANIZATION", "GITHUB_OWNER"])
+def test_another_owner_in_the_environment_is_not_the_stacks(deployed: Stack, variable: str) -> None:
+    before = deployed.resources()
+
+    refresh = plain_pulumi(deployed, "refresh", "--yes", "--skip-preview", **{variable: "acme"})
+    preview = plain_pulumi(deployed, "preview", "--expect-no-changes", **{variable: "acme"})
+
+    assert refresh.returncode == 0, refresh.stdout
+    assert {resource["urn"] for resource in deployed.resources()} == {resource["urn"] for resource in before}
+    assert preview.returncode == 0, preview.stdout
+
+
+def test_what_would_lead_one_service_elsewhere_is_refused_before_anything_is_declared(deployed: Stack) -> None:
+    preview = plain_pulumi(deployed, "preview", AWS_ENDPOINT_URL_S3="http://127.0.0.1:9000")
+
+    assert preview.returncode != 0
+    assert "AWS_ENDPOINT_URL_S3: the AWS provider would follow the environment" in preview.stdout
+    assert "repair: unset AWS_ENDPOINT_URL_S3" in preview.stdout
+
+
+def test_credentials_of_another_account_than_the_stacks_are_refused(stack: Stack) -> None:
+    pin = 'aws:allowedAccountIds: ["999999999999"]'
+    stack.settings.write_text(stack.settings.read_text().replace('aws:skipRequestingAccountId: "true"', pin))
+
+    preview = plain_pulumi(stack, "preview")
+
+    assert preview.returncode != 0
+    assert "AWS account ID not allowed: 123456789012" in preview.stdout
+
+
+def test_the_pinned_address_of_s3_holds_in_a_refresh_which_runs_no_program(stack: Stack) -> None:
+    pin = f"config:\n  aws:endpoints:\n    - s3: {stack.engine.account.aws_url}"
+    stack.settings.write_text(stack.settings.read_text().replace("config:", pin, 1))
+    stack.up()
+    before = {resource["urn"] for resource in stack.resources()}
+
+    refresh = plain_pulumi(stack, "refresh", "--yes", "--skip-preview", AWS_ENDPOINT_URL_S3="http://127.0.0.1:9")
+
+    assert refresh.returncode == 0, refresh.stdout
+    assert {resource["urn"] for resource in stack.resources()} == before
