@@ -81,7 +81,8 @@ def _run_program() -> LoadedModules:
 
         def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
             tokens.add(args.token)
-            return {**args.args, "accountId": "account", "region": LOCAL_REGION}, []
+            zones = [f"{LOCAL_REGION}{letter}" for letter in "abc"]
+            return {**args.args, "accountId": "account", "region": LOCAL_REGION, "names": zones}, []
 
     project = yaml.safe_load((PROJECT_FOLDER / "Pulumi.yaml").read_text())
     defaults = {key: _as_config_value(setting["default"]) for key, setting in project["config"].items()}
