@@ -45,7 +45,7 @@ OUTPUT_DESCRIPTIONS: Mapping[str, str] = {
     "cacheBucket": "the bucket that holds what builds reuse",
     "encryptionKeyArn": "the KMS key that encrypts buckets, disks, logs and alerts",
     "logGroup": "the CloudWatch log group of the agents' logs",
-    "eventLogGroup": "the CloudWatch log group of what befell nodes: interruptions, terminations, failed launches",
+    "eventLogGroup": "the CloudWatch log group of node events: interruptions, terminations, failed launches",
     "dailyBudgetName": "the day's budget",
     "monthlyBudgetName": "the month's budget",
     "alertTopicArn": "the SNS topic of budget alerts",

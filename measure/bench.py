@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 EMPTY_PREVIEW = "preview of an empty program (pulumi alone)"
 FLOOR_PREVIEW = "preview of an empty program with the SDK modules (floor)"
 STACK_PREVIEW = "preview of the stack, no change"
-CFS_PREVIEW = "cfs preview, no change"
+CFS_PREVIEW = "cfs local preview, no change"
 STACK_UP = "up, nothing to change"
-CFS_UP = "cfs up, nothing to change"
+CFS_UP = "cfs local up, nothing to change"
 WARM_OBTAIN = "toolchain.obtain_toolchain(), warm"
 
 PREVIEW_BY_NODES = {
