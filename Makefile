@@ -46,10 +46,11 @@ types: .venv/.ready ## mypy, strict
 unit: .venv/.ready ## tests without an engine
 	@$(PYTEST) tests/unit --numprocesses 2
 
-# One worker more than there are cores: each waits now and then for a process that it has started.
+# One worker more than there are cores: each waits now and then for a process that it has started. Tests of one group
+# share a deployment.
 e2e: .venv/.ready ## tests with the real engine and providers against the emulators
 	@.venv/bin/python -c 'import toolchain; toolchain.obtain_toolchain()'
-	@$(PYTEST) tests/e2e --numprocesses 3 --dist worksteal
+	@$(PYTEST) tests/e2e --numprocesses 3 --dist loadgroup
 
 bench: .venv/.ready ## how long previews take, against the floor; figures: .venv/bin/cfs bench --json
 	@$(CFS) bench

@@ -276,7 +276,7 @@ def _choose_port(emulator: Emulator, *, before: RunningEmulator | None) -> int:
             )
         if not _is_free(int(wanted)):
             raise UserError(
-                f"Port {wanted} of {LOOPBACK}, wanted for the {emulator.name},"
+                f"Port {wanted} of {LOOPBACK}, wanted for the {emulator.name}, "
                 f"is taken{_describe_port_holder(int(wanted))}.",
                 repair=f"end that process, or unset {emulator.port_variable}, so that a free port is taken",
             )

@@ -9,108 +9,118 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml
 from filelock import FileLock
 
-from infra.naming import CONFIG_NAMESPACE
-from infra.project import PROJECT_FOLDER
+from cfs.engine import EngineError
 from local import servers
-from local.account import open_account
-from local.engine import LocalEngine
 from local.nursery import ForkServer
-from measure.scratch_account import copy_account
+from tests.e2e.console import run_cfs
+from tests.e2e.nodes import launch_nodes
+from tests.e2e.stacks import new_stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.e2e.stacks import Stack
 
-@dataclass(frozen=True, kw_only=True)
-class Stack:
-    """A stack on its own local account, with what tests ask of both."""
-
-    engine: LocalEngine
-    settings: Path
-
-    def client(self, service: str) -> Any:
-        """Return a boto3 client of the emulated account."""
-        return self.engine.connect_aws().session.client(service, endpoint_url=self.engine.account.aws_url)
-
-    def up(self) -> str:
-        """Deploy and give what the engine said."""
-        return self.engine.query_text("up", "--yes", "--skip-preview")
-
-    def outputs(self) -> dict[str, Any]:
-        """Return the stack's outputs."""
-        outputs: dict[str, Any] = self.engine.query_json("stack", "output", "--json")
-        return outputs
-
-    def resources(self) -> list[dict[str, Any]]:
-        """Return the resources in the stack's state."""
-        checkpoint = json.loads(self.engine.checkpoint_file.read_text())["checkpoint"]
-        resources: list[dict[str, Any]] = (checkpoint["latest"] or {}).get("resources", [])
-        return resources
-
-    def changes(self, *arguments: str) -> dict[str, int]:
-        """Preview and give how many resources would change, by operation; `same` is left out."""
-        preview = self.engine.query_json("preview", "--json", *arguments)
-        return {operation: count for operation, count in preview["changeSummary"].items() if operation != "same"}
-
-    def change(self, **settings: object) -> None:
-        """Change settings of this stack alone, to any values."""
-        document = yaml.safe_load(self.settings.read_text())
-        document["config"] |= {f"{CONFIG_NAMESPACE}:{key}": value for key, value in settings.items()}
-        self.settings.write_text(yaml.safe_dump(document))
-
-    def set(self, key: str, value: str) -> None:
-        """Change a setting of this stack alone, as `pulumi config set` does."""
-        self.engine.query_text("config", "set", key, value)
+HOLIDAY, EXTRA_DAY = "2090-12-25", "2090-12-30"
+"""Days that lie far in the future."""
+CHANGED_SETTINGS: dict[str, object] = {
+    "nodeGroups": {
+        "storage-a": {"count": 300, "onDemandBase": 2, "onDemandPercent": 40},
+        "storage-b": {"count": 200},
+        "fuse-client": {"rootDiskGib": 80},
+        "fio": {"role": "client", "site": "B", "count": 2, "instanceTypes": ["c7i.4xlarge"]},
+        "jepsen": {"enabled": False},
+        "conduit": {"count": 0},
+    },
+    "dailyBudgetUsd": 120,
+    "orchestratorHours": "weekdays",
+    "holidays": [HOLIDAY],
+    "extraDays": [EXTRA_DAY],
+}
 
 
-def new_stack(folder: Path, monkeypatch: pytest.MonkeyPatch, *, like: Deployed | None = None) -> Stack:
-    """Start a local account in `folder`, with a stack that has not been deployed or is like the deployed one."""
-    monkeypatch.setenv("CFS_LOCAL_DIR", str(folder))
-    settings = folder / "settings.yaml"
-    folder.mkdir(parents=True, exist_ok=True)
-    if like is not None:
-        copy_account(like.account, folder)
-        servers.ensure_emulators_running(folder, spawn=like.nursery.spawn_copy)
-    shutil.copy(PROJECT_FOLDER / "Pulumi.local.yaml", settings)
-    engine = LocalEngine(account=open_account(), settings=settings)
-    engine.ensure_stack()
-    return Stack(engine=engine, settings=settings)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with tests that do not wait for the deployed account, and end with short ones, so that all workers work."""
+    items.sort(key=_place_of)
+
+
+def _place_of(item: pytest.Item) -> int:
+    fixtures = getattr(item, "fixturenames", ())
+    if "empty_stack" in fixtures:
+        return 0
+    if "deployed_account" not in fixtures:
+        return 1
+    return 2 if "stack" in fixtures else 3
+
+
+@pytest.fixture(scope="session")
+def blank_account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
+    """Starts emulators that hold nothing yet."""
+    with ForkServer.start_for(tmp_path_factory.mktemp("blank")) as nursery:
+        yield nursery
 
 
 @pytest.fixture
-def empty_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+def empty_stack(blank_account: ForkServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
     """A stack that has not been deployed, on an account of its own."""
-    stack = new_stack(tmp_path / "account", monkeypatch)
+    stack = new_stack(tmp_path / "account", monkeypatch, spawn=blank_account.spawn_copy)
     yield stack
-    servers.stop_emulators(stack.engine.account.folder)
+    servers.stop_emulators(stack.folder)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Deployed:
-    """The deployed account at rest, and what starts emulators on copies of it."""
+    """The deployed account at rest, and what starts emulators on copies of it.
+
+    Attributes:
+        account: Its folder.
+        nursery: Starts emulators on copies.
+        reviewed: What `cfs deploy preview` printed of the empty account.
+        applied: What `cfs deploy apply` then printed.
+        actions: The IAM actions that both have called.
+    """
 
     account: Path
     nursery: ForkServer
+    reviewed: dict[str, Any]
+    applied: dict[str, Any]
+    actions: frozenset[str]
 
 
 @pytest.fixture(scope="session")
-def deployed_account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+def deployed_account(tmp_path_factory: pytest.TempPathFactory, blank_account: ForkServer) -> Iterator[Deployed]:
     """The account with the deployed stack: one worker deploys it, and all copy it."""
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID", os.getpid())
     folder = tmp_path_factory.getbasetemp().parent / f"deployed-{run}"
-    complete = folder / "complete"
+    record = folder / "deployment.json"
     with FileLock(f"{folder}.lock", timeout=600), pytest.MonkeyPatch.context() as monkeypatch:
-        if not complete.exists():
+        if not record.exists():
             shutil.rmtree(folder, ignore_errors=True)
-            new_stack(folder, monkeypatch).up()
+            stack = new_stack(folder, monkeypatch, spawn=blank_account.spawn_copy)
+            made = deploy_as_reviewed(stack)
             servers.stop_emulators(folder)
-            complete.touch()
+            record.write_text(json.dumps(made))
+    made = json.loads(record.read_text())
     with ForkServer.start_for(folder) as nursery:
-        yield Deployed(account=folder, nursery=nursery)
+        yield Deployed(
+            account=folder,
+            nursery=nursery,
+            reviewed=made["reviewed"],
+            applied=made["applied"],
+            actions=frozenset(made["actions"]),
+        )
+
+
+def deploy_as_reviewed(stack: Stack) -> dict[str, Any]:
+    """Deploy as the workflow does, by the console's commands, and return what they print and call."""
+    review = str(stack.folder / "review.json")
+    reviewed = run_cfs(stack.folder, "deploy", "preview", "--environment", "local", "--review", review, "--json").json()
+    approved = ("--digest", reviewed["digest"], "--review", review)
+    applied = run_cfs(stack.folder, "deploy", "apply", "--environment", "local", *approved, "--json").json()
+    return {"reviewed": reviewed, "applied": applied, "actions": sorted(stack.called_actions())}
 
 
 @pytest.fixture(scope="session")
@@ -118,7 +128,7 @@ def deployed(deployed_account: Deployed, tmp_path_factory: pytest.TempPathFactor
     """The deployed stack, for tests that change nothing."""
     folder = tmp_path_factory.mktemp("deployed") / "account"
     with pytest.MonkeyPatch.context() as monkeypatch:
-        stack = new_stack(folder, monkeypatch, like=deployed_account)
+        stack = new_stack(folder, monkeypatch, spawn=deployed_account.nursery.spawn_copy, like=deployed_account.account)
     yield stack
     servers.stop_emulators(folder)
 
@@ -126,6 +136,104 @@ def deployed(deployed_account: Deployed, tmp_path_factory: pytest.TempPathFactor
 @pytest.fixture
 def stack(deployed_account: Deployed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
     """The deployed stack on an account of the test's own."""
-    copied = new_stack(tmp_path / "account", monkeypatch, like=deployed_account)
+    folder = tmp_path / "account"
+    copied = new_stack(folder, monkeypatch, spawn=deployed_account.nursery.spawn_copy, like=deployed_account.account)
     yield copied
-    servers.stop_emulators(copied.engine.account.folder)
+    servers.stop_emulators(folder)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changed:
+    """The deployed stack after many settings have been changed at once.
+
+    Attributes:
+        stack: It.
+        before: The ids of what providers had made before.
+        previewed: What the preview showed.
+        node: The id of a fuse-client node that ran before.
+        deploying: The IAM actions that the deployment has called.
+        previewing: Those that a preview with a refresh has called then.
+        changes: What that preview showed.
+    """
+
+    stack: Stack
+    before: dict[str, str]
+    previewed: list[dict[str, Any]]
+    node: str
+    deploying: frozenset[str]
+    previewing: frozenset[str]
+    changes: list[dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def changed(deployed_account: Deployed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Changed]:
+    """A stack with changed settings, on an account with nodes that run and an orchestrator that was stopped before.
+
+    Tests that use it are one group of xdist's, so that one worker alone makes it.
+    """
+    folder = tmp_path_factory.mktemp("changed") / "account"
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        stack = new_stack(folder, monkeypatch, spawn=deployed_account.nursery.spawn_copy, like=deployed_account.account)
+    [node] = launch_nodes(stack, "fuse-client", 1, most=2)
+    launch_nodes(stack, "storage-b", 2)
+    launch_nodes(stack, "jepsen", 1)
+    stack.client("ec2").stop_instances(InstanceIds=[stack.outputs()["orchestratorId"]])
+    before = stack.ids()
+    stack.change(**CHANGED_SETTINGS)
+    previewed = stack.preview()
+    stack.forget_actions()
+    stack.up()
+    deploying = frozenset(stack.called_actions())
+    stack.forget_actions()
+    changes = stack.preview("--refresh")
+    yield Changed(
+        stack=stack,
+        before=before,
+        previewed=previewed,
+        node=node["InstanceId"],
+        deploying=deploying,
+        previewing=frozenset(stack.called_actions()),
+        changes=changes,
+    )
+    servers.stop_emulators(folder)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Destroyed:
+    """What destroying has left.
+
+    Attributes:
+        stack: The stack.
+        state_bucket: The name of its state bucket.
+        key_id: The id of its encryption key.
+        actions: The IAM actions that the destruction has called.
+    """
+
+    stack: Stack
+    state_bucket: str
+    key_id: str
+    actions: frozenset[str]
+
+
+@pytest.fixture(scope="session")
+def destroyed(changed: Changed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Destroyed]:
+    """The changed stack, destroyed on an account of its own."""
+    folder = tmp_path_factory.mktemp("destroyed") / "account"
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        stack = new_stack(folder, monkeypatch, spawn=servers.spawn_emulator, like=changed.stack.folder)
+    outputs = stack.outputs()
+    launch_nodes(stack, "storage-b", 3)
+    before = stack.ids()
+    # Its preview refuses it; without one the engine would destroy all else before it came to what is protected.
+    with pytest.raises(EngineError, match="protect"):
+        stack.engine.query_text("destroy", "--yes")
+    assert stack.ids() == before
+    stack.forget_actions()
+    stack.engine.query_text("destroy", "--yes", "--skip-preview", "--exclude-protected")
+    yield Destroyed(
+        stack=stack,
+        state_bucket=outputs["stateBucket"],
+        key_id=outputs["encryptionKeyArn"].rpartition("/")[2],
+        actions=frozenset(stack.called_actions()),
+    )
+    servers.stop_emulators(folder)

@@ -12,15 +12,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cfs.engine import EngineError
+from tests.e2e.stacks import type_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tests.e2e.conftest import Stack
+    from tests.e2e.stacks import Stack
 
 CHANGES = Path(__file__).parents[2] / "docs" / "changes.md"
 OPERATIONS = ("update", "create", "delete", "replace")
 OLD_BUCKET = "claudefs-old-state"
+STATE_BUCKET = ("**:Storage::storage", "**:PrivateBucket::state", "**:Bucket::state")
+"""The bucket and the components that it is a part of."""
 IN_PLACE: dict[str, object] = {
     "owner": "another-team",
     "costCenter": "engineering",
@@ -33,19 +36,8 @@ IN_PLACE: dict[str, object] = {
     "logRetentionDays": 90,
 }
 """Changes that leave every resource what it is."""
-PROTECTED = {
-    "Bucket state",
-    "BucketLifecycleConfiguration state-lifecycle",
-    "BucketOwnershipControls state-ownership",
-    "BucketPolicy state-policy",
-    "BucketPublicAccessBlock state-public-access",
-    "BucketServerSideEncryptionConfiguration state-encryption",
-    "BucketVersioning state-versioning",
-    "Key encryption",
-}
-"""What `destroy --exclude-protected` leaves: the state, and the key that it is encrypted with."""
-
-
+TAGS = {"owner": "Owner", "costCenter": "CostCenter"}
+"""The settings that meet all that is tagged, and the tag that each changes."""
 ALL_TAGGED = "all tagged"
 
 
@@ -57,10 +49,17 @@ class Row:
     value: str
     types: Mapping[str, frozenset[str]]
 
+    def effects(self) -> set[tuple[str, str]]:
+        """Return what it does to which types; what is replaced cannot be seen to be updated too."""
+        return {
+            ("change" if operation in ("update", "replace") else operation, kind)
+            for operation, kinds in self.types.items()
+            for kind in kinds
+        }
+
     def may_go_with(self, other: Row) -> bool:
-        """Return whether one preview shows apart what the two do, since they meet different types."""
-        mine, others = (frozenset().union(*row.types.values()) for row in (self, other))
-        return self.setting != other.setting and ALL_TAGGED not in mine | others and not mine & others
+        """Return whether one preview shows apart what the two do."""
+        return self.setting != other.setting and not self.effects() & other.effects()
 
 
 def table() -> list[Row]:
@@ -90,19 +89,18 @@ def together(rows: Sequence[Row]) -> list[list[Row]]:
     return groups
 
 
-def ids(stack: Stack) -> dict[str, str]:
-    """Return the ids of all that providers made, by URN."""
-    return {of["urn"]: of["id"] for of in stack.resources() if of.get("id")}
-
-
 def met(stack: Stack) -> dict[str, set[str]]:
-    """Preview and give the types of resources that each operation would meet."""
+    """Preview and return the types of resources that each operation would meet."""
     operations: dict[str, set[str]] = {}
-    for step in stack.engine.query_json("preview", "--json")["steps"]:
-        kind = step["urn"].split("::")[2].rpartition(":")[2]
-        operations.setdefault(step["op"], set()).add(kind)
-    operations.pop("same", None)
+    for step in stack.preview():
+        operations.setdefault(step["op"], set()).add(type_of(step["urn"]))
     return operations
+
+
+def tags_of(inputs: dict[str, Any]) -> dict[str, str]:
+    """Return a resource's tags, which groups of instances have as a list."""
+    tags = inputs["tags"]
+    return {tag["key"]: tag["value"] for tag in tags} if isinstance(tags, list) else tags
 
 
 def value(text: str) -> Any:  # any value that a setting takes
@@ -111,59 +109,65 @@ def value(text: str) -> Any:  # any value that a setting takes
 
 @pytest.fixture
 def previewed(deployed: Stack, tmp_path: Path) -> Stack:
-    """Return the deployed stack to tests that only preview: there is nothing to put back."""
+    """The deployed stack with settings of the test's own, for tests that only preview."""
     own = tmp_path / "settings.yaml"
     shutil.copy(deployed.settings, own)
     return replace(deployed, engine=replace(deployed.engine, settings=own), settings=own)
 
 
-@pytest.mark.parametrize("rows", together(table()), ids=lambda rows: ",".join(row.setting for row in rows))
+ROWS = table()
+OF_TAGS = [row for row in ROWS if row.types["update"] == {ALL_TAGGED}]
+OTHERS = [row for row in ROWS if row not in OF_TAGS]
+
+
+@pytest.mark.parametrize("rows", together(OTHERS), ids=lambda rows: ",".join(row.setting for row in rows))
 def test_a_change_of_a_setting_does_what_is_documented(previewed: Stack, rows: list[Row]) -> None:
     previewed.change(**{row.setting: value(row.value) for row in rows})
-    tagged = {of["type"].rpartition(":")[2] for of in previewed.resources() if of.get("inputs", {}).get("tags")}
 
     found = met(previewed)
 
     for operation in OPERATIONS:
-        documented = set().union(*(row.types[operation] for row in rows))
-        assert found.get(operation, set()) == (tagged if ALL_TAGGED in documented else documented), operation
+        assert found.get(operation, set()) == set().union(*(row.types[operation] for row in rows)), operation
 
 
-@pytest.mark.parametrize("setting, new", [("egress", "public-ip"), ("vpcCidr", "10.2.0.0/16")])
-def test_a_replaced_orchestrator_is_refused_until_a_setting_that_was_deployed_allows_it(
-    stack: Stack, setting: str, new: str
-) -> None:
-    stack.change(unprotected=[])
+def test_a_change_of_a_tag_meets_all_that_is_tagged_in_place(previewed: Stack) -> None:
+    assert {row.setting for row in OF_TAGS} == TAGS.keys()
+    tagged = {of["urn"] for of in previewed.resources() if of.get("inputs", {}).get("tags")}
+    previewed.change(**{row.setting: value(row.value) for row in OF_TAGS})
+
+    steps = previewed.preview()
+
+    assert {step["urn"] for step in steps} == tagged
+    assert {step["op"] for step in steps} == {"update"}
+    for row in OF_TAGS:
+        assert {tags_of(step["newState"]["inputs"])[TAGS[row.setting]] for step in steps} == {row.value}
+
+
+def test_a_change_in_place_replaces_nothing_and_what_is_protected_then_is_not_replaced(stack: Stack) -> None:
+    before = stack.ids()
+    stack.change(**IN_PLACE, unprotected=[])
     stack.up()
-    before = ids(stack)
-    stack.change(**{setting: new})
+    assert stack.ids() == before
+    assert stack.changes() == {}
 
-    with pytest.raises(EngineError, match="protect"):
-        stack.up()
+    settings = stack.settings.read_text()
+    for setting, new in (("egress", "public-ip"), ("vpcCidr", "10.2.0.0/16")):
+        stack.change(**{setting: new})
+        with pytest.raises(EngineError, match="protect"):
+            stack.up()
+        assert stack.ids() == before
+        stack.settings.write_text(settings)
 
-    assert ids(stack) == before
 
-
-def test_a_stack_adopts_its_state_is_updated_in_place_and_leaves_what_is_protected(empty_stack: Stack) -> None:
+def test_a_bucket_that_held_the_state_before_is_adopted_with_its_tags(empty_stack: Stack) -> None:
     s3 = empty_stack.client("s3")
     s3.create_bucket(Bucket=OLD_BUCKET, CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
     s3.put_bucket_tagging(Bucket=OLD_BUCKET, Tagging={"TagSet": [{"Key": "whose", "Value": "ours"}]})
     empty_stack.change(adoptStateBucket=OLD_BUCKET)
+    targets = [argument for urn in STATE_BUCKET for argument in ("--target", urn)]
 
-    assert "1 imported" in empty_stack.up()
-    assert empty_stack.changes() == {}
-    assert empty_stack.outputs()["stateBucket"] == OLD_BUCKET
+    assert "1 imported" in empty_stack.engine.query_text("up", "--yes", "--skip-preview", *targets)
+
+    assert empty_stack.changes(*targets) == {}
+    assert [name for urn, name in empty_stack.ids().items() if type_of(urn) == "Bucket"] == [OLD_BUCKET]
     assert s3.get_bucket_tagging(Bucket=OLD_BUCKET)["TagSet"] == [{"Key": "whose", "Value": "ours"}]
-
-    before = ids(empty_stack)
-    empty_stack.change(**IN_PLACE)
-    empty_stack.up()
-    assert ids(empty_stack) == before
-    assert empty_stack.changes() == {}
-
-    with pytest.raises(EngineError, match="protect"):
-        empty_stack.engine.query_text("destroy", "--yes", "--skip-preview")
-    empty_stack.engine.query_text("destroy", "--yes", "--skip-preview", "--exclude-protected")
-    left = {urn.split("::")[2].rpartition(":")[2] + " " + urn.rpartition("::")[2] for urn in ids(empty_stack)}
-    assert {name for name in left if not name.startswith("aws ")} == PROTECTED
-    assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == [OLD_BUCKET]

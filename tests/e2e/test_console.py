@@ -12,50 +12,42 @@ import pytest
 from infra.project import PROJECT_FOLDER
 from local import servers
 from terminal.errors import UserError
+from tests.e2e.console import CFS, run_cfs
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.e2e.conftest import Stack
-
-CFS = PROJECT_FOLDER / ".venv" / "bin" / "cfs"
+    from tests.e2e.stacks import Stack
 
 
-def cfs(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the console command on the local account in `folder`."""
-    return subprocess.run(
-        [CFS, *arguments],
-        env={**os.environ, "CFS_LOCAL_DIR": str(folder)},
-        capture_output=True,
-        check=False,
-        text=True,
-        timeout=300,
-    )
+def test_up_starts_an_emulator_that_died_and_says_that_nothing_changes_and_what_to_try_next(stack: Stack) -> None:
+    before = servers.recorded_emulators(stack.folder)[servers.AWS_EMULATOR]
+    emulator = psutil.Process(before.pid)
+    emulator.kill()
+    emulator.wait(timeout=5)
+
+    done = run_cfs(stack.folder, "local", "up")
+
+    assert done.status == 0, done.stderr
+    assert "emulated AWS account does not run any more: starting it again" in done.stderr
+    assert "No changes: the account is as declared." in done.stderr
+    assert "What to try next" in done.stderr
+    assert stack.outputs()["orchestratorId"] in done.stdout
+    assert servers.recorded_emulators(stack.folder)[servers.AWS_EMULATOR].port == before.port
 
 
-def test_up_deploys_then_says_that_nothing_changes_and_down_stops_the_emulators(empty_stack: Stack) -> None:
-    folder = empty_stack.engine.account.folder
-    first = cfs(folder, "up")
-    assert first.returncode == 0, first.stderr
-    assert "orchestratorId" in first.stdout
-    assert "What to try next" in first.stderr
-
-    second = cfs(folder, "up")
-    assert second.returncode == 0, second.stderr
-    assert "No changes: the account is as declared." in second.stderr
-
-    down = cfs(folder, "down")
-    assert down.returncode == 0, down.stderr
-    assert not any(process.is_alive() for process in servers.recorded_emulators(folder).values())
+def test_down_stops_the_emulators(empty_stack: Stack) -> None:
+    done = run_cfs(empty_stack.folder, "local", "down")
+    assert done.status == 0, done.stderr
+    assert not any(process.is_alive() for process in servers.recorded_emulators(empty_stack.folder).values())
 
 
-def test_plain_pulumi_works_in_a_shell_set_by_env(deployed: Stack) -> None:
-    folder = deployed.engine.account.folder
-    script = f'eval "$({CFS} env)" && pulumi stack output orchestratorId && pulumi preview --expect-no-changes'
+def test_plain_pulumi_works_in_a_shell_set_by_env_and_finds_the_account_as_declared(deployed: Stack) -> None:
+    preview = "pulumi preview --refresh --expect-no-changes"
     plain = subprocess.run(
-        ["/bin/sh", "-c", script],
+        ["/bin/sh", "-c", f'eval "$({CFS} local env)" && pulumi stack output orchestratorId && {preview}'],
         cwd=PROJECT_FOLDER,
-        env={**os.environ, "CFS_LOCAL_DIR": str(folder)},
+        env={**os.environ, "CFS_LOCAL_DIR": str(deployed.folder)},
         capture_output=True,
         check=False,
         text=True,
@@ -63,21 +55,6 @@ def test_plain_pulumi_works_in_a_shell_set_by_env(deployed: Stack) -> None:
     )
     assert plain.returncode == 0, plain.stderr
     assert plain.stdout.startswith(deployed.outputs()["orchestratorId"])
-
-
-def test_an_emulator_that_died_is_started_again_and_nothing_changes(stack: Stack) -> None:
-    folder = stack.engine.account.folder
-    before = servers.recorded_emulators(folder)[servers.AWS_EMULATOR]
-    emulator = psutil.Process(before.pid)
-    emulator.kill()
-    emulator.wait(timeout=5)
-
-    preview = cfs(folder, "preview")
-
-    assert preview.returncode == 0, preview.stderr
-    assert "emulated AWS account does not run any more: starting it again" in preview.stderr
-    assert servers.recorded_emulators(folder)[servers.AWS_EMULATOR].port == before.port
-    assert stack.changes("--refresh") == {}
 
 
 def test_settings_made_with_another_passphrase_are_named_as_the_cause(empty_stack: Stack, tmp_path: Path) -> None:

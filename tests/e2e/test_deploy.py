@@ -4,110 +4,121 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from typer.testing import CliRunner
 
 from cfs.deploy import app as deploying
 from cfs.deploy.rollout import RollOutTimeouts
-from cli.app import app
-from infra.project import PROJECT_FOLDER
-from measure.killable_up import CFS_COMMAND
+from local import servers
+from tests.e2e.console import call_cfs
+from tests.e2e.stacks import name_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.e2e.conftest import Stack
+    from tests.e2e.conftest import Deployed
+    from tests.e2e.stacks import Stack
 
-DEADLINE_SECONDS = 300
 OLD, NEW = "v0.7.0", "v0.8.0"
+REPOSITORY = f"/repos/{servers.LOCAL_OWNER}/{servers.LOCAL_REPOSITORY}"
 
 
-def cfs(stack: Stack, *arguments: str, status: int = 0) -> dict[str, Any]:
-    """Run `cfs deploy …` and give its JSON."""
-    done = subprocess.run(
-        [*CFS_COMMAND, "deploy", *arguments, "--environment", "local", "--json"],
-        cwd=PROJECT_FOLDER,
-        env=os.environ | {"CFS_LOCAL_DIR": str(stack.engine.account.folder)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=DEADLINE_SECONDS,
-    )
-    assert done.returncode == status, done.stdout + done.stderr
+def deploy(*arguments: str, status: int = 0) -> dict[str, Any]:
+    """Run `cfs deploy …` and return its JSON."""
+    done = call_cfs("deploy", *arguments, "--environment", "local", "--json")
+    assert done.status == status, done.stdout + done.stderr
     said: dict[str, Any] = json.loads(done.stdout)
     return said
 
 
-def test_what_was_reviewed_is_applied_and_nothing_else(stack: Stack, tmp_path: Path) -> None:
-    file = str(tmp_path / "review.json")
-    # The deployed stack has another budget than the settings file says.
-    stack.set("dailyBudgetUsd", "120")
-    stack.up()
-    reviewed = cfs(stack, "preview", "--review", file)
+@pytest.fixture
+def reviewed_stack(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Stack:
+    """A deployed stack whose own settings `cfs deploy` reads."""
+    monkeypatch.setattr("cfs.environments.PROJECT_FOLDER", stack.folder)
+    return stack
+
+
+def test_a_new_stack_is_made_as_reviewed(deployed_account: Deployed, deployed: Stack) -> None:
+    changes = deployed_account.reviewed["review"]["changes"]
+    assert {change["operation"] for change in changes} == {"create"}
+    assert deployed_account.applied["changes"] == len(changes)
+    assert {name_of(change["urn"]) for change in changes} == {
+        name_of(of["urn"]) for of in deployed.resources() if not of["type"].startswith("pulumi:providers:")
+    }
+
+
+def test_what_was_reviewed_is_applied_and_nothing_else(reviewed_stack: Stack, tmp_path: Path) -> None:
+    stack, file = reviewed_stack, str(tmp_path / "review.json")
+    pin = {"name": "INFRA_REF", "value": "a" * 40}
+    stack.call_github("POST", f"{REPOSITORY}/actions/variables", pin)
+    stack.change(dailyBudgetUsd="120")
+    checked_out = stack.settings.read_text()
+    reviewed = deploy("preview", "--review", file)
     [change] = reviewed["review"]["changes"]
     assert (change["operation"], change["properties"]) == ("update", ["limitAmount"])
-    assert cfs(stack, "preview", "--review", file)["digest"] == reviewed["digest"]
-    written = (tmp_path / "review.json").read_text()
-    assert stack.engine.query_text("config", "get", "--path", "actionsSecrets.SLACK_WEBHOOK").strip() not in written
 
-    # Somebody deploys in between: the same change begins elsewhere, and there is another one.
-    stack.set("dailyBudgetUsd", "130")
-    stack.set("logRetentionDays", "90")
+    # Somebody deploys another commit in between: the same change begins elsewhere, and there are other ones.
+    stack.set_secret("environmentSecrets.TOKEN", "marker")
+    stack.change(dailyBudgetUsd="130", logRetentionDays="90", alertEmails=["me@example.org"])
     stack.up()
-    approved = ("apply", "--digest", reviewed["digest"], "--review", file)
-    refused = cfs(stack, *approved, status=3)
-    unreviewed = [difference for difference in refused["differences"] if "logGroup" in difference]
-    assert "not reviewed: update aws:cloudwatch/logGroup:LogGroup orchestrator" in unreviewed
-    elsewhere = [difference for difference in refused["differences"] if difference not in unreviewed]
-    assert elsewhere == ["update aws:budgets/budget:Budget budget-daily: other state to start from"]
-    resized = cfs(stack, *approved, "--cluster-size", "10", status=3)
-    assert "setting claudefs-infra:clusterSize: reviewed '5', now '10'" in resized["differences"]
-    assert limit(stack) == "130.0"
+    deployed = stack.settings.read_text()
+    stack.settings.write_text(checked_out)
+    refused = deploy("apply", "--digest", reviewed["digest"], "--review", file, "--cluster-size", "10", status=3)
+    assert "update aws:budgets/budget:Budget budget-daily: other state to start from" in refused["differences"]
+    assert "not reviewed: update aws:cloudwatch/logGroup:LogGroup orchestrator" in refused["differences"]
+    assert "setting claudefs-infra:clusterSize: reviewed '5', now '10'" in refused["differences"]
+    assert daily_limit(stack) == 130
 
-    stack.set("dailyBudgetUsd", "120")
-    stack.set("logRetentionDays", "30")
-    stack.up()
-    assert cfs(stack, *approved)["changes"] == 1
-    assert limit(stack) == "100.0"
-    assert cfs(stack, "preview", "--review", file)["review"]["changes"] == []
+    # What is checked out lacks what was deployed.
+    [lacking] = deploy("preview", "--review", file, status=1)["errors"]
+    assert "Pulumi.local.yaml lacks alertEmails, environmentSecrets.TOKEN, which local was deployed" in lacking
 
-
-def limit(stack: Stack) -> str:
-    budget = stack.client("budgets").describe_budget(
-        AccountId=stack.client("sts").get_caller_identity()["Account"], BudgetName="claudefs-local-daily"
-    )["Budget"]
-    amount: str = f"{float(budget['BudgetLimit']['Amount'])}"
-    return amount
-
-
-def test_the_size_of_the_cluster_is_reviewed_and_applied(stack: Stack, tmp_path: Path) -> None:
-    file = str(tmp_path / "review.json")
-    reviewed = cfs(stack, "preview", "--review", file, "--cluster-size", "10")
-    assert {change["urn"].rpartition("::")[2] for change in reviewed["review"]["changes"]} >= {"storage-a", "storage-b"}
-    cfs(stack, "apply", "--digest", reviewed["digest"], "--review", file, "--cluster-size", "10")
+    stack.settings.write_text(deployed)
+    stack.change(dailyBudgetUsd="120")
+    reviewed = deploy("preview", "--review", file, "--cluster-size", "10")
+    assert {name_of(change["urn"]) for change in reviewed["review"]["changes"]} >= {"storage-a", "storage-b"}
+    applied = deploy("apply", "--digest", reviewed["digest"], "--review", file, "--cluster-size", "10")
+    assert applied["changes"] == len(reviewed["review"]["changes"])
+    assert daily_limit(stack) == 120
     groups = stack.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
     sizes = {group["AutoScalingGroupName"]: tags(group["Tags"])["Nodes"] for group in groups}
     assert (sizes["claudefs-local-storage-a"], sizes["claudefs-local-storage-b"]) == ("6", "4")
+    assert "TOKEN" in stack.stored_repository()["environments"]["local"]["secrets"]
+    assert stack.call_github("GET", f"{REPOSITORY}/actions/variables/INFRA_REF")["value"] == pin["value"]
 
 
-def test_a_new_stack_has_one_digest_and_is_made_as_reviewed(empty_stack: Stack, tmp_path: Path) -> None:
-    file = str(tmp_path / "review.json")
-    first = cfs(empty_stack, "preview", "--review", file)
-    again = cfs(empty_stack, "preview", "--review", file)
-    assert first["digest"] == again["digest"]
-    assert {change["operation"] for change in first["review"]["changes"]} == {"create"}
-    cfs(empty_stack, "apply", "--digest", first["digest"], "--review", file)
-    assert len(empty_stack.resources()) > len(first["review"]["changes"]) - 2
-    assert empty_stack.changes() == {}
+def daily_limit(stack: Stack) -> float:
+    budget = stack.client("budgets").describe_budget(
+        AccountId=stack.client("sts").get_caller_identity()["Account"], BudgetName="claudefs-local-daily"
+    )["Budget"]
+    return float(budget["BudgetLimit"]["Amount"])
 
 
-def test_settings_that_are_wrong_give_no_digest_to_approve(stack: Stack, tmp_path: Path) -> None:
-    said = cfs(stack, "preview", "--review", str(tmp_path / "review.json"), "--cluster-size", "4", status=1)
-    assert "clusterSize" in said["errors"][0]
+def test_settings_that_are_wrong_are_all_named_at_once_and_give_no_digest_to_approve(
+    reviewed_stack: Stack, tmp_path: Path
+) -> None:
+    reviewed_stack.change(
+        dailyBudgetUsd="0",
+        orchestratorDiskGib="tiny",
+        nodeGroups={"storage-a": {"count": 501, "instanceTypes": ["i4i.large"]}, "fio": {"site": "C"}},
+    )
+
+    said = deploy("preview", "--review", str(tmp_path / "review.json"), "--cluster-size", "4", status=1)
+
+    [error] = said["errors"]
+    assert "5 settings are wrong" in error
+    assert "claudefs-infra:dailyBudgetUsd is '0'" in error
+    for path, repair in (
+        ("orchestratorDiskGib", "100"),
+        ("clusterSize", "5"),
+        ("nodeGroups.storage-a.count", "5"),
+        ("nodeGroups.fio.site", "A"),
+    ):
+        key = f"claudefs-infra:{path}"
+        quoted = f"--path '{key}'" if "." in path else key
+        assert f"pulumi config set {quoted} {repair}" in error
+    assert "Traceback" not in error
     assert not (tmp_path / "review.json").exists()
 
 
@@ -143,14 +154,14 @@ def versions(stack: Stack) -> set[str]:
     return {tags(instance["Tags"])["Version"] for instance in instances(stack)}
 
 
-def published(stack: Stack, folder: Path, *, version: str, commit: str) -> dict[str, Any]:
+def publish(folder: Path, *, version: str, commit: str) -> dict[str, Any]:
     content = version.encode()
     name = "claudefs-x86_64.tar.zst"
     (folder / name).write_bytes(content)
     (folder / f"{name}.sigstore.json").write_text("{}")
     (folder / "SHA256SUMS").write_text(f"{hashlib.sha256(content).hexdigest()}  {name}\n")
     built = ("--from", str(folder), "--version", version, "--commit", commit, "--repository", "local-owner/claudefs")
-    return cfs(stack, "publish", *built)
+    return deploy("publish", *built)
 
 
 @pytest.fixture
@@ -161,24 +172,17 @@ def hurried(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
-def hurry(*arguments: str, status: int = 0) -> dict[str, Any]:
-    """Return `cfs deploy …` in this process, and read its JSON."""
-    done = CliRunner().invoke(app, ["deploy", *arguments, "--environment", "local", "--soak", "0", "--json"])
-    assert done.exit_code == status, done.output
-    said: dict[str, Any] = json.loads(done.stdout)
-    return said
-
-
 def roll_out(release: dict[str, Any], *, status: int = 0) -> dict[str, Any]:
-    return hurry("roll-out", "--release", release["release"], "--sha256", release["sha256"], status=status)
+    chosen = ("--release", release["release"], "--sha256", release["sha256"])
+    return deploy("roll-out", *chosen, "--soak", "0", status=status)
 
 
 @pytest.mark.usefixtures("hurried")
 def test_releases_reach_the_nodes_or_are_taken_back(stack: Stack, nodes: dict[str, list[str]], tmp_path: Path) -> None:
     assert {role: len(ids) for role, ids in nodes.items()} == {"storage": 5, "client": 2, "conduit": 1, "jepsen": 1}
-    old = published(stack, tmp_path, version=OLD, commit="a" * 40)
-    new = published(stack, tmp_path, version=NEW, commit="b" * 40)
-    assert published(stack, tmp_path, version=NEW, commit="b" * 40)["written"] == []
+    old = publish(tmp_path, version=OLD, commit="a" * 40)
+    new = publish(tmp_path, version=NEW, commit="b" * 40)
+    assert publish(tmp_path, version=NEW, commit="b" * 40)["written"] == []
     assert roll_out(old)["nodes"] == 9
     assert versions(stack) == {OLD}
 
@@ -191,6 +195,6 @@ def test_releases_reach_the_nodes_or_are_taken_back(stack: Stack, nodes: dict[st
     stack.client("ec2").delete_tags(Resources=nodes["storage"], Tags=[{"Key": "EmulatedFault"}])
     assert roll_out(new)["version"] == NEW
     assert versions(stack) == {NEW}
-    assert cfs(stack, "status")["nodes"] == {NEW: 9}
-    assert hurry("roll-back")["version"] == OLD
+    assert deploy("status")["nodes"] == {NEW: 9}
+    assert deploy("roll-back", "--soak", "0")["version"] == OLD
     assert versions(stack) == {OLD}

@@ -6,31 +6,32 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cfs.engine import EngineError
-from cfs.recovery.tagged_resources import find_tagged_resources
+from tests.e2e.stacks import name_of, type_of
 
 if TYPE_CHECKING:
-    from tests.e2e.conftest import Stack
+    from tests.e2e.conftest import Destroyed
+
+pytestmark = pytest.mark.xdist_group("changed settings")
+
+PROTECTED = {
+    ("Bucket", "state"),
+    ("BucketLifecycleConfiguration", "state-lifecycle"),
+    ("BucketOwnershipControls", "state-ownership"),
+    ("BucketPolicy", "state-policy"),
+    ("BucketPublicAccessBlock", "state-public-access"),
+    ("BucketServerSideEncryptionConfiguration", "state-encryption"),
+    ("BucketVersioning", "state-versioning"),
+    ("Key", "encryption"),
+}
+"""What `destroy --exclude-protected` leaves: the state, and the key that it is encrypted with."""
 
 
-def test_destroy_leaves_nothing_but_what_is_protected(stack: Stack) -> None:
-    state_bucket = stack.outputs()["stateBucket"]
-    key_id = stack.outputs()["encryptionKeyArn"].rpartition("/")[2]
-    stack.client("autoscaling").set_desired_capacity(
-        AutoScalingGroupName=stack.outputs()["nodeGroups"]["storage-a"], DesiredCapacity=3
-    )
-    running = {"Filters": [{"Name": "instance-state-name", "Values": ["pending", "running"]}]}
-    assert len(stack.client("ec2").describe_instances(**running)["Reservations"]) == 1 + 3
-
-    with pytest.raises(EngineError, match="protect"):
-        stack.engine.query_text("destroy", "--yes", "--skip-preview")
-    stack.engine.query_text("destroy", "--yes", "--skip-preview", "--exclude-protected")
-
-    assert stack.client("ec2").describe_instances(**running)["Reservations"] == []
-    left = find_tagged_resources(stack.engine.connect_aws(), "local")
-    assert {found.id for found in left} == {state_bucket, key_id}  # without its key the state could not be read
-    assert all(
-        resource.get("protect") or not resource.get("custom") or resource["type"].startswith("pulumi:providers:")
-        for resource in stack.resources()
-    )
-    assert stack.client("s3").get_bucket_versioning(Bucket=state_bucket)["Status"] == "Enabled"
+def test_destroy_leaves_nothing_but_what_is_protected(destroyed: Destroyed) -> None:
+    stack = destroyed.stack
+    running = [{"Name": "instance-state-name", "Values": ["pending", "running", "stopped"]}]
+    assert stack.client("ec2").describe_instances(Filters=running)["Reservations"] == []
+    left = stack.find_tagged()
+    assert {found.id for found in left} == {destroyed.state_bucket, destroyed.key_id}
+    assert stack.client("s3").get_bucket_versioning(Bucket=destroyed.state_bucket)["Status"] == "Enabled"
+    recorded = {(type_of(urn), name_of(urn)) for urn in stack.ids() if "::pulumi:providers:" not in urn}
+    assert recorded == PROTECTED

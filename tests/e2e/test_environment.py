@@ -6,11 +6,12 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from infra.project import PROJECT_FOLDER
 
 if TYPE_CHECKING:
-    from tests.e2e.conftest import Stack
+    from tests.e2e.stacks import Stack
 
 
 def plain_pulumi(stack: Stack, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -47,13 +48,13 @@ def test_what_would_lead_one_service_elsewhere_is_refused_before_anything_is_dec
 
 
 def test_credentials_of_another_account_than_the_stacks_are_refused(stack: Stack) -> None:
-    pin = 'aws:allowedAccountIds: ["999999999999"]'
+    pin = 'aws:allowedAccountIds: ["111122223333"]'
     stack.settings.write_text(stack.settings.read_text().replace('aws:skipRequestingAccountId: "true"', pin))
 
     preview = plain_pulumi(stack, "preview")
 
     assert preview.returncode != 0
-    assert "AWS account ID not allowed: 123456789012" in preview.stdout
+    assert f"AWS account ID not allowed: {DEFAULT_ACCOUNT_ID}" in preview.stdout
 
 
 def test_the_pinned_address_of_s3_holds_in_a_refresh_which_runs_no_program(stack: Stack) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from tests.e2e.conftest import Stack
+    from tests.e2e.stacks import Stack
 
 WARNING = ("aws.ec2", "EC2 Spot Instance Interruption Warning")
 RECOMMENDATION = ("aws.ec2", "EC2 Instance Rebalance Recommendation")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import urllib.request
 from typing import TYPE_CHECKING
+
+import pytest
 
 from infra.access.rights.iam import OPERATOR_ACTIONS
 from infra.github.jobs_access import JOB_POLICIES, JobKind, job_policy_rights, make_job_scope
@@ -12,7 +12,9 @@ from infra.scope import Scope
 
 if TYPE_CHECKING:
     from infra.access.rights.model import Right
-    from tests.e2e.conftest import Stack
+    from tests.e2e.conftest import Changed, Deployed, Destroyed
+
+pytestmark = pytest.mark.xdist_group("changed settings")
 
 GROUND = make_job_scope(
     Scope(account_id="account", region="us-west-2", environment="local"),
@@ -40,23 +42,11 @@ def explained(job: JobKind) -> set[str]:
     return {action for right in rights(job) for action in right.uncalled}
 
 
-def called(stack: Stack, *operation: str) -> set[str]:
-    """Run an operation and give the IAM actions that its calls need."""
-    url = f"{stack.engine.account.aws_url}/_control/actions"
-    urllib.request.urlopen(urllib.request.Request(url, method="DELETE"), timeout=10).close()
-    stack.engine.query_text(*operation)
-    with urllib.request.urlopen(url, timeout=10) as answer:
-        return set(json.load(answer))
-
-
-def test_the_roles_of_jobs_allow_what_runs_call_and_nothing_else_without_a_reason(empty_stack: Stack) -> None:
-    # What the other value would declare is part of this one's.
-    empty_stack.set("claudefs-infra:orchestratorHours", "weekdays")
-    first = called(empty_stack, "up", "--yes", "--skip-preview")
-    second = called(empty_stack, "up", "--yes", "--skip-preview")
-    preview = called(empty_stack, "preview", "--refresh")
-    destroy = called(empty_stack, "destroy", "--yes", "--skip-preview", "--exclude-protected")
-    deployment = first | second | preview | destroy
+def test_the_roles_of_jobs_allow_what_runs_call_and_nothing_else_without_a_reason(
+    deployed_account: Deployed, changed: Changed, destroyed: Destroyed
+) -> None:
+    preview = changed.previewing
+    deployment = deployed_account.actions | changed.deploying | preview | destroyed.actions
 
     assert preview - allowed("preview") == set(), "rows are missing in infra/rights"
     assert deployment - allowed("deploy") - OPERATOR_ACTIONS.keys() == set(), "rows are missing in infra/rights"

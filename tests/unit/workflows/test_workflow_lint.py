@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 from typer.testing import CliRunner
 
-from cfs.ci import workflow_lint
 from cfs.ci.app import app
 from cfs.ci.workflow_lint import CheckerVerdict, check_workflows, own_workflow_files
 from infra.github.delivery import delivered_files
@@ -52,7 +51,7 @@ def test_the_command_checks_both_repositories(monkeypatch: pytest.MonkeyPatch, f
         checked.append(files)
         return [CheckerVerdict(name="checker", findings=findings if files == own_workflow_files() else "")]
 
-    monkeypatch.setattr(workflow_lint, "check_workflows", check)
+    monkeypatch.setattr("cfs.ci.app.check_workflows", check)
 
     assert CliRunner().invoke(app, ["lint"]).exit_code == status
     assert checked == [delivered_files(), own_workflow_files()]

@@ -1,0 +1,61 @@
+"""Commands of the console as tests give them: as a process of their own, or in the test's."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from typer.testing import CliRunner
+
+from cli.app import app
+from infra.project import PROJECT_FOLDER
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CFS = PROJECT_FOLDER / ".venv" / "bin" / "cfs"
+LIMIT = 300
+"""Seconds for a command."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """What a command came to.
+
+    Attributes:
+        status: Its exit status.
+        stdout: What it printed as its result.
+        stderr: What it told meanwhile.
+    """
+
+    status: int
+    stdout: str
+    stderr: str
+
+    def json(self) -> dict[str, Any]:
+        """Return the result of a command that succeeded with `--json`."""
+        assert self.status == 0, self.stdout + self.stderr
+        figures: dict[str, Any] = json.loads(self.stdout)
+        return figures
+
+
+def run_cfs(folder: Path, *arguments: str) -> Done:
+    """Run a command on the local account in `folder` as a user does."""
+    done = subprocess.run(
+        [CFS, *arguments],
+        env={**os.environ, "CFS_LOCAL_DIR": str(folder)},
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=LIMIT,
+    )
+    return Done(status=done.returncode, stdout=done.stdout, stderr=done.stderr)
+
+
+def call_cfs(*arguments: str) -> Done:
+    """Run a command in this process, on the local account that the environment names; its errors are raised."""
+    done = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    return Done(status=done.exit_code, stdout=done.stdout, stderr=done.stderr)

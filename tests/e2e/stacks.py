@@ -1,0 +1,169 @@
+"""A stack on a local account of a test's own."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import urllib.request
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from cfs.recovery.tagged_resources import find_tagged_resources
+from infra.naming import CONFIG_NAMESPACE
+from infra.project import PROJECT_FOLDER
+from local import servers
+from local.account import open_account
+from local.engine import LocalEngine
+from measure.scratch_account import copy_account
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+    from cfs.recovery.tagged_resources import TaggedResource
+
+ROOT_TYPE = "pulumi:pulumi:Stack"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stack:
+    """A stack on its own local account, with what tests ask of both."""
+
+    engine: LocalEngine
+    settings: Path
+
+    @property
+    def folder(self) -> Path:
+        """The account's folder."""
+        return self.engine.account.folder
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client of the emulated account."""
+        return self.engine.connect_aws().session.client(service, endpoint_url=self.engine.account.aws_url)
+
+    def call_github(self, method: str, path: str, body: object = None) -> Any:
+        """Call the emulated GitHub as a person with a browser would, outside Pulumi."""
+        request = urllib.request.Request(
+            f"{self.engine.account.github_url}{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {self.engine.account.account_variables()['GITHUB_TOKEN']}"},
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def forget_actions(self) -> None:
+        """Begin to record the actions of calls afresh."""
+        url = f"{self.engine.account.aws_url}/_control/actions"
+        urllib.request.urlopen(urllib.request.Request(url, method="DELETE"), timeout=10).close()
+
+    def called_actions(self) -> set[str]:
+        """Return the IAM actions that calls of the emulated account have needed."""
+        with urllib.request.urlopen(f"{self.engine.account.aws_url}/_control/actions", timeout=10) as answer:
+            return set(json.load(answer))
+
+    def up(self) -> str:
+        """Deploy and return what the engine said."""
+        return self.engine.query_text("up", "--yes", "--skip-preview")
+
+    def outputs(self) -> dict[str, Any]:
+        """Return the stack's outputs as its state holds them; asking the engine would take it a start."""
+        [root] = [of for of in self.resources() if of["type"] == ROOT_TYPE]
+        outputs: dict[str, Any] = root["outputs"]
+        return outputs
+
+    def resources(self) -> list[dict[str, Any]]:
+        """Return the resources in the stack's state."""
+        checkpoint = json.loads(self.engine.checkpoint_file.read_text())["checkpoint"]
+        resources: list[dict[str, Any]] = (checkpoint["latest"] or {}).get("resources", [])
+        return resources
+
+    def ids(self) -> dict[str, str]:
+        """Return the ids of all that providers made, by URN."""
+        return {of["urn"]: of["id"] for of in self.resources() if of.get("id")}
+
+    def preview(self, *arguments: str) -> list[dict[str, Any]]:
+        """Preview and return the steps that would change something."""
+        steps = self.engine.query_json("preview", "--json", *arguments)["steps"]
+        return [step for step in steps if step["op"] not in ("same", "refresh")]
+
+    def changes(self, *arguments: str) -> dict[str, int]:
+        """Preview and return how many resources would change, by operation; `same` is left out."""
+        preview = self.engine.query_json("preview", "--json", *arguments)
+        return {operation: count for operation, count in preview["changeSummary"].items() if operation != "same"}
+
+    def forget_creations(self, *types: str) -> None:
+        """Leave the state as a run does that dies while it creates the resources of some types."""
+        document = json.loads(self.engine.checkpoint_file.read_text())
+        latest = document["checkpoint"]["latest"]
+        made = [resource for resource in latest["resources"] if resource["type"] in types]
+        assert {resource["type"] for resource in made} == set(types)
+        latest["resources"] = [resource for resource in latest["resources"] if resource not in made]
+        begun = [{key: value for key, value in of.items() if key not in ("id", "outputs")} for of in made]
+        latest["pending_operations"] = [{"resource": of, "type": "creating"} for of in begun]
+        self.engine.checkpoint_file.write_text(json.dumps(document))
+
+    def set_secret(self, path: str, value: str) -> None:
+        """Set a secret as the documents say: the value comes by standard input, not on an argument list."""
+        account = self.engine.account
+        subprocess.run(
+            [
+                f"{account.toolchain.path[0]}/pulumi",
+                *("config", "set", "--secret", "--path", f"{CONFIG_NAMESPACE}:{path}"),
+                *("--stack", "local", "--config-file", str(self.settings), "--non-interactive"),
+            ],
+            cwd=PROJECT_FOLDER,
+            env=account.command_environment(),
+            input=value,
+            text=True,
+            check=True,
+            capture_output=True,
+            timeout=60,
+        )
+
+    def stored_repository(self) -> dict[str, Any]:
+        """Return what the emulated GitHub has stored of its repository."""
+        state: dict[str, Any] = json.loads((self.folder / servers.GITHUB_EMULATOR.state_file).read_text())
+        repository: dict[str, Any] = state["repository"]
+        return repository
+
+    def find_tagged(self) -> list[TaggedResource]:
+        """Return what carries the stack's tags in the account."""
+        return list(find_tagged_resources(self.engine.connect_aws(), self.engine.stack_name))
+
+    def change(self, **settings: object) -> None:
+        """Change settings of this stack alone, to any values."""
+        document = yaml.safe_load(self.settings.read_text())
+        document["config"] |= {f"{CONFIG_NAMESPACE}:{key}": value for key, value in settings.items()}
+        self.settings.write_text(yaml.safe_dump(document))
+
+
+def type_of(urn: str) -> str:
+    """Return the last part of a resource's type: `Group` of `aws:autoscaling/group:Group`."""
+    return urn.split("::")[2].rpartition(":")[2]
+
+
+def name_of(urn: str) -> str:
+    """Return a resource's name in the program."""
+    return urn.rpartition("::")[2]
+
+
+def new_stack(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, *, spawn: servers.SpawnEmulator, like: Path | None = None
+) -> Stack:
+    """Start a local account in `folder`, with a stack that has not been deployed or is like one at rest."""
+    monkeypatch.setenv("CFS_LOCAL_DIR", str(folder))
+    settings = folder / "Pulumi.local.yaml"
+    folder.mkdir(parents=True, exist_ok=True)
+    if like is not None:
+        copy_account(like, folder)
+    servers.ensure_emulators_running(folder, spawn=spawn)
+    shutil.copy(PROJECT_FOLDER / settings.name, settings)
+    engine = LocalEngine(account=open_account(), settings=settings)
+    engine.ensure_stack()
+    return Stack(engine=engine, settings=settings)
