@@ -65,14 +65,20 @@ def test_what_was_reviewed_is_applied_and_nothing_else(reviewed_stack: Stack, tm
     deployed = stack.settings.read_text()
     stack.settings.write_text(checked_out)
     refused = deploy("apply", "--digest", reviewed["digest"], "--review", file, "--cluster-size", "10", status=3)
-    assert "update aws:budgets/budget:Budget budget-daily: other state to start from" in refused["differences"]
+    assert (
+        "update aws:budgets/budget:Budget budget-daily: other properties and state to start from"
+        in refused["differences"]
+    )
     assert "not reviewed: update aws:cloudwatch/logGroup:LogGroup orchestrator" in refused["differences"]
     assert "setting claudefs-infra:clusterSize: reviewed '5', now '10'" in refused["differences"]
     assert daily_limit(stack) == 130
 
     # What is checked out lacks what was deployed.
     [lacking] = deploy("preview", "--review", file, status=1)["errors"]
-    assert "Pulumi.local.yaml lacks alertEmails, environmentSecrets.TOKEN, which local was deployed" in lacking
+    assert (
+        "Pulumi.local.yaml lacks alertEmails, environmentSecrets.TOKEN, logRetentionDays, which local was deployed"
+        in lacking
+    )
 
     stack.settings.write_text(deployed)
     stack.change(dailyBudgetUsd="120")
