@@ -48,6 +48,11 @@ class StackEngine(ABC):
     def engine_version(self) -> str:
         """The engine's version, without a leading `v`."""
 
+    @property
+    @abstractmethod
+    def work_folder(self) -> Path:
+        """The folder for what the next command needs if this one dies."""
+
     @abstractmethod
     def read_deployment(self) -> dict[str, Any]:
         """Return the recorded state: `resources` and `pending_operations`; empty where nothing was deployed yet."""
@@ -110,6 +115,23 @@ class StackEngine(ABC):
     def query_json(self, *arguments: str) -> Any:
         """Run a short command and read its JSON."""
         return json.loads(self.query_text(*arguments))
+
+    def query_preview(self, *arguments: str) -> dict[str, Any]:
+        """Preview and return the JSON; where the preview fails, its diagnostics say why.
+
+        Raises:
+            EngineError: It failed before it could say so in JSON.
+        """
+        try:
+            found: dict[str, Any] = self.query_json("preview", "--json", *arguments)
+        except EngineError as error:
+            try:
+                found = json.loads(error.stdout)
+            except ValueError:
+                raise error from None
+            if not found.get("diagnostics"):
+                raise
+        return found
 
     def _pulumi_command(self, operation: str, *arguments: str) -> list[str]:
         path = self.process_environment()["PATH"]

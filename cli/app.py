@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 LAZY_COMMANDS = {
     "deploy": LazyCommand(target="cfs.deploy.app:app", summary="Publish releases, apply reviews, roll releases out."),
     "cluster": LazyCommand(target="cfs.cluster.app:app", summary="Start and stop the test cluster; show its cost."),
+    "refresh": LazyCommand(target="cfs.recovery.app:refresh_app", summary="Refresh a stack's state, and lose nothing."),
     "doctor": LazyCommand(target="cfs.doctor.app:app", summary="Check what a deployment needs before it begins."),
     "ci": LazyCommand(target="cfs.ci.app:app", summary="Commands for continuous integration."),
     "local": LazyCommand(target="local.app:app", summary="Deploy on the emulated account, and look after it."),

@@ -61,7 +61,7 @@ def local_status(*, json: JsonOption = False) -> None:
 
 @orphans_app.command("list")
 def orphans_list() -> None:
-    """List them, each with the command that deletes it."""
+    """List them, each with the command that deletes it or takes it back."""
     operations.print_orphans(_open_engine())
 
 
@@ -71,6 +71,14 @@ def orphans_delete(
 ) -> None:
     """Delete some of them."""
     operations.delete_orphans(_open_engine(), ids)
+
+
+@orphans_app.command("adopt")
+def orphans_adopt(
+    ids: Annotated[list[str], typer.Argument(help="the ids that `cfs local orphans list` shows")],
+) -> None:
+    """Take some of them back into the state that the stack protects and the state has lost."""
+    operations.adopt_orphans(_open_engine(), ids)
 
 
 def _open_engine() -> LocalEngine:

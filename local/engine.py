@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cfs.engine import StackEngine
 from cfs.recovery.pending_operations import adopt_pending, has_pending
+from cfs.recovery.refresh_guard import RefreshGuard
 from infra.naming import CONFIG_NAMESPACE, LOCAL_STACK
 from local import leftovers, servers
 from local.account import LOCAL_REGION, RUN_MARKER_VARIABLE
@@ -53,6 +54,11 @@ class LocalEngine(StackEngine):
         """The engine's version."""
         return self.account.toolchain.version
 
+    @property
+    def work_folder(self) -> Path:
+        """The account's folder."""
+        return self.account.folder
+
     def connect_aws(self) -> AwsAccount:
         """Return the emulated account."""
         from cfs.sessions import connect_emulated  # noqa: PLC0415 — boto3 takes a quarter of a second, needed rarely
@@ -70,6 +76,7 @@ class LocalEngine(StackEngine):
     def recover_stack(self) -> bool:
         """End the processes of a dead run, remove its lock, and adopt what it had created but not recorded."""
         died = leftovers.clear_dead_run(self.account)
+        RefreshGuard(engine=self, connect=self.connect_aws).settle()
         if not (died or has_pending(self)):
             return False
         with show_progress("Repairing what an interrupted run has left behind"):

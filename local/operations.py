@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cfs.doctor.preflight import check_local_stack, find_local_drift
+from cfs.doctor.preflight import check_github, find_local_drift
 from cfs.engine import EngineError
 from cfs.recovery.pending_operations import destroy_orphans, find_orphans
+from cfs.recovery.protected_resources import adopt_lost, find_protected
+from cfs.recovery.refresh_guard import refresh_stack
 from local import servers
 from terminal.errors import UserError
 from terminal.progress import console, show_progress
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from cfs.recovery.protected_resources import ProtectedResources
+    from cfs.recovery.tagged_resources import TaggedResource
     from local.engine import LocalEngine
 
 NEXT_STEPS = """\
@@ -29,13 +33,13 @@ What to try next:
 def deploy_local_stack(engine: LocalEngine) -> None:
     """Deploy, after repairing what a dead run has left behind, and say what to try next."""
     engine.ensure_stack()
-    check_local_stack(engine, retry_command="make up")
+    check_github(engine, retry_command="make up")
     died = engine.recover_stack()
     try:
         engine.run_operation("up", "--yes", "--skip-preview", *_repair_arguments(engine))
     except EngineError:
         # The provider's words for what GitHub refuses are not a user's: see whether it can be said better.
-        check_local_stack(engine, retry_command="make up")
+        check_github(engine, retry_command="make up")
         raise
     if died:
         print_orphans(engine)
@@ -69,9 +73,7 @@ def preview_local_stack(engine: LocalEngine) -> None:
 def refresh_local_stack(engine: LocalEngine) -> None:
     """Read into the state what was changed outside Pulumi."""
     engine.ensure_stack()
-    check_local_stack(engine, retry_command="make refresh", deploys=False)
-    engine.recover_stack()
-    engine.run_operation("refresh", "--yes", "--skip-preview", "--diff")
+    refresh_stack(engine, engine.connect_aws, retry_command="make refresh")
 
 
 def destroy_local_stack(engine: LocalEngine) -> None:
@@ -107,21 +109,53 @@ def emulator_report(folder: Path) -> CommandResult:
 
 
 def print_orphans(engine: LocalEngine) -> None:
-    """Print what carries the stack's tags and is not in its state."""
+    """Print what carries the stack's tags and is not in its state, with what to do about each."""
     found = find_orphans(engine, engine.connect_aws())
     if not found:
         console.print("Nothing in the account carries the stack's tags without being in its state.")
         return
-    console.print("Not in the stack's state; delete each by the command below it:")
+    protected = find_protected(engine)
+    console.print("Not in the stack's state; below each what to do about it:")
     for identifier in dict.fromkeys(orphan.id for orphan in found):
         # A role and its instance profile may share one id. A table would break long ids, and with them the commands.
-        for orphan in (orphan for orphan in found if orphan.id == identifier):
+        of_id = [orphan for orphan in found if orphan.id == identifier]
+        for orphan in of_id:
             console.print(f"  {orphan.type} {orphan.name}", markup=False, soft_wrap=True)
-        console.print(f"    cfs local orphans delete {identifier}", markup=False, soft_wrap=True)
+        console.print(f"    {_orphan_advice(of_id, protected)}", markup=False, soft_wrap=True)
+
+
+def _orphan_advice(orphans: Sequence[TaggedResource], protected: ProtectedResources) -> str:
+    """Return what to do about orphans of one id."""
+    identifier = orphans[0].id
+    if any(map(protected.has_lost, orphans)):
+        return f"cfs local orphans adopt {identifier}"
+    if any(map(protected.includes, orphans)):
+        return f"{identifier} is like what the stack protects, and stays: look at it, and delete it in AWS"
+    return f"cfs local orphans delete {identifier}"
 
 
 def delete_orphans(engine: LocalEngine, ids: Sequence[str]) -> None:
     """Delete orphans by their ids."""
+    chosen = _choose_orphans(engine, ids)
+    protected = find_protected(engine)
+    kept = [orphan.id for orphan in chosen if protected.includes(orphan)]
+    if kept:
+        raise UserError(
+            f"{', '.join(kept)}: the stack protects it, and nothing was deleted.",
+            repair="run `cfs local orphans list`, which has what to do about it",
+        )
+    with show_progress(f"Deleting {len(chosen)} resources"):
+        destroy_orphans(engine, engine.connect_aws(), chosen)
+
+
+def adopt_orphans(engine: LocalEngine, ids: Sequence[str]) -> None:
+    """Take orphans that the stack protects back into its state."""
+    chosen = _choose_orphans(engine, ids)
+    with show_progress(f"Adopting {len(chosen)} resources"):
+        adopt_lost(engine, engine.connect_aws(), chosen, find_protected(engine))
+
+
+def _choose_orphans(engine: LocalEngine, ids: Sequence[str]) -> list[TaggedResource]:
     chosen = [orphan for orphan in find_orphans(engine, engine.connect_aws()) if orphan.id in ids]
     unknown = set(ids) - {orphan.id for orphan in chosen}
     if unknown:
@@ -129,8 +163,7 @@ def delete_orphans(engine: LocalEngine, ids: Sequence[str]) -> None:
             f"{', '.join(sorted(unknown))}: not the id of a resource that the stack's state does not know.",
             repair="run `cfs local orphans list` and take the ids from there",
         )
-    with show_progress(f"Deleting {len(chosen)} resources"):
-        destroy_orphans(engine, chosen)
+    return chosen
 
 
 def is_last_run_unchanged(engine: LocalEngine) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 import subprocess
 import tempfile
@@ -12,7 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cfs.engine import EngineError
 from cfs.environments import find_stack_environment
 from infra.naming import CONFIG_NAMESPACE
 from infra.project import PROJECT_FOLDER
@@ -55,12 +53,7 @@ class PlannedStack:
 
     def preview_plan(self) -> StackPreview:
         """Preview; what the engine complains of is in what is found."""
-        try:
-            found = self._engine.query_json("preview", "--json", "--save-plan", str(self._plan))
-        except EngineError as error:
-            # A preview that fails says so in its JSON, with all that it has found until then.
-            found = _failed_preview_json(error)
-        return StackPreview(content=found, plan=self._plan)
+        return StackPreview(content=self._engine.query_preview("--save-plan", str(self._plan)), plan=self._plan)
 
     def apply_plan(self, plan: Path) -> None:
         """Change what a plan allows, and nothing else."""
@@ -126,13 +119,3 @@ def _open_engine(environment: str) -> StackEngine:
     engine = find_stack_environment(environment).open_engine()
     engine.recover_stack()
     return engine
-
-
-def _failed_preview_json(error: EngineError) -> dict[str, Any]:
-    try:
-        found: dict[str, Any] = json.loads(error.stdout)
-    except ValueError:
-        raise error from None
-    if not found.get("diagnostics"):
-        raise error
-    return found

@@ -31,11 +31,11 @@ def github_report(findings: Sequence[Finding], *, stack: str) -> CommandResult:
     return found.findings_report(findings, title=f"GitHub, for the stack {stack}")
 
 
-def check_local_stack(engine: StackEngine, *, retry_command: str, deploys: bool = True) -> None:
-    """Stop a run on the local stack that GitHub would refuse, or that would lose what is there.
+def check_github(engine: StackEngine, *, retry_command: str, deploys: bool = True) -> None:
+    """Stop a run on a stack that GitHub would refuse, or that would lose what is there.
 
     Args:
-        engine: The engine.
+        engine: The engine at work on the stack.
         retry_command: The command to repeat after the repair.
         deploys: Whether the run changes anything at GitHub; a refresh only reads.
     """

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from cfs.doctor.preflight import find_unrecorded_id
 from cfs.doctor.resource_types import DEPLOYMENT_POLICY_TYPE, PULL_REQUEST_TYPE
+from cfs.recovery.refresh_guard import RefreshGuard
 from infra.naming import CONFIG_NAMESPACE
 from terminal.errors import UserError
 
@@ -66,7 +67,7 @@ def adopt_pending(engine: StackEngine, aws: AwsAccount) -> list[str]:
         if operation["type"] == "creating"
         and (identifier := _find_id(engine, operation["resource"], inventory, recorded)) is not None
     ]
-    import_resources(engine, exported, candidates)
+    import_resources(engine, aws, exported, candidates)
     after = engine.query_json("stack", "export")["deployment"].get("resources", [])
     known = {resource["urn"] for resource in after if not resource.get("delete")}
     return [candidate["urn"] for candidate in candidates if candidate["urn"] in known]
@@ -110,7 +111,9 @@ def _is_unread(resource: dict[str, Any]) -> bool:
     return set(resource.get("outputs") or {}) <= set(KEPT_INPUTS.get(resource["type"], ()))
 
 
-def import_resources(engine: StackEngine, exported: dict[str, Any], resources: Sequence[dict[str, Any]]) -> None:
+def import_resources(
+    engine: StackEngine, aws: AwsAccount, exported: dict[str, Any], resources: Sequence[dict[str, Any]]
+) -> None:
     """Put resources into the state, drop its pending operations, and read all from the account."""
     deployment = exported["deployment"]
     deployment["resources"] = with_entries(deployment.get("resources") or [], resources)
@@ -119,7 +122,8 @@ def import_resources(engine: StackEngine, exported: dict[str, Any], resources: S
         edited = Path(folder) / "state.json"
         edited.write_text(json.dumps(exported))
         engine.query_text("stack", "import", "--file", str(edited))
-    engine.query_text("refresh", "--yes", "--skip-preview")
+    guard = RefreshGuard(engine=engine, connect=lambda: aws)
+    guard.refresh(lambda: engine.query_text("refresh", "--yes", "--skip-preview"), before=exported)
 
 
 def with_entries(recorded: Sequence[dict[str, Any]], new: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -163,7 +167,7 @@ def find_orphans(engine: StackEngine, aws: AwsAccount) -> list[TaggedResource]:
     return [resource for resource in found if (resource.type, resource.id) not in recorded]
 
 
-def destroy_orphans(engine: StackEngine, resources: Sequence[TaggedResource]) -> None:
+def destroy_orphans(engine: StackEngine, aws: AwsAccount, resources: Sequence[TaggedResource]) -> None:
     """Delete orphans by the provider that would have made them: take them into the state, then destroy just them.
 
     Where this dies halfway, the next `up` finds them in the state, undeclared, and deletes them.
@@ -186,7 +190,7 @@ def destroy_orphans(engine: StackEngine, resources: Sequence[TaggedResource]) ->
         }
         for resource in resources
     ]
-    import_resources(engine, exported, entries)
+    import_resources(engine, aws, exported, entries)
     targets = [argument for entry in entries for argument in ("--target", str(entry["urn"]))]
     engine.query_text("destroy", "--yes", "--skip-preview", *targets)
 

@@ -271,7 +271,7 @@ def _find_listed(
         tags = _read_tags(aws, listing, resource, known)
         if tags.get("project") != PROJECT_NAME or tags.get("Environment") != environment:
             continue
-        if not _is_gone(aws, listing, resource):
+        if not is_gone(aws, listing, resource):
             identifier = jmespath.search(_fill_in(listing.id, known), resource)
             yield TaggedResource(type=listing.type, id=identifier, name=tags.get("Name", ""))
 
@@ -299,7 +299,7 @@ def _read_tags(
     return tags if isinstance(tags, dict) else {tag["Key"]: tag["Value"] for tag in tags}
 
 
-def _is_gone(aws: AwsAccount, listing: ResourceListing, resource: dict[str, Any]) -> bool:
+def is_gone(aws: AwsAccount, listing: ResourceListing, resource: dict[str, Any]) -> bool:
     """Return whether a resource is being deleted, or only its record is left."""
     if listing.service == "kms":
         metadata = aws.call_operation("kms", "describe_key", KeyId=resource["KeyId"])["KeyMetadata"]

@@ -1,0 +1,176 @@
+"""Keeps a refresh from losing resources.
+
+The provider takes some errors of AWS for the answer that a resource is gone, any error of HeadBucket among them
+(`findBucket` in its `internal/service/s3/bucket.go`), and the engine then drops it from the state, protected or not. So
+the state before a refresh is kept until what was dropped is known to be gone. What is protected does not leave the
+state by a refresh at all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cfs.doctor.preflight import check_github
+from terminal.errors import UserError
+from terminal.progress import console
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from cfs.aws import AwsAccount
+    from cfs.engine import StackEngine
+    from cfs.recovery.resource_presence import ResourcePresence
+
+
+@dataclass(frozen=True, kw_only=True)
+class DroppedResource:
+    """A resource that a refresh has dropped from the state.
+
+    Attributes:
+        urn: Its URN.
+        type: Pulumi's type token.
+        id: Its provider id.
+        protected: Whether the stack protects it.
+    """
+
+    urn: str
+    type: str
+    id: str
+    protected: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefreshGuard:
+    """Guards the refreshes of one stack.
+
+    Attributes:
+        engine: The engine at work on the stack.
+        connect: Reaches the stack's account, where a refresh has dropped something.
+    """
+
+    engine: StackEngine
+    connect: Callable[[], AwsAccount]
+
+    @property
+    def kept(self) -> Path:
+        """The file that holds the state from before a refresh until what that has dropped is known to be gone."""
+        return self.engine.work_folder / f"before-refresh-{self.engine.stack_name}.json"
+
+    def refresh(self, run: Callable[[], object], *, before: dict[str, Any] | None = None) -> None:
+        """Refresh, and put the state back where that has lost something.
+
+        Args:
+            run: Refreshes.
+            before: The state as exported, where the caller has it.
+        """
+        _write_whole(self.kept, before or self.engine.query_json("stack", "export"))
+        try:
+            run()
+        finally:
+            # A refresh that fails halfway has dropped things, too.
+            self.settle()
+
+    def settle(self) -> None:
+        """Check what the last refresh has dropped, if nothing has yet: its command may have died."""
+        if not self.kept.exists():
+            return
+        before = json.loads(self.kept.read_text())
+        recorded, present = (_resources(state) for state in (before, self.engine.query_json("stack", "export")))
+        dropped = find_dropped(recorded, present)
+        answers = self._ask(dropped) if dropped else []
+        lost = [(resource, answer) for resource, answer in answers if is_lost(resource, answer)]
+        if lost and _is_newer(present, recorded):
+            old = self.kept.replace(self.kept.with_suffix(".old.json"))
+            console.print(f"The stack has changed since a refresh that died; the state before is in {old}.")
+            return
+        if lost:
+            self.engine.query_text("stack", "import", "--file", str(self.kept))
+        self.kept.unlink()
+        if lost:
+            raise _refusal(lost, stack=self.engine.stack_name)
+
+    def _ask(self, dropped: Sequence[DroppedResource]) -> list[tuple[DroppedResource, ResourcePresence]]:
+        # boto3 takes a quarter of a second, and most refreshes drop nothing.
+        from cfs.recovery.resource_presence import ask_presence  # noqa: PLC0415
+
+        aws = self.connect()
+        return [(resource, ask_presence(aws, resource.type, resource.id)) for resource in dropped]
+
+
+def refresh_stack(engine: StackEngine, connect: Callable[[], AwsAccount], *, retry_command: str) -> None:
+    """Read into a stack's state what was changed outside Pulumi, and show it.
+
+    Args:
+        engine: The engine at work on the stack.
+        connect: Reaches the stack's account.
+        retry_command: The command to repeat after a repair.
+    """
+    check_github(engine, retry_command=retry_command, deploys=False)
+    engine.recover_stack()
+    guard = RefreshGuard(engine=engine, connect=connect)
+    guard.settle()
+    guard.refresh(lambda: engine.run_operation("refresh", "--yes", "--skip-preview", "--diff"))
+
+
+def find_dropped(before: Sequence[dict[str, Any]], after: Sequence[dict[str, Any]]) -> list[DroppedResource]:
+    """Return the resources that one state has and a later one has not; providers and components never go."""
+    kept = {(resource["urn"], resource.get("id")) for resource in after}
+    return [
+        DroppedResource(
+            urn=resource["urn"],
+            type=resource["type"],
+            id=resource["id"],
+            protected=bool(resource.get("protect")),
+        )
+        for resource in before
+        if resource.get("id")
+        and not resource.get("delete")
+        and not resource["type"].startswith("pulumi:")
+        and (resource["urn"], resource["id"]) not in kept
+    ]
+
+
+def is_lost(resource: DroppedResource, answer: ResourcePresence) -> bool:
+    """Return whether a resource must not leave the state: it is protected, or AWS does not say that it is gone."""
+    return answer.verdict != "renewable" and (resource.protected or answer.verdict in ("there", "unclear"))
+
+
+def _resources(exported: dict[str, Any]) -> list[dict[str, Any]]:
+    return exported["deployment"].get("resources") or []
+
+
+def _is_newer(present: Sequence[dict[str, Any]], recorded: Sequence[dict[str, Any]]) -> bool:
+    """Return whether a state has what a refresh cannot have brought."""
+    return not {resource["urn"] for resource in present} <= {resource["urn"] for resource in recorded}
+
+
+def _write_whole(path: Path, exported: dict[str, Any]) -> None:
+    """Write a file whole or not at all, for this user alone: it may hold secrets, encrypted."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, new = tempfile.mkstemp(dir=path.parent, suffix=".json")
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(exported, file)
+    Path(new).replace(path)
+
+
+def _refusal(lost: Sequence[tuple[DroppedResource, ResourcePresence]], *, stack: str) -> UserError:
+    lines = [
+        f"  {resource.urn.rpartition('::')[2]} ({resource.type}, {resource.id}): "
+        f"{'protected; ' if resource.protected else ''}{answer.said}"
+        for resource, answer in lost
+    ]
+    gone = [resource.urn for resource, answer in lost if answer.verdict == "gone"]
+    repairs = [
+        *(f"`pulumi state unprotect --stack {stack} '{urn}'` if its loss is to be accepted" for urn in gone),
+        *(["see why AWS answers so: rights, a proxy, another account"] if len(gone) < len(lost) else []),
+    ]
+    return UserError(
+        "The refresh dropped from the state what is protected or not known to be gone. The state is as it was before; "
+        "it was:\n" + "\n".join(lines),
+        repair="; ".join([*repairs, "then run the same command again"]),
+    )
