@@ -4,34 +4,33 @@ from __future__ import annotations
 
 import gc
 from functools import cache
-from typing import TYPE_CHECKING
 
 import pytest
 from botocore.loaders import JSONFileLoader
 from hypothesis import HealthCheck, settings
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 # How long an example takes says nothing on a machine that is busy with other tests.
 settings.register_profile("unit", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unit")
 
-# The SDKs and moto are a million objects that stay; looking for garbage among them was a sixth of the tests' time.
+# Importing the SDKs and moto makes a million objects that stay; looking for garbage among them took a fifth of time.
+gc.disable()
 gc.set_threshold(50_000, 20, 50)
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage from now on, among what tests make."""
+    gc.freeze()
+    gc.enable()
+
+
+_load_file = JSONFileLoader.load_file
+_load_once = cache(lambda path: _load_file(JSONFileLoader(), path))
+# boto3 reads the services' models anew for each session, up to some MB of JSON each.
+JSONFileLoader.load_file = lambda _, path: _load_once(path)
 
 IMAGE = "ami-12c6146b"
 """The one machine image that the account of `one_image` has."""
-
-
-@pytest.fixture(scope="session", autouse=True)
-def models_are_read_once() -> Iterator[None]:
-    """Keep the services' models, which boto3 reads anew for each session, up to some MB of JSON each."""
-    read = JSONFileLoader.load_file
-    content = cache(lambda path: read(JSONFileLoader(), path))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(JSONFileLoader, "load_file", lambda _, path: content(path))
-        yield
 
 
 @pytest.fixture

@@ -112,7 +112,7 @@ class Cluster:
 
     def wait(self, seconds: float) -> None:
         """Let more time pass than the console asks for, which then looks as often as it takes and no more."""
-        self.now += timedelta(seconds=6 * seconds)
+        self.now += timedelta(seconds=12 * seconds)
 
     @contextmanager
     def hearing(self, event: Literal["before-call", "after-call"], hear: Callable[..., None]) -> Iterator[None]:
@@ -147,7 +147,7 @@ class Cluster:
         )["Reservations"]
         return [instance for reservation in reservations for instance in reservation["Instances"]]
 
-    def add_group(self, name: str, *, role: str, nodes: int, rebalances: bool = False, percent: int = 0) -> None:
+    def add_group(self, name: str, *, role: str, nodes: int, rebalances: bool = False, scheduled: bool = True) -> None:
         """Make a group as the stack declares it: nothing runs, and its scheduled actions are there."""
         autoscaling = self.client("autoscaling")
         tags = {"project": "claudefs", "Environment": ENVIRONMENT, "Role": role, "NodeGroup": name}
@@ -165,13 +165,15 @@ class Cluster:
                 },
                 "InstancesDistribution": {
                     "OnDemandBaseCapacity": 0,
-                    "OnDemandPercentageAboveBaseCapacity": percent,
+                    "OnDemandPercentageAboveBaseCapacity": 0,
                     "SpotAllocationStrategy": "price-capacity-optimized",
                 },
             },
             Tags=[{"Key": key, "Value": value, "PropagateAtLaunch": True, **_of(name)} for key, value in tags.items()]
             + [{"Key": "Nodes", "Value": str(nodes), "PropagateAtLaunch": False, **_of(name)}],
         )
+        if not scheduled:
+            return
         for action, recurrence, sizes in (
             ("start", "0 8 * * 1-5", {"MinSize": 0, "MaxSize": nodes, "DesiredCapacity": nodes}),
             ("stop", "0 18 * * *", {"MinSize": 0, "DesiredCapacity": 0}),

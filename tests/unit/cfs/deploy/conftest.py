@@ -124,7 +124,12 @@ def _boto3_client(service: str, *, watched: bool) -> Any:
 def console_aws(*, watched: bool = True) -> AwsAccount:
     """Return the account as the console reaches it."""
     clients = {service: client(service, watched=watched) for service in ("ec2", "s3", "ssm")}
-    return AwsAccount(session=boto3.Session(region_name=REGION), _clients=clients)
+    return AwsAccount(session=_session(), _clients=clients)
+
+
+@cache
+def _session() -> boto3.Session:
+    return boto3.Session(region_name=REGION)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Roll-outs in the account that `make up` emulates: real clients, moto's services, nodes of local/aws/nodes.py."""
+"""What only real clients and moto show of roll-outs; test_rights.py rolls releases out and back there too."""
 
 from __future__ import annotations
 
@@ -16,19 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.unit.cfs.deploy.conftest import World
-
-
-def test_a_release_reaches_every_node_and_the_pointer_and_can_be_taken_back(emulated_world: World) -> None:
-    world = emulated_world
-    world.runs("v1.0.0")
-    nodes = [*world.launch("storage", site="A"), *world.launch("client", 2)]
-    assert world.versions() == dict.fromkeys(nodes, "v1.0.0")
-    assert world.roll_out(world.published("v1.1.0")).result == "done"
-    assert world.versions() == dict.fromkeys(nodes, "v1.1.0")
-    (late,) = world.launch("client")
-    assert world.versions()[late] == "v1.1.0"
-    assert world.roll_back().version == "v1.0.0"
-    assert world.versions() == dict.fromkeys([*nodes, late], "v1.0.0")
 
 
 def test_nodes_of_other_environments_and_the_orchestrator_are_left_alone(emulated_world: World) -> None:
