@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,14 @@ def check_layers(folder: Path) -> tuple[int, str]:
 
 def test_every_package_has_its_layer() -> None:
     assert {path.parent.name for path in ROOT.glob("*/__init__.py")} == set(LAYERS)
+
+
+def test_every_package_is_checked_and_installed() -> None:
+    tools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+
+    assert set(tools["mypy"]["files"]) == {"__main__.py", "tests", *LAYERS}
+    assert set(tools["setuptools"]["packages"]["find"]["include"]) == {f"{package}*" for package in LAYERS}
+    assert tools["ruff"]["extend-exclude"] == [".local"]
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def test_nobody_gets_an_alert_twice(recorder: Recorder) -> None:
 
 
 def test_all_costs_count_and_none_are_filtered_out(recorder: Recorder) -> None:
-    for budget in recorder.of("aws:budgets/budget:Budget"):
+    for budget in recorder.every("aws:budgets/budget:Budget"):
         assert not {"costFilters", "filterExpression", "metrics"} & set(budget.inputs)
 
 

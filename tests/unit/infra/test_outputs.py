@@ -42,3 +42,4 @@ def test_the_parity_table_names_settings_and_outputs_that_there_are() -> None:
     settings = {key.partition(":")[2] for key in SETTING_FIELDS}
 
     assert named <= settings | OUTPUT_DESCRIPTIONS.keys()
+    assert len(named) > 20

@@ -58,9 +58,9 @@ def test_a_resource_that_is_no_arn_is_refused(resources: tuple[str, ...]) -> Non
         Statement(sid="Wide", actions=("s3:GetObject",), resources=resources)
 
 
-@pytest.mark.parametrize("action", sorted(policies.ACTIONS_WITHOUT_RESOURCE_LEVEL))
-def test_everything_is_accepted_where_aws_knows_no_resource(action: str) -> None:
-    assert Statement(sid="See", actions=(action,), resources=("*",)).resources == ("*",)
+def test_everything_is_accepted_where_aws_knows_no_resource() -> None:
+    for action in policies.ACTIONS_WITHOUT_RESOURCE_LEVEL:
+        assert Statement(sid="See", actions=(action,), resources=("*",)).resources == ("*",)
 
 
 def test_what_aws_cannot_limit_only_looks_or_measures_or_makes_what_has_no_arn() -> None:

@@ -131,6 +131,7 @@ def test_a_group_runs_at_the_stacks_hours_but_for_its_own(
 
 def test_roles_are_values_of_the_tag_role_and_run_on_several_x86_types() -> None:
     assert set(ROLE_DEFAULTS) <= set(ResourceRole.__args__)  # type: ignore[attr-defined]  # mypy does not know a literal's arguments
+    assert len(ROLE_DEFAULTS) == 4
     for kind in ROLE_DEFAULTS.values():
         assert len(set(kind.instance_types)) == len(kind.instance_types) >= 4
         for type_ in kind.instance_types:

@@ -171,6 +171,7 @@ def test_what_nobody_needs_is_not_let_in(to: SecurityGroupName, by: SecurityGrou
 def test_every_group_gets_out_to_the_vpc_and_to_http_and_https_alone() -> None:
     rules = firewall().of("SecurityGroupEgressRule")
 
+    assert set(get_args(SecurityGroupName)) == {"orchestrator", "storage", "client"}
     for kind in get_args(SecurityGroupName):
         out = {
             (of.inputs["cidrIpv4"], of.inputs["ipProtocol"], of.inputs.get("fromPort"), of.inputs.get("toPort"))
