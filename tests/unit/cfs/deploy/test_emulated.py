@@ -58,8 +58,9 @@ def throttling(times: int) -> tuple[Callable[..., AWSResponse | None], list[str]
 
 @pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let botocore's waits between retries take no time."""
+    """Let botocore's waits between retries, and before calls after them, take no time."""
     monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _seconds: None)
+    monkeypatch.setattr("botocore.retries.bucket.TokenBucket.acquire", lambda *_, **__: True)
 
 
 @pytest.mark.usefixtures("no_waiting")
