@@ -26,8 +26,9 @@ def pytest_collection_finish() -> None:
 
 _load_file = JSONFileLoader.load_file
 _load_once = cache(lambda path: _load_file(JSONFileLoader(), path))
-# boto3 reads the services' models anew for each session, up to some MB of JSON each.
-JSONFileLoader.load_file = lambda _, path: _load_once(path)
+# boto3 reads the services' models anew for each session, up to some MB of JSON each. It changes S3's as it uses it (the
+# bucket leaves the paths of operations), so that one is read each time.
+JSONFileLoader.load_file = lambda loader, path: _load_file(loader, path) if "/s3/" in path else _load_once(path)
 
 IMAGE = "ami-12c6146b"
 """The one machine image that the account of `one_image` has."""

@@ -12,7 +12,7 @@ from botocore.config import Config
 from werkzeug.test import Client, EnvironBuilder
 from werkzeug.wrappers import Request, Response
 
-from local.aws.actions import ACTIONS_PATH, ActionRecorder, needed_actions
+from local.aws.actions import ACTIONS_PATH, ActionRecorder, _operation_addresses, needed_actions
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest
@@ -87,6 +87,16 @@ def test_a_request_needs_the_actions_that_iam_knows(
     service: str, operation: str, parameters: dict[str, Any], actions: tuple[str, ...]
 ) -> None:
     assert needed_actions(sent(service, operation, **parameters)) == actions
+
+
+def test_operations_of_s3_are_known_after_a_client_has_used_them_too() -> None:
+    for operation, parameters, action in (
+        ("head_bucket", {"Bucket": "b"}, "s3:ListBucket"),
+        ("get_object", {"Bucket": "b", "Key": "k"}, "s3:GetObject"),
+    ):
+        request = sent("s3", operation, **parameters)
+        _operation_addresses.cache_clear()
+        assert needed_actions(request) == (action,)
 
 
 def test_what_cannot_be_named_is_recorded_as_what_no_role_allows() -> None:
