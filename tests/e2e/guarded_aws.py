@@ -15,8 +15,8 @@ from werkzeug.test import run_wsgi_app
 from werkzeug.wrappers import Request, Response
 
 from local.aws.actions import needed_actions
+from local.aws.iam.evaluation import policy_allows
 from local.servers import LOOPBACK
-from tests.unit.infra.conftest import permits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -129,7 +129,7 @@ class GuardedAws:
     def _allows(self, caller: str, need: Need) -> bool:
         policies = self.policies.get(caller)
         return policies is None or any(
-            permits(policy, need.action, need.resource, dict(need.context)) for policy in policies
+            policy_allows(policy, need.action, need.resource, dict(need.context)) for policy in policies
         )
 
     def _touched(self, need: Need) -> Touched:

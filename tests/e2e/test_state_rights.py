@@ -20,9 +20,9 @@ from infra.github.jobs_access import JOB_POLICIES, job_policy_document, make_job
 from infra.naming import CONFIG_NAMESPACE
 from infra.project import PROJECT_FOLDER
 from infra.scope import Scope
+from local.aws.iam.conditions import matches_pattern
 from terminal.errors import UserError
 from tests.e2e.guarded_aws import GuardedAws
-from tests.unit.infra.conftest import like
 from toolchain import obtain_toolchain
 
 if TYPE_CHECKING:
@@ -210,6 +210,7 @@ def is_used(action: str, resource: str, seen: set[Touched]) -> bool:
     if action == "s3:ListBucket":
         return any(action == called for called, _ in seen)
     return any(
-        action == called and like(resource, place if place.startswith("arn:") else f"{GROUND.state_bucket_arn}/{place}")
+        action == called
+        and matches_pattern(resource, place if place.startswith("arn:") else f"{GROUND.state_bucket_arn}/{place}")
         for called, place in seen
     )

@@ -17,7 +17,8 @@ from cfs.recovery.pending_operations import IMPORT_ID_MAKERS
 from infra.access.rights import ec2, services
 from infra.access.rights.iam import OPERATOR_ACTIONS
 from infra.github.jobs_access import JOB_POLICIES, JobKind
-from tests.unit.infra.conftest import ACCOUNT_ID, REGION, STACK, permits
+from local.aws.iam.evaluation import policy_allows
+from tests.unit.infra.conftest import ACCOUNT_ID, REGION, STACK
 from tests.unit.infra.test_components import stack as whole_stack
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def refused(documents: list[str], actions: Iterator[str] | list[str], arn: str, 
     return [
         action
         for action in actions
-        if action not in OPERATOR_ACTIONS and not any(permits(text, action, arn, context) for text in documents)
+        if action not in OPERATOR_ACTIONS and not any(policy_allows(text, action, arn, context) for text in documents)
     ]
 
 

@@ -14,8 +14,8 @@ from cfs.deploy.publish import BuildSource
 from infra.access.policies import render_policy
 from infra.access.release_grants import release_grants
 from infra.scope import Scope
+from local.aws.iam.evaluation import policy_allows
 from tests.unit.cfs.deploy.conftest import BUCKET, ENVIRONMENT, REGION, client
-from tests.unit.infra.conftest import permits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,7 +95,9 @@ def called(world: World, wire: Wire, tmp_path: Path) -> set[Request]:
 
 
 def test_every_call_is_allowed(called: set[Request]) -> None:
-    refused = [(action, arn) for action, arn, context in called if not permits(POLICY, action, arn, dict(context))]
+    refused = [
+        (action, arn) for action, arn, context in called if not policy_allows(POLICY, action, arn, dict(context))
+    ]
     assert refused == []
 
 
@@ -127,7 +129,7 @@ def test_nothing_is_allowed_that_is_not_called(called: set[Request]) -> None:
     ],
 )
 def test_what_a_deployment_must_not_do_is_refused(action: str, arn: str, context: dict[str, str]) -> None:
-    assert not permits(POLICY, action, arn, context)
+    assert not policy_allows(POLICY, action, arn, context)
 
 
 def test_the_calls_are_those_of_the_emulated_account_too(

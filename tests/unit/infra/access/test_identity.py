@@ -20,7 +20,9 @@ from infra.access.identity import (
 )
 from infra.access.policies import render_policy
 from infra.scope import Scope
-from tests.unit.infra.conftest import listed, permits, secured_stack
+from local.aws.iam.conditions import list_texts
+from local.aws.iam.evaluation import policy_allows
+from tests.unit.infra.conftest import secured_stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +53,7 @@ def statements(grants: RoleGrants, reach: RoleScope = REACH) -> Iterator[dict[st
 
 def allows(grants: RoleGrants, action: str, resource: str, context: Context | None = None) -> bool:
     """Evaluate a role's documents as IAM does."""
-    return any(permits(render_policy(*grant(REACH)), action, resource, context) for grant in grants.values())
+    return any(policy_allows(render_policy(*grant(REACH)), action, resource, context) for grant in grants.values())
 
 
 def secret(name: str, region: str = REGION) -> str:
@@ -192,7 +194,7 @@ ITSELF = {"aws:userid": "AROAEXAMPLE:i-1", "ec2:InstanceID": "i-1", "aws:TagKeys
         ("ec2:DescribeInstances", "*", {}),
         ("ec2:DescribeTags", "*", {}),
         ("ec2:CreateTags", f"{EC2}:instance/i-1", ITSELF),
-        ("ec2:CreateTags", f"{EC2}:instance/i-1", {**ITSELF, "aws:TagKeys": "Name,NodeNum"}),
+        ("ec2:CreateTags", f"{EC2}:instance/i-1", {**ITSELF, "aws:TagKeys": ("Name", "NodeNum")}),
         ("ec2:CreateTags", f"{EC2}:instance/i-1", {**ITSELF, "aws:TagKeys": "Version"}),
         ("ec2:CreateTags", f"{EC2}:instance/i-1", {**ITSELF, "aws:TagKeys": "BootState"}),
         ("autoscaling:CompleteLifecycleAction", NODE_GROUP, BEARS_TAGS),
@@ -219,7 +221,7 @@ def test_a_node_may_do_what_its_programs_do(action: str, resource: str, context:
         ("s3:GetObject", f"{CACHE}/object", {}),
         ("kms:GenerateDataKey", KEY, THROUGH_S3),
         ("ec2:CreateTags", f"{EC2}:instance/i-2", {**ITSELF, "ec2:InstanceID": "i-2"}),
-        ("ec2:CreateTags", f"{EC2}:instance/i-1", {**ITSELF, "aws:TagKeys": "Name,project"}),
+        ("ec2:CreateTags", f"{EC2}:instance/i-1", {**ITSELF, "aws:TagKeys": ("Name", "project")}),
         ("ec2:CreateTags", f"{EC2}:instance/i-1", {**ITSELF, "aws:TagKeys": "Role"}),
         ("ec2:CreateTags", f"{EC2}:instance/i-1", {"aws:userid": "AROAEXAMPLE:i-1", "ec2:InstanceID": "i-1"}),
         ("ec2:CreateTags", f"{EC2}:instance/i-2", {**ITSELF, "ec2:InstanceID": "i-2", "aws:TagKeys": "Version"}),
@@ -248,7 +250,7 @@ def test_a_node_may_not_do_what_is_not_its_work(action: str, resource: str, cont
 @pytest.mark.parametrize("grants", [ORCHESTRATOR_GRANTS, NODE_GRANTS])
 def test_no_action_has_a_wildcard_and_nothing_is_denied_or_inverted(grants: RoleGrants) -> None:
     for said in statements(grants):
-        assert not [action for action in listed(said["Action"]) if "*" in action or "?" in action]
+        assert not [action for action in list_texts(said["Action"]) if "*" in action or "?" in action]
         assert said["Effect"] == "Allow"
         assert not {"NotAction", "NotResource", "NotPrincipal", "Principal"} & set(said)
 

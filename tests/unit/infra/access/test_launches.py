@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra.github.jobs_access import JOB_POLICIES
-from tests.unit.infra.conftest import ACCOUNT_ID, REGION, permits
+from local.aws.iam.evaluation import policy_allows
+from tests.unit.infra.conftest import ACCOUNT_ID, REGION
 from tests.unit.infra.test_components import stack
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def allows(action: str, resource: str, context: Context) -> bool:
     documents = [
         stack().one("aws:iam/policy:Policy", f"jobs-{policy}").inputs["policy"] for policy in JOB_POLICIES["deploy"]
     ]
-    return any(permits(document, action, resource, context) for document in documents)
+    return any(policy_allows(document, action, resource, context) for document in documents)
 
 
 def refused(launch: Launch) -> list[str]:

@@ -12,7 +12,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from infra.access import policies
 from infra.access.policies import Condition, PolicyError, Principal, ServiceLinkedRoles, Statement, render_policy
 from infra.scope import Scope
-from tests.unit.infra.conftest import permits
+from local.aws.iam.evaluation import policy_allows
 
 REGION = "us-west-2"
 ACCOUNT_ID: str = DEFAULT_ACCOUNT_ID
@@ -415,7 +415,7 @@ def profile(region: str, geography: str, model: str = MODEL) -> str:
 def may_invoke(region: str, resource: str, *, through: str | None = None) -> bool:
     """Return whether a role in a region may invoke a profile or, through a profile, a model."""
     document = policies.render_policy(*policies.invoke_models(replace(SCOPE, region=region)))
-    return permits(
+    return policy_allows(
         document, "bedrock:InvokeModel", resource, {"bedrock:InferenceProfileArn": through} if through else {}
     )
 

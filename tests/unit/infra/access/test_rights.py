@@ -31,7 +31,8 @@ from infra.github.jobs_access import (
     token_subjects,
 )
 from infra.scope import Scope
-from tests.unit.infra.conftest import like, permits
+from local.aws.iam.conditions import matches_pattern
+from local.aws.iam.evaluation import policy_allows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,7 +70,9 @@ Context = dict[str, str]
 
 def allows(job: JobKind, action: str, resource: str, context: Context | None = None) -> bool:
     """Evaluate the policies of a job's role as IAM does; there are only statements that allow."""
-    return any(permits(job_policy_document(policy, GROUND), action, resource, context) for policy in JOB_POLICIES[job])
+    return any(
+        policy_allows(job_policy_document(policy, GROUND), action, resource, context) for policy in JOB_POLICIES[job]
+    )
 
 
 def every_right() -> Iterator[tuple[str, Right]]:
@@ -92,7 +95,7 @@ def meant(row: dict[str, Any], resource: str) -> bool:
     pattern = re.sub(r"\$\{\w+\}", "*", row["resource_arn_format"])
     # Some have no region, some no account; either side may have a pattern.
     return row["resource_arn_format"] != "*" and (
-        like(pattern, resource.replace("*", "x")) or like(resource, pattern.replace("*", "x"))
+        matches_pattern(pattern, resource.replace("*", "x")) or matches_pattern(resource, pattern.replace("*", "x"))
     )
 
 

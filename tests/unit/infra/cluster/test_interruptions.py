@@ -24,7 +24,8 @@ from infra.cluster.node_commands import NodeCommands, NodeCommandsArgs
 from infra.cluster.runbooks import NODE_NOTICES
 from infra.config.node_groups import MAX_NODE_GROUPS, default_groups
 from infra.scope import Scope
-from tests.unit.infra.conftest import KEY_ARN, permits, secured_stack
+from local.aws.iam.evaluation import policy_allows
+from tests.unit.infra.conftest import KEY_ARN, secured_stack
 
 if TYPE_CHECKING:
     from infra.tags import Tags
@@ -181,7 +182,7 @@ def test_failed_launches_are_counted_by_group(recorder: Recorder) -> None:
     ],
 )
 def test_a_runbook_may_do_its_steps(action: str, resource: str, context: Context) -> None:
-    assert permits(runbooks_policy(SCOPE), action, resource, context)
+    assert policy_allows(runbooks_policy(SCOPE), action, resource, context)
 
 
 @pytest.mark.parametrize(
@@ -202,16 +203,18 @@ def test_a_runbook_may_do_its_steps(action: str, resource: str, context: Context
     ],
 )
 def test_a_runbook_may_not_do_more(action: str, resource: str, context: Context) -> None:
-    assert not permits(runbooks_policy(SCOPE), action, resource, context)
+    assert not policy_allows(runbooks_policy(SCOPE), action, resource, context)
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("form", ["document/{}", "automation-definition/{}:$DEFAULT"])
 def test_eventbridge_may_start_each_runbook(name: str, form: str) -> None:
     start = "ssm:StartAutomationExecution"
-    assert permits(events_policy(SCOPE), start, f"{SSM}:{form.format(f'claudefs-test-{name}')}")
-    assert permits(events_policy(SCOPE), start, f"{SSM}:automation-execution/1")
-    assert permits(events_policy(SCOPE), "iam:PassRole", RUNBOOKS_ROLE, {"iam:PassedToService": "ssm.amazonaws.com"})
+    assert policy_allows(events_policy(SCOPE), start, f"{SSM}:{form.format(f'claudefs-test-{name}')}")
+    assert policy_allows(events_policy(SCOPE), start, f"{SSM}:automation-execution/1")
+    assert policy_allows(
+        events_policy(SCOPE), "iam:PassRole", RUNBOOKS_ROLE, {"iam:PassedToService": "ssm.amazonaws.com"}
+    )
 
 
 @pytest.mark.parametrize(
@@ -229,7 +232,7 @@ def test_eventbridge_may_start_each_runbook(name: str, form: str) -> None:
     ],
 )
 def test_eventbridge_may_not_do_more(action: str, resource: str, context: Context) -> None:
-    assert not permits(events_policy(SCOPE), action, resource, context)
+    assert not policy_allows(events_policy(SCOPE), action, resource, context)
 
 
 @pytest.mark.parametrize(

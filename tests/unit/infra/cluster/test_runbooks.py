@@ -15,7 +15,7 @@ from infra.cluster.interruptions import runbooks_policy
 from infra.cluster.lifecycle import DRAIN_HOOK_SECONDS
 from infra.cluster.runbooks import GROUP_PARAMETER, INSTANCE_PARAMETER, NODE_NOTICES, runbook_steps
 from infra.scope import Scope
-from tests.unit.infra.conftest import permits
+from local.aws.iam.evaluation import policy_allows
 
 if TYPE_CHECKING:
     from infra.cluster.runbooks import NodeNotice, RunbookStep
@@ -133,7 +133,7 @@ def test_the_role_may_make_every_call_on_its_own_nodes(notice: NodeNotice) -> No
         if step.action in CALLS:
             resource, context = contexts[str(step.inputs["Api"])]
             action = f"{step.inputs['Service']}:{step.inputs['Api']}"
-            assert permits(runbooks_policy(SCOPE), action, resource, context)
+            assert policy_allows(runbooks_policy(SCOPE), action, resource, context)
 
 
 def test_a_recommendation_drains_nobody_since_it_often_comes_to_nothing() -> None:

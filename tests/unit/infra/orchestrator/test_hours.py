@@ -19,7 +19,8 @@ from infra.orchestrator.hours import (
 )
 from infra.schedules.schedule import Calendar
 from infra.scope import Scope
-from tests.unit.infra.conftest import ACCOUNT_ID, REGION, STACK, known, permits, secured_stack
+from local.aws.iam.evaluation import policy_allows
+from tests.unit.infra.conftest import ACCOUNT_ID, REGION, STACK, known, secured_stack
 from tests.unit.infra.test_components import stack
 
 if TYPE_CHECKING:
@@ -114,28 +115,30 @@ def test_the_role_is_for_this_group_of_schedules_alone(recorder: Recorder) -> No
 @pytest.mark.parametrize("action", ["ec2:StartInstances", "ec2:StopInstances"])
 def test_the_role_starts_and_stops_the_orchestrator_and_nothing_else(action: str) -> None:
     policy = scheduler_role_policy(SCOPE, instance_id=INSTANCE, key_arn=KEY)
-    assert permits(policy, action, f"{EC2}/{INSTANCE}")
-    assert not permits(policy, action, f"{EC2}/i-0fedcba9876543210")
+    assert policy_allows(policy, action, f"{EC2}/{INSTANCE}")
+    assert not policy_allows(policy, action, f"{EC2}/i-0fedcba9876543210")
 
 
 @pytest.mark.parametrize("action", ["ec2:TerminateInstances", "ec2:RebootInstances", "ec2:ModifyInstanceAttribute"])
 def test_the_role_does_nothing_else_to_the_orchestrator(action: str) -> None:
-    assert not permits(scheduler_role_policy(SCOPE, instance_id=INSTANCE, key_arn=KEY), action, f"{EC2}/{INSTANCE}")
+    assert not policy_allows(
+        scheduler_role_policy(SCOPE, instance_id=INSTANCE, key_arn=KEY), action, f"{EC2}/{INSTANCE}"
+    )
 
 
 def test_the_key_is_lent_to_disks_that_ec2_attaches_and_for_nothing_else() -> None:
     policy = scheduler_role_policy(SCOPE, instance_id=INSTANCE, key_arn=KEY)
-    assert permits(policy, "kms:CreateGrant", KEY, FOR_A_DISK)
+    assert policy_allows(policy, "kms:CreateGrant", KEY, FOR_A_DISK)
     for key, other in {
         "kms:ViaService": f"s3.{REGION}.amazonaws.com",
         "kms:GrantIsForAWSResource": "false",
         "kms:GrantOperations": "Encrypt",
         "kms:EncryptionContextKeys": "aws:s3:arn",
     }.items():
-        assert not permits(policy, "kms:CreateGrant", KEY, {**FOR_A_DISK, key: other})
-        assert not permits(policy, "kms:CreateGrant", KEY, {of: FOR_A_DISK[of] for of in FOR_A_DISK if of != key})
-    assert not permits(policy, "kms:CreateGrant", KEY.replace("key/1", "key/2"), FOR_A_DISK)
-    assert not permits(policy, "kms:Decrypt", KEY, FOR_A_DISK)
+        assert not policy_allows(policy, "kms:CreateGrant", KEY, {**FOR_A_DISK, key: other})
+        assert not policy_allows(policy, "kms:CreateGrant", KEY, {of: FOR_A_DISK[of] for of in FOR_A_DISK if of != key})
+    assert not policy_allows(policy, "kms:CreateGrant", KEY.replace("key/1", "key/2"), FOR_A_DISK)
+    assert not policy_allows(policy, "kms:Decrypt", KEY, FOR_A_DISK)
 
 
 @pytest.mark.parametrize(

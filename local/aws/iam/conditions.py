@@ -1,0 +1,141 @@
+"""Conditions, patterns and variables of IAM policies.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+_WILDCARDS = {"*": ".*", "?": "."}
+_VARIABLE_OR_WILDCARD = re.compile(r"\$\{([^}]*)\}|[*?]")
+_ARN_COLONS = 5
+"""An ARN has six parts; only the last may have colons of its own."""
+
+
+class UnsupportedPolicyError(ValueError):
+    """A policy has something that this package does not evaluate; the message names it."""
+
+
+class RequestContext:
+    """The condition keys of a request with their values. IAM does not distinguish the case of keys."""
+
+    def __init__(self, values: Mapping[str, str | Sequence[str]]) -> None:
+        """Take the values; a key without any is absent."""
+        self._values = {key.lower(): (of,) if isinstance(of, str) else tuple(of) for key, of in values.items()}
+
+    def key_values(self, key: str) -> tuple[str, ...]:
+        """Return the values of a key; none where the request does not have it."""
+        return self._values.get(key.lower(), ())
+
+    def with_values(self, values: Mapping[str, str | Sequence[str]]) -> RequestContext:
+        """Return the context with further keys."""
+        extended = RequestContext(values)
+        extended._values = {**self._values, **extended._values}
+        return extended
+
+
+NO_CONTEXT = RequestContext({})
+
+
+def list_texts(value: Any) -> tuple[str, ...]:
+    """Return what a policy says as one value or as a list, as texts; JSON's booleans are texts to IAM."""
+    values = value if isinstance(value, list) else [value]
+    return tuple(str(one).lower() if isinstance(one, bool) else str(one) for one in values)
+
+
+def matches_pattern(
+    pattern: str, text: str, context: RequestContext = NO_CONTEXT, *, ignore_case: bool = False
+) -> bool:
+    """Return whether a text matches a pattern with `*`, `?` and policy variables."""
+    return _matches(pattern, text, context, wildcards=_WILDCARDS, flags=re.IGNORECASE if ignore_case else 0)
+
+
+def conditions_hold(block: Mapping[str, Mapping[str, Any]], context: RequestContext) -> bool:
+    """Return whether a request meets all conditions of a statement.
+
+    Raises:
+        UnsupportedPolicyError: An operator is unknown.
+    """
+    return all(
+        _condition_holds(operator, key, list_texts(wanted), context)
+        for operator, tests in block.items()
+        for key, wanted in tests.items()
+    )
+
+
+def _condition_holds(operator: str, key: str, wanted: tuple[str, ...], context: RequestContext) -> bool:
+    values = context.key_values(key)
+    if operator == "Null":
+        return (not values) is (wanted == ("true",))
+    quantifier, _, name = operator.rpartition(":")
+    comparison = name.removesuffix("IfExists")
+    if comparison.replace("Not", "") not in _COMPARISONS or quantifier not in ("", "ForAllValues", "ForAnyValue"):
+        raise UnsupportedPolicyError(f"condition operator {operator}")
+    compare, negated = _COMPARISONS[comparison.replace("Not", "")], "Not" in comparison
+    results = [any(compare(one, value, context) for one in wanted) is not negated for value in values]
+    if not values and name != comparison:
+        return True
+    if quantifier == "ForAllValues":
+        return all(results)
+    if quantifier == "ForAnyValue":
+        return any(results)
+    # A key that is absent equals nothing.
+    return all(results) if negated else any(results)
+
+
+def _matches(pattern: str, text: str, context: RequestContext, *, wildcards: Mapping[str, str], flags: int = 0) -> bool:
+    expression, end = "", 0
+    for found in _VARIABLE_OR_WILDCARD.finditer(pattern):
+        expression += re.escape(pattern[end : found.start()])
+        end = found.end()
+        if found[1] is None:
+            expression += wildcards.get(found[0], re.escape(found[0]))
+            continue
+        value = _variable_value(found[1], context)
+        if value is None:
+            return False
+        expression += re.escape(value)
+    return re.fullmatch(expression + re.escape(pattern[end:]), text, flags | re.DOTALL) is not None
+
+
+def _variable_value(variable: str, context: RequestContext) -> str | None:
+    """Return the value of a variable, or None where the request has none and the policy no default."""
+    if variable in ("*", "?", "$"):
+        return variable
+    name, comma, default = variable.partition(",")
+    values = context.key_values(name.strip())
+    if len(values) == 1:
+        return values[0]
+    return default.strip().strip("'") if comma else None
+
+
+def _equal(wanted: str, value: str, context: RequestContext) -> bool:
+    return _matches(wanted, value, context, wildcards={})
+
+
+def _equal_ignoring_case(wanted: str, value: str, context: RequestContext) -> bool:
+    return _matches(wanted, value, context, wildcards={}, flags=re.IGNORECASE)
+
+
+def _arn_like(wanted: str, value: str, context: RequestContext) -> bool:
+    parts, of_value = wanted.split(":", _ARN_COLONS), value.split(":", _ARN_COLONS)
+    return len(parts) == len(of_value) and all(
+        matches_pattern(part, of, context) for part, of in zip(parts, of_value, strict=True)
+    )
+
+
+_COMPARISONS: Mapping[str, Callable[[str, str, RequestContext], bool]] = {
+    "StringEquals": _equal,
+    "StringEqualsIgnoreCase": _equal_ignoring_case,
+    "StringLike": matches_pattern,
+    "ArnEquals": _arn_like,
+    "ArnLike": _arn_like,
+    "Bool": _equal_ignoring_case,
+}
+"""Operators by name; with `Not` in it, one holds where its comparison holds for none of the wanted values."""
