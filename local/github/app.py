@@ -9,6 +9,7 @@ from flask import Flask
 from werkzeug.exceptions import HTTPException
 
 from local.github import control
+from local.github.job_tokens import job_token_blueprint
 from local.github.lifecycle import StandIn, refuse_request, refuse_unserved
 from local.github.responses import ApiError
 from local.github.routes import ALL_ROUTES
@@ -60,6 +61,7 @@ def create_app(
     for route in ALL_ROUTES:
         app.add_url_rule(route.rule, route.name, partial(_answer_route, stand_in, route), methods=[route.method])
     app.register_blueprint(control.control_blueprint(store, stand_in.traffic))
+    app.register_blueprint(job_token_blueprint(store))
     return app
 
 

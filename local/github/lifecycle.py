@@ -15,6 +15,7 @@ from flask import Response, g, request
 
 from local.github import faults
 from local.github.calls import ApiCall, BodyFields
+from local.github.job_tokens import DISCOVERY_PATH
 from local.github.records import FaultName
 from local.github.responses import DOCS_URL, ApiAnswer, ApiError, not_found_error
 from local.github.routes import ROUTES_BY_NAME
@@ -53,7 +54,7 @@ class StandIn:
         if request.host.partition(":")[0] not in _LOOPBACK:
             # A web page that has bound its own name to this machine must not reach the stand-in.
             raise ApiError(HTTPStatus.FORBIDDEN, "The stand-in serves this machine only", docs=DOCS_URL)
-        if request.path.startswith("/_control/"):
+        if request.path.startswith(("/_control/", f"{DISCOVERY_PATH}/")):
             return
         token = read_token(request.headers.get("Authorization"), self._scopes)
         if token is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from local.github.job_tokens import subject_prefix
 from local.github.responses import ApiAnswer, ApiError, created_answer, failed_validation_error, no_content
 from local.github.routing import NO_BODY, REPOSITORY_PATH, RouteTable
 
@@ -98,18 +99,10 @@ def put_workflow_permissions(call: ApiCall) -> ApiAnswer:
     return no_content()
 
 
-def _subject_prefix(call: ApiCall) -> str:
-    """Show how the `sub` of the repository's tokens begins."""
-    owner, repository = call.state.owner, call.repository
-    if repository.actions.oidc["use_immutable_subject"]:
-        return f"repo:{owner.login}@{owner.id}/{repository.name}@{repository.id}"
-    return f"repo:{call.full_name}"
-
-
 @actions_permission_routes.serve_path("GET", _OIDC, model="OidcCustomSubRepo", docs="actions/oidc")
 def get_oidc_subject(call: ApiCall) -> ApiAnswer:
     """Show of what the `sub` of the repository's tokens is made."""
-    return ApiAnswer({**call.repository.actions.oidc, "sub_claim_prefix": _subject_prefix(call)})
+    return ApiAnswer({**call.repository.actions.oidc, "sub_claim_prefix": subject_prefix(call.state)})
 
 
 @actions_permission_routes.serve_path("PUT", _OIDC, model="EmptyObject", docs="actions/oidc")

@@ -158,7 +158,7 @@ ALLOWED = ""
         (replace(WITHOUT, boundary=BOUNDARY), on_bucket({"AWS": SESSION}), ALLOWED, EVALUATION),
         (replace(WITHOUT, boundary=BOUNDARY), on_bucket("*"), ALLOWED, PRINCIPALS),
         (WITHOUT, on_bucket({"AWS": ROOT}), NO_IDENTITY, PRINCIPALS),
-        (WITHOUT, on_bucket({"AWS": ["999999999999", USER]}), NO_IDENTITY, PRINCIPALS),
+        (WITHOUT, on_bucket({"AWS": ["444455556666", USER]}), NO_IDENTITY, PRINCIPALS),
         (replace(WITH, boundary=BOUNDARY), None, NO_BOUNDARY, BOUNDARIES),
         (replace(WITHOUT, boundary=replace(BOUNDARY, document=allow())), None, NO_IDENTITY, BOUNDARIES),
         (replace(WITH, session_policies=[NARROW_SESSION]), None, NO_SESSION, EVALUATION),
