@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from local.github.app import create_app
-from local.github.records import AccountKind
-from local.github.state import StateError, StateStore
-from local.github.tokens import DEFAULT_SCOPES
+from local.github.state import StateError, StateStore, lock_state_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,14 +34,7 @@ def _argument_parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, required=True, help="port on 127.0.0.1; 0 takes a free one")
     parser.add_argument("--state", type=Path, required=True, help="JSON file that holds everything")
     parser.add_argument("--owner", required=True, help="login of the repository's owner")
-    parser.add_argument("--owner-kind", choices=["user", "organization"], default="user")
     parser.add_argument("--repository", required=True, help="name of the one repository")
-    parser.add_argument(
-        "--scopes",
-        default=",".join(DEFAULT_SCOPES),
-        help="scopes of classic tokens, separated by commas (default: %(default)s)",
-    )
-    parser.add_argument("--validate", action="store_true", help="check every answer by GitHub's schema")
     return parser
 
 
@@ -62,12 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
     signal.signal(signal.SIGTERM, _exit_on_signal)
     signal.signal(signal.SIGINT, _exit_on_signal)
-    kind = AccountKind.ORGANIZATION if options.owner_kind == "organization" else AccountKind.USER
     try:
-        with StateStore.lock_file(options.state):
-            store = StateStore.open_file(options.state, owner=options.owner, kind=kind, repository=options.repository)
-            scopes = tuple(scope.strip() for scope in options.scopes.split(",") if scope.strip())
-            app = create_app(store, scopes=scopes, validate=options.validate)
+        with lock_state_file(options.state):
+            store = StateStore.open_file(options.state, owner=options.owner, repository=options.repository)
+            app = create_app(store)
             server = make_server(LISTEN_HOST, options.port, app, threaded=True, request_handler=_QuietHandler)
             SERVER_LOGGER.info("http://%s:%d serves %s/%s", LISTEN_HOST, server.port, options.owner, options.repository)
             server.serve_forever()

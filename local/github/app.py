@@ -14,7 +14,6 @@ from local.github.lifecycle import StandIn, refuse_request, refuse_unserved
 from local.github.responses import ApiError
 from local.github.routes import ALL_ROUTES
 from local.github.routing import API_PREFIX
-from local.github.tokens import DEFAULT_SCOPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,20 +37,9 @@ class _PrefixedFlask(Flask):
         return super().wsgi_app(environ, start_response)
 
 
-def create_app(
-    store: StateStore,
-    *,
-    scopes: tuple[str, ...] = DEFAULT_SCOPES,
-    validate: bool = False,
-) -> Flask:
-    """Make the web application.
-
-    Args:
-        store: What it serves.
-        scopes: The scopes that classic tokens have.
-        validate: Check every answer by GitHub's schema, and fail with 500 where it does not fit.
-    """
-    stand_in = StandIn(store, scopes=scopes, validate=validate)
+def create_app(store: StateStore) -> Flask:
+    """Make the web application that serves a store."""
+    stand_in = StandIn(store)
     app = _PrefixedFlask(__name__, static_folder=None)
     app.url_map.merge_slashes = False
     app.before_request(stand_in.admit_request)
@@ -60,7 +48,7 @@ def create_app(
     app.register_error_handler(HTTPException, refuse_unserved)
     for route in ALL_ROUTES:
         app.add_url_rule(route.rule, route.name, partial(_answer_route, stand_in, route), methods=[route.method])
-    app.register_blueprint(control.control_blueprint(store, stand_in.traffic))
+    app.register_blueprint(control.control_blueprint(store))
     app.register_blueprint(job_token_blueprint(store))
     return app
 

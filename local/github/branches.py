@@ -1,14 +1,17 @@
-"""Branches, with whether they are protected."""
+"""Branches, and what protects them: branch protection, or a ruleset of the repository."""
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from local.github import guards
+from local.github.accounts import node_id
+from local.github.clock import current_timestamp
 from local.github.commits import full_commit_json
-from local.github.protection import branch_protection_json, check_branch_exists
-from local.github.responses import ApiAnswer, created_answer, failed_validation_error
+from local.github.records import Ruleset
+from local.github.responses import ApiAnswer, ApiError, created_answer, invalid_request_error
 from local.github.routing import REPOSITORY_PATH, RouteTable
 
 if TYPE_CHECKING:
@@ -17,64 +20,118 @@ if TYPE_CHECKING:
 
 branch_routes = RouteTable()
 
-_ALL = f"{REPOSITORY_PATH}/branches"
-_ONE = f"{_ALL}/<path:branch>"
-_DOCS = "branches/branches"
-_HEADS = "refs/heads/"
+_ONE = f"{REPOSITORY_PATH}/branches/<path:branch>"
+_PROTECTION = f"{_ONE}/protection"
+_MANDATORY = ("required_status_checks", "enforce_admins", "required_pull_request_reviews", "restrictions")
+_CHOICES = {"target": ("branch", "tag", "push"), "enforcement": ("active", "disabled", "evaluate")}
 
 
 def _head_sha(call: ApiCall, branch: str) -> str:
     """Return the hash of a branch's last commit."""
-    check_branch_exists(call, branch)
-    return call.repository.refs[f"{_HEADS}{branch}"]
+    sha = call.repository.refs.get(f"refs/heads/{branch}")
+    if sha is None:
+        raise ApiError(HTTPStatus.NOT_FOUND, "Branch not found")
+    return sha
 
 
-def _branch_json(call: ApiCall, branch: str) -> Json:
-    """Show a branch with its last commit."""
-    address = call.api_url(f"/branches/{quote(branch)}")
-    return {
-        "name": branch,
-        "commit": full_commit_json(call, call.repository.objects.commits[_head_sha(call, branch)]),
-        "_links": {"self": address, "html": call.web_url(f"/tree/{quote(branch)}")},
-        "protected": guards.is_branch_protected(call, branch),
-        "protection": branch_protection_json(call, branch),
-        "protection_url": f"{address}/protection",
-    }
-
-
-@branch_routes.serve_path("GET", _ALL, model="list[ShortBranch]", docs=f"{_DOCS}#list-branches")
-def list_branches(call: ApiCall) -> ApiAnswer:
-    """List the branches; `protected` leaves those that are, or are not."""
-    wanted = call.query.get("protected")
-    names = [name.removeprefix(_HEADS) for name in sorted(call.repository.refs) if name.startswith(_HEADS)]
-    if wanted is not None:
-        names = [name for name in names if guards.is_branch_protected(call, name) == (wanted == "true")]
-    page = call.select_page(names)
-    body = []
-    for name in page.items:
-        sha = _head_sha(call, name)
-        commit = {"sha": sha, "url": call.api_url(f"/commits/{sha}")}
-        body.append({"name": name, "commit": commit, "protected": guards.is_branch_protected(call, name)})
-    return ApiAnswer(body, headers=page.headers)
-
-
-@branch_routes.serve_path("GET", _ONE, model="BranchWithProtection", docs=f"{_DOCS}#get-a-branch")
+@branch_routes.serve_path("GET", _ONE)
 def get_branch(call: ApiCall, branch: str) -> ApiAnswer:
-    """Show one branch."""
-    return ApiAnswer(_branch_json(call, branch))
+    """Show a branch with its last commit."""
+    commit = call.repository.objects.commits[_head_sha(call, branch)]
+    address = call.api_url(f"/branches/{quote(branch)}")
+    return ApiAnswer(
+        {
+            "name": branch,
+            "commit": full_commit_json(call, commit),
+            "_links": {"self": address, "html": call.web_url(f"/tree/{quote(branch)}")},
+            "protected": guards.is_branch_protected(call, branch),
+            "protection": {"enabled": branch in call.repository.protections},
+            "protection_url": f"{address}/protection",
+        }
+    )
 
 
-@branch_routes.serve_path("POST", f"{_ONE}/rename", model="BranchWithProtection", docs=f"{_DOCS}#rename-a-branch")
-def rename_branch(call: ApiCall, branch: str) -> ApiAnswer:
-    """Return a branch another name; its protection goes with it."""
-    sha = _head_sha(call, branch)
-    name = call.fields.required_value("new_name", str)
-    if f"{_HEADS}{name}" in call.repository.refs:
-        raise failed_validation_error("Branch", "already_exists", field="new_name")
-    del call.repository.refs[f"{_HEADS}{branch}"]
-    call.repository.refs[f"{_HEADS}{name}"] = sha
-    if branch in call.repository.protections:
-        call.repository.protections[name] = call.repository.protections.pop(branch)
-    if call.repository.default_branch == branch:
-        call.repository.default_branch = name
-    return created_answer(_branch_json(call, name))
+def _protection_json(call: ApiCall, branch: str) -> Json:
+    settings = call.repository.protections[branch]
+    address = call.api_url(f"/branches/{quote(branch)}/protection")
+    body: Json = {
+        "url": address,
+        "enforce_admins": {"url": f"{address}/enforce_admins", "enabled": bool(settings["enforce_admins"])},
+    }
+    if (reviews := settings["required_pull_request_reviews"]) is not None:
+        defaults: Json = {
+            "url": f"{address}/required_pull_request_reviews",
+            "dismiss_stale_reviews": False,
+            "require_code_owner_reviews": False,
+        }
+        body["required_pull_request_reviews"] = defaults | reviews
+    return body
+
+
+@branch_routes.serve_path("GET", _PROTECTION)
+def get_protection(call: ApiCall, branch: str) -> ApiAnswer:
+    """Show how a branch is protected."""
+    _head_sha(call, branch)
+    if branch not in call.repository.protections:
+        raise ApiError(HTTPStatus.NOT_FOUND, "Branch not protected")
+    return ApiAnswer(_protection_json(call, branch))
+
+
+@branch_routes.serve_path("PUT", _PROTECTION)
+def put_protection(call: ApiCall, branch: str) -> ApiAnswer:
+    """Protect a branch, or replace how it is protected."""
+    _head_sha(call, branch)
+    for name in _MANDATORY:
+        if name not in call.fields.values:
+            raise invalid_request_error(f'"{name}" wasn\'t supplied.')
+    call.repository.protections[branch] = call.fields.values
+    return ApiAnswer(_protection_json(call, branch))
+
+
+@branch_routes.serve_path("POST", f"{REPOSITORY_PATH}/rulesets")
+def create_ruleset(call: ApiCall) -> ApiAnswer:
+    """Create a ruleset."""
+    fields = call.fields
+    settings: Json = {
+        "name": fields.required_value("name", str),
+        "target": fields.optional_value("target", str) or "branch",
+        "enforcement": fields.required_value("enforcement", str),
+        "conditions": fields.optional_value("conditions", dict) or {},
+        "rules": fields.optional_value("rules", list) or [],
+        "bypass_actors": fields.optional_value("bypass_actors", list) or [],
+    }
+    for name, choices in _CHOICES.items():
+        if settings[name] not in choices:
+            raise invalid_request_error(f"{name} must be one of {', '.join(choices)}")
+    ruleset = Ruleset(id=call.state.new_id(), settings=settings)
+    call.repository.rulesets[ruleset.id] = ruleset
+    moment = current_timestamp()
+    return created_answer(
+        {
+            **settings,
+            "id": ruleset.id,
+            "source_type": "Repository",
+            "source": call.full_name,
+            "node_id": node_id("RRS", ruleset.id),
+            "_links": {
+                "self": {"href": call.api_url(f"/rulesets/{ruleset.id}")},
+                "html": {"href": call.web_url(f"/rules/{ruleset.id}")},
+            },
+            "created_at": moment,
+            "updated_at": moment,
+            "current_user_can_bypass": "always" if guards.admins_may_bypass(settings) else "never",
+        }
+    )
+
+
+@branch_routes.serve_path("GET", f"{REPOSITORY_PATH}/rules/branches/<path:branch>")
+def list_branch_rules(call: ApiCall, branch: str) -> ApiAnswer:
+    """List the active rules that apply to a branch, whether it exists or not."""
+    source: Json = {"ruleset_source_type": "Repository", "ruleset_source": call.full_name}
+    return ApiAnswer(
+        [
+            {**rule, **source, "ruleset_id": ruleset.id}
+            for ruleset in guards.branch_rulesets(call, branch)
+            for rule in ruleset.settings["rules"]
+        ]
+    )

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
-from urllib.parse import urlencode
+from typing import TYPE_CHECKING, TypeVar
 
 from local.github.responses import invalid_request_error
 from local.github.routing import API_PREFIX
@@ -53,15 +52,6 @@ class BodyFields:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ResultPage(Generic[ValueT]):
-    """A page of a list."""
-
-    items: list[ValueT]
-    total: int
-    headers: dict[str, str]
-
-
-@dataclass(frozen=True, kw_only=True)
 class ApiCall:
     """One request."""
 
@@ -72,8 +62,6 @@ class ApiCall:
     root: str
     """The address that the client used for the API, without a slash at its end."""
     path: str
-    rate: Json
-    """What is left of the hourly limit."""
 
     @property
     def repository(self) -> RepositoryRecord:
@@ -98,7 +86,7 @@ class ApiCall:
         """Return the address of a page about the repository; nothing serves it."""
         return f"{self.web_root}/{self.full_name}{path}"
 
-    def select_page(self, items: Sequence[ValueT], *, size: int = 30, limit: int = 100) -> ResultPage[ValueT]:
+    def select_page(self, items: Sequence[ValueT], *, size: int = 30, limit: int = 100) -> list[ValueT]:
         """Cut out the page that the query asks for.
 
         Args:
@@ -107,33 +95,10 @@ class ApiCall:
             limit: How many it has at most.
         """
         per_page = min(self._positive_number("per_page", size), limit)
-        number = self._positive_number("page", 1)
-        start = (number - 1) * per_page
-        last = max(1, -(-len(items) // per_page))
-        return ResultPage(
-            items=list(items[start : start + per_page]),
-            total=len(items),
-            headers=self._link_header(per_page, number, last),
-        )
+        start = (self._positive_number("page", 1) - 1) * per_page
+        return list(items[start : start + per_page])
 
     def _positive_number(self, name: str, default: int) -> int:
         """Read a positive number from the query; GitHub takes the default for any other text."""
         text = self.query.get(name, "")
         return int(text) if text.isdecimal() and int(text) > 0 else default
-
-    def _link_header(self, per_page: int, number: int, last: int) -> dict[str, str]:
-        """Name the neighboring pages in GitHub's order, leaving out those that do not exist."""
-        pages: dict[str, int] = {}
-        if number > 1:
-            pages["prev"] = min(number - 1, last)
-        if number < last:
-            pages |= {"next": number + 1, "last": last}
-        if number > 1:
-            pages["first"] = 1
-        if not pages:
-            return {}
-        links = []
-        for relation, page in pages.items():
-            query = urlencode({**self.query, "per_page": per_page, "page": page})
-            links.append(f'<{self.root}{self.path}?{query}>; rel="{relation}"')
-        return {"Link": ", ".join(links)}

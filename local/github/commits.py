@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import difflib
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from local.github import git
-from local.github.accounts import node_id, simple_user, token_user
+from local.github.accounts import node_id, simple_user
 from local.github.responses import ApiAnswer, ApiError, not_found_error
 from local.github.routing import REPOSITORY_PATH, RouteTable
 
 if TYPE_CHECKING:
     from local.github.calls import ApiCall
-    from local.github.records import CommitRecord, Json, Person
+    from local.github.records import Account, CommitRecord, Json, Person
 
 commit_routes = RouteTable()
 
@@ -48,13 +46,12 @@ def _person_json(person: Person) -> Json:
 
 def _account_json(call: ApiCall, person: Person) -> Json | None:
     """Show whose commit it is where the address is that of the token's user."""
-    user = token_user(call)
-    return simple_user(call, user) if person.email == private_email(user.login, user.id) else None
+    return simple_user(call) if person.email == private_email(call.state.owner) else None
 
 
-def private_email(login: str, number: int) -> str:
+def private_email(user: Account) -> str:
     """Return the address that GitHub writes into the commits of a user who keeps theirs private."""
-    return f"{number}+{login}@users.noreply.github.com"
+    return f"{user.id}+{user.login}@users.noreply.github.com"
 
 
 def git_commit_json(call: ApiCall, commit: CommitRecord) -> Json:
@@ -111,16 +108,13 @@ def full_commit_json(call: ApiCall, commit: CommitRecord) -> Json:
     }
 
 
-def _blob_lines(call: ApiCall, sha: str | None) -> list[str]:
-    content = b"" if sha is None else git.read_blob(call.repository.objects, sha)
-    return content.decode(errors="replace").splitlines(keepends=True)
+def _line_count(call: ApiCall, sha: str | None) -> int:
+    return 0 if sha is None else len(git.read_blob(call.repository.objects, sha).splitlines())
 
 
 def _changed_file_json(call: ApiCall, sha: str, change: git.FileChange) -> Json:
-    """Show what happened to one file."""
-    difference = list(difflib.unified_diff(_blob_lines(call, change.old), _blob_lines(call, change.new), n=3))[2:]
-    added = sum(line.startswith("+") for line in difference)
-    removed = sum(line.startswith("-") for line in difference)
+    """Show what happened to one file: it counts as rewritten, and there is no patch."""
+    added, removed = _line_count(call, change.new), _line_count(call, change.old)
     path = quote(change.path)
     return {
         "sha": change.new or change.old,
@@ -132,7 +126,6 @@ def _changed_file_json(call: ApiCall, sha: str, change: git.FileChange) -> Json:
         "blob_url": call.web_url(f"/blob/{sha}/{path}"),
         "raw_url": call.web_url(f"/raw/{sha}/{path}"),
         "contents_url": call.api_url(f"/contents/{path}?ref={sha}"),
-        "patch": "".join(difference),
     }
 
 
@@ -141,9 +134,7 @@ def changed_files_json(call: ApiCall, sha: str, changes: list[git.FileChange]) -
     return [_changed_file_json(call, sha, change) for change in changes]
 
 
-@commit_routes.serve_path(
-    "GET", f"{REPOSITORY_PATH}/commits", model="list[Commit]", docs="commits/commits#list-commits"
-)
+@commit_routes.serve_path("GET", f"{REPOSITORY_PATH}/commits")
 def list_commits(call: ApiCall) -> ApiAnswer:
     """List the commits of a branch, the newest first; `path` leaves those that changed it."""
     start = call.query.get("sha") or call.repository.default_branch
@@ -160,13 +151,10 @@ def list_commits(call: ApiCall) -> ApiAnswer:
             change.path == path or change.path.startswith(f"{path}/") for change in git.commit_changes(objects, commit)
         )
     ]
-    page = call.select_page(found)
-    return ApiAnswer([full_commit_json(call, commit) for commit in page.items], headers=page.headers)
+    return ApiAnswer([full_commit_json(call, commit) for commit in call.select_page(found)])
 
 
-@commit_routes.serve_path(
-    "GET", f"{REPOSITORY_PATH}/commits/<path:name>", model="Commit", docs="commits/commits#get-a-commit"
-)
+@commit_routes.serve_path("GET", f"{REPOSITORY_PATH}/commits/<path:name>")
 def get_commit(call: ApiCall, name: str) -> ApiAnswer:
     """Show a commit with the files that it changed."""
     sha = resolve_commit(call, name)
@@ -174,31 +162,17 @@ def get_commit(call: ApiCall, name: str) -> ApiAnswer:
         raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, f"No commit found for SHA: {name}")
     objects = call.repository.objects
     commit = objects.commits[sha]
-    page = call.select_page(git.commit_changes(objects, commit), size=300, limit=300)
-    files = changed_files_json(call, sha, page.items)
+    files = changed_files_json(call, sha, git.commit_changes(objects, commit))
     added = sum(file["additions"] for file in files)
     removed = sum(file["deletions"] for file in files)
     body: Json = full_commit_json(call, commit) | {
         "stats": {"total": added + removed, "additions": added, "deletions": removed},
         "files": files,
     }
-    return ApiAnswer(body, headers=page.headers)
+    return ApiAnswer(body)
 
 
-@commit_routes.serve_path(
-    "GET", f"{REPOSITORY_PATH}/git/commits/<sha>", model="GitCommit", docs="git/commits#get-a-commit-object"
-)
-def get_git_commit(call: ApiCall, sha: str) -> ApiAnswer:
-    """Show a commit as Git knows it."""
-    found = call.repository.objects.commits.get(sha)
-    if found is None:
-        raise not_found_error()
-    return ApiAnswer(git_commit_json(call, found))
-
-
-@commit_routes.serve_path(
-    "GET", f"{REPOSITORY_PATH}/git/trees/<path:name>", model="GitTree", docs="git/trees#get-a-tree"
-)
+@commit_routes.serve_path("GET", f"{REPOSITORY_PATH}/git/trees/<path:name>")
 def get_tree(call: ApiCall, name: str) -> ApiAnswer:
     """Show a commit's files, those of the root directory or, with `recursive`, all of them."""
     objects = call.repository.objects
@@ -235,21 +209,3 @@ def _tree_entry(call: ApiCall, entry: git.TreeEntry) -> Json:
         "size": len(git.read_blob(call.repository.objects, entry.sha)),
         "url": call.api_url(f"/git/blobs/{entry.sha}"),
     }
-
-
-@commit_routes.serve_path("GET", f"{REPOSITORY_PATH}/git/blobs/<sha>", model="Blob", docs="git/blobs#get-a-blob")
-def get_blob(call: ApiCall, sha: str) -> ApiAnswer:
-    """Show a file's content by its hash."""
-    if sha not in call.repository.objects.blobs:
-        raise not_found_error()
-    content = git.read_blob(call.repository.objects, sha)
-    return ApiAnswer(
-        {
-            "sha": sha,
-            "node_id": node_id("B", int(sha[:8], 16)),
-            "size": len(content),
-            "url": call.api_url(f"/git/blobs/{sha}"),
-            "content": base64.encodebytes(content).decode(),
-            "encoding": "base64",
-        },
-    )

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from local.github import git, guards
-from local.github.accounts import token_user
 from local.github.clock import current_timestamp
 from local.github.commits import commit_files, git_commit_json, private_email, resolve_commit
 from local.github.records import CommitRecord, Json, Person
@@ -25,7 +24,6 @@ content_routes = RouteTable()
 
 _ROOT = f"{REPOSITORY_PATH}/contents"
 _ONE = f"{_ROOT}/<path:path>"
-_DOCS = "repos/contents"
 _WELL_FORMED_PATH = re.compile(r"(?!.*(^|/)(\.|\.\.|\.git)?(/|$)).+")
 """Paths without empty parts, without steps upward, and outside Git's own folder."""
 
@@ -77,13 +75,7 @@ def _file_json(call: ApiCall, path: str, sha: str, ref: str) -> Json:
     return _entry_json(call, git.TreeEntry(path=path, sha=sha, is_directory=False), ref)
 
 
-@content_routes.serve_path(
-    "GET",
-    _ROOT,
-    _ONE,
-    model="ContentFile | list[ContentDirectoryItems]",
-    docs=f"{_DOCS}#get-repository-content",
-)
+@content_routes.serve_path("GET", _ROOT, _ONE)
 def get_contents(call: ApiCall, path: str = "") -> ApiAnswer:
     """Show a file with its content, or list a directory."""
     ref = call.query.get("ref") or call.repository.default_branch
@@ -138,8 +130,8 @@ def _read_person(call: ApiCall, field: str, default: Person) -> Person:
 
 def _commit_change(call: ApiCall, target: _FileTarget, files: dict[str, str], message: str) -> CommitRecord:
     """Commit a changed tree and move the branch to it."""
-    user = token_user(call)
-    default = Person(name=user.login, email=private_email(user.login, user.id), date=current_timestamp())
+    user = call.state.owner
+    default = Person(name=user.login, email=private_email(user), date=current_timestamp())
     committer = _read_person(call, "committer", default)
     commit = git.store_commit(
         call.repository.objects,
@@ -163,7 +155,7 @@ def _decode_content(call: ApiCall) -> bytes:
         raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "content is not valid Base64") from error
 
 
-@content_routes.serve_path("PUT", _ONE, model="FileCommit", docs=f"{_DOCS}#create-or-update-file-contents")
+@content_routes.serve_path("PUT", _ONE)
 def put_file(call: ApiCall, path: str) -> ApiAnswer:
     """Create a file, or replace the one whose hash is given."""
     message = call.fields.required_value("message", str)
@@ -179,7 +171,7 @@ def put_file(call: ApiCall, path: str) -> ApiAnswer:
     return created_answer(body) if target.current_sha is None else ApiAnswer(body)
 
 
-@content_routes.serve_path("DELETE", _ONE, model="FileCommit", docs=f"{_DOCS}#delete-a-file")
+@content_routes.serve_path("DELETE", _ONE)
 def delete_file(call: ApiCall, path: str) -> ApiAnswer:
     """Delete the file whose hash is given."""
     message = call.fields.optional_value("message", str) or call.query.get("message")

@@ -7,25 +7,21 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from local.github.accounts import node_id, simple_user, token_user
+from local.github.accounts import node_id, simple_user
 from local.github.clock import current_timestamp, later_timestamp
-from local.github.records import AccountKind, BranchPolicy, EnvironmentRecord, Json
+from local.github.records import BranchPolicy, EnvironmentRecord, Json
 from local.github.responses import ApiAnswer, ApiError, failed_validation_error, no_content, not_found_error
-from local.github.routing import NO_BODY, REPOSITORY_PATH, RouteTable
+from local.github.routing import REPOSITORY_PATH, RouteTable
 
 if TYPE_CHECKING:
     from local.github.calls import ApiCall
 
 environment_routes = RouteTable()
 
-_ALL = f"{REPOSITORY_PATH}/environments"
-_ONE = f"{_ALL}/<path:environment_name>"
+_ONE = f"{REPOSITORY_PATH}/environments/<path:environment_name>"
 _POLICIES = f"{_ONE}/deployment-branch-policies"
 _POLICY = f"{_POLICIES}/<int:policy_id>"
-_DOCS = "deployments/environments"
-_POLICY_DOCS = "deployments/branch-policies"
 _MAX_WAIT_MINUTES = 43_200
-_POLICY_LIST = "ReposOwnerRepoEnvironmentsEnvironmentNameDeploymentBranchPoliciesGetResponse200"
 
 
 def find_github_environment(call: ApiCall, name: str) -> EnvironmentRecord:
@@ -41,11 +37,10 @@ def find_github_environment(call: ApiCall, name: str) -> EnvironmentRecord:
 
 
 def _reviewer_json(call: ApiCall, entry: Json) -> Json:
-    """Show one reviewer; the stand-in knows the accounts and has no teams."""
-    for account in (call.state.owner, token_user(call)):
-        if entry.get("type") == "User" and entry.get("id") == account.id and account.kind is AccountKind.USER:
-            return {"type": "User", "reviewer": simple_user(call, account)}
-    raise failed_validation_error("Environment", "invalid", field="reviewers")
+    """Show one reviewer; the stand-in knows one user and no teams."""
+    if (entry.get("type"), entry.get("id")) != ("User", call.state.owner.id):
+        raise failed_validation_error("Environment", "invalid", field="reviewers")
+    return {"type": "User", "reviewer": simple_user(call)}
 
 
 def _protection_rules_json(call: ApiCall, found: EnvironmentRecord) -> list[Json]:
@@ -105,24 +100,13 @@ def _read_settings(call: ApiCall) -> Json:
     }
 
 
-@environment_routes.serve_path(
-    "GET", _ALL, model="ReposOwnerRepoEnvironmentsGetResponse200", docs=f"{_DOCS}#list-environments"
-)
-def list_environments(call: ApiCall) -> ApiAnswer:
-    """List the environments."""
-    table = call.repository.environments
-    page = call.select_page([table[name] for name in sorted(table)])
-    body: Json = {"total_count": page.total, "environments": [_environment_json(call, item) for item in page.items]}
-    return ApiAnswer(body, headers=page.headers)
-
-
-@environment_routes.serve_path("GET", _ONE, model="Environment", docs=f"{_DOCS}#get-an-environment")
+@environment_routes.serve_path("GET", _ONE)
 def get_environment(call: ApiCall, environment_name: str) -> ApiAnswer:
     """Show one environment."""
     return ApiAnswer(_environment_json(call, find_github_environment(call, environment_name)))
 
 
-@environment_routes.serve_path("PUT", _ONE, model="Environment", docs=f"{_DOCS}#create-or-update-an-environment")
+@environment_routes.serve_path("PUT", _ONE)
 def put_environment(call: ApiCall, environment_name: str) -> ApiAnswer:
     """Create an environment or replace its settings; what it contains stays."""
     settings = _read_settings(call)
@@ -145,7 +129,7 @@ def put_environment(call: ApiCall, environment_name: str) -> ApiAnswer:
     return ApiAnswer(_environment_json(call, found))
 
 
-@environment_routes.serve_path("DELETE", _ONE, model=NO_BODY, docs=f"{_DOCS}#delete-an-environment")
+@environment_routes.serve_path("DELETE", _ONE)
 def delete_environment(call: ApiCall, environment_name: str) -> ApiAnswer:
     """Delete an environment with its secrets, variables and policies."""
     find_github_environment(call, environment_name)
@@ -177,25 +161,15 @@ def _policy_json(policy: BranchPolicy) -> Json:
     return {"id": policy.id, "node_id": node_id("GP", policy.id), "name": policy.name, "type": policy.type}
 
 
-@environment_routes.serve_path(
-    "GET", _POLICIES, model=_POLICY_LIST, docs=f"{_POLICY_DOCS}#list-deployment-branch-policies"
-)
+@environment_routes.serve_path("GET", _POLICIES)
 def list_branch_policies(call: ApiCall, environment_name: str) -> ApiAnswer:
     """List the patterns of branches and tags that may deploy."""
-    page = call.select_page(list(_find_with_policies(call, environment_name).policies.values()))
-    body: Json = {
-        "total_count": page.total,
-        "branch_policies": [_policy_json(policy) for policy in page.items],
-    }
-    return ApiAnswer(body, headers=page.headers)
+    policies = list(_find_with_policies(call, environment_name).policies.values())
+    shown = [_policy_json(policy) for policy in call.select_page(policies)]
+    return ApiAnswer({"total_count": len(policies), "branch_policies": shown})
 
 
-@environment_routes.serve_path(
-    "POST",
-    _POLICIES,
-    model="DeploymentBranchPolicy",
-    docs=f"{_POLICY_DOCS}#create-a-deployment-branch-policy",
-)
+@environment_routes.serve_path("POST", _POLICIES)
 def create_branch_policy(call: ApiCall, environment_name: str) -> ApiAnswer:
     """Let a pattern of branches or tags deploy."""
     found = _find_with_policies(call, environment_name)
@@ -210,17 +184,13 @@ def create_branch_policy(call: ApiCall, environment_name: str) -> ApiAnswer:
     return ApiAnswer(_policy_json(policy))
 
 
-@environment_routes.serve_path(
-    "GET", _POLICY, model="DeploymentBranchPolicy", docs=f"{_POLICY_DOCS}#get-a-deployment-branch-policy"
-)
+@environment_routes.serve_path("GET", _POLICY)
 def get_branch_policy(call: ApiCall, environment_name: str, policy_id: int) -> ApiAnswer:
     """Show one pattern."""
     return ApiAnswer(_policy_json(_find_policy(call, environment_name, policy_id)))
 
 
-@environment_routes.serve_path(
-    "PUT", _POLICY, model="DeploymentBranchPolicy", docs=f"{_POLICY_DOCS}#update-a-deployment-branch-policy"
-)
+@environment_routes.serve_path("PUT", _POLICY)
 def update_branch_policy(call: ApiCall, environment_name: str, policy_id: int) -> ApiAnswer:
     """Change a pattern; whether it means branches or tags stays."""
     policy = replace(_find_policy(call, environment_name, policy_id), name=call.fields.required_value("name", str))
@@ -228,9 +198,7 @@ def update_branch_policy(call: ApiCall, environment_name: str, policy_id: int) -
     return ApiAnswer(_policy_json(policy))
 
 
-@environment_routes.serve_path(
-    "DELETE", _POLICY, model=NO_BODY, docs=f"{_POLICY_DOCS}#delete-a-deployment-branch-policy"
-)
+@environment_routes.serve_path("DELETE", _POLICY)
 def delete_branch_policy(call: ApiCall, environment_name: str, policy_id: int) -> ApiAnswer:
     """Delete a pattern."""
     _find_policy(call, environment_name, policy_id)

@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
 WORKFLOW_PATH = ".github/workflows/"
 _PROTECTED_DOCS = "https://docs.github.com/articles/about-protected-branches"
+_ADMIN_ROLE = 5
+"""Number of the repository's role of administrators."""
 
 
 def check_workflow_scope(call: ApiCall, path: str) -> None:
-    """Refuse a change of a workflow by a token that may not.
+    """Refuse a change of a workflow while the token's lack of that scope is simulated.
 
     GitHub hides the reason from a classic token behind a 404, and tells it to a fine-grained one.
 
@@ -28,8 +30,7 @@ def check_workflow_scope(call: ApiCall, path: str) -> None:
     """
     if not path.startswith(WORKFLOW_PATH):
         return
-    lacking = call.token.is_classic and "workflow" not in call.token.scopes
-    if not lacking and faults.take_fault(call.state, FaultName.MISSING_WORKFLOW_SCOPE, call.path) is None:
+    if faults.take_fault(call.state, FaultName.MISSING_WORKFLOW_SCOPE, call.path) is None:
         return
     if call.token.is_classic:
         raise not_found_error()
@@ -52,65 +53,46 @@ def check_direct_change(call: ApiCall, branch: str, verb: str) -> None:
         ApiError: The branch is protected.
     """
     demand = "Changes must be made through a pull request."
-    if any(_demands_pull_request(call, ruleset, branch) for ruleset in call.repository.rulesets.values()):
+    if any(_demands_pull_request(ruleset) for ruleset in branch_rulesets(call, branch)):
         raise ApiError(HTTPStatus.CONFLICT, f"Repository rule violations found\n\n{demand}\n\n")
-    fault = call.state.faults.get(FaultName.PROTECTED_BRANCH)
-    hit = (
-        fault is not None
-        and branch == (fault.branch or call.repository.default_branch)
-        and faults.take_fault(call.state, FaultName.PROTECTED_BRANCH, call.path) is not None
-    )
     protection = call.repository.protections.get(branch, {})
     # Administrators, as whom every token acts here, are bound only where the protection says so.
-    if hit or (protection.get("required_pull_request_reviews") and protection.get("enforce_admins")):
+    if protection.get("required_pull_request_reviews") is not None and protection.get("enforce_admins"):
         raise ApiError(HTTPStatus.CONFLICT, f"Could not {verb} file: {demand}", docs=_PROTECTED_DOCS)
 
 
 def is_branch_protected(call: ApiCall, branch: str) -> bool:
     """Return whether anything protects a branch, whoever is bound by it."""
-    fault = call.state.faults.get(FaultName.PROTECTED_BRANCH)
-    return (
-        branch in call.repository.protections
-        or (fault is not None and branch == (fault.branch or call.repository.default_branch))
-        or any(
-            is_active_ruleset(ruleset) and applies_to_branch(call, ruleset.settings, branch)
-            for ruleset in call.repository.rulesets.values()
-        )
-    )
+    return branch in call.repository.protections or bool(branch_rulesets(call, branch))
 
 
-def is_active_ruleset(ruleset: Ruleset) -> bool:
-    """Return whether a ruleset binds branches at all."""
-    return (ruleset.settings["enforcement"], ruleset.settings["target"]) == ("active", "branch")
+def branch_rulesets(call: ApiCall, branch: str) -> list[Ruleset]:
+    """Return the active rulesets whose conditions include a branch."""
+    return [
+        ruleset
+        for ruleset in call.repository.rulesets.values()
+        if (ruleset.settings["enforcement"], ruleset.settings["target"]) == ("active", "branch")
+        and _applies_to_branch(call, ruleset.settings, branch)
+    ]
 
 
-def _demands_pull_request(call: ApiCall, ruleset: Ruleset, branch: str) -> bool:
-    """Return whether a ruleset demands a pull request of the token's user for this branch."""
-    settings = ruleset.settings
-    return (
-        is_active_ruleset(ruleset)
-        and any(rule["type"] == "pull_request" for rule in settings["rules"])
-        and not admins_may_bypass(settings)
-        and applies_to_branch(call, settings, branch)
-    )
+def _demands_pull_request(ruleset: Ruleset) -> bool:
+    """Return whether a ruleset demands a pull request of the token's user."""
+    demands = any(rule["type"] == "pull_request" for rule in ruleset.settings["rules"])
+    return demands and not admins_may_bypass(ruleset.settings)
 
 
 def admins_may_bypass(settings: Json) -> bool:
-    """Return whether administrators are exempt: as the role with the number 5 or as the organization's."""
-    admin_role = 5
+    """Return whether the repository's administrators are exempt."""
     return any(
-        actor.get("bypass_mode") in {"always", "exempt"}
-        and (
-            actor["actor_type"] == "OrganizationAdmin"
-            or (actor["actor_type"] == "RepositoryRole" and actor.get("actor_id") == admin_role)
-        )
+        (actor["actor_type"], actor.get("actor_id")) == ("RepositoryRole", _ADMIN_ROLE)
+        and actor.get("bypass_mode") in {"always", "exempt"}
         for actor in settings["bypass_actors"]
     )
 
 
-def applies_to_branch(call: ApiCall, settings: Json, branch: str) -> bool:
-    """Return whether a ruleset's conditions include a branch."""
-    names = (settings.get("conditions") or {}).get("ref_name") or {}
+def _applies_to_branch(call: ApiCall, settings: Json, branch: str) -> bool:
+    names = settings["conditions"].get("ref_name") or {}
 
     def matches_branch(pattern: str) -> bool:
         if pattern == "~DEFAULT_BRANCH":

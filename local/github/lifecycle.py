@@ -17,16 +17,14 @@ from local.github import faults
 from local.github.calls import ApiCall, BodyFields
 from local.github.job_tokens import DISCOVERY_PATH
 from local.github.records import FaultName
-from local.github.responses import DOCS_URL, ApiAnswer, ApiError, not_found_error
-from local.github.routes import ROUTES_BY_NAME
-from local.github.routing import NO_BODY, Route
-from local.github.tokens import Token, read_token
-from local.github.traffic import Traffic
+from local.github.responses import ApiAnswer, ApiError, not_found_error
+from local.github.tokens import CLASSIC_SCOPES, Token, read_token
 
 if TYPE_CHECKING:
     from werkzeug.exceptions import HTTPException
 
     from local.github.records import ServiceState
+    from local.github.routing import Route
     from local.github.state import StateStore
 
 REQUEST_LOGGER = logging.getLogger(__name__)
@@ -37,12 +35,9 @@ _DEFAULT_VERSION = "2022-11-28"
 class StandIn:
     """The stand-in's answers to one store."""
 
-    def __init__(self, store: StateStore, *, scopes: tuple[str, ...], validate: bool) -> None:
-        """Serve `store`; see `create_app`."""
+    def __init__(self, store: StateStore) -> None:
+        """Serve `store`."""
         self.store = store
-        self.traffic = Traffic()
-        self._scopes = scopes
-        self._validate = validate
 
     def admit_request(self) -> None:
         """Refuse a request without a token, or one that a fault hits; be late where a fault says so.
@@ -53,10 +48,10 @@ class StandIn:
         g.request_id = ":".join(os.urandom(size).hex().upper() for size in (2, 3, 4, 4, 4))
         if request.host.partition(":")[0] not in _LOOPBACK:
             # A web page that has bound its own name to this machine must not reach the stand-in.
-            raise ApiError(HTTPStatus.FORBIDDEN, "The stand-in serves this machine only", docs=DOCS_URL)
+            raise ApiError(HTTPStatus.FORBIDDEN, "The stand-in serves this machine only")
         if request.path.startswith(("/_control/", f"{DISCOVERY_PATH}/")):
             return
-        token = read_token(request.headers.get("Authorization"), self._scopes)
+        token = read_token(request.headers.get("Authorization"))
         if token is None:
             raise ApiError(HTTPStatus.UNAUTHORIZED, "Requires authentication")
         g.token = token
@@ -66,18 +61,16 @@ class StandIn:
             raise refusal
 
     def _apply_faults(self) -> tuple[float, ApiError | None]:
-        """Count the request, and find out what the faults do to it."""
+        """Find out what the faults do to the request."""
         refusal = None
         with self.store.lock:
-            self.traffic.count_request()
             state = self.store.state
             before = dict(state.faults)
             faults.drop_expired(state)
             hidden = "workflow" if FaultName.MISSING_WORKFLOW_SCOPE in state.faults else None
-            g.scopes = [scope for scope in g.token.scopes if scope != hidden]
-            g.rate_headers = self.traffic.rate_limit_headers()
-            if reached := faults.take_fault(state, FaultName.RATE_LIMIT_REACHED, request.path):
-                g.rate_headers |= faults.exhausted_rate_headers(reached)
+            g.scopes = [scope for scope in CLASSIC_SCOPES if scope != hidden]
+            reached = faults.take_fault(state, FaultName.RATE_LIMIT_REACHED, request.path)
+            g.rate_headers = faults.rate_limit_headers(reached)
             late = faults.fault_delay_seconds(state, request.path)
             try:
                 faults.raise_refusals(state, request.path, g.request_id)
@@ -103,8 +96,6 @@ class StandIn:
                 raise
             if request.method not in {"GET", "HEAD"}:
                 self.store.save_state()
-        if self._validate:
-            _check_schema(route, answer)
         return _make_response(answer)
 
     def _make_call(self, state: ServiceState, fields: BodyFields) -> ApiCall:
@@ -115,7 +106,6 @@ class StandIn:
             query=request.args.to_dict(),
             root=request.url_root.rstrip("/"),
             path=request.path,
-            rate=self.traffic.rate_limit(),
         )
 
     def finish_response(self, response: Response) -> Response:
@@ -166,16 +156,6 @@ def _read_body() -> dict[str, object]:
     return body
 
 
-def _check_schema(route: Route, answer: ApiAnswer) -> None:
-    from local.github import schemas  # noqa: PLC0415 (a development dependency, and slow)
-
-    if answer.status is HTTPStatus.NO_CONTENT:
-        return
-    if route.model == NO_BODY:
-        raise schemas.SchemaError(f"{route.name} is marked as having no body")
-    schemas.check_answer(route.model, json.loads(json.dumps(answer.body)))
-
-
 def _make_response(answer: ApiAnswer) -> Response:
     """Make the response, or say that the client has it already."""
     if answer.body is None:
@@ -196,9 +176,8 @@ def _make_response(answer: ApiAnswer) -> Response:
 
 
 def refuse_request(error: ApiError) -> Response:
-    """Answer a refusal, with the page that documents the route."""
-    route = ROUTES_BY_NAME.get(request.endpoint or "")
-    return _make_response(error.to_answer(route.docs if route else DOCS_URL))
+    """Answer a refusal."""
+    return _make_response(error.to_answer())
 
 
 def refuse_unserved(error: HTTPException) -> Response:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from local.github.job_tokens import subject_prefix
-from local.github.responses import ApiAnswer, ApiError, created_answer, failed_validation_error, no_content
-from local.github.routing import NO_BODY, REPOSITORY_PATH, RouteTable
+from local.github.responses import ApiAnswer, created_answer, failed_validation_error, no_content
+from local.github.routing import REPOSITORY_PATH, RouteTable
 
 if TYPE_CHECKING:
     from local.github.calls import ApiCall
@@ -16,10 +15,8 @@ if TYPE_CHECKING:
 actions_permission_routes = RouteTable()
 
 _PERMISSIONS = f"{REPOSITORY_PATH}/actions/permissions"
-_SELECTED = f"{_PERMISSIONS}/selected-actions"
 _WORKFLOW = f"{_PERMISSIONS}/workflow"
 _OIDC = f"{REPOSITORY_PATH}/actions/oidc/customization/sub"
-_DOCS = "actions/permissions"
 
 
 def _read_choice(call: ApiCall, name: str, choices: tuple[str, ...]) -> str | None:
@@ -29,24 +26,19 @@ def _read_choice(call: ApiCall, name: str, choices: tuple[str, ...]) -> str | No
     return value
 
 
-@actions_permission_routes.serve_path("GET", _PERMISSIONS, model="ActionsRepositoryPermissions", docs=_DOCS)
+@actions_permission_routes.serve_path("GET", _PERMISSIONS)
 def get_actions_permissions(call: ApiCall) -> ApiAnswer:
     """Show whether Actions run, and which; a repository without Actions allows none."""
     settings = call.repository.actions.permissions
-    if not settings["enabled"]:
-        return ApiAnswer({"enabled": False})
-    body: Json = dict(settings)
-    if settings["allowed_actions"] == "selected":
-        body["selected_actions_url"] = call.api_url("/actions/permissions/selected-actions")
-    return ApiAnswer(body)
+    return ApiAnswer(settings if settings["enabled"] else {"enabled": False})
 
 
-@actions_permission_routes.serve_path("PUT", _PERMISSIONS, model=NO_BODY, docs=_DOCS)
+@actions_permission_routes.serve_path("PUT", _PERMISSIONS)
 def put_actions_permissions(call: ApiCall) -> ApiAnswer:
     """Return whether Actions run, and which; what a request leaves out stays."""
     changed: Json = {
         "enabled": call.fields.required_value("enabled", bool),
-        "allowed_actions": _read_choice(call, "allowed_actions", ("all", "local_only", "selected")),
+        "allowed_actions": _read_choice(call, "allowed_actions", ("all", "local_only")),
         "sha_pinning_required": call.fields.optional_value("sha_pinning_required", bool),
     }
     settings = call.repository.actions.permissions
@@ -54,40 +46,13 @@ def put_actions_permissions(call: ApiCall) -> ApiAnswer:
     return no_content()
 
 
-def _check_selected(call: ApiCall) -> None:
-    settings = call.repository.actions.permissions
-    if not settings["enabled"] or settings["allowed_actions"] != "selected":
-        raise ApiError(HTTPStatus.CONFLICT, "Conflict")
-
-
-@actions_permission_routes.serve_path("GET", _SELECTED, model="SelectedActions", docs=_DOCS)
-def get_selected_actions(call: ApiCall) -> ApiAnswer:
-    """Show which Actions are allowed where only some are."""
-    _check_selected(call)
-    return ApiAnswer(call.repository.actions.selected)
-
-
-@actions_permission_routes.serve_path("PUT", _SELECTED, model=NO_BODY, docs=_DOCS)
-def put_selected_actions(call: ApiCall) -> ApiAnswer:
-    """Say which Actions are allowed; what a request leaves out stays."""
-    _check_selected(call)
-    changed: Json = {
-        "github_owned_allowed": call.fields.optional_value("github_owned_allowed", bool),
-        "verified_allowed": call.fields.optional_value("verified_allowed", bool),
-        "patterns_allowed": call.fields.optional_value("patterns_allowed", list),
-    }
-    settings = call.repository.actions.selected
-    settings |= {name: value for name, value in changed.items() if value is not None}
-    return no_content()
-
-
-@actions_permission_routes.serve_path("GET", _WORKFLOW, model="ActionsGetDefaultWorkflowPermissions", docs=_DOCS)
+@actions_permission_routes.serve_path("GET", _WORKFLOW)
 def get_workflow_permissions(call: ApiCall) -> ApiAnswer:
     """Show what a workflow's token may do where the workflow does not say."""
     return ApiAnswer(call.repository.actions.workflow)
 
 
-@actions_permission_routes.serve_path("PUT", _WORKFLOW, model=NO_BODY, docs=_DOCS)
+@actions_permission_routes.serve_path("PUT", _WORKFLOW)
 def put_workflow_permissions(call: ApiCall) -> ApiAnswer:
     """Say what a workflow's token may do."""
     changed: Json = {
@@ -99,13 +64,13 @@ def put_workflow_permissions(call: ApiCall) -> ApiAnswer:
     return no_content()
 
 
-@actions_permission_routes.serve_path("GET", _OIDC, model="OidcCustomSubRepo", docs="actions/oidc")
+@actions_permission_routes.serve_path("GET", _OIDC)
 def get_oidc_subject(call: ApiCall) -> ApiAnswer:
     """Show of what the `sub` of the repository's tokens is made."""
     return ApiAnswer({**call.repository.actions.oidc, "sub_claim_prefix": subject_prefix(call.state)})
 
 
-@actions_permission_routes.serve_path("PUT", _OIDC, model="EmptyObject", docs="actions/oidc")
+@actions_permission_routes.serve_path("PUT", _OIDC)
 def put_oidc_subject(call: ApiCall) -> ApiAnswer:
     """Say of what the `sub` is made; the claims are forgotten where the default is chosen."""
     settings: Json = {"use_default": call.fields.required_value("use_default", bool)}

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from local.github import git
-from local.github.accounts import node_id, simple_user, token_user
+from local.github.accounts import node_id, simple_user
 from local.github.clock import current_timestamp, later_timestamp
-from local.github.commits import changed_files_json, full_commit_json
+from local.github.commits import changed_files_json
 from local.github.records import PullRequest
 from local.github.repositories import simple_repository_json
 from local.github.responses import ApiAnswer, ApiError, created_answer, failed_validation_error, not_found_error
@@ -22,7 +22,6 @@ pull_request_routes = RouteTable()
 
 _ALL = f"{REPOSITORY_PATH}/pulls"
 _ONE = f"{_ALL}/<int:number>"
-_DOCS = "pulls/pulls"
 
 
 def _find_pull_request(call: ApiCall, number: int) -> PullRequest:
@@ -61,7 +60,7 @@ def _branch_end_json(call: ApiCall, branch: str, sha: str) -> Json:
         "label": f"{owner.login}:{branch}",
         "ref": branch,
         "sha": sha,
-        "user": simple_user(call, owner),
+        "user": simple_user(call),
         "repo": simple_repository_json(call),
     }
 
@@ -97,7 +96,7 @@ def _simple_json(call: ApiCall, pull: PullRequest) -> Json:
         "state": pull.state,
         "locked": False,
         "title": pull.title,
-        "user": simple_user(call, token_user(call)),
+        "user": simple_user(call),
         "body": pull.body,
         "labels": [],
         "milestone": None,
@@ -144,7 +143,7 @@ def close_branch_pull_requests(call: ApiCall, branch: str) -> None:
             call.repository.pulls[number] = closed
 
 
-@pull_request_routes.serve_path("GET", _ALL, model="list[PullRequestSimple]", docs=f"{_DOCS}#list-pull-requests")
+@pull_request_routes.serve_path("GET", _ALL)
 def list_pull_requests(call: ApiCall) -> ApiAnswer:
     """List the pull requests, the newest first: by default the open ones."""
     state = call.query.get("state", "open")
@@ -155,32 +154,13 @@ def list_pull_requests(call: ApiCall) -> ApiAnswer:
         for _, pull in sorted(call.repository.pulls.items(), reverse=True)
         if state in {"all", pull.state} and head in {"", pull.head} and base in {"", pull.base}
     ]
-    page = call.select_page(found)
-    return ApiAnswer([_simple_json(call, pull) for pull in page.items], headers=page.headers)
+    return ApiAnswer([_simple_json(call, pull) for pull in call.select_page(found)])
 
 
-@pull_request_routes.serve_path("GET", _ONE, model="PullRequest", docs=f"{_DOCS}#get-a-pull-request")
+@pull_request_routes.serve_path("GET", _ONE)
 def get_pull_request(call: ApiCall, number: int) -> ApiAnswer:
     """Show one pull request."""
     return ApiAnswer(_full_json(call, _find_pull_request(call, number)))
-
-
-@pull_request_routes.serve_path(
-    "GET", f"{_ONE}/files", model="list[DiffEntry]", docs=f"{_DOCS}#list-pull-requests-files"
-)
-def list_pull_request_files(call: ApiCall, number: int) -> ApiAnswer:
-    """List the files that a pull request changes."""
-    page = call.select_page(_pull_request_files(call, _find_pull_request(call, number)))
-    return ApiAnswer(page.items, headers=page.headers)
-
-
-@pull_request_routes.serve_path(
-    "GET", f"{_ONE}/commits", model="list[Commit]", docs=f"{_DOCS}#list-commits-on-a-pull-request"
-)
-def list_pull_request_commits(call: ApiCall, number: int) -> ApiAnswer:
-    """List the commits of a pull request, the oldest first."""
-    page = call.select_page(_pull_request_commits(call, _find_pull_request(call, number)))
-    return ApiAnswer([full_commit_json(call, commit) for commit in page.items], headers=page.headers)
 
 
 def _branch_sha(call: ApiCall, field: str, branch: str) -> str:
@@ -194,7 +174,7 @@ def _validation_error(message: str) -> ApiError:
     return failed_validation_error("PullRequest", "custom", message=message)
 
 
-@pull_request_routes.serve_path("POST", _ALL, model="PullRequest", docs=f"{_DOCS}#create-a-pull-request")
+@pull_request_routes.serve_path("POST", _ALL)
 def create_pull_request(call: ApiCall) -> ApiAnswer:
     """Open a pull request."""
     owner = call.state.owner.login
@@ -227,7 +207,7 @@ def create_pull_request(call: ApiCall) -> ApiAnswer:
     return created_answer(_full_json(call, pull))
 
 
-@pull_request_routes.serve_path("PATCH", _ONE, model="PullRequest", docs=f"{_DOCS}#update-a-pull-request")
+@pull_request_routes.serve_path("PATCH", _ONE)
 def update_pull_request(call: ApiCall, number: int) -> ApiAnswer:
     """Edit, close, or reopen a pull request."""
     old = _find_pull_request(call, number)

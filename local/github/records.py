@@ -1,64 +1,68 @@
 """What the stand-in remembers.
 
-A record is replaced, never changed; the tables that hold the records (`Repository`, `Environment`, `State`)
-do change. Everything here can be written as JSON and read back.
+A record is replaced, never changed; the tables that hold the records (`RepositoryRecord`, `EnvironmentRecord`,
+`ServiceState`) do change. Everything here can be written as JSON and read back.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import ConfigDict, Field
 
 Json: TypeAlias = dict[str, Any]
 """A JSON object: the schema of its fields is checked by the model that the route names."""
-
-
-class AccountKind(StrEnum):
-    """What an owner is; GitHub answers `/orgs/…` for organizations only."""
-
-    USER = "User"
-    ORGANIZATION = "Organization"
 
 
 class FaultName(StrEnum):
     """The faults that can be switched on."""
 
     BAD_CREDENTIALS = "bad-credentials"
+    """401, as for a token that was revoked or has expired."""
     MISSING_OWNER = "missing-owner"
+    """404 for the owner and all that belongs to them."""
     MISSING_REPOSITORY = "missing-repository"
+    """404 for the repository and all that is in it."""
     MISSING_WORKFLOW_SCOPE = "missing-workflow-scope"
+    """Changes below .github/workflows/ get 404 with a classic token, 403 with a fine-grained one."""
     PRIMARY_RATE_LIMIT = "primary-rate-limit"
-    PROTECTED_BRANCH = "protected-branch"
+    """The hourly limit is used up and resets in `seconds`."""
     RATE_LIMIT_REACHED = "rate-limit-reached"
+    """Answers succeed, but say that they were the last of the hourly limit, which resets in `seconds`."""
     SECONDARY_RATE_LIMIT = "secondary-rate-limit"
+    """Too much at once, with a Retry-After of `seconds`."""
     SERVER_ERROR = "server-error"
+    """GitHub itself fails with `status`."""
     SLOW = "slow"
+    """Every answer comes `seconds` late."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """A fault that is switched on."""
+    """A fault that is switched on; pydantic checks the options."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
     name: FaultName
-    requests: int | None = None
+    requests: Annotated[int, Field(ge=1, strict=True)] | None = None
     """How many more requests it hits; without a number it lasts until it is switched off."""
-    path: str | None = None
+    path: str = ""
     """Only requests whose path contains this text are hit."""
-    status: int | None = None
-    seconds: float | None = None
+    status: Literal[403, 429, 500, 502, 503, 504] | None = None
+    """The status of a rate limit, by default 403, or of a server error, by default 502."""
+    seconds: Annotated[float, Field(ge=0)] = 10
     until: int | None = None
-    """When a rate limit ends, in seconds since 1970."""
-    branch: str | None = None
+    """When a rate limit ends, in seconds since 1970; it follows from `seconds`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """A user or an organization."""
+    """A user."""
 
     login: str
     id: int
-    kind: AccountKind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,8 +176,6 @@ class Ruleset:
 
     id: int
     settings: Json
-    created_at: str
-    updated_at: str
 
 
 @dataclass(kw_only=True)
@@ -182,13 +184,6 @@ class ActionsSettings:
 
     permissions: Json = field(
         default_factory=lambda: {"enabled": True, "allowed_actions": "all", "sha_pinning_required": False},
-    )
-    selected: Json = field(
-        default_factory=lambda: {
-            "github_owned_allowed": True,
-            "verified_allowed": False,
-            "patterns_allowed": [],
-        },
     )
     workflow: Json = field(
         default_factory=lambda: {

@@ -18,7 +18,7 @@ from local.github.responses import (
     no_content,
     not_found_error,
 )
-from local.github.routing import NO_BODY, REPOSITORY_PATH, RouteTable
+from local.github.routing import REPOSITORY_PATH, RouteTable
 
 if TYPE_CHECKING:
     from local.github.calls import ApiCall
@@ -28,7 +28,6 @@ ref_routes = RouteTable()
 
 _ONE = f"{REPOSITORY_PATH}/git/ref/<path:name>"
 _CHANGE = f"{REPOSITORY_PATH}/git/refs/<path:name>"
-_DOCS = "git/refs"
 _LEAST_SLASHES = 2
 
 
@@ -52,7 +51,7 @@ def _known_commit(call: ApiCall, sha: str) -> str:
     return sha
 
 
-@ref_routes.serve_path("GET", _ONE, model="GitRef", docs=f"{_DOCS}#get-a-reference")
+@ref_routes.serve_path("GET", _ONE)
 def get_ref(call: ApiCall, name: str) -> ApiAnswer:
     """Show one reference; `heads/main` means `refs/heads/main`."""
     if (full := f"refs/{name}") not in call.repository.refs:
@@ -60,19 +59,7 @@ def get_ref(call: ApiCall, name: str) -> ApiAnswer:
     return ApiAnswer(_ref_json(call, full))
 
 
-@ref_routes.serve_path(
-    "GET",
-    f"{REPOSITORY_PATH}/git/matching-refs/<path:name>",
-    model="list[GitRef]",
-    docs=f"{_DOCS}#list-matching-references",
-)
-def list_matching_refs(call: ApiCall, name: str) -> ApiAnswer:
-    """List the references whose names begin like this."""
-    page = call.select_page([ref for ref in sorted(call.repository.refs) if ref.startswith(f"refs/{name}")])
-    return ApiAnswer([_ref_json(call, ref) for ref in page.items], headers=page.headers)
-
-
-@ref_routes.serve_path("POST", f"{REPOSITORY_PATH}/git/refs", model="GitRef", docs=f"{_DOCS}#create-a-reference")
+@ref_routes.serve_path("POST", f"{REPOSITORY_PATH}/git/refs")
 def create_ref(call: ApiCall) -> ApiAnswer:
     """Create a branch or a tag."""
     name = call.fields.required_value("ref", str)
@@ -86,7 +73,7 @@ def create_ref(call: ApiCall) -> ApiAnswer:
     return created_answer(_ref_json(call, name))
 
 
-@ref_routes.serve_path("PATCH", _CHANGE, model="GitRef", docs=f"{_DOCS}#update-a-reference")
+@ref_routes.serve_path("PATCH", _CHANGE)
 def update_ref(call: ApiCall, name: str) -> ApiAnswer:
     """Move a reference: forward only, unless `force` is set."""
     full = f"refs/{name}"
@@ -101,7 +88,7 @@ def update_ref(call: ApiCall, name: str) -> ApiAnswer:
     return ApiAnswer(_ref_json(call, full))
 
 
-@ref_routes.serve_path("DELETE", _CHANGE, model=NO_BODY, docs=f"{_DOCS}#delete-a-reference")
+@ref_routes.serve_path("DELETE", _CHANGE)
 def delete_ref(call: ApiCall, name: str) -> ApiAnswer:
     """Delete a branch or a tag; the commits stay."""
     full = f"refs/{name}"

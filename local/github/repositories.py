@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from local.github.accounts import node_id, simple_user
 from local.github.clock import later_timestamp
-from local.github.responses import ApiAnswer, failed_validation_error
+from local.github.responses import ApiAnswer
 from local.github.routing import REPOSITORY_PATH, RouteTable
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def simple_repository_json(call: ApiCall) -> Json:
         "node_id": node_id("R", found.id),
         "name": found.name,
         "full_name": call.full_name,
-        "owner": simple_user(call, call.state.owner),
+        "owner": simple_user(call),
         "html_url": call.web_url(),
         "url": call.api_url(),
         "fork": False,
@@ -121,33 +121,20 @@ def _full_repository_json(call: ApiCall) -> Json:
     return simple_repository_json(call) | {"network_count": 0, "subscribers_count": 0}
 
 
-@repository_routes.serve_path(
-    "GET",
-    REPOSITORY_PATH,
-    "/repositories/<int:repository_id>",
-    model="FullRepository",
-    docs="repos/repos#get-a-repository",
-)
+@repository_routes.serve_path("GET", REPOSITORY_PATH)
 def get_repository(call: ApiCall) -> ApiAnswer:
     """Show the repository."""
     return ApiAnswer(_full_repository_json(call))
 
 
-@repository_routes.serve_path("PATCH", REPOSITORY_PATH, model="FullRepository", docs="repos/repos#update-a-repository")
+@repository_routes.serve_path("PATCH", REPOSITORY_PATH)
 def update_repository(call: ApiCall) -> ApiAnswer:
-    """Change the settings; a new name or owner is refused, since the state file is for one repository."""
+    """Change the settings."""
     found = call.repository
-    changed = {
+    found.settings |= {
         name: call.fields.optional_value(name, str) if default is None else call.fields.required_value(name, bool)
         for name, default in _SETTINGS.items()
         if name in call.fields.values
     }
-    branch = call.fields.optional_value("default_branch", str) or found.default_branch
-    if f"refs/heads/{branch}" not in found.refs:
-        raise failed_validation_error("Repository", "invalid", field="default_branch")
-    if call.fields.optional_value("name", str) not in {None, found.name}:
-        raise failed_validation_error("Repository", "custom", field="name", message="the stand-in cannot rename")
-    found.settings |= changed
-    found.default_branch = branch
     found.updated_at = later_timestamp(found.updated_at)
     return ApiAnswer(_full_repository_json(call))

@@ -41,7 +41,7 @@ class ApiError(Exception):
         message: str,
         *,
         errors: list[Json] | None = None,
-        docs: str | None = None,
+        docs: str = DOCS_URL,
         headers: dict[str, str] | None = None,
     ) -> None:
         """Describe the refusal.
@@ -50,7 +50,7 @@ class ApiError(Exception):
             status: The answer's status.
             message: The answer's message.
             errors: What is wrong with which field, where GitHub says so.
-            docs: The page to read, where it is not that of the route.
+            docs: The page to read; clients tell the rate limits apart by it.
             headers: Headers that only this answer has.
         """
         super().__init__(message)
@@ -60,12 +60,12 @@ class ApiError(Exception):
         self.docs = docs
         self.headers = headers or {}
 
-    def to_answer(self, route_docs: str) -> ApiAnswer:
+    def to_answer(self) -> ApiAnswer:
         """Put the refusal into GitHub's shape."""
         body: Json = {"message": self.message}
         if self.errors is not None:
             body["errors"] = self.errors
-        body["documentation_url"] = self.docs or route_docs
+        body["documentation_url"] = self.docs
         body["status"] = str(self.status.value)
         return ApiAnswer(body, self.status, self.headers)
 

@@ -6,18 +6,18 @@ leaves either the old state or the new one.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from filelock import FileLock, Timeout
 from pydantic import TypeAdapter, ValidationError
 
 from local.github import git
 from local.github.clock import current_timestamp
 from local.github.keys import new_key_pair
-from local.github.records import Account, AccountKind, Person, RepositoryRecord, ServiceState
+from local.github.records import Account, Person, RepositoryRecord, ServiceState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,11 +31,11 @@ class StateError(Exception):
     """The state file cannot be used; the message says why."""
 
 
-def new_state(owner: str, kind: AccountKind, repository: str) -> ServiceState:
+def new_state(owner: str, repository: str) -> ServiceState:
     """Make an owner with one repository that holds an initial commit."""
     moment = current_timestamp()
     state = ServiceState(
-        owner=Account(login=owner, id=_FIRST_ID, kind=kind),
+        owner=Account(login=owner, id=_FIRST_ID),
         repository=RepositoryRecord(
             id=_FIRST_ID + 1,
             name=repository,
@@ -67,22 +67,22 @@ class StateStore:
         """To be held while the state is read or changed."""
 
     @classmethod
-    def open_file(cls, path: Path, *, owner: str, kind: AccountKind, repository: str) -> StateStore:
+    def open_file(cls, path: Path, *, owner: str, repository: str) -> StateStore:
         """Read the state, or make the file where there is none yet.
 
         Raises:
             StateError: The file is unreadable, or holds another owner or repository.
         """
         if not path.exists():
-            store = cls(path, new_state(owner, kind, repository))
+            store = cls(path, new_state(owner, repository))
             store.save_state()
             return store
         try:
             state = _CODEC.validate_json(path.read_bytes())
         except (OSError, ValidationError) as error:
             raise StateError(f"{path} is no state of this version: {error}") from error
-        found = f"{state.owner.kind} {state.owner.login}/{state.repository.name}"
-        if found != (wanted := f"{kind} {owner}/{repository}"):
+        found = f"{state.owner.login}/{state.repository.name}"
+        if found != (wanted := f"{owner}/{repository}"):
             raise StateError(f"{path} holds {found}, not {wanted}: choose another file with --state")
         return cls(path, state)
 
@@ -95,22 +95,17 @@ class StateStore:
                 file.write(_CODEC.dump_json(self.state, indent=1))
             temporary.replace(self.path)
 
-    @staticmethod
-    @contextmanager
-    def lock_file(path: Path) -> Iterator[None]:
-        """Keep every other process from serving the same file, until this one ends however it ends.
 
-        Raises:
-            StateError: Another process serves the file.
-        """
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path.with_name(f".{path.name}.lock"), os.O_WRONLY | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(descriptor)
-            raise StateError(f"another process serves {path}: stop it or choose another file") from error
-        try:
+@contextmanager
+def lock_state_file(path: Path) -> Iterator[None]:
+    """Keep every other process from serving the same file, until this one ends however it ends.
+
+    Raises:
+        StateError: Another process serves the file.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(path.with_name(f".{path.name}.lock"), timeout=0):
             yield
-        finally:
-            os.close(descriptor)
+    except Timeout as error:
+        raise StateError(f"another process serves {path}: stop it or choose another file") from error

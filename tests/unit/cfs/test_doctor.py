@@ -23,7 +23,6 @@ from infra.github.delivery import delivered_files
 from infra.naming import LOCAL_STACK
 from infra.project import PROJECT_FOLDER
 from local.github.app import create_app
-from local.github.records import AccountKind
 from local.github.state import StateStore, new_state
 from terminal.errors import UserError
 
@@ -80,7 +79,7 @@ class StandIn:
 def shared_standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
     """One server for all tests: to make its application takes longer than most of them."""
     path = tmp_path_factory.mktemp("shared") / "state.json"
-    store = StateStore.open_file(path, owner=OWNER, kind=AccountKind.USER, repository=REPOSITORY)
+    store = StateStore.open_file(path, owner=OWNER, repository=REPOSITORY)
     server = make_server("127.0.0.1", 0, create_app(store), threaded=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -95,7 +94,7 @@ def shared_standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn
 @pytest.fixture
 def standin(shared_standin: StandIn) -> StandIn:
     """A stand-in with a user's new repository and without faults."""
-    shared_standin.store.state = new_state(OWNER, AccountKind.USER, REPOSITORY)
+    shared_standin.store.state = new_state(OWNER, REPOSITORY)
     shared_standin.call("DELETE", "/_control/faults")
     return shared_standin
 
@@ -242,7 +241,9 @@ def test_nobody_there_is_one_message() -> None:
 
 
 def test_a_protected_branch_wants_pull_requests(standin: StandIn) -> None:
-    standin.fault("protected-branch")
+    names = {"ref_name": {"include": ["~DEFAULT_BRANCH"], "exclude": []}}
+    rules = {"conditions": names, "rules": [{"type": "pull_request"}]}
+    standin.repo("POST", "/rulesets", {"name": "reviewed", "enforcement": "active", **rules})
 
     fault = the_fault(standin.target)
 

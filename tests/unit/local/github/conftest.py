@@ -9,9 +9,8 @@ import pytest
 from nacl.public import PublicKey, SealedBox
 
 from local.github.app import create_app
-from local.github.records import AccountKind
 from local.github.state import StateStore, new_state
-from local.github.tokens import DEFAULT_SCOPES
+from tests.unit.local.github import schemas
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,23 +91,14 @@ class GitHub:
 class OpenGitHub(Protocol):
     """Starts a stand-in on a state file, new or from before."""
 
-    def __call__(
-        self,
-        path: Path,
-        kind: AccountKind = AccountKind.USER,
-        scopes: tuple[str, ...] = DEFAULT_SCOPES,
-    ) -> GitHub: ...
+    def __call__(self, path: Path) -> GitHub: ...
 
 
 @pytest.fixture(scope="session")
 def open_github() -> OpenGitHub:
-    def opened(
-        path: Path,
-        kind: AccountKind = AccountKind.USER,
-        scopes: tuple[str, ...] = DEFAULT_SCOPES,
-    ) -> GitHub:
-        store = StateStore.open_file(path, owner=OWNER, kind=kind, repository=REPOSITORY)
-        app = create_app(store, scopes=scopes, validate=True)
+    def opened(path: Path) -> GitHub:
+        app = create_app(store := StateStore.open_file(path, owner=OWNER, repository=REPOSITORY))
+        app.after_request(schemas.check_response)
         # An answer that does not fit its model then raises in the test.
         app.testing = True
         return GitHub(app, store)
@@ -126,12 +116,6 @@ def shared(tmp_path_factory: pytest.TempPathFactory, open_github: OpenGitHub) ->
 def github(tmp_path: Path, shared: GitHub) -> GitHub:
     """A stand-in with a user's new repository."""
     shared.store.path = tmp_path / "state.json"
-    shared.store.state = new_state(OWNER, AccountKind.USER, REPOSITORY)
+    shared.store.state = new_state(OWNER, REPOSITORY)
     shared.store.save_state()
     return GitHub(shared.app, shared.store)
-
-
-@pytest.fixture
-def organization(tmp_path: Path, open_github: OpenGitHub) -> GitHub:
-    """A stand-in with an organization's repository."""
-    return open_github(tmp_path / "state.json", AccountKind.ORGANIZATION)

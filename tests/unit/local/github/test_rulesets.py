@@ -47,44 +47,6 @@ def include(*patterns: str, exclude: tuple[str, ...] = ()) -> dict[str, Any]:
     return {"ref_name": {"include": list(patterns), "exclude": list(exclude)}}
 
 
-def test_a_ruleset_is_read_as_it_was_written(github: GitHub) -> None:
-    found = github.get(f"/rulesets/{create(github)}")
-    assert found["name"] == "review"
-    assert found["rules"] == [REVIEW, {"type": "deletion"}]
-    assert found["source"] == "octo-owner/octo-repository"
-    assert found["current_user_can_bypass"] == "never"
-
-
-def test_a_list_leaves_out_what_the_rulesets_say(github: GitHub) -> None:
-    create(github)
-    assert not {"rules", "conditions", "bypass_actors"} & github.get("/rulesets")[0].keys()
-
-
-def test_a_change_keeps_what_it_does_not_name(github: GitHub) -> None:
-    number = create(github)
-    before = github.get(f"/rulesets/{number}")
-    github.repo("PUT", f"/rulesets/{number}", {"enforcement": "disabled"})
-    found = github.get(f"/rulesets/{number}")
-    assert found["enforcement"] == "disabled"
-    assert found["rules"] == before["rules"]
-    assert found["updated_at"] > before["updated_at"]
-
-
-def test_a_deleted_ruleset_is_gone(github: GitHub) -> None:
-    number = create(github)
-    assert github.repo("DELETE", f"/rulesets/{number}").status_code == 204
-    assert github.repo("GET", f"/rulesets/{number}").status_code == 404
-    assert github.put_file("a.txt", "1").status_code == 201
-
-
-def test_a_second_ruleset_of_the_same_name_is_refused(github: GitHub) -> None:
-    create(github)
-    response = github.repo("POST", "/rulesets", settings())
-    assert response.status_code == 422
-    assert response.json is not None
-    assert response.json["errors"] == [{"message": "Name must be unique"}]
-
-
 @pytest.mark.parametrize(
     "change",
     [{"name": None}, {"enforcement": None}, {"enforcement": "sometimes"}, {"target": "commit"}],
@@ -94,7 +56,7 @@ def test_a_ruleset_that_says_too_little_or_nonsense_is_refused(
     change: dict[str, object],
 ) -> None:
     assert github.repo("POST", "/rulesets", settings(**change)).status_code == 422
-    assert github.get("/rulesets") == []
+    assert github.get("/branches/main")["protected"] is False
 
 
 def test_a_rule_refuses_a_direct_change_in_githubs_words(github: GitHub) -> None:
@@ -119,7 +81,6 @@ def test_a_rule_refuses_a_direct_change_in_githubs_words(github: GitHub) -> None
         {"conditions": include("~ALL", exclude=("refs/heads/main",))},
         {"conditions": {}},
         {"bypass_actors": [{"actor_type": "RepositoryRole", "actor_id": 5, "bypass_mode": "always"}]},
-        {"bypass_actors": [{"actor_type": "OrganizationAdmin", "bypass_mode": "always"}]},
     ],
     ids=str,
 )

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from tests.unit.local.github.conftest import GitHub
 
 PERMISSIONS = "/actions/permissions"
-SELECTED = "/actions/permissions/selected-actions"
 OIDC = "/actions/oidc/customization/sub"
 
 
@@ -30,23 +29,6 @@ def test_a_description_can_be_taken_away(github: GitHub) -> None:
 def test_a_private_repository_says_so(github: GitHub) -> None:
     github.repo("PATCH", "", {"private": True})
     assert github.get()["visibility"] == "private"
-
-
-def test_the_default_branch_must_exist(github: GitHub) -> None:
-    assert github.repo("PATCH", "", {"default_branch": "none"}).status_code == 422
-    github.branch("trunk")
-    github.repo("PATCH", "", {"default_branch": "trunk"})
-    assert github.get()["default_branch"] == "trunk"
-
-
-def test_the_repository_keeps_its_name(github: GitHub) -> None:
-    assert github.repo("PATCH", "", {"name": "other"}).status_code == 422
-    assert github.repo("PATCH", "", {"name": "octo-repository"}).status_code == 200
-
-
-def test_the_repository_is_found_by_its_number(github: GitHub) -> None:
-    found = github.request("GET", f"/repositories/{github.get()['id']}").json
-    assert found == github.get()
 
 
 def test_a_new_repository_allows_all_actions(github: GitHub) -> None:
@@ -71,16 +53,6 @@ def test_a_repository_without_actions_allows_none(github: GitHub) -> None:
 @pytest.mark.parametrize("body", [{}, {"enabled": True, "allowed_actions": "some"}, {"enabled": "yes"}])
 def test_permissions_that_do_not_exist_are_refused(github: GitHub, body: dict[str, object]) -> None:
     assert github.repo("PUT", PERMISSIONS, body).status_code == 422
-
-
-def test_actions_are_selected_only_where_some_are_allowed(github: GitHub) -> None:
-    selection = {"github_owned_allowed": True, "patterns_allowed": ["pulumi/*"]}
-    assert github.repo("GET", SELECTED).status_code == 409
-    assert github.repo("PUT", SELECTED, selection).status_code == 409
-    github.repo("PUT", PERMISSIONS, {"enabled": True, "allowed_actions": "selected"})
-    assert github.get(PERMISSIONS)["selected_actions_url"].endswith(SELECTED)
-    assert github.repo("PUT", SELECTED, selection).status_code == 204
-    assert github.get(SELECTED) == {**selection, "verified_allowed": False}
 
 
 def test_a_workflows_token_reads_only_until_told_otherwise(github: GitHub) -> None:

@@ -8,15 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local.github.records import AccountKind
-from local.github.state import StateError, StateStore
+from local.github.state import StateError, StateStore, lock_state_file
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.unit.local.github.conftest import GitHub, OpenGitHub
-
-USER = AccountKind.USER
 
 
 def test_everything_is_there_after_a_restart(github: GitHub, open_github: OpenGitHub) -> None:
@@ -81,33 +78,25 @@ def test_a_file_that_holds_something_else_is_refused_and_kept(tmp_path: Path, te
     path = tmp_path / "state.json"
     path.write_text(text)
     with pytest.raises(StateError, match=r"state\.json is no state of this version"):
-        StateStore.open_file(path, owner="o", kind=USER, repository="r")
+        StateStore.open_file(path, owner="o", repository="r")
     assert path.read_text() == text
 
 
-@pytest.mark.parametrize(
-    "owner, kind, repository",
-    [("other", USER, "r"), ("o", USER, "other"), ("o", AccountKind.ORGANIZATION, "r")],
-)
-def test_a_file_of_another_repository_is_refused(
-    tmp_path: Path,
-    owner: str,
-    kind: AccountKind,
-    repository: str,
-) -> None:
+@pytest.mark.parametrize("owner, repository", [("other", "r"), ("o", "other")])
+def test_a_file_of_another_repository_is_refused(tmp_path: Path, owner: str, repository: str) -> None:
     path = tmp_path / "state.json"
-    StateStore.open_file(path, owner="o", kind=USER, repository="r")
-    with pytest.raises(StateError, match=f"holds User o/r, not {kind} {owner}/{repository}"):
-        StateStore.open_file(path, owner=owner, kind=kind, repository=repository)
+    StateStore.open_file(path, owner="o", repository="r")
+    with pytest.raises(StateError, match=f"holds o/r, not {owner}/{repository}"):
+        StateStore.open_file(path, owner=owner, repository=repository)
 
 
 def test_a_file_in_use_is_refused_until_it_is_free(tmp_path: Path) -> None:
     path = tmp_path / "missing" / "state.json"
     with (
-        StateStore.lock_file(path),
+        lock_state_file(path),
         pytest.raises(StateError, match="another process serves"),
-        StateStore.lock_file(path),
+        lock_state_file(path),
     ):
         pass
-    with StateStore.lock_file(path):
+    with lock_state_file(path):
         pass

@@ -52,20 +52,6 @@ def test_a_change_keeps_the_day_of_creation_and_is_dated_later(github: GitHub, p
     assert found["updated_at"] > before["updated_at"]
 
 
-def test_a_variable_can_be_given_another_name(github: GitHub, place: str) -> None:
-    github.repo("POST", place, {"name": "OLD", "value": "1"})
-    github.repo("PATCH", f"{place}/OLD", {"name": "NEW"})
-    assert github.repo("GET", f"{place}/OLD").status_code == 404
-    assert github.get(f"{place}/NEW")["value"] == "1"
-
-
-def test_a_variable_does_not_take_the_name_of_another(github: GitHub, place: str) -> None:
-    for name in ("A", "B"):
-        github.repo("POST", place, {"name": name, "value": name})
-    assert github.repo("PATCH", f"{place}/A", {"name": "B"}).status_code == 409
-    assert github.get(f"{place}/A")["value"] == "A"
-
-
 def test_an_empty_value_is_a_value(github: GitHub, place: str) -> None:
     github.repo("POST", place, {"name": "A", "value": ""})
     assert github.get(f"{place}/A")["value"] == ""
