@@ -32,19 +32,20 @@ if TYPE_CHECKING:
 
     from local.engine import LocalEngine
 
-EMPTY_PREVIEW = "preview of an empty program (pulumi alone)"
-FLOOR_PREVIEW = "preview of an empty program with the SDK modules (floor)"
-STACK_PREVIEW = "preview of the stack, no change"
-CFS_PREVIEW = "cfs local preview, no change"
-STACK_UP = "up, nothing to change"
-CFS_UP = "cfs local up, nothing to change"
-WARM_OBTAIN = "toolchain.obtain_toolchain(), warm"
-
-PREVIEW_BY_NODES = {
-    5: STACK_PREVIEW,
-    50: "preview with 50 storage nodes, no change",
-    500: "preview with 500 storage nodes, no change",
+TITLES = {
+    "previewEmpty": "preview of an empty program (pulumi alone)",
+    "previewFloor": "preview of an empty program with the SDK modules (floor)",
+    "previewStack": "preview of the stack, no change",
+    "preview50StorageNodes": "preview with 50 storage nodes, no change",
+    "preview500StorageNodes": "preview with 500 storage nodes, no change",
+    "cfsPreviewStack": "cfs local preview, no change",
+    "upStack": "up, nothing to change",
+    "cfsUpStack": "cfs local up, nothing to change",
+    "obtainToolchain": "toolchain.obtain_toolchain(), warm",
 }
+"""What is timed, for people, by its name among the figures."""
+
+PREVIEW_BY_NODES = {5: "previewStack", 50: "preview50StorageNodes", 500: "preview500StorageNodes"}
 """Previews by the number of storage nodes, of which the settings' default is 5."""
 
 _DEADLINE_SECONDS = 120.0
@@ -70,7 +71,7 @@ class BenchMeasurement:
     """What the runs have shown.
 
     Attributes:
-        seconds: The times of each command, in the order of the rounds.
+        seconds: The times of each command of `TITLES`, in the order of the rounds.
         resources: How many resources the stack has, by its number of storage nodes.
         loaded: What the program loads of the SDKs.
     """
@@ -142,35 +143,28 @@ def _timed_commands(engines: Mapping[int, LocalEngine], loaded: sdk_imports.Load
     for program in (empty, floor):
         arguments = (pulumi, "stack", "init", LOCAL_STACK, "--no-select", "--non-interactive")
         _time_command(TimedCommand(arguments=arguments, folder=program, environment=environment))
+    up = (pulumi, "up", "--yes", "--skip-preview", "--non-interactive", "--stack", LOCAL_STACK)
+    obtain = (sys.executable, "-c", "from toolchain import obtain_toolchain; obtain_toolchain()")
     timed = {
-        EMPTY_PREVIEW: (preview, empty),
-        FLOOR_PREVIEW: (preview, floor),
-        CFS_PREVIEW: ((*CFS_COMMAND, "local", "preview"), PROJECT_FOLDER),
-        STACK_UP: (
-            (pulumi, "up", "--yes", "--skip-preview", "--non-interactive", "--stack", LOCAL_STACK),
-            PROJECT_FOLDER,
-        ),
-        CFS_UP: ((*CFS_COMMAND, "local", "up"), PROJECT_FOLDER),
-        WARM_OBTAIN: (
-            (sys.executable, "-c", "from toolchain import obtain_toolchain; obtain_toolchain()"),
-            PROJECT_FOLDER,
-        ),
+        "previewEmpty": (preview, empty),
+        "previewFloor": (preview, floor),
+        "cfsPreviewStack": ((*CFS_COMMAND, "local", "preview"), PROJECT_FOLDER),
+        "upStack": (up, PROJECT_FOLDER),
+        "cfsUpStack": ((*CFS_COMMAND, "local", "up"), PROJECT_FOLDER),
+        "obtainToolchain": (obtain, PROJECT_FOLDER),
     }
     # One round runs them all, so that a machine that is slow for a while is slow for all of them.
-    return {
-        **{
-            PREVIEW_BY_NODES[nodes]: TimedCommand(
-                arguments=(*preview, "--config-file", str(engine.settings)),
-                folder=PROJECT_FOLDER,
-                environment=environments[nodes],
-            )
-            for nodes, engine in engines.items()
-        },
-        **{
-            name: TimedCommand(arguments=arguments, folder=where, environment=environment)
-            for name, (arguments, where) in timed.items()
-        },
+    commands = {
+        name: TimedCommand(arguments=arguments, folder=where, environment=environment)
+        for name, (arguments, where) in timed.items()
     }
+    for nodes, engine in engines.items():
+        commands[PREVIEW_BY_NODES[nodes]] = TimedCommand(
+            arguments=(*preview, "--config-file", str(engine.settings)),
+            folder=PROJECT_FOLDER,
+            environment=environments[nodes],
+        )
+    return commands
 
 
 def write_program(folder: Path, *, name: str, packages: Sequence[str]) -> Path:
@@ -218,84 +212,56 @@ def seconds_per_resource(measured: BenchMeasurement) -> float:
 
     It includes the providers' start, which the floor does without.
     """
-    pairs = zip(measured.seconds[STACK_PREVIEW], measured.seconds[FLOOR_PREVIEW], strict=True)
+    pairs = zip(measured.seconds["previewStack"], measured.seconds["previewFloor"], strict=True)
     return median((stack - floor) / measured.resources[5] for stack, floor in pairs)
 
 
 def unused_packages(loaded: sdk_imports.LoadedModules) -> list[str]:
     """Name the packages that are loaded although no resource and no function that the program uses is in them."""
-    needed = {sdk_imports.token_package(token) for token in loaded.tokens}
-    return [
-        package
-        for package in sdk_imports.module_packages(loaded.modules)
-        if package not in needed | set(sdk_imports.SDK_NAMES)
-    ]
+    needed = {sdk_imports.token_package(token) for token in loaded.tokens} | set(sdk_imports.SDK_NAMES)
+    return [package for package in sdk_imports.module_packages(loaded.modules) if package not in needed]
 
 
 def bench_report(measured: BenchMeasurement) -> CommandResult:
     """Tell what was measured."""
-    rows = [
-        (
-            name,
-            f"{median(seconds):.2f} s",
-            f"{min(seconds):.2f} … {max(seconds):.2f} s",
-            f"{median_ratio(measured, name, FLOOR_PREVIEW):.2f}",
-        )
-        for name, seconds in measured.seconds.items()
-    ]
-    loaded = sdk_imports.module_packages(measured.loaded.modules)
+    medians = {name: median(seconds) for name, seconds in measured.seconds.items()}
+    floor_ratios = {name: median_ratio(measured, name, "previewFloor") for name in medians}
+    node_ratios = {nodes: median_ratio(measured, name, "previewStack") for nodes, name in PREVIEW_BY_NODES.items()}
+    loaded, unused = sdk_imports.module_packages(measured.loaded.modules), unused_packages(measured.loaded)
+    resources, per_resource = measured.resources[5], seconds_per_resource(measured)
     return CommandResult(
         table=ResultTable(
-            title=f"{measured.resources[5]} resources, medians of {len(measured.seconds[FLOOR_PREVIEW])}",
+            title=f"{resources} resources, medians of {len(measured.seconds['previewFloor'])}",
             columns=("what", "median", "range", "÷ floor"),
-            rows=rows,
+            rows=[
+                (
+                    TITLES[name],
+                    f"{medians[name]:.2f} s",
+                    f"{min(seconds):.2f} … {max(seconds):.2f} s",
+                    f"{floor_ratios[name]:.2f}",
+                )
+                for name, seconds in measured.seconds.items()
+            ],
         ),
         notes=[
-            f"{1000 * seconds_per_resource(measured):.1f} ms a resource: (stack - floor) / {measured.resources[5]}",
+            f"{1000 * per_resource:.1f} ms a resource: (stack - floor) / {resources}",
             *(
-                f"{nodes} storage nodes: {measured.resources[nodes]} resources, "
-                f"preview ÷ that with 5: {median_ratio(measured, name, STACK_PREVIEW):.2f}"
-                for nodes, name in PREVIEW_BY_NODES.items()
+                f"{nodes} storage nodes: {measured.resources[nodes]} resources, preview ÷ that with 5: {ratio:.2f}"
+                for nodes, ratio in node_ratios.items()
             ),
             f"{len(measured.loaded.modules)} SDK modules are loaded, in {', '.join(loaded)}",
-            f"loaded and not used: {', '.join(unused_packages(measured.loaded)) or 'none'}",
+            f"loaded and not used: {', '.join(unused) or 'none'}",
         ],
         figures={
-            "resources": measured.resources[5],
+            "resources": resources,
             "resourcesByStorageNodes": {str(nodes): count for nodes, count in measured.resources.items()},
-            "ratioToFiveStorageNodes": {
-                str(nodes): round(median_ratio(measured, name, STACK_PREVIEW), 3)
-                for nodes, name in PREVIEW_BY_NODES.items()
-            },
-            "medianSeconds": {
-                _figure_key(name): round(median(seconds), 3) for name, seconds in measured.seconds.items()
-            },
-            "seconds": {
-                _figure_key(name): [round(run, 3) for run in seconds] for name, seconds in measured.seconds.items()
-            },
-            "ratioToFloor": {
-                _figure_key(name): round(median_ratio(measured, name, FLOOR_PREVIEW), 3) for name in measured.seconds
-            },
-            "secondsPerResource": round(seconds_per_resource(measured), 5),
+            "ratioToFiveStorageNodes": {str(nodes): round(ratio, 3) for nodes, ratio in node_ratios.items()},
+            "medianSeconds": {name: round(seconds, 3) for name, seconds in medians.items()},
+            "seconds": {name: [round(run, 3) for run in seconds] for name, seconds in measured.seconds.items()},
+            "ratioToFloor": {name: round(ratio, 3) for name, ratio in floor_ratios.items()},
+            "secondsPerResource": round(per_resource, 5),
             "sdkModules": len(measured.loaded.modules),
             "sdkPackages": loaded,
-            "sdkPackagesUnused": unused_packages(measured.loaded),
+            "sdkPackagesUnused": unused,
         },
     )
-
-
-_FIGURE_KEYS = {
-    EMPTY_PREVIEW: "previewEmpty",
-    FLOOR_PREVIEW: "previewFloor",
-    STACK_PREVIEW: "previewStack",
-    PREVIEW_BY_NODES[50]: "preview50StorageNodes",
-    PREVIEW_BY_NODES[500]: "preview500StorageNodes",
-    CFS_PREVIEW: "cfsPreviewStack",
-    STACK_UP: "upStack",
-    CFS_UP: "cfsUpStack",
-    WARM_OBTAIN: "obtainToolchain",
-}
-
-
-def _figure_key(name: str) -> str:
-    return _FIGURE_KEYS[name]

@@ -20,7 +20,7 @@ from measure.killable_up import KillableUp
 from measure.scratch_account import copy_account, scratch_engine
 from terminal.errors import UserError
 from terminal.progress import console, show_progress
-from terminal.results import CommandResult, ResultTable
+from terminal.results import CommandResult, ResultTable, to_figures
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,6 +33,9 @@ EARLIER_SETTINGS = {
     "claudefs-infra:owner": "another-team",
 }
 """What a stack had been deployed with before the update that is killed: each is another value than the default."""
+
+COLUMNS = ("#", "run", "killed", "at", "in flight", "recorded", "adopted", "orphans", "converged", "result")
+"""What is shown of each kill."""
 
 _EARLIER_FACTOR = 0.7
 """How much sooner to kill at the next attempt, where a run had ended before its kill."""
@@ -76,7 +79,8 @@ def run_kills(*, kills: int, seed: int) -> list[KillOutcome]:
         with show_progress(f"{kills} kills") as progress:
             for kill in plan_kills(kills, seed=seed):
                 outcomes.append(_kill_once(kill, durations[kill.phase], earlier=Path(folder)))
-                console.print(f"  {_outcome_line(outcomes[-1])}", markup=False, soft_wrap=True)
+                shown = [f"{head} {cell}" for head, cell in zip(COLUMNS, _outcome_row(outcomes[-1]), strict=True)]
+                console.print(f"  {', '.join(shown)}", markup=False, soft_wrap=True)
                 progress.advance_to(len(outcomes), kills)
     return outcomes
 
@@ -169,11 +173,11 @@ def chaos_report(outcomes: Sequence[KillOutcome], *, seed: int) -> CommandResult
     return CommandResult(
         table=ResultTable(
             title=f"The engine killed {len(outcomes)} times (seed {seed})",
-            columns=("#", "run", "killed", "at", "in flight", "recorded", "adopted", "orphans", "converged", "result"),
+            columns=COLUMNS,
             rows=[_outcome_row(outcome) for outcome in outcomes],
         ),
         notes=[
-            _totals_text(totals),
+            _totals_note(totals),
             *(f"kill {outcome.kill.number}: {problem}" for outcome in outcomes for problem in outcome.problems),
         ],
         figures={"seed": seed, "totals": totals, "kills": [_outcome_figures(outcome) for outcome in outcomes]},
@@ -181,7 +185,7 @@ def chaos_report(outcomes: Sequence[KillOutcome], *, seed: int) -> CommandResult
     )
 
 
-def _totals_text(totals: Mapping[str, float]) -> str:
+def _totals_note(totals: Mapping[str, float]) -> str:
     return (
         f"{totals['kills'] - totals['failed']} of {totals['kills']} converged, "
         f"in {totals['medianConvergeSeconds']} s (median), {totals['maxConvergeSeconds']} s (longest); "
@@ -204,27 +208,5 @@ def _outcome_row(outcome: KillOutcome) -> Sequence[str]:
     )
 
 
-def _outcome_line(outcome: KillOutcome) -> str:
-    number, phase, killed, at, in_flight, recorded, adopted, orphans, converged, result = _outcome_row(outcome)
-    return (
-        f"{number}: {phase}, {killed} killed at {at} with {in_flight} in flight; recorded {recorded}, "
-        f"adopted {adopted}, orphans {orphans}, converged in {converged}: {result}"
-        + "".join(f"\n    {problem}" for problem in outcome.problems)
-    )
-
-
 def _outcome_figures(outcome: KillOutcome) -> dict[str, Any]:
-    return {
-        "number": outcome.kill.number,
-        "phase": outcome.kill.phase.value,
-        "withCommand": outcome.kill.with_command,
-        "seconds": round(outcome.seconds, 3),
-        "inFlight": list(outcome.in_flight),
-        "recordedBefore": outcome.recorded_before,
-        "recordedAfter": outcome.recorded_after,
-        "adopted": outcome.adopted,
-        "orphans": outcome.orphans,
-        "survivingProcesses": outcome.survivors,
-        "convergeSeconds": round(outcome.converge_seconds, 3),
-        "problems": list(outcome.problems),
-    }
+    return to_figures(outcome) | {"kill": to_figures(outcome.kill)}

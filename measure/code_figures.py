@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infra.project import PROJECT_FOLDER
-from terminal.results import CommandResult, ResultTable
+from terminal.results import CommandResult, ResultTable, to_figures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -105,16 +105,8 @@ def figures_result(figures: CodeFigures) -> CommandResult:
     return CommandResult(
         table=ResultTable(title="The code", columns=("figure", "value"), rows=rows),
         notes=[f"{name}: {', '.join(paths)}" for name, paths in figures.shared_names.items()],
-        figures={
-            "lines": figures.lines,
-            "functions": figures.functions,
-            "oneWordFunctions": figures.one_word_functions,
-            "oneWordPercent": round(figures.one_word_percent, 1),
-            "names": figures.names,
-            "sharedNames": figures.shared_names,
-            "sharedPercent": round(figures.shared_percent, 1),
-            "longestFunction": {"name": figures.longest_function, "lines": figures.longest_lines},
-        },
+        figures=to_figures(figures)
+        | {"oneWordPercent": figures.one_word_percent, "sharedPercent": figures.shared_percent},
     )
 
 

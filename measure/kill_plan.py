@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 
 LATEST_SHARE = 0.95
 """The last moment, as a share of a run: later, a run that is a little faster has ended."""
@@ -16,7 +16,7 @@ WITH_COMMAND_EVERY = 3
 """Every third kill ends `cfs` together with the engine that it has started."""
 
 
-class KillPhase(Enum):
+class KillPhase(StrEnum):
     """What the engine is at work on when it is killed."""
 
     CREATE = "create"

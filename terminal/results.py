@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -15,6 +15,8 @@ from terminal.job_outputs import add_job_summary, set_job_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from _typeshed import DataclassInstance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +55,11 @@ class CommandResult:
     job_summary: str = ""
     job_outputs: Mapping[str, str] = field(default_factory=dict)
     exit_code: int = 0
+
+
+def to_figures(record: DataclassInstance) -> dict[str, Any]:
+    """Return a dataclass's fields as figures, in JSON's spelling: `one_name` is `oneName`."""
+    return {name[0] + name.title().replace("_", "")[1:]: value for name, value in asdict(record).items()}
 
 
 def finish_command(result: CommandResult, *, as_json: bool = False) -> None:

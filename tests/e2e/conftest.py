@@ -13,9 +13,9 @@ from filelock import FileLock
 
 from cfs.engine import EngineError
 from local import servers
-from local.nursery import ForkServer
 from tests.e2e.console import run_cfs
 from tests.e2e.nodes import launch_nodes
+from tests.e2e.nursery import ForkServer
 from tests.e2e.stacks import new_stack
 
 if TYPE_CHECKING:

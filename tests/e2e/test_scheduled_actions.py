@@ -14,7 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local import servers
-from local.nursery import ForkServer
+from tests.e2e.nursery import ForkServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

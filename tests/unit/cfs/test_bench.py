@@ -23,12 +23,9 @@ LOADED = sdk_imports.LoadedModules(
 
 
 def measured(*, floor: list[float], stack: list[float], resources: int = 10) -> bench.BenchMeasurement:
-    others = dict.fromkeys(
-        (bench.EMPTY_PREVIEW, bench.CFS_PREVIEW, bench.STACK_UP, bench.CFS_UP, bench.WARM_OBTAIN), floor
-    )
-    larger = {bench.PREVIEW_BY_NODES[50]: stack, bench.PREVIEW_BY_NODES[500]: [2 * seconds for seconds in stack]}
+    seconds = dict.fromkeys(bench.TITLES, floor) | dict.fromkeys(bench.PREVIEW_BY_NODES.values(), stack)
     return bench.BenchMeasurement(
-        seconds={**others, bench.FLOOR_PREVIEW: floor, bench.STACK_PREVIEW: stack, **larger},
+        seconds=seconds | {bench.PREVIEW_BY_NODES[500]: [2 * run for run in stack]},
         resources=dict.fromkeys(bench.PREVIEW_BY_NODES, resources),
         loaded=LOADED,
     )
@@ -62,7 +59,7 @@ def test_a_token_names_its_package(token: str, package: str) -> None:
 def test_ratios_are_taken_within_a_round() -> None:
     # The machine was ten times slower in the third round, for both alike.
     slow_once = measured(floor=[1.0, 1.0, 10.0], stack=[2.0, 2.2, 21.0])
-    assert bench.median_ratio(slow_once, bench.STACK_PREVIEW, bench.FLOOR_PREVIEW) == pytest.approx(2.1)
+    assert bench.median_ratio(slow_once, "previewStack", "previewFloor") == pytest.approx(2.1)
 
 
 def test_the_cost_of_a_resource_is_what_is_above_the_floor() -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import TracebackType
 
-_REPOSITORY_ROOT = Path(__file__).parents[1]
+_REPOSITORY_ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class ForkServer:
     @classmethod
     def start_for(cls, account: Path) -> Self:
         """Start one for copies of an account at rest, which is in a folder."""
-        command = [sys.executable, "-m", "local.nursery", str(account / servers.AWS_EMULATOR.state_file)]
+        command = [sys.executable, "-m", "tests.e2e.nursery", str(account / servers.AWS_EMULATOR.state_file)]
         return cls(
             process=subprocess.Popen(
                 command,
