@@ -1,0 +1,1 @@
+"""Runs the delivered workflows against the emulated account, each job under its own role."""

@@ -1,0 +1,207 @@
+"""The expressions of GitHub's workflows, as far as the delivered files use them; anything else is an error.
+
+https://docs.github.com/en/actions/reference/workflows-and-actions/expressions
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from terminal.errors import UserError
+
+Value: TypeAlias = "bool | float | str | list[Value] | Mapping[str, Value] | None"
+"""What an expression evaluates to."""
+
+Functions: TypeAlias = "Mapping[str, Callable[..., Value]]"
+"""Functions by name, in small letters."""
+
+STATUS_FUNCTIONS = frozenset({"always", "cancelled", "failure", "success"})
+"""What says how a job went so far. A condition without one of these holds only if nothing has failed."""
+
+_TEMPLATE = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
+_TOKEN = re.compile(
+    r"\s*(?:(?P<string>'(?:[^']|'')*')|(?P<number>\d+(?:\.\d+)?)|(?P<name>[A-Za-z_][\w-]*)|(?P<sign>==|!=|&&|\|\||[!().,\[\]]))"
+)
+_LITERALS: Mapping[str, Value] = {"true": True, "false": False, "null": None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpressionContext:
+    """What expressions can name.
+
+    Attributes:
+        values: The contexts, such as `github` and `vars`.
+        functions: The functions besides `fromJSON`.
+    """
+
+    values: Mapping[str, Value]
+    functions: Functions = field(default_factory=dict)
+
+
+def expand_text(text: str, context: ExpressionContext) -> str:
+    """Return a text with the values of its expressions."""
+    return _TEMPLATE.sub(lambda found: as_text(evaluate_expression(found[1], context)), text)
+
+
+def expand_value(text: str, context: ExpressionContext) -> Value:
+    """Return the value of a text that is one expression, or the text with the values of its expressions."""
+    whole = _TEMPLATE.fullmatch(text.strip())
+    return evaluate_expression(whole[1], context) if whole else expand_text(text, context)
+
+
+def is_condition_met(condition: str, context: ExpressionContext) -> bool:
+    """Return whether the condition of a job or a step holds; an empty one holds where nothing has failed."""
+    whole = _TEMPLATE.fullmatch(condition.strip())
+    source = whole[1] if whole else condition
+    names = set(re.findall(r"(\w+)\s*\(", source))
+    if not names & STATUS_FUNCTIONS:
+        source = f"success() && ({source})" if source.strip() else "success()"
+    return is_truthy(evaluate_expression(source, context))
+
+
+def evaluate_expression(source: str, context: ExpressionContext) -> Value:
+    """Return the value of one expression.
+
+    Args:
+        source: The expression, without `${{` and `}}`.
+        context: What it can name.
+
+    Raises:
+        UserError: It uses what this module does not know.
+    """
+    parser = _Parser(source=source, tokens=_split_tokens(source), context=context)
+    value = parser.parse_or()
+    if parser.tokens:
+        raise parser.error()
+    return value
+
+
+def is_truthy(value: Value) -> bool:
+    """Return whether a value counts as true."""
+    return value not in (None, False, 0, "")
+
+
+def as_text(value: Value) -> str:
+    """Return a value as it stands in a text."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:g}"
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _split_tokens(source: str) -> list[str]:
+    tokens, place = [], 0
+    while source[place:].strip():
+        found = _TOKEN.match(source, place)
+        if found is None:
+            raise _unknown_error(source, source[place:].strip())
+        tokens.append(found[0].strip())
+        place = found.end()
+    return tokens
+
+
+def _unknown_error(source: str, what: str) -> UserError:
+    return UserError(
+        f"The expression {source.strip()!r} has {what!r}, which the rehearsal does not evaluate.",
+        repair="write it otherwise, or teach measure/rehearsal/expressions.py",
+    )
+
+
+def _are_equal(left: Value, right: Value) -> bool:
+    if isinstance(left, str) and isinstance(right, str):
+        return left.casefold() == right.casefold()
+    return left == right
+
+
+@dataclass(kw_only=True)
+class _Parser:
+    """Evaluates while it reads.
+
+    Both sides of `&&` and `||` are evaluated: nothing here has effects.
+    """
+
+    source: str
+    tokens: list[str]
+    context: ExpressionContext
+
+    def error(self) -> UserError:
+        return _unknown_error(self.source, self.tokens[0] if self.tokens else "the end")
+
+    def take(self, *wanted: str) -> str | None:
+        """Take the next token if it is one of these."""
+        return self.tokens.pop(0) if self.tokens and self.tokens[0] in wanted else None
+
+    def expect(self, token: str) -> None:
+        if self.take(token) is None:
+            raise self.error()
+
+    def parse_or(self) -> Value:
+        value = self.parse_and()
+        while self.take("||"):
+            other = self.parse_and()
+            value = value if is_truthy(value) else other
+        return value
+
+    def parse_and(self) -> Value:
+        value = self.parse_equality()
+        while self.take("&&"):
+            other = self.parse_equality()
+            value = other if is_truthy(value) else value
+        return value
+
+    def parse_equality(self) -> Value:
+        value = self.parse_unary()
+        while sign := self.take("==", "!="):
+            value = _are_equal(value, self.parse_unary()) is (sign == "==")
+        return value
+
+    def parse_unary(self) -> Value:
+        return not is_truthy(self.parse_unary()) if self.take("!") else self.parse_property()
+
+    def parse_property(self) -> Value:
+        value = self.parse_primary()
+        while self.take("."):
+            name = self.tokens.pop(0) if self.tokens else ""
+            value = value.get(name) if isinstance(value, Mapping) else None
+        return value
+
+    def parse_primary(self) -> Value:
+        if self.take("("):
+            value = self.parse_or()
+            self.expect(")")
+            return value
+        if not self.tokens or self.tokens[0] in {")", ",", ".", "[", "]"}:
+            raise self.error()
+        token = self.tokens.pop(0)
+        if token.startswith("'"):
+            return token[1:-1].replace("''", "'")
+        if token[0].isdigit():
+            return float(token)
+        if self.take("("):
+            return self.call_function(token)
+        if token in _LITERALS:
+            return _LITERALS[token]
+        if token not in self.context.values:
+            raise _unknown_error(self.source, token)
+        return self.context.values[token]
+
+    def call_function(self, name: str) -> Value:
+        arguments: list[Value] = []
+        while not self.take(")"):
+            arguments.append(self.parse_or())
+            if not self.take(","):
+                self.expect(")")
+                break
+        if name == "fromJSON":
+            decoded: Value = json.loads(as_text(arguments[0]))
+            return decoded
+        if name not in self.context.functions:
+            raise _unknown_error(self.source, f"{name}()")
+        return self.context.functions[name](*arguments)

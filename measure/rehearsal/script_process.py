@@ -1,0 +1,154 @@
+"""A `run:` step's process, started and cancelled as GitHub's runner does it.
+
+On cancellation and at a time-out the runner sends SIGINT to the process that it has started and to no other, SIGTERM
+7.5 seconds later, and kills the whole tree 2.5 seconds after that:
+https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-cancellation
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+SIGNALS = ((signal.SIGINT, 7.5), (signal.SIGTERM, 2.5))
+"""What the runner sends, and for how many seconds it then waits."""
+
+SHELL = ("bash", "--noprofile", "--norc", "-e", "-o", "pipefail")
+"""`shell: bash`: https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#jobsjob_idstepsshell"""
+
+_POLL_SECONDS = 0.02
+_FILES = ("GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH", "GITHUB_STEP_SUMMARY")
+
+
+class Outcome(StrEnum):
+    """How a step or a job has ended."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    CANCELLED = "cancelled"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScriptResult:
+    """How a script has ended, and what it has left.
+
+    Attributes:
+        outcome: How it ended.
+        session: The session of its processes, which may live on without it.
+        output: What it printed.
+        outputs: The step's outputs.
+        variables: Variables for the steps that follow.
+        summary: Markdown for the page of the run.
+    """
+
+    outcome: Outcome
+    session: int = 0
+    output: str = ""
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+    summary: str = ""
+
+
+def never() -> bool:
+    """Return False: nobody cancels."""
+    return False
+
+
+def run_script(
+    script: str,
+    *,
+    folder: Path,
+    variables: Mapping[str, str],
+    timeout_seconds: float,
+    is_cancelled: Callable[[], bool] = never,
+) -> ScriptResult:
+    """Run a script to its end, its time-out or its cancellation.
+
+    Args:
+        script: Bash.
+        folder: Where it runs.
+        variables: Its whole environment.
+        timeout_seconds: After so many seconds it is ended as by a cancellation, and has failed.
+        is_cancelled: Asked all the time; once it says yes, the script is cancelled.
+    """
+    with tempfile.TemporaryDirectory(prefix="step-") as work, Path(work, "log").open("w+") as log:
+        file = Path(work, "script.sh")
+        file.write_text(script)
+        files = {name: Path(work, name) for name in _FILES}
+        for path in files.values():
+            path.touch()
+        process = subprocess.Popen(
+            [*SHELL, str(file)],
+            cwd=folder,
+            env={**variables, **{name: str(path) for name, path in files.items()}},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            outcome = _await_end(process, deadline=time.monotonic() + timeout_seconds, is_cancelled=is_cancelled)
+        except BaseException:
+            kill_session(process.pid)
+            raise
+        log.seek(0)
+        return ScriptResult(
+            outcome=outcome,
+            session=process.pid,
+            output=log.read(),
+            outputs=read_assignments(files["GITHUB_OUTPUT"]),
+            variables=read_assignments(files["GITHUB_ENV"]),
+            summary=files["GITHUB_STEP_SUMMARY"].read_text(),
+        )
+
+
+def read_assignments(file: Path) -> dict[str, str]:
+    """Return the values of a file of `NAME=VALUE` lines; the project sets none of several lines."""
+    return dict(line.split("=", 1) for line in file.read_text().splitlines())
+
+
+def _await_end(process: subprocess.Popen[bytes], *, deadline: float, is_cancelled: Callable[[], bool]) -> Outcome:
+    while process.poll() is None:
+        if is_cancelled():
+            _cancel(process)
+            return Outcome.CANCELLED
+        if time.monotonic() > deadline:
+            _cancel(process)
+            return Outcome.FAILURE
+        time.sleep(_POLL_SECONDS)
+    return Outcome.SUCCESS if process.returncode == 0 else Outcome.FAILURE
+
+
+def _cancel(process: subprocess.Popen[bytes]) -> None:
+    for number, seconds in SIGNALS:
+        process.send_signal(number)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(seconds)
+            return
+    kill_session(process.pid)
+    process.wait()
+
+
+def kill_session(session: int) -> None:
+    """Kill the processes of a session: the runner does so at the end of a job with what steps have left running."""
+    left = []
+    for candidate in psutil.process_iter():
+        with suppress(psutil.Error, ProcessLookupError):
+            if os.getsid(candidate.pid) == session:
+                candidate.kill()
+                left.append(candidate)
+    psutil.wait_procs(left, timeout=5)
