@@ -1,4 +1,4 @@
-"""What a job gets from the repository: variables, secrets, and an environment, if the environment lets its branch in."""
+"""What a job gets from the repository: variables, secrets, and an environment that allows its branch."""
 
 from __future__ import annotations
 

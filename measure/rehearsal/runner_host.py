@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from local.isolation import isolate
+from toolchain import waits
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from local.account import LocalAccount
     from measure.rehearsal.expressions import Value
+
+PROGRAMS = Path(__file__).parent / "programs"
+"""The programs that jobs find before all others."""
 
 _NETWORK_PREFIXES = ("GIT_SSL_", "PIP_", "SSL_CERT_", "UV_")
 """Beginnings of the names of variables by which jobs reach the packages that they install."""
@@ -35,14 +38,14 @@ class RunnerHost:
         folder: All that runs leave.
         account: The emulated AWS and GitHub.
         repositories: Bare Git repositories by OWNER/NAME; the first is the one whose workflows run.
-        programs: A folder of programs that jobs find before all others.
+        releases: The files of the repository's releases, a folder for each version.
         watch: Who may cancel.
     """
 
     folder: Path
     account: LocalAccount
     repositories: Mapping[str, Path]
-    programs: Path
+    releases: Path
     watch: Watcher = nobody_cancels
 
     @property
@@ -59,13 +62,21 @@ class RunnerHost:
     def base_variables(self) -> dict[str, str]:
         """Return what the environment of each job begins with."""
         network = {name: value for name, value in os.environ.items() if name.startswith(_NETWORK_PREFIXES)}
-        path = os.pathsep.join([str(self.programs), os.environ.get("PATH", os.defpath)])
+        path = os.pathsep.join([str(PROGRAMS), os.environ.get("PATH", os.defpath)])
         laboratory = {
             name: value
             for name, value in self.account.account_variables().items()
-            if name in {"AWS_ENDPOINT_URL", "NO_PROXY", "no_proxy"}
+            if name in {"AWS_ENDPOINT_URL", "NO_PROXY", "no_proxy", waits.VARIABLE}
         }
-        return {**isolate(os.environ), **network, **laboratory, "PATH": path, "CI": "true", "GITHUB_ACTIONS": "true"}
+        return {
+            **isolate(os.environ),
+            **network,
+            **laboratory,
+            "PATH": path,
+            "CI": "true",
+            "GITHUB_ACTIONS": "true",
+            "CFS_REHEARSED_RELEASES": str(self.releases),
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
