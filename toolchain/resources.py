@@ -17,9 +17,10 @@ def read_resource_table() -> dict[str, Any]:
 
 
 def aws_services() -> frozenset[str]:
-    """Name the service packages of the AWS provider that the declared types live in."""
+    """Name the service packages of the AWS provider that the declared types live in, and those that they call."""
     aws = read_resource_table()["aws"]
-    return frozenset(entry["service"] for kind in ("resources", "invokes") for entry in aws[kind].values())
+    entries = [entry for kind in ("resources", "invokes") for entry in aws[kind].values()]
+    return frozenset(name for entry in entries for name in (entry["service"], *entry.get("calledServices", ())))
 
 
 def unsupported_arguments(token: str) -> frozenset[str]:

@@ -37,6 +37,8 @@ type entry struct {
 	Token string `json:"token"`
 	// Service is the package of the AWS provider that has it; the build keeps only those that are named.
 	Service string `json:"service"`
+	// CalledServices are further packages, which that one calls: on a real account S3 reads tags by S3 Control.
+	CalledServices []string `json:"calledServices"`
 	// DeleteFirst replaces a resource that cannot exist beside its successor.
 	DeleteFirst bool             `json:"deleteFirst"`
 	Fields      map[string]field `json:"fields"`

@@ -95,6 +95,10 @@ def test_gaps_are_those_of_declared_types() -> None:
     assert gaps.keys() <= tokens | {f"pulumi:providers:{name}" for name in versions.PLUGIN_NAMES}
 
 
+def test_a_service_that_another_calls_is_compiled_too() -> None:
+    assert {"s3", "s3control"} <= resources.aws_services()
+
+
 def test_each_gap_has_its_reason() -> None:
     gaps = json.loads(resources.UNSUPPORTED_TABLE.read_text())
     assert all(reason for arguments in gaps.values() for reason in arguments.values())
