@@ -10,7 +10,7 @@ from nacl.public import PublicKey, SealedBox
 
 from local.github.app import create_app
 from local.github.state import StateStore, new_state
-from tests.unit.local.github import schemas
+from tests.unit.local.github.schemas import check_response
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,7 +98,7 @@ class OpenGitHub(Protocol):
 def open_github() -> OpenGitHub:
     def opened(path: Path) -> GitHub:
         app = create_app(store := StateStore.open_file(path, owner=OWNER, repository=REPOSITORY))
-        app.after_request(schemas.check_response)
+        app.after_request(check_response)
         # An answer that does not fit its model then raises in the test.
         app.testing = True
         return GitHub(app, store)

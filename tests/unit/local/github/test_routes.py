@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from local.github.routes import ALL_ROUTES
-from tests.unit.local.github import schemas
+from tests.unit.local.github.schemas import MODELS, SchemaError, check_answer
 
 if TYPE_CHECKING:
     from local.github.records import ServiceState
@@ -177,28 +177,28 @@ def test_the_answer_of_every_route_fits_githubs_model(filled: Filled, attempt: T
 def test_every_route_has_a_model_and_is_tried(github: GitHub) -> None:
     urls = github.app.url_map.bind("localhost")
     paths = [(attempt.path.partition("?")[0].replace("{policy}", "1"), attempt.method) for attempt in TRIES]
-    assert schemas.MODELS.keys() == {route.name for route in ALL_ROUTES} == {urls.match(*path)[0] for path in paths}
+    assert MODELS.keys() == {route.name for route in ALL_ROUTES} == {urls.match(*path)[0] for path in paths}
     assert len(ALL_ROUTES) > 50
 
 
 def test_a_missing_field_does_not_fit_its_model() -> None:
-    with pytest.raises(schemas.SchemaError, match="updated_at"):
-        schemas.check_answer("ActionsSecret", {"name": "KEY", "created_at": "2026-01-01T00:00:00Z"})
+    with pytest.raises(SchemaError, match="updated_at"):
+        check_answer("ActionsSecret", {"name": "KEY", "created_at": "2026-01-01T00:00:00Z"})
 
 
 def test_a_field_of_the_wrong_type_does_not_fit_its_model() -> None:
-    with pytest.raises(schemas.SchemaError, match="use_default"):
-        schemas.check_answer("OidcCustomSubRepo", {"use_default": "perhaps"})
+    with pytest.raises(SchemaError, match="use_default"):
+        check_answer("OidcCustomSubRepo", {"use_default": "perhaps"})
 
 
 def test_a_field_that_github_does_not_know_does_not_fit_its_model() -> None:
     moment = "2026-01-01T00:00:00Z"
-    with pytest.raises(schemas.SchemaError, match=r"no field \.value"):
-        schemas.check_answer("ActionsSecret", {"name": "KEY", "value": "x", "created_at": moment, "updated_at": moment})
+    with pytest.raises(SchemaError, match=r"no field \.value"):
+        check_answer("ActionsSecret", {"name": "KEY", "value": "x", "created_at": moment, "updated_at": moment})
 
 
 def test_a_failure_to_fit_does_not_show_the_values() -> None:
-    with pytest.raises(schemas.SchemaError) as failed:
-        schemas.check_answer("ActionsSecret", {"name": ["a-marker"]})
+    with pytest.raises(SchemaError) as failed:
+        check_answer("ActionsSecret", {"name": ["a-marker"]})
     assert "name: Input should be a valid string" in str(failed.value)
     assert "a-marker" not in str(failed.value)
