@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 
-from nacl.public import PrivateKey
+from nacl.public import PrivateKey, SealedBox
 
 from local.github.records import KeyPair
 
@@ -19,3 +19,9 @@ def new_key_pair() -> KeyPair:
         public=base64.b64encode(public).decode(),
         private=base64.b64encode(bytes(private)).decode(),
     )
+
+
+def decrypt_secret(key: KeyPair, encrypted_value: str) -> bytes:
+    """Read what a client encrypted, as a job does; never for an answer."""
+    box = SealedBox(PrivateKey(base64.b64decode(key.private)))
+    return box.decrypt(base64.b64decode(encrypted_value))

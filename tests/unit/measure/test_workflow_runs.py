@@ -146,7 +146,12 @@ def runner(tmp_path: Path, repository: ClaudefsRepository) -> WorkflowRunner:
 
 def run_example(runner: WorkflowRunner, repository: ClaudefsRepository, **changes: Any) -> RunResult:
     commit = repository.commit_change("An example")
-    trigger = {"event_name": "workflow_dispatch", "ref": "refs/heads/main", "actor": "me", "run_id": 7} | changes
+    trigger: dict[str, Any] = {
+        "event_name": "workflow_dispatch",
+        "ref": "refs/heads/main",
+        "actor": "me",
+        "run_id": 7,
+    } | changes
     return runner.run_workflow("example.yml", WorkflowTrigger(sha=commit, **trigger))
 
 

@@ -6,8 +6,8 @@ import base64
 from typing import TYPE_CHECKING
 
 import pytest
-from nacl.public import PrivateKey, SealedBox
 
+from local.github.keys import decrypt_secret
 from local.github.routes import ALL_ROUTES
 
 if TYPE_CHECKING:
@@ -30,8 +30,7 @@ def test_the_stored_value_is_what_the_client_encrypted(github: GitHub, place: st
     repository = github.store.state.repository
     production = repository.environments["production"]
     stored = {**repository.secrets, **production.secrets}["KEY"]
-    box = SealedBox(PrivateKey(base64.b64decode(repository.key.private)))
-    assert box.decrypt(base64.b64decode(stored.encrypted_value)) == MARKER.encode()
+    assert decrypt_secret(repository.key, stored.encrypted_value) == MARKER.encode()
 
 
 def test_the_state_file_does_not_hold_the_plain_value(github: GitHub, place: str) -> None:
