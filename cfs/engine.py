@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from infra.project import PROJECT_FOLDER
 from terminal.errors import UserError
+from terminal.signals import raise_if_interrupted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +26,8 @@ _STDERR = 2
 @dataclass(frozen=True, kw_only=True)
 class StackEngine(ABC):
     """The engine at work on one stack.
+
+    Its processes have a session of their own: a terminal's Ctrl-C reaches them once, through `terminal.signals`.
 
     Attributes:
         settings: Another file of the stack's settings than `Pulumi.<stack>.yaml`.
@@ -62,7 +65,7 @@ class StackEngine(ABC):
         """Repair what a dead run has left behind, and return whether one had died."""
 
     def run_operation(self, operation: str, *arguments: str, to_stderr: bool = False) -> None:
-        """Run an operation that people watch, such as `up`; Ctrl-C reaches it and lets it end in order.
+        """Run an operation that people watch, such as `up`; a signal to this process lets it end in order.
 
         Args:
             operation: What it is to do.
@@ -77,10 +80,12 @@ class StackEngine(ABC):
             stdout=_STDERR if to_stderr else None,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
         complaints = _StderrRelay(process.stderr)
-        status = _wait_through_interrupts(process)
+        status = process.wait()
         said = complaints.kept_text()
+        raise_if_interrupted()
         if status != 0:
             self._raise_known_error(said)
             raise EngineError(operation=operation, status=status)
@@ -96,12 +101,14 @@ class StackEngine(ABC):
                 text=True,
                 check=False,
                 timeout=self.answer_seconds,
+                start_new_session=True,
             )
         except subprocess.TimeoutExpired as error:
             raise UserError(
                 f"`pulumi {' '.join(arguments)}` has not answered for {self.answer_seconds:g} s.",
                 repair=self._repair_of_silence(),
             ) from error
+        raise_if_interrupted()
         if done.returncode != 0:
             self._raise_known_error(done.stderr)
             raise EngineError(
@@ -211,12 +218,3 @@ class _StderrRelay:
         # Plugins that outlive a killed engine hold the pipe open; what it said itself has come by then.
         self._thread.join(timeout=1.0)
         return "".join(self._lines)
-
-
-def _wait_through_interrupts(process: subprocess.Popen[str]) -> int:
-    """Wait for the engine; Ctrl-C goes to it as well, and it ends in order by itself."""
-    while True:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:
-            continue

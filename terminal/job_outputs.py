@@ -26,9 +26,9 @@ def set_job_outputs(values: Mapping[str, str]) -> None:
     _append_to_file("GITHUB_OUTPUT", "".join(f"{name}={' '.join(value.split())}\n" for name, value in values.items()))
 
 
-def run_page_url() -> str:
+def run_page_url(variables: Mapping[str, str] = os.environ) -> str:
     """Return the address of the run's page; empty outside a job."""
-    server, repository, run = (os.environ.get(f"GITHUB_{name}") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID"))
+    server, repository, run = (variables.get(f"GITHUB_{name}") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID"))
     return f"{server}/{repository}/actions/runs/{run}" if server and repository and run else ""
 
 

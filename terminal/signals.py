@@ -1,30 +1,56 @@
-"""Ctrl-C ends `cfs` and its engine in order, and so does SIGTERM."""
+"""SIGINT, SIGTERM and SIGHUP end `cfs` and its engine in order."""
 
 from __future__ import annotations
 
 import signal
+import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import psutil
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import FrameType
+
+_RELAYED = threading.Event()
+"""Set once a running engine has been interrupted."""
 
 
 def install_signal_handlers() -> None:
-    """Pass SIGTERM on to running engines as SIGINT; where none runs, end this process as Ctrl-C would."""
-    # A process in the background inherits that SIGINT is ignored, and so would all that it starts.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, _forward_interrupt)
+    """Relay signals to running engines; where none runs, end this process as Ctrl-C would."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _relay_signal)
 
 
-def _forward_interrupt(_number: int, _frame: FrameType | None) -> None:
-    engines = []
+def raise_if_interrupted() -> None:
+    """Begin nothing more after an engine was interrupted, however it ended.
+
+    Raises:
+        KeyboardInterrupt: One was.
+    """
+    if _RELAYED.is_set():
+        _RELAYED.clear()
+        raise KeyboardInterrupt
+
+
+def _relay_signal(number: int, _frame: FrameType | None) -> None:
+    engines = list(_running_engines())
+    if not engines:
+        raise KeyboardInterrupt
+    # A second SIGINT makes the engine abandon what it is creating. Only a person who presses Ctrl-C again wants that;
+    # GitHub's runner sends SIGTERM 7.5 s after SIGINT:
+    # https://docs.github.com/en/actions/reference/workflow-cancellation-reference
+    if number != signal.SIGINT and _RELAYED.is_set():
+        return
+    _RELAYED.set()
+    for engine in engines:
+        with suppress(psutil.NoSuchProcess):
+            engine.send_signal(signal.SIGINT)
+
+
+def _running_engines() -> Iterator[psutil.Process]:
     for child in psutil.Process().children():
         with suppress(psutil.NoSuchProcess):
             if child.name() == "pulumi" and child.status() != psutil.STATUS_ZOMBIE:
-                child.send_signal(signal.SIGINT)
-                engines.append(child)
-    if not engines:
-        raise KeyboardInterrupt
+                yield child

@@ -26,6 +26,7 @@ from cfs.deploy.rollout import (
 )
 from cfs.deploy.run_commands import NodeCommandRunner
 from cfs.environments import find_stack_environment
+from terminal.job_outputs import run_page_url
 from terminal.options import EnvironmentOption, JsonOption
 from terminal.results import finish_command
 
@@ -134,7 +135,7 @@ def _roll_out_context(environment: str, *, soak: float) -> RollOutContext:
     aws = find_stack_environment(environment).connect_aws()
     store = find_artifact_store(aws, environment)
     clock = SystemClock()
-    held = HeldRecord(store, environment=environment, holder=lease_holder(os.environ), clock=clock)
+    held = HeldRecord(store, environment=environment, holder=lease_holder(os.environ), run=run_page_url(), clock=clock)
     return RollOutContext(
         environment=environment,
         store=store,

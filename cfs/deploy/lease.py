@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from cfs.deploy.artifact_store import ConflictError
 from cfs.deploy.stored_documents import DeployLease, DeployRecord, record_key
 from terminal.errors import UserError
+from terminal.job_outputs import run_page_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -40,12 +41,23 @@ class LeaseLostError(UserError):
 class HeldRecord:
     """The record of an environment while its lease is held."""
 
-    def __init__(self, store: ArtifactStore, *, environment: str, holder: str, clock: DeployClock) -> None:
-        """Prepare to hold the lease."""
+    def __init__(
+        self, store: ArtifactStore, *, environment: str, holder: str, clock: DeployClock, run: str = ""
+    ) -> None:
+        """Prepare to hold the lease.
+
+        Args:
+            store: The environment's bucket.
+            environment: The stack's name.
+            holder: Who takes it, for people.
+            clock: The time.
+            run: Page of the workflow run that takes it; "" outside one.
+        """
         self._store = store
         self._environment = environment
         self._key = record_key(environment)
         self._holder = holder
+        self._run = run
         self._token = str(uuid.uuid4())
         self._clock = clock
         self._etag: str | None = None
@@ -81,13 +93,17 @@ class HeldRecord:
     def _take_lease(self) -> None:
         record, self._etag = read_deploy_record(self._store, self._environment)
         self.record = record
-        if record.lease is not None and record.lease.expires > self._clock.now():
+        if record.lease is not None and not self._may_take_over(record.lease):
             raise _lease_held_error(record.lease, self._environment)
         try:
             self._replace_record(record.model_copy(update={"lease": self._new_lease()}))
         except LeaseLostError as error:
             record, _ = read_deploy_record(self._store, self._environment)
             raise (_lease_held_error(record.lease, self._environment) if record.lease else error) from error
+
+    def _may_take_over(self, lease: DeployLease) -> bool:
+        # Steps and attempts of one run never overlap: the step that took the lease has ended.
+        return lease.expires <= self._clock.now() or ("" != self._run == lease.run)
 
     def _release_lease(self) -> None:
         try:
@@ -99,7 +115,11 @@ class HeldRecord:
     def _new_lease(self) -> DeployLease:
         now = self._clock.now()
         return DeployLease(
-            holder=self._holder, token=self._token, heartbeat=now, expires=now + timedelta(seconds=LEASE_SECONDS)
+            holder=self._holder,
+            run=self._run,
+            token=self._token,
+            heartbeat=now,
+            expires=now + timedelta(seconds=LEASE_SECONDS),
         )
 
     def _replace_record(self, record: DeployRecord) -> None:
@@ -122,10 +142,9 @@ def read_deploy_record(store: ArtifactStore, environment: str) -> tuple[DeployRe
 
 
 def lease_holder(variables: Mapping[str, str]) -> str:
-    """Say who deploys: the run of a workflow, or somebody on a machine."""
-    if run := variables.get("GITHUB_RUN_ID"):
-        where = f"{variables.get('GITHUB_SERVER_URL')}/{variables.get('GITHUB_REPOSITORY')}/actions/runs/{run}"
-        return f"{variables.get('GITHUB_ACTOR')}, {where}"
+    """Return who deploys: the run of a workflow, or somebody on a machine."""
+    if run := run_page_url(variables):
+        return f"{variables.get('GITHUB_ACTOR')}, {run}"
     return f"{getpass.getuser()}@{socket.gethostname()}, process {os.getpid()}"
 
 

@@ -197,12 +197,14 @@ class DeployLease(StoredDocument):
 
     Attributes:
         holder: Who, for people.
-        token: Who, for programs.
+        run: Page of the workflow run that holds it; "" outside one.
+        token: Which process, for programs.
         heartbeat: When the holder was last at work.
         expires: When it counts as dead.
     """
 
     holder: str
+    run: str = ""
     token: str
     heartbeat: datetime
     expires: datetime

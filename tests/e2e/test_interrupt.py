@@ -62,7 +62,7 @@ def interrupt(stack: Stack, interruption: Interruption) -> StateSnapshot:
             time.sleep(0.05)
         deployment.send_interrupt(number=interruption.number, group=interruption.group)
         deployment.wait_for_end()
-    assert deployment.exit_status == 1
+    assert deployment.exit_status == 130
     assert "Traceback" not in deployment.output
     assert deployment.live_processes() == []
     return read_snapshot(stack.engine)

@@ -126,6 +126,13 @@ def test_shell_gets_values_by_variables(files: list[File]) -> None:
     assert len(run) > 50
 
 
+def test_a_runner_that_ends_a_step_reaches_cfs(files: list[File]) -> None:
+    """It signals the step's entry process alone, and a shell would neither pass that on nor wait."""
+    run = [step["run"] for file in files for step in file.steps if "/bin/cfs" in step.get("run", "")]
+    assert [shell for shell in run if not re.match(r"exec (?:[\w-]+/)?\.venv/bin/cfs ", shell)] == []
+    assert len(run) > 10
+
+
 def steps_with(files: list[File], action: str) -> list[dict[str, Any]]:
     """Return the inputs of every step that uses an action, of which there must be some."""
     found = [step["with"] for file in files for step in file.steps if step.get("uses", "").startswith(f"{action}@")]

@@ -476,10 +476,10 @@ class World:
         self.account.write(version_key(ENVIRONMENT), pointer.to_bytes())
         return target
 
-    def means(self, *, soak: float = 0.0, holder: str = "somebody") -> RollOutContext:
+    def means(self, *, soak: float = 0.0, holder: str = "somebody", run: str = "") -> RollOutContext:
         aws = console_aws()
         store = ArtifactStore(aws, bucket=BUCKET)
-        held = HeldRecord(store, environment=ENVIRONMENT, holder=holder, clock=self.clock)
+        held = HeldRecord(store, environment=ENVIRONMENT, holder=holder, run=run, clock=self.clock)
         return RollOutContext(
             environment=ENVIRONMENT,
             store=store,

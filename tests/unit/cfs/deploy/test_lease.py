@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,20 @@ def test_the_lease_of_a_dead_holder_is_taken_over_once_it_has_expired(world: Wor
         lease = world.record().lease
         assert lease is not None
         assert lease.holder == "next"
+
+
+@pytest.mark.parametrize(
+    "dead, next_run, is_taken", [("run/7", "run/7", True), ("run/7", "run/8", False), ("", "", False)]
+)
+def test_a_later_step_of_the_same_run_takes_the_lease_over_at_once(
+    world: World, dead: str, next_run: str, *, is_taken: bool
+) -> None:
+    with pytest.raises(Killed):
+        hold_and_die(world, world.means(run=dead).held_record)
+    held = world.means(holder="next", run=next_run).held_record
+    with nullcontext() if is_taken else pytest.raises(UserError, match="somebody is deploying"), held.hold_lease():
+        assert is_taken
+    assert (world.record().lease is None) is is_taken
 
 
 def hold_and_die(world: World, held: Any) -> None:
