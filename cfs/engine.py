@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cfs.stack_lock import StackLockedError
 from infra.project import PROJECT_FOLDER
 from terminal.errors import UserError
 from terminal.signals import raise_if_interrupted
@@ -159,8 +160,8 @@ class StackEngine(ABC):
                 repair=f"`git checkout Pulumi.{self.stack_name}.yaml`; "
                 "for a stack of your own set PULUMI_CONFIG_PASSPHRASE",
             )
-        if lock := re.search(r"the stack is currently locked by .*", said):
-            raise UserError(f"Another run is at work on the stack: {lock[0]}.", repair=self._repair_of_lock())
+        if lock := re.search(r"the stack is currently locked by .*", said, re.DOTALL):
+            raise StackLockedError(lock[0], repair=self._repair_of_lock())
 
     @abstractmethod
     def _repair_of_lock(self) -> str:

@@ -53,7 +53,7 @@ class RemoteEngine(StackEngine):
         return deployment
 
     def recover_stack(self) -> bool:
-        """Repair nothing: only on the local account can a run be known to be dead."""
+        """Repair nothing: `cfs deploy recover` does, which knows whose lock it is."""
         return False
 
     @property
@@ -90,7 +90,10 @@ class RemoteEngine(StackEngine):
         super()._raise_known_error(said)
 
     def _repair_of_lock(self) -> str:
-        return f"wait for it to end; if it is dead: pulumi cancel --stack {self.stack_name}"
+        return (
+            f"wait for it to end; if it is dead: pulumi cancel --stack {self.stack_name}, "
+            f"then cfs deploy recover --environment {self.stack_name}"
+        )
 
     def _repair_of_silence(self) -> str:
         return "run it again"

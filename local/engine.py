@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cfs.engine import StackEngine
-from cfs.recovery.pending_operations import adopt_pending, has_pending
-from cfs.recovery.refresh_guard import RefreshGuard
+from cfs.recovery.pending_operations import repair_state
 from infra.naming import CONFIG_NAMESPACE, LOCAL_STACK
 from local import leftovers, servers
 from local.account import LOCAL_REGION, RUN_MARKER_VARIABLE
 from terminal.errors import UserError
-from terminal.progress import console, show_progress
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,17 +73,7 @@ class LocalEngine(StackEngine):
 
     def recover_stack(self) -> bool:
         """End the processes of a dead run, remove its lock, and adopt what it had created but not recorded."""
-        died = leftovers.clear_dead_run(self.account)
-        RefreshGuard(engine=self, connect=self.connect_aws).settle()
-        if not (died or has_pending(self)):
-            return False
-        with show_progress("Repairing what an interrupted run has left behind"):
-            adopted = adopt_pending(self, self.connect_aws())
-        for urn in adopted:
-            console.print(
-                f"  adopted {urn.rpartition('::')[2]}, which it had created but not recorded", highlight=False
-            )
-        return True
+        return repair_state(self, self.connect_aws, died=leftovers.clear_dead_run(self.account))
 
     def ensure_stack(self) -> None:
         """Make the stack where it does not exist yet."""

@@ -14,6 +14,7 @@ from cfs.deploy.environment_status import read_environment_status, status_result
 from cfs.deploy.lease import HeldRecord, lease_holder
 from cfs.deploy.node_list import NodeLister
 from cfs.deploy.publish import BuildSource, describe_release, find_tarballs, publish_result, upload_release
+from cfs.deploy.recover import recover_environment
 from cfs.deploy.releases import read_release_target
 from cfs.deploy.reviewed_apply import WantedDeployment, apply_reviewed, preview_for_review
 from cfs.deploy.rollout import (
@@ -94,6 +95,12 @@ def deploy_apply(  # noqa: PLR0913 — one parameter an option
     """Change what was reviewed, or nothing."""
     wanted = WantedDeployment(environment=environment, cluster_size=cluster_size, commit=commit)
     finish_command(apply_reviewed(wanted, digest=digest, file=review), as_json=json)
+
+
+@app.command("recover")
+def deploy_recover(*, environment: EnvironmentOption, json: JsonOption = False) -> None:
+    """Record what an `apply` that died had created."""
+    finish_command(recover_environment(find_stack_environment(environment)), as_json=json)
 
 
 @app.command("roll-out")

@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cfs.deploy.recover import recover_stack
 from cfs.environments import find_stack_environment
+from cfs.recovery.pending_operations import has_pending
 from infra.naming import CONFIG_NAMESPACE
 from infra.project import PROJECT_FOLDER
 from terminal.errors import UserError
@@ -19,6 +21,7 @@ from terminal.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cfs.deploy.stack_locks import LockBreaker
     from cfs.engine import StackEngine
 
 _GIT_TIMEOUT_SECONDS = 30
@@ -45,11 +48,18 @@ class StackPreview:
 class PlannedStack:
     """A stack with the settings of one run."""
 
-    def __init__(self, engine: StackEngine, *, version: str, folder: Path) -> None:
-        """Take the engine, its version, and a folder that nobody else reads."""
-        self.version = version
+    def __init__(self, engine: StackEngine, *, folder: Path, lock_breaker: LockBreaker | None = None) -> None:
+        """Prepare to work on it.
+
+        Args:
+            engine: The engine at work on it.
+            folder: A folder that nobody else reads.
+            lock_breaker: Takes its lock from a dead run; None: nothing will be applied.
+        """
+        self.version = engine.engine_version
         self._engine = engine
         self._plan = folder / "plan.json"
+        self._lock_breaker = lock_breaker
 
     def preview_plan(self) -> StackPreview:
         """Preview; what the engine complains of is in what is found."""
@@ -57,22 +67,39 @@ class PlannedStack:
 
     def apply_plan(self, plan: Path) -> None:
         """Change what a plan allows, and nothing else."""
-        self._engine.run_operation("up", "--yes", "--skip-preview", "--plan", str(plan), to_stderr=True)
+        up = ("up", "--yes", "--skip-preview", "--plan", str(plan))
+        if self._lock_breaker is None:
+            raise ValueError("the stack was opened for previews alone")
+        self._lock_breaker.work_locked(lambda: self._engine.run_operation(*up, to_stderr=True))
+
+    def is_unfinished(self) -> bool:
+        """Return whether the state holds what a dead run has begun and not finished."""
+        return has_pending(self._engine)
 
 
 @contextmanager
-def open_stack(environment: str, *, cluster_size: int | None) -> Iterator[PlannedStack]:
-    """Open an environment's stack, with the settings of its file and the size of this run."""
-    settings = find_stack_environment(environment).settings_file
+def open_stack(environment: str, *, cluster_size: int | None, applies: bool) -> Iterator[PlannedStack]:
+    """Open an environment's stack, with the settings of its file and the size of this run.
+
+    Args:
+        environment: The stack's name.
+        cluster_size: Storage nodes; None: what its file says.
+        applies: Whether it will be changed, and so what a dead run has left is repaired first. Previews on a real
+            account have no right to do so.
+    """
+    found = find_stack_environment(environment)
+    settings = found.settings_file
+    plain = found.open_engine()
+    lock_breaker = recover_stack(found, plain) if applies or found.is_emulated else None
     with tempfile.TemporaryDirectory(prefix="cfs-deploy-") as name:
         folder = Path(name)
         own = folder / settings.name
         # Pulumi would write the size into the file.
         shutil.copy2(settings, own)
-        engine = replace(_open_engine(environment), settings=own)
+        engine = replace(plain, settings=own)
         if cluster_size is not None:
             engine.query_text("config", "set", f"{CONFIG_NAMESPACE}:clusterSize", str(cluster_size))
-        yield PlannedStack(engine, version=engine.engine_version, folder=folder)
+        yield PlannedStack(engine, folder=folder, lock_breaker=lock_breaker)
 
 
 def program_digest(environment: str) -> str:
@@ -113,9 +140,3 @@ def head_commit() -> str:
             f"git config --global --add safe.directory {PROJECT_FOLDER}",
         ) from error
     return done.stdout.strip()
-
-
-def _open_engine(environment: str) -> StackEngine:
-    engine = find_stack_environment(environment).open_engine()
-    engine.recover_stack()
-    return engine

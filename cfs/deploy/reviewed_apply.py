@@ -25,6 +25,11 @@ DIFFERS_EXIT_CODE = 3
 """Exit code: what would be done is not what was reviewed; nothing was changed."""
 
 
+_UNFINISHED_NOTE = (
+    "An earlier run died. `cfs deploy apply` first records what that had created, and may then refuse this digest."
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class WantedDeployment:
     """What is to be deployed.
@@ -42,13 +47,16 @@ class WantedDeployment:
 
 def preview_for_review(wanted: WantedDeployment, *, file: Path) -> CommandResult:
     """Preview, and write to a file what is to be reviewed."""
-    with open_stack(wanted.environment, cluster_size=wanted.cluster_size) as stack:
+    with open_stack(wanted.environment, cluster_size=wanted.cluster_size, applies=False) as stack:
+        unfinished = stack.is_unfinished()
         review, complaints, _ = _review_preview(stack, wanted)
     if not complaints:
         _write_review(file, review)
+    note = _UNFINISHED_NOTE if unfinished else ""
     return CommandResult(
         text=review_text(review, complaints),
-        job_summary=review_summary(review, complaints),
+        notes=[note] if note else (),
+        job_summary=f"{review_summary(review, complaints)}\n{note}",
         # What cannot be applied must not be approved either.
         job_outputs={"changes": str(len(review.changes))}
         | ({} if complaints else {"digest": review.review_digest, "review": str(file)}),
@@ -63,7 +71,7 @@ def apply_reviewed(wanted: WantedDeployment, *, digest: str, file: Path | None) 
     The engine is held to the plan of the preview that was compared, so that nothing comes in between.
     """
     reviewed = _read_review(file, digest) if file else None
-    with open_stack(wanted.environment, cluster_size=wanted.cluster_size) as stack:
+    with open_stack(wanted.environment, cluster_size=wanted.cluster_size, applies=True) as stack:
         review, complaints, previewed = _review_preview(stack, wanted)
         if review.review_digest != digest:
             return _refusal_result(review, reviewed, digest)

@@ -37,6 +37,11 @@ def record_key(environment: str) -> str:
     return f"environments/{environment}/rollout.json"
 
 
+def applies_key(environment: str) -> str:
+    """Name the object that says who has applied changes to the environment's stack."""
+    return f"environments/{environment}/applies.json"
+
+
 class StoredDocument(BaseModel):
     """One of the documents, or a part of one."""
 
@@ -224,3 +229,31 @@ class DeployRecord(StoredDocument):
     lease: DeployLease | None = None
     roll_out: RollOut | None = None
     last: EndedRollOut | None = None
+
+
+class ApplyRun(StoredDocument):
+    """A command that may have locked the stack.
+
+    Attributes:
+        holder: Who runs it, for people.
+        run: Page of the workflow run; "" outside one.
+        hostname: Name of its machine.
+        began: When it began, by the machine's clock.
+    """
+
+    holder: str
+    run: str
+    hostname: str
+    began: datetime
+
+
+class ApplyRecord(StoredDocument):
+    """Who has applied changes to an environment's stack last.
+
+    Attributes:
+        schema_version: 1.
+        runs: The last ones, the newest last.
+    """
+
+    schema_version: Literal[1] = Field(alias="schema", default=1)
+    runs: tuple[ApplyRun, ...] = ()

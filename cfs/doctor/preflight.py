@@ -55,6 +55,18 @@ def check_stack_github(stack: str, *, recorded: Sequence[dict[str, Any]], retry_
     _preflight_target(_stack_target(stack), recorded, retry_command=retry_command, deploys=True)
 
 
+def is_run_completed(stack: str, page: str) -> bool:
+    """Ask GitHub whether a workflow run has ended, with all of its jobs.
+
+    Args:
+        stack: The stack that the run works on.
+        page: The run's page: `https://github.com/OWNER/REPOSITORY/actions/runs/ID`.
+    """
+    from cfs.doctor.workflow_runs import is_completed  # noqa: PLC0415 — as above
+
+    return is_completed(_stack_target(stack), page)
+
+
 def is_github_resource(resource: dict[str, Any]) -> bool:
     """Return whether a resource of a state is one at GitHub."""
     return str(resource["type"]).startswith("github:")

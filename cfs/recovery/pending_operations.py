@@ -18,6 +18,7 @@ from cfs.doctor.resource_types import DEPLOYMENT_POLICY_TYPE, PULL_REQUEST_TYPE
 from cfs.recovery.refresh_guard import RefreshGuard
 from infra.naming import CONFIG_NAMESPACE
 from terminal.errors import UserError
+from terminal.progress import console, show_progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -60,17 +61,39 @@ def adopt_pending(engine: StackEngine, aws: AwsAccount) -> list[str]:
     if not _is_unfinished(deployment):
         return []
     recorded = recorded_ids(deployment)
-    inventory = _list_tagged(aws, engine)
-    candidates = [
-        _entry_of(operation["resource"], identifier)
+    created = [
+        operation["resource"]
         for operation in deployment.get("pending_operations") or []
         if operation["type"] == "creating"
-        and (identifier := _find_id(engine, operation["resource"], inventory, recorded)) is not None
+    ]
+    inventory = _list_tagged(aws, engine, types={resource["type"] for resource in created} - IMPORT_ID_MAKERS.keys())
+    candidates = [
+        _entry_of(resource, identifier)
+        for resource in created
+        if (identifier := _find_id(engine, resource, inventory, recorded)) is not None
     ]
     import_resources(engine, aws, exported, candidates)
     after = engine.query_json("stack", "export")["deployment"].get("resources", [])
     known = {resource["urn"] for resource in after if not resource.get("delete")}
     return [candidate["urn"] for candidate in candidates if candidate["urn"] in known]
+
+
+def repair_state(engine: StackEngine, connect: Callable[[], AwsAccount], *, died: bool = False) -> bool:
+    """Finish what a dead run left in the state, and return whether one had died.
+
+    Args:
+        engine: The engine at work on the stack.
+        connect: Reaches the stack's account.
+        died: Whether a run is known to have died, whatever the state holds.
+    """
+    RefreshGuard(engine=engine, connect=connect).settle()
+    if not (died or has_pending(engine)):
+        return False
+    with show_progress("Repairing what an interrupted run has left behind"):
+        adopted = adopt_pending(engine, connect())
+    for urn in adopted:
+        console.print(f"  adopted {urn.rpartition('::')[2]}, which it had created but not recorded", highlight=False)
+    return True
 
 
 def _entry_of(resource: dict[str, Any], identifier: str) -> dict[str, Any]:
@@ -93,7 +116,7 @@ def _find_id(
 
 
 def has_pending(engine: StackEngine) -> bool:
-    """Tell, without starting the engine, whether the state holds what a dead run has begun and not finished."""
+    """Return whether the state holds what a dead run has begun and not finished."""
     return _is_unfinished(engine.read_deployment())
 
 
@@ -195,10 +218,12 @@ def destroy_orphans(engine: StackEngine, aws: AwsAccount, resources: Sequence[Ta
     engine.query_text("destroy", "--yes", "--skip-preview", *targets)
 
 
-def _list_tagged(aws: AwsAccount, engine: StackEngine) -> list[TaggedResource]:
-    from cfs.recovery.tagged_resources import find_tagged_resources  # noqa: PLC0415 — boto3 takes a quarter of a second
+def _list_tagged(aws: AwsAccount, engine: StackEngine, *, types: Collection[str] | None = None) -> list[TaggedResource]:
+    # boto3 takes a quarter of a second.
+    from cfs.recovery.tagged_resources import LISTINGS, find_tagged_resources  # noqa: PLC0415
 
-    return find_tagged_resources(aws, engine.stack_name)
+    listings = [listing for listing in LISTINGS if types is None or listing.type in types]
+    return find_tagged_resources(aws, engine.stack_name, listings=listings)
 
 
 def recorded_ids(deployment: dict[str, Any]) -> frozenset[tuple[str, str]]:

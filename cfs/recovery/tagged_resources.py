@@ -169,14 +169,22 @@ LISTINGS = (
         operation="list_roles",
         path="Roles[?starts_with(RoleName, '{prefix}')]",
         id="RoleName",
-        tag_call=TagCall(operation="list_role_tags", argument="RoleName", value="RoleName"),
+        # IAM's lists leave the tags out:
+        # https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListInstanceProfiles.html
+        tag_call=TagCall(operation="get_role", argument="RoleName", value="RoleName", path="Role.Tags"),
     ),
     ResourceListing(
         type="aws:iam/instanceProfile:InstanceProfile",
         service="iam",
         operation="list_instance_profiles",
-        path="InstanceProfiles",
+        path="InstanceProfiles[?starts_with(InstanceProfileName, '{prefix}')]",
         id="InstanceProfileName",
+        tag_call=TagCall(
+            operation="get_instance_profile",
+            argument="InstanceProfileName",
+            value="InstanceProfileName",
+            path="InstanceProfile.Tags",
+        ),
     ),
     ResourceListing(
         type="aws:iam/policy:Policy",
@@ -184,7 +192,7 @@ LISTINGS = (
         operation="list_policies",
         path="Policies[?starts_with(PolicyName, '{prefix}')]",
         id="Arn",
-        tag_call=TagCall(operation="list_policy_tags", argument="PolicyArn", value="Arn"),
+        tag_call=TagCall(operation="get_policy", argument="PolicyArn", value="Arn", path="Policy.Tags"),
         arguments={"Scope": "Local"},
     ),
     ResourceListing(
@@ -193,9 +201,7 @@ LISTINGS = (
         operation="list_open_id_connect_providers",
         path="OpenIDConnectProviderList",
         id="Arn",
-        tag_call=TagCall(
-            operation="list_open_id_connect_provider_tags", argument="OpenIDConnectProviderArn", value="Arn"
-        ),
+        tag_call=TagCall(operation="get_open_id_connect_provider", argument="OpenIDConnectProviderArn", value="Arn"),
     ),
     ResourceListing(
         type="aws:budgets/budget:Budget",
@@ -292,7 +298,8 @@ def _read_tags(
         try:
             holder = aws.call_operation(listing.service, call.operation, **argument)
         except AwsError as error:
-            if error.code != "NoSuchTagSet":
+            # A job may read the tags of its own stack's resources alone.
+            if error.code not in ("NoSuchTagSet", "AccessDenied", "AccessDeniedException"):
                 raise
             return {}
     tags = jmespath.search(path, holder) or []

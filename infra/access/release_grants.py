@@ -25,7 +25,7 @@ def release_grants(scope: Scope, *, artifact_bucket_arn: str, key_arn: str) -> t
     replace a release:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html
     """
-    own = tuple(f"environments/{scope.environment}/{name}.json" for name in ("version", "rollout"))
+    own = tuple(f"environments/{scope.environment}/{name}.json" for name in ("version", "rollout", "applies"))
     return (
         # Without it S3 answers that what is not there is forbidden.
         policies.list_objects((artifact_bucket_arn,)),

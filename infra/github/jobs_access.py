@@ -67,7 +67,7 @@ POLICY_TABLES: Mapping[str, tuple[tuple[RightsTable, AccessLevel], ...]] = {
     "compute": ((ec2.compute_rights, "write"), (services.group_rights, "write")),
     "storage": ((services.storage_rights, "write"), (jobs.state_rights, "write")),
     "services": ((services.observation_rights, "write"), (identity_rights, "write")),
-    "release": ((jobs.release_rights, "write"),),
+    "release": ((jobs.release_rights, "write"), (jobs.recovery_rights, "write")),
     "cache": ((jobs.build_rights, "read"),),
     "builds": ((jobs.build_rights, "write"),),
 }

@@ -19,6 +19,7 @@ BUILD_METRICS_NAMESPACE = "CFS/CI"
 
 STATE_REASON = "Pulumi's own calls of its backend, which is a folder in recorded runs"
 RELEASE_REASON = "`cfs deploy` calls it, not the stack"
+RECOVERY_REASON = "only a deployment after one that died calls it"
 BUILD_REASON = "builds call it, not the stack"
 
 
@@ -56,6 +57,27 @@ def release_rights(job_scope: JobScope) -> Iterator[Right]:
     )
     for grant in grants:
         yield _make_right(RELEASE_REASON, "write", grant.actions, grant.resources, *grant.conditions)
+
+
+def recovery_rights(_: JobScope) -> Iterator[Right]:
+    """Return the rights to find what a dead run has created, besides those to read the stack's resources."""
+    yield _make_right(
+        RECOVERY_REASON,
+        "write",
+        (
+            "events:ListRules",
+            "iam:ListInstanceProfiles",
+            "iam:ListOpenIDConnectProviders",
+            "iam:ListPolicies",
+            "iam:ListRoles",
+            "kms:ListKeys",
+            "s3:ListAllMyBuckets",
+            "scheduler:ListScheduleGroups",
+            "sns:ListTopics",
+            "ssm:ListDocuments",
+        ),
+        (EVERYTHING,),
+    )
 
 
 def build_rights(job_scope: JobScope) -> Iterator[Right]:

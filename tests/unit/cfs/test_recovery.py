@@ -18,8 +18,10 @@ import pytest
 from moto import mock_aws
 
 from cfs.aws import AwsAccount
-from cfs.recovery.pending_operations import has_pending, identify_resource, recorded_ids, with_entries
+from cfs.recovery.pending_operations import IMPORT_ID_MAKERS, has_pending, identify_resource, recorded_ids, with_entries
 from cfs.recovery.tagged_resources import LISTINGS, TaggedResource, find_tagged_resources
+from infra.github.jobs_access import JOB_POLICIES, POLICY_TABLES, make_job_scope
+from infra.scope import Scope
 from infra.tags import Tags
 from local import leftovers
 from local.account import RUN_MARKER_VARIABLE, LocalAccount
@@ -251,6 +253,28 @@ def test_unfinished_work_is_seen_in_the_checkpoint(
 ) -> None:
     write_checkpoint(engine, latest)
     assert has_pending(engine) is expected
+
+
+CALLED_OTHERWISE = {
+    "budgets:DescribeBudgets": "budgets:ViewBudget",
+    "iam:GetOpenIdConnectProvider": "iam:GetOpenIDConnectProvider",
+    "iam:ListOpenIdConnectProviders": "iam:ListOpenIDConnectProviders",
+    "s3:ListBuckets": "s3:ListAllMyBuckets",
+}
+"""Calls of the inventory whose IAM action has another name."""
+
+
+def test_a_job_that_deploys_may_look_for_everything_that_a_dead_run_may_have_created() -> None:
+    tables = [table for name in JOB_POLICIES["deploy"] for table, _ in POLICY_TABLES[name]]
+    arns = dict.fromkeys(("key", "state", "artifacts", "cache"), "arn:aws:s3:::any") | {"vpc_id": "vpc"}
+    scope = make_job_scope(Scope(account_id="1", region="us-west-2", environment="prod"), arns)
+    allowed = {action for table in tables for right in table(scope) for action in right.actions}
+    searched = [listing for listing in LISTINGS if listing.type not in IMPORT_ID_MAKERS]
+    called = {(listing.service, listing.operation) for listing in searched}
+    called |= {(listing.service, listing.tag_call.operation) for listing in searched if listing.tag_call}
+    actions = {f"{service}:{''.join(map(str.capitalize, name.split('_')))}" for service, name in called}
+    assert len(actions) > 20
+    assert {CALLED_OTHERWISE.get(action, action) for action in actions} - allowed == set()
 
 
 @pytest.fixture

@@ -74,6 +74,7 @@ def test_steps_come_in_order(deploy: File) -> None:
     wanted = [
         "Check checksums and attestations",
         "Change the infrastructure",
+        "Record what a cut-off change has created",
         "Publish the release to the environment",
         "Roll out",
         "See what is unfinished",
@@ -89,6 +90,13 @@ def test_a_roll_out_that_was_cut_off_is_taken_back_and_a_finished_one_is_not(dep
     returns = steps["Return to the version before"]["if"]
     assert returns.startswith("${{ always() && steps.status.outputs.rollout != ''")
     assert "steps.status.outputs.rollout != 'settling'" in returns
+
+
+def test_a_change_that_was_cut_off_is_recorded_with_the_same_rights(deploy: File) -> None:
+    steps = {step.get("name"): step for step in job(deploy, "deploy")["steps"]}
+    recover, apply = steps["Record what a cut-off change has created"], steps["Change the infrastructure"]
+    assert recover["if"].startswith("${{ always() && ")
+    assert recover["env"].items() <= apply["env"].items()
 
 
 def test_commands_exist_with_the_options_that_are_given(files: list[File]) -> None:

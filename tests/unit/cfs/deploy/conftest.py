@@ -31,10 +31,13 @@ from cfs.deploy.stored_documents import DeployRecord, Release, ReleaseTarget, Ve
 from infra.cluster.node_commands import NODE_COMMANDS
 from infra.tags import Tags
 from local.aws.gaps import close_gaps
+from tests.unit.cfs.deploy.pulumi_stand_in import STAND_IN, show
 from tests.unit.conftest import IMAGE
+from toolchain import Toolchain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from infra.tags import ResourceRole, Site
 
@@ -540,3 +543,28 @@ def emulated_world(wire: Wire, one_image: None) -> Iterator[World]:  # noqa: ARG
     wire.memory = None
     with mock_aws():
         yield World(MotoAccount())
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> MemoryAccount:
+    """Let real environments be in an account in memory."""
+    account = MemoryAccount()
+    identity = SimpleNamespace(get_caller_identity=lambda: {"Account": DEFAULT_ACCOUNT_ID})
+    aws = AwsAccount(session=_session(), _clients={"s3": MemoryClient("s3", account), "sts": identity})
+    monkeypatch.setattr("cfs.environments.RealEnvironment.connect_aws", lambda _: aws)
+    return account
+
+
+@pytest.fixture
+def pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bucket: MemoryAccount) -> Path:  # noqa: ARG001
+    """Put a stand-in for `pulumi` in the place of the real one, and give its folder."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    program = folder / "pulumi"
+    program.write_text(STAND_IN)
+    program.chmod(0o755)
+    toolchain = Toolchain(origin="built", version="3.259.0", path=(folder,), env={})
+    monkeypatch.setattr("cfs.remote_engine.obtain_toolchain", lambda: toolchain)
+    monkeypatch.setattr("cfs.remote_engine.RemoteEngine.work_folder", tmp_path)
+    show(folder)
+    return folder

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import copy
-import json
 import subprocess
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,7 +15,7 @@ from cfs.deploy.reviewed_apply import WantedDeployment
 from cfs.engine import EngineError
 from infra.project import PROJECT_FOLDER
 from terminal.errors import UserError
-from toolchain import Toolchain
+from tests.unit.cfs.deploy.pulumi_stand_in import PREVIEW, show, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,53 +23,8 @@ if TYPE_CHECKING:
 
 TYPE = "aws:sns/topic:Topic"
 URN = f"urn:pulumi:prod::claudefs-infra::{TYPE}::alerts"
-PREVIEW: dict[str, Any] = {
-    "config": {"aws:region": "us-west-2"},
-    "steps": [{"op": "create", "urn": URN, "newState": {"type": TYPE, "inputs": {"name": "alerts"}}}],
-}
 COMPLAINT = {"severity": "error", "message": "error: unable to replace resource\n"}
 WANTED = WantedDeployment(environment="prod", cluster_size=None, commit="c" * 40)
-
-STAND_IN = """\
-#!/bin/sh
-cd "$(dirname "$0")" || exit 9
-echo "$*" >> told
-case "$1" in
-preview)
-  while test "$1" != --save-plan; do shift; done
-  echo plan > "$2"
-  cat preview.json
-  exit "$(cat preview.status)"
-  ;;
-up)
-  while test "$1" != --plan; do shift; done
-  cp "$2" applied
-  ;;
-esac
-"""
-
-
-@pytest.fixture
-def pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Put a stand-in for `pulumi` in the place of the real one, and give its folder."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    program = folder / "pulumi"
-    program.write_text(STAND_IN)
-    program.chmod(0o755)
-    toolchain = Toolchain(origin="built", version="3.259.0", path=(folder,), env={})
-    monkeypatch.setattr("cfs.remote_engine.obtain_toolchain", lambda: toolchain)
-    show(folder, PREVIEW)
-    return folder
-
-
-def show(folder: Path, preview: dict[str, Any], *, status: int = 0) -> None:
-    (folder / "preview.json").write_text(json.dumps(preview))
-    (folder / "preview.status").write_text(str(status))
-
-
-def told(folder: Path) -> list[str]:
-    return (folder / "told").read_text().splitlines()
 
 
 def reviewed(file: Path, wanted: WantedDeployment = WANTED) -> str:
