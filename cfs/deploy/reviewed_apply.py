@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cfs.deploy.omissions import refuse_omissions
+from cfs.deploy.operator_changes import refuse_operator_changes
 from cfs.deploy.planned_stack import head_commit, open_stack, program_digest
 from cfs.deploy.review import Review, review_differences, review_of_preview, review_summary, review_text
 from cfs.doctor.preflight import check_stack_github, is_github_resource
 from cfs.environments import find_stack_environment
 from cfs.previews.changes import changing_steps, read_preview_errors
 from terminal.errors import UserError
+from terminal.job_outputs import run_page_url
 from terminal.results import CommandResult
 
 if TYPE_CHECKING:
@@ -113,6 +115,8 @@ def _review_preview(stack: PlannedStack, wanted: WantedDeployment) -> tuple[Revi
     refusals = refuse_omissions(
         previewed.content, find_stack_environment(wanted.environment).settings_file, stack=wanted.environment
     )
+    if run_page_url():
+        refusals += refuse_operator_changes(previewed.content, stack=wanted.environment)
     return review, [*read_preview_errors(previewed.content), *refusals], previewed
 
 
