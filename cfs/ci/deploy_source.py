@@ -18,8 +18,14 @@ MAIN_BRANCH = "origin/main"
 GIT_TIMEOUT_SECONDS = 60
 """Seconds for git, which does not use the network here."""
 
-_VERSION = re.compile(r"v\d+\.\d+\.\d+")
-_DESCRIBE_OPTIONS = ("--tags", "--match", "v[0-9]*.[0-9]*.[0-9]*", "--abbrev=7")
+_VERSION = re.compile(r"v[0-9]+\.[0-9]+\.[0-9]+")
+"""Tags that `release.yml` makes a release of."""
+
+_DESCRIBE_OPTIONS = (
+    *("--tags", "--abbrev=7", "--match", "v[0-9]*.[0-9]*.[0-9]*"),
+    # Git's patterns have no repetition: without these, `*` would match `v1.2.3-rc1` and `v1.2.3.4`.
+    *("--exclude", "v*[!0-9.]*", "--exclude", "v*.*.*.*"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)

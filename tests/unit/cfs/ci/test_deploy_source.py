@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from cfs.ci.deploy_source import find_deploy_source
+from infra.github.delivery import WORKFLOW_SOURCES
 from terminal.errors import UserError
 
 if TYPE_CHECKING:
@@ -50,6 +53,18 @@ def test_a_tagged_commit_is_deployed_from_its_release(checkout: Path) -> None:
     git(checkout, "tag", "v0.7.0")
     found = find_deploy_source(checkout, version="")
     assert (found.version, found.built) == ("v0.7.0", True)
+
+
+@pytest.mark.parametrize("tag", ["v0.7.0", "v10.20.30", "v0.7.0-rc1", "v0.7.0rc1", "v0.7.0.1", "v0.7", "va.b.c"])
+def test_a_release_is_expected_of_exactly_the_tags_that_the_workflow_makes_one_of(checkout: Path, tag: str) -> None:
+    workflow = yaml.load((WORKFLOW_SOURCES / "release.yml").read_text(), Loader=yaml.BaseLoader)  # noqa: S506 -- text alone
+    [pattern] = workflow["on"]["push"]["tags"]
+    [notes] = re.findall(r'^tag_pattern = "(.*)"$', (WORKFLOW_SOURCES / "cliff.toml").read_text(), re.MULTILINE)
+    is_released = re.fullmatch(pattern.replace(".", r"\."), tag) is not None
+    git(checkout, "tag", tag)
+
+    assert find_deploy_source(checkout, version="").built is is_released
+    assert (re.search(notes.replace("\\\\", "\\"), tag) is not None) is is_released
 
 
 def test_before_the_first_version_commits_count_from_zero(checkout: Path) -> None:
