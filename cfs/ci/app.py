@@ -51,6 +51,12 @@ def ci_workspace(checkout: Annotated[Path, typer.Argument(help="a checkout of Cl
     sys.stdout.write(json.dumps(asdict(read_workspace(checkout)), indent=2) + "\n")
 
 
+@app.command("environments")
+def ci_environments(names: Annotated[list[str], typer.Argument(help="environments of the repository")]) -> None:
+    """Stop where the job's repository lacks one of these environments."""
+    job_repository().require_environments(names)
+
+
 @app.command("source")
 def ci_source(
     checkout: CheckoutOption,

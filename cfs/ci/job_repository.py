@@ -14,7 +14,7 @@ from cfs.ci.preview_comment import purpose_marker
 from terminal.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 ANSWER_TIMEOUT_SECONDS = 30.0
 """Seconds for one answer of GitHub; server errors and rate limits are tried again by the client."""
@@ -35,6 +35,27 @@ class JobRepository:
     github: GitHub[Any]
     owner: str
     name: str
+
+    def require_environments(self, names: Sequence[str]) -> None:
+        """Stop where the repository lacks an environment.
+
+        https://docs.github.com/en/rest/deployments/environments#list-environments
+        """
+        with _explain_github_errors("list the environments", "actions: read"):
+            pages = self.github.rest.paginate(
+                self.github.rest.repos.get_all_environments,
+                map_func=lambda response: _response_items(response, "environments"),
+                owner=self.owner,
+                repo=self.name,
+                per_page=_PAGE_SIZE,
+            )
+            present = {environment["name"].casefold() for environment in pages}
+        missing = [name for name in names if name.casefold() not in present]
+        if missing:
+            raise UserError(
+                f"{self.owner}/{self.name} has no environment {' and '.join(missing)}.",
+                repair="deploy its stack by hand first (pulumi up), which makes its environments with their protection",
+            )
 
     def write_comment(self, pull_request: int, body: str, *, purpose: str) -> None:
         """Write the comment of this purpose, in place if it is there."""
@@ -97,8 +118,8 @@ def job_repository() -> JobRepository:
     return JobRepository(github=github, owner=owner, name=name)
 
 
-def _response_items(response: Any) -> list[dict[str, Any]]:
-    items: list[dict[str, Any]] = response.json()
+def _response_items(response: Any, field: str = "") -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = response.json()[field] if field else response.json()
     return items
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -40,8 +41,38 @@ def test_its_inputs_are_choices_but_for_the_version(deploy: File) -> None:
     inputs = deploy.content["on"]["workflow_dispatch"]["inputs"]
     assert inputs["environment"]["options"] == ["staging", "production"]
     assert inputs["environment"]["default"] == "staging"
-    assert inputs["cluster-size"]["options"] == ["3", "5", "10"]
+    assert inputs["cluster-size"]["options"] == ["as configured", "3", "5", "10"]
     assert set(inputs) == {"environment", "cluster-size", "version"}
+
+
+@pytest.mark.parametrize("size, options", [("", []), ("10", ["--cluster-size", "10"])])
+def test_the_cluster_has_the_size_of_the_settings_unless_a_size_is_chosen(
+    deploy: File, size: str, options: list[str]
+) -> None:
+    assert deploy.content["on"]["workflow_dispatch"]["inputs"]["cluster-size"]["default"] == "as configured"
+    sized = [step for step in deploy.steps if "SIZE" in step.get("env", {})]
+    assert len(sized) == 2
+    for step in sized:
+        assert step["env"]["SIZE"] == "${{ inputs.cluster-size != 'as configured' && inputs.cluster-size || '' }}"
+        shell = re.sub(r"exec \S+", "printf '%s\\n'", step["run"])
+        told = subprocess.run(
+            ["bash", "-euc", shell],
+            env=dict.fromkeys(step["env"], "x") | {"SIZE": size},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        )
+        words = told.stdout.split()
+        assert [word for word in words if word in ("--cluster-size", "10")] == options
+
+
+def test_no_job_names_an_environment_that_is_not_there(deploy: File) -> None:
+    [step] = [step for step in job(deploy, "preflight")["steps"] if "cfs ci environments" in step.get("run", "")]
+    checked = {word.replace("$ENVIRONMENT", step["env"]["ENVIRONMENT"]) for word in re.findall(r'"(.*?)"', step["run"])}
+    named = {content["environment"] for content in deploy.content["jobs"].values() if "environment" in content}
+    assert named <= checked
+    assert len(named) == 2
 
 
 def test_what_changes_something_waits_for_the_environments_approval(deploy: File) -> None:

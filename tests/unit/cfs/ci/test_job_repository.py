@@ -28,6 +28,7 @@ class Tracker:
     url: str = ""
     comments: list[dict[str, Any]] = field(default_factory=list)
     issues: list[dict[str, Any]] = field(default_factory=list)
+    environments: list[str] = field(default_factory=list)
     refuses: int = 0
     """The status of every answer, if not 0."""
 
@@ -47,6 +48,9 @@ def tracker() -> Iterator[Tracker]:
         def do_GET(self) -> None:
             asked = urlsplit(self.path)
             query = {name: values[0] for name, values in parse_qs(asked.query).items()}
+            if asked.path.endswith("/environments"):
+                self.answer(200, {"environments": [{"name": name} for name in held.environments]})
+                return
             items = [item for item in held.items(asked.path) if item["state"] == query.get("state", "open")]
             size, page = int(query["per_page"]), int(query.get("page", "1"))
             start = (page - 1) * size
@@ -133,6 +137,13 @@ def test_a_refusal_names_the_permission(tracker: Tracker) -> None:
     tracker.refuses = 403
     with pytest.raises(UserError, match="pull-requests: write"):
         tracker.repository().write_comment(7, "text", purpose="preview")
+
+
+def test_an_environment_that_is_not_there_is_named(tracker: Tracker) -> None:
+    tracker.environments = ["Staging"]
+    tracker.repository().require_environments(["staging"])
+    with pytest.raises(UserError, match="o/r has no environment staging-preview"):
+        tracker.repository().require_environments(["staging", "staging-preview"])
 
 
 def test_outside_a_job_the_missing_variables_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
