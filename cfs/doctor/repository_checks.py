@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from cfs.doctor import tokens, workflows
 from cfs.doctor.findings import doubtful_finding, good_finding, raise_wrong_findings, wrong_finding
 from cfs.doctor.github_client import GitHubClient, GitHubForbidden, GitHubNotFound
+from cfs.doctor.other_workflows import judge_other_workflows
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -62,7 +63,7 @@ def examine_repository(
         *_judge_environments(client, found.body, settings),
         *_judge_actions(client, repository),
         *_judge_subject(client, repository, settings),
-        *(_judge_delivery(client, found.body, settings, delivered) if settings.manages_repository else ()),
+        *(_judge_managed(client, found.body, settings, delivered) if settings.manages_repository else ()),
     ]
 
 
@@ -192,6 +193,38 @@ def _judge_subject(client: GitHubClient, repository: str, settings: Settings) ->
         "subject",
         f"OIDC subjects of the repository begin with {real}, and roles would trust {settings.github_subject_prefix}.",
         repair=repair,
+    )
+
+
+def _judge_managed(
+    client: GitHubClient, repository: dict[str, Any], settings: Settings, delivered: Collection[str] | None
+) -> Iterator[Finding]:
+    """Judge what only the stack that manages the repository changes in it."""
+    yield from _judge_delivery(client, repository, settings, delivered)
+    yield from judge_other_workflows(client, repository)
+    yield from _judge_infrastructure(client, repository["full_name"])
+
+
+def _judge_infrastructure(client: GitHubClient, repository: str) -> Iterator[Finding]:
+    """Judge whether jobs may check out this project: their token reads their own repository and public ones.
+
+    https://github.com/actions/checkout#checkout-multiple-repos-private
+    """
+    try:
+        named = client.get_json(f"repos/{repository}/actions/variables/INFRA_REPOSITORY").body["value"]
+    except (GitHubNotFound, GitHubForbidden):
+        return
+    try:
+        is_public = not client.get_json(f"repos/{named}").body.get("private")
+    except (GitHubNotFound, GitHubForbidden):
+        is_public = False
+    if is_public:
+        yield good_finding("infrastructure", f"{named} is public: jobs can check it out.")
+        return
+    yield wrong_finding(
+        "infrastructure",
+        f"INFRA_REPOSITORY is {named}, which is private or not there: no job of {repository} can check it out.",
+        repair=f"make {named} public, or gh variable set INFRA_REPOSITORY --body OWNER/NAME",
     )
 
 

@@ -129,6 +129,36 @@ def test_a_new_repository_and_a_classic_token_with_its_scopes_are_good(standin: 
     }
 
 
+TAGGED = "steps: [{uses: actions/checkout@v4}, {uses: ./own}, {run: 'true'}]"
+
+
+def test_what_the_stack_would_stop_is_listed_before_it_does(standin: StandIn) -> None:
+    standin.repo("PUT", "/actions/permissions/workflow", {"default_workflow_permissions": "write"})
+    standin.put_file(".github/workflows/old.yml", f"jobs: {{a: {{{TAGGED}}}}}", "old")
+    standin.put_file(".github/workflows/good.yml", "permissions: {}\njobs: {a: {uses: $/.github/b.yml}}", "good")
+    standin.put_file(".github/actions/own/action.yml", f"runs: {{using: composite, {TAGGED}}}", "own")
+    pinned, limited = [of for of in examine_repository(standin.target) if of.check == "other workflows"]
+
+    assert (pinned.verdict, limited.verdict) == ("doubtful", "doubtful")
+    assert ".github/workflows/old.yml: actions/checkout@v4" in pinned.message
+    assert ".github/actions/own/action.yml: actions/checkout@v4" in pinned.message
+    assert "good.yml" not in pinned.message + limited.message
+    assert limited.message.endswith(": .github/workflows/old.yml.")
+
+    standin.repo("PUT", "/actions/permissions/workflow", {"default_workflow_permissions": "read"})
+    standin.repo("PUT", "/actions/permissions", {"enabled": True, "sha_pinning_required": True})
+    [after] = [of for of in examine_repository(standin.target) if of.check == "other workflows"]
+    assert after.verdict == "good"
+
+
+@pytest.mark.parametrize("named, verdict", [(f"{OWNER}/{REPOSITORY}", "good"), (f"{OWNER}/other", "wrong")])
+def test_jobs_must_be_able_to_check_this_project_out(standin: StandIn, named: str, verdict: str) -> None:
+    standin.repo("POST", "/actions/variables", {"name": "INFRA_REPOSITORY", "value": named})
+    [found] = [of for of in examine_repository(standin.target) if of.check == "infrastructure"]
+    assert found.verdict == verdict
+    assert named in found.message
+
+
 @pytest.mark.parametrize("verdict, code", [("good", 0), ("doubtful", 0), ("wrong", 1)])
 def test_the_command_fails_where_something_is_wrong(verdict: Verdict, code: int) -> None:
     found = Finding(check="plan", verdict=verdict, message="")
