@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from githubkit import GitHub
-from githubkit.exception import GitHubException
+from githubkit.exception import GitHubException, RequestFailed
 
 from cfs.ci.preview_comment import purpose_marker
 from terminal.errors import UserError
@@ -39,23 +40,24 @@ class JobRepository:
     def require_environments(self, names: Sequence[str]) -> None:
         """Stop where the repository lacks an environment.
 
-        https://docs.github.com/en/rest/deployments/environments#list-environments
+        https://docs.github.com/en/rest/deployments/environments#get-an-environment
         """
-        with _explain_github_errors("list the environments", "actions: read"):
-            pages = self.github.rest.paginate(
-                self.github.rest.repos.get_all_environments,
-                map_func=lambda response: _response_items(response, "environments"),
-                owner=self.owner,
-                repo=self.name,
-                per_page=_PAGE_SIZE,
-            )
-            present = {environment["name"].casefold() for environment in pages}
-        missing = [name for name in names if name.casefold() not in present]
+        missing = [name for name in names if not self._has_environment(name)]
         if missing:
             raise UserError(
                 f"{self.owner}/{self.name} has no environment {' and '.join(missing)}.",
                 repair="deploy its stack by hand first (pulumi up), which makes its environments with their protection",
             )
+
+    def _has_environment(self, name: str) -> bool:
+        with _explain_github_errors("show the environment", "actions: read"):
+            try:
+                self.github.rest.repos.get_environment(self.owner, self.name, name)
+            except RequestFailed as error:
+                if error.response.status_code != HTTPStatus.NOT_FOUND:
+                    raise
+                return False
+        return True
 
     def write_comment(self, pull_request: int, body: str, *, purpose: str) -> None:
         """Write the comment of this purpose, in place if it is there."""
@@ -118,8 +120,8 @@ def job_repository() -> JobRepository:
     return JobRepository(github=github, owner=owner, name=name)
 
 
-def _response_items(response: Any, field: str = "") -> list[dict[str, Any]]:
-    items: list[dict[str, Any]] = response.json()[field] if field else response.json()
+def _response_items(response: Any) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = response.json()
     return items
 
 

@@ -48,8 +48,8 @@ def tracker() -> Iterator[Tracker]:
         def do_GET(self) -> None:
             asked = urlsplit(self.path)
             query = {name: values[0] for name, values in parse_qs(asked.query).items()}
-            if asked.path.endswith("/environments"):
-                self.answer(200, {"environments": [{"name": name} for name in held.environments]})
+            if "/environments/" in asked.path:
+                self.answer(200 if asked.path.rpartition("/")[2] in held.environments else 404, {})
                 return
             items = [item for item in held.items(asked.path) if item["state"] == query.get("state", "open")]
             size, page = int(query["per_page"]), int(query.get("page", "1"))
@@ -140,7 +140,7 @@ def test_a_refusal_names_the_permission(tracker: Tracker) -> None:
 
 
 def test_an_environment_that_is_not_there_is_named(tracker: Tracker) -> None:
-    tracker.environments = ["Staging"]
+    tracker.environments = ["staging"]
     tracker.repository().require_environments(["staging"])
     with pytest.raises(UserError, match="o/r has no environment staging-preview"):
         tracker.repository().require_environments(["staging", "staging-preview"])
