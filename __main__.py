@@ -8,6 +8,7 @@ import pulumi_aws as aws
 
 from infra.access.boundary import Boundary, BoundaryArgs
 from infra.access.identity import Identity, IdentityArgs
+from infra.access.resource_scope import resolve_scope
 from infra.budget import Budget, BudgetArgs
 from infra.cluster.cluster import Cluster, ClusterArgs
 from infra.cluster.interruptions import Interruptions, InterruptionsArgs
@@ -77,15 +78,15 @@ budget = Budget(
         emails=settings.alert_emails,
     ),
 )
-identity = Identity(
-    "identity",
-    args=IdentityArgs(
-        stack=stack,
-        artifact_bucket_arn=storage.artifact_bucket_arn,
-        cache_bucket_arn=storage.cache_bucket_arn,
-        alert_topic_arn=budget.topic_arn,
-    ),
+scope = resolve_scope(
+    stack,
+    vpc_id=network.vpc_id,
+    alert_topic_arn=budget.topic_arn,
+    state_bucket_arn=storage.state_bucket_arn,
+    artifact_bucket_arn=storage.artifact_bucket_arn,
+    cache_bucket_arn=storage.cache_bucket_arn,
 )
+identity = Identity("identity", args=IdentityArgs(stack=stack, scope=scope))
 orchestrator = Orchestrator(
     "orchestrator",
     args=OrchestratorArgs(
@@ -123,7 +124,7 @@ cluster = Cluster(
         now=now,
     ),
 )
-repository = declare_repository(settings, stack=stack, network=network, storage=storage, region=region)
+repository = declare_repository(settings, stack=stack, scope=scope, storage=storage, region=region)
 
 export_outputs(
     StackParts(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import pulumi
 from pulumi_aws import budgets, sns
 
-from infra.access.policies import Condition, Principal, Statement, render_policy, string_equals
+from infra.access.statements import allow_service, render_policy, source_conditions
 from infra.component import Component
 from infra.naming import BUDGET, SNS_TOPIC, physical_name
 from infra.tags import PROJECT_NAME
@@ -153,14 +153,11 @@ def alert_topic_policy(*, topic_arn: str, account_id: str) -> str:
     https://docs.aws.amazon.com/cost-management/latest/userguide/budgets-sns-policy.html
     """
     return render_policy(
-        Statement(
-            sid="BudgetsMayPublish",
-            actions=("sns:Publish",),
+        allow_service(
+            "BudgetsMayPublish",
+            "budgets.amazonaws.com",
+            "sns:Publish",
             resources=(topic_arn,),
-            conditions=(
-                string_equals("aws:SourceAccount", account_id),
-                Condition(operator="ArnLike", key="aws:SourceArn", values=(f"arn:aws:budgets::{account_id}:*",)),
-            ),
-            principal=Principal(kind="Service", value="budgets.amazonaws.com"),
+            conditions=source_conditions(account_id, f"arn:aws:budgets::{account_id}:*"),
         )
     )

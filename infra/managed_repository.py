@@ -13,8 +13,8 @@ from infra.github.workflow_files import WorkflowFiles, WorkflowFilesArgs
 if TYPE_CHECKING:
     import pulumi
 
+    from infra.access.resource_scope import ResourceScope
     from infra.config.settings import Settings
-    from infra.network.network import Network
     from infra.stack_context import SecuredStack
     from infra.storage.storage import Storage
 
@@ -35,18 +35,23 @@ class ManagedRepository:
 
 
 def declare_repository(
-    settings: Settings, *, stack: SecuredStack, network: Network, storage: Storage, region: pulumi.Output[str]
+    settings: Settings,
+    *,
+    stack: SecuredStack,
+    scope: pulumi.Output[ResourceScope],
+    storage: Storage,
+    region: pulumi.Output[str],
 ) -> ManagedRepository:
     """Declare what this stack has in the repository.
 
     Args:
         settings: The stack's settings.
         stack: The stack.
-        network: The network, in which jobs may launch machines.
+        scope: What the policies of jobs name.
         storage: The buckets that jobs use.
         region: The region that jobs work in.
     """
-    access = _declare_access(settings, stack=stack, network=network, storage=storage)
+    access = _declare_access(settings, stack=stack, scope=scope)
     _declare_variables(settings, storage=storage, access=access, region=region)
     workflow_files = WorkflowFiles(
         "workflow-files",
@@ -60,7 +65,7 @@ def declare_repository(
     return ManagedRepository(access=access, workflow_files=workflow_files, deployments=deployments)
 
 
-def _declare_access(settings: Settings, *, stack: SecuredStack, network: Network, storage: Storage) -> GitHubAccess:
+def _declare_access(settings: Settings, *, stack: SecuredStack, scope: pulumi.Output[ResourceScope]) -> GitHubAccess:
     return GitHubAccess(
         "github-access",
         args=GitHubAccessArgs(
@@ -71,10 +76,7 @@ def _declare_access(settings: Settings, *, stack: SecuredStack, network: Network
                 environment=settings.github_environment,
                 builds=settings.manages_repository,
             ),
-            vpc_id=network.vpc_id,
-            state_bucket_arn=storage.state_bucket_arn,
-            artifact_bucket_arn=storage.artifact_bucket_arn,
-            cache_bucket_arn=storage.cache_bucket_arn,
+            scope=scope,
         ),
     )
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.access.identity import NODE_GRANTS, ORCHESTRATOR_GRANTS, RoleScope
-from infra.access.policies import EVERYTHING
-from infra.cluster import interruptions
-from infra.orchestrator import hours as orchestrator_hours
+from infra.access.machine_grants import NODE_GRANTS, ORCHESTRATOR_GRANTS
+from infra.access.resource_scope import ResourceScope
+from infra.cluster.interruptions import INTERRUPTION_GRANTS
+from infra.orchestrator.hours import scheduler_grants
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from infra.access.policies import Statement
+    from infra.access.statements import Statement
     from infra.scope import Scope
 
 
@@ -20,16 +20,17 @@ def stack_grants(scope: Scope) -> Iterator[Statement]:
     """Return every statement of these roles; the boundary is drawn around them."""
     # Which buckets, key and topic it is, a boundary leaves out.
     anything = "arn:aws:*"
-    reach = RoleScope(
-        scope=scope,
-        artifact_bucket_arn=anything,
-        cache_bucket_arn=anything,
+    machines = ResourceScope(
+        **vars(scope),
+        vpc_id="*",
         key_arn=anything,
         alert_topic_arn=anything,
+        state_bucket_arn=anything,
+        artifact_bucket_arn=anything,
+        cache_bucket_arn=anything,
     )
-    for grants in (ORCHESTRATOR_GRANTS, NODE_GRANTS):
-        for grant in grants.values():
-            yield from grant(reach)
-    for service_grant in interruptions.INTERRUPTION_GRANTS.values():
+    for grant in (*ORCHESTRATOR_GRANTS.values(), *NODE_GRANTS.values()):
+        yield from grant(machines)
+    for service_grant in INTERRUPTION_GRANTS.values():
         yield from service_grant(scope)
-    yield from orchestrator_hours.scheduler_grants(scope, instance_id=EVERYTHING, key_arn=anything)
+    yield from scheduler_grants(scope, instance_id="*", key_arn=anything)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from infra.naming import IAM_ROLE, physical_name
+from infra.naming import IAM_ROLE, LOG_GROUP_PREFIX, physical_name
 from infra.tags import PROJECT_NAME
 
 
@@ -30,9 +30,18 @@ class Scope:
         """Return the pattern of the ARNs of resources here whose names begin with the environment's."""
         return self.regional_arn(service, f"{resource}{PROJECT_NAME}-{self.environment}-*")
 
+    def iam_arn(self, resource: str) -> str:
+        """Return the ARN of something of IAM, which knows no regions."""
+        return f"arn:aws:iam::{self.account_id}:{resource}"
+
     def role_arn(self, purpose: str) -> str:
         """Return the ARN of the environment's role for a purpose."""
-        return f"arn:aws:iam::{self.account_id}:role/{role_name(self.environment, purpose)}"
+        return self.iam_arn(f"role/{role_name(self.environment, purpose)}")
+
+    @property
+    def log_groups_arn(self) -> str:
+        """The pattern of the ARNs of the environment's log groups."""
+        return self.regional_arn("logs", f"log-group:{LOG_GROUP_PREFIX}/{self.environment}/*")
 
     def ec2_arn_patterns(self, *types: str) -> tuple[str, ...]:
         """Return patterns of all EC2 resources of some types, in this account and region."""

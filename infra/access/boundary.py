@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pulumi_aws import iam
 
-from infra.access.policies import EVERYTHING, Statement, render_policy
+from infra.access.statements import EVERYTHING, Statement, render_policy
 from infra.component import Component
 from infra.naming import IAM_POLICY, physical_name
 from infra.tags import PROJECT_NAME
@@ -101,7 +101,7 @@ def boundary_policy_name(environment: str) -> str:
 
 def boundary_policy_arn(scope: Scope) -> str:
     """Return the policy's ARN."""
-    return f"arn:aws:iam::{scope.account_id}:policy/{boundary_policy_name(scope.environment)}"
+    return scope.iam_arn(f"policy/{boundary_policy_name(scope.environment)}")
 
 
 def boundary_statements(statements: Iterable[Statement]) -> tuple[Statement, ...]:
@@ -118,7 +118,6 @@ def boundary_statements(statements: Iterable[Statement]) -> tuple[Statement, ...
             sid="AtMost",
             actions=tuple(sorted({*others, *SESSION_MANAGER_ACTIONS})),
             resources=(EVERYTHING,),
-            is_ceiling=True,
         ),
         *(replace(statement, sid=f"OnIam{number}") for number, statement in enumerate(on_iam, start=1)),
     )

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pulumi
 from pulumi_aws import iam
 
+from infra.access.statements import Statement, render_policy
 from infra.scope import role_name
 from infra.texts import IAM_DESCRIPTION, check_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    import pulumi
 
     from infra.component import Component
     from infra.stack_context import SecuredStack
@@ -42,8 +42,8 @@ def declare_bounded_role(  # noqa: PLR0913 — one argument for each part of a r
     stack: SecuredStack,
     description: str,
     tag_role: ResourceRole,
-    trust: pulumi.Input[str],
-    policies: Mapping[str, pulumi.Input[str]],
+    trust: pulumi.Input[Statement],
+    grants: Mapping[str, pulumi.Output[tuple[Statement, ...]]],
 ) -> BoundedRole:
     """Declare a role as a child of a component.
 
@@ -53,14 +53,14 @@ def declare_bounded_role(  # noqa: PLR0913 — one argument for each part of a r
         stack: The stack that it belongs to.
         description: Its description in IAM.
         tag_role: The value of its tag `Role`.
-        trust: Its trust policy.
-        policies: Its inline policies by logical name: the purpose alone, or with what the policy is about behind it.
+        trust: Its trust policy's one statement.
+        grants: Its inline policies by logical name: the purpose alone, or with what the policy is about behind it.
     """
     role = iam.Role(
         purpose,
         name=role_name(stack.environment, purpose),
         description=check_text(IAM_DESCRIPTION, description),
-        assume_role_policy=trust,
+        assume_role_policy=pulumi.Output.from_input(trust).apply(render_policy),
         permissions_boundary=stack.boundary_arn,
         tags=stack.tags.for_resource(f"{purpose}-role", role=tag_role),
         opts=parent.child_options(),
@@ -70,9 +70,9 @@ def declare_bounded_role(  # noqa: PLR0913 — one argument for each part of a r
             name,
             name=name.removeprefix(f"{purpose}-"),
             role=role.name,
-            policy=policy,
+            policy=statements.apply(lambda granted: render_policy(*granted)),
             opts=parent.child_options(),
         )
-        for name, policy in policies.items()
+        for name, statements in grants.items()
     ]
     return BoundedRole(arn=role.arn, name=role.name, policies=inline)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.access import policies
-from infra.access.policies import EVERYTHING, Condition, Statement
+from infra.access.grants import list_objects, send_commands, use_key
+from infra.access.statements import EVERYTHING, Statement, is_present
 from infra.naming import document_name
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def release_grants(scope: Scope, *, artifact_bucket_arn: str, key_arn: str) -> t
     own = tuple(f"environments/{scope.environment}/{name}.json" for name in ("version", "rollout", "applies"))
     return (
         # Without it S3 answers that what is not there is forbidden.
-        policies.list_objects((artifact_bucket_arn,)),
+        list_objects(artifact_bucket_arn),
         Statement(
             sid="ReadReleases",
             actions=("s3:GetObject",),
@@ -38,24 +38,19 @@ def release_grants(scope: Scope, *, artifact_bucket_arn: str, key_arn: str) -> t
             sid="CreateReleases",
             actions=("s3:PutObject",),
             resources=tuple(f"{artifact_bucket_arn}/{key}" for key in (f"{RELEASE_PREFIX}*", *own)),
-            conditions=(_key_is_present("s3:if-none-match"),),
+            conditions=(is_present("s3:if-none-match"),),
         ),
         Statement(
             sid="ReplaceWhatWasRead",
             actions=("s3:PutObject",),
             resources=tuple(f"{artifact_bucket_arn}/{key}" for key in own),
-            conditions=(_key_is_present("s3:if-match"),),
+            conditions=(is_present("s3:if-match"),),
         ),
-        policies.use_key(key_arn, scope, services=("s3",), encrypt=True),
+        use_key(key_arn, scope, services=("s3",), encrypt=True),
         Statement(
             sid="SeeNodes",
             actions=("ec2:DescribeInstances", "ssm:DescribeInstanceInformation", "ssm:ListCommandInvocations"),
             resources=(EVERYTHING,),
         ),
-        *policies.send_commands(scope, [document_name(scope.environment, name) for name in DEPLOYMENT_COMMANDS]),
+        *send_commands(scope, [document_name(scope.environment, name) for name in DEPLOYMENT_COMMANDS]),
     )
-
-
-def _key_is_present(key: str) -> Condition:
-    """Ask that the request says something of `key`."""
-    return Condition(operator="Null", key=key, values=("false",))

@@ -9,9 +9,17 @@ from typing import TYPE_CHECKING
 import pulumi
 from pulumi_aws import cloudwatch, ssm
 
-from infra.access import policies
 from infra.access.bounded_role import BoundedRole, declare_bounded_role
-from infra.access.policies import Condition, Principal, Statement, render_policy
+from infra.access.grants import complete_lifecycle_actions, describe_instances, pass_role, put_metrics, send_commands
+from infra.access.statements import (
+    EVERYTHING,
+    Statement,
+    allow_service,
+    arn_like,
+    render_policy,
+    source_conditions,
+    trust_service,
+)
 from infra.cluster import runbooks
 from infra.cluster.runbooks import CLUSTER_METRICS_NAMESPACE, NODE_NOTICES
 from infra.component import Component
@@ -92,19 +100,15 @@ class Interruptions(Component):
             "runbooks",
             "ClaudeFS's runbooks: drain this environment's nodes and let them go",
             trust=self._scope.apply(runbooks_trust),
-            policy=self._scope.apply(runbooks_policy),
         )
         starter = self._declare_role(
             "events",
             "EventBridge: starts ClaudeFS's runbooks for this environment",
             trust=self._scope.apply(events_trust),
-            policy=self._scope.apply(events_policy),
         )
         return worker, starter
 
-    def _declare_role(
-        self, purpose: str, description: str, *, trust: pulumi.Output[str], policy: pulumi.Output[str]
-    ) -> BoundedRole:
+    def _declare_role(self, purpose: str, description: str, *, trust: pulumi.Output[Statement]) -> BoundedRole:
         return declare_bounded_role(
             self,
             purpose,
@@ -112,7 +116,7 @@ class Interruptions(Component):
             description=description,
             tag_role="interruptions",
             trust=trust,
-            policies={purpose: policy},
+            grants={purpose: self._scope.apply(INTERRUPTION_GRANTS[purpose])},
         )
 
     def _declare_rule(self, name: str, description: str, *, pattern: str) -> cloudwatch.EventRule:
@@ -209,56 +213,63 @@ def launch_failure_pattern(groups: Sequence[str]) -> str:
     )
 
 
-def runbooks_trust(scope: Scope) -> str:
+def runbooks_trust(scope: Scope) -> Statement:
     """Let Automation assume the role, for executions in this account alone.
 
     https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-setup-iam.html
     """
     executions = scope.regional_arn("ssm", "automation-execution/*")
-    return render_policy(
-        policies.trust_service("ssm.amazonaws.com", *policies.source_conditions(scope.account_id, executions))
-    )
-
-
-def runbooks_policy(scope: Scope) -> str:
-    """Return the policy of the role that runbooks work under."""
-    return render_policy(*runbooks_grant(scope))
+    return trust_service("ssm.amazonaws.com", *source_conditions(scope.account_id, executions))
 
 
 def runbooks_grant(scope: Scope) -> tuple[Statement, ...]:
     """Say what a runbook may do: look, drain this environment's nodes, let them go, count."""
     return (
-        policies.describe_instances(),
-        *policies.send_commands(scope, [document_name(scope.environment, "drain")]),
-        policies.read_command_results(),
-        policies.complete_lifecycle_actions(scope),
-        policies.put_metrics(CLUSTER_METRICS_NAMESPACE),
+        describe_instances(),
+        *send_commands(scope, [document_name(scope.environment, "drain")]),
+        # Systems Manager cannot limit whose commands are seen.
+        Statement(
+            sid="FollowCommands",
+            actions=(
+                "ssm:DescribeInstanceInformation",
+                "ssm:GetCommandInvocation",
+                "ssm:ListCommandInvocations",
+                "ssm:ListCommands",
+            ),
+            resources=(EVERYTHING,),
+        ),
+        complete_lifecycle_actions(scope),
+        put_metrics(CLUSTER_METRICS_NAMESPACE),
     )
 
 
-def events_trust(scope: Scope) -> str:
+def events_trust(scope: Scope) -> Statement:
     """Let EventBridge assume the role, for this environment's rules alone.
 
     https://docs.aws.amazon.com/eventbridge/latest/userguide/cross-service-confused-deputy-prevention.html
     """
-    return render_policy(
-        policies.trust_service("events.amazonaws.com", *policies.source_conditions(scope.account_id, _rule_arns(scope)))
-    )
-
-
-def events_policy(scope: Scope) -> str:
-    """Return the policy of the role that EventBridge starts runbooks under."""
-    return render_policy(*events_grant(scope))
+    return trust_service("events.amazonaws.com", *source_conditions(scope.account_id, _rule_arns(scope)))
 
 
 def events_grant(scope: Scope) -> tuple[Statement, ...]:
-    """Say what EventBridge may do: start the runbooks and give them the role that they work under."""
+    """Say what EventBridge may do: start the runbooks and give them the role that they work under.
+
+    A start is checked against the document and the execution that it makes. Until AWS has retired the older
+    `automation-definition` ARNs, a caller may meet either:
+    https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-setup-identity-based-policies.html
+    """
+    documents = [document_name(scope.environment, notice.name) for notice in NODE_NOTICES]
     return (
-        policies.start_runbooks(scope, [document_name(scope.environment, notice.name) for notice in NODE_NOTICES]),
-        policies.pass_role(
-            scope.role_arn("runbooks"),
-            service="ssm.amazonaws.com",
+        Statement(
+            sid="StartRunbooks",
+            actions=("ssm:StartAutomationExecution",),
+            resources=(
+                *(scope.regional_arn("ssm", f"document/{name}") for name in documents),
+                *(scope.regional_arn("ssm", f"automation-definition/{name}:*") for name in documents),
+                scope.regional_arn("ssm", "automation-execution/*"),
+            ),
         ),
+        pass_role(scope.role_arn("runbooks"), service="ssm.amazonaws.com"),
     )
 
 
@@ -275,16 +286,10 @@ def event_log_policy(log_group_arn: str, scope: Scope) -> str:
     The condition that names the rules holds for writing alone: making a stream comes without it, as the provider's
     example has it, https://registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/cloudwatch_event_target
     """
-    rules = Condition(operator="ArnLike", key="aws:SourceArn", values=(_rule_arns(scope),))
+    rules = arn_like("aws:SourceArn", _rule_arns(scope))
     return render_policy(
         *(
-            Statement(
-                sid=f"{sid}For{who}",
-                actions=(action,),
-                resources=(resource,),
-                conditions=conditions,
-                principal=Principal(kind="Service", value=service),
-            )
+            allow_service(f"{sid}For{who}", service, action, resources=(resource,), conditions=conditions)
             for who, service in EVENT_LOG_WRITERS.items()
             for sid, action, resource, conditions in (
                 ("MakeStreams", "logs:CreateLogStream", f"{log_group_arn}:*", ()),
@@ -295,4 +300,4 @@ def event_log_policy(log_group_arn: str, scope: Scope) -> str:
 
 
 def _rule_arns(scope: Scope) -> str:
-    return scope.regional_arn("events", f"rule/{PROJECT_NAME}-{scope.environment}-*")
+    return scope.named_arn("events", "rule/")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from inspect import signature
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Any
 
 from infra.config import pins
-from infra.config.breaches import RuleBreach
+from infra.config.breaches import RuleBreach, removal_command
 from infra.config.local_disks import LOCAL_NVME_GB, MIN_STORAGE_GB, storage_instance_types
 from infra.config.node_groups import DEFAULT_GROUP_NAMES, MAX_NODE_GROUPS, resolve_node_groups
 from infra.naming import CONFIG_NAMESPACE
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import date, time
     from ipaddress import IPv6Network
 
-    from infra.config.node_groups import NodeGroupChange
+    from infra.config.node_groups import NodeGroup, NodeGroupChange
 
 MAX_REVIEWERS = 6
 """https://docs.github.com/en/rest/deployments/environments#create-or-update-an-environment"""
@@ -35,13 +36,29 @@ def find_breaches(values: Mapping[str, Any]) -> Iterator[RuleBreach]:
     Args:
         values: The settings by field name; a rule that wants one which is missing is not judged.
     """
-    for reads, rule in _RULES:
-        if all(name in values for name in reads):
-            yield from rule(**{name: values[name] for name in reads})
+    known = {**values, **_derived_values(values)}
+    for rule in _RULES:
+        reads = signature(rule).parameters
+        if known.keys() >= reads.keys():
+            yield from rule(**{name: known[name] for name in reads})
 
 
-def _removal_command(setting: str) -> str:
-    return f"pulumi config rm {CONFIG_NAMESPACE}:{setting}"
+def _derived_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what several rules read, as far as the settings are right: zones, groups and the known time zone."""
+    derived: dict[str, Any] = {}
+    if values.keys() >= {"region", "availability_zones"}:
+        zones = choose_zones(values["region"], values["availability_zones"])
+        if len(zones) == ZONE_COUNT:
+            derived["zones"] = zones
+    if values.keys() >= {"cluster_size", "node_groups"}:
+        derived["groups"] = resolve_node_groups(values["cluster_size"], values["node_groups"])
+    if values.get("schedule_time_zone") in zone_names():
+        derived["known_time_zone"] = values["schedule_time_zone"]
+    return derived
+
+
+def _removal_command(setting: str, *path: str | int) -> str:
+    return removal_command(f"{CONFIG_NAMESPACE}:{setting}", *path)
 
 
 def set_zones_command(zones: Sequence[str]) -> str:
@@ -76,7 +93,7 @@ def _zones_belong_to_region(*, region: str, availability_zones: Sequence[str]) -
                 setting="availability_zones",
                 value=zone,
                 allowed=f"must be a zone of the region {region}, such as {example}",
-                index=index,
+                path=(index,),
                 example=example,
             )
 
@@ -92,11 +109,8 @@ def _zones_are_three(*, availability_zones: Sequence[str]) -> Iterator[RuleBreac
 
 
 def _sites_share_out_zones(
-    *, region: str, availability_zones: Sequence[str], site_a_zones: Sequence[str], site_b_zones: Sequence[str]
+    *, zones: Sequence[str], site_a_zones: Sequence[str], site_b_zones: Sequence[str]
 ) -> Iterator[RuleBreach]:
-    zones = choose_zones(region, availability_zones)
-    if len(zones) != ZONE_COUNT:
-        return
     strangers = False
     for setting, chosen in (("site_a_zones", site_a_zones), ("site_b_zones", site_b_zones)):
         for index, zone in enumerate(chosen):
@@ -106,7 +120,7 @@ def _sites_share_out_zones(
                     setting=setting,
                     value=zone,
                     allowed=f"must be one of the stack's availability zones, {', '.join(zones)}",
-                    index=index,
+                    path=(index,),
                     example=zones[0],
                 )
     sites = assign_zones_to_sites(zones, site_a=site_a_zones, site_b=site_b_zones)
@@ -141,7 +155,7 @@ def _admins_come_from_elsewhere(
                 setting="admin_cidrs",
                 value=network,
                 allowed=f"must lie outside the stack's own network {vpc_cidr}, whose nodes need no such rule",
-                index=index,
+                path=(index,),
             )
 
 
@@ -157,30 +171,25 @@ def _time_zone_is_known(*, schedule_time_zone: str) -> Iterator[RuleBreach]:
         )
 
 
-def _times_occur_once_a_day(
-    *, schedule_time_zone: str, schedule_start: time, schedule_stop: time
-) -> Iterator[RuleBreach]:
-    if schedule_time_zone not in zone_names():
-        return
-    today = datetime.now(UTC).date()
+def _times_occur_once_a_day(*, known_time_zone: str, schedule_start: time, schedule_stop: time) -> Iterator[RuleBreach]:
     for setting, at in (("schedule_start", schedule_start), ("schedule_stop", schedule_stop)):
-        found = _explain_unfit_time(schedule_time_zone, at, since=today)
-        if found is not None:
-            allowed, fit = found
-            yield RuleBreach(setting=setting, value=f"{at:%H:%M}", allowed=allowed, example=fit)
+        yield from _occurs_once_a_day(known_time_zone, at, setting=setting)
 
 
-def _explain_unfit_time(zone: str, at: time, *, since: date) -> tuple[str, str] | None:
-    """Say why a time of the day does not fit, and one that does; None where it occurs once on every day."""
-    found = first_unfit_day(zone, at, since=since)
-    if found is None:
-        return None
-    day, change = found
-    fit = f"{nearest_fit_time(zone, at, since=since):%H:%M}"
-    why = (
-        f"{'does not exist' if change.skips_times else 'occurs twice'} on {day} in {zone}, when the clocks are changed"
-    )
-    return f"{why}; {fit} occurs once on every day of the next {CHECKED_YEARS} years", fit
+def _occurs_once_a_day(zone: str, at: time, *, setting: str, path: tuple[str, ...] = ()) -> Iterator[RuleBreach]:
+    today = datetime.now(UTC).date()
+    found = first_unfit_day(zone, at, since=today)
+    if found is not None:
+        day, change = found
+        fit = f"{nearest_fit_time(zone, at, since=today):%H:%M}"
+        yield RuleBreach(
+            setting=setting,
+            path=path,
+            value=f"{at:%H:%M}",
+            allowed=f"{'does not exist' if change.skips_times else 'occurs twice'} on {day} in {zone}, when the clocks "
+            f"are changed; {fit} occurs once on every day of the next {CHECKED_YEARS} years",
+            example=fit,
+        )
 
 
 EVENING_HOUR = 18
@@ -189,12 +198,17 @@ EVENING_HOUR = 18
 
 def _start_and_stop_differ(*, schedule_start: time, schedule_stop: time) -> Iterator[RuleBreach]:
     if schedule_start == schedule_stop:
-        yield RuleBreach(
-            setting="schedule_stop",
-            value=f"{schedule_stop:%H:%M}",
-            allowed="must be another time than scheduleStart; an earlier one is on the next day",
-            example="18:00" if schedule_start.hour < EVENING_HOUR else "06:00",
-        )
+        yield _stop_breach(schedule_stop, "scheduleStart", setting="schedule_stop")
+
+
+def _stop_breach(stop: time, start: str, *, setting: str, path: tuple[str, ...] = ()) -> RuleBreach:
+    return RuleBreach(
+        setting=setting,
+        path=path,
+        value=f"{stop:%H:%M}",
+        allowed=f"must be another time than {start}; an earlier one is on the next day",
+        example="18:00" if stop.hour < EVENING_HOUR else "06:00",
+    )
 
 
 def _extra_days_are_needed(*, holidays: Sequence[date], extra_days: Sequence[date]) -> Iterator[RuleBreach]:
@@ -205,23 +219,21 @@ def _extra_days_are_needed(*, holidays: Sequence[date], extra_days: Sequence[dat
                 setting="extra_days",
                 value=day,
                 allowed=f"must be {days_off} or a holiday: it starts on a {Weekday.of(day).name.capitalize()} as it is",
-                index=index,
-                repair=f"pulumi config rm --path '{CONFIG_NAMESPACE}:extraDays[{index}]'",
+                path=(index,),
+                repair=_removal_command("extraDays", index),
             )
 
 
 def _actions_fit_into_a_group(
     *,
-    schedule_time_zone: str,
+    known_time_zone: str,
     schedule_start: time,
     schedule_stop: time,
     holidays: Sequence[date],
     extra_days: Sequence[date],
 ) -> Iterator[RuleBreach]:
-    if schedule_time_zone not in zone_names():
-        return
     calendar = Calendar(
-        time_zone=schedule_time_zone,
+        time_zone=known_time_zone,
         start=schedule_start,
         stop=schedule_stop,
         holidays=frozenset(holidays),
@@ -257,7 +269,7 @@ def _groups_are_complete(*, node_groups: Mapping[str, NodeGroupChange]) -> Itera
                     path=(name, "role"),
                     value=change.role,
                     allowed=f"the role of the default group {name} is fixed: disable it and add a group",
-                    repair=f"pulumi config rm --path '{CONFIG_NAMESPACE}:nodeGroups.{name}.role'",
+                    repair=_removal_command("nodeGroups", name, "role"),
                 )
             continue
         for field, value in (("role", change.role), ("count", change.count)):
@@ -271,22 +283,19 @@ def _groups_are_complete(*, node_groups: Mapping[str, NodeGroupChange]) -> Itera
                 )
 
 
-def _groups_fit_into_a_rule(*, cluster_size: int, node_groups: Mapping[str, NodeGroupChange]) -> Iterator[RuleBreach]:
-    groups = resolve_node_groups(cluster_size, node_groups)
+def _groups_fit_into_a_rule(*, groups: Sequence[NodeGroup]) -> Iterator[RuleBreach]:
     if len(groups) > MAX_NODE_GROUPS:
         yield RuleBreach(
             setting="node_groups",
             value=f"{len(groups)} groups",
             allowed=f"must be at most {MAX_NODE_GROUPS} with the default ones: an EventBridge rule names them all",
-            repair=f"pulumi config rm --path '{CONFIG_NAMESPACE}:nodeGroups.{groups[-1].name}'",
+            repair=_removal_command("nodeGroups", groups[-1].name),
         )
 
 
-def _storage_has_local_disks(*, cluster_size: int, node_groups: Mapping[str, NodeGroupChange]) -> Iterator[RuleBreach]:
-    for group in resolve_node_groups(cluster_size, node_groups):
-        if group.role != "storage":
-            continue
-        for place, type_ in enumerate(group.instance_types):
+def _storage_has_local_disks(*, groups: Sequence[NodeGroup]) -> Iterator[RuleBreach]:
+    for group in groups:
+        for place, type_ in enumerate(group.instance_types if group.role == "storage" else ()):
             size = LOCAL_NVME_GB.get(type_)
             if size is not None and size >= MIN_STORAGE_GB:
                 continue
@@ -301,56 +310,32 @@ def _storage_has_local_disks(*, cluster_size: int, node_groups: Mapping[str, Nod
 
 
 def _own_hours_fit(
-    *,
-    schedule_time_zone: str,
-    schedule_start: time,
-    schedule_stop: time,
-    node_groups: Mapping[str, NodeGroupChange],
+    *, known_time_zone: str, schedule_start: time, schedule_stop: time, node_groups: Mapping[str, NodeGroupChange]
 ) -> Iterator[RuleBreach]:
-    if schedule_time_zone not in zone_names():
-        return
-    today = datetime.now(UTC).date()
     for name, change in node_groups.items():
         for field, own in (("scheduleStart", change.schedule_start), ("scheduleStop", change.schedule_stop)):
-            found = (
-                _explain_unfit_time(schedule_time_zone, own, since=today) if own is not None and own != "none" else None
-            )
-            if found is not None:
-                allowed, fit = found
-                yield RuleBreach(
-                    setting="node_groups", path=(name, field), value=f"{own:%H:%M}", allowed=allowed, example=fit
-                )
+            if own is not None and own != "none":
+                yield from _occurs_once_a_day(known_time_zone, own, setting="node_groups", path=(name, field))
         stop = change.schedule_stop or schedule_stop
         if (change.schedule_start or schedule_start) == stop and (change.schedule_start or change.schedule_stop):
-            yield RuleBreach(
-                setting="node_groups",
-                path=(name, "scheduleStop"),
-                value=f"{stop:%H:%M}",
-                allowed="must be another time than the group's start; an earlier one is on the next day",
-                example="18:00" if stop.hour < EVENING_HOUR else "06:00",
-            )
+            yield _stop_breach(stop, "the group's start", setting="node_groups", path=(name, "scheduleStop"))
 
 
-def _nodes_have_addresses(  # noqa: PLR0913 — a rule takes the settings that it reads
+def _nodes_have_addresses(
     *,
-    region: str,
-    availability_zones: Sequence[str],
+    zones: Sequence[str],
     site_a_zones: Sequence[str],
     site_b_zones: Sequence[str],
     vpc_cidr: IPv4Network,
-    cluster_size: int,
-    node_groups: Mapping[str, NodeGroupChange],
+    groups: Sequence[NodeGroup],
 ) -> Iterator[RuleBreach]:
-    zones = choose_zones(region, availability_zones)
-    if len(zones) != ZONE_COUNT:
-        return
     sites = assign_zones_to_sites(zones, site_a=site_a_zones, site_b=site_b_zones)
     if sorted(sites["A"] + sites["B"]) != sorted(zones):
         return
     subnets = plan_subnets(vpc_cidr, zones=zones, sites=sites)
     for site in sites:
         room = sum(subnet.private.num_addresses - RESERVED_ADDRESSES for subnet in subnets if subnet.site == site)
-        wanted = sum(group.max_nodes for group in resolve_node_groups(cluster_size, node_groups) if group.site == site)
+        wanted = sum(group.max_nodes for group in groups if group.site == site)
         if wanted > room:
             yield RuleBreach(
                 setting="vpc_cidr",
@@ -412,45 +397,31 @@ def _subject_names_the_repository(
         )
 
 
-_RULES: tuple[tuple[tuple[str, ...], Callable[..., Iterator[RuleBreach]]], ...] = (
-    (("region", "availability_zones"), _region_has_default_zones),
-    (("region", "availability_zones"), _zones_belong_to_region),
-    (("availability_zones",), _zones_are_three),
-    (("region", "availability_zones", "site_a_zones", "site_b_zones"), _sites_share_out_zones),
-    (("daily_budget_usd", "monthly_budget_usd"), _month_is_no_less_than_day),
-    (("vpc_cidr", "admin_cidrs"), _admins_come_from_elsewhere),
-    (("orchestrator_hours", "egress"), _hours_leave_the_address),
-    (("schedule_time_zone",), _time_zone_is_known),
-    (("schedule_time_zone", "schedule_start", "schedule_stop"), _times_occur_once_a_day),
-    (("schedule_start", "schedule_stop"), _start_and_stop_differ),
-    (("holidays", "extra_days"), _extra_days_are_needed),
-    (
-        ("schedule_time_zone", "schedule_start", "schedule_stop", "holidays", "extra_days"),
-        _actions_fit_into_a_group,
-    ),
-    (("node_groups",), _groups_are_complete),
-    (("cluster_size", "node_groups"), _groups_fit_into_a_rule),
-    (("cluster_size", "node_groups"), _storage_has_local_disks),
-    (("schedule_time_zone", "schedule_start", "schedule_stop", "node_groups"), _own_hours_fit),
-    (
-        (
-            "region",
-            "availability_zones",
-            "site_a_zones",
-            "site_b_zones",
-            "vpc_cidr",
-            "cluster_size",
-            "node_groups",
-        ),
-        _nodes_have_addresses,
-    ),
-    (("manages_repository", "actions_secrets"), _secrets_of_the_repository_have_one_stack),
-    (("reviewer_users", "reviewer_teams"), _reviewers_are_at_most_six),
-    (("prevent_self_review", "reviewer_users", "reviewer_teams"), _self_review_needs_reviewers),
-    (("github_owner", "github_repository", "github_subject"), _subject_names_the_repository),
-    (("github_owner", "github_organization"), pins.owner_is_pinned),
-    (("environment", "github_base_url"), pins.github_address_is_pinned),
-    (("environment", "allowed_account_ids"), pins.account_is_pinned),
-    (("environment", "region", "aws_endpoints"), pins.s3_address_is_pinned),
+_RULES: tuple[Callable[..., Iterator[RuleBreach]], ...] = (
+    _region_has_default_zones,
+    _zones_belong_to_region,
+    _zones_are_three,
+    _sites_share_out_zones,
+    _month_is_no_less_than_day,
+    _admins_come_from_elsewhere,
+    _hours_leave_the_address,
+    _time_zone_is_known,
+    _times_occur_once_a_day,
+    _start_and_stop_differ,
+    _extra_days_are_needed,
+    _actions_fit_into_a_group,
+    _groups_are_complete,
+    _groups_fit_into_a_rule,
+    _storage_has_local_disks,
+    _own_hours_fit,
+    _nodes_have_addresses,
+    _secrets_of_the_repository_have_one_stack,
+    _reviewers_are_at_most_six,
+    _self_review_needs_reviewers,
+    _subject_names_the_repository,
+    pins.owner_is_pinned,
+    pins.github_address_is_pinned,
+    pins.account_is_pinned,
+    pins.s3_address_is_pinned,
 )
-"""Each rule with the settings that it reads."""
+"""Each rule takes the settings and derived values that it reads, by name."""

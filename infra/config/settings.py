@@ -19,6 +19,7 @@ from pulumi.runtime.config import CONFIG, get_config_env, get_config_secret_keys
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
+from infra.config.breaches import removal_command, value_path_text
 from infra.config.given import SECRET_SETTINGS
 from infra.config.node_groups import NodeGroup, NodeGroupChange, resolve_node_groups
 from infra.config.problems import RedirectedError, SettingProblem, SettingsError
@@ -381,11 +382,11 @@ class _ProblemReport:
         badly_named = inner[-1:] == ["[key]"]
         removed = badly_named or _is_collection(key, path) or details["type"] == "model_type"
         repairs = [
-            *([_remove_command(key, path)] if removed else []),
+            *([removal_command(key, *path)] if removed else []),
             *([] if badly_named else [_set_command(key, path=path)]),
         ]
         return SettingProblem(
-            key=key + _path_text(path),
+            key=key + value_path_text(path),
             value=self._displayed_value(key, details["input"]) if key in self.given else None,
             allowed=_allowed_text(details),
             repair=", then ".join(repairs),
@@ -394,12 +395,11 @@ class _ProblemReport:
     def rule_problem(self, breach: RuleBreach) -> SettingProblem:
         """Word a rule between settings that is broken."""
         key = Settings.model_fields[breach.setting].alias or breach.setting
-        path = breach.path if breach.index is None else (breach.index,)
         return SettingProblem(
-            key=key + _path_text(path),
+            key=key + value_path_text(breach.path),
             value=None if breach.value is None else self._displayed_value(key, breach.value),
             allowed=breach.allowed,
-            repair=breach.repair or _set_command(key, path=path, example=breach.example),
+            repair=breach.repair or _set_command(key, path=breach.path, example=breach.example),
         )
 
     def _unknown_field_problem(self, key: str, path: _ValuePath, value: object) -> SettingProblem:
@@ -408,10 +408,10 @@ class _ProblemReport:
         meant = next((name for name in fields if [name.lower()] == similar), None)
         rename = f", and if {meant} was meant: {_set_command(key, path=(*path[:-1], meant))}" if meant else ""
         return SettingProblem(
-            key=key + _path_text(path),
+            key=key + value_path_text(path),
             value=self._displayed_value(key, value),
             allowed=f"a node group has no such field; allowed are {', '.join(sorted(fields))}",
-            repair=_remove_command(key, path) + rename,
+            repair=removal_command(key, *path) + rename,
         )
 
     def _unknown_setting_problem(self, key: str) -> SettingProblem:
@@ -468,18 +468,9 @@ def _value_path(key: str, location: Sequence[str | int]) -> _ValuePath:
     return tuple(part for part in location if isinstance(part, int) or (names and part != "[key]"))
 
 
-def _path_text(path: _ValuePath) -> str:
-    """Write a path as `pulumi config set --path` takes it: `.name[0]`."""
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-
-
 def _node_group_fields() -> Mapping[str, FieldInfo]:
     """Return the fields of a node group by the names that settings have for them."""
     return {field.alias or name: field for name, field in NodeGroupChange.model_fields.items()}
-
-
-def _remove_command(key: str, path: _ValuePath) -> str:
-    return f"pulumi config rm --path '{key}{_path_text(path)}'" if path else f"pulumi config rm {key}"
 
 
 def _set_command(key: str, *, path: _ValuePath = (), example: str | None = None) -> str:
@@ -488,13 +479,17 @@ def _set_command(key: str, *, path: _ValuePath = (), example: str | None = None)
         return f"pulumi stack rename {value}"
     if key in _SECRET_KEYS:
         # Without a value on the command line pulumi asks for it, so that no secret gets into the shell's history.
-        return f"pulumi config set --secret --path '{key}{_path_text(path or ('NAME',))}'"
+        return f"pulumi config set --secret --path '{key}{value_path_text(path or ('NAME',))}'"
     if key == _NODE_GROUPS_KEY:
         path, value = _settable_group_value(path)
         value = example or value
     elif get_origin(SETTING_FIELDS[key].annotation) is list:
         path = path or (0,)
-    return f"pulumi config set --path '{key}{_path_text(path)}' {value}" if path else f"pulumi config set {key} {value}"
+    return (
+        f"pulumi config set --path '{key}{value_path_text(path)}' {value}"
+        if path
+        else f"pulumi config set {key} {value}"
+    )
 
 
 def _settable_group_value(path: _ValuePath) -> tuple[_ValuePath, str]:

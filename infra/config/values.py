@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Hashable, Sequence
 from datetime import date, time
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, PlainValidator
 
 from infra.naming import S3_BUCKET
 
-HashableT = TypeVar("HashableT", bound=Hashable)
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
 
 PRIVATE_IPV4_NETWORKS = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
 """Addresses of private networks: https://www.rfc-editor.org/rfc/rfc1918#section-3"""
@@ -32,16 +32,20 @@ CLUSTER_SIZES = (3, 5, 10)
 """Storage nodes of the clusters that ClaudeFS's `deploy-prod` workflow offers."""
 
 
-def _matching_text(pattern: str, requirement: str) -> AfterValidator:
-    """Accept text that matches `pattern` as a whole; say what it `must` be otherwise."""
-    compiled = re.compile(pattern, re.ASCII)
+def _require(test: Callable[[Any], object], requirement: str) -> AfterValidator:
+    """Refuse values that fail a test, and say what they `must` be."""
 
-    def check_text(value: str) -> str:
-        if not compiled.fullmatch(value):
+    def check(value: object) -> object:
+        if not test(value):
             raise ValueError(requirement)
         return value
 
-    return AfterValidator(check_text)
+    return AfterValidator(check)
+
+
+def _matching_text(pattern: str, requirement: str) -> AfterValidator:
+    """Accept text that matches `pattern` as a whole."""
+    return _require(re.compile(pattern, re.ASCII).fullmatch, requirement)
 
 
 def _whole_number(low: int, high: int, unit: str) -> BeforeValidator:
@@ -61,17 +65,15 @@ def _parse_flag(value: object) -> bool:
     return str(value).lower() == "true"
 
 
-def _parse_cluster_size(value: object) -> int:
-    if str(value) not in map(str, CLUSTER_SIZES):
-        raise ValueError(f"must be one of {', '.join(map(str, CLUSTER_SIZES))} storage nodes")
-    return int(str(value))
+def _one_of_numbers(allowed: Collection[int], requirement: str) -> BeforeValidator:
+    """Accept one of some whole numbers; `requirement` has `{}` where they are listed."""
 
+    def check_number(value: object) -> int:
+        if str(value) not in map(str, allowed):
+            raise ValueError(requirement.format(", ".join(map(str, sorted(allowed)))))
+        return int(str(value))
 
-def _parse_retention_days(value: object) -> int:
-    if str(value) not in map(str, LOG_RETENTION_DAYS):
-        allowed = ", ".join(map(str, sorted(LOG_RETENTION_DAYS)))
-        raise ValueError(f"must be a number of days that CloudWatch Logs offers: {allowed}")
-    return int(str(value))
+    return BeforeValidator(check_number)
 
 
 def _parse_network(value: object, requirement: str) -> IPv4Network | IPv6Network:
@@ -113,23 +115,15 @@ _INSTANCE_TYPE = re.compile(
 )
 
 
-def _check_instance_type(value: str) -> str:
+def _is_x86_linux_type(value: str) -> bool:
     """https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-type-names.html."""
     parts = _INSTANCE_TYPE.fullmatch(value)
     # After the generation, g means Graviton; a1 was the first of them, and mac is no Linux machine.
-    if parts is None or parts["letters"] in ("a", "mac") or "g" in parts["extras"]:
-        raise ValueError(
-            "must be an EC2 instance type with x86-64 processors (the image is amd64), such as c7a.2xlarge"
-        )
-    return value
+    return parts is not None and parts["letters"] not in ("a", "mac") and "g" not in parts["extras"]
 
 
-def _check_bucket_name(value: str) -> str:
-    if value and (len(value) > S3_BUCKET.max_length or not S3_BUCKET.pattern.fullmatch(value)):
-        raise ValueError(
-            "must be the name of an existing S3 bucket (3 to 63 of a-z 0-9 -), or empty, so that one is made"
-        )
-    return value
+def _is_bucket_name(value: str) -> bool:
+    return not value or (len(value) <= S3_BUCKET.max_length and S3_BUCKET.pattern.fullmatch(value) is not None)
 
 
 def _parse_time_of_day(value: object) -> time:
@@ -158,35 +152,17 @@ def _parse_day(value: object) -> date:
 
 def distinct_items(noun: str) -> AfterValidator:
     """Refuse a list that names something twice."""
-
-    def check_distinct(values: Sequence[HashableT]) -> Sequence[HashableT]:
-        if len(set(values)) < len(values):
-            raise ValueError(f"must name each of the {noun} once")
-        return values
-
-    return AfterValidator(check_distinct)
+    return _require(lambda values: len(set(values)) == len(values), f"must name each of the {noun} once")
 
 
 def at_most_items(count: int, noun: str, *, reason: str) -> AfterValidator:
     """Refuse a list that is too long."""
-
-    def check_length(values: Sequence[HashableT]) -> Sequence[HashableT]:
-        if len(values) > count:
-            raise ValueError(f"must be at most {count} {noun}: {reason}")
-        return values
-
-    return AfterValidator(check_length)
+    return _require(lambda values: len(values) <= count, f"must be at most {count} {noun}: {reason}")
 
 
 def not_empty_list(noun: str) -> AfterValidator:
     """Refuse a list without entries."""
-
-    def check_not_empty(values: Sequence[HashableT]) -> Sequence[HashableT]:
-        if not values:
-            raise ValueError(f"must name at least one {noun}")
-        return values
-
-    return AfterValidator(check_not_empty)
+    return _require(bool, f"must name at least one {noun}")
 
 
 def one_of_words(allowed: Collection[str]) -> BeforeValidator:
@@ -218,15 +194,22 @@ AwsRegion = Annotated[
 AvailabilityZone = Annotated[
     str, _matching_text(r"[a-z]{2}-[a-z]+-[1-9][a-z]", "must be an availability zone of the region, such as us-west-2a")
 ]
+_TAG_CHARACTERS = r"[\w .:/=+@-]"
 TagValue = Annotated[
-    str, _matching_text(r"[\w .:/=+@-]{1,256}", "must be 1 to 256 letters, digits, spaces or any of _.:/=+-@")
+    str, _matching_text(_TAG_CHARACTERS + "{1,256}", "must be 1 to 256 letters, digits, spaces or any of _.:/=+-@")
 ]
 OptionalTagValue = Annotated[
-    str, _matching_text(r"[\w .:/=+@-]{0,256}", "must be at most 256 letters, digits, spaces or any of _.:/=+-@")
+    str, _matching_text(_TAG_CHARACTERS + "{0,256}", "must be at most 256 letters, digits, spaces or any of _.:/=+-@")
 ]
 VpcNetwork = Annotated[IPv4Network, BeforeValidator(_parse_vpc_network)]
 AdminNetwork = Annotated[IPv4Network | IPv6Network, BeforeValidator(_parse_admin_network)]
-InstanceType = Annotated[str, AfterValidator(_check_instance_type)]
+InstanceType = Annotated[
+    str,
+    _require(
+        _is_x86_linux_type,
+        "must be an EC2 instance type with x86-64 processors (the image is amd64), such as c7a.2xlarge",
+    ),
+]
 ImageParameter = Annotated[
     str,
     _matching_text(
@@ -247,7 +230,7 @@ TimeOfDay = Annotated[time, BeforeValidator(_parse_time_of_day)]
 GroupStart = Annotated[time | Literal["none"], PlainValidator(_parse_group_start)]
 CalendarDay = Annotated[date, BeforeValidator(_parse_day)]
 Flag = Annotated[bool, BeforeValidator(_parse_flag)]
-ClusterSize = Annotated[int, BeforeValidator(_parse_cluster_size)]
+ClusterSize = Annotated[int, _one_of_numbers(CLUSTER_SIZES, "must be one of {} storage nodes")]
 GroupName = Annotated[
     str,
     _matching_text(
@@ -262,18 +245,27 @@ Percent = Annotated[int, _whole_number(0, 100, "percent")]
 UsDollars = Annotated[int, _whole_number(1, 1_000_000, "US dollars")]
 WaitMinutes = Annotated[int, _whole_number(0, 43_200, "minutes")]
 """https://docs.github.com/en/rest/deployments/environments#create-or-update-an-environment"""
-RetentionDays = Annotated[int, BeforeValidator(_parse_retention_days)]
+RetentionDays = Annotated[
+    int, _one_of_numbers(LOG_RETENTION_DAYS, "must be a number of days that CloudWatch Logs offers: {}")
+]
 EmailAddress = Annotated[
     str,
     _matching_text(
         r"[^@\s,;<>\"]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", "must be an e-mail address, such as team@example.org"
     ),
 ]
-BucketName = Annotated[str, AfterValidator(_check_bucket_name)]
+BucketName = Annotated[
+    str,
+    _require(
+        _is_bucket_name,
+        "must be the name of an existing S3 bucket (3 to 63 of a-z 0-9 -), or empty, so that one is made",
+    ),
+]
+_LOGIN = r"(?!.*--)[A-Za-z0-9][A-Za-z0-9-]{0,38}(?<!-)"
 GitHubOwner = Annotated[
     str,
     _matching_text(
-        r"(?!.*--)[A-Za-z0-9][A-Za-z0-9-]{0,38}(?<!-)",
+        _LOGIN,
         "must be the GitHub user or organization that owns the repository: 1 to 39 of A-Z a-z 0-9 and single -",
     ),
 ]
@@ -308,11 +300,7 @@ SecretName = Annotated[
     ),
 ]
 GitHubLogin = Annotated[
-    str,
-    _matching_text(
-        r"(?!.*--)[A-Za-z0-9][A-Za-z0-9-]{0,38}(?<!-)",
-        "must be a GitHub user's login: 1 to 39 of A-Z a-z 0-9 and single -",
-    ),
+    str, _matching_text(_LOGIN, "must be a GitHub user's login: 1 to 39 of A-Z a-z 0-9 and single -")
 ]
 TeamSlug = Annotated[
     str,

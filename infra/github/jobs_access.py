@@ -13,25 +13,24 @@ from typing import TYPE_CHECKING, Literal
 import pulumi
 from pulumi_aws import iam
 
-from infra.access import policies
-from infra.access.policies import render_policy
 from infra.access.rights import ec2, jobs, model, services
 from infra.access.rights.iam import OIDC_PROVIDER, identity_rights
-from infra.access.rights.model import JobScope
+from infra.access.statements import Condition, Principal, Statement, render_policy, string_equals
 from infra.component import Component
 from infra.config.repository import DEFAULT_BRANCH
 from infra.naming import IAM_POLICY, physical_name
-from infra.scope import Scope, role_name
+from infra.scope import role_name
 from infra.tags import PROJECT_NAME
 from infra.texts import IAM_DESCRIPTION, check_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from infra.access.resource_scope import ResourceScope
     from infra.access.rights.model import AccessLevel, Right
     from infra.stack_context import SecuredStack
 
-    RightsTable = Callable[[JobScope], Iterable[Right]]
+    RightsTable = Callable[[ResourceScope], Iterable[Right]]
 
 MANAGED_POLICY_SIZE_LIMIT = 6_144
 """Characters of a managed policy, white space not counted:
@@ -103,19 +102,13 @@ class GitHubAccessArgs:
         stack: The stack.
         creates_provider: Whether this stack makes the account's record of GitHub; else it is there already.
         subjects: Whose tokens each kind of job has; a kind that is missing gets no role.
-        vpc_id: The environment's VPC.
-        state_bucket_arn: The bucket that holds Pulumi's state.
-        artifact_bucket_arn: The bucket that holds releases.
-        cache_bucket_arn: The bucket that holds what builds reuse.
+        scope: What their policies name.
     """
 
     stack: SecuredStack
     creates_provider: bool
     subjects: Mapping[JobKind, TokenSubjects]
-    vpc_id: pulumi.Output[str]
-    state_bucket_arn: pulumi.Output[str]
-    artifact_bucket_arn: pulumi.Output[str]
-    cache_bucket_arn: pulumi.Output[str]
+    scope: pulumi.Output[ResourceScope]
 
 
 class GitHubAccess(Component):
@@ -132,9 +125,8 @@ class GitHubAccess(Component):
         super().__init__(name, opts=opts)
         self._tags = args.stack.tags
         self._provider_arn = self._oidc_provider_arn(args)
-        ground = _job_scope(args)
         wanted = sorted({policy for job in args.subjects for policy in JOB_POLICIES[job]})
-        made = {policy: self._declare_policy(policy, ground) for policy in wanted}
+        made = {policy: self._declare_policy(policy, args.scope) for policy in wanted}
         self.role_arns = {
             job: self._declare_role(job, args.subjects[job], [made[policy] for policy in JOB_POLICIES[job]])
             if job in args.subjects
@@ -145,9 +137,7 @@ class GitHubAccess(Component):
 
     def _oidc_provider_arn(self, args: GitHubAccessArgs) -> pulumi.Output[str]:
         if not args.creates_provider:
-            return args.stack.scope.apply(
-                lambda scope: f"arn:aws:iam::{scope.account_id}:oidc-provider/{OIDC_PROVIDER}"
-            )
+            return args.stack.scope.apply(lambda scope: scope.iam_arn(f"oidc-provider/{OIDC_PROVIDER}"))
         provider = iam.OpenIdConnectProvider(
             "github",
             url=f"https://{OIDC_PROVIDER}",
@@ -158,12 +148,12 @@ class GitHubAccess(Component):
         arn: pulumi.Output[str] = provider.arn
         return arn
 
-    def _declare_policy(self, name: str, job_scope: pulumi.Output[JobScope]) -> iam.Policy:
+    def _declare_policy(self, name: str, scope: pulumi.Output[ResourceScope]) -> iam.Policy:
         return iam.Policy(
             f"jobs-{name}",
             name=physical_name(IAM_POLICY, PROJECT_NAME, self._tags.environment, "jobs", name),
             description=check_text(IAM_DESCRIPTION, f"ClaudeFS's jobs on GitHub: {name}"),
-            policy=job_scope.apply(lambda known: job_policy_document(name, known)),
+            policy=scope.apply(lambda known: job_policy_document(name, known)),
             tags=self._tags.for_resource(f"jobs-{name}", role="delivery"),
             opts=self.child_options(),
         )
@@ -174,9 +164,7 @@ class GitHubAccess(Component):
             name=role_name(self._tags.environment, job),
             description=check_text(IAM_DESCRIPTION, JOB_DESCRIPTIONS[job]),
             assume_role_policy=self._provider_arn.apply(
-                lambda arn: render_policy(
-                    *policies.trust_jobs(arn, subjects.exact_subjects, patterns=subjects.subject_patterns)
-                )
+                lambda arn: render_policy(*trust_jobs(arn, subjects.exact_subjects, patterns=subjects.subject_patterns))
             ),
             max_session_duration=SESSION_SECONDS,
             tags=self._tags.for_resource(f"{job}-role", role="delivery"),
@@ -192,6 +180,32 @@ class GitHubAccess(Component):
         return pulumi.Output.all(role.arn, *(attachment.id for attachment in attached)).apply(
             lambda known: str(known[0])
         )
+
+
+def trust_jobs(provider_arn: str, subjects: Sequence[str], *, patterns: Sequence[str] = ()) -> tuple[Statement, ...]:
+    """Let jobs on GitHub assume the role whose token is meant for AWS and has one of some subjects.
+
+    https://docs.github.com/en/actions/how-tos/secure-your-work/security-harden-deployments/oidc-in-aws
+
+    Args:
+        provider_arn: AWS's record of GitHub as an identity provider.
+        subjects: Subjects, word for word.
+        patterns: Patterns of further subjects, for what does no harm.
+    """
+    provider = provider_arn.partition("/")[2]
+    audience, key = string_equals(f"{provider}:aud", "sts.amazonaws.com"), f"{provider}:sub"
+    tests = [string_equals(key, *subjects)]
+    if patterns:
+        tests.append(Condition(operator="StringLike", key=key, values=tuple(patterns)))
+    return tuple(
+        Statement(
+            sid=f"JobsMayAssume{number}",
+            actions=("sts:AssumeRoleWithWebIdentity",),
+            conditions=(audience, test),
+            principal=Principal(kind="Federated", value=provider_arn),
+        )
+        for number, test in enumerate(tests, start=1)
+    )
 
 
 def token_subjects(*, prefix: str, environment: str, builds: bool) -> Mapping[JobKind, TokenSubjects]:
@@ -215,36 +229,13 @@ def token_subjects(*, prefix: str, environment: str, builds: bool) -> Mapping[Jo
     return deploying | building if builds else deploying
 
 
-def job_policy_document(name: str, job_scope: JobScope) -> str:
+def job_policy_document(name: str, scope: ResourceScope) -> str:
     """Return one of the policies, as IAM reads it."""
-    return render_policy(*model.policy_statements(name.capitalize(), job_policy_rights(name, job_scope)))
+    return render_policy(*model.policy_statements(name.capitalize(), job_policy_rights(name, scope)))
 
 
-def job_policy_rights(name: str, job_scope: JobScope) -> tuple[Right, ...]:
+def job_policy_rights(name: str, scope: ResourceScope) -> tuple[Right, ...]:
     """Return the rows that one of the policies is made of."""
     return tuple(
-        right for rights, access in POLICY_TABLES[name] for right in model.select_rights(rights(job_scope), access)
-    )
-
-
-def _job_scope(args: GitHubAccessArgs) -> pulumi.Output[JobScope]:
-    return pulumi.Output.all(
-        scope=args.stack.scope,
-        vpc_id=args.vpc_id,
-        key=args.stack.key_arn,
-        state=args.state_bucket_arn,
-        artifacts=args.artifact_bucket_arn,
-        cache=args.cache_bucket_arn,
-    ).apply(lambda known: make_job_scope(known["scope"], known))
-
-
-def make_job_scope(scope: Scope, known: Mapping[str, str]) -> JobScope:
-    """Return what the rights name, once it is known: `vpc_id`, `key`, and the buckets `state`, `artifacts`, `cache`."""
-    return JobScope(
-        scope=scope,
-        vpc_arn=scope.regional_arn("ec2", f"vpc/{known['vpc_id']}"),
-        key_arn=known["key"],
-        state_bucket_arn=known["state"],
-        artifact_bucket_arn=known["artifacts"],
-        cache_bucket_arn=known["cache"],
+        right for rights, access in POLICY_TABLES[name] for right in model.select_rights(rights(scope), access)
     )

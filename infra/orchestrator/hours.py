@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 import pulumi
 from pulumi_aws import scheduler
 
-from infra.access import policies
 from infra.access.bounded_role import BoundedRole, declare_bounded_role
-from infra.access.policies import render_policy
+from infra.access.grants import through_services
 from infra.access.role_purposes import HOURS_NAME
+from infra.access.statements import Condition, Statement, is_present, is_true, source_conditions, trust_service
 from infra.component import Component
 from infra.naming import SCHEDULE_GROUP, physical_name
 from infra.schedules.schedule import ScheduleError, calendar_actions
@@ -29,7 +29,6 @@ from infra.tags import PROJECT_NAME
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from infra.access.policies import Statement
     from infra.schedules.schedule import Calendar, ScheduledAction
     from infra.scope import Scope
     from infra.stack_context import SecuredStack
@@ -98,10 +97,10 @@ class OrchestratorHours(Component):
             stack=args.stack,
             description="EventBridge Scheduler: starts and stops ClaudeFS's orchestrator at its hours",
             tag_role="orchestrator",
-            trust=args.stack.scope.apply(scheduler_trust_policy),
-            policies={
+            trust=args.stack.scope.apply(scheduler_trust),
+            grants={
                 HOURS_NAME: pulumi.Output.all(args.stack.scope, args.instance_id, args.stack.key_arn).apply(
-                    lambda known: scheduler_role_policy(known[0], instance_id=known[1], key_arn=known[2])
+                    lambda known: scheduler_grants(known[0], instance_id=known[1], key_arn=known[2])
                 )
             },
         )
@@ -143,28 +142,45 @@ def schedule_group_name(environment: str) -> str:
     return physical_name(SCHEDULE_GROUP, PROJECT_NAME, environment, HOURS_NAME)
 
 
-def scheduler_trust_policy(scope: Scope) -> str:
+def scheduler_trust(scope: Scope) -> Statement:
     """Let EventBridge Scheduler assume the role for this group of schedules, and for no other.
 
     It cannot be limited to single schedules:
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
     """
     group = scope.regional_arn("scheduler", f"schedule-group/{schedule_group_name(scope.environment)}")
-    return render_policy(
-        policies.trust_service("scheduler.amazonaws.com", *policies.source_conditions(scope.account_id, group))
-    )
+    return trust_service("scheduler.amazonaws.com", *source_conditions(scope.account_id, group))
 
 
-def scheduler_role_policy(scope: Scope, *, instance_id: str, key_arn: str) -> str:
-    """Return the role's policy."""
-    return render_policy(*scheduler_grants(scope, instance_id=instance_id, key_arn=key_arn))
+def scheduler_grants(scope: Scope, *, instance_id: str, key_arn: str) -> tuple[Statement, Statement]:
+    """Start and stop one instance; at its start EC2 asks for its disks' data key again.
 
+    https://docs.aws.amazon.com/solutions/latest/instance-scheduler-on-aws/security-1
+    """
 
-def scheduler_grants(scope: Scope, *, instance_id: str, key_arn: str) -> tuple[Statement, ...]:
-    """Let the role start and stop one instance."""
+    def only(key: str, value: str) -> Condition:
+        return Condition(operator="ForAllValues:StringEquals", key=key, values=(value,))
+
     return (
-        policies.start_and_stop_instance(scope.regional_arn("ec2", f"instance/{instance_id}")),
-        policies.allow_ebs_grants_on_start(key_arn, scope),
+        Statement(
+            sid="StartAndStop",
+            actions=("ec2:StartInstances", "ec2:StopInstances"),
+            resources=(scope.regional_arn("ec2", f"instance/{instance_id}"),),
+        ),
+        Statement(
+            sid="LendKeyToStartedDisks",
+            actions=("kms:CreateGrant",),
+            resources=(key_arn,),
+            conditions=(
+                through_services(scope, "ec2"),
+                is_true("kms:GrantIsForAWSResource"),
+                only("kms:GrantOperations", "Decrypt"),
+                only("kms:EncryptionContextKeys", "aws:ebs:id"),
+                # Without any value "for all" would hold.
+                is_present("kms:GrantOperations"),
+                is_present("kms:EncryptionContextKeys"),
+            ),
+        ),
     )
 
 

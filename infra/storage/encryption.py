@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING
 
 from pulumi_aws import kms
 
-from infra.access import policies
-from infra.access.policies import (
+from infra.access.statements import (
     EVERYTHING,
-    Condition,
     Principal,
-    ServiceLinkedRoles,
     Statement,
+    allow_service,
+    arn_like,
+    is_true,
     render_policy,
+    source_conditions,
+    string_equals,
 )
 from infra.component import Component
-from infra.naming import KMS_ALIAS, LOG_GROUP_PREFIX, physical_name
+from infra.naming import KMS_ALIAS, physical_name
 from infra.tags import PROJECT_NAME
 
 if TYPE_CHECKING:
@@ -130,7 +132,16 @@ def key_policy(scope: Scope) -> str:
 
     S3, EBS, SNS and Secrets Manager use the key with the rights of their caller, so they stand in no statement.
     """
-    launching = ServiceLinkedRoles(account_id=scope.account_id, names=LAUNCHING_ROLES)
+    # KMS refuses a policy that names a role which does not exist yet, and AWS makes these at their first use. So the
+    # statements name everybody, and their conditions allow callers of this account that are one of these roles.
+    everybody = Principal(kind="AWS", value="*")
+    launching = (
+        string_equals("kms:CallerAccount", scope.account_id),
+        string_equals(
+            "aws:PrincipalArn",
+            *(scope.iam_arn(f"role/aws-service-role/{service}/{role}") for service, role in LAUNCHING_ROLES.items()),
+        ),
+    )
     return render_policy(
         Statement(
             # Without this statement not even the account's administrators could change the key:
@@ -138,42 +149,37 @@ def key_policy(scope: Scope) -> str:
             sid="IamPoliciesDecide",
             actions=(*_ADMINISTRATION_ACTIONS, *_USE_ACTIONS),
             resources=(EVERYTHING,),
-            principal=Principal(kind="AWS", value=f"arn:aws:iam::{scope.account_id}:root"),
+            principal=Principal(kind="AWS", value=scope.iam_arn("root")),
         ),
-        Statement(
-            # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
-            sid="LogsOfThisEnvironment",
-            actions=_SERVICE_USE_ACTIONS,
+        # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
+        allow_service(
+            "LogsOfThisEnvironment",
+            f"logs.{scope.region}.amazonaws.com",
+            *_SERVICE_USE_ACTIONS,
             resources=(EVERYTHING,),
-            conditions=(
-                Condition(
-                    operator="ArnLike",
-                    key="kms:EncryptionContext:aws:logs:arn",
-                    values=(scope.regional_arn("logs", f"log-group:{LOG_GROUP_PREFIX}/{scope.environment}/*"),),
-                ),
-            ),
-            principal=Principal(kind="Service", value=f"logs.{scope.region}.amazonaws.com"),
+            conditions=(arn_like("kms:EncryptionContext:aws:logs:arn", scope.log_groups_arn),),
         ),
-        Statement(
-            # https://docs.aws.amazon.com/cost-management/latest/userguide/budgets-sns-policy.html
-            sid="AlertsOfBudgets",
-            actions=("kms:Decrypt", "kms:GenerateDataKey"),
+        # https://docs.aws.amazon.com/cost-management/latest/userguide/budgets-sns-policy.html
+        allow_service(
+            "AlertsOfBudgets",
+            "budgets.amazonaws.com",
+            *("kms:Decrypt", "kms:GenerateDataKey"),
             resources=(EVERYTHING,),
-            conditions=policies.source_conditions(scope.account_id, f"arn:aws:budgets::{scope.account_id}:*"),
-            principal=Principal(kind="Service", value="budgets.amazonaws.com"),
+            conditions=source_conditions(scope.account_id, f"arn:aws:budgets::{scope.account_id}:*"),
         ),
+        # https://docs.aws.amazon.com/autoscaling/ec2/userguide/key-policy-requirements-EBS-encryption.html
         Statement(
-            # https://docs.aws.amazon.com/autoscaling/ec2/userguide/key-policy-requirements-EBS-encryption.html
             sid="DisksOfLaunchedNodes",
             actions=_SERVICE_USE_ACTIONS,
             resources=(EVERYTHING,),
-            principal=launching,
+            conditions=launching,
+            principal=everybody,
         ),
         Statement(
             sid="LendKeyToLaunchedNodes",
             actions=("kms:CreateGrant",),
             resources=(EVERYTHING,),
-            conditions=(Condition(operator="Bool", key="kms:GrantIsForAWSResource", values=("true",)),),
-            principal=launching,
+            conditions=(is_true("kms:GrantIsForAWSResource"), *launching),
+            principal=everybody,
         ),
     )

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra.access.rights.iam import OPERATOR_ACTIONS
-from infra.github.jobs_access import JOB_POLICIES, JobKind, job_policy_rights, make_job_scope
-from infra.scope import Scope
+from infra.github.jobs_access import JOB_POLICIES, JobKind, job_policy_rights
+from tests.unit.infra.conftest import resource_scope
 
 if TYPE_CHECKING:
     from infra.access.rights.model import Right
@@ -16,20 +16,11 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("changed settings")
 
-GROUND = make_job_scope(
-    Scope(account_id="account", region="us-west-2", environment="local"),
-    {
-        "vpc_id": "vpc",
-        "key": "arn:aws:kms:::key/key",
-        "state": "arn:aws:s3:::state",
-        "artifacts": "arn:aws:s3:::artifacts",
-        "cache": "arn:aws:s3:::cache",
-    },
-)
+SCOPE = resource_scope("local")
 
 
 def rights(job: JobKind) -> list[Right]:
-    return [right for policy in JOB_POLICIES[job] for right in job_policy_rights(policy, GROUND)]
+    return [right for policy in JOB_POLICIES[job] for right in job_policy_rights(policy, SCOPE)]
 
 
 def allowed(job: JobKind) -> set[str]:
@@ -48,8 +39,8 @@ def test_the_roles_of_jobs_allow_what_runs_call_and_nothing_else_without_a_reaso
     preview = changed.previewing
     deployment = deployed_account.actions | changed.deploying | preview | destroyed.actions
 
-    assert preview - allowed("preview") == set(), "rows are missing in infra/rights"
-    assert deployment - allowed("deploy") - OPERATOR_ACTIONS.keys() == set(), "rows are missing in infra/rights"
+    assert preview - allowed("preview") == set(), "rows are missing in infra/access/rights"
+    assert deployment - allowed("deploy") - OPERATOR_ACTIONS.keys() == set(), "rows are missing in infra/access/rights"
 
     assert allowed("preview") - preview - explained("preview") == set(), "nothing calls these, and no reason is given"
     assert allowed("deploy") - deployment - explained("deploy") == set(), "nothing calls these, and no reason is given"

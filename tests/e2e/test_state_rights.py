@@ -10,19 +10,18 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 import yaml
-from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from cfs.engine import EngineError
 from cfs.remote_engine import RemoteEngine
 from infra.access.rights import jobs
 from infra.github.delivery import WORKFLOW_SOURCES
-from infra.github.jobs_access import JOB_POLICIES, job_policy_document, make_job_scope
+from infra.github.jobs_access import JOB_POLICIES, job_policy_document
 from infra.naming import CONFIG_NAMESPACE
 from infra.project import PROJECT_FOLDER
-from infra.scope import Scope
 from local.aws.iam.conditions import matches_pattern
 from terminal.errors import UserError
 from tests.e2e.guarded_aws import GuardedAws
+from tests.unit.infra.conftest import resource_scope
 from toolchain import obtain_toolchain
 
 if TYPE_CHECKING:
@@ -32,16 +31,7 @@ if TYPE_CHECKING:
     from tests.e2e.guarded_aws import Touched
 
 STACK, REGION, BUCKET = "prod", "us-west-2", "claudefs-prod-state"
-GROUND = make_job_scope(
-    Scope(account_id=DEFAULT_ACCOUNT_ID, region=REGION, environment=STACK),
-    {
-        "vpc_id": "vpc",
-        "key": f"arn:aws:kms:{REGION}:{DEFAULT_ACCOUNT_ID}:key/key",
-        "state": f"arn:aws:s3:::{BUCKET}",
-        "artifacts": "arn:aws:s3:::artifacts",
-        "cache": "arn:aws:s3:::cache",
-    },
-)
+SCOPE = resource_scope(STACK, state_bucket_arn=f"arn:aws:s3:::{BUCKET}")
 PERSON = "person"
 """Who sets the stack up, and may do everything."""
 
@@ -62,7 +52,7 @@ READ: set[Touched] = {
     ("s3:GetObject", ".pulumi/meta.yaml"),
     ("s3:GetObject", CHECKPOINT),
     ("s3:GetObject", f".pulumi/stacks/{CONFIG_NAMESPACE}/{STACK}.pulumi-tags"),
-    ("kms:Decrypt", GROUND.key_arn),
+    ("kms:Decrypt", SCOPE.key_arn),
 }
 WRITTEN: set[Touched] = {
     ("s3:PutObject", CHECKPOINT),
@@ -70,7 +60,7 @@ WRITTEN: set[Touched] = {
     ("s3:PutObject", f"{HISTORY}.history.json"),
     ("s3:PutObject", f"{HISTORY}.checkpoint.json"),
     ("s3:PutObject", f".pulumi/backups/{CONFIG_NAMESPACE}/{STACK}/{STACK}.*.json"),
-    ("kms:GenerateDataKey", GROUND.key_arn),
+    ("kms:GenerateDataKey", SCOPE.key_arn),
 }
 LOCKED: set[Touched] = {
     ("s3:ListBucket", LOCKS),
@@ -140,9 +130,9 @@ def backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Backend
     """A stack that a person has set up as the documents say."""
     aws = GuardedAws(
         region=REGION,
-        bucket_arn=GROUND.state_bucket_arn,
-        key_arn=GROUND.key_arn,
-        policies={job: [job_policy_document(name, GROUND) for name in names] for job, names in JOB_POLICIES.items()},
+        bucket_arn=SCOPE.state_bucket_arn,
+        key_arn=SCOPE.key_arn,
+        policies={job: [job_policy_document(name, SCOPE) for name in names] for job, names in JOB_POLICIES.items()},
     )
     (tmp_path / "__main__.py").write_text(PROGRAM)
     runtime = {"name": "python", "options": {"toolchain": "pip", "virtualenv": str(PROJECT_FOLDER / ".venv")}}
@@ -195,14 +185,14 @@ def test_pulumi_works_under_the_policies_of_jobs_which_allow_nothing_on_its_stat
 
     assert backend.aws.refused == set()
     assert seen == READ | WRITTEN | LOCKED | COMPRESSED
-    for right in jobs.state_rights(GROUND):
+    for right in jobs.state_rights(SCOPE):
         for action in right.actions:
             for resource in right.resources:
                 assert is_used(action, resource, seen), f"nothing uses {action} on {resource}"
 
     with pytest.raises(EngineError, match="AccessDenied"):
         backend.run("preview", *up)
-    assert backend.aws.refused == {("s3:PutObject", f"{LOCKS}*.json"), ("kms:GenerateDataKey", GROUND.key_arn)}
+    assert backend.aws.refused == {("s3:PutObject", f"{LOCKS}*.json"), ("kms:GenerateDataKey", SCOPE.key_arn)}
 
 
 def is_used(action: str, resource: str, seen: set[Touched]) -> bool:
@@ -211,6 +201,6 @@ def is_used(action: str, resource: str, seen: set[Touched]) -> bool:
         return any(action == called for called, _ in seen)
     return any(
         action == called
-        and matches_pattern(resource, place if place.startswith("arn:") else f"{GROUND.state_bucket_arn}/{place}")
+        and matches_pattern(resource, place if place.startswith("arn:") else f"{SCOPE.state_bucket_arn}/{place}")
         for called, place in seen
     )

@@ -62,7 +62,7 @@ def test_every_package_is_checked_and_installed() -> None:
         ("cfs/engine.py", "from local import servers"),
         ("local/servers.py", "from measure.bench import EMPTY_PREVIEW"),
         ("infra/naming.py", "from infra.config import values"),
-        ("infra/access/policies.py", "from infra.cluster import runbooks"),
+        ("infra/access/grants.py", "from infra.cluster import runbooks"),
     ],
 )
 def test_an_upward_import_is_refused_and_named(copied_packages: Path, module: str, upward: str) -> None:

@@ -7,58 +7,23 @@ https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from infra.access import policies
-from infra.access.policies import (
-    EVERYTHING,
-    Condition,
-    existing_tag_conditions,
-    region_condition,
-    requested_tag_conditions,
-    string_equals,
-)
+from infra.access.grants import SPOT_REQUESTS_SID, encrypt_disks, run_tagged_instances
 from infra.access.rights.model import Right
+from infra.access.rights.resource_type import ResourceType, table_rights
+from infra.access.statements import arn_like, existing_tag_conditions, requested_tag_conditions, string_equals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from infra.access.policies import Statement
-    from infra.access.rights.model import JobScope
-    from infra.scope import Scope
+    from infra.access.resource_scope import ResourceScope
 
-
-@dataclass(frozen=True, kw_only=True)
-class Ec2TypeRights:
-    """One of EC2's resource types, or several that are one to EC2.
-
-    Attributes:
-        type_tokens: Pulumi's types.
-        name: EC2's, as in ARNs.
-        lists: Actions that read and cannot be limited to resources.
-        reads: Actions that read one.
-        creates: Actions that create, each with the types that it uses beside.
-        changes: Actions that change or delete.
-        touches: Types that those touch beside.
-        uncalled: Actions that no recorded run calls, each with the reason that it is there.
-    """
-
-    type_tokens: tuple[str, ...]
-    name: str
-    lists: tuple[str, ...] = ()
-    reads: tuple[str, ...] = ()
-    creates: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    changes: tuple[str, ...] = ()
-    touches: tuple[str, ...] = ()
-    uncalled: Mapping[str, str] = field(default_factory=dict)
-
-
-NETWORK_TYPES: tuple[Ec2TypeRights, ...] = (
-    Ec2TypeRights(
+NETWORK_TYPES: tuple[ResourceType, ...] = (
+    ResourceType(
         type_tokens=("aws:ec2/vpc:Vpc",),
-        name="vpc",
+        ec2_type="vpc",
         lists=(
             "ec2:DescribeVpcs",
             "ec2:DescribeNetworkAcls",
@@ -67,52 +32,52 @@ NETWORK_TYPES: tuple[Ec2TypeRights, ...] = (
         ),
         reads=("ec2:DescribeVpcAttribute",),
         creates={"ec2:CreateVpc": ()},
-        changes=("ec2:ModifyVpcAttribute", "ec2:DeleteVpc"),
+        writes=("ec2:ModifyVpcAttribute", "ec2:DeleteVpc"),
     ),
-    Ec2TypeRights(
+    ResourceType(
         type_tokens=("aws:ec2/subnet:Subnet",),
-        name="subnet",
+        ec2_type="subnet",
         lists=("ec2:DescribeAvailabilityZones", "ec2:DescribeSubnets", "ec2:DescribeNetworkInterfaces"),
         creates={"ec2:CreateSubnet": ("vpc",)},
-        changes=("ec2:ModifySubnetAttribute", "ec2:DeleteSubnet"),
+        writes=("ec2:ModifySubnetAttribute", "ec2:DeleteSubnet"),
         uncalled={
             "ec2:DescribeNetworkInterfaces": "only a deletion waits for interfaces to go",
             "ec2:ModifySubnetAttribute": "a changed setting of a subnet",
         },
     ),
-    Ec2TypeRights(
+    ResourceType(
         type_tokens=("aws:ec2/internetGateway:InternetGateway",),
-        name="internet-gateway",
+        ec2_type="internet-gateway",
         lists=("ec2:DescribeInternetGateways",),
         creates={"ec2:CreateInternetGateway": ()},
-        changes=("ec2:AttachInternetGateway", "ec2:DetachInternetGateway", "ec2:DeleteInternetGateway"),
+        writes=("ec2:AttachInternetGateway", "ec2:DetachInternetGateway", "ec2:DeleteInternetGateway"),
         touches=("vpc",),
     ),
-    Ec2TypeRights(
+    ResourceType(
         type_tokens=("aws:ec2/eip:Eip",),
-        name="elastic-ip",
+        ec2_type="elastic-ip",
         lists=("ec2:DescribeAddresses", "ec2:DescribeAddressesAttribute"),
         creates={"ec2:AllocateAddress": ()},
-        changes=("ec2:ReleaseAddress", "ec2:DisassociateAddress"),
+        writes=("ec2:ReleaseAddress", "ec2:DisassociateAddress"),
         uncalled={"ec2:DisassociateAddress": "an address that is still associated when it is released"},
     ),
-    Ec2TypeRights(
+    ResourceType(
         type_tokens=("aws:ec2/natGateway:NatGateway",),
-        name="natgateway",
+        ec2_type="natgateway",
         lists=("ec2:DescribeNatGateways",),
         creates={"ec2:CreateNatGateway": ("subnet", "elastic-ip", "vpc")},
-        changes=("ec2:DeleteNatGateway",),
+        writes=("ec2:DeleteNatGateway",),
     ),
-    Ec2TypeRights(
+    ResourceType(
         type_tokens=(
             "aws:ec2/routeTable:RouteTable",
             "aws:ec2/route:Route",
             "aws:ec2/routeTableAssociation:RouteTableAssociation",
         ),
-        name="route-table",
+        ec2_type="route-table",
         lists=("ec2:DescribeRouteTables",),
         creates={"ec2:CreateRouteTable": ("vpc",)},
-        changes=(
+        writes=(
             "ec2:AssociateRouteTable",
             "ec2:CreateRoute",
             "ec2:DeleteRoute",
@@ -127,25 +92,25 @@ NETWORK_TYPES: tuple[Ec2TypeRights, ...] = (
             "ec2:ReplaceRouteTableAssociation": "a subnet that moves to another route table",
         },
     ),
-    Ec2TypeRights(
+    ResourceType(
         type_tokens=("aws:ec2/securityGroup:SecurityGroup", "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"),
-        name="security-group",
+        ec2_type="security-group",
         lists=("ec2:DescribeSecurityGroups", "ec2:DescribeNetworkInterfaces"),
         creates={"ec2:CreateSecurityGroup": ("vpc",)},
-        changes=("ec2:DeleteSecurityGroup", "ec2:RevokeSecurityGroupEgress"),
+        writes=("ec2:DeleteSecurityGroup", "ec2:RevokeSecurityGroupEgress"),
     ),
-    Ec2TypeRights(
+    ResourceType(
         type_tokens=(
             "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
             "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
         ),
-        name="security-group-rule",
+        ec2_type="security-group-rule",
         lists=("ec2:DescribeSecurityGroupRules",),
         creates={
             "ec2:AuthorizeSecurityGroupEgress": ("security-group",),
             "ec2:AuthorizeSecurityGroupIngress": ("security-group",),
         },
-        changes=(
+        writes=(
             "ec2:ModifySecurityGroupRules",
             "ec2:RevokeSecurityGroupEgress",
             "ec2:RevokeSecurityGroupIngress",
@@ -153,32 +118,32 @@ NETWORK_TYPES: tuple[Ec2TypeRights, ...] = (
         touches=("security-group",),
         uncalled={"ec2:ModifySecurityGroupRules": "a rule whose description changes"},
     ),
-    Ec2TypeRights(
+    ResourceType(
         type_tokens=("aws:ec2/vpcEndpoint:VpcEndpoint",),
-        name="vpc-endpoint",
+        ec2_type="vpc-endpoint",
         lists=("ec2:DescribeVpcEndpoints", "ec2:DescribePrefixLists"),
         creates={"ec2:CreateVpcEndpoint": ("vpc", "route-table", "subnet", "security-group")},
-        changes=("ec2:ModifyVpcEndpoint", "ec2:DeleteVpcEndpoints"),
+        writes=("ec2:ModifyVpcEndpoint", "ec2:DeleteVpcEndpoints"),
         touches=("route-table", "subnet", "security-group"),
         uncalled={"ec2:ModifyVpcEndpoint": "an endpoint whose route tables change"},
     ),
 )
 
-COMPUTE_TYPES: tuple[Ec2TypeRights, ...] = (
-    Ec2TypeRights(
+COMPUTE_TYPES: tuple[ResourceType, ...] = (
+    ResourceType(
         type_tokens=("aws:ec2/launchTemplate:LaunchTemplate",),
-        name="launch-template",
+        ec2_type="launch-template",
         lists=("ec2:DescribeLaunchTemplates", "ec2:DescribeLaunchTemplateVersions"),
         creates={"ec2:CreateLaunchTemplate": ()},
-        changes=("ec2:CreateLaunchTemplateVersion", "ec2:DeleteLaunchTemplate", "ec2:ModifyLaunchTemplate"),
+        writes=("ec2:CreateLaunchTemplateVersion", "ec2:DeleteLaunchTemplate", "ec2:ModifyLaunchTemplate"),
         uncalled={
             "ec2:CreateLaunchTemplateVersion": "a template that changes",
             "ec2:ModifyLaunchTemplate": "likewise, so that its new version is the default one",
         },
     ),
-    Ec2TypeRights(
+    ResourceType(
         type_tokens=("aws:ec2/instance:Instance",),
-        name="instance",
+        ec2_type="instance",
         lists=(
             "ec2:DescribeImages",
             "ec2:DescribeInstanceTypes",
@@ -187,7 +152,7 @@ COMPUTE_TYPES: tuple[Ec2TypeRights, ...] = (
             "ec2:DescribeVolumes",
         ),
         reads=("ec2:DescribeInstanceAttribute",),
-        changes=(
+        writes=(
             "ec2:ModifyInstanceAttribute",
             "ec2:ModifyInstanceMetadataOptions",
             "ec2:ModifyVolume",
@@ -208,110 +173,45 @@ COMPUTE_TYPES: tuple[Ec2TypeRights, ...] = (
 )
 
 
-def network_rights(job_scope: JobScope) -> Iterator[Right]:
+def network_rights(scope: ResourceScope) -> Iterator[Right]:
     """Return the rights on the network, and those on the security group that comes with the VPC."""
-    yield from _table_rights(NETWORK_TYPES, job_scope.scope)
+    yield from _tagged_rights(NETWORK_TYPES, scope)
     # It comes without tags, and gives away by its VPC whose it is.
     yield Right(
         access="write",
         actions=("ec2:CreateTags", "ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress"),
-        resources=job_scope.scope.ec2_arn_patterns("security-group"),
-        conditions=(Condition(operator="ArnLike", key="ec2:Vpc", values=(job_scope.vpc_arn,)),),
+        resources=scope.ec2_arn_patterns("security-group"),
+        conditions=(arn_like("ec2:Vpc", scope.regional_arn("ec2", f"vpc/{scope.vpc_id}")),),
     )
 
 
-def compute_rights(job_scope: JobScope) -> Iterator[Right]:
+def compute_rights(scope: ResourceScope) -> Iterator[Right]:
     """Return the rights on machines, and on the key that encrypts their disks."""
-    yield from _table_rights(COMPUTE_TYPES, job_scope.scope)
-    for statement in (
-        *policies.run_tagged_instances(job_scope.scope),
-        *policies.encrypt_disks(job_scope.key_arn, job_scope.scope),
-    ):
-        if statement.sid != policies.SPOT_REQUESTS_SID:  # what is declared runs on demand; groups launch for themselves
-            yield _as_right(statement)
-
-
-def _as_right(statement: Statement) -> Right:
-    disk_key = dict.fromkeys((action for action in statement.actions if action.startswith("kms:")), _CALLED_BY_EC2)
-    return Right(
-        access="write",
-        actions=statement.actions,
-        resources=statement.resources,
-        conditions=statement.conditions,
-        uncalled=disk_key,
-    )
+    yield from _tagged_rights(COMPUTE_TYPES, scope)
+    for statement in (*run_tagged_instances(scope), *encrypt_disks(scope.key_arn, scope)):
+        if statement.sid != SPOT_REQUESTS_SID:  # what is declared runs on demand; groups launch for themselves
+            yield Right.of(statement, "write", uncalled=_CALLED_BY_EC2 if statement.actions[0][:4] == "kms:" else "")
 
 
 _CALLED_BY_EC2 = "EC2 calls it for who launches an instance with an encrypted disk"
 
 
-def _table_rights(kinds: Sequence[Ec2TypeRights], scope: Scope) -> Iterator[Right]:
-    for kind in kinds:
-        yield from _single_type_rights(kind, scope)
-    yield from _tagging_rights(kinds, scope)
-
-
-def _single_type_rights(kind: Ec2TypeRights, scope: Scope) -> Iterator[Right]:
-    region, bears_tags = region_condition(scope), existing_tag_conditions(scope)
-    if kind.lists:
-        yield Right(
-            access="read",
-            actions=kind.lists,
-            resources=(EVERYTHING,),
-            conditions=(region,),
-            uncalled=_reasons_for(kind.uncalled, kind.lists),
-        )
-    if kind.reads:
-        yield Right(
-            access="read", actions=kind.reads, resources=scope.ec2_arn_patterns(kind.name), conditions=(region,)
-        )
-    for action, uses in kind.creates.items():
-        yield Right(
-            access="write",
-            actions=(action,),
-            resources=scope.ec2_arn_patterns(kind.name),
-            conditions=(*requested_tag_conditions(scope), region),
-            creates=frozenset({kind.name}),
-            uses=frozenset(uses),
-        )
-        if uses:
-            yield Right(
-                access="write",
-                actions=(action,),
-                resources=scope.ec2_arn_patterns(*uses),
-                conditions=bears_tags,
-                tagged=True,
-            )
-    if kind.changes:
-        yield Right(
-            access="write",
-            actions=kind.changes,
-            resources=scope.ec2_arn_patterns(kind.name, *kind.touches),
-            conditions=bears_tags,
-            tagged=True,
-            uncalled=_reasons_for(kind.uncalled, kind.changes),
-        )
-
-
-def _tagging_rights(kinds: Sequence[Ec2TypeRights], scope: Scope) -> Iterator[Right]:
-    creating = sorted({action.removeprefix("ec2:") for kind in kinds for action in kind.creates})
-    names = tuple(dict.fromkeys(chain.from_iterable((kind.name, *kind.touches) for kind in kinds)))
+def _tagged_rights(table: Sequence[ResourceType], scope: ResourceScope) -> Iterator[Right]:
+    yield from table_rights(table, scope)
+    creating = sorted({action.removeprefix("ec2:") for kind in table for action in kind.creates})
+    types = tuple(dict.fromkeys(chain.from_iterable((kind.ec2_type, *kind.touches) for kind in table)))
     if creating:
         yield Right(
             access="write",
             actions=("ec2:CreateTags",),
-            resources=scope.ec2_arn_patterns(*(kind.name for kind in kinds if kind.creates)),
+            resources=scope.ec2_arn_patterns(*(kind.ec2_type for kind in table if kind.creates)),
             conditions=(string_equals("ec2:CreateAction", *creating), *requested_tag_conditions(scope)),
         )
     yield Right(
         access="write",
         actions=("ec2:CreateTags", "ec2:DeleteTags"),
-        resources=scope.ec2_arn_patterns(*names),
+        resources=scope.ec2_arn_patterns(*types),
         conditions=existing_tag_conditions(scope),
         tagged=True,
         uncalled={"ec2:DeleteTags": "a tag that is declared no longer"},
     )
-
-
-def _reasons_for(reasons: Mapping[str, str], actions: Sequence[str]) -> dict[str, str]:
-    return {action: reason for action, reason in reasons.items() if action in actions}

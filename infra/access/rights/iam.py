@@ -12,17 +12,15 @@ from typing import TYPE_CHECKING
 
 from infra.access.boundary import boundary_policy_arn
 from infra.access.identity import SSM_MANAGED_INSTANCE
-from infra.access.policies import string_equals
 from infra.access.rights.model import Right
-from infra.access.rights.services import CHANGED_TAGS, CREATED_TAGS
+from infra.access.rights.resource_type import TAGGING_REASON
 from infra.access.role_purposes import PASSED_ROLES
-from infra.naming import IAM_ROLE, physical_name
+from infra.access.statements import string_equals
 from infra.tags import PROJECT_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from infra.access.rights.model import JobScope
     from infra.scope import Scope
 
 OIDC_PROVIDER = "token.actions.githubusercontent.com"
@@ -44,11 +42,10 @@ OPERATOR_ACTIONS: Mapping[str, str] = dict.fromkeys(
 """What deploying the stack calls and no job may, with the reason."""
 
 
-def identity_rights(job_scope: JobScope) -> Iterator[Right]:
+def identity_rights(scope: Scope) -> Iterator[Right]:
     """Return the rights on roles, instance profiles and policies."""
-    scope = job_scope.scope
     yield from _read_rights(scope)
-    roles = tuple(_role_arn(scope, purpose) for purpose in PASSED_ROLES)
+    roles = tuple(scope.role_arn(purpose) for purpose in PASSED_ROLES)
     bounded = string_equals("iam:PermissionsBoundary", boundary_policy_arn(scope))
     yield Right(
         access="write",
@@ -79,8 +76,8 @@ def identity_rights(job_scope: JobScope) -> Iterator[Right]:
         ),
         resources=roles,
         uncalled={
-            "iam:TagRole": CREATED_TAGS,
-            "iam:UntagRole": CHANGED_TAGS,
+            "iam:TagRole": TAGGING_REASON,
+            "iam:UntagRole": TAGGING_REASON,
             "iam:UpdateAssumeRolePolicy": "a trust policy that changes",
             "iam:UpdateRole": "a description that changes",
         },
@@ -90,7 +87,7 @@ def identity_rights(job_scope: JobScope) -> Iterator[Right]:
         yield Right(
             access="write",
             actions=("iam:PassRole",),
-            resources=tuple(_role_arn(scope, purpose) for purpose, to in PASSED_ROLES.items() if to == service),
+            resources=tuple(scope.role_arn(purpose) for purpose, to in PASSED_ROLES.items() if to == service),
             conditions=(string_equals("iam:PassedToService", service),),
             uncalled={"iam:PassRole": "no call of its own, but needed to give a role to what works under it"},
         )
@@ -113,10 +110,10 @@ def _read_rights(scope: Scope) -> Iterator[Right]:
         ),
         resources=(
             *(
-                _iam_arn(scope, f"{kind}/{PROJECT_NAME}-{scope.environment}-*")
+                scope.iam_arn(f"{kind}/{PROJECT_NAME}-{scope.environment}-*")
                 for kind in ("role", "instance-profile", "policy")
             ),
-            _iam_arn(scope, f"oidc-provider/{OIDC_PROVIDER}"),
+            scope.iam_arn(f"oidc-provider/{OIDC_PROVIDER}"),
         ),
         uncalled={
             "iam:ListInstanceProfilesForRole": "only the deletion of a role looks at them",
@@ -136,14 +133,6 @@ def _instance_profile_rights(scope: Scope) -> Iterator[Right]:
             "iam:TagInstanceProfile",
             "iam:UntagInstanceProfile",
         ),
-        resources=(_iam_arn(scope, f"instance-profile/{PROJECT_NAME}-{scope.environment}-*"),),
-        uncalled={"iam:TagInstanceProfile": CREATED_TAGS, "iam:UntagInstanceProfile": CHANGED_TAGS},
+        resources=(scope.iam_arn(f"instance-profile/{PROJECT_NAME}-{scope.environment}-*"),),
+        uncalled={"iam:TagInstanceProfile": TAGGING_REASON, "iam:UntagInstanceProfile": TAGGING_REASON},
     )
-
-
-def _role_arn(scope: Scope, purpose: str) -> str:
-    return _iam_arn(scope, f"role/{physical_name(IAM_ROLE, PROJECT_NAME, scope.environment, purpose)}")
-
-
-def _iam_arn(scope: Scope, resource: str) -> str:
-    return f"arn:aws:iam::{scope.account_id}:{resource}"

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.access.policies import EVERYTHING, Condition, string_equals
+from infra.access.grants import through_services
 from infra.access.release_grants import release_grants
 from infra.access.rights.model import Right
+from infra.access.statements import EVERYTHING, Condition, string_equals
 from infra.naming import CONFIG_NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from infra.access.rights.model import AccessLevel, JobScope
+    from infra.access.resource_scope import ResourceScope
+    from infra.access.rights.model import AccessLevel
 
 BUILD_METRICS_NAMESPACE = "CFS/CI"
 """The namespace of the builds' metrics."""
@@ -23,21 +25,21 @@ RECOVERY_REASON = "only a deployment after one that died calls it"
 BUILD_REASON = "builds call it, not the stack"
 
 
-def state_rights(job_scope: JobScope) -> Iterator[Right]:
+def state_rights(scope: ResourceScope) -> Iterator[Right]:
     """Return the rights on the stack's state, which Pulumi keeps below `.pulumi` in the state bucket.
 
     They suffice for `preview`, `up`, `refresh`, `destroy`, `cancel` and `stack export`. `stack init`, `stack tag set`,
     `stack history` and `stack rm` are for people.
     """
-    stack = f"{CONFIG_NAMESPACE}/{job_scope.scope.environment}"
-    folder = f"{job_scope.state_bucket_arn}/.pulumi"
+    stack = f"{CONFIG_NAMESPACE}/{scope.environment}"
+    folder = f"{scope.state_bucket_arn}/.pulumi"
     checkpoint = f"{folder}/stacks/{stack}.json"
     # The copy before the last write, and a checkpoint that somebody has written compressed.
     variants = f"{checkpoint}.*"
     tags = f"{folder}/stacks/{stack}.pulumi-tags"
     # Without it S3 answers that what is not there is forbidden, and a stack need not have tags. It has no condition on
     # `s3:prefix`, which a request for an object does not carry.
-    yield _make_right(STATE_REASON, "read", ("s3:ListBucket",), (job_scope.state_bucket_arn,))
+    yield _make_right(STATE_REASON, "read", ("s3:ListBucket",), (scope.state_bucket_arn,))
     yield _make_right(STATE_REASON, "read", ("s3:GetObject",), (f"{folder}/meta.yaml", checkpoint, variants, tags))
     locks = f"{folder}/locks/organization/{stack}/*"
     yield _make_right(STATE_REASON, "write", ("s3:DeleteObject", "s3:GetObject", "s3:PutObject"), (locks,))
@@ -45,21 +47,18 @@ def state_rights(job_scope: JobScope) -> Iterator[Right]:
     yield _make_right(STATE_REASON, "write", ("s3:PutObject",), (checkpoint, variants, *copies))
     # A compressed checkpoint is deleted when the plain one has taken its place.
     yield _make_right(STATE_REASON, "write", ("s3:DeleteObject",), (variants,))
-    yield from _key_rights(STATE_REASON, job_scope)
+    yield from _key_rights(STATE_REASON, scope)
     # Pulumi's secrets provider `awskms` decrypts the stack's data key itself. Only a new one would be encrypted.
-    yield _make_right(STATE_REASON, "read", ("kms:Decrypt",), (job_scope.key_arn,))
+    yield _make_right(STATE_REASON, "read", ("kms:Decrypt",), (scope.key_arn,))
 
 
-def release_rights(job_scope: JobScope) -> Iterator[Right]:
+def release_rights(scope: ResourceScope) -> Iterator[Right]:
     """Return the rights of `cfs deploy`."""
-    grants = release_grants(
-        job_scope.scope, artifact_bucket_arn=job_scope.artifact_bucket_arn, key_arn=job_scope.key_arn
-    )
-    for grant in grants:
-        yield _make_right(RELEASE_REASON, "write", grant.actions, grant.resources, *grant.conditions)
+    for grant in release_grants(scope, artifact_bucket_arn=scope.artifact_bucket_arn, key_arn=scope.key_arn):
+        yield Right.of(grant, "write", uncalled=RELEASE_REASON)
 
 
-def recovery_rights(_: JobScope) -> Iterator[Right]:
+def recovery_rights(_: ResourceScope) -> Iterator[Right]:
     """Return the rights to find what a dead run has created, besides those to read the stack's resources."""
     yield _make_right(
         RECOVERY_REASON,
@@ -80,21 +79,21 @@ def recovery_rights(_: JobScope) -> Iterator[Right]:
     )
 
 
-def build_rights(job_scope: JobScope) -> Iterator[Right]:
+def build_rights(scope: ResourceScope) -> Iterator[Right]:
     """Return the rights of builds: all read the build cache, those of the default branch fill it and put metrics."""
-    bucket, namespace = job_scope.cache_bucket_arn, string_equals("cloudwatch:namespace", BUILD_METRICS_NAMESPACE)
+    bucket, namespace = scope.cache_bucket_arn, string_equals("cloudwatch:namespace", BUILD_METRICS_NAMESPACE)
     yield _make_right(BUILD_REASON, "read", ("s3:ListBucket",), (bucket,))
     yield _make_right(BUILD_REASON, "read", ("s3:GetObject",), (f"{bucket}/*",))
     yield _make_right(BUILD_REASON, "write", ("s3:PutObject",), (f"{bucket}/*",))
     yield _make_right(BUILD_REASON, "write", ("cloudwatch:PutMetricData",), (EVERYTHING,), namespace)
-    yield from _key_rights(BUILD_REASON, job_scope)
+    yield from _key_rights(BUILD_REASON, scope)
 
 
-def _key_rights(reason: str, job_scope: JobScope) -> Iterator[Right]:
+def _key_rights(reason: str, scope: ResourceScope) -> Iterator[Right]:
     """Let S3 use the key for what it stores."""
-    through = string_equals("kms:ViaService", f"s3.{job_scope.scope.region}.amazonaws.com")
-    yield _make_right(reason, "read", ("kms:Decrypt",), (job_scope.key_arn,), through)
-    yield _make_right(reason, "write", ("kms:GenerateDataKey",), (job_scope.key_arn,), through)
+    through = through_services(scope, "s3")
+    yield _make_right(reason, "read", ("kms:Decrypt",), (scope.key_arn,), through)
+    yield _make_right(reason, "write", ("kms:GenerateDataKey",), (scope.key_arn,), through)
 
 
 def _make_right(

@@ -5,41 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from infra.access.policies import Condition, Statement
+from infra.access.statements import Condition, Statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from infra.scope import Scope
-
 AccessLevel = Literal["read", "write"]
 """`read` is what a preview with refresh calls, `write` what a deployment calls beside it."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class JobScope:
-    """What the rights name: the environment and those of its resources whose ARNs cannot be told from their names.
-
-    Attributes:
-        scope: The environment.
-        vpc_arn: Its VPC.
-        key_arn: Its KMS key.
-        state_bucket_arn: The bucket that holds Pulumi's state.
-        artifact_bucket_arn: The bucket that holds releases.
-        cache_bucket_arn: The bucket that holds what builds reuse.
-    """
-
-    scope: Scope
-    vpc_arn: str
-    key_arn: str
-    state_bucket_arn: str
-    artifact_bucket_arn: str
-    cache_bucket_arn: str
-
-    @property
-    def bucket_arns(self) -> tuple[str, ...]:
-        """All buckets of the environment."""
-        return self.state_bucket_arn, self.artifact_bucket_arn, self.cache_bucket_arn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +43,17 @@ class Right:
         """Refuse a reason for an action that is not there."""
         if strangers := self.uncalled.keys() - set(self.actions):
             raise ValueError(f"a reason for {', '.join(sorted(strangers))}, which the right does not have")
+
+    @classmethod
+    def of(cls, grant: Statement, access: AccessLevel, *, uncalled: str = "") -> Right:
+        """Return a grant as a right, with the reason that no recorded run calls its actions, if none does."""
+        return cls(
+            access=access,
+            actions=grant.actions,
+            resources=grant.resources,
+            conditions=grant.conditions,
+            uncalled=dict.fromkeys(grant.actions, uncalled) if uncalled else {},
+        )
 
 
 def select_rights(rights: Iterable[Right], access: AccessLevel) -> tuple[Right, ...]:

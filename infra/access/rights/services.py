@@ -2,47 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from infra.access.policies import EVERYTHING, region_condition, requested_tag_conditions, string_equals
 from infra.access.rights.model import Right
-from infra.naming import LOG_GROUP_PREFIX
+from infra.access.rights.resource_type import TAGGING_REASON, ResourceType, table_rights
+from infra.access.statements import EVERYTHING, region_condition, requested_tag_conditions, string_equals
 from infra.tags import PROJECT_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator
 
-    from infra.access.rights.model import JobScope
+    from infra.access.resource_scope import ResourceScope
 
-
-@dataclass(frozen=True, kw_only=True)
-class ServiceTypeRights:
-    """One resource type.
-
-    Attributes:
-        type_tokens: Pulumi's types.
-        resource_arns: Its resources' ARNs or patterns of them.
-        lists: Actions that read and cannot be limited to resources.
-        reads: Actions that read one.
-        writes: Actions that create, change or delete one.
-        uncalled: Actions that no recorded run calls, each with the reason that it is there.
-    """
-
-    type_tokens: tuple[str, ...]
-    resource_arns: Callable[[JobScope], tuple[str, ...]]
-    lists: tuple[str, ...] = ()
-    reads: tuple[str, ...] = ()
-    writes: tuple[str, ...] = ()
-    uncalled: Mapping[str, str] = field(default_factory=dict)
-
-
-CREATED_TAGS = "the tags of what is created"
-CHANGED_TAGS = "tags that change"
-
-
-STORAGE_TYPES: tuple[ServiceTypeRights, ...] = (
-    ServiceTypeRights(
+STORAGE_TYPES: tuple[ResourceType, ...] = (
+    ResourceType(
         type_tokens=(
             "aws:s3/bucket:Bucket",
             "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
@@ -52,7 +25,7 @@ STORAGE_TYPES: tuple[ServiceTypeRights, ...] = (
             "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
             "aws:s3/bucketVersioning:BucketVersioning",
         ),
-        resource_arns=lambda ground: ground.bucket_arns,
+        arns=lambda scope: scope.bucket_arns,
         reads=(
             "s3:GetAccelerateConfiguration",
             "s3:GetBucketAcl",
@@ -88,14 +61,11 @@ STORAGE_TYPES: tuple[ServiceTypeRights, ...] = (
         ),
         uncalled={
             "s3:ListTagsForResource": "how the provider reads tags where the account's buckets have access by tags",
-            "s3:PutBucketTagging": CHANGED_TAGS,
-            "s3:TagResource": CREATED_TAGS,
-            "s3:UntagResource": CHANGED_TAGS,
         },
     ),
-    ServiceTypeRights(
+    ResourceType(
         type_tokens=("aws:kms/key:Key",),
-        resource_arns=lambda ground: (ground.key_arn,),
+        arns=lambda scope: (scope.key_arn,),
         reads=("kms:DescribeKey", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:ListResourceTags"),
         writes=(
             "kms:EnableKeyRotation",
@@ -108,16 +78,14 @@ STORAGE_TYPES: tuple[ServiceTypeRights, ...] = (
         uncalled={
             "kms:PutKeyPolicy": "a policy that changes",
             "kms:ScheduleKeyDeletion": "the key is protected, and destroyed when a setting allows it",
-            "kms:TagResource": CHANGED_TAGS,
-            "kms:UntagResource": CHANGED_TAGS,
             "kms:UpdateKeyDescription": "a description that changes",
         },
     ),
-    ServiceTypeRights(
+    ResourceType(
         type_tokens=("aws:kms/alias:Alias",),
-        resource_arns=lambda ground: (
-            ground.key_arn,
-            ground.scope.regional_arn("kms", f"alias/{PROJECT_NAME}-{ground.scope.environment}"),
+        arns=lambda scope: (
+            scope.key_arn,
+            scope.regional_arn("kms", f"alias/{PROJECT_NAME}-{scope.environment}"),
         ),
         lists=("kms:ListAliases",),
         writes=("kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"),
@@ -125,19 +93,14 @@ STORAGE_TYPES: tuple[ServiceTypeRights, ...] = (
     ),
 )
 
-GROUP_TYPES: tuple[ServiceTypeRights, ...] = (
-    ServiceTypeRights(
+GROUP_TYPES: tuple[ResourceType, ...] = (
+    ResourceType(
         type_tokens=(
             "aws:autoscaling/group:Group",
             "aws:autoscaling/lifecycleHook:LifecycleHook",
             "aws:autoscaling/schedule:Schedule",
         ),
-        resource_arns=lambda ground: (
-            ground.scope.regional_arn(
-                "autoscaling",
-                f"autoScalingGroup:*:autoScalingGroupName/{PROJECT_NAME}-{ground.scope.environment}-*",
-            ),
-        ),
+        arns=lambda scope: (scope.named_arn("autoscaling", "autoScalingGroup:*:autoScalingGroupName/"),),
         lists=(
             "autoscaling:DescribeAutoScalingGroups",
             "autoscaling:DescribeLifecycleHooks",
@@ -157,19 +120,15 @@ GROUP_TYPES: tuple[ServiceTypeRights, ...] = (
             "autoscaling:UpdateAutoScalingGroup",
         ),
         uncalled={
-            "autoscaling:CreateOrUpdateTags": CREATED_TAGS,
-            "autoscaling:DeleteTags": CHANGED_TAGS,
             "autoscaling:UpdateAutoScalingGroup": "a group that changes",
         },
     ),
 )
 
-OBSERVATION_TYPES: tuple[ServiceTypeRights, ...] = (
-    ServiceTypeRights(
+OBSERVATION_TYPES: tuple[ResourceType, ...] = (
+    ResourceType(
         type_tokens=("aws:cloudwatch/logGroup:LogGroup",),
-        resource_arns=lambda ground: (
-            ground.scope.regional_arn("logs", f"log-group:{LOG_GROUP_PREFIX}/{ground.scope.environment}/*"),
-        ),
+        arns=lambda scope: (scope.log_groups_arn,),
         lists=("logs:DescribeLogGroups",),
         reads=("logs:ListTagsForResource",),
         writes=(
@@ -182,47 +141,39 @@ OBSERVATION_TYPES: tuple[ServiceTypeRights, ...] = (
         ),
         uncalled={
             "logs:AssociateKmsKey": "a group that gets another key",
-            "logs:TagResource": CREATED_TAGS,
-            "logs:UntagResource": CHANGED_TAGS,
         },
     ),
-    ServiceTypeRights(
+    ResourceType(
         type_tokens=("aws:cloudwatch/logMetricFilter:LogMetricFilter",),
-        resource_arns=lambda ground: (
-            ground.scope.regional_arn("logs", f"log-group:{LOG_GROUP_PREFIX}/{ground.scope.environment}/*"),
-        ),
+        arns=lambda scope: (scope.log_groups_arn,),
         reads=("logs:DescribeMetricFilters",),
         writes=("logs:PutMetricFilter", "logs:DeleteMetricFilter"),
     ),
-    ServiceTypeRights(
+    ResourceType(
         type_tokens=("aws:cloudwatch/logResourcePolicy:LogResourcePolicy",),
-        resource_arns=lambda _: (EVERYTHING,),
+        arns=lambda _: (EVERYTHING,),
         lists=("logs:DescribeResourcePolicies",),
         # They are the account's, and CloudWatch Logs knows no ARNs of them.
         writes=("logs:PutResourcePolicy", "logs:DeleteResourcePolicy"),
     ),
-    ServiceTypeRights(
+    ResourceType(
         type_tokens=(
             "aws:sns/topic:Topic",
             "aws:sns/topicPolicy:TopicPolicy",
         ),
-        resource_arns=lambda ground: (ground.scope.named_arn("sns", ""),),
+        arns=lambda scope: (scope.named_arn("sns", ""),),
         reads=("sns:GetTopicAttributes", "sns:ListTagsForResource"),
         writes=("sns:CreateTopic", "sns:DeleteTopic", "sns:SetTopicAttributes", "sns:TagResource", "sns:UntagResource"),
-        uncalled={"sns:TagResource": CREATED_TAGS, "sns:UntagResource": CHANGED_TAGS},
     ),
-    ServiceTypeRights(
+    ResourceType(
         type_tokens=("aws:budgets/budget:Budget",),
-        resource_arns=lambda ground: (
-            f"arn:aws:budgets::{ground.scope.account_id}:budget/{PROJECT_NAME}-{ground.scope.environment}-*",
-        ),
+        arns=lambda scope: (f"arn:aws:budgets::{scope.account_id}:budget/{PROJECT_NAME}-{scope.environment}-*",),
         reads=("budgets:ListTagsForResource", "budgets:ViewBudget"),
         writes=("budgets:ModifyBudget", "budgets:TagResource", "budgets:UntagResource"),
-        uncalled={"budgets:TagResource": CREATED_TAGS, "budgets:UntagResource": CHANGED_TAGS},
     ),
-    ServiceTypeRights(
+    ResourceType(
         type_tokens=("aws:cloudwatch/eventRule:EventRule", "aws:cloudwatch/eventTarget:EventTarget"),
-        resource_arns=lambda ground: (ground.scope.named_arn("events", "rule/"),),
+        arns=lambda scope: (scope.named_arn("events", "rule/"),),
         reads=("events:DescribeRule", "events:ListTagsForResource", "events:ListTargetsByRule"),
         writes=(
             "events:DeleteRule",
@@ -232,18 +183,17 @@ OBSERVATION_TYPES: tuple[ServiceTypeRights, ...] = (
             "events:TagResource",
             "events:UntagResource",
         ),
-        uncalled={"events:TagResource": CREATED_TAGS, "events:UntagResource": CHANGED_TAGS},
     ),
-    ServiceTypeRights(
+    ResourceType(
         type_tokens=("aws:scheduler/schedule:Schedule",),
-        resource_arns=lambda ground: (f"{ground.scope.named_arn('scheduler', 'schedule/')}/*",),
+        arns=lambda scope: (f"{scope.named_arn('scheduler', 'schedule/')}/*",),
         reads=("scheduler:GetSchedule",),
         writes=("scheduler:CreateSchedule", "scheduler:DeleteSchedule", "scheduler:UpdateSchedule"),
         uncalled={"scheduler:UpdateSchedule": "other hours"},
     ),
-    ServiceTypeRights(
+    ResourceType(
         type_tokens=("aws:scheduler/scheduleGroup:ScheduleGroup",),
-        resource_arns=lambda ground: (ground.scope.named_arn("scheduler", "schedule-group/"),),
+        arns=lambda scope: (scope.named_arn("scheduler", "schedule-group/"),),
         reads=("scheduler:GetScheduleGroup", "scheduler:ListTagsForResource"),
         writes=(
             "scheduler:CreateScheduleGroup",
@@ -251,11 +201,10 @@ OBSERVATION_TYPES: tuple[ServiceTypeRights, ...] = (
             "scheduler:TagResource",
             "scheduler:UntagResource",
         ),
-        uncalled={"scheduler:TagResource": CREATED_TAGS, "scheduler:UntagResource": CHANGED_TAGS},
     ),
-    ServiceTypeRights(
+    ResourceType(
         type_tokens=("aws:ssm/document:Document",),
-        resource_arns=lambda ground: (ground.scope.named_arn("ssm", "document/"),),
+        arns=lambda scope: (scope.named_arn("ssm", "document/"),),
         reads=("ssm:DescribeDocument", "ssm:DescribeDocumentPermission", "ssm:GetDocument"),
         writes=(
             "ssm:AddTagsToResource",
@@ -266,88 +215,57 @@ OBSERVATION_TYPES: tuple[ServiceTypeRights, ...] = (
             "ssm:UpdateDocumentDefaultVersion",
         ),
         uncalled={
-            "ssm:AddTagsToResource": CREATED_TAGS,
-            "ssm:RemoveTagsFromResource": CHANGED_TAGS,
             "ssm:UpdateDocument": "a document that changes",
             "ssm:UpdateDocumentDefaultVersion": "likewise",
         },
     ),
-    ServiceTypeRights(
+    ResourceType(
         type_tokens=("aws:ssm/getParameter:getParameter",),
-        resource_arns=lambda ground: (f"arn:aws:ssm:{ground.scope.region}::parameter/aws/service/canonical/*",),
+        arns=lambda scope: (f"arn:aws:ssm:{scope.region}::parameter/aws/service/canonical/*",),
         reads=("ssm:GetParameter", "ssm:GetParameters"),
         uncalled={"ssm:GetParameters": "AWS calls it for a launch template that names its image by a parameter"},
     ),
 )
 
 
-def table_rights(kinds: Sequence[ServiceTypeRights], job_scope: JobScope) -> Iterator[Right]:
-    """Return the rights of some resource types."""
-    for kind in kinds:
-        yield from _single_type_rights(kind, job_scope)
-
-
-def storage_rights(job_scope: JobScope) -> Iterator[Right]:
+def storage_rights(scope: ResourceScope) -> Iterator[Right]:
     """Return the rights on buckets and on the key."""
-    yield from table_rights(STORAGE_TYPES, job_scope)
+    yield from table_rights(STORAGE_TYPES, scope)
     yield Right(
         access="write",
         actions=("kms:CreateKey",),
         resources=(EVERYTHING,),
         # A key has no ARN before it is there.
-        conditions=(*requested_tag_conditions(job_scope.scope), region_condition(job_scope.scope)),
+        conditions=(*requested_tag_conditions(scope), region_condition(scope)),
     )
     yield Right(
         access="write",
         actions=("kms:TagResource",),
-        resources=(job_scope.scope.regional_arn("kms", "key/*"),),
-        conditions=requested_tag_conditions(job_scope.scope),
-        uncalled={"kms:TagResource": CREATED_TAGS},
+        resources=(scope.regional_arn("kms", "key/*"),),
+        conditions=requested_tag_conditions(scope),
+        uncalled={"kms:TagResource": TAGGING_REASON},
     )
 
 
-def group_rights(job_scope: JobScope) -> Iterator[Right]:
+def group_rights(scope: ResourceScope) -> Iterator[Right]:
     """Return the rights on Auto Scaling groups, and to let AWS make the roles by which they launch."""
-    yield from table_rights(GROUP_TYPES, job_scope)
+    yield from table_rights(GROUP_TYPES, scope)
     for service in ("autoscaling.amazonaws.com", "spot.amazonaws.com"):
-        yield Right(
-            access="write",
-            actions=("iam:CreateServiceLinkedRole",),
-            resources=(f"arn:aws:iam::{job_scope.scope.account_id}:role/aws-service-role/{service}/*",),
-            conditions=(string_equals("iam:AWSServiceName", service),),
-            uncalled={"iam:CreateServiceLinkedRole": "the first group of an account, and its first spot node"},
-        )
+        yield _service_role_right(scope, service, "the first group of an account, and its first spot node")
 
 
-def observation_rights(job_scope: JobScope) -> Iterator[Right]:
+def observation_rights(scope: ResourceScope) -> Iterator[Right]:
     """Return the rights on logs, alerts and budgets."""
-    yield from table_rights(OBSERVATION_TYPES, job_scope)
-    yield Right(
+    yield from table_rights(OBSERVATION_TYPES, scope)
+    reason = "AWS's reference says that a budget needs it; AWS calls it itself"
+    yield _service_role_right(scope, "budgets.amazonaws.com", reason)
+
+
+def _service_role_right(scope: ResourceScope, service: str, reason: str) -> Right:
+    return Right(
         access="write",
         actions=("iam:CreateServiceLinkedRole",),
-        resources=(f"arn:aws:iam::{job_scope.scope.account_id}:role/aws-service-role/budgets.amazonaws.com/*",),
-        conditions=(string_equals("iam:AWSServiceName", "budgets.amazonaws.com"),),
-        uncalled={"iam:CreateServiceLinkedRole": "AWS's reference says that a budget needs it; AWS calls it itself"},
+        resources=(scope.iam_arn(f"role/aws-service-role/{service}/*"),),
+        conditions=(string_equals("iam:AWSServiceName", service),),
+        uncalled={"iam:CreateServiceLinkedRole": reason},
     )
-
-
-def _single_type_rights(kind: ServiceTypeRights, job_scope: JobScope) -> Iterator[Right]:
-    arns = kind.resource_arns(job_scope)
-    if kind.lists:
-        yield Right(
-            access="read",
-            actions=kind.lists,
-            resources=(EVERYTHING,),
-            conditions=(string_equals("aws:RequestedRegion", job_scope.scope.region),),
-            uncalled=_reasons_for(kind.uncalled, kind.lists),
-        )
-    if kind.reads:
-        yield Right(access="read", actions=kind.reads, resources=arns, uncalled=_reasons_for(kind.uncalled, kind.reads))
-    if kind.writes:
-        yield Right(
-            access="write", actions=kind.writes, resources=arns, uncalled=_reasons_for(kind.uncalled, kind.writes)
-        )
-
-
-def _reasons_for(reasons: Mapping[str, str], actions: Sequence[str]) -> dict[str, str]:
-    return {action: reason for action, reason in reasons.items() if action in actions}

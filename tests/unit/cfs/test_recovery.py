@@ -20,13 +20,13 @@ from moto import mock_aws
 from cfs.aws import AwsAccount
 from cfs.recovery.pending_operations import IMPORT_ID_MAKERS, has_pending, identify_resource, recorded_ids, with_entries
 from cfs.recovery.tagged_resources import LISTINGS, TaggedResource, find_tagged_resources
-from infra.github.jobs_access import JOB_POLICIES, POLICY_TABLES, make_job_scope
-from infra.scope import Scope
+from infra.github.jobs_access import JOB_POLICIES, POLICY_TABLES
 from infra.tags import Tags
 from local import leftovers
 from local.account import RUN_MARKER_VARIABLE, LocalAccount
 from local.engine import LocalEngine
 from terminal.errors import UserError
+from tests.unit.infra.conftest import resource_scope
 from toolchain import Toolchain
 
 if TYPE_CHECKING:
@@ -266,9 +266,7 @@ CALLED_OTHERWISE = {
 
 def test_a_job_that_deploys_may_look_for_everything_that_a_dead_run_may_have_created() -> None:
     tables = [table for name in JOB_POLICIES["deploy"] for table, _ in POLICY_TABLES[name]]
-    arns = dict.fromkeys(("key", "state", "artifacts", "cache"), "arn:aws:s3:::any") | {"vpc_id": "vpc"}
-    scope = make_job_scope(Scope(account_id="1", region="us-west-2", environment="prod"), arns)
-    allowed = {action for table in tables for right in table(scope) for action in right.actions}
+    allowed = {action for table in tables for right in table(resource_scope()) for action in right.actions}
     searched = [listing for listing in LISTINGS if listing.type not in IMPORT_ID_MAKERS]
     called = {(listing.service, listing.operation) for listing in searched}
     called |= {(listing.service, listing.tag_call.operation) for listing in searched if listing.tag_call}

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pulumi_aws as aws
 import pytest
+from policy_sentry.querying.actions import get_action_data
 from pulumi.runtime.config import CONFIG
 
 import infra
@@ -23,6 +24,7 @@ from infra.config.node_groups import default_groups
 from infra.config.problems import SettingsError
 from infra.naming import S3_BUCKET
 from infra.tags import PROJECT_NAME, REQUIRED_TAGS
+from local.aws.iam.conditions import list_texts
 from tests.unit.infra.config.test_settings import DEFAULTS
 from tests.unit.infra.config.test_settings import STACK as NEEDED
 from tests.unit.infra.conftest import STACK, Recorder, Resource, run
@@ -255,12 +257,37 @@ def test_no_policy_allows_every_action_or_is_open_to_everyone() -> None:
     for where, statement in policy_statements(stack()):
         if statement["Effect"] != "Allow":
             continue
-        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        actions = list_texts(statement["Action"])
         if where.type != "aws:kms/key:Key":
             assert not [action for action in actions if action.endswith("*")], where
         assert "*" not in actions, where
         if statement.get("Principal") in ("*", {"AWS": "*"}):
             assert statement["Condition"]["StringEquals"].keys() == {"kms:CallerAccount", "aws:PrincipalArn"}, where
+
+
+def test_everything_is_the_resource_only_of_actions_that_aws_cannot_limit() -> None:
+    wide = {
+        action
+        for where, statement in policy_statements(stack())
+        if statement.get("Resource") == "*" and (where.type, where.name) not in OF_EVERYTHING
+        for action in list_texts(statement["Action"])
+    }
+    limited = {action for action in wide if {row["resource_arn_format"] for row in action_rows(action)} != {"*"}}
+
+    assert len(wide) > 30
+    # The account's own costs are asked for without a billing view, the one resource type that it knows.
+    assert limited == {"ce:GetCostAndUsage"}
+
+
+OF_EVERYTHING = {("aws:kms/key:Key", "encryption"), ("aws:iam/policy:Policy", "boundary")}
+"""The policy of a key, whose resource is the key, and the boundary, which grants nothing."""
+
+
+def action_rows(action: str) -> list[dict[str, Any]]:
+    """Return what AWS's reference says of an action: a row for each resource type, and one of `*`."""
+    service, _, name = action.partition(":")
+    rows: list[dict[str, Any]] = get_action_data(service, name)[service]
+    return rows
 
 
 def test_every_policy_document_is_found() -> None:

@@ -24,6 +24,7 @@ from tests.unit.infra.test_components import stack as whole_stack
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from infra.access.rights.resource_type import ResourceType
     from tests.unit.infra.conftest import Recorder, Resource
 
 ROOT = Path(__file__).parents[3]
@@ -169,12 +170,12 @@ def resource_arn(stack: Recorder, resource: Resource) -> str:
     return ARNS[kind](resource.inputs)
 
 
-def service_rows() -> dict[str, services.ServiceTypeRights]:
+def service_rows() -> dict[str, ResourceType]:
     tables = (services.STORAGE_TYPES, services.GROUP_TYPES, services.OBSERVATION_TYPES)
     return {token: row for table in tables for row in table for token in row.type_tokens}
 
 
-def ec2_rows() -> dict[str, ec2.Ec2TypeRights]:
+def ec2_rows() -> dict[str, ResourceType]:
     return {
         token: row for table in (ec2.NETWORK_TYPES, ec2.COMPUTE_TYPES) for row in table for token in row.type_tokens
     }
@@ -215,12 +216,12 @@ def test_the_deploy_role_changes_each_declared_resource_of_ec2_by_its_tags(stack
     failing = {}
     for resource in resources:
         row = rows[resource.type]
-        arn = regional("ec2", f"{row.name}/x-1")
+        arn = regional("ec2", f"{row.ec2_type}/x-1")
         context = request_context(resource) | {"ec2:Vpc": regional("ec2", "vpc/x-1")}
-        if missing := refused(documents, list(row.changes), arn, context):
+        if missing := refused(documents, list(row.writes), arn, context):
             failing[f"{resource.type} {resource.name}"] = missing
         others = context | {"aws:ResourceTag/Environment": "other"}
-        assert set(refused(documents, list(row.changes), arn, others)) == set(row.changes), resource.name
+        assert set(refused(documents, list(row.writes), arn, others)) == set(row.writes), resource.name
 
     assert failing == {}, "the deploy role does not change them: infra/access/rights/ec2.py"
 

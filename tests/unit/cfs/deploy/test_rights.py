@@ -11,8 +11,8 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from cfs.deploy import publish
 from cfs.deploy.environment_status import read_environment_status
 from cfs.deploy.publish import BuildSource
-from infra.access.policies import render_policy
 from infra.access.release_grants import release_grants
+from infra.access.statements import render_policy
 from infra.scope import Scope
 from local.aws.iam.evaluation import policy_allows
 from tests.unit.cfs.deploy.conftest import BUCKET, ENVIRONMENT, REGION, client

@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import pulumi
 import pytest
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
-from infra.access.identity import (
-    INLINE_POLICIES_LIMIT,
-    NODE_GRANTS,
-    ORCHESTRATOR_GRANTS,
-    Identity,
-    IdentityArgs,
-    RoleScope,
-)
-from infra.access.policies import render_policy
-from infra.scope import Scope
+from infra.access.identity import Identity, IdentityArgs
+from infra.access.machine_grants import NODE_GRANTS, ORCHESTRATOR_GRANTS
+from infra.access.resource_scope import ResourceScope
+from infra.access.statements import render_policy
 from local.aws.iam.conditions import list_texts
 from local.aws.iam.evaluation import policy_allows
-from tests.unit.infra.conftest import secured_stack
+from tests.unit.infra.conftest import resource_scope, secured_stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from infra.access.identity import RoleGrants
+    from infra.access.machine_grants import RoleGrants
     from infra.tags import Tags
     from tests.unit.infra.conftest import Context, Declare, Recorder
 
@@ -37,29 +31,26 @@ ARTIFACTS, CACHE = "arn:aws:s3:::artifacts", "arn:aws:s3:::cache"
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT_ID}:key/key"
 TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT_ID}:claudefs-test-budget-alerts"
 EC2 = f"arn:aws:ec2:{REGION}:{ACCOUNT_ID}"
-REACH = RoleScope(
-    scope=Scope(account_id=ACCOUNT_ID, region=REGION, environment="test"),
-    artifact_bucket_arn=ARTIFACTS,
-    cache_bucket_arn=CACHE,
-    key_arn=KEY,
-    alert_topic_arn=TOPIC,
-)
+SCOPE = resource_scope(key_arn=KEY, artifact_bucket_arn=ARTIFACTS, cache_bucket_arn=CACHE)
 
 
-def statements(grants: RoleGrants, reach: RoleScope = REACH) -> Iterator[dict[str, Any]]:
+def statements(grants: RoleGrants, scope: ResourceScope = SCOPE) -> Iterator[dict[str, Any]]:
     for grant in grants.values():
-        yield from json.loads(render_policy(*grant(reach)))["Statement"]
+        yield from json.loads(render_policy(*grant(scope)))["Statement"]
 
 
 def allows(grants: RoleGrants, action: str, resource: str, context: Context | None = None) -> bool:
     """Evaluate a role's documents as IAM does."""
-    return any(policy_allows(render_policy(*grant(REACH)), action, resource, context) for grant in grants.values())
+    return any(policy_allows(render_policy(*grant(SCOPE)), action, resource, context) for grant in grants.values())
 
 
 def secret(name: str, region: str = REGION) -> str:
     return f"arn:aws:secretsmanager:{region}:{ACCOUNT_ID}:secret:{name}-AbCdEf"
 
 
+INLINE_POLICIES_LIMIT = 10_240
+"""Characters of all inline policies of a role together, white space not counted:
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
 READ_SECRET = "secretsmanager:GetSecretValue"
 HERE = {"aws:RequestedRegion": REGION}
 ASKS_FOR_TAGS = {"aws:RequestTag/project": "claudefs", "aws:RequestTag/Environment": "test"}
@@ -258,14 +249,16 @@ def test_no_action_has_a_wildcard_and_nothing_is_denied_or_inverted(grants: Role
 @pytest.mark.parametrize("grants", [ORCHESTRATOR_GRANTS, NODE_GRANTS])
 def test_inline_policies_fit_even_with_the_longest_names(grants: RoleGrants) -> None:
     bucket = "arn:aws:s3:::" + "b" * 63
-    reach = RoleScope(
-        scope=Scope(account_id=ACCOUNT_ID, region="ap-southeast-99", environment="e" * 100),
+    longest = replace(
+        SCOPE,
+        region="ap-southeast-99",
+        environment="e" * 100,
         artifact_bucket_arn=bucket,
         cache_bucket_arn=bucket.replace("b", "c"),
         key_arn=KEY.replace("key/key", "key/" + "k" * 36),
         alert_topic_arn=TOPIC + "t" * 256,
     )
-    assert sum(len(render_policy(*grant(reach))) for grant in grants.values()) < INLINE_POLICIES_LIMIT
+    assert sum(len(render_policy(*grant(longest))) for grant in grants.values()) < INLINE_POLICIES_LIMIT
 
 
 @pytest.fixture(scope="module")
@@ -275,12 +268,7 @@ def recorder(declare: Declare, tags: Tags) -> Recorder:
 
 def arguments(tags: Tags) -> IdentityArgs:
     known = pulumi.Output.from_input
-    return IdentityArgs(
-        artifact_bucket_arn=known(ARTIFACTS),
-        cache_bucket_arn=known(CACHE),
-        alert_topic_arn=known(TOPIC),
-        stack=secured_stack(tags, key_arn=KEY),
-    )
+    return IdentityArgs(scope=known(SCOPE), stack=secured_stack(tags, key_arn=KEY))
 
 
 @pytest.mark.parametrize("purpose", ["orchestrator", "node"])
@@ -306,7 +294,7 @@ def test_the_role_that_may_be_passed_is_the_nodes(recorder: Recorder) -> None:
 def test_each_role_has_exactly_the_policies_of_its_grants(recorder: Recorder) -> None:
     declared = {of.name: of.document()["Statement"] for of in recorder.of("RolePolicy")}
     wanted = {
-        f"{purpose}-{concern}": json.loads(render_policy(*grant(REACH)))["Statement"]
+        f"{purpose}-{concern}": json.loads(render_policy(*grant(SCOPE)))["Statement"]
         for purpose, grants in (("orchestrator", ORCHESTRATOR_GRANTS), ("node", NODE_GRANTS))
         for concern, grant in grants.items()
     }
@@ -340,6 +328,6 @@ def test_outputs_name_both_roles_and_profiles(recorder: Recorder) -> None:
 
 
 def test_arguments_are_frozen_and_keyword_only() -> None:
-    for type_ in cast("tuple[Any, ...]", (IdentityArgs, RoleScope)):
+    for type_ in cast("tuple[Any, ...]", (IdentityArgs, ResourceScope)):
         assert all(field.kw_only for field in fields(type_))
         assert type_.__dataclass_params__.frozen

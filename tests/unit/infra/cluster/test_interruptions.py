@@ -10,14 +10,15 @@ import pytest
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.events.models import EventPattern
 
+from infra.access.statements import render_policy
 from infra.cluster.interruptions import (
     Interruptions,
     InterruptionsArgs,
     event_log_policy,
-    events_policy,
+    events_grant,
     events_trust,
     launch_failure_pattern,
-    runbooks_policy,
+    runbooks_grant,
     runbooks_trust,
 )
 from infra.cluster.node_commands import NodeCommands, NodeCommandsArgs
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 ACCOUNT_ID: str = DEFAULT_ACCOUNT_ID
 REGION = "us-west-2"
 SCOPE = Scope(account_id=ACCOUNT_ID, region=REGION, environment="test")
+RUNBOOKS_POLICY = render_policy(*runbooks_grant(SCOPE))
+EVENTS_POLICY = render_policy(*events_grant(SCOPE))
 SSM = f"arn:aws:ssm:{REGION}:{ACCOUNT_ID}"
 INSTANCE = f"arn:aws:ec2:{REGION}:{ACCOUNT_ID}:instance/i-1"
 GROUP = f"arn:aws:autoscaling:{REGION}:{ACCOUNT_ID}:autoScalingGroup:0:autoScalingGroupName/claudefs-test-storage-a"
@@ -182,7 +185,7 @@ def test_failed_launches_are_counted_by_group(recorder: Recorder) -> None:
     ],
 )
 def test_a_runbook_may_do_its_steps(action: str, resource: str, context: Context) -> None:
-    assert policy_allows(runbooks_policy(SCOPE), action, resource, context)
+    assert policy_allows(RUNBOOKS_POLICY, action, resource, context)
 
 
 @pytest.mark.parametrize(
@@ -203,18 +206,16 @@ def test_a_runbook_may_do_its_steps(action: str, resource: str, context: Context
     ],
 )
 def test_a_runbook_may_not_do_more(action: str, resource: str, context: Context) -> None:
-    assert not policy_allows(runbooks_policy(SCOPE), action, resource, context)
+    assert not policy_allows(RUNBOOKS_POLICY, action, resource, context)
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("form", ["document/{}", "automation-definition/{}:$DEFAULT"])
 def test_eventbridge_may_start_each_runbook(name: str, form: str) -> None:
     start = "ssm:StartAutomationExecution"
-    assert policy_allows(events_policy(SCOPE), start, f"{SSM}:{form.format(f'claudefs-test-{name}')}")
-    assert policy_allows(events_policy(SCOPE), start, f"{SSM}:automation-execution/1")
-    assert policy_allows(
-        events_policy(SCOPE), "iam:PassRole", RUNBOOKS_ROLE, {"iam:PassedToService": "ssm.amazonaws.com"}
-    )
+    assert policy_allows(EVENTS_POLICY, start, f"{SSM}:{form.format(f'claudefs-test-{name}')}")
+    assert policy_allows(EVENTS_POLICY, start, f"{SSM}:automation-execution/1")
+    assert policy_allows(EVENTS_POLICY, "iam:PassRole", RUNBOOKS_ROLE, {"iam:PassedToService": "ssm.amazonaws.com"})
 
 
 @pytest.mark.parametrize(
@@ -232,14 +233,18 @@ def test_eventbridge_may_start_each_runbook(name: str, form: str) -> None:
     ],
 )
 def test_eventbridge_may_not_do_more(action: str, resource: str, context: Context) -> None:
-    assert not policy_allows(events_policy(SCOPE), action, resource, context)
+    assert not policy_allows(EVENTS_POLICY, action, resource, context)
 
 
 @pytest.mark.parametrize(
     "trust, service, source",
     [
-        (runbooks_trust(SCOPE), "ssm.amazonaws.com", f"{SSM}:automation-execution/*"),
-        (events_trust(SCOPE), "events.amazonaws.com", f"arn:aws:events:{REGION}:{ACCOUNT_ID}:rule/claudefs-test-*"),
+        (render_policy(runbooks_trust(SCOPE)), "ssm.amazonaws.com", f"{SSM}:automation-execution/*"),
+        (
+            render_policy(events_trust(SCOPE)),
+            "events.amazonaws.com",
+            f"arn:aws:events:{REGION}:{ACCOUNT_ID}:rule/claudefs-test-*",
+        ),
     ],
 )
 def test_a_role_is_assumed_by_one_service_for_this_account(trust: str, service: str, source: str) -> None:

@@ -10,8 +10,9 @@ import pytest
 from botocore.validate import ParamValidator
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
+from infra.access.statements import render_policy
 from infra.cluster import runbooks
-from infra.cluster.interruptions import runbooks_policy
+from infra.cluster.interruptions import runbooks_grant
 from infra.cluster.lifecycle import DRAIN_HOOK_SECONDS
 from infra.cluster.runbooks import GROUP_PARAMETER, INSTANCE_PARAMETER, NODE_NOTICES, runbook_steps
 from infra.scope import Scope
@@ -133,7 +134,7 @@ def test_the_role_may_make_every_call_on_its_own_nodes(notice: NodeNotice) -> No
         if step.action in CALLS:
             resource, context = contexts[str(step.inputs["Api"])]
             action = f"{step.inputs['Service']}:{step.inputs['Api']}"
-            assert policy_allows(runbooks_policy(SCOPE), action, resource, context)
+            assert policy_allows(render_policy(*runbooks_grant(SCOPE)), action, resource, context)
 
 
 def test_a_recommendation_drains_nobody_since_it_often_comes_to_nothing() -> None:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from infra.access.statements import render_policy
 from infra.orchestrator.hours import (
     OrchestratorHours,
     OrchestratorHoursArgs,
     retry_seconds,
     schedule_group_name,
-    scheduler_role_policy,
-    scheduler_trust_policy,
+    scheduler_grants,
+    scheduler_trust,
 )
 from infra.schedules.schedule import Calendar
 from infra.scope import Scope
@@ -31,6 +32,7 @@ INSTANCE = "i-0123456789abcdef0"
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT_ID}:key/1"
 SCOPE = Scope(account_id=ACCOUNT_ID, region=REGION, environment=STACK)
 EC2 = f"arn:aws:ec2:{REGION}:{ACCOUNT_ID}:instance"
+POLICY = render_policy(*scheduler_grants(SCOPE, instance_id=INSTANCE, key_arn=KEY))
 FOR_A_DISK = {
     "kms:ViaService": f"ec2.{REGION}.amazonaws.com",
     "kms:GrantIsForAWSResource": "true",
@@ -108,37 +110,33 @@ def test_the_role_is_for_this_group_of_schedules_alone(recorder: Recorder) -> No
         "StringEquals": {"aws:SourceAccount": ACCOUNT_ID},
         "ArnLike": {"aws:SourceArn": group},
     }
-    assert json.loads(scheduler_trust_policy(SCOPE)) == recorder.one("Role").document("assumeRolePolicy")
+    assert json.loads(render_policy(scheduler_trust(SCOPE))) == recorder.one("Role").document("assumeRolePolicy")
     assert schedule_group_name("prod") != schedule_group_name("staging")
 
 
 @pytest.mark.parametrize("action", ["ec2:StartInstances", "ec2:StopInstances"])
 def test_the_role_starts_and_stops_the_orchestrator_and_nothing_else(action: str) -> None:
-    policy = scheduler_role_policy(SCOPE, instance_id=INSTANCE, key_arn=KEY)
-    assert policy_allows(policy, action, f"{EC2}/{INSTANCE}")
-    assert not policy_allows(policy, action, f"{EC2}/i-0fedcba9876543210")
+    assert policy_allows(POLICY, action, f"{EC2}/{INSTANCE}")
+    assert not policy_allows(POLICY, action, f"{EC2}/i-0fedcba9876543210")
 
 
 @pytest.mark.parametrize("action", ["ec2:TerminateInstances", "ec2:RebootInstances", "ec2:ModifyInstanceAttribute"])
 def test_the_role_does_nothing_else_to_the_orchestrator(action: str) -> None:
-    assert not policy_allows(
-        scheduler_role_policy(SCOPE, instance_id=INSTANCE, key_arn=KEY), action, f"{EC2}/{INSTANCE}"
-    )
+    assert not policy_allows(POLICY, action, f"{EC2}/{INSTANCE}")
 
 
 def test_the_key_is_lent_to_disks_that_ec2_attaches_and_for_nothing_else() -> None:
-    policy = scheduler_role_policy(SCOPE, instance_id=INSTANCE, key_arn=KEY)
-    assert policy_allows(policy, "kms:CreateGrant", KEY, FOR_A_DISK)
+    assert policy_allows(POLICY, "kms:CreateGrant", KEY, FOR_A_DISK)
     for key, other in {
         "kms:ViaService": f"s3.{REGION}.amazonaws.com",
         "kms:GrantIsForAWSResource": "false",
         "kms:GrantOperations": "Encrypt",
         "kms:EncryptionContextKeys": "aws:s3:arn",
     }.items():
-        assert not policy_allows(policy, "kms:CreateGrant", KEY, {**FOR_A_DISK, key: other})
-        assert not policy_allows(policy, "kms:CreateGrant", KEY, {of: FOR_A_DISK[of] for of in FOR_A_DISK if of != key})
-    assert not policy_allows(policy, "kms:CreateGrant", KEY.replace("key/1", "key/2"), FOR_A_DISK)
-    assert not policy_allows(policy, "kms:Decrypt", KEY, FOR_A_DISK)
+        assert not policy_allows(POLICY, "kms:CreateGrant", KEY, {**FOR_A_DISK, key: other})
+        assert not policy_allows(POLICY, "kms:CreateGrant", KEY, {of: FOR_A_DISK[of] for of in FOR_A_DISK if of != key})
+    assert not policy_allows(POLICY, "kms:CreateGrant", KEY.replace("key/1", "key/2"), FOR_A_DISK)
+    assert not policy_allows(POLICY, "kms:Decrypt", KEY, FOR_A_DISK)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,210 @@
+"""What the orchestrator and the nodes may do: no more than their work needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from infra.access.grants import (
+    complete_lifecycle_actions,
+    describe_instances,
+    encrypt_disks,
+    list_objects,
+    pass_role,
+    put_metrics,
+    read_secrets,
+    run_tagged_instances,
+    use_key,
+    write_logs,
+)
+from infra.access.statements import (
+    EVERYTHING,
+    Condition,
+    Statement,
+    arn_like,
+    existing_tag_conditions,
+    is_present,
+    region_condition,
+    string_equals,
+)
+from infra.tags import PROJECT_NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from infra.access.resource_scope import ResourceScope
+    from infra.scope import Scope
+
+    RoleGrants = Mapping[str, Callable[[ResourceScope], tuple[Statement, ...]]]
+
+SECRETS_PREFIX = "cfs/"
+"""Names of ClaudeFS's secrets begin so: `cfs/github-token`, `cfs/fireworks-api-key`."""
+
+NODE_SECRETS_PREFIX = f"{SECRETS_PREFIX}nodes/"
+"""Names of the nodes' own secrets begin so, followed by the environment. Nodes read no others."""
+
+METRIC_NAMESPACES = "CFS/*"
+"""Namespaces of ClaudeFS's metrics."""
+
+NODE_WRITABLE_TAGS = ("Name", "NodeNum", "Version", "BootState")
+"""What a node may change of its own tags; the others decide what the orchestrator may do to it."""
+
+
+def invoke_models(scope: Scope) -> tuple[Statement, Statement]:
+    """Invoke Anthropic's models on Bedrock: those of this region, and others only through an inference profile.
+
+    A profile sends requests to models of other regions, whose ARNs have that region or, for a global profile, none:
+    https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-prereq.html
+
+    Which profiles a region has, and where each sends requests, is AWS's to say: `us`, `eu`, `jp`, `au`, `apac` and
+    `global` are some of their geographies, Canada has those of the US, and AWS adds others (`ca`, `in`) without a list
+    of all. So every geography is allowed that AWS offers in this region:
+    https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-support.html
+    """
+    actions = ("bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream")
+    profiles = scope.regional_arn("bedrock", "inference-profile/*.anthropic.*")
+    model = "foundation-model/anthropic.*"
+    return (
+        Statement(
+            sid="InvokeModels", actions=actions, resources=(profiles, f"arn:aws:bedrock:{scope.region}::{model}")
+        ),
+        Statement(
+            sid="InvokeModelsThroughProfiles",
+            actions=actions,
+            resources=(f"arn:aws:bedrock:*::{model}", f"arn:aws:bedrock:::{model}"),
+            conditions=(arn_like("bedrock:InferenceProfileArn", profiles),),
+        ),
+    )
+
+
+def _orchestrator_compute(scope: ResourceScope) -> tuple[Statement, ...]:
+    own = (*existing_tag_conditions(scope), region_condition(scope))
+    spot_role = "role/aws-service-role/spot.amazonaws.com/AWSServiceRoleForEC2Spot"
+    return (
+        Statement(
+            sid="DescribeCompute",
+            actions=(
+                "autoscaling:DescribeAutoScalingGroups",
+                "autoscaling:DescribeAutoScalingInstances",
+                "autoscaling:DescribeScalingActivities",
+                "ec2:DescribeImages",
+                "ec2:DescribeInstanceStatus",
+                "ec2:DescribeInstances",
+                "ec2:DescribeKeyPairs",
+                "ec2:DescribeLaunchTemplateVersions",
+                "ec2:DescribeLaunchTemplates",
+                "ec2:DescribeSecurityGroups",
+                "ec2:DescribeSpotInstanceRequests",
+                "ec2:DescribeSpotPriceHistory",
+                "ec2:DescribeSubnets",
+                "ec2:DescribeTags",
+                "ec2:DescribeVolumes",
+                "ec2:DescribeVpcs",
+            ),
+            resources=(EVERYTHING,),
+        ),
+        *run_tagged_instances(scope),
+        Statement(
+            sid="ManageTaggedInstances",
+            actions=("ec2:StartInstances", "ec2:StopInstances", "ec2:TerminateInstances"),
+            resources=scope.ec2_arn_patterns("instance"),
+            conditions=(
+                *own,
+                Condition(operator="StringNotEquals", key="aws:ResourceTag/Role", values=("orchestrator",)),
+            ),
+        ),
+        Statement(
+            sid="CancelTaggedSpotRequests",
+            actions=("ec2:CancelSpotInstanceRequests",),
+            resources=scope.ec2_arn_patterns("spot-instances-request"),
+            conditions=own,
+        ),
+        Statement(
+            sid="ResizeTaggedGroups",
+            actions=("autoscaling:SetDesiredCapacity",),
+            resources=(scope.regional_arn("autoscaling", "autoScalingGroup:*:autoScalingGroupName/*"),),
+            conditions=existing_tag_conditions(scope),
+        ),
+        pass_role(scope.role_arn("node"), service="ec2.amazonaws.com"),
+        # The account's first spot request needs it:
+        # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/service-linked-roles-spot-instance-requests.html
+        Statement(
+            sid="UseSpot",
+            actions=("iam:CreateServiceLinkedRole",),
+            resources=(scope.iam_arn(spot_role),),
+            conditions=(string_equals("iam:AWSServiceName", "spot.amazonaws.com"),),
+        ),
+        *encrypt_disks(scope.key_arn, scope),
+    )
+
+
+def _orchestrator_data(scope: ResourceScope) -> tuple[Statement, ...]:
+    buckets = (scope.artifact_bucket_arn, scope.cache_bucket_arn)
+    return (
+        list_objects(*buckets),
+        # Overwritten versions stay: the buckets are versioned.
+        Statement(
+            sid="ReadAndWriteObjects",
+            actions=("s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"),
+            resources=tuple(f"{arn}/*" for arn in buckets),
+        ),
+        Statement(sid="DeleteObjects", actions=("s3:DeleteObject",), resources=(f"{scope.cache_bucket_arn}/*",)),
+        read_secrets(scope, SECRETS_PREFIX),
+        use_key(scope.key_arn, scope, services=("s3", "secretsmanager", "sns"), encrypt=True),
+    )
+
+
+def _orchestrator_observation(scope: ResourceScope) -> tuple[Statement, ...]:
+    return (
+        put_metrics(METRIC_NAMESPACES),
+        Statement(
+            sid="ReadMetrics",
+            actions=("cloudwatch:GetMetricData", "cloudwatch:GetMetricStatistics"),
+            resources=(EVERYTHING,),
+        ),
+        write_logs(scope),
+        Statement(sid="ReadCosts", actions=("ce:GetCostAndUsage",), resources=(EVERYTHING,)),
+        Statement(
+            sid="ReadBudgets",
+            actions=("budgets:ViewBudget",),
+            resources=(f"arn:aws:budgets::{scope.account_id}:budget/{PROJECT_NAME}-{scope.environment}-*",),
+        ),
+        Statement(sid="Publish", actions=("sns:Publish",), resources=(scope.alert_topic_arn,)),
+    )
+
+
+def _node_access(scope: ResourceScope) -> tuple[Statement, ...]:
+    return (
+        list_objects(scope.artifact_bucket_arn),
+        Statement(sid="ReadObjects", actions=("s3:GetObject",), resources=(f"{scope.artifact_bucket_arn}/*",)),
+        read_secrets(scope, f"{NODE_SECRETS_PREFIX}{scope.environment}/"),
+        use_key(scope.key_arn, scope, services=("s3", "secretsmanager"), encrypt=False),
+        describe_instances(),
+        Statement(
+            sid="TagItself",
+            actions=("ec2:CreateTags",),
+            resources=scope.ec2_arn_patterns("instance"),
+            conditions=(
+                # `aws:userid` of an instance's role ends in its id, and `ec2:InstanceID` is that of the tagged one:
+                # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#principaltable
+                Condition(operator="StringLike", key="aws:userid", values=("*:${ec2:InstanceID}",)),
+                Condition(operator="ForAllValues:StringEquals", key="aws:TagKeys", values=NODE_WRITABLE_TAGS),
+                # ForAllValues is also true of no keys at all.
+                is_present("aws:TagKeys"),
+            ),
+        ),
+        complete_lifecycle_actions(scope),
+        put_metrics(METRIC_NAMESPACES),
+        write_logs(scope),
+    )
+
+
+ORCHESTRATOR_GRANTS: RoleGrants = {
+    "models": invoke_models,
+    "compute": _orchestrator_compute,
+    "data": _orchestrator_data,
+    "observation": _orchestrator_observation,
+}
+"""What the orchestrator may do, by concern; each is an inline policy."""
+
+NODE_GRANTS: RoleGrants = {"node": _node_access}
+"""What a node may do."""

@@ -1,0 +1,99 @@
+"""Rows of the tables of rights: which actions a resource type needs, and the rights that they become."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from infra.access.rights.model import Right
+from infra.access.statements import EVERYTHING, existing_tag_conditions, region_condition, requested_tag_conditions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from infra.access.resource_scope import ResourceScope
+
+TAGGING_REASON = "the tags of what is created, and tags that change"
+"""Why an action on tags may stand uncalled: some services take tags with the creation."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResourceType:
+    """One of a service's resource types, or several that are one to the service.
+
+    Attributes:
+        type_tokens: Pulumi's types.
+        arns: Its resources' ARNs or patterns of them; None for EC2, which tells resources by their tags.
+        ec2_type: EC2's name of it, as in ARNs; "" for other services.
+        lists: Actions that read and cannot be limited to resources.
+        reads: Actions that read one.
+        creates: EC2's actions that create, each with the types that it uses besides.
+        writes: Actions that change or delete one; for services other than EC2, also those that create.
+        touches: EC2's types that those touch besides.
+        uncalled: Actions that no recorded run calls, each with the reason that it is there; none for tags.
+    """
+
+    type_tokens: tuple[str, ...]
+    arns: Callable[[ResourceScope], tuple[str, ...]] | None = None
+    ec2_type: str = ""
+    lists: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+    creates: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    writes: tuple[str, ...] = ()
+    touches: tuple[str, ...] = ()
+    uncalled: Mapping[str, str] = field(default_factory=dict)
+
+    def rights(self, scope: ResourceScope) -> Iterator[Right]:
+        """Return the rights on the type's resources."""
+        region, arns = (region_condition(scope),), self._arns(scope)
+        by_tags = existing_tag_conditions(scope) if self.ec2_type else ()
+        if self.lists:
+            yield Right(
+                access="read",
+                actions=self.lists,
+                resources=(EVERYTHING,),
+                conditions=region,
+                uncalled=self._reasons(self.lists),
+            )
+        if self.reads:
+            yield Right(
+                access="read",
+                actions=self.reads,
+                resources=arns,
+                conditions=region if self.ec2_type else (),
+                uncalled=self._reasons(self.reads),
+            )
+        for action, used in self.creates.items():
+            yield Right(
+                access="write",
+                actions=(action,),
+                resources=arns,
+                conditions=(*requested_tag_conditions(scope), *region),
+                creates=frozenset({self.ec2_type}),
+                uses=frozenset(used),
+            )
+            if used:
+                patterns = scope.ec2_arn_patterns(*used)
+                yield Right(access="write", actions=(action,), resources=patterns, conditions=by_tags, tagged=True)
+        if self.writes:
+            yield Right(
+                access="write",
+                actions=self.writes,
+                resources=(*arns, *scope.ec2_arn_patterns(*self.touches)),
+                conditions=by_tags,
+                tagged=bool(self.ec2_type),
+                uncalled=self._reasons(self.writes)
+                | {action: TAGGING_REASON for action in self.writes if "tag" in action.lower()},
+            )
+
+    def _arns(self, scope: ResourceScope) -> tuple[str, ...]:
+        return self.arns(scope) if self.arns else scope.ec2_arn_patterns(self.ec2_type)
+
+    def _reasons(self, actions: Sequence[str]) -> dict[str, str]:
+        return {action: reason for action, reason in self.uncalled.items() if action in actions}
+
+
+def table_rights(table: Sequence[ResourceType], scope: ResourceScope) -> Iterator[Right]:
+    """Return the rights of some resource types."""
+    for kind in table:
+        yield from kind.rights(scope)

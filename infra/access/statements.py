@@ -1,0 +1,221 @@
+"""IAM statements as frozen values. One that would grant a whole service cannot be constructed.
+
+Names of actions, resource types and condition keys are those of the Service Authorization Reference:
+https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from infra.tags import PROJECT_NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from infra.scope import Scope
+
+EVERYTHING = "*"
+"""The resource of actions that AWS cannot limit, and of a KMS key's policy, where it means that key."""
+
+CALLER_KEYS = frozenset({"kms:CallerAccount", "aws:PrincipalArn"})
+"""What a key's policy must test where its principal is everybody:
+https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-caller-account"""
+
+ConditionOperator = Literal[
+    "StringEquals", "StringNotEquals", "StringLike", "ArnLike", "Bool", "Null", "ForAllValues:StringEquals"
+]
+
+
+class PolicyError(ValueError):
+    """A statement grants more than it can say; the message names the statement and what is too wide."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Condition:
+    """A test that a request must pass.
+
+    Attributes:
+        operator: How the values are compared.
+        key: The condition key.
+        values: What is allowed; any one of them.
+    """
+
+    operator: ConditionOperator
+    key: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Principal:
+    """Who a resource's own policy speaks of.
+
+    Attributes:
+        kind: `Service` for an AWS service, `AWS` for an account, `Federated` for an identity provider.
+        value: The service's principal, such as `ec2.amazonaws.com`, or an ARN; `*` only in a key's policy.
+    """
+
+    kind: Literal["Service", "AWS", "Federated"]
+    value: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statement:
+    """One thing that is allowed; there are no other statements.
+
+    Attributes:
+        sid: What is allowed, in CamelCase.
+        actions: The actions, each in full: wildcards are refused.
+        resources: ARNs or patterns of ARNs, or `*`. None in a role's trust policy, which is its own resource.
+        conditions: Tests that a request must all pass.
+        principal: Who is allowed, in the policy of a resource; None in the policy of a role.
+
+    Raises:
+        PolicyError: The statement is wider than an action or a resource needs.
+    """
+
+    sid: str
+    actions: tuple[str, ...]
+    resources: tuple[str, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    principal: Principal | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what is too wide."""
+        for problem in self._problems():
+            raise PolicyError(f"statement {self.sid!r}: {problem}")
+
+    def _problems(self) -> Iterator[str]:
+        if not (self.sid.isascii() and self.sid.isalnum()):
+            yield "the Sid must be letters and digits"
+        if not self.actions or not (self.resources or self.principal):
+            yield "needs actions, and resources or a principal"
+        yield from (
+            f"action {action!r} must be one action in full, service:Action"
+            for action in self.actions
+            if not re.fullmatch(r"[a-z0-9-]+:[A-Za-z]+", action)
+        )
+        keys = [(condition.operator, condition.key) for condition in self.conditions]
+        yield from (f"{key} is tested twice" for operator, key in keys if keys.count((operator, key)) > 1)
+        if self.principal and EVERYTHING in self.principal.value and not self._names_callers():
+            yield f"principal {self.principal.value!r} lets others in"
+        if self.resources != (EVERYTHING,):
+            yield from (f"resource {arn!r} is not an ARN" for arn in self.resources if not arn.startswith("arn:"))
+        elif self.principal and not self._is_of_key():
+            yield "only a KMS key's policy may name everything"
+
+    def _is_of_key(self) -> bool:
+        return self.resources == (EVERYTHING,) and all(action.startswith("kms:") for action in self.actions)
+
+    def _names_callers(self) -> bool:
+        """Return whether the conditions name each caller of a key exactly."""
+        exact = {
+            condition.key
+            for condition in self.conditions
+            if condition.operator == "StringEquals" and condition.values and EVERYTHING not in "".join(condition.values)
+        }
+        return exact >= CALLER_KEYS and self._is_of_key()
+
+    def to_json(self) -> dict[str, object]:
+        """Return the statement as IAM reads it."""
+        conditions: dict[str, dict[str, object]] = {}
+        for condition in self.conditions:
+            conditions.setdefault(condition.operator, {})[condition.key] = _one_or_list(condition.values)
+        return {
+            "Sid": self.sid,
+            "Effect": "Allow",
+            **({"Principal": {self.principal.kind: self.principal.value}} if self.principal else {}),
+            "Action": _one_or_list(self.actions),
+            **({"Resource": _one_or_list(self.resources)} if self.resources else {}),
+            **({"Condition": conditions} if conditions else {}),
+        }
+
+
+def _one_or_list(values: Sequence[str]) -> str | list[str]:
+    return values[0] if len(values) == 1 else list(values)
+
+
+def render_policy(*statements: Statement) -> str:
+    """Return a policy document, without the white space that would count towards IAM's limits.
+
+    Raises:
+        PolicyError: Two statements have one Sid, or there are none.
+    """
+    sids = [statement.sid for statement in statements]
+    if not sids or len(set(sids)) != len(sids):
+        raise PolicyError(f"a policy needs statements with different Sids, not {sids}")
+    return json.dumps(
+        {"Version": "2012-10-17", "Statement": [statement.to_json() for statement in statements]},
+        separators=(",", ":"),
+    )
+
+
+def string_equals(key: str, *values: str) -> Condition:
+    """Allow requests whose `key` is one of `values`."""
+    return Condition(operator="StringEquals", key=key, values=values)
+
+
+def arn_like(key: str, *patterns: str) -> Condition:
+    """Allow requests whose `key` is an ARN that matches one of `patterns`."""
+    return Condition(operator="ArnLike", key=key, values=patterns)
+
+
+def is_true(key: str) -> Condition:
+    """Allow requests whose `key` is true."""
+    return Condition(operator="Bool", key=key, values=("true",))
+
+
+def is_present(key: str) -> Condition:
+    """Allow requests that carry `key`."""
+    return Condition(operator="Null", key=key, values=("false",))
+
+
+def source_conditions(account_id: str, pattern: str) -> tuple[Condition, Condition]:
+    """Ask that a service acts for resources of this account whose ARNs match a pattern, and for nobody else's.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
+    """
+    return string_equals("aws:SourceAccount", account_id), arn_like("aws:SourceArn", pattern)
+
+
+def requested_tag_conditions(scope: Scope) -> tuple[Condition, ...]:
+    """Ask that what is created gets the environment's tags."""
+    return _tag_conditions("aws:RequestTag", scope)
+
+
+def existing_tag_conditions(scope: Scope) -> tuple[Condition, ...]:
+    """Ask that what is touched bears the environment's tags."""
+    return _tag_conditions("aws:ResourceTag", scope)
+
+
+def _tag_conditions(prefix: str, scope: Scope) -> tuple[Condition, ...]:
+    return (
+        string_equals(f"{prefix}/project", PROJECT_NAME),
+        string_equals(f"{prefix}/Environment", scope.environment),
+    )
+
+
+def region_condition(scope: Scope) -> Condition:
+    """Ask that the request goes to the environment's region."""
+    return string_equals("aws:RequestedRegion", scope.region)
+
+
+def allow_service(
+    sid: str, service: str, *actions: str, resources: tuple[str, ...] = (), conditions: tuple[Condition, ...] = ()
+) -> Statement:
+    """Allow an AWS service some actions, in the policy of a resource."""
+    return Statement(
+        sid=sid,
+        actions=actions,
+        resources=resources,
+        conditions=conditions,
+        principal=Principal(kind="Service", value=service),
+    )
+
+
+def trust_service(service: str, *conditions: Condition) -> Statement:
+    """Let one AWS service assume the role, where it acts for what the conditions say."""
+    return allow_service("ServiceMayAssume", service, "sts:AssumeRole", conditions=conditions)
