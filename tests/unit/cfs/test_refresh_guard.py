@@ -82,7 +82,7 @@ class RecordedStack(StackEngine):
 
 
 @pytest.fixture
-def stack(tmp_path: Path) -> Iterator[RecordedStack]:
+def stack(tmp_path: Path, one_image: None) -> Iterator[RecordedStack]:  # noqa: ARG001
     with mock_aws():
         session = boto3.Session(region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test")
         yield RecordedStack(folder=tmp_path, session=session)

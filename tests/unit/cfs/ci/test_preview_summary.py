@@ -72,7 +72,8 @@ def test_a_failed_preview_is_told() -> None:
 
 @pytest.mark.parametrize("environments", [1, 2, 5])
 def test_a_comment_keeps_githubs_limit_and_its_sections(environments: int) -> None:
-    summaries = {f"e{number}": summary(*many(2000), *many(1, "delete")) for number in range(environments)}
+    changes = [*many(2000 // environments), *many(1, "delete")]
+    summaries = {f"e{number}": summary(*changes) for number in range(environments)}
     text = comment_text(summaries, title="T", purpose="preview", sections=["### Price\n\n+3 $ a day"])
     assert len(text) <= COMMENT_LIMIT
     assert text.count("**delete**") == environments
