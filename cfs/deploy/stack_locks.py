@@ -6,8 +6,12 @@ breaks a lock: two engines at work on one stack would overwrite each other's sta
 
 from __future__ import annotations
 
+import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
+
+import psutil
 
 from cfs.aws import AwsError
 from cfs.deploy.artifact_store import ConflictError
@@ -24,6 +28,9 @@ if TYPE_CHECKING:
     from cfs.stack_lock import LockHolder
 
 T = TypeVar("T")
+
+ORPHAN_SECONDS = 60.0
+"""How long an interrupted engine may take for what it is creating; GitHub ends a cancelled run after five minutes."""
 
 MOST_RECORDED_APPLIES = 10
 """Runs that the record keeps. Of two that died in a row, the lock may be that of the first."""
@@ -58,6 +65,9 @@ class LockBreaker:
                 raise
             for holder in error.holders:
                 self._refuse_living(holder, error)
+            orphans = list(map(end_orphan, error.holders))
+            if any(orphans):
+                return self.work_locked(work)
             console.print(f"Breaking the lock of a dead run: {'; '.join(map(str, error.holders))}", soft_wrap=True)
             self.engine.query_text("cancel", "--yes")
         return work()
@@ -69,6 +79,30 @@ class LockBreaker:
         # Steps and attempts of one run never overlap. That a person's command has ended, nobody can be asked.
         if not run.run or (run.run != self.run and not self.is_completed(run.run)):
             raise UserError(f"{run.holder} is at work on the stack: {holder}.", repair=locked.repair)
+
+
+def end_orphan(holder: LockHolder) -> bool:
+    """Wait for an engine of this machine whose command is dead, kill it in the end, and return whether there was one.
+
+    GitHub's runner kills a step's entry process alone (`NixKillProcessTree` in its `ProcessInvoker.cs`), so that the
+    engine may still be writing its state.
+    """
+    if holder.hostname != socket.gethostname():
+        return False
+    try:
+        engine = psutil.Process(holder.pid)
+        if engine.name() != "pulumi" or engine.status() == psutil.STATUS_ZOMBIE:
+            return False
+        console.print(f"Waiting for the engine of a dead run: process {holder.pid}")
+        processes = [engine, *engine.children(recursive=True)]
+        _, living = psutil.wait_procs(processes, timeout=ORPHAN_SECONDS)
+    except psutil.NoSuchProcess:
+        return False
+    for process in living:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(living, timeout=ORPHAN_SECONDS)
+    return True
 
 
 def find_lock_run(holder: LockHolder, recorded: Sequence[ApplyRun]) -> ApplyRun | None:

@@ -172,6 +172,9 @@ def test_pulumi_works_under_the_policies_of_jobs_which_allow_nothing_on_its_stat
     ):
         assert backend.seen("preview", *reading) <= READ
     seen |= backend.seen("deploy", "refresh", "--yes", "--skip-preview")
+    exported = backend.folder / "state.json"
+    exported.write_text(backend.run("preview", "stack", "export"))
+    seen |= backend.seen("deploy", "stack", "import", "--file", str(exported))
 
     lock = {"pid": 1, "username": "me", "hostname": "a-machine", "timestamp": "2026-01-01T00:00:00Z"}
     backend.client("s3").put_object(Bucket=BUCKET, Key=f"{LOCKS}{A_LOCK}.json", Body=json.dumps(lock))

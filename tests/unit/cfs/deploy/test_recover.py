@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import socket
+import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 
 from cfs.deploy.recover import recover_environment
@@ -45,12 +48,12 @@ class DeadApply:
     bucket: MemoryAccount
     completed: set[str]
 
-    def leave(self, *runs: ApplyRun, hostname: str = "runner", since: datetime = BEGAN) -> None:
+    def leave(self, *runs: ApplyRun, hostname: str = "runner", since: datetime = BEGAN, pid: int = 7) -> None:
         self.bucket.write(applies_key("prod"), ApplyRecord(runs=runs).to_bytes())
         shown = since.replace(microsecond=0).isoformat().replace("+00:00", "Z")
         (self.pulumi / "lock").write_text(
             "error: the stack is currently locked by 1 lock(s). Either wait for the other process(es) to end or delete "
-            f"the lock file with `pulumi cancel`.\n  s3://b/x.json: created by me@{hostname} (pid 7) at {shown}\n"
+            f"the lock file with `pulumi cancel`.\n  s3://b/x.json: created by me@{hostname} (pid {pid}) at {shown}\n"
         )
 
     def apply(self, folder: Path) -> None:
@@ -111,6 +114,25 @@ def test_no_other_lock_is_broken_and_its_holder_is_named(
         dead.apply(tmp_path)
     assert "if it is dead: pulumi cancel --stack prod" in refused.value.repair
     assert dead.is_locked()
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_an_engine_that_outlives_its_command_may_write_its_state_and_is_killed_in_the_end(
+    dead: DeadApply, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, ends: bool
+) -> None:
+    monkeypatch.setattr("cfs.deploy.stack_locks.ORPHAN_SECONDS", 10.0 if ends else 0.2)
+    (tmp_path / "orphan").mkdir()
+    engine = tmp_path / "orphan" / "pulumi"
+    engine.write_text(f"#!/bin/sh\nsleep {0.5 if ends else 60}\nrm {dead.pulumi}/lock\n")
+    engine.chmod(0o755)
+    orphan = subprocess.Popen([engine])
+    here = socket.gethostname()
+    dead.leave(dead_run(run=f"{RUNS}/8", hostname=here), hostname=here, pid=orphan.pid)
+    dead.apply(tmp_path)
+    assert not psutil.pid_exists(orphan.pid)
+    orphan.wait()
+    calls = [line.split()[0] for line in told(dead.pulumi)]
+    assert calls[2:] == ["up", "up"] if ends else ["up", "up", "cancel", "up"]
 
 
 def test_every_apply_is_recorded_before_it_can_lock_the_stack(dead: DeadApply, tmp_path: Path) -> None:
