@@ -73,6 +73,7 @@ def _declare_access(settings: Settings, *, stack: SecuredStack, scope: pulumi.Ou
             creates_provider=settings.github_oidc_provider == "create",
             subjects=token_subjects(
                 prefix=settings.github_subject_prefix,
+                previewer=settings.preview_subject,
                 environment=settings.github_environment,
                 builds=settings.manages_repository,
             ),

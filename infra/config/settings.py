@@ -47,6 +47,7 @@ from infra.config.values import (
     InstanceType,
     OptionalGitHubOwner,
     OptionalTagValue,
+    PreviewSubject,
     RepositoryName,
     RetentionDays,
     SecretName,
@@ -174,6 +175,7 @@ class Settings(BaseModel):
     )
     preview_environments: Annotated[list[EnvironmentName], distinct_items("environments")] = Field(examples=["staging"])
     github_subject: GitHubSubject = Field(examples=["repo:your-organization@1/claudefs@2"])
+    preview_subject: PreviewSubject = Field(examples=["repo:your-organization/claudefs-infra"])
 
     @property
     def network_zones(self) -> tuple[str, ...]:

@@ -322,6 +322,13 @@ GitHubSubject = Annotated[
         "cfs doctor github shows what is right",
     ),
 ]
+PreviewSubject = Annotated[
+    str,
+    _matching_text(
+        r"(repo:[A-Za-z0-9-]{1,39}(@[0-9]{1,18})?/[\w.-]{1,100}(@[0-9]{1,18})?)?",
+        "must be repo:OWNER/REPOSITORY or repo:OWNER@ID/REPOSITORY@ID, or empty for none",
+    ),
+]
 EnvironmentName = Annotated[
     str,
     _matching_text(r"[a-z][a-z0-9-]{0,30}", "must be a GitHub environment that deployments run in, such as staging"),

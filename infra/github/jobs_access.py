@@ -208,16 +208,22 @@ def trust_jobs(provider_arn: str, subjects: Sequence[str], *, patterns: Sequence
     )
 
 
-def token_subjects(*, prefix: str, environment: str, builds: bool) -> Mapping[JobKind, TokenSubjects]:
+def token_subjects(
+    *, prefix: str, environment: str, builds: bool, previewer: str = ""
+) -> Mapping[JobKind, TokenSubjects]:
     """Return the subjects of each kind of job's tokens.
 
     Args:
         prefix: How all of the repository's begin.
         environment: The GitHub environment that deployments run in; previews run in one of their own.
         builds: Whether this stack's build cache is the repository's.
+        previewer: How those of another repository begin, whose jobs may preview too; "" for none.
     """
+    previewers = [prefix, previewer] if previewer else [prefix]
     deploying: dict[JobKind, TokenSubjects] = {
-        "preview": TokenSubjects(exact_subjects=(f"{prefix}:environment:{environment}-preview",)),
+        "preview": TokenSubjects(
+            exact_subjects=tuple(f"{begin}:environment:{environment}-preview" for begin in previewers)
+        ),
         "deploy": TokenSubjects(exact_subjects=(f"{prefix}:environment:{environment}",)),
     }
     building: dict[JobKind, TokenSubjects] = {

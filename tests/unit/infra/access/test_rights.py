@@ -292,6 +292,13 @@ def test_each_role_that_changes_anything_trusts_one_subject_and_none_is_that_of_
     assert not any(given[job].subject_patterns for job in ("preview", "deploy", "ci-write"))
 
 
+def test_jobs_of_another_repository_may_preview_and_nothing_else() -> None:
+    alone = token_subjects(prefix="repo:me/claudefs", environment="prod", builds=True)
+    given = token_subjects(prefix="repo:me/claudefs", environment="prod", builds=True, previewer="repo:me/infra")
+    subjects = ("repo:me/claudefs:environment:prod-preview", "repo:me/infra:environment:prod-preview")
+    assert given == {**alone, "preview": TokenSubjects(exact_subjects=subjects)}
+
+
 def test_only_the_stack_that_manages_the_repository_has_roles_of_builds() -> None:
     assert token_subjects(prefix="repo:me/claudefs", environment="staging", builds=False).keys() == {
         "preview",

@@ -454,6 +454,7 @@ BAD = [
     entry("previewEnvironments", "Staging", "a GitHub environment"),
     Bad(setting="githubOidcProvider", value="yes", allowed="one of create, existing"),
     Bad(setting="githubSubject", value="repo:example/claudefs", allowed="must be repo:OWNER@ID/REPOSITORY@ID"),
+    Bad(setting="previewSubject", value="example/claudefs-infra", allowed="must be repo:OWNER/REPOSITORY"),
     Bad(setting="githubSubject", value="repo:other@1/claudefs@2", allowed="must name example/claudefs"),
     Bad(
         setting="ownr",
