@@ -59,6 +59,7 @@ def load_account(state: Path) -> tuple[Journal, WSGIApplication]:
     from local.aws.actions import ActionRecorder  # noqa: PLC0415
     from local.aws.clock import AccountClock  # noqa: PLC0415
     from local.aws.gaps import activities, close_gaps  # noqa: PLC0415
+    from local.aws.iam.gate import ACCOUNT_GATE, with_iam_control  # noqa: PLC0415
     from local.aws.price_list import with_price_list  # noqa: PLC0415
 
     close_gaps()
@@ -66,7 +67,13 @@ def load_account(state: Path) -> tuple[Journal, WSGIApplication]:
     scheduling.keep_timetables(clock)
     activities.use_account_clock(clock)
     app = scheduling.with_clock(DomainDispatcherApplication(create_backend_app), clock)
-    journal = journals.Journal(app, state, clock=clock, next_due_request=scheduling.due_request_source(clock))
+    journal = journals.Journal(
+        with_iam_control(app, ACCOUNT_GATE),
+        state,
+        clock=clock,
+        next_due_request=scheduling.due_request_source(clock),
+        admit=ACCOUNT_GATE.admit,
+    )
     gc.freeze()
     gc.enable()
     return journal, with_price_list(with_health(ActionRecorder(journal), changes=journal.change_count))

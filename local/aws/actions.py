@@ -13,7 +13,7 @@ import threading
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import botocore.session
 from werkzeug.wrappers import Request
@@ -30,6 +30,9 @@ _CREDENTIAL = re.compile(r"Credential=[^/]+/[0-9]{8}/[^/]+/([^/]+)/aws4_request"
 _CBOR = re.compile(r"/service/[^/]+/operation/(\w+)")
 _PLACES = ("querystring", "header")
 _FORM_TYPE = "application/x-www-form-urlencoded"
+_UNSIGNED_OPERATIONS = {"AssumeRoleWithWebIdentity": "sts"}
+"""Services of the operations that nobody signs."""
+
 _S3_CONTROL = "/v20180820/"
 """How paths of S3's control API begin, whose requests are signed as S3's."""
 
@@ -65,16 +68,44 @@ class ActionRecorder:
         return [answer]
 
 
+@dataclass(frozen=True, kw_only=True)
+class CalledOperation:
+    """The operation that a request calls.
+
+    Attributes:
+        service: The name that requests of the service are signed by.
+        name: The operation, as AWS's API reference names it; "" of one that is unknown.
+        path_values: What the path says, by the names of AWS's description.
+        actions: The IAM actions that it needs. One that is unknown needs what no role allows.
+    """
+
+    service: str
+    name: str
+    path_values: Mapping[str, str]
+    actions: tuple[str, ...]
+
+
+def called_operation(request: Request) -> CalledOperation | None:
+    """Return the operation of a request to AWS, or None where nobody signed it who must; its body can be read again."""
+    signed = _CREDENTIAL.search(request.headers.get("Authorization", ""))
+    named = _named_operation(request)
+    service = signed[1] if signed else _UNSIGNED_OPERATIONS.get(named or "")
+    if service is None:
+        return None
+    address = _NO_OPERATION if named else _addressed_operation(service, request)
+    name = named or address.operation
+    return CalledOperation(
+        service=service,
+        name=name or "",
+        path_values=address.read_path(request),
+        actions=iam_actions(service, name) if name else (f"{service}:{request.method} {request.path}",),
+    )
+
+
 def needed_actions(request: Request) -> tuple[str, ...]:
     """Return the IAM actions that a signed request to AWS needs; its body can be read again afterwards."""
-    signed = _CREDENTIAL.search(request.headers.get("Authorization", ""))
-    if signed is None:
-        return ()
-    service = signed[1]
-    operation = _named_operation(request) or _addressed_operation(service, request)
-    if operation is None:
-        return (f"{service}:{request.method} {request.path}",)
-    return iam_actions(service, operation)
+    called = called_operation(request)
+    return called.actions if called else ()
 
 
 def _named_operation(request: Request) -> str | None:
@@ -90,11 +121,11 @@ def _named_operation(request: Request) -> str | None:
     return None
 
 
-def _addressed_operation(service: str, request: Request) -> str | None:
-    """Return the operation of a REST request: the one whose address fits and asks for most."""
+def _addressed_operation(service: str, request: Request) -> _OperationAddress:
+    """Return the address of a REST request's operation: the one that fits and asks for most."""
     model = "s3control" if service == "s3" and request.path.startswith(_S3_CONTROL) else service
     fitting = (address for address in _operation_addresses(model) if address.matches_request(request))
-    return max(fitting, key=_OperationAddress.match_rank, default=_NO_OPERATION).operation
+    return max(fitting, key=_OperationAddress.match_rank, default=_NO_OPERATION)
 
 
 def _raw_path(request: Request) -> str:
@@ -132,6 +163,11 @@ class _OperationAddress:
             and all(name in request.headers for name in self.headers)
         )
 
+    def read_path(self, request: Request) -> dict[str, str]:
+        """Return what a request's path says."""
+        found = self.path.fullmatch(_raw_path(request))
+        return {name: unquote(value) for name, value in found.groupdict().items()} if found else {}
+
     def match_rank(self) -> tuple[int, int]:
         """Rank it among those that fit: the one that asks for most is meant."""
         return len(self.query) + len(self.headers), self.fixed
@@ -155,8 +191,8 @@ def _operation_addresses(service: str) -> tuple[_OperationAddress, ...]:
 
 def _operation_address(operation: Any) -> _OperationAddress:  # botocore has no types
     parts = urlsplit(operation.http["requestUri"])
-    path = re.sub(r"\\\{\w+\\\+\\\}", ".+", re.escape(parts.path))
-    path = re.sub(r"\\\{\w+\\\}", "[^/]+", path)
+    path = re.sub(r"\\\{(\w+)\\\+\\\}", r"(?P<\1>.+)", re.escape(parts.path))
+    path = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", path)
     shape = operation.input_shape
     members = [shape.members[name].serialization for name in shape.required_members] if shape else []
     required = {place: {of["name"] for of in members if of.get("location") == place} for place in _PLACES}

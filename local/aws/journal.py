@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _ANSWERS_KEPT = 1000
 
-_READING_VERBS = ("Describe", "Get", "List", "Head", "Lookup", "Search", "Simulate", "BatchGet", "AssumeRole")
+_READING_VERBS = ("Describe", "Get", "List", "Head", "Lookup", "Search", "Simulate", "BatchGet")
 _KEPT_HEADERS = ("Authorization", "Content-Type", "X-Amz-Target", "X-Amz-Tagging", "X-Amz-Acl", "X-Amz-Date")
 
 
@@ -82,6 +82,7 @@ class Journal:
         *,
         clock: AccountClock,
         next_due_request: Callable[[], Request | None] = lambda: None,
+        admit: Callable[[Request], RecordedAnswer | None] = lambda _: None,
     ) -> None:
         """Wrap `app` and replay what `path` holds from earlier runs.
 
@@ -90,10 +91,13 @@ class Journal:
             path: The journal.
             clock: The account's clock.
             next_due_request: Returns a request that the account makes to itself before the next one, or None.
+            admit: Returns the refusal of a request, which is then neither carried out nor kept, or None. What is
+                replayed was admitted when it came.
         """
         self._app = app
         self._clock = clock
         self._chores = next_due_request
+        self._admit = admit
         # One request at a time: the seed must belong to the request that uses it.
         self._lock = threading.Lock()
         self._count = 0
@@ -121,7 +125,7 @@ class Journal:
                 self._serve_request(chore, chore.environ)
             answer = self._answered.get(request.headers.get("Amz-Sdk-Invocation-Id", ""))
             if answer is None:
-                answer = self._serve_request(request, environ)
+                answer = self._admit(request) or self._serve_request(request, environ)
         start_response(answer.status, answer.headers)
         return [answer.body]
 

@@ -18,6 +18,7 @@ from local.aws.gaps.s3 import close_s3_gaps
 from local.aws.gaps.security_groups import close_security_group_gaps
 from local.aws.gaps.spot_prices import close_spot_price_gaps
 from local.aws.gaps.ssm import close_ssm_gaps
+from local.aws.gaps.sts import close_sts_gaps
 
 GAP_CLOSERS = (
     close_autoscaling_gaps,
@@ -30,6 +31,7 @@ GAP_CLOSERS = (
     close_security_group_gaps,
     close_spot_price_gaps,
     close_ssm_gaps,
+    close_sts_gaps,
 )
 
 

@@ -72,6 +72,7 @@ class Principal:
         arn: Its ARN; a service's name, or the identity provider of a token.
         account_id: Its account; "" of a service.
         role_arn: The role of a session.
+        user_id: The value of `aws:userid`.
         policies: Its identity-based policies.
         boundary: Its permissions boundary.
         session_policies: Those that were given when the session began.
@@ -81,6 +82,7 @@ class Principal:
     arn: str
     account_id: str = ""
     role_arn: str = ""
+    user_id: str = ""
     policies: Sequence[Policy] = ()
     boundary: Policy | None = None
     session_policies: Sequence[Policy] = ()

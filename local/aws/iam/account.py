@@ -1,0 +1,142 @@
+"""What the emulated account holds that decisions need: roles, policies of resources, tags.
+
+Nothing here makes one of moto's backends: a first look at a service makes its defaults, which the journal must know of.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from moto.core.base_backend import BackendDict
+from moto.core.models import DEFAULT_ACCOUNT_ID
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+ACCOUNT_ID: str = DEFAULT_ACCOUNT_ID
+_PARTITION = "aws"
+"""Where moto keeps what belongs to no region."""
+
+
+def _find_backend(service: str, region: str = _PARTITION) -> Any:
+    """Return moto's backend of a service, or None where nobody has looked at it yet."""
+    return next(
+        (
+            found
+            for backends in BackendDict._instances  # noqa: SLF001 — no other list
+            if backends.service_name == service
+            for account, where, found in backends.iter_backends()
+            if (account, where) == (ACCOUNT_ID, region)
+        ),
+        None,
+    )
+
+
+def iam_backend() -> Any:
+    """Return moto's IAM, or None."""
+    return _find_backend("iam")
+
+
+def find_role(name_or_arn: str) -> Any:
+    """Return a role, or None."""
+    name = name_or_arn.rpartition("/")[2]
+    roles: Iterable[Any] = backend.roles.values() if (backend := iam_backend()) else ()
+    return next((role for role in roles if role.name == name), None)
+
+
+def find_profile_role(name_or_arn: str) -> Any:
+    """Return the role of an instance profile, or None."""
+    name = name_or_arn.rpartition("/")[2]
+    profiles: Iterable[Any] = backend.instance_profiles.values() if (backend := iam_backend()) else ()
+    return next((profile.roles[0] for profile in profiles if profile.name == name and profile.roles), None)
+
+
+def find_session(access_key: str) -> Any:
+    """Return the session of a role that an access key was made for, or None."""
+    backend = _find_backend("sts")
+    return backend.get_assumed_role_from_access_key(access_key) if backend else None
+
+
+def find_user(access_key: str) -> Any:
+    """Return the user of an access key, or None."""
+    users: Iterable[Any] = backend.users.values() if (backend := iam_backend()) else ()
+    return next((user for user in users if user.has_access_key(access_key)), None)
+
+
+def find_bucket(name: str) -> Any:
+    """Return a bucket, or None."""
+    backend = _find_backend("s3")
+    return backend.buckets.get(name) if backend else None
+
+
+def find_key(name: str, region: str) -> Any:
+    """Return a KMS key by its id, its ARN, or an alias; None where there is none."""
+    backend = _find_backend("kms", region)
+    keys: Iterable[Any] = backend.keys.values() if backend else ()
+    names = {name, name.rpartition(":")[2], name.rpartition("/")[2]}
+    return next((key for key in keys if key.id in names or names.intersection(key.aliases)), None)
+
+
+def find_topic(arn: str, region: str) -> Any:
+    """Return an SNS topic, or None."""
+    backend = _find_backend("sns", region)
+    return backend.topics.get(arn) if backend else None
+
+
+def find_secret(name_or_arn: str, region: str) -> Any:
+    """Return a secret, or None."""
+    backend = _find_backend("secretsmanager", region)
+    secrets: Iterable[Any] = backend.secrets.values() if backend else ()
+    return next((secret for secret in secrets if name_or_arn in (secret.name, secret.arn)), None)
+
+
+def find_document_role(name: str, region: str) -> str:
+    """Return the role that an Automation document runs under, or ""."""
+    backend = _find_backend("ssm", region)
+    document = backend._documents.get(name) if backend else None  # noqa: SLF001 — the one place that has them
+    return str(document.get_default_version().content_json.get("assumeRole", "")) if document else ""
+
+
+def find_group(name: str, region: str) -> Any:
+    """Return an Auto Scaling group, or None."""
+    backend = _find_backend("autoscaling", region)
+    return backend.autoscaling_groups.get(name) if backend else None
+
+
+def find_template_data(specification: Mapping[str, str], region: str) -> tuple[str, Mapping[str, Any]] | None:
+    """Return the id of a launch template and what the version that is asked for says, or None."""
+    backend = _find_backend("ec2", region)
+    templates: Iterable[Any] = backend.launch_templates.values() if backend else ()
+    wanted = specification.get("LaunchTemplateId"), specification.get("LaunchTemplateName")
+    for template in templates:
+        if template.id == wanted[0] or template.name == wanted[1]:
+            return template.id, template.get_version(specification.get("Version", "$Default")).data
+    return None
+
+
+def ec2_tags(resource_id: str, region: str) -> Mapping[str, str]:
+    """Return the tags of a resource of EC2."""
+    backend = _find_backend("ec2", region)
+    return dict(backend.tags.get(resource_id, {})) if backend else {}
+
+
+def ec2_vpc(resource_id: str, region: str) -> str:
+    """Return the id of the VPC in which a subnet, a security group or a route table is, or ""."""
+    backend = _find_backend("ec2", region)
+    if backend is None:
+        return ""
+    by_zone = {id_: subnet for subnets in backend.subnets.values() for id_, subnet in subnets.items()}
+    by_vpc = {id_: group for groups in backend.groups.values() for id_, group in groups.items()}
+    found = by_zone.get(resource_id) or by_vpc.get(resource_id) or backend.route_tables.get(resource_id)
+    return str(found.vpc_id) if found else ""
+
+
+def association_resource(association: str, region: str) -> str:
+    """Return the id of the route table or the address that an association is about, or ""."""
+    backend = _find_backend("ec2", region)
+    if backend is None:
+        return ""
+    for table in backend.route_tables.values():
+        if association in table.associations:
+            return str(table.id)
+    return next((of.allocation_id for of in backend.addresses if of.association_id == association), "")

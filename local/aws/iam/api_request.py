@@ -1,0 +1,101 @@
+"""A request to AWS's API as the services read it: the operation and its parameters."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from moto.core.parse import PROTOCOL_PARSERS
+from moto.core.request import determine_request_protocol
+from moto.core.utils import get_service_model
+
+from local.aws.actions import called_operation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from werkzeug.wrappers import Request
+
+    from local.aws.actions import CalledOperation
+
+_SCOPE = re.compile(r"Credential=(?P<key>[^/]+)/[0-9]{8}/(?P<region>[^/]+)/")
+_MODELS = {"monitoring": "cloudwatch", "servicequotas": "service-quotas"}
+"""botocore's names of services that sign by another one."""
+
+_DEFAULT_REGION = "us-east-1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiRequest:
+    """A request.
+
+    Attributes:
+        service: IAM's prefix of the service.
+        operation: The operation's name.
+        actions: The IAM actions that it needs.
+        region: The region that it goes to.
+        parameters: Its parameters by the names of AWS's API reference.
+        path: Its path, with which S3 names buckets and objects.
+        method: Its HTTP method.
+        headers: Its headers, by their names in small letters.
+        query: The parameters in its address.
+        access_key: Whose credentials it has; None of one that nobody signed.
+    """
+
+    service: str
+    operation: str
+    actions: tuple[str, ...]
+    region: str
+    parameters: Mapping[str, Any]
+    path: str = "/"
+    method: str = "POST"
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    access_key: str | None = None
+
+    def regional_arn(self, service: str, resource: str, *, account: str) -> str:
+        """Return the ARN of a resource in the request's region."""
+        return f"arn:aws:{service}:{self.region}:{account}:{resource}"
+
+
+def read_api_request(request: Request) -> ApiRequest | None:
+    """Read a request, or return None where it is for no service."""
+    called = called_operation(request)
+    if called is None:
+        return None
+    scope = _SCOPE.search(request.headers.get("Authorization", ""))
+    return ApiRequest(
+        service=called.actions[0].partition(":")[0] if called.actions else called.service,
+        operation=called.name,
+        actions=called.actions,
+        region=scope["region"] if scope else _DEFAULT_REGION,
+        parameters=_read_parameters(request, called),
+        path=request.path,
+        method=request.method,
+        headers={name.lower(): value for name, value in request.headers.items()},
+        query=request.args.to_dict(),
+        access_key=scope["key"] if scope else None,
+    )
+
+
+def _read_parameters(request: Request, called: CalledOperation) -> Mapping[str, Any]:
+    """Return the parameters; none of what the service itself will refuse to read, nor of S3's, which are not needed."""
+    if not called.name or (called.service == "s3" and called.name not in ("CreateBucket", "DeleteObjects")):
+        return called.path_values
+    model = get_service_model(_MODELS.get(called.service, called.service))
+    try:
+        parser = PROTOCOL_PARSERS[determine_request_protocol(model, request.content_type)]
+        parsed: Mapping[str, Any] = parser(model.operation_model(called.name)).parse(
+            {
+                "method": request.method,
+                "values": request.values,
+                "headers": request.headers,
+                "body": request.get_data(),
+                "url_path": request.path,
+                "url_params": called.path_values,
+            }
+        )
+    except Exception:  # noqa: BLE001 — moto's parsers raise whatever they meet
+        return called.path_values
+    return parsed

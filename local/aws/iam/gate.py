@@ -1,0 +1,203 @@
+"""The gate in front of the emulated account that lets pass what AWS would, once it is switched on.
+
+`PUT /_control/iam {"enforced": true, "issuers": {ISSUER: ADDRESS OF ITS KEYS}}` switches it; `GET` answers what was
+refused last, and what each principal used since the last `DELETE`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.wrappers import Request, Response
+
+from local.aws.iam.access_requests import find_resource_policy, service_access
+from local.aws.iam.account import ACCOUNT_ID
+from local.aws.iam.api_request import read_api_request
+from local.aws.iam.conditions import UnsupportedPolicyError
+from local.aws.iam.ec2_access import ec2_access, group_launch_access
+from local.aws.iam.evaluation import AccessRequest, Decision, decide_access
+from local.aws.iam.principals import CredentialsError, identify_principal
+from local.aws.iam.refusals import CREDENTIALS, denial_code, refuse_request, request_protocol
+from local.aws.iam.resources import ANYTHING, resource_types
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from local.aws.iam.api_request import ApiRequest
+    from local.aws.iam.evaluation import Principal
+    from local.aws.journal import RecordedAnswer
+
+IAM_PATH = "/_control/iam"
+_CONTROL = "/_control/"
+_DENIALS_KEPT = 1000
+_WEB_IDENTITY = "AssumeRoleWithWebIdentity"
+
+
+class AccessGate:
+    """Judges requests to the account by its own policies; off until it is switched on."""
+
+    def __init__(self) -> None:
+        """Begin switched off."""
+        self.enforced = False
+        self._issuers: Mapping[str, str] = {}
+        self._denials: deque[dict[str, str]] = deque(maxlen=_DENIALS_KEPT)
+        self._used: dict[str, set[tuple[str, str, str, str]]] = {}
+        self._undetermined: set[str] = set()
+
+    def switch(self, *, enforced: bool, issuers: Mapping[str, str]) -> None:
+        """Switch the gate.
+
+        Args:
+            enforced: Whether it refuses anything.
+            issuers: Where the keys are by which tokens are verified, by the issuer's URL.
+        """
+        self.enforced, self._issuers = enforced, issuers
+
+    def describe(self) -> dict[str, Any]:
+        """Return what was refused last, and what was used."""
+        names = ("action", "resource", "policy", "statement")
+        return {
+            "enforced": self.enforced,
+            "issuers": dict(self._issuers),
+            "denials": list(self._denials),
+            "used": {
+                principal: [dict(zip(names, right, strict=True)) for right in sorted(rights)]
+                for principal, rights in sorted(self._used.items())
+            },
+            "undetermined": sorted(self._undetermined),
+        }
+
+    def forget(self) -> None:
+        """Forget what was refused and what was used."""
+        self._denials.clear()
+        self._used.clear()
+        self._undetermined.clear()
+
+    def admit(self, request: Request) -> RecordedAnswer | None:
+        """Return the refusal of a request, or None where it may pass."""
+        if not self.enforced or request.path.startswith(_CONTROL):
+            return None
+        called = read_api_request(request)
+        protocol = request_protocol(request, called.service if called else "")
+        if called is not None and called.operation == _WEB_IDENTITY:
+            return self._admit_web_identity(request, called)
+        try:
+            principal = identify_principal(
+                called.access_key if called else None, request.headers.get("X-Amz-Security-Token")
+            )
+        except CredentialsError as error:
+            codes, message = CREDENTIALS[error.fault]
+            return refuse_request(request, protocol, codes[protocol], message)
+        if called is None or not (refusal := self.judge_call(called, principal)):
+            return None
+        return refuse_request(request, protocol, denial_code(protocol, called.service), refusal)
+
+    def judge_call(self, called: ApiRequest, principal: Principal) -> str:
+        """Return why a principal may not make a call, or ""."""
+        common = {"aws:RequestedRegion": called.region}
+        refusals = (self.judge_access(access, principal, **common) for access in _needed_access(called))
+        refusal = next(filter(None, refusals), "")
+        if refusal and called.service == "ec2":
+            return f"You are not authorized to perform this operation. {refusal}"
+        return refusal
+
+    def judge_access(self, access: AccessRequest, principal: Principal, **context: str) -> str:
+        """Return why a principal may not do something to a resource, or "".
+
+        Args:
+            access: What is to be done.
+            principal: Who wants to do it.
+            context: Further condition keys.
+        """
+        if access.resource == ANYTHING and resource_types(access.action):
+            self._undetermined.add(access.action)
+        known = access.context.with_values({**_principal_context(principal), **context})
+        request = AccessRequest(action=access.action, resource=access.resource, context=known)
+        try:
+            decision = decide_access(request, principal, find_resource_policy(access))
+        except UnsupportedPolicyError as error:
+            decision = Decision(allowed=False, reason=f"because a policy has what cannot be evaluated: {error}")
+        if decision.allowed:
+            right = (access.action, access.resource, decision.policy, decision.sid)
+            self._used.setdefault(principal.role_arn or principal.arn, set()).add(right)
+            return ""
+        self._denials.append(
+            {
+                "principal": principal.arn,
+                "action": access.action,
+                "resource": access.resource,
+                "reason": decision.reason,
+                "policy": decision.policy,
+                "statement": decision.sid,
+            }
+        )
+        return (
+            f"User: {principal.arn} is not authorized to perform: {access.action} on resource: {access.resource} "
+            f"{decision.reason}"
+        )
+
+    def _admit_web_identity(self, request: Request, called: ApiRequest) -> RecordedAnswer | None:
+        # Slow to load, and needed by nobody whose gate is off.
+        from local.aws.iam.web_identity import WebIdentityError, verify_token  # noqa: PLC0415
+
+        try:
+            identity = verify_token(str(called.parameters.get("WebIdentityToken", "")), self._issuers)
+        except WebIdentityError as error:
+            return refuse_request(request, "query", error.code, str(error))
+        for access in service_access(called):
+            if self.judge_access(access, identity.principal, **identity.context):
+                return refuse_request(request, "query", "AccessDenied", f"Not authorized to perform {access.action}")
+        return None
+
+
+ACCOUNT_GATE = AccessGate()
+"""The gate of the account that this process serves."""
+
+
+def with_iam_control(app: WSGIApplication, gate: AccessGate) -> WSGIApplication:
+    """Answer `/_control/iam` and leave all else to `app`."""
+
+    def serve_iam(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"] != IAM_PATH:
+            return app(environ, start_response)
+        request = Request(environ)
+        if request.method == "PUT":
+            told = json.loads(request.get_data())
+            gate.switch(enforced=bool(told["enforced"]), issuers=told.get("issuers", {}))
+        elif request.method == "DELETE":
+            gate.forget()
+        return Response(json.dumps(gate.describe()), mimetype="application/json")(environ, start_response)
+
+    return serve_iam
+
+
+def _needed_access(called: ApiRequest) -> Iterator[AccessRequest]:
+    if called.service == "ec2":
+        yield from ec2_access(called)
+        return
+    yield from service_access(called)
+    if called.service == "autoscaling":
+        yield from group_launch_access(called)
+
+
+def _principal_context(principal: Principal) -> dict[str, str | Sequence[str]]:
+    """Return the condition keys that every request has, and those of whoever makes it.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+    """
+    context: dict[str, str | Sequence[str]] = {
+        # Clients reach AWS by TLS; the emulated account is on loopback.
+        "aws:SecureTransport": "true",
+    }
+    if principal.account_id:
+        context |= {
+            "aws:PrincipalAccount": ACCOUNT_ID,
+            "aws:PrincipalArn": principal.role_arn or principal.arn,
+            "aws:userid": principal.user_id,
+        }
+    if principal.kind == "user":
+        context["aws:username"] = principal.arn.rpartition("/")[2]
+    return context

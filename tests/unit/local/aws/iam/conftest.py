@@ -1,0 +1,95 @@
+"""An account with a gate that is switched on, in this process."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from moto import mock_aws
+from moto.core.models import DEFAULT_ACCOUNT_ID
+
+from local.aws.gaps import s3
+from local.aws.iam.gate import AccessGate
+from local.aws.iam.in_process import guard_client
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+REGION = "us-west-2"
+ACCOUNT = DEFAULT_ACCOUNT_ID
+TRUST = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
+_CONFIG = Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1})
+
+
+def statement(*actions: str, resource: str | list[str] = "*", **more: Any) -> dict[str, Any]:
+    return {"Effect": "Allow", "Action": list(actions), "Resource": resource, **more}
+
+
+def document(*statements: Mapping[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guarded:
+    """The account.
+
+    Attributes:
+        gate: Its gate.
+    """
+
+    gate: AccessGate
+
+    def client(self, service: str, **credentials: str) -> Any:
+        """Return a client; the administrator's, unless others' credentials are given."""
+        given = credentials or {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+        client = boto3.client(service, region_name=REGION, config=_CONFIG, **given)
+        guard_client(client, self.gate.admit)
+        return client
+
+    def role(self, name: str, *statements: Mapping[str, Any], trust: Mapping[str, Any] = TRUST) -> str:
+        """Make a role, and return its ARN."""
+        iam = self.client("iam")
+        arn: str = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document(trust))["Role"]["Arn"]
+        if statements:
+            iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=document(*statements))
+        return arn
+
+    def credentials(self, role: str, **more: Any) -> dict[str, str]:
+        """Assume a role as the administrator, and return the session's credentials."""
+        return session_credentials(
+            self.client("sts").assume_role(RoleArn=role, RoleSessionName="run", **more)["Credentials"]
+        )
+
+    def acting(self, service: str, *statements: Mapping[str, Any]) -> Any:
+        """Return a client of a new role."""
+        return self.client(service, **self.credentials(self.role("Actor", *statements)))
+
+
+def session_credentials(answered: Mapping[str, str]) -> dict[str, str]:
+    return {
+        "aws_access_key_id": answered["AccessKeyId"],
+        "aws_secret_access_key": answered["SecretAccessKey"],
+        "aws_session_token": answered["SessionToken"],
+    }
+
+
+def refusal(call: Any, **parameters: Any) -> tuple[str, str]:
+    """Return the code and the message of a call that must be refused."""
+    with pytest.raises(ClientError) as caught:
+        call(**parameters)
+    error = caught.value.response["Error"]
+    return error["Code"], error["Message"]
+
+
+@pytest.fixture
+def account(one_image: None) -> Iterator[Guarded]:  # noqa: ARG001
+    gate = AccessGate()
+    gate.switch(enforced=True, issuers={})
+    with mock_aws():
+        s3.close_s3_gaps()
+        yield Guarded(gate=gate)
