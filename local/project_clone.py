@@ -1,0 +1,104 @@
+"""A clone of this project whose stacks of real accounts lead to the emulated one."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import site
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import yaml
+
+from infra.project import PROJECT_FOLDER
+from local.servers import LOCAL_OWNER
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from local.account import LocalAccount
+
+LOCAL_SUBJECT = f"repo:{LOCAL_OWNER}@1000/claudefs@1001"
+"""How OIDC subjects of the emulated repository begin."""
+
+_GIT_SECONDS = 60
+_IDENTITY = ("-c", "user.name=clone", "-c", "user.email=clone@example.org")
+
+
+def clone_project(folder: Path, *, account: LocalAccount, stack: str) -> str:
+    """Make a Git repository of this project's working tree, and return its one commit, on the branch `main`.
+
+    The stack's settings name the emulators in place of AWS and GitHub, and are committed so. `.venv` is there, with the
+    commands and packages of this project's.
+
+    Args:
+        folder: Where; it must not exist yet.
+        account: The emulated account and repository.
+        stack: The stack whose settings are changed, such as `prod`.
+    """
+    listed = _run_git(PROJECT_FOLDER, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    for name in filter(None, listed.split("\0")):
+        if (PROJECT_FOLDER / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(PROJECT_FOLDER / name, folder / name, follow_symlinks=False)
+    settings = folder / f"Pulumi.{stack}.yaml"
+    settings.write_text(_redirect_settings(settings.read_text(), redirected_settings(account)))
+    link_environment(folder)
+    _run_git(folder, "init", "--quiet", "--initial-branch", "main")
+    _run_git(folder, "add", "--all")
+    _run_git(folder, *_IDENTITY, "commit", "--quiet", "--message", "Settings of the emulated account")
+    return _run_git(folder, "rev-parse", "HEAD").strip()
+
+
+def redirected_settings(account: LocalAccount) -> Mapping[str, object]:
+    """Return the settings by which a stack of a real account reaches the emulated one."""
+    return {
+        "github:owner": LOCAL_OWNER,
+        "github:organization": LOCAL_OWNER,
+        "github:baseUrl": f"{account.github_url}/",
+        "github:writeDelayMs": "1",
+        "aws:endpoints": [{"s3": account.aws_url}],
+        "aws:skipCredentialsValidation": "true",
+        "aws:skipMetadataApiCheck": "true",
+        "aws:s3UsePathStyle": "true",
+        "claudefs-infra:githubSubject": LOCAL_SUBJECT,
+        "claudefs-infra:reviewerUsers": [LOCAL_OWNER],
+    }
+
+
+def link_environment(folder: Path) -> None:
+    """Make a virtual environment in a copy of this project, which imports the copy and this environment's packages."""
+    environment = folder / ".venv"
+    packages = environment / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
+    packages.mkdir(parents=True)
+    [installed] = site.getsitepackages()
+    # Before all that the packages' own files name, this project among it.
+    (packages / "copy.pth").write_text(f"import sys; sys.path.insert(0, {str(folder)!r})\n{installed}\n")
+    (environment / "pyvenv.cfg").write_text((PROJECT_FOLDER / ".venv" / "pyvenv.cfg").read_text())
+    programs = environment / "bin"
+    programs.mkdir()
+    for name in ("python", "python3"):
+        (programs / name).symlink_to(os.path.realpath(sys.executable))
+    command = programs / "cfs"
+    command.write_text(f"#!{programs / 'python'}\nfrom cli.app import main\n\nmain()\n")
+    command.chmod(0o755)
+    (environment / ".ready").touch()
+
+
+def _redirect_settings(text: str, changed: Mapping[str, object]) -> str:
+    """Put settings into a settings file, whose other lines and comments stay."""
+    kept = text
+    for key in changed:
+        kept = re.sub(rf"^  {re.escape(key)}:.*\n(?:    .*\n)*", "", kept, flags=re.MULTILINE)
+    added = yaml.safe_dump(dict(changed), sort_keys=False)
+    return kept.replace("config:\n", "config:\n" + "".join(f"  {line}\n" for line in added.splitlines()), 1)
+
+
+def _run_git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=_GIT_SECONDS, check=True
+    )
+    return done.stdout
