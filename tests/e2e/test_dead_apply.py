@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from cfs.aws import AwsAccount
     from cfs.engine import StackEngine
 
-STACK, REGION, STATE_BUCKET = "prod", "us-west-2", "claudefs-prod-state"
+STACK, REGION, STATE_BUCKET = "prod", "us-west-2", "claudefs-killed-state"
+# Other tests of this process keep their buckets in the same moto.
 ARTIFACT_BUCKET = f"claudefs-{STACK}-artifacts-{DEFAULT_ACCOUNT_ID}-{REGION}"
 UP = ("up", "--yes", "--skip-preview")
 TAGS = Tags(environment=STACK, owner="team").for_resource("alerts", role="network")
