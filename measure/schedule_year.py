@@ -124,6 +124,7 @@ class _SimulatedAccount:
         self.is_running = False
         self.carried_out = 0
         self.deployments = 0
+        self._next = self.timetable.next_action()
 
     def deploy_actions(self, actions: Sequence[ScheduledAction], *, now: datetime) -> None:
         """Make the actions what they are to be, as Pulumi does: what has changed is deleted and put anew."""
@@ -137,12 +138,14 @@ class _SimulatedAccount:
                 self.timetable.put_action(action, GroupSizes(minimum=0, desired=1 if action.opens else 0), now=now)
         self.deployed = wanted
         self.deployments += 1
+        self._next = self.timetable.next_action()
 
     def carry_out(self, until: datetime) -> None:
         """Do what is due."""
-        while (waiting := self.timetable.next_action()) is not None and waiting.at <= until:
+        while self._next is not None and self._next.at <= until:
             self.is_running = self.timetable.take_next_action().sizes.desired == 1
             self.carried_out += 1
+            self._next = self.timetable.next_action()
 
 
 def _simulate_year(case: YearCase, expand: Expansion) -> YearOutcome:

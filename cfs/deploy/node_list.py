@@ -62,10 +62,6 @@ class NodeLister:
         )
         return sorted(map(_parse_node, instances), key=lambda node: node.id)
 
-    def list_ready(self) -> list[Node]:
-        """List those that have booted."""
-        return [node for node in self.list_living() if node.is_ready]
-
 
 def _parse_node(instance: Mapping[str, Any]) -> Node:
     tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}

@@ -62,7 +62,7 @@ def git_commit_json(call: ApiCall, commit: CommitRecord) -> Json:
         "url": call.api_url(f"/git/commits/{commit.sha}"),
         "html_url": call.web_url(f"/commit/{commit.sha}"),
         "author": _person_json(commit.author),
-        "committer": _person_json(commit.committer),
+        "committer": _person_json(commit.author),
         "tree": {"sha": commit.tree, "url": call.api_url(f"/git/trees/{commit.tree}")},
         "message": commit.message,
         "parents": [
@@ -89,14 +89,14 @@ def full_commit_json(call: ApiCall, commit: CommitRecord) -> Json:
         "commit": {
             "url": call.api_url(f"/git/commits/{commit.sha}"),
             "author": _person_json(commit.author),
-            "committer": _person_json(commit.committer),
+            "committer": _person_json(commit.author),
             "message": commit.message,
             "comment_count": 0,
             "tree": {"sha": commit.tree, "url": call.api_url(f"/git/trees/{commit.tree}")},
             "verification": _UNSIGNED,
         },
         "author": _account_json(call, commit.author),
-        "committer": _account_json(call, commit.committer),
+        "committer": _account_json(call, commit.author),
         "parents": [
             {
                 "sha": parent,
@@ -174,19 +174,18 @@ def get_commit(call: ApiCall, name: str) -> ApiAnswer:
 
 @commit_routes.serve_path("GET", f"{REPOSITORY_PATH}/git/trees/<path:name>")
 def get_tree(call: ApiCall, name: str) -> ApiAnswer:
-    """Show a commit's files, those of the root directory or, with `recursive`, all of them."""
+    """Show all of a commit's files and directories, as with `recursive`."""
     objects = call.repository.objects
     commit = resolve_commit(call, name)
     files = commit_files(call, commit) if commit else objects.trees.get(name)
     if files is None:
         raise not_found_error()
-    entries = git.walk_tree(files) if call.query.get("recursive") else git.list_directory(files)
     return ApiAnswer(
         {
             "sha": git.tree_sha(files),
             "url": call.api_url(f"/git/trees/{git.tree_sha(files)}"),
             "truncated": False,
-            "tree": [_tree_entry(call, entry) for entry in entries],
+            "tree": [_tree_entry(call, entry) for entry in git.walk_tree(files)],
         },
     )
 

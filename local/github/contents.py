@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
 content_routes = RouteTable()
 
-_ROOT = f"{REPOSITORY_PATH}/contents"
-_ONE = f"{_ROOT}/<path:path>"
+_ONE = f"{REPOSITORY_PATH}/contents/<path:path>"
 _WELL_FORMED_PATH = re.compile(r"(?!.*(^|/)(\.|\.\.|\.git)?(/|$)).+")
 """Paths without empty parts, without steps upward, and outside Git's own folder."""
 
@@ -43,54 +42,40 @@ class _FileTarget:
         return self.files.get(self.path)
 
 
-def _entry_json(call: ApiCall, entry: git.TreeEntry, ref: str) -> Json:
-    """Show a file or a directory without its content."""
-    path = quote(entry.path)
-    kind = "trees" if entry.is_directory else "blobs"
+def _file_json(call: ApiCall, path: str, sha: str, ref: str) -> Json:
+    """Show a file without its content."""
+    place = quote(path)
     links: Json = {
-        "self": call.api_url(f"/contents/{path}?{_ref_query(ref)}"),
-        "git": call.api_url(f"/git/{kind}/{entry.sha}"),
-        "html": call.web_url(f"/{'tree' if entry.is_directory else 'blob'}/{quote(ref)}/{path}"),
+        "self": call.api_url(f"/contents/{place}?ref={quote(ref, safe='')}"),
+        "git": call.api_url(f"/git/blobs/{sha}"),
+        "html": call.web_url(f"/blob/{quote(ref)}/{place}"),
     }
     return {
-        "name": entry.name,
-        "path": entry.path,
-        "sha": entry.sha,
-        "size": 0 if entry.is_directory else len(git.read_blob(call.repository.objects, entry.sha)),
+        "name": path.rpartition("/")[2],
+        "path": path,
+        "sha": sha,
+        "size": len(git.read_blob(call.repository.objects, sha)),
         "url": links["self"],
         "html_url": links["html"],
         "git_url": links["git"],
-        "download_url": None if entry.is_directory else call.web_url(f"/raw/{quote(ref)}/{path}"),
-        "type": "dir" if entry.is_directory else "file",
+        "download_url": call.web_url(f"/raw/{quote(ref)}/{place}"),
+        "type": "file",
         "_links": links,
     }
 
 
-def _ref_query(ref: str) -> str:
-    return f"ref={quote(ref, safe='')}"
-
-
-def _file_json(call: ApiCall, path: str, sha: str, ref: str) -> Json:
-    """Show a file without its content."""
-    return _entry_json(call, git.TreeEntry(path=path, sha=sha, is_directory=False), ref)
-
-
-@content_routes.serve_path("GET", _ROOT, _ONE)
-def get_contents(call: ApiCall, path: str = "") -> ApiAnswer:
-    """Show a file with its content, or list a directory."""
+@content_routes.serve_path("GET", _ONE)
+def get_contents(call: ApiCall, path: str) -> ApiAnswer:
+    """Show a file with its content."""
     ref = call.query.get("ref") or call.repository.default_branch
     head = resolve_commit(call, ref)
     if head is None:
         raise ApiError(HTTPStatus.NOT_FOUND, f"No commit found for the ref {ref}")
-    path = path.strip("/")
-    files = commit_files(call, head)
-    if (sha := files.get(path)) is not None:
-        content = base64.encodebytes(git.read_blob(call.repository.objects, sha)).decode()
-        return ApiAnswer(_file_json(call, path, sha, ref) | {"content": content, "encoding": "base64"})
-    entries = git.list_directory(files, path)
-    if not entries:
+    sha = commit_files(call, head).get(path)
+    if sha is None:
         raise not_found_error()
-    return ApiAnswer([_entry_json(call, entry, ref) for entry in entries])
+    content = base64.encodebytes(git.read_blob(call.repository.objects, sha)).decode()
+    return ApiAnswer(_file_json(call, path, sha, ref) | {"content": content, "encoding": "base64"})
 
 
 def _find_target(call: ApiCall, path: str) -> _FileTarget:
@@ -102,7 +87,7 @@ def _find_target(call: ApiCall, path: str) -> _FileTarget:
     path = path.strip("/")
     if not _WELL_FORMED_PATH.fullmatch(path):
         raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "path contains a malformed path component")
-    branch = call.fields.optional_value("branch", str) or call.query.get("branch") or call.repository.default_branch
+    branch = call.fields.optional_value("branch", str) or call.repository.default_branch
     head = call.repository.refs.get(f"refs/heads/{branch}")
     if head is None:
         raise ApiError(HTTPStatus.NOT_FOUND, f"Branch {branch} not found")
@@ -110,7 +95,7 @@ def _find_target(call: ApiCall, path: str) -> _FileTarget:
     if any(path.startswith(f"{name}/") or name.startswith(f"{path}/") for name in target.files):
         raise invalid_request_error(f"{path} is a directory, or lies below a file.")
     guards.check_workflow_scope(call, path)
-    sha = call.fields.optional_value("sha", str) or call.query.get("sha")
+    sha = call.fields.optional_value("sha", str)
     if sha is None and target.current_sha is not None:
         raise invalid_request_error('"sha" wasn\'t supplied.')
     if sha is not None and sha != target.current_sha:
@@ -118,33 +103,14 @@ def _find_target(call: ApiCall, path: str) -> _FileTarget:
     return target
 
 
-def _read_person(call: ApiCall, field: str, default: Person) -> Person:
-    """Read an author or a committer."""
-    values = call.fields.optional_value(field, dict)
-    if values is None:
-        return default
-    if not values.get("name") or not values.get("email"):
-        raise invalid_request_error(f'"{field}" needs a name and an email.')
-    return Person(name=values["name"], email=values["email"], date=values.get("date") or default.date)
-
-
 def _commit_change(call: ApiCall, target: _FileTarget, files: dict[str, str], message: str) -> CommitRecord:
     """Commit a changed tree and move the branch to it."""
     user = call.state.owner
-    default = Person(name=user.login, email=private_email(user), date=current_timestamp())
-    committer = _read_person(call, "committer", default)
-    commit = git.store_commit(
-        call.repository.objects,
-        files,
-        git.CommitDraft(
-            parents=(target.head,),
-            message=message,
-            author=_read_person(call, "author", committer),
-            committer=committer,
-        ),
-    )
+    person = Person(name=user.login, email=private_email(user), date=current_timestamp())
+    draft = git.CommitDraft(parents=(target.head,), message=message, author=person)
+    commit = git.store_commit(call.repository.objects, files, draft)
     call.repository.refs[f"refs/heads/{target.branch}"] = commit.sha
-    call.repository.pushed_at = committer.date
+    call.repository.pushed_at = person.date
     return commit
 
 
@@ -174,9 +140,7 @@ def put_file(call: ApiCall, path: str) -> ApiAnswer:
 @content_routes.serve_path("DELETE", _ONE)
 def delete_file(call: ApiCall, path: str) -> ApiAnswer:
     """Delete the file whose hash is given."""
-    message = call.fields.optional_value("message", str) or call.query.get("message")
-    if message is None:
-        raise invalid_request_error('"message" wasn\'t supplied.')
+    message = call.fields.required_value("message", str)
     target = _find_target(call, path)
     if target.current_sha is None:
         raise not_found_error()

@@ -54,7 +54,6 @@ class CommitDraft:
     parents: tuple[str, ...]
     message: str
     author: Person
-    committer: Person
 
 
 def _hash_object(kind: str, content: bytes) -> str:
@@ -127,7 +126,7 @@ def store_commit(objects: Objects, files: Mapping[str, str], draft: CommitDraft)
         f"tree {tree}",
         *(f"parent {parent}" for parent in draft.parents),
         f"author {_identity_line(draft.author)}",
-        f"committer {_identity_line(draft.committer)}",
+        f"committer {_identity_line(draft.author)}",
         "",
         draft.message,
     ]
@@ -137,7 +136,6 @@ def store_commit(objects: Objects, files: Mapping[str, str], draft: CommitDraft)
         parents=draft.parents,
         message=draft.message,
         author=draft.author,
-        committer=draft.committer,
     )
     objects.commits[made.sha] = made
     return made

@@ -215,7 +215,6 @@ def update_pull_request(call: ApiCall, number: int) -> ApiAnswer:
     state = fields.optional_value("state", str) or old.state
     if state not in {"open", "closed"}:
         raise failed_validation_error("PullRequest", "invalid", field="state")
-    base = fields.optional_value("base", str) or old.base
     body = fields.optional_value("body", str)
     modify = fields.optional_value("maintainer_can_modify", bool)
     moment = later_timestamp(old.updated_at)
@@ -223,8 +222,6 @@ def update_pull_request(call: ApiCall, number: int) -> ApiAnswer:
         old,
         title=fields.optional_value("title", str) or old.title,
         body=old.body if body is None else body,
-        base=base,
-        base_sha=old.base_sha if base == old.base else _branch_sha(call, "base", base),
         head_sha=old.head_sha if state == "closed" else _branch_sha(call, "head", old.head),
         maintainer_can_modify=old.maintainer_can_modify if modify is None else modify,
         state=state,

@@ -67,7 +67,7 @@ class Account:
 
 @dataclass(frozen=True, kw_only=True)
 class Person:
-    """The author or the committer of a commit."""
+    """The author and committer of a commit."""
 
     name: str
     email: str
@@ -83,7 +83,6 @@ class CommitRecord:
     parents: tuple[str, ...]
     message: str
     author: Person
-    committer: Person
 
 
 @dataclass(kw_only=True)

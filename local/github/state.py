@@ -50,7 +50,7 @@ def new_state(owner: str, repository: str) -> ServiceState:
     commit = git.store_commit(
         state.repository.objects,
         {"README.md": git.add_blob(state.repository.objects, f"# {repository}\n".encode())},
-        git.CommitDraft(parents=(), message="Initial commit", author=person, committer=person),
+        git.CommitDraft(parents=(), message="Initial commit", author=person),
     )
     state.repository.refs[f"refs/heads/{state.repository.default_branch}"] = commit.sha
     return state

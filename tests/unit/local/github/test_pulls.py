@@ -101,13 +101,6 @@ def test_a_pull_request_has_no_other_states(ready: GitHub) -> None:
     assert ready.repo("PATCH", f"/pulls/{number}", {"state": "merged"}).status_code == 422
 
 
-def test_a_pull_request_can_be_turned_to_another_branch(ready: GitHub) -> None:
-    number = open_pull(ready)["number"]
-    ready.branch("release")
-    ready.repo("PATCH", f"/pulls/{number}", {"base": "release"})
-    assert ready.get(f"/pulls/{number}")["base"]["ref"] == "release"
-
-
 def test_deleting_its_branch_closes_a_pull_request(ready: GitHub) -> None:
     before = open_pull(ready)
     ready.repo("DELETE", "/git/refs/heads/topic")
