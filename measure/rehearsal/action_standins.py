@@ -17,6 +17,7 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from local.project_clone import link_environment
 from terminal.errors import UserError
 
 if TYPE_CHECKING:
@@ -69,6 +70,9 @@ def check_out(call: ActionCall) -> dict[str, str]:
         raise StepError(f"{name}: Not Found")
     target = call.workspace / call.inputs.get("path", "")
     clone_commit(source, target, call.inputs.get("ref") or call.variables["GITHUB_SHA"])
+    if (target / "Pulumi.yaml").exists():
+        # Installing the pinned packages anew would take each job a while and show nothing new.
+        link_environment(target)
     return {}
 
 

@@ -35,7 +35,7 @@ class ExpressionContext:
 
     Attributes:
         values: The contexts, such as `github` and `vars`.
-        functions: The functions besides `fromJSON`.
+        functions: The functions that say how the job goes.
     """
 
     values: Mapping[str, Value]
@@ -120,6 +120,20 @@ def _are_equal(left: Value, right: Value) -> bool:
     return left == right
 
 
+def _from_json(text: Value) -> Value:
+    decoded: Value = json.loads(as_text(text))
+    return decoded
+
+
+def _contains(searched: Value, item: Value) -> bool:
+    if isinstance(searched, list):
+        return any(_are_equal(entry, item) for entry in searched)
+    return as_text(item).casefold() in as_text(searched).casefold()
+
+
+_FUNCTIONS: Functions = {"contains": _contains, "fromJSON": _from_json}
+
+
 @dataclass(kw_only=True)
 class _Parser:
     """Evaluates while it reads.
@@ -199,9 +213,7 @@ class _Parser:
             if not self.take(","):
                 self.expect(")")
                 break
-        if name == "fromJSON":
-            decoded: Value = json.loads(as_text(arguments[0]))
-            return decoded
-        if name not in self.context.functions:
+        function = _FUNCTIONS.get(name) or self.context.functions.get(name)
+        if function is None:
             raise _unknown_error(self.source, f"{name}()")
-        return self.context.functions[name](*arguments)
+        return function(*arguments)

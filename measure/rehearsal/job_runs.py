@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 import urllib.request
 from dataclasses import dataclass, field
@@ -106,8 +105,7 @@ class JobRun:
     def run(self) -> Outcome:
         """Run all steps and say how the job has ended."""
         request = self.request
-        shutil.rmtree(request.host.workspace, ignore_errors=True)
-        request.host.workspace.mkdir(parents=True)
+        request.host.empty_workspace()
         github = request.trigger.github_context(request.host, job=request.name)
         self.variables = {**request.host.base_variables(), **context_variables(github), **self._identity_variables()}
         try:

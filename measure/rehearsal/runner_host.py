@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,19 @@ Watcher: TypeAlias = Callable[[str], Callable[[], bool]]
 def nobody_cancels(_step: str) -> Callable[[], bool]:
     """Return what never cancels."""
     return lambda: False
+
+
+def network_variables() -> dict[str, str]:
+    """Return the caller's variables by which packages are reached."""
+    return {name: value for name, value in os.environ.items() if name.startswith(_NETWORK_PREFIXES)}
+
+
+def s3_control_variables(account: LocalAccount) -> dict[str, str]:
+    """Return the variables by which the AWS provider reaches S3 Control on the emulated account.
+
+    Its host name begins with the account's number, which loopback cannot: the emulator serves it as a proxy.
+    """
+    return {"HTTP_PROXY": account.aws_url}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,9 +73,13 @@ class RunnerHost:
         name = self.repository.partition("/")[2]
         return self.folder / "work" / name / name
 
+    def empty_workspace(self) -> None:
+        """Remove what the job before has left."""
+        shutil.rmtree(self.workspace, ignore_errors=True)
+        self.workspace.mkdir(parents=True)
+
     def base_variables(self) -> dict[str, str]:
         """Return what the environment of each job begins with."""
-        network = {name: value for name, value in os.environ.items() if name.startswith(_NETWORK_PREFIXES)}
         path = os.pathsep.join([str(PROGRAMS), os.environ.get("PATH", os.defpath)])
         laboratory = {
             name: value
@@ -70,7 +88,8 @@ class RunnerHost:
         }
         return {
             **isolate(os.environ),
-            **network,
+            **network_variables(),
+            **s3_control_variables(self.account),
             **laboratory,
             "PATH": path,
             "CI": "true",

@@ -1,0 +1,179 @@
+"""An emulated account set up as the README sets a real one up: bootstrap, first deployment, GitHub's variables."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import urllib.request
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from nacl.public import PublicKey, SealedBox
+
+from local import servers
+from local.account import LOCAL_REGION, PLACEHOLDER_ACCESS_KEY, LocalAccount, open_account
+from local.github.job_tokens import DISCOVERY_PATH, TOKEN_ISSUER
+from local.project_clone import clone_project
+from measure.rehearsal.claudefs_repository import ClaudefsRepository, write_build
+from measure.rehearsal.runner_host import RunnerHost, network_variables, s3_control_variables
+from measure.rehearsal.workflow_runs import WorkflowRunner
+from terminal.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from measure.rehearsal.runner_host import Watcher
+
+ENVIRONMENT = "prod"
+REPOSITORY = f"{servers.LOCAL_OWNER}/{servers.LOCAL_REPOSITORY}"
+INFRA_REPOSITORY = f"{servers.LOCAL_OWNER}/claudefs-infra"
+COMMAND_SECONDS = 600.0
+
+IAM_PATH = "/_control/iam"
+PERSON_TOKEN = "ghp_person"  # noqa: S105 — any token is a person's to the stand-in
+
+_ANSWER_SECONDS = 10.0
+_OF_LOCAL_STACK = ("PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE", "PULUMI_STACK")
+"""Variables of the emulated account that a real one does not have."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RehearsedAccount:
+    """An account with an environment that a person has set up.
+
+    Attributes:
+        account: The emulated AWS and GitHub.
+        project: The person's checkout of this project.
+        repository: ClaudeFS's repository.
+        runner: Runs its workflows.
+    """
+
+    account: LocalAccount
+    project: Path
+    repository: ClaudefsRepository
+    runner: WorkflowRunner
+
+    def run_as_administrator(self, *command: str, text: str | None = None) -> str:
+        """Run a command of the README in the checkout, with all rights, and return what it prints.
+
+        Args:
+            command: The command and its arguments.
+            text: What it reads from standard input.
+
+        Raises:
+            UserError: It fails; the message has what it printed.
+        """
+        done = subprocess.run(
+            command,
+            cwd=self.project,
+            env=self.administrator_variables(),
+            input=text or "",
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=COMMAND_SECONDS,
+            check=False,
+        )
+        if done.returncode:
+            raise UserError(
+                f"{' '.join(command)} ended with status {done.returncode}:\n{done.stdout}",
+                repair="run `cfs rehearse` with --keep, and the command in the checkout that it names",
+            )
+        return done.stdout
+
+    def administrator_variables(self) -> dict[str, str]:
+        """Return the environment of the administrator's shell."""
+        variables = self.account.command_environment()
+        for name in _OF_LOCAL_STACK:
+            variables.pop(name)
+        path = os.pathsep.join([str(self.project / ".venv/bin"), variables["PATH"]])
+        return {**variables, **network_variables(), **s3_control_variables(self.account), "PATH": path}
+
+    def connect_client(self, service: str) -> Any:
+        """Return an administrator's client of the account."""
+        return boto3.client(
+            service,
+            endpoint_url=self.account.aws_url,
+            region_name=LOCAL_REGION,
+            aws_access_key_id=PLACEHOLDER_ACCESS_KEY,
+            aws_secret_access_key=PLACEHOLDER_ACCESS_KEY,
+        )
+
+    def enforce_iam(self) -> None:
+        """Let the account judge every call from now on, and begin to record which rights are used."""
+        keys = f"{self.account.github_url}{DISCOVERY_PATH}/jwks"
+        send_request(f"{self.account.aws_url}{IAM_PATH}", "DELETE")
+        send_request(f"{self.account.aws_url}{IAM_PATH}", "PUT", {"enforced": True, "issuers": {TOKEN_ISSUER: keys}})
+
+    def read_enforcement(self) -> dict[str, Any]:
+        """Return what was denied, and the rights that each principal has used."""
+        answer: dict[str, Any] = send_request(f"{self.account.aws_url}{IAM_PATH}", "GET")
+        return answer
+
+    def call_github(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Any:
+        """Call the GitHub stand-in as a person with a browser would."""
+        return send_request(f"{self.account.github_url}{path}", method, body, token=PERSON_TOKEN)
+
+    def pin_project(self) -> str:
+        """Commit what has changed in the administrator's checkout, let jobs check that out, and return the commit."""
+        identity = ("-c", "user.name=administrator", "-c", "user.email=administrator@example.org")
+        self.run_as_administrator(
+            "git", *identity, "commit", "--quiet", "--allow-empty", "--all", "--message", "Settings"
+        )
+        commit = self.run_as_administrator("git", "rev-parse", "HEAD").strip()
+        path = f"/repos/{REPOSITORY}/actions/variables"
+        existing = {variable["name"] for variable in self.call_github("GET", f"{path}?per_page=30")["variables"]}
+        for name, value in (("INFRA_REPOSITORY", INFRA_REPOSITORY), ("INFRA_REF", commit)):
+            body = {"name": name, "value": value}
+            if name in existing:
+                self.call_github("PATCH", f"{path}/{name}", body)
+            else:
+                self.call_github("POST", path, body)
+        return commit
+
+    def set_secret(self, name: str, value: str, *, environment: str) -> None:
+        """Set a secret of an environment of the repository, as `gh secret set` does."""
+        path = f"/repos/{REPOSITORY}/environments/{environment}/secrets"
+        key = self.call_github("GET", f"{path}/public-key")
+        sealed = SealedBox(PublicKey(base64.b64decode(key["key"]))).encrypt(value.encode())
+        body = {"encrypted_value": base64.b64encode(sealed).decode(), "key_id": key["key_id"]}
+        self.call_github("PUT", f"{path}/{name}", body)
+
+
+def set_up_account(folder: Path, *, watch: Watcher) -> RehearsedAccount:
+    """Set an environment up on a new emulated account, step by step as the README says.
+
+    Args:
+        folder: All that belongs to it; `CFS_LOCAL_DIR` names its part `account`.
+        watch: Who may cancel steps of jobs.
+    """
+    account = open_account()
+    project = folder / "claudefs-infra"
+    clone_project(project, account=account, stack=ENVIRONMENT)
+    repository = ClaudefsRepository(folder=folder / "claudefs", releases=folder / "releases")
+    host = RunnerHost(
+        folder=folder,
+        account=account,
+        repositories={REPOSITORY: repository.folder, INFRA_REPOSITORY: project},
+        releases=repository.releases,
+        watch=watch,
+    )
+    runner = WorkflowRunner(host=host, reusable={"release-build.yml": write_build})
+    return RehearsedAccount(account=account, project=project, repository=repository, runner=runner)
+
+
+def send_request(url: str, method: str, body: Mapping[str, object] | None = None, *, token: str = "") -> Any:
+    """Send JSON to an emulator and return the JSON that it answers; None if it answers nothing."""
+    request = urllib.request.Request(
+        url,
+        method=method,
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"Authorization": f"Bearer {token}"} if token else {},
+    )
+    with urllib.request.urlopen(request, timeout=_ANSWER_SECONDS) as answer:
+        text = answer.read()
+    return json.loads(text) if text else None
