@@ -61,9 +61,6 @@ def redirected_settings(account: LocalAccount) -> Mapping[str, object]:
         "github:baseUrl": f"{account.github_url}/",
         "github:writeDelayMs": "1",
         "aws:endpoints": [{"s3": account.aws_url}],
-        "aws:skipCredentialsValidation": "true",
-        "aws:skipMetadataApiCheck": "true",
-        "aws:s3UsePathStyle": "true",
         "claudefs-infra:githubSubject": LOCAL_SUBJECT,
         "claudefs-infra:reviewerUsers": [LOCAL_OWNER],
     }
