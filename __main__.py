@@ -8,7 +8,7 @@ import pulumi_aws as aws
 
 from infra.access.boundary import Boundary, BoundaryArgs
 from infra.access.identity import Identity, IdentityArgs
-from infra.access.resource_scope import resolve_scope
+from infra.access.job_scope import resolve_job_scope
 from infra.budget import Budget, BudgetArgs
 from infra.cluster.cluster import Cluster, ClusterArgs
 from infra.cluster.interruptions import Interruptions, InterruptionsArgs
@@ -57,7 +57,7 @@ node_network = NodeNetwork.through(network, firewall)
 encryption = Encryption(
     "encryption", args=EncryptionArgs(stack=unsecured, protected=settings.is_protected("encryptionKey"))
 )
-boundary = Boundary("boundary", args=BoundaryArgs(stack=unsecured, grants=stack_grants))
+boundary = Boundary("boundary", args=BoundaryArgs(stack=unsecured, key_arn=encryption.key_arn, grants=stack_grants))
 stack = unsecured.secured_by(
     key_arn=encryption.key_arn, boundary_arn=boundary.arn, log_retention_days=settings.log_retention_days
 )
@@ -78,15 +78,7 @@ budget = Budget(
         emails=settings.alert_emails,
     ),
 )
-scope = resolve_scope(
-    stack,
-    vpc_id=network.vpc_id,
-    alert_topic_arn=budget.topic_arn,
-    state_bucket_arn=storage.state_bucket_arn,
-    artifact_bucket_arn=storage.artifact_bucket_arn,
-    cache_bucket_arn=storage.cache_bucket_arn,
-)
-identity = Identity("identity", args=IdentityArgs(stack=stack, scope=scope))
+identity = Identity("identity", args=IdentityArgs(stack=stack))
 orchestrator = Orchestrator(
     "orchestrator",
     args=OrchestratorArgs(
@@ -124,7 +116,8 @@ cluster = Cluster(
         now=now,
     ),
 )
-repository = declare_repository(settings, stack=stack, scope=scope, storage=storage, region=region)
+job_scope = resolve_job_scope(stack, vpc_id=network.vpc_id, state_bucket_arn=storage.state_bucket_arn)
+repository = declare_repository(settings, stack=stack, scope=job_scope, storage=storage, region=region)
 
 export_outputs(
     StackParts(

@@ -10,7 +10,7 @@ from pulumi_aws import budgets, sns
 
 from infra.access.statements import allow_service, render_policy, source_conditions
 from infra.component import Component
-from infra.naming import BUDGET, SNS_TOPIC, physical_name
+from infra.naming import BUDGET, alert_topic_name, physical_name
 from infra.tags import PROJECT_NAME
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class Budget(Component):
         tags = args.stack.tags
         topic = sns.Topic(
             f"{name}-alerts",
-            name=physical_name(SNS_TOPIC, PROJECT_NAME, tags.environment, "budget-alerts"),
+            name=alert_topic_name(tags.environment),
             kms_master_key_id=args.stack.key_arn,
             tags=tags.for_resource("budget-alerts", role="alerts"),
             opts=self.child_options(),

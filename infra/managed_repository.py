@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from infra.github.environments import Approval, DeploymentEnvironment, DeploymentEnvironmentArgs
@@ -13,7 +13,7 @@ from infra.github.workflow_files import WorkflowFiles, WorkflowFilesArgs
 if TYPE_CHECKING:
     import pulumi
 
-    from infra.access.resource_scope import ResourceScope
+    from infra.access.job_scope import JobScope
     from infra.config.settings import Settings
     from infra.stack_context import SecuredStack
     from infra.storage.storage import Storage
@@ -38,7 +38,7 @@ def declare_repository(
     settings: Settings,
     *,
     stack: SecuredStack,
-    scope: pulumi.Output[ResourceScope],
+    scope: pulumi.Output[JobScope],
     storage: Storage,
     region: pulumi.Output[str],
 ) -> ManagedRepository:
@@ -65,7 +65,7 @@ def declare_repository(
     return ManagedRepository(access=access, workflow_files=workflow_files, deployments=deployments)
 
 
-def _declare_access(settings: Settings, *, stack: SecuredStack, scope: pulumi.Output[ResourceScope]) -> GitHubAccess:
+def _declare_access(settings: Settings, *, stack: SecuredStack, scope: pulumi.Output[JobScope]) -> GitHubAccess:
     return GitHubAccess(
         "github-access",
         args=GitHubAccessArgs(
@@ -113,18 +113,18 @@ def _declare_environments(
         "STATE_BUCKET": storage.state_bucket,
         "ARTIFACT_BUCKET": storage.artifact_bucket,
     }
+    approval = Approval(
+        users=settings.reviewer_users,
+        teams=settings.reviewer_teams,
+        prevent_self_review=settings.prevent_self_review,
+    )
     deployments = DeploymentEnvironment(
         "deployments",
         args=DeploymentEnvironmentArgs(
             repository=settings.github_repository,
             environment=settings.github_environment,
             branches=settings.deployment_branches,
-            approval=Approval(
-                users=settings.reviewer_users,
-                teams=settings.reviewer_teams,
-                prevent_self_review=settings.prevent_self_review,
-                wait_minutes=settings.deployment_wait_minutes,
-            ),
+            approval=replace(approval, wait_minutes=settings.deployment_wait_minutes),
             variables={**job_variables, "AWS_ROLE_ARN": access.role_arns["deploy"]},
             secrets=settings.environment_secrets,
         ),
@@ -135,6 +135,7 @@ def _declare_environments(
             repository=settings.github_repository,
             environment=f"{settings.github_environment}-preview",
             branches=settings.preview_branches,
+            approval=approval if settings.previews_need_approval else Approval(),
             variables={**job_variables, "AWS_ROLE_ARN": access.role_arns["preview"]},
             secrets=settings.preview_secrets,
         ),

@@ -123,6 +123,11 @@ def document_name(environment: str, purpose: str) -> str:
     return physical_name(SSM_DOCUMENT, PROJECT_NAME, environment, purpose)
 
 
+def alert_topic_name(environment: str) -> str:
+    """Return the name of the topic that alerts are published to."""
+    return physical_name(SNS_TOPIC, PROJECT_NAME, environment, "budget-alerts")
+
+
 def scaling_group_name(environment: str, node_group: str) -> str:
     """Return the name of a node group's Auto Scaling group."""
     return physical_name(AUTO_SCALING_GROUP, PROJECT_NAME, environment, node_group)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from infra.naming import IAM_ROLE, LOG_GROUP_PREFIX, physical_name
+from infra.naming import IAM_ROLE, LOG_GROUP_PREFIX, S3_BUCKET, alert_topic_name, physical_name
 from infra.tags import PROJECT_NAME
 
 
@@ -43,9 +43,39 @@ class Scope:
         """The pattern of the ARNs of the environment's log groups."""
         return self.regional_arn("logs", f"log-group:{LOG_GROUP_PREFIX}/{self.environment}/*")
 
+    @property
+    def artifact_bucket_arn(self) -> str:
+        """The bucket that holds releases."""
+        return f"arn:aws:s3:::{self.bucket_name('artifacts')}"
+
+    @property
+    def cache_bucket_arn(self) -> str:
+        """The bucket that holds what builds reuse."""
+        return f"arn:aws:s3:::{self.bucket_name('build-cache')}"
+
+    @property
+    def alert_topic_arn(self) -> str:
+        """The topic that alerts are published to."""
+        return self.regional_arn("sns", alert_topic_name(self.environment))
+
+    def bucket_name(self, purpose: str) -> str:
+        """Return the name of one of the environment's buckets; the names of all accounts share one space."""
+        return physical_name(S3_BUCKET, PROJECT_NAME, self.environment, purpose, self.account_id, self.region)
+
     def ec2_arn_patterns(self, *types: str) -> tuple[str, ...]:
         """Return patterns of all EC2 resources of some types, in this account and region."""
         return tuple(self.regional_arn("ec2", f"{type_}/*") for type_ in types)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecuredScope(Scope):
+    """The scope with the key that encrypts what is in it.
+
+    Attributes:
+        key_arn: The KMS key.
+    """
+
+    key_arn: str
 
 
 def role_name(environment: str, purpose: str) -> str:

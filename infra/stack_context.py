@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from infra.scope import Scope
+import pulumi
+
+from infra.scope import Scope, SecuredScope
 
 if TYPE_CHECKING:
-    import pulumi
-
     from infra.tags import Tags
 
 
@@ -66,3 +66,13 @@ class SecuredStack(StackContext):
     key_arn: pulumi.Output[str]
     boundary_arn: pulumi.Output[str]
     log_retention_days: int
+
+    @property
+    def secured_scope(self) -> pulumi.Output[SecuredScope]:
+        """The scope with the key."""
+        return secured_scope(self, self.key_arn)
+
+
+def secured_scope(stack: StackContext, key_arn: pulumi.Output[str]) -> pulumi.Output[SecuredScope]:
+    """Return a stack's scope with its key."""
+    return pulumi.Output.all(stack.scope, key_arn).apply(lambda known: SecuredScope(**vars(known[0]), key_arn=known[1]))

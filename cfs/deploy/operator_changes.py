@@ -20,6 +20,8 @@ _ROLE_NAME_INPUTS = {
     "aws:iam/rolePolicyAttachment:RolePolicyAttachment": "role",
 }
 """Types that belong to a role, with the input that names it."""
+_TRUST_INPUT = "assumeRolePolicy"
+"""The input that says who may assume a role."""
 
 
 def refuse_operator_changes(preview: Mapping[str, Any], *, stack: str) -> list[str]:
@@ -47,6 +49,9 @@ def _is_for_operators(step: Mapping[str, Any], *, stack: str) -> bool:
     state = step.get("newState") or step["oldState"]
     service, _, name = state["type"].rpartition(":")
     if service.startswith("aws:iam/") and f"iam:create{name.casefold()}" in _OPERATOR_ACTIONS:
+        return True
+    before, after = (step.get(name, {}).get("inputs", {}) for name in ("oldState", "newState"))
+    if step["op"] == "update" and before.get(_TRUST_INPUT) != after.get(_TRUST_INPUT):
         return True
     role_input = _ROLE_NAME_INPUTS.get(state["type"])
     own = {physical_name(IAM_ROLE, PROJECT_NAME, stack, purpose) for purpose in PASSED_ROLES}

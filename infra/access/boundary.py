@@ -1,7 +1,8 @@
 """The most that the stack's machines and runbooks can ever be allowed, whoever writes their policies.
 
 A permissions boundary grants nothing; a role can do what its policies and its boundary both allow. Jobs on GitHub may
-change the policies of those roles, though not this one:
+change the policies of those roles, though not this one. So it names the environment: a deployment of one must not reach
+another of the same account by the roles of its machines.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html
 """
 
@@ -12,9 +13,11 @@ from typing import TYPE_CHECKING
 
 from pulumi_aws import iam
 
-from infra.access.statements import EVERYTHING, Statement, render_policy
+from infra.access.machine_grants import NODE_SECRETS_PREFIX
+from infra.access.statements import EVERYTHING, Statement, region_condition, render_policy, string_equals
 from infra.component import Component
 from infra.naming import IAM_POLICY, physical_name
+from infra.stack_context import secured_scope
 from infra.tags import PROJECT_NAME
 from infra.texts import IAM_DESCRIPTION, check_text
 
@@ -23,7 +26,8 @@ if TYPE_CHECKING:
 
     import pulumi
 
-    from infra.scope import Scope
+    from infra.access.statements import Condition
+    from infra.scope import Scope, SecuredScope
     from infra.stack_context import StackContext
 
 SESSION_MANAGER_ACTIONS = (
@@ -63,11 +67,13 @@ class BoundaryArgs:
 
     Attributes:
         stack: The stack.
+        key_arn: The stack's KMS key.
         grants: Returns all that the stack grants to its own roles.
     """
 
     stack: StackContext
-    grants: Callable[[Scope], Iterable[Statement]]
+    key_arn: pulumi.Output[str]
+    grants: Callable[[SecuredScope], Iterable[Statement]]
 
 
 class Boundary(Component):
@@ -86,7 +92,9 @@ class Boundary(Component):
             name,
             name=boundary_policy_name(args.stack.environment),
             description=check_text(IAM_DESCRIPTION, "The most that ClaudeFS's machines and runbooks can be allowed"),
-            policy=args.stack.scope.apply(lambda scope: render_policy(*boundary_statements(args.grants(scope)))),
+            policy=secured_scope(args.stack, args.key_arn).apply(
+                lambda scope: render_policy(*boundary_statements(scope, args.grants(scope)))
+            ),
             tags=args.stack.tags.for_resource("boundary", role="delivery"),
             opts=self.child_options(),
         )
@@ -104,24 +112,74 @@ def boundary_policy_arn(scope: Scope) -> str:
     return scope.iam_arn(f"policy/{boundary_policy_name(scope.environment)}")
 
 
-def boundary_statements(statements: Iterable[Statement]) -> tuple[Statement, ...]:
+def boundary_statements(scope: SecuredScope, grants: Iterable[Statement]) -> tuple[Statement, ...]:
     """Return the statements of a boundary around some grants.
 
-    The grants' own resources and conditions are left out, so that it fits IAM's limit, but for those on IAM itself: to
-    give away or to make a role is how rights are widened.
+    The grants themselves would not fit IAM's limit. So their actions are limited by what tells the environment: most of
+    EC2's by tags, those on resources with names by these. Some keep the conditions that they are granted under, and all
+    on IAM do: to pass or to make a role is how rights are widened.
     """
-    given = tuple(statements)
-    others = {action for statement in given for action in statement.actions if not _is_iam_statement(statement)}
-    on_iam = (statement for statement in given if _is_iam_statement(statement))
+    given = tuple(grants)
+    kept = [each for each in given if each.conditions and _KEPT_ACTIONS.intersection(each.actions)]
+    others = [statement for statement in given if statement not in kept]
+    unlimited = {action for statement in others if statement.resources == (EVERYTHING,) for action in statement.actions}
+    limited = {action for statement in others for action in statement.actions} - unlimited
+    tagged = {action for action in limited if action.startswith(("ec2:", "autoscaling:"))}
+    own_tag = string_equals("aws:ResourceTag/Environment", scope.environment)
+    own_zone = tuple(scope.regional_arn(service, "*") for service in ("ec2", "autoscaling"))
     return (
-        Statement(
-            sid="AtMost",
-            actions=tuple(sorted({*others, *SESSION_MANAGER_ACTIONS})),
-            resources=(EVERYTHING,),
+        _ceiling(
+            "InRegion", {*unlimited, *SESSION_MANAGER_ACTIONS} - _GLOBAL_ACTIONS, (EVERYTHING,), region_condition(scope)
         ),
-        *(replace(statement, sid=f"OnIam{number}") for number, statement in enumerate(on_iam, start=1)),
+        _ceiling("Anywhere", unlimited & _GLOBAL_ACTIONS, (EVERYTHING,)),
+        _ceiling("OwnByTag", tagged, own_zone, own_tag),
+        _ceiling(
+            "NewWithTag",
+            {"ec2:RunInstances"},
+            scope.ec2_arn_patterns("instance", "volume", "spot-instances-request"),
+            string_equals("aws:RequestTag/Environment", scope.environment),
+        ),
+        # Public images belong to no account in their ARN; a new network interface has no tags yet.
+        _ceiling(
+            "LaunchFrom",
+            {"ec2:RunInstances"},
+            (f"arn:aws:ec2:{scope.region}::*", *scope.ec2_arn_patterns("network-interface")),
+        ),
+        _ceiling("OwnByName", limited - tagged, _own_names(scope)),
+        *(replace(statement, sid=f"AsGranted{number}") for number, statement in enumerate(kept, start=1)),
     )
 
 
-def _is_iam_statement(statement: Statement) -> bool:
-    return any(action.startswith(("iam:", "sts:")) for action in statement.actions)
+_KEPT_ACTIONS = frozenset(
+    {
+        "ec2:CreateTags",
+        "iam:CreateServiceLinkedRole",
+        "iam:PassRole",
+        "secretsmanager:GetSecretValue",
+        "ssm:SendCommand",
+    }
+)
+_GLOBAL_ACTIONS = frozenset({"ce:GetCostAndUsage"})
+"""Actions of services that answer in one region for all."""
+
+
+def _own_names(scope: SecuredScope) -> tuple[str, ...]:
+    """Return the resources that names tell: an action applies to those of its service alone."""
+    buckets = (scope.artifact_bucket_arn, scope.cache_bucket_arn)
+    return (
+        scope.key_arn,
+        *buckets,
+        *(f"{bucket}/*" for bucket in buckets),
+        scope.log_groups_arn,
+        scope.alert_topic_arn,
+        f"arn:aws:budgets::{scope.account_id}:budget/{PROJECT_NAME}-{scope.environment}-*",
+        scope.regional_arn("secretsmanager", f"secret:{NODE_SECRETS_PREFIX}{scope.environment}/*"),
+        *(scope.named_arn("ssm", kind) for kind in ("document/", "automation-definition/")),
+        scope.regional_arn("ssm", "automation-execution/*"),
+        # Models are nobody's, and profiles send requests to other regions.
+        "arn:aws:bedrock:*",
+    )
+
+
+def _ceiling(sid: str, actions: Iterable[str], resources: tuple[str, ...], *conditions: Condition) -> Statement:
+    return Statement(sid=sid, actions=tuple(sorted(actions)), resources=resources, conditions=conditions)

@@ -19,7 +19,7 @@ from infra.tags import PROJECT_NAME
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from infra.scope import Scope
+    from infra.scope import Scope, SecuredScope
 
 
 def list_objects(*bucket_arns: str) -> Statement:
@@ -27,7 +27,7 @@ def list_objects(*bucket_arns: str) -> Statement:
     return Statement(sid="ListObjects", actions=("s3:ListBucket",), resources=bucket_arns)
 
 
-def use_key(key_arn: str, scope: Scope, *, services: Sequence[str], encrypt: bool) -> Statement:
+def use_key(scope: SecuredScope, *, services: Sequence[str], encrypt: bool) -> Statement:
     """Use a KMS key through some services, never directly.
 
     https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
@@ -35,7 +35,7 @@ def use_key(key_arn: str, scope: Scope, *, services: Sequence[str], encrypt: boo
     return Statement(
         sid="UseKey",
         actions=("kms:Decrypt", *(("kms:GenerateDataKey",) if encrypt else ())),
-        resources=(key_arn,),
+        resources=(scope.key_arn,),
         conditions=(through_services(scope, *services),),
     )
 
@@ -45,7 +45,7 @@ def through_services(scope: Scope, *services: str) -> Condition:
     return string_equals("kms:ViaService", *(f"{service}.{scope.region}.amazonaws.com" for service in services))
 
 
-def encrypt_disks(key_arn: str, scope: Scope) -> tuple[Statement, Statement]:
+def encrypt_disks(scope: SecuredScope) -> tuple[Statement, Statement]:
     """Launch instances whose disks are encrypted with a KMS key.
 
     https://docs.aws.amazon.com/ebs/latest/userguide/ebs-encryption-requirements.html
@@ -55,24 +55,25 @@ def encrypt_disks(key_arn: str, scope: Scope) -> tuple[Statement, Statement]:
         Statement(
             sid="EncryptDisks",
             actions=("kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKeyWithoutPlaintext"),
-            resources=(key_arn,),
+            resources=(scope.key_arn,),
             conditions=(through_ec2,),
         ),
         Statement(
             sid="LendKeyToDisks",
             actions=("kms:CreateGrant",),
-            resources=(key_arn,),
+            resources=(scope.key_arn,),
             conditions=(through_ec2, is_true("kms:GrantIsForAWSResource")),
         ),
     )
 
 
-def read_secrets(scope: Scope, prefix: str) -> Statement:
+def read_secrets(scope: Scope, prefix: str, *conditions: Condition) -> Statement:
     """Read the secrets whose names begin with `prefix`, in this account and region."""
     return Statement(
         sid="ReadSecrets",
         actions=("secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"),
         resources=(scope.regional_arn("secretsmanager", f"secret:{prefix}*"),),
+        conditions=conditions,
     )
 
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     import pulumi
 
     from infra.access.machine_grants import RoleGrants
-    from infra.access.resource_scope import ResourceScope
     from infra.stack_context import SecuredStack
     from infra.tags import ResourceRole
 
@@ -42,11 +41,9 @@ class IdentityArgs:
 
     Attributes:
         stack: The stack.
-        scope: What their policies name.
     """
 
     stack: SecuredStack
-    scope: pulumi.Output[ResourceScope]
 
 
 class Identity(Component):
@@ -86,7 +83,7 @@ class Identity(Component):
             description=ROLE_DESCRIPTIONS[purpose],
             tag_role=role,
             trust=trust_service("ec2.amazonaws.com"),
-            grants={f"{purpose}-{concern}": self._args.scope.apply(grant) for concern, grant in grants.items()},
+            grants={f"{purpose}-{concern}": stack.secured_scope.apply(grant) for concern, grant in grants.items()},
         )
         shell = iam.RolePolicyAttachment(
             f"{purpose}-ssm", role=declared.name, policy_arn=SSM_MANAGED_INSTANCE, opts=self.child_options()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from infra.access.grants import (
@@ -31,10 +32,9 @@ from infra.tags import PROJECT_NAME
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from infra.access.resource_scope import ResourceScope
-    from infra.scope import Scope
+    from infra.scope import Scope, SecuredScope
 
-    RoleGrants = Mapping[str, Callable[[ResourceScope], tuple[Statement, ...]]]
+    RoleGrants = Mapping[str, Callable[[SecuredScope], tuple[Statement, ...]]]
 
 SECRETS_PREFIX = "cfs/"
 """Names of ClaudeFS's secrets begin so: `cfs/github-token`, `cfs/fireworks-api-key`."""
@@ -76,7 +76,7 @@ def invoke_models(scope: Scope) -> tuple[Statement, Statement]:
     )
 
 
-def _orchestrator_compute(scope: ResourceScope) -> tuple[Statement, ...]:
+def _orchestrator_compute(scope: SecuredScope) -> tuple[Statement, ...]:
     own = (*existing_tag_conditions(scope), region_condition(scope))
     spot_role = "role/aws-service-role/spot.amazonaws.com/AWSServiceRoleForEC2Spot"
     return (
@@ -133,11 +133,15 @@ def _orchestrator_compute(scope: ResourceScope) -> tuple[Statement, ...]:
             resources=(scope.iam_arn(spot_role),),
             conditions=(string_equals("iam:AWSServiceName", "spot.amazonaws.com"),),
         ),
-        *encrypt_disks(scope.key_arn, scope),
+        *encrypt_disks(scope),
     )
 
 
-def _orchestrator_data(scope: ResourceScope) -> tuple[Statement, ...]:
+def _node_secrets(scope: Scope) -> str:
+    return f"{NODE_SECRETS_PREFIX}{scope.environment}/"
+
+
+def _orchestrator_data(scope: SecuredScope) -> tuple[Statement, ...]:
     buckets = (scope.artifact_bucket_arn, scope.cache_bucket_arn)
     return (
         list_objects(*buckets),
@@ -148,12 +152,18 @@ def _orchestrator_data(scope: ResourceScope) -> tuple[Statement, ...]:
             resources=tuple(f"{arn}/*" for arn in buckets),
         ),
         Statement(sid="DeleteObjects", actions=("s3:DeleteObject",), resources=(f"{scope.cache_bucket_arn}/*",)),
-        read_secrets(scope, SECRETS_PREFIX),
-        use_key(scope.key_arn, scope, services=("s3", "secretsmanager", "sns"), encrypt=True),
+        # The names of all but the nodes' secrets are fixed in ClaudeFS's scripts, so that environments share them.
+        read_secrets(
+            scope,
+            SECRETS_PREFIX,
+            Condition(operator="StringNotLike", key="secretsmanager:SecretId", values=(f"*{NODE_SECRETS_PREFIX}*",)),
+        ),
+        replace(read_secrets(scope, _node_secrets(scope)), sid="ReadOwnNodesSecrets"),
+        use_key(scope, services=("s3", "secretsmanager", "sns"), encrypt=True),
     )
 
 
-def _orchestrator_observation(scope: ResourceScope) -> tuple[Statement, ...]:
+def _orchestrator_observation(scope: SecuredScope) -> tuple[Statement, ...]:
     return (
         put_metrics(METRIC_NAMESPACES),
         Statement(
@@ -172,21 +182,21 @@ def _orchestrator_observation(scope: ResourceScope) -> tuple[Statement, ...]:
     )
 
 
-def _node_access(scope: ResourceScope) -> tuple[Statement, ...]:
+def _node_access(scope: SecuredScope) -> tuple[Statement, ...]:
     return (
         list_objects(scope.artifact_bucket_arn),
         Statement(sid="ReadObjects", actions=("s3:GetObject",), resources=(f"{scope.artifact_bucket_arn}/*",)),
-        read_secrets(scope, f"{NODE_SECRETS_PREFIX}{scope.environment}/"),
-        use_key(scope.key_arn, scope, services=("s3", "secretsmanager"), encrypt=False),
+        read_secrets(scope, _node_secrets(scope)),
+        use_key(scope, services=("s3", "secretsmanager"), encrypt=False),
         describe_instances(),
         Statement(
             sid="TagItself",
             actions=("ec2:CreateTags",),
             resources=scope.ec2_arn_patterns("instance"),
             conditions=(
-                # `aws:userid` of an instance's role ends in its id, and `ec2:InstanceID` is that of the tagged one:
-                # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#principaltable
-                Condition(operator="StringLike", key="aws:userid", values=("*:${ec2:InstanceID}",)),
+                # Who asks is what is tagged, in the words of AWS's own policy:
+                # https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSEC2VssSnapshotPolicy.html
+                arn_like("ec2:SourceInstanceARN", scope.regional_arn("ec2", "instance/${ec2:InstanceID}")),
                 Condition(operator="ForAllValues:StringEquals", key="aws:TagKeys", values=NODE_WRITABLE_TAGS),
                 # ForAllValues is also true of no keys at all.
                 is_present("aws:TagKeys"),

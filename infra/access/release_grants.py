@@ -9,7 +9,7 @@ from infra.access.statements import EVERYTHING, Statement, is_present
 from infra.naming import document_name
 
 if TYPE_CHECKING:
-    from infra.scope import Scope
+    from infra.scope import SecuredScope
 
 DEPLOYMENT_COMMANDS = ("install", "probe", "drain")
 """What a deployment runs on nodes."""
@@ -18,35 +18,38 @@ RELEASE_PREFIX = "releases/"
 """Where releases lie in the artifact bucket."""
 
 
-def release_grants(scope: Scope, *, artifact_bucket_arn: str, key_arn: str) -> tuple[Statement, ...]:
+def release_grants(scope: SecuredScope) -> tuple[Statement, ...]:
     """Publish releases without overwriting one, move the environment's pointer, and run three commands on its nodes.
 
     Writes are allowed only with the conditions that `cfs deploy` makes them under, so that no right of a deployment can
     replace a release:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html
     """
-    own = tuple(f"environments/{scope.environment}/{name}.json" for name in ("version", "rollout", "applies"))
+    bucket, own = (
+        scope.artifact_bucket_arn,
+        tuple(f"environments/{scope.environment}/{name}.json" for name in ("version", "rollout", "applies")),
+    )
     return (
         # Without it S3 answers that what is not there is forbidden.
-        list_objects(artifact_bucket_arn),
+        list_objects(bucket),
         Statement(
             sid="ReadReleases",
             actions=("s3:GetObject",),
-            resources=tuple(f"{artifact_bucket_arn}/{key}" for key in (f"{RELEASE_PREFIX}*", *own)),
+            resources=tuple(f"{bucket}/{key}" for key in (f"{RELEASE_PREFIX}*", *own)),
         ),
         Statement(
             sid="CreateReleases",
             actions=("s3:PutObject",),
-            resources=tuple(f"{artifact_bucket_arn}/{key}" for key in (f"{RELEASE_PREFIX}*", *own)),
+            resources=tuple(f"{bucket}/{key}" for key in (f"{RELEASE_PREFIX}*", *own)),
             conditions=(is_present("s3:if-none-match"),),
         ),
         Statement(
             sid="ReplaceWhatWasRead",
             actions=("s3:PutObject",),
-            resources=tuple(f"{artifact_bucket_arn}/{key}" for key in own),
+            resources=tuple(f"{bucket}/{key}" for key in own),
             conditions=(is_present("s3:if-match"),),
         ),
-        use_key(key_arn, scope, services=("s3",), encrypt=True),
+        use_key(scope, services=("s3",), encrypt=True),
         Statement(
             sid="SeeNodes",
             actions=("ec2:DescribeInstances", "ssm:DescribeInstanceInformation", "ssm:ListCommandInvocations"),

@@ -26,7 +26,14 @@ CALLER_KEYS = frozenset({"kms:CallerAccount", "aws:PrincipalArn"})
 https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-caller-account"""
 
 ConditionOperator = Literal[
-    "StringEquals", "StringNotEquals", "StringLike", "ArnLike", "Bool", "Null", "ForAllValues:StringEquals"
+    "StringEquals",
+    "StringNotEquals",
+    "StringLike",
+    "StringNotLike",
+    "ArnLike",
+    "Bool",
+    "Null",
+    "ForAllValues:StringEquals",
 ]
 
 

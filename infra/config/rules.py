@@ -372,14 +372,19 @@ def _reviewers_are_at_most_six(*, reviewer_users: Sequence[str], reviewer_teams:
         )
 
 
-def _self_review_needs_reviewers(
-    *, prevent_self_review: bool, reviewer_users: Sequence[str], reviewer_teams: Sequence[str]
+def _approval_needs_reviewers(
+    *,
+    prevent_self_review: bool,
+    previews_need_approval: bool,
+    reviewer_users: Sequence[str],
+    reviewer_teams: Sequence[str],
 ) -> Iterator[RuleBreach]:
-    if prevent_self_review and not (reviewer_users or reviewer_teams):
+    asked = {"prevent_self_review": prevent_self_review, "previews_need_approval": previews_need_approval}
+    for setting in (name for name, value in asked.items() if value and not (reviewer_users or reviewer_teams)):
         yield RuleBreach(
-            setting="prevent_self_review",
+            setting=setting,
             value="true",
-            allowed="needs reviewerUsers or reviewerTeams: without reviewers GitHub forgets it",
+            allowed="needs reviewerUsers or reviewerTeams: without reviewers GitHub asks nobody",
             example="false",
         )
 
@@ -417,7 +422,7 @@ _RULES: tuple[Callable[..., Iterator[RuleBreach]], ...] = (
     _nodes_have_addresses,
     _secrets_of_the_repository_have_one_stack,
     _reviewers_are_at_most_six,
-    _self_review_needs_reviewers,
+    _approval_needs_reviewers,
     _subject_names_the_repository,
     pins.owner_is_pinned,
     pins.github_address_is_pinned,

@@ -162,6 +162,7 @@ class Settings(BaseModel):
     reviewer_users: Annotated[list[GitHubLogin], distinct_items("users")] = Field(examples=["your-login"])
     reviewer_teams: Annotated[list[TeamSlug], distinct_items("teams")] = Field(examples=["your-team"])
     prevent_self_review: Flag = Field(examples=["false"])
+    previews_need_approval: Flag = Field(examples=["false"])
     deployment_wait_minutes: WaitMinutes = Field(examples=["0"])
     deployment_branches: Annotated[
         list[BranchPattern],

@@ -26,11 +26,11 @@ from infra.texts import IAM_DESCRIPTION, check_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from infra.access.resource_scope import ResourceScope
+    from infra.access.job_scope import JobScope
     from infra.access.rights.model import AccessLevel, Right
     from infra.stack_context import SecuredStack
 
-    RightsTable = Callable[[ResourceScope], Iterable[Right]]
+    RightsTable = Callable[[JobScope], Iterable[Right]]
 
 MANAGED_POLICY_SIZE_LIMIT = 6_144
 """Characters of a managed policy, white space not counted:
@@ -108,7 +108,7 @@ class GitHubAccessArgs:
     stack: SecuredStack
     creates_provider: bool
     subjects: Mapping[JobKind, TokenSubjects]
-    scope: pulumi.Output[ResourceScope]
+    scope: pulumi.Output[JobScope]
 
 
 class GitHubAccess(Component):
@@ -148,7 +148,7 @@ class GitHubAccess(Component):
         arn: pulumi.Output[str] = provider.arn
         return arn
 
-    def _declare_policy(self, name: str, scope: pulumi.Output[ResourceScope]) -> iam.Policy:
+    def _declare_policy(self, name: str, scope: pulumi.Output[JobScope]) -> iam.Policy:
         return iam.Policy(
             f"jobs-{name}",
             name=physical_name(IAM_POLICY, PROJECT_NAME, self._tags.environment, "jobs", name),
@@ -235,12 +235,12 @@ def token_subjects(
     return deploying | building if builds else deploying
 
 
-def job_policy_document(name: str, scope: ResourceScope) -> str:
+def job_policy_document(name: str, scope: JobScope) -> str:
     """Return one of the policies, as IAM reads it."""
     return render_policy(*model.policy_statements(name.capitalize(), job_policy_rights(name, scope)))
 
 
-def job_policy_rights(name: str, scope: ResourceScope) -> tuple[Right, ...]:
+def job_policy_rights(name: str, scope: JobScope) -> tuple[Right, ...]:
     """Return the rows that one of the policies is made of."""
     return tuple(
         right for rights, access in POLICY_TABLES[name] for right in model.select_rights(rights(scope), access)

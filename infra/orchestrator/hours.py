@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from infra.schedules.schedule import Calendar, ScheduledAction
-    from infra.scope import Scope
+    from infra.scope import Scope, SecuredScope
     from infra.stack_context import SecuredStack
 
 MAX_RETRY_DURATION = timedelta(hours=1)
@@ -99,8 +99,8 @@ class OrchestratorHours(Component):
             tag_role="orchestrator",
             trust=args.stack.scope.apply(scheduler_trust),
             grants={
-                HOURS_NAME: pulumi.Output.all(args.stack.scope, args.instance_id, args.stack.key_arn).apply(
-                    lambda known: scheduler_grants(known[0], instance_id=known[1], key_arn=known[2])
+                HOURS_NAME: pulumi.Output.all(args.stack.secured_scope, args.instance_id).apply(
+                    lambda known: scheduler_grants(known[0], instance_id=known[1])
                 )
             },
         )
@@ -152,7 +152,7 @@ def scheduler_trust(scope: Scope) -> Statement:
     return trust_service("scheduler.amazonaws.com", *source_conditions(scope.account_id, group))
 
 
-def scheduler_grants(scope: Scope, *, instance_id: str, key_arn: str) -> tuple[Statement, Statement]:
+def scheduler_grants(scope: SecuredScope, *, instance_id: str) -> tuple[Statement, Statement]:
     """Start and stop one instance; at its start EC2 asks for its disks' data key again.
 
     https://docs.aws.amazon.com/solutions/latest/instance-scheduler-on-aws/security-1
@@ -170,7 +170,7 @@ def scheduler_grants(scope: Scope, *, instance_id: str, key_arn: str) -> tuple[S
         Statement(
             sid="LendKeyToStartedDisks",
             actions=("kms:CreateGrant",),
-            resources=(key_arn,),
+            resources=(scope.key_arn,),
             conditions=(
                 through_services(scope, "ec2"),
                 is_true("kms:GrantIsForAWSResource"),

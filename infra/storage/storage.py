@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 import pulumi
 
 from infra.component import Component
-from infra.naming import S3_BUCKET, physical_name
 from infra.storage.bucket import MIN_EXPIRATION_DAYS, Lifecycle, PrivateBucket, PrivateBucketArgs
-from infra.tags import PROJECT_NAME
 
 if TYPE_CHECKING:
     from infra.stack_context import SecuredStack
@@ -88,11 +86,7 @@ class Storage(Component):
         retain_on_delete: bool = False,
     ) -> PrivateBucket:
         args = self._args
-        name = args.stack.scope.apply(
-            lambda scope: physical_name(
-                S3_BUCKET, PROJECT_NAME, scope.environment, role, scope.account_id, scope.region
-            )
-        )
+        name = args.stack.scope.apply(lambda scope: scope.bucket_name(role))
         return PrivateBucket(
             role,
             args=PrivateBucketArgs(

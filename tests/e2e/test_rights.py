@@ -8,7 +8,7 @@ import pytest
 
 from infra.access.rights.iam import OPERATOR_ACTIONS
 from infra.github.jobs_access import JOB_POLICIES, JobKind, job_policy_rights
-from tests.unit.infra.conftest import resource_scope
+from tests.unit.infra.conftest import job_scope
 
 if TYPE_CHECKING:
     from infra.access.rights.model import Right
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("changed settings")
 
-SCOPE = resource_scope("local")
+SCOPE = job_scope("local")
 
 
 def rights(job: JobKind) -> list[Right]:

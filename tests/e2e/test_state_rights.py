@@ -21,7 +21,7 @@ from infra.project import PROJECT_FOLDER
 from local.aws.iam.conditions import matches_pattern
 from terminal.errors import UserError
 from tests.e2e.guarded_aws import GuardedAws
-from tests.unit.infra.conftest import resource_scope
+from tests.unit.infra.conftest import job_scope
 from toolchain import obtain_toolchain
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tests.e2e.guarded_aws import Touched
 
 STACK, REGION, BUCKET = "prod", "us-west-2", "claudefs-prod-state"
-SCOPE = resource_scope(STACK, state_bucket_arn=f"arn:aws:s3:::{BUCKET}")
+SCOPE = job_scope(STACK, state_bucket_arn=f"arn:aws:s3:::{BUCKET}")
 PERSON = "person"
 """Who sets the stack up, and may do everything."""
 

@@ -13,12 +13,18 @@ from typing import TYPE_CHECKING
 from infra.access.grants import SPOT_REQUESTS_SID, encrypt_disks, run_tagged_instances
 from infra.access.rights.model import Right
 from infra.access.rights.resource_type import ResourceType, table_rights
-from infra.access.statements import arn_like, existing_tag_conditions, requested_tag_conditions, string_equals
+from infra.access.statements import (
+    Condition,
+    arn_like,
+    existing_tag_conditions,
+    requested_tag_conditions,
+    string_equals,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from infra.access.resource_scope import ResourceScope
+    from infra.access.job_scope import JobScope
 
 NETWORK_TYPES: tuple[ResourceType, ...] = (
     ResourceType(
@@ -145,26 +151,45 @@ COMPUTE_TYPES: tuple[ResourceType, ...] = (
         type_tokens=("aws:ec2/instance:Instance",),
         ec2_type="instance",
         lists=(
+            "ec2:DescribeIamInstanceProfileAssociations",
             "ec2:DescribeImages",
+            "ec2:DescribeInstanceCreditSpecifications",
             "ec2:DescribeInstanceTypes",
             "ec2:DescribeInstances",
             "ec2:DescribeTags",
             "ec2:DescribeVolumes",
+            "ec2:DescribeVolumesModifications",
         ),
         reads=("ec2:DescribeInstanceAttribute",),
         writes=(
+            "ec2:AssociateIamInstanceProfile",
+            "ec2:DisassociateIamInstanceProfile",
             "ec2:ModifyInstanceAttribute",
             "ec2:ModifyInstanceMetadataOptions",
+            "ec2:ModifyNetworkInterfaceAttribute",
             "ec2:ModifyVolume",
+            "ec2:ReplaceIamInstanceProfileAssociation",
             "ec2:StartInstances",
             "ec2:StopInstances",
             "ec2:TerminateInstances",
         ),
         touches=("volume", "security-group"),
         uncalled={
+            **dict.fromkeys(
+                (
+                    "ec2:AssociateIamInstanceProfile",
+                    "ec2:DescribeIamInstanceProfileAssociations",
+                    "ec2:DisassociateIamInstanceProfile",
+                    "ec2:ReplaceIamInstanceProfileAssociation",
+                ),
+                "a changed instance profile",
+            ),
             "ec2:DescribeImages": "only a launch looks at the image",
+            "ec2:DescribeInstanceCreditSpecifications": "a burstable instance type, such as t3.large",
+            "ec2:DescribeVolumesModifications": "a disk that grows, until it has",
             "ec2:ModifyInstanceAttribute": "a changed type or user data",
             "ec2:ModifyInstanceMetadataOptions": "changed metadata options",
+            "ec2:ModifyNetworkInterfaceAttribute": "changed security groups",
             "ec2:ModifyVolume": "a disk that grows",
             "ec2:StartInstances": "a changed type, for which the instance stops and starts",
             "ec2:StopInstances": "likewise",
@@ -173,7 +198,7 @@ COMPUTE_TYPES: tuple[ResourceType, ...] = (
 )
 
 
-def network_rights(scope: ResourceScope) -> Iterator[Right]:
+def network_rights(scope: JobScope) -> Iterator[Right]:
     """Return the rights on the network, and those on the security group that comes with the VPC."""
     yield from _tagged_rights(NETWORK_TYPES, scope)
     # It comes without tags, and gives away by its VPC whose it is.
@@ -181,22 +206,36 @@ def network_rights(scope: ResourceScope) -> Iterator[Right]:
         access="write",
         actions=("ec2:CreateTags", "ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress"),
         resources=scope.ec2_arn_patterns("security-group"),
-        conditions=(arn_like("ec2:Vpc", scope.regional_arn("ec2", f"vpc/{scope.vpc_id}")),),
+        conditions=(_in_vpc(scope),),
     )
 
 
-def compute_rights(scope: ResourceScope) -> Iterator[Right]:
+def _in_vpc(scope: JobScope) -> Condition:
+    return arn_like("ec2:Vpc", scope.regional_arn("ec2", f"vpc/{scope.vpc_id}"))
+
+
+def compute_rights(scope: JobScope) -> Iterator[Right]:
     """Return the rights on machines, and on the key that encrypts their disks."""
     yield from _tagged_rights(COMPUTE_TYPES, scope)
-    for statement in (*run_tagged_instances(scope), *encrypt_disks(scope.key_arn, scope)):
-        if statement.sid != SPOT_REQUESTS_SID:  # what is declared runs on demand; groups launch for themselves
+    for statement in (*run_tagged_instances(scope), *encrypt_disks(scope)):
+        # What is declared runs on demand, and a spot request that gets no tags is not checked:
+        # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ExamplePolicies_EC2.html#iam-example-spot-instances
+        if statement.sid != SPOT_REQUESTS_SID:
             yield Right.of(statement, "write", uncalled=_CALLED_BY_EC2 if statement.actions[0][:4] == "kms:" else "")
+    # The orchestrator's network interface comes without tags, and gives away by its VPC whose it is.
+    yield Right(
+        access="write",
+        actions=("ec2:ModifyNetworkInterfaceAttribute",),
+        resources=scope.ec2_arn_patterns("network-interface"),
+        conditions=(_in_vpc(scope),),
+        uncalled={"ec2:ModifyNetworkInterfaceAttribute": "changed security groups"},
+    )
 
 
 _CALLED_BY_EC2 = "EC2 calls it for who launches an instance with an encrypted disk"
 
 
-def _tagged_rights(table: Sequence[ResourceType], scope: ResourceScope) -> Iterator[Right]:
+def _tagged_rights(table: Sequence[ResourceType], scope: JobScope) -> Iterator[Right]:
     yield from table_rights(table, scope)
     creating = sorted({action.removeprefix("ec2:") for kind in table for action in kind.creates})
     types = tuple(dict.fromkeys(chain.from_iterable((kind.ec2_type, *kind.touches) for kind in table)))

@@ -36,6 +36,7 @@ OPERATOR_ACTIONS: Mapping[str, str] = dict.fromkeys(
         "iam:DeletePolicyVersion",
         "iam:TagOpenIDConnectProvider",
         "iam:TagPolicy",
+        "iam:UpdateAssumeRolePolicy",
     ),
     "what jobs may do is decided by a person, not by a job",
 )
@@ -71,15 +72,15 @@ def identity_rights(scope: Scope) -> Iterator[Right]:
             "iam:DeleteRole",
             "iam:TagRole",
             "iam:UntagRole",
-            "iam:UpdateAssumeRolePolicy",
             "iam:UpdateRole",
+            "iam:UpdateRoleDescription",
         ),
         resources=roles,
         uncalled={
             "iam:TagRole": TAGGING_REASON,
             "iam:UntagRole": TAGGING_REASON,
-            "iam:UpdateAssumeRolePolicy": "a trust policy that changes",
-            "iam:UpdateRole": "a description that changes",
+            "iam:UpdateRole": "a session duration that changes",
+            "iam:UpdateRoleDescription": "a description that changes",
         },
     )
     yield from _instance_profile_rights(scope)

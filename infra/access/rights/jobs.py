@@ -13,7 +13,7 @@ from infra.naming import CONFIG_NAMESPACE
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from infra.access.resource_scope import ResourceScope
+    from infra.access.job_scope import JobScope
     from infra.access.rights.model import AccessLevel
 
 BUILD_METRICS_NAMESPACE = "CFS/CI"
@@ -25,7 +25,7 @@ RECOVERY_REASON = "only a deployment after one that died calls it"
 BUILD_REASON = "builds call it, not the stack"
 
 
-def state_rights(scope: ResourceScope) -> Iterator[Right]:
+def state_rights(scope: JobScope) -> Iterator[Right]:
     """Return the rights on the stack's state, which Pulumi keeps below `.pulumi` in the state bucket.
 
     They suffice for `preview`, `up`, `refresh`, `destroy`, `cancel` and `stack export`. `stack init`, `stack tag set`,
@@ -52,13 +52,13 @@ def state_rights(scope: ResourceScope) -> Iterator[Right]:
     yield _make_right(STATE_REASON, "read", ("kms:Decrypt",), (scope.key_arn,))
 
 
-def release_rights(scope: ResourceScope) -> Iterator[Right]:
+def release_rights(scope: JobScope) -> Iterator[Right]:
     """Return the rights of `cfs deploy`."""
-    for grant in release_grants(scope, artifact_bucket_arn=scope.artifact_bucket_arn, key_arn=scope.key_arn):
+    for grant in release_grants(scope):
         yield Right.of(grant, "write", uncalled=RELEASE_REASON)
 
 
-def recovery_rights(_: ResourceScope) -> Iterator[Right]:
+def recovery_rights(_: JobScope) -> Iterator[Right]:
     """Return the rights to find what a dead run has created, besides those to read the stack's resources."""
     yield _make_right(
         RECOVERY_REASON,
@@ -79,7 +79,7 @@ def recovery_rights(_: ResourceScope) -> Iterator[Right]:
     )
 
 
-def build_rights(scope: ResourceScope) -> Iterator[Right]:
+def build_rights(scope: JobScope) -> Iterator[Right]:
     """Return the rights of builds: all read the build cache, those of the default branch fill it and put metrics."""
     bucket, namespace = scope.cache_bucket_arn, string_equals("cloudwatch:namespace", BUILD_METRICS_NAMESPACE)
     yield _make_right(BUILD_REASON, "read", ("s3:ListBucket",), (bucket,))
@@ -89,7 +89,7 @@ def build_rights(scope: ResourceScope) -> Iterator[Right]:
     yield from _key_rights(BUILD_REASON, scope)
 
 
-def _key_rights(reason: str, scope: ResourceScope) -> Iterator[Right]:
+def _key_rights(reason: str, scope: JobScope) -> Iterator[Right]:
     """Let S3 use the key for what it stores."""
     through = through_services(scope, "s3")
     yield _make_right(reason, "read", ("kms:Decrypt",), (scope.key_arn,), through)

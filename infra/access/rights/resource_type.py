@@ -11,7 +11,7 @@ from infra.access.statements import EVERYTHING, existing_tag_conditions, region_
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from infra.access.resource_scope import ResourceScope
+    from infra.access.job_scope import JobScope
 
 TAGGING_REASON = "the tags of what is created, and tags that change"
 """Why an action on tags may stand uncalled: some services take tags with the creation."""
@@ -34,7 +34,7 @@ class ResourceType:
     """
 
     type_tokens: tuple[str, ...]
-    arns: Callable[[ResourceScope], tuple[str, ...]] | None = None
+    arns: Callable[[JobScope], tuple[str, ...]] | None = None
     ec2_type: str = ""
     lists: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
@@ -43,7 +43,7 @@ class ResourceType:
     touches: tuple[str, ...] = ()
     uncalled: Mapping[str, str] = field(default_factory=dict)
 
-    def rights(self, scope: ResourceScope) -> Iterator[Right]:
+    def rights(self, scope: JobScope) -> Iterator[Right]:
         """Return the rights on the type's resources."""
         region, arns = (region_condition(scope),), self._arns(scope)
         by_tags = existing_tag_conditions(scope) if self.ec2_type else ()
@@ -86,14 +86,14 @@ class ResourceType:
                 | {action: TAGGING_REASON for action in self.writes if "tag" in action.lower()},
             )
 
-    def _arns(self, scope: ResourceScope) -> tuple[str, ...]:
+    def _arns(self, scope: JobScope) -> tuple[str, ...]:
         return self.arns(scope) if self.arns else scope.ec2_arn_patterns(self.ec2_type)
 
     def _reasons(self, actions: Sequence[str]) -> dict[str, str]:
         return {action: reason for action, reason in self.uncalled.items() if action in actions}
 
 
-def table_rights(table: Sequence[ResourceType], scope: ResourceScope) -> Iterator[Right]:
+def table_rights(table: Sequence[ResourceType], scope: JobScope) -> Iterator[Right]:
     """Return the rights of some resource types."""
     for kind in table:
         yield from kind.rights(scope)

@@ -12,7 +12,7 @@ from infra.tags import PROJECT_NAME
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from infra.access.resource_scope import ResourceScope
+    from infra.access.job_scope import JobScope
 
 STORAGE_TYPES: tuple[ResourceType, ...] = (
     ResourceType(
@@ -113,13 +113,17 @@ GROUP_TYPES: tuple[ResourceType, ...] = (
             "autoscaling:DeleteLifecycleHook",
             "autoscaling:DeleteScheduledAction",
             "autoscaling:DeleteTags",
+            "autoscaling:DisableMetricsCollection",
             "autoscaling:EnableMetricsCollection",
             "autoscaling:PutLifecycleHook",
             "autoscaling:PutScheduledUpdateGroupAction",
+            "autoscaling:ResumeProcesses",
             "autoscaling:SuspendProcesses",
             "autoscaling:UpdateAutoScalingGroup",
         ),
         uncalled={
+            "autoscaling:DisableMetricsCollection": "metrics that are collected no longer",
+            "autoscaling:ResumeProcesses": "a process that is suspended no longer",
             "autoscaling:UpdateAutoScalingGroup": "a group that changes",
         },
     ),
@@ -228,7 +232,7 @@ OBSERVATION_TYPES: tuple[ResourceType, ...] = (
 )
 
 
-def storage_rights(scope: ResourceScope) -> Iterator[Right]:
+def storage_rights(scope: JobScope) -> Iterator[Right]:
     """Return the rights on buckets and on the key."""
     yield from table_rights(STORAGE_TYPES, scope)
     yield Right(
@@ -247,21 +251,21 @@ def storage_rights(scope: ResourceScope) -> Iterator[Right]:
     )
 
 
-def group_rights(scope: ResourceScope) -> Iterator[Right]:
+def group_rights(scope: JobScope) -> Iterator[Right]:
     """Return the rights on Auto Scaling groups, and to let AWS make the roles by which they launch."""
     yield from table_rights(GROUP_TYPES, scope)
     for service in ("autoscaling.amazonaws.com", "spot.amazonaws.com"):
         yield _service_role_right(scope, service, "the first group of an account, and its first spot node")
 
 
-def observation_rights(scope: ResourceScope) -> Iterator[Right]:
+def observation_rights(scope: JobScope) -> Iterator[Right]:
     """Return the rights on logs, alerts and budgets."""
     yield from table_rights(OBSERVATION_TYPES, scope)
     reason = "AWS's reference says that a budget needs it; AWS calls it itself"
     yield _service_role_right(scope, "budgets.amazonaws.com", reason)
 
 
-def _service_role_right(scope: ResourceScope, service: str, reason: str) -> Right:
+def _service_role_right(scope: JobScope, service: str, reason: str) -> Right:
     return Right(
         access="write",
         actions=("iam:CreateServiceLinkedRole",),

@@ -26,7 +26,7 @@ from local import leftovers
 from local.account import RUN_MARKER_VARIABLE, LocalAccount
 from local.engine import LocalEngine
 from terminal.errors import UserError
-from tests.unit.infra.conftest import resource_scope
+from tests.unit.infra.conftest import job_scope
 from toolchain import Toolchain
 
 if TYPE_CHECKING:
@@ -266,7 +266,7 @@ CALLED_OTHERWISE = {
 
 def test_a_job_that_deploys_may_look_for_everything_that_a_dead_run_may_have_created() -> None:
     tables = [table for name in JOB_POLICIES["deploy"] for table, _ in POLICY_TABLES[name]]
-    allowed = {action for table in tables for right in table(resource_scope()) for action in right.actions}
+    allowed = {action for table in tables for right in table(job_scope()) for action in right.actions}
     searched = [listing for listing in LISTINGS if listing.type not in IMPORT_ID_MAKERS]
     called = {(listing.service, listing.operation) for listing in searched}
     called |= {(listing.service, listing.tag_call.operation) for listing in searched if listing.tag_call}

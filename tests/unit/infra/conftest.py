@@ -23,7 +23,7 @@ from pulumi.runtime import rpc
 from pulumi.runtime.proto.source_pb2 import StackTrace
 from pulumi.runtime.stack import run_pulumi_func
 
-from infra.access.resource_scope import ResourceScope
+from infra.access.job_scope import JobScope
 from infra.boot.reproducible_gzip import compress_reproducibly
 from infra.stack_context import SecuredStack
 from infra.tags import Tags
@@ -401,17 +401,13 @@ def secured_stack(tags: Tags, *, key_arn: str = KEY_ARN) -> SecuredStack:
     )
 
 
-def resource_scope(environment: str = STACK, **changed: str) -> ResourceScope:
+def job_scope(environment: str = STACK, **changed: str) -> JobScope:
     """Return what the policies of an environment name, with names as the stack gives them."""
-    named = f"claudefs-{environment}"
     known = {
         "account_id": ACCOUNT_ID,
         "region": REGION,
-        "vpc_id": "vpc-0123456789abcdef0",
         "key_arn": f"arn:aws:kms:{REGION}:{ACCOUNT_ID}:key/mrk-0123456789abcdef0123456789abcdef",
-        "alert_topic_arn": f"arn:aws:sns:{REGION}:{ACCOUNT_ID}:{named}-budget-alerts",
-        "state_bucket_arn": f"arn:aws:s3:::{named}-state-{ACCOUNT_ID}-{REGION}",
-        "artifact_bucket_arn": f"arn:aws:s3:::{named}-artifacts-{ACCOUNT_ID}-{REGION}",
-        "cache_bucket_arn": f"arn:aws:s3:::{named}-build-cache-{ACCOUNT_ID}-{REGION}",
+        "vpc_id": "vpc-0123456789abcdef0",
+        "state_bucket_arn": f"arn:aws:s3:::claudefs-{environment}-state-{ACCOUNT_ID}-{REGION}",
     }
-    return ResourceScope(environment=environment, **{**known, **changed})
+    return JobScope(environment=environment, **{**known, **changed})

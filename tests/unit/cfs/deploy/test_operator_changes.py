@@ -27,11 +27,16 @@ FOR_OPERATORS = [
     step(ROLE, name="claudefs-prod-deploy"),
     step(ROLE, name="claudefs-prod-deploy", op="delete"),
     step(ATTACHMENT, role="claudefs-prod-preview", op="create"),
+    {
+        **step(ROLE, name="claudefs-prod-node", assumeRolePolicy="new"),
+        "oldState": {"type": ROLE, "inputs": {"name": "claudefs-prod-node", "assumeRolePolicy": "old"}},
+    },
     # What is not known yet may be anybody's.
     step(ATTACHMENT, op="create"),
 ]
 FOR_JOBS = [
     step(ROLE, name="claudefs-prod-node"),
+    step(ROLE, name="claudefs-prod-node", assumeRolePolicy="new", op="create"),
     step("aws:iam/rolePolicy:RolePolicy", role="claudefs-prod-orchestrator"),
     step("aws:iam/instanceProfile:InstanceProfile", name="claudefs-prod-node"),
     step(ROLE, name="claudefs-prod-deploy", op="same"),

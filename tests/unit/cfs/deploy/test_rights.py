@@ -13,9 +13,9 @@ from cfs.deploy.environment_status import read_environment_status
 from cfs.deploy.publish import BuildSource
 from infra.access.release_grants import release_grants
 from infra.access.statements import render_policy
-from infra.scope import Scope
+from infra.scope import SecuredScope
 from local.aws.iam.evaluation import policy_allows
-from tests.unit.cfs.deploy.conftest import BUCKET, ENVIRONMENT, REGION, client
+from tests.unit.cfs.deploy.conftest import ENVIRONMENT, REGION, client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from tests.unit.cfs.deploy.conftest import Wire, World
 
 ACCOUNT_ID: str = DEFAULT_ACCOUNT_ID
-OBJECTS = f"arn:aws:s3:::{BUCKET}"
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT_ID}:key/key"
-SCOPE = Scope(account_id=ACCOUNT_ID, region=REGION, environment=ENVIRONMENT)
-POLICY = render_policy(*release_grants(SCOPE, artifact_bucket_arn=OBJECTS, key_arn=KEY))
+SCOPE = SecuredScope(account_id=ACCOUNT_ID, region=REGION, environment=ENVIRONMENT, key_arn=KEY)
+POLICY = render_policy(*release_grants(SCOPE))
+OBJECTS = SCOPE.artifact_bucket_arn
 OURS = {"ssm:resourceTag/project": "claudefs", "ssm:resourceTag/Environment": ENVIRONMENT}
 
 Request = tuple[str, str, tuple[tuple[str, str], ...]]

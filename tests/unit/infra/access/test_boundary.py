@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 from typing import get_args
 
-from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 
 from infra.access.boundary import SESSION_MANAGER_ACTIONS, boundary_statements
 from infra.access.statements import render_policy
 from infra.github.jobs_access import MANAGED_POLICY_SIZE_LIMIT, JobKind
 from infra.role_grants import stack_grants
-from infra.scope import Scope
+from tests.unit.infra.conftest import job_scope
 from tests.unit.infra.test_components import stack
 
-SCOPE = Scope(account_id=DEFAULT_ACCOUNT_ID, region="us-west-2", environment="a" * 20)
+SCOPE = job_scope("a" * 20, region="ap-southeast-7")
+BOUNDARY = boundary_statements(SCOPE, stack_grants(SCOPE))
 
 
 def test_every_role_that_machines_run_under_has_the_boundary_and_no_jobs_role_has() -> None:
@@ -26,19 +26,29 @@ def test_every_role_that_machines_run_under_has_the_boundary_and_no_jobs_role_ha
     assert {name for name, bound in roles.items() if not bound} == jobs
 
 
-def test_the_boundary_allows_every_action_that_is_granted() -> None:
-    allowed = {action for statement in boundary_statements(stack_grants(SCOPE)) for action in statement.actions}
+def test_the_boundary_fits_iams_limit_and_allows_every_action_that_is_granted() -> None:
+    allowed = {action for statement in BOUNDARY for action in statement.actions}
 
     assert {action for statement in stack_grants(SCOPE) for action in statement.actions} <= allowed
-    assert len(render_policy(*boundary_statements(stack_grants(SCOPE)))) <= MANAGED_POLICY_SIZE_LIMIT
+    assert len(render_policy(*BOUNDARY)) <= MANAGED_POLICY_SIZE_LIMIT
+
+
+def test_only_the_cost_of_the_account_and_models_are_outside_the_environment() -> None:
+    own = (SCOPE.environment, SCOPE.region, SCOPE.key_arn)
+    elsewhere = {
+        (statement.actions if resource == "*" else resource)
+        for statement in BOUNDARY
+        for resource in statement.resources
+        if not any(part in resource for part in own)
+        and not any(part in value for condition in statement.conditions for value in condition.values for part in own)
+    }
+
+    spot = f"arn:aws:iam::{SCOPE.account_id}:role/aws-service-role/spot.amazonaws.com/AWSServiceRoleForEC2Spot"
+    assert elsewhere == {("ce:GetCostAndUsage",), "arn:aws:bedrock:*", spot}
 
 
 def test_rights_on_iam_keep_their_resources_and_conditions() -> None:
-    on_iam = [
-        said
-        for said in boundary_statements(stack_grants(SCOPE))
-        if any(action.startswith("iam:") for action in said.actions)
-    ]
+    on_iam = [said for said in BOUNDARY if any(action.startswith("iam:") for action in said.actions)]
 
     assert on_iam
     for said in on_iam:

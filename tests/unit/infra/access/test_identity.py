@@ -6,17 +6,18 @@ import json
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, cast
 
-import pulumi
 import pytest
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
+from infra.access.boundary import boundary_statements
 from infra.access.identity import Identity, IdentityArgs
+from infra.access.job_scope import JobScope
 from infra.access.machine_grants import NODE_GRANTS, ORCHESTRATOR_GRANTS
-from infra.access.resource_scope import ResourceScope
 from infra.access.statements import render_policy
+from infra.role_grants import stack_grants
 from local.aws.iam.conditions import list_texts
 from local.aws.iam.evaluation import policy_allows
-from tests.unit.infra.conftest import resource_scope, secured_stack
+from tests.unit.infra.conftest import job_scope, secured_stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,14 +28,14 @@ if TYPE_CHECKING:
 
 REGION = "us-west-2"
 ACCOUNT_ID: str = DEFAULT_ACCOUNT_ID
-ARTIFACTS, CACHE = "arn:aws:s3:::artifacts", "arn:aws:s3:::cache"
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT_ID}:key/key"
-TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT_ID}:claudefs-test-budget-alerts"
 EC2 = f"arn:aws:ec2:{REGION}:{ACCOUNT_ID}"
-SCOPE = resource_scope(key_arn=KEY, artifact_bucket_arn=ARTIFACTS, cache_bucket_arn=CACHE)
+SCOPE = job_scope(key_arn=KEY)
+BOUNDARY = render_policy(*boundary_statements(SCOPE, stack_grants(SCOPE)))
+ARTIFACTS, CACHE, TOPIC = SCOPE.artifact_bucket_arn, SCOPE.cache_bucket_arn, SCOPE.alert_topic_arn
 
 
-def statements(grants: RoleGrants, scope: ResourceScope = SCOPE) -> Iterator[dict[str, Any]]:
+def statements(grants: RoleGrants, scope: JobScope = SCOPE) -> Iterator[dict[str, Any]]:
     for grant in grants.values():
         yield from json.loads(render_policy(*grant(scope)))["Statement"]
 
@@ -98,7 +99,8 @@ PROFILE = f"arn:aws:bedrock:{REGION}:{ACCOUNT_ID}:inference-profile/us.anthropic
         ("s3:DeleteObject", f"{CACHE}/old", {}),
         ("kms:GenerateDataKey", KEY, THROUGH_S3),
         ("kms:Decrypt", KEY, {"kms:ViaService": f"secretsmanager.{REGION}.amazonaws.com"}),
-        (READ_SECRET, secret("cfs/github-token"), {}),
+        (READ_SECRET, secret("cfs/github-token"), {"secretsmanager:SecretId": "cfs/github-token"}),
+        (READ_SECRET, secret("cfs/nodes/test/key"), {"secretsmanager:SecretId": secret("cfs/nodes/test/key")}),
         ("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": "CFS/Cost"}),
         ("cloudwatch:GetMetricData", "*", {}),
         ("logs:PutLogEvents", f"arn:aws:logs:{REGION}:{ACCOUNT_ID}:log-group:/cfs/test/orchestrator:log-stream:i", {}),
@@ -109,6 +111,7 @@ PROFILE = f"arn:aws:bedrock:{REGION}:{ACCOUNT_ID}:inference-profile/us.anthropic
 )
 def test_the_orchestrator_may_do_what_its_programs_do(action: str, resource: str, context: Context) -> None:
     assert allows(ORCHESTRATOR_GRANTS, action, resource, context)
+    assert policy_allows(BOUNDARY, action, resource, {**HERE, **context})
 
 
 STAGING = {"aws:ResourceTag/project": "claudefs", "aws:ResourceTag/Environment": "staging"}
@@ -154,6 +157,8 @@ STAGING = {"aws:ResourceTag/project": "claudefs", "aws:ResourceTag/Environment":
         ("kms:ScheduleKeyDeletion", KEY, THROUGH_S3),
         ("kms:CreateGrant", KEY, {"kms:ViaService": f"ec2.{REGION}.amazonaws.com"}),
         (READ_SECRET, secret("other/password"), {}),
+        (READ_SECRET, secret("cfs/nodes/prod/key"), {"secretsmanager:SecretId": "cfs/nodes/prod/key"}),
+        (READ_SECRET, secret("cfs/nodes/prod/key"), {"secretsmanager:SecretId": secret("cfs/nodes/prod/key")}),
         (READ_SECRET, secret("cfs/github-token", region="us-east-1"), {}),
         ("secretsmanager:PutSecretValue", secret("cfs/github-token"), {}),
         ("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": "AWS/EC2"}),
@@ -172,7 +177,7 @@ def test_the_orchestrator_may_not_do_what_is_not_its_work(action: str, resource:
     assert not allows(ORCHESTRATOR_GRANTS, action, resource, context)
 
 
-ITSELF = {"aws:userid": "AROAEXAMPLE:i-1", "ec2:InstanceID": "i-1", "aws:TagKeys": "Name"}
+ITSELF = {"ec2:SourceInstanceARN": f"{EC2}:instance/i-1", "ec2:InstanceID": "i-1", "aws:TagKeys": "Name"}
 
 
 @pytest.mark.parametrize(
@@ -198,6 +203,7 @@ ITSELF = {"aws:userid": "AROAEXAMPLE:i-1", "ec2:InstanceID": "i-1", "aws:TagKeys
 )
 def test_a_node_may_do_what_its_programs_do(action: str, resource: str, context: Context) -> None:
     assert allows(NODE_GRANTS, action, resource, context)
+    assert policy_allows(BOUNDARY, action, resource, {**HERE, **context})
 
 
 @pytest.mark.parametrize(
@@ -214,7 +220,7 @@ def test_a_node_may_do_what_its_programs_do(action: str, resource: str, context:
         ("ec2:CreateTags", f"{EC2}:instance/i-2", {**ITSELF, "ec2:InstanceID": "i-2"}),
         ("ec2:CreateTags", f"{EC2}:instance/i-1", {**ITSELF, "aws:TagKeys": ("Name", "project")}),
         ("ec2:CreateTags", f"{EC2}:instance/i-1", {**ITSELF, "aws:TagKeys": "Role"}),
-        ("ec2:CreateTags", f"{EC2}:instance/i-1", {"aws:userid": "AROAEXAMPLE:i-1", "ec2:InstanceID": "i-1"}),
+        ("ec2:CreateTags", f"{EC2}:instance/i-1", {**ITSELF, "aws:TagKeys": ()}),
         ("ec2:CreateTags", f"{EC2}:instance/i-2", {**ITSELF, "ec2:InstanceID": "i-2", "aws:TagKeys": "Version"}),
         ("ec2:CreateTags", f"{EC2}:volume/vol-1", ITSELF),
         ("autoscaling:CompleteLifecycleAction", NODE_GROUP.replace("test", "staging"), BEARS_TAGS),
@@ -248,15 +254,8 @@ def test_no_action_has_a_wildcard_and_nothing_is_denied_or_inverted(grants: Role
 
 @pytest.mark.parametrize("grants", [ORCHESTRATOR_GRANTS, NODE_GRANTS])
 def test_inline_policies_fit_even_with_the_longest_names(grants: RoleGrants) -> None:
-    bucket = "arn:aws:s3:::" + "b" * 63
     longest = replace(
-        SCOPE,
-        region="ap-southeast-99",
-        environment="e" * 100,
-        artifact_bucket_arn=bucket,
-        cache_bucket_arn=bucket.replace("b", "c"),
-        key_arn=KEY.replace("key/key", "key/" + "k" * 36),
-        alert_topic_arn=TOPIC + "t" * 256,
+        SCOPE, region="ap-southeast-99", environment="e" * 20, key_arn=KEY.replace("key/key", "key/" + "k" * 36)
     )
     assert sum(len(render_policy(*grant(longest))) for grant in grants.values()) < INLINE_POLICIES_LIMIT
 
@@ -267,8 +266,7 @@ def recorder(declare: Declare, tags: Tags) -> Recorder:
 
 
 def arguments(tags: Tags) -> IdentityArgs:
-    known = pulumi.Output.from_input
-    return IdentityArgs(scope=known(SCOPE), stack=secured_stack(tags, key_arn=KEY))
+    return IdentityArgs(stack=secured_stack(tags, key_arn=KEY))
 
 
 @pytest.mark.parametrize("purpose", ["orchestrator", "node"])
@@ -328,6 +326,6 @@ def test_outputs_name_both_roles_and_profiles(recorder: Recorder) -> None:
 
 
 def test_arguments_are_frozen_and_keyword_only() -> None:
-    for type_ in cast("tuple[Any, ...]", (IdentityArgs, ResourceScope)):
+    for type_ in cast("tuple[Any, ...]", (IdentityArgs, JobScope)):
         assert all(field.kw_only for field in fields(type_))
         assert type_.__dataclass_params__.frozen

@@ -25,11 +25,11 @@ from infra.github.jobs_access import (
 )
 from local.aws.iam.conditions import matches_pattern
 from local.aws.iam.evaluation import policy_allows
-from tests.unit.infra.conftest import ACCOUNT_ID, REGION, resource_scope
+from tests.unit.infra.conftest import ACCOUNT_ID, REGION, job_scope
 
 LONGEST = "a" * 20
 """The longest name that a stack can have."""
-SCOPE = resource_scope("prod")
+SCOPE = job_scope("prod")
 EC2 = f"arn:aws:ec2:{REGION}:{ACCOUNT_ID}"
 IAM = f"arn:aws:iam::{ACCOUNT_ID}"
 BOUNDARY = {"iam:PermissionsBoundary": f"{IAM}:policy/claudefs-prod-boundary"}
@@ -199,7 +199,7 @@ def test_a_deployment_may_do_what_deploying_needs(action: str, resource: str, co
             f"{IAM}:role/claudefs-prod-node",
             {**BOUNDARY, "iam:PolicyARN": "arn:aws:iam::aws:policy/AdministratorAccess"},
         ),
-        ("iam:UpdateAssumeRolePolicy", f"{IAM}:role/claudefs-prod-deploy", {}),
+        ("iam:UpdateAssumeRolePolicy", f"{IAM}:role/claudefs-prod-node", {}),
         ("iam:PassRole", f"{IAM}:role/claudefs-prod-deploy", TO_EC2),
         ("iam:PassRole", f"{IAM}:role/claudefs-prod-node", {"iam:PassedToService": "lambda.amazonaws.com"}),
         ("secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:{REGION}:{ACCOUNT_ID}:secret:cfs/github-token", {}),

@@ -23,14 +23,14 @@ from infra.access.statements import (
     string_equals,
     trust_service,
 )
-from infra.scope import Scope
+from infra.scope import Scope, SecuredScope
 from local.aws.iam.evaluation import policy_allows
 
 REGION = "us-west-2"
 ACCOUNT_ID: str = DEFAULT_ACCOUNT_ID
 BUCKET = "arn:aws:s3:::bucket"
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT_ID}:key/key"
-SCOPE = Scope(account_id=ACCOUNT_ID, region=REGION, environment="test")
+SCOPE = SecuredScope(account_id=ACCOUNT_ID, region=REGION, environment="test", key_arn=KEY)
 
 
 @pytest.mark.parametrize(
@@ -190,19 +190,19 @@ SSM = f"arn:aws:ssm:{REGION}:{ACCOUNT_ID}"
     [
         (grants.list_objects(BUCKET), "s3:ListBucket", BUCKET, {}),
         (
-            grants.use_key(KEY, SCOPE, services=["s3"], encrypt=False),
+            grants.use_key(SCOPE, services=["s3"], encrypt=False),
             "kms:Decrypt",
             KEY,
             {"StringEquals": {"kms:ViaService": f"s3.{REGION}.amazonaws.com"}},
         ),
         (
-            grants.use_key(KEY, SCOPE, services=["s3", "sns"], encrypt=True),
+            grants.use_key(SCOPE, services=["s3", "sns"], encrypt=True),
             ["kms:Decrypt", "kms:GenerateDataKey"],
             KEY,
             {"StringEquals": {"kms:ViaService": [f"s3.{REGION}.amazonaws.com", f"sns.{REGION}.amazonaws.com"]}},
         ),
         (
-            grants.encrypt_disks(KEY, SCOPE)[1],
+            grants.encrypt_disks(SCOPE)[1],
             "kms:CreateGrant",
             KEY,
             {

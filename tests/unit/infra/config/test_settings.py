@@ -149,7 +149,7 @@ TIME = "a time of the day from 00:00 to 23:59"
 DAY = "a day as YYYY-MM-DD"
 A_FRIDAY_TO_COME = date(2090, 1, 6)
 
-FLAGS = ("managesRepository", "preventSelfReview", "overwriteEditedWorkflows")
+FLAGS = ("managesRepository", "preventSelfReview", "previewsNeedApproval", "overwriteEditedWorkflows")
 SECRETS = ("actionsSecrets", "environmentSecrets", "previewSecrets")
 
 BAD = [
@@ -448,6 +448,7 @@ BAD = [
         repair=f"pulumi config rm {CONFIG_NAMESPACE}:reviewerUsers",
     ),
     Bad(setting="preventSelfReview", value="true", allowed="needs reviewerUsers or reviewerTeams"),
+    Bad(setting="previewsNeedApproval", value="true", allowed="needs reviewerUsers or reviewerTeams"),
     Bad(setting="deploymentWaitMinutes", value="43201", allowed="a whole number of minutes from 0 to 43200"),
     entry("deploymentBranches", "a b", "a branch's name"),
     Bad(setting="workflowDelivery", value="push", allowed="one of commit, pull-request"),

@@ -19,7 +19,7 @@ from infra.orchestrator.hours import (
     scheduler_trust,
 )
 from infra.schedules.schedule import Calendar
-from infra.scope import Scope
+from infra.scope import SecuredScope
 from local.aws.iam.evaluation import policy_allows
 from tests.unit.infra.conftest import ACCOUNT_ID, REGION, STACK, known, secured_stack
 from tests.unit.infra.test_components import stack
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 INSTANCE = "i-0123456789abcdef0"
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT_ID}:key/1"
-SCOPE = Scope(account_id=ACCOUNT_ID, region=REGION, environment=STACK)
+SCOPE = SecuredScope(account_id=ACCOUNT_ID, region=REGION, environment=STACK, key_arn=KEY)
 EC2 = f"arn:aws:ec2:{REGION}:{ACCOUNT_ID}:instance"
-POLICY = render_policy(*scheduler_grants(SCOPE, instance_id=INSTANCE, key_arn=KEY))
+POLICY = render_policy(*scheduler_grants(SCOPE, instance_id=INSTANCE))
 FOR_A_DISK = {
     "kms:ViaService": f"ec2.{REGION}.amazonaws.com",
     "kms:GrantIsForAWSResource": "true",
