@@ -48,12 +48,12 @@ class _Token(NamedTuple):
 
 def compress_reproducibly(data: bytes) -> bytes:
     """Return a gzip file with the data."""
-    tokens = [*map(_as_token, _split(data)), _Token(_END_OF_BLOCK)]
+    tokens = [*map(_as_token, _find_matches(data)), _Token(_END_OF_BLOCK)]
     trailer = zlib.crc32(data).to_bytes(4, "little") + (len(data) % 2**32).to_bytes(4, "little")
-    return _HEADER + _pack(_block_bits(tokens)) + trailer
+    return _HEADER + _pack_bits(_block_bits(tokens)) + trailer
 
 
-def _split(data: bytes) -> Iterator[tuple[int, int]]:
+def _find_matches(data: bytes) -> Iterator[tuple[int, int]]:
     """Split data into matches as (length, distance), and single bytes as (byte, 0)."""
     beginnings = [data[place : place + _SHORTEST_MATCH] for place in range(len(data))]
     places: defaultdict[bytes, list[int]] = defaultdict(list)
@@ -91,13 +91,13 @@ def _as_token(part: tuple[int, int]) -> _Token:
     if number == _LONGEST_MATCH:
         symbol, length_bits = 285, ""
     else:
-        group, length_bits = _grouped(number - _SHORTEST_MATCH, groups_per_bit=4)
+        group, length_bits = _value_group(number - _SHORTEST_MATCH, groups_per_bit=4)
         symbol = 257 + group
-    group, distance_bits = _grouped(distance - 1, groups_per_bit=2)
+    group, distance_bits = _value_group(distance - 1, groups_per_bit=2)
     return _Token(symbol, length_bits, group, distance_bits)
 
 
-def _grouped(value: int, *, groups_per_bit: int) -> tuple[int, str]:
+def _value_group(value: int, *, groups_per_bit: int) -> tuple[int, str]:
     """Return the group of values that one symbol stands for, and the bits that tell the value in it.
 
     The groups of lengths and distances double in size after every four or two of them.
@@ -119,7 +119,7 @@ def _block_bits(tokens: Sequence[_Token]) -> Iterator[str]:
             *(distances.get(symbol, 0) for symbol in range(_DISTANCE_CODES)),
         ]
     )
-    literal_codes, distance_codes = _codes(literals), _codes(distances)
+    literal_codes, distance_codes = _huffman_codes(literals), _huffman_codes(distances)
     for token in tokens:
         yield literal_codes[token.symbol] + token.length_bits
         if token.distance is not None:
@@ -133,7 +133,7 @@ def _code_length_bits(lengths: Sequence[int]) -> Iterator[str]:
     yield _number_bits(_DISTANCE_CODES - 1, 5)
     yield _number_bits(len(_LENGTH_CODE_ORDER) - 4, 4)
     yield from (_number_bits(codes.get(symbol, 0), 3) for symbol in _LENGTH_CODE_ORDER)
-    bits = _codes(codes)
+    bits = _huffman_codes(codes)
     yield from (bits[length] for length in lengths)
 
 
@@ -153,7 +153,7 @@ def _code_lengths(counts: Mapping[int, int], *, longest: int) -> dict[int, int]:
     return {symbol: max(1, length) for symbol, length in lengths.items()}
 
 
-def _codes(lengths: Mapping[int, int]) -> dict[int, str]:
+def _huffman_codes(lengths: Mapping[int, int]) -> dict[int, str]:
     """Return the canonical Huffman codes of some lengths, as bits."""
     codes: dict[int, str] = {}
     code = 0
@@ -171,7 +171,7 @@ def _number_bits(number: int, width: int) -> str:
     return f"{number:0{width}b}"[::-1] if width else ""
 
 
-def _pack(bits: Iterable[str]) -> bytes:
+def _pack_bits(bits: Iterable[str]) -> bytes:
     """Return bits as bytes, of which the lowest bit is the first."""
     joined = "".join(bits)
     return int(joined[::-1], 2).to_bytes((len(joined) + 7) // 8, "little")

@@ -43,7 +43,7 @@ _LARGEST_VALUE = 48 * 1024
 ValueT = TypeVar("ValueT", Variable, Secret)
 
 
-def _holder(call: ApiCall, environment_name: str | None) -> RepositoryRecord | EnvironmentRecord:
+def _value_holder(call: ApiCall, environment_name: str | None) -> RepositoryRecord | EnvironmentRecord:
     return call.repository if environment_name is None else find_github_environment(call, environment_name)
 
 
@@ -87,7 +87,7 @@ def _secret_json(secret: Secret) -> Json:
 @actions_value_routes.serve_path("GET", *_VARIABLES)
 def list_variables(call: ApiCall, environment_name: str | None = None) -> ApiAnswer:
     """List the variables."""
-    table = _holder(call, environment_name).variables
+    table = _value_holder(call, environment_name).variables
     page = call.select_page([table[name] for name in sorted(table)], size=10, limit=30)
     return ApiAnswer({"total_count": len(table), "variables": [_variable_json(variable) for variable in page]})
 
@@ -95,13 +95,13 @@ def list_variables(call: ApiCall, environment_name: str | None = None) -> ApiAns
 @actions_value_routes.serve_path("GET", *_ONE_VARIABLE)
 def get_variable(call: ApiCall, name: str, environment_name: str | None = None) -> ApiAnswer:
     """Show one variable."""
-    return ApiAnswer(_variable_json(_find_value(_holder(call, environment_name).variables, name)))
+    return ApiAnswer(_variable_json(_find_value(_value_holder(call, environment_name).variables, name)))
 
 
 @actions_value_routes.serve_path("POST", *_VARIABLES)
 def create_variable(call: ApiCall, environment_name: str | None = None) -> ApiAnswer:
     """Create a variable."""
-    table = _holder(call, environment_name).variables
+    table = _value_holder(call, environment_name).variables
     name = _checked_name("Variable", call.fields.required_value("name", str))
     value = call.fields.required_value("value", str)
     if name in table:
@@ -114,7 +114,7 @@ def create_variable(call: ApiCall, environment_name: str | None = None) -> ApiAn
 @actions_value_routes.serve_path("PATCH", *_ONE_VARIABLE)
 def update_variable(call: ApiCall, name: str, environment_name: str | None = None) -> ApiAnswer:
     """Change a variable's value."""
-    table = _holder(call, environment_name).variables
+    table = _value_holder(call, environment_name).variables
     old = _find_value(table, name)
     table[old.name] = Variable(
         name=old.name,
@@ -128,7 +128,7 @@ def update_variable(call: ApiCall, name: str, environment_name: str | None = Non
 @actions_value_routes.serve_path("DELETE", *_ONE_VARIABLE)
 def delete_variable(call: ApiCall, name: str, environment_name: str | None = None) -> ApiAnswer:
     """Delete a variable."""
-    table = _holder(call, environment_name).variables
+    table = _value_holder(call, environment_name).variables
     del table[_find_value(table, name).name]
     return no_content()
 
@@ -136,7 +136,7 @@ def delete_variable(call: ApiCall, name: str, environment_name: str | None = Non
 @actions_value_routes.serve_path("GET", *(f"{path}/public-key" for path in _SECRETS))
 def get_public_key(call: ApiCall, environment_name: str | None = None) -> ApiAnswer:
     """Show the key for which values are encrypted."""
-    _holder(call, environment_name)
+    _value_holder(call, environment_name)
     key = call.repository.key
     return ApiAnswer({"key_id": key.key_id, "key": key.public})
 
@@ -144,7 +144,7 @@ def get_public_key(call: ApiCall, environment_name: str | None = None) -> ApiAns
 @actions_value_routes.serve_path("GET", *_SECRETS)
 def list_secrets(call: ApiCall, environment_name: str | None = None) -> ApiAnswer:
     """List the secrets, without their values."""
-    table = _holder(call, environment_name).secrets
+    table = _value_holder(call, environment_name).secrets
     page = call.select_page([table[name] for name in sorted(table)])
     return ApiAnswer({"total_count": len(table), "secrets": [_secret_json(secret) for secret in page]})
 
@@ -152,13 +152,13 @@ def list_secrets(call: ApiCall, environment_name: str | None = None) -> ApiAnswe
 @actions_value_routes.serve_path("GET", *_ONE_SECRET)
 def get_secret(call: ApiCall, name: str, environment_name: str | None = None) -> ApiAnswer:
     """Show one secret, without its value."""
-    return ApiAnswer(_secret_json(_find_value(_holder(call, environment_name).secrets, name)))
+    return ApiAnswer(_secret_json(_find_value(_value_holder(call, environment_name).secrets, name)))
 
 
 @actions_value_routes.serve_path("PUT", *_ONE_SECRET)
 def put_secret(call: ApiCall, name: str, environment_name: str | None = None) -> ApiAnswer:
     """Create a secret or replace its value."""
-    table = _holder(call, environment_name).secrets
+    table = _value_holder(call, environment_name).secrets
     name = _checked_name("Secret", name)
     key_id = call.fields.required_value("key_id", str)
     encrypted_value = call.fields.required_value("encrypted_value", str)
@@ -192,6 +192,6 @@ def _check_encryption(call: ApiCall, key_id: str, encrypted_value: str) -> None:
 @actions_value_routes.serve_path("DELETE", *_ONE_SECRET)
 def delete_secret(call: ApiCall, name: str, environment_name: str | None = None) -> ApiAnswer:
     """Delete a secret."""
-    table = _holder(call, environment_name).secrets
+    table = _value_holder(call, environment_name).secrets
     del table[_find_value(table, name).name]
     return no_content()

@@ -47,7 +47,7 @@ def create_app(store: StateStore) -> Flask:
     app.register_error_handler(ApiError, refuse_request)
     app.register_error_handler(HTTPException, refuse_unserved)
     for route in ALL_ROUTES:
-        app.add_url_rule(route.rule, route.name, partial(_answer_route, stand_in, route), methods=[route.method])
+        app.add_url_rule(route.rule, route.route_name, partial(_answer_route, stand_in, route), methods=[route.method])
     app.register_blueprint(control.control_blueprint(store))
     app.register_blueprint(job_token_blueprint(store))
     return app

@@ -26,7 +26,7 @@ class TreeEntry:
     is_directory: bool
 
     @property
-    def name(self) -> str:
+    def last_part(self) -> str:
         """Return the last part of the path."""
         return self.path.rpartition("/")[2]
 
@@ -107,7 +107,7 @@ def walk_tree(files: Mapping[str, str], directory: str = "") -> Iterator[TreeEnt
 def tree_sha(files: Mapping[str, str], directory: str = "") -> str:
     """Hash a directory of a flat tree with all that is below it."""
     content = b"".join(
-        f"{DIRECTORY_MODE.lstrip('0') if entry.is_directory else FILE_MODE} {entry.name}\0".encode()
+        f"{DIRECTORY_MODE.lstrip('0') if entry.is_directory else FILE_MODE} {entry.last_part}\0".encode()
         + bytes.fromhex(entry.sha)
         for entry in list_directory(files, directory)
     )

@@ -70,7 +70,7 @@ class JobTokenIssuer:
         self._jobs: dict[str, Json] = {}
 
     @cached_property
-    def _key(self) -> RSAKey:
+    def _signing_key(self) -> RSAKey:
         return RSAKey.generate_key(_KEY_SIZE, {"use": "sig", "alg": _ALGORITHM}, auto_kid=True)
 
     def start_job(self, claims: Json) -> str:
@@ -90,11 +90,11 @@ class JobTokenIssuer:
         now = int(time.time())
         times = {"iat": now, "nbf": now - 2 * TOKEN_SECONDS, "exp": now + TOKEN_SECONDS}
         claims = {**self._jobs[secret], **times, "iss": TOKEN_ISSUER, "aud": audience, "jti": secrets.token_hex(16)}
-        return jwt.encode({"alg": _ALGORITHM, "kid": self._key.kid, "typ": "JWT"}, claims, self._key)
+        return jwt.encode({"alg": _ALGORITHM, "kid": self._signing_key.kid, "typ": "JWT"}, claims, self._signing_key)
 
     def public_keys(self) -> Json:
         """Return the keys that verify the tokens."""
-        return dict(KeySet([self._key]).as_dict(private=False))
+        return dict(KeySet([self._signing_key]).as_dict(private=False))
 
 
 def job_claims(state: ServiceState, job: Mapping[str, object]) -> Json:

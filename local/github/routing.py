@@ -26,7 +26,7 @@ class Route:
     view: Callable[..., ApiAnswer]
 
     @property
-    def name(self) -> str:
+    def route_name(self) -> str:
         """The route as a person writes it."""
         return f"{self.method} {self.rule}"
 

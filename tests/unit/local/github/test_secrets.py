@@ -73,7 +73,7 @@ def test_no_read_of_any_kind_shows_a_value_or_the_private_key(github: GitHub) ->
                 path = path.replace(name, value)
             response = github.request("GET", path)
             read += response.status_code == 200
-            assert not [secret for secret in hidden if secret in response.text], route.name
+            assert not [secret for secret in hidden if secret in response.text], route.route_name
     for path in ("/_control/health", "/_control/faults"):
         assert not [secret for secret in hidden if secret in github.request("GET", path).text]
     assert read > 20
