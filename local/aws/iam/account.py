@@ -137,6 +137,6 @@ def association_resource(association: str, region: str) -> str:
     if backend is None:
         return ""
     for table in backend.route_tables.values():
-        if association in table.associations:
+        if association in (of["RouteTableAssociationId"] for of in table.associations):
             return str(table.id)
     return next((of.allocation_id for of in backend.addresses if of.association_id == association), "")
