@@ -46,14 +46,17 @@ _CREATION_TAGGING: Mapping[str, str] = {
 }
 """What creating something with tags needs besides."""
 
-_PASSED_ROLES: Mapping[str, tuple[str, str]] = {
-    "autoscaling:PutLifecycleHook": ("[RoleARN]", "autoscaling.amazonaws.com"),
-    "events:PutTargets": ("Targets[].RoleArn", "events.amazonaws.com"),
-    "iam:AddRoleToInstanceProfile": ("[RoleName]", "ec2.amazonaws.com"),
-    "scheduler:CreateSchedule": ("[Target.RoleArn]", "scheduler.amazonaws.com"),
-    "scheduler:UpdateSchedule": ("[Target.RoleArn]", "scheduler.amazonaws.com"),
-    "ssm:SendCommand": ("[ServiceRoleArn]", "ssm.amazonaws.com"),
-    "ssm:StartAutomationExecution": ("Parameters.AutomationAssumeRole", "ssm.amazonaws.com"),
+_PASSED_ROLES = {
+    action: (jmespath.compile(roles), service)
+    for action, (roles, service) in {
+        "autoscaling:PutLifecycleHook": ("[RoleARN]", "autoscaling.amazonaws.com"),
+        "events:PutTargets": ("Targets[].RoleArn", "events.amazonaws.com"),
+        "iam:AddRoleToInstanceProfile": ("[RoleName]", "ec2.amazonaws.com"),
+        "scheduler:CreateSchedule": ("[Target.RoleArn]", "scheduler.amazonaws.com"),
+        "scheduler:UpdateSchedule": ("[Target.RoleArn]", "scheduler.amazonaws.com"),
+        "ssm:SendCommand": ("[ServiceRoleArn]", "ssm.amazonaws.com"),
+        "ssm:StartAutomationExecution": ("Parameters.AutomationAssumeRole", "ssm.amazonaws.com"),
+    }.items()
 }
 """Where a call hands a role over, as JMESPath, and to whom."""
 
@@ -184,7 +187,7 @@ def _passed_roles(request: ApiRequest, action: str) -> Iterator[AccessRequest]:
     if action not in _PASSED_ROLES:
         return
     expression, service = _PASSED_ROLES[action]
-    roles = list(jmespath.search(expression, request.parameters) or ())
+    roles = list(expression.search(request.parameters) or ())
     if action == "ssm:StartAutomationExecution":
         roles.append(find_document_role(request.parameters["DocumentName"], request.region))
     yield from (pass_role(role, service) for role in dict.fromkeys(roles) if role)

@@ -22,29 +22,32 @@ if TYPE_CHECKING:
 ANYTHING = "*"
 """The resource of an action that knows none, and the name of one that is not there yet."""
 
-_RESOURCE_NAMES: Mapping[str, str] = {
-    "autoscaling:autoScalingGroup": "[AutoScalingGroupName, Tags[].ResourceId][]",
-    "budgets:budget": "[BudgetName, Budget.BudgetName, ResourceARN]",
-    "cloudwatch:alarm": "[AlarmName, AlarmNames][]",
-    "events:event-bus": "Entries[].(EventBusName || `default`)",
-    "events:rule-on-custom-event-bus": "EventBusName && [Rule, Name]",
-    "events:rule-on-default-event-bus": "!EventBusName && [Rule, Name, ResourceARN]",
-    "iam:instance-profile": "[InstanceProfileName]",
-    "iam:oidc-provider": "[OpenIDConnectProviderArn, Url]",
-    "iam:policy": "[PolicyArn, PolicyName]",
-    "iam:role": "[RoleName, AWSServiceName]",
-    "kms:alias": "[AliasName]",
-    "kms:key": "[KeyId, TargetKeyId, SourceKeyId, DestinationKeyId, CiphertextBlob]",
-    "logs:log-group": "[logGroupName, logGroupIdentifier, resourceArn]",
-    "logs:log-stream": "[logStreamName]",
-    "scheduler:schedule": "[Name]",
-    "scheduler:schedule-group": "[Name, ResourceArn]",
-    "secretsmanager:Secret": "[SecretId, Name]",
-    "sns:topic": "[TopicArn, ResourceArn, Name]",
-    "ssm:document": "[DocumentName, Name, ResourceId]",
-    "ssm:instance": "[InstanceIds, Targets[0].Key && '*'][]",
-    "ssm:parameter": "[Name, Names][]",
-    "sts:role": "[RoleArn]",
+_RESOURCE_NAMES = {
+    type_: jmespath.compile(names)
+    for type_, names in {
+        "autoscaling:autoScalingGroup": "[AutoScalingGroupName, Tags[].ResourceId][]",
+        "budgets:budget": "[BudgetName, Budget.BudgetName, ResourceARN]",
+        "cloudwatch:alarm": "[AlarmName, AlarmNames][]",
+        "events:event-bus": "Entries[].[EventBusName || 'default'][]",
+        "events:rule-on-custom-event-bus": "EventBusName && EventBusName != 'default' && [Rule, Name]",
+        "events:rule-on-default-event-bus": "(!EventBusName || EventBusName == 'default') && [Rule, Name, ResourceARN]",
+        "iam:instance-profile": "[InstanceProfileName]",
+        "iam:oidc-provider": "[OpenIDConnectProviderArn, Url]",
+        "iam:policy": "[PolicyArn, PolicyName]",
+        "iam:role": "[RoleName, AWSServiceName]",
+        "kms:alias": "[AliasName]",
+        "kms:key": "[KeyId, TargetKeyId, SourceKeyId, DestinationKeyId, CiphertextBlob]",
+        "logs:log-group": "[logGroupName, logGroupIdentifier, resourceArn]",
+        "logs:log-stream": "[logStreamName]",
+        "scheduler:schedule": "[Name]",
+        "scheduler:schedule-group": "[Name, ResourceArn]",
+        "secretsmanager:Secret": "[SecretId, Name]",
+        "sns:topic": "[TopicArn, ResourceArn, Name]",
+        "ssm:document": "[DocumentName, Name, ResourceId]",
+        "ssm:instance": "[InstanceIds, Targets[0].Key && '*'][]",
+        "ssm:parameter": "[Name, Names][]",
+        "sts:role": "[RoleArn]",
+    }.items()
 }
 """Where a request names resources, by service and type, as JMESPath: by an ARN or by what ends one."""
 
@@ -80,7 +83,7 @@ def touched_resources(request: ApiRequest, action: str) -> tuple[str, ...]:
     arns: list[str] = []
     for type_, row in resource_types(action).items():
         expression = _RESOURCE_NAMES.get(f"{service}:{type_}")
-        names = [name for name in (expression and jmespath.search(expression, request.parameters)) or () if name]
+        names = [name for name in (expression and expression.search(request.parameters)) or () if name]
         arns += [_resource_arn(request, action, type_, row["arn"], name) for name in names]
         if not names and row["required"]:
             arns.append(_fill_template(row["arn"], request, ANYTHING))
