@@ -49,6 +49,7 @@ _TYPES: Mapping[str, str] = {
 }
 """EC2's resource types by how the ids of their resources begin."""
 
+_ASSOCIATION = "assoc-"
 _OF_NO_ACCOUNT = ("image", "snapshot")
 _LAUNCH = "ec2:RunInstances"
 _IMAGE_PARAMETER = "resolve:ssm:"
@@ -61,10 +62,14 @@ def ec2_access(request: ApiRequest) -> Iterator[AccessRequest]:
     if request.operation == "RunInstances":
         yield from launch_access(request, request.parameters)
         return
+    named = _named_ids(request)
+    if any(_ASSOCIATION in one for one in named):
+        # One that is gone belongs to nothing that could be judged: EC2 says that it is not there.
+        return
     for action in request.actions:
         types = resource_types(action)
         created = [type_ for type_, row in types.items() if _is_created(row)]
-        used = [one for one in _named_ids(request) if _id_type(one) in types]
+        used = [one for one in named if _id_type(one) in types]
         if "vpc" in types and "vpc" not in {*map(_id_type, used), *created}:
             used += [vpc for one in used if (vpc := ec2_vpc(one, request.region))]
         for id_ in dict.fromkeys(used):

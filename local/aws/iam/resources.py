@@ -84,6 +84,8 @@ def touched_resources(request: ApiRequest, action: str) -> tuple[str, ...]:
     for type_, row in resource_types(action).items():
         expression = _RESOURCE_NAMES.get(f"{service}:{type_}")
         names = [name for name in (expression and expression.search(request.parameters)) or () if name]
+        if type_ == "key" and action in ("kms:DeleteAlias", "kms:UpdateAlias"):
+            names.append(request.parameters["AliasName"])
         arns += [_resource_arn(request, action, type_, row["arn"], name) for name in names]
         if not names and row["required"]:
             arns.append(_fill_template(row["arn"], request, ANYTHING))

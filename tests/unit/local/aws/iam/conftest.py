@@ -65,9 +65,9 @@ class Guarded:
             self.client("sts").assume_role(RoleArn=role, RoleSessionName="run", **more)["Credentials"]
         )
 
-    def acting(self, service: str, *statements: Mapping[str, Any]) -> Any:
+    def acting(self, service: str, *statements: Mapping[str, Any], name: str = "Actor") -> Any:
         """Return a client of a new role."""
-        return self.client(service, **self.credentials(self.role("Actor", *statements)))
+        return self.client(service, **self.credentials(self.role(name, *statements)))
 
 
 def session_credentials(answered: Mapping[str, str]) -> dict[str, str]:

@@ -76,6 +76,9 @@ def test_an_association_is_judged_as_the_route_table_that_it_belongs_to(account:
     refused = refusal(account.acting("ec2").disassociate_route_table, AssociationId=association)[1]
 
     assert f"on resource: {EC2}:route-table/{table}" in refused
+    administrator.disassociate_route_table(AssociationId=association)
+    gone = refusal(account.acting("ec2", name="Other").disassociate_route_table, AssociationId=association)
+    assert gone[0] == "InvalidAssociationID.NotFound"
 
 
 def test_an_instance_tags_itself_and_no_other(account: Guarded) -> None:

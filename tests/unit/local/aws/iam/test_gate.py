@@ -235,6 +235,15 @@ def test_a_role_is_made_only_with_its_boundary_and_handed_over_only_to_its_servi
     assert f"iam:PassRole on resource: {target}" in passing
 
 
+def test_an_alias_is_deleted_by_who_may_do_so_to_its_key_too(account: Guarded) -> None:
+    kms = account.client("kms")
+    key = kms.create_key()["KeyMetadata"]
+    kms.create_alias(AliasName="alias/a", TargetKeyId=key["KeyId"])
+    own = account.acting("kms", statement("kms:DeleteAlias", resource=regional("kms", "alias/a")))
+
+    assert f"on resource: {key['Arn']}" in refusal(own.delete_alias, AliasName="alias/a")[1]
+
+
 def test_the_switch_is_a_request_of_its_own() -> None:
     gate = AccessGate()
 
