@@ -1,7 +1,7 @@
 """Systems Manager's Automation, which moto has not: runs a document's steps against the emulated account.
 
-It knows the actions and step properties that this project's documents have. Steps take no time, and a role's rights
-are not asked for.
+It knows the actions and step properties that this project's documents have. Steps take no time. Where the account's
+gate is on, they have the rights of the document's role.
 """
 
 from __future__ import annotations
@@ -18,8 +18,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from moto.core.botocore_stubber import BotocoreStubber
 from moto.moto_api._internal import mock_random
 
+from local.aws.iam.account import ACCOUNT_ID
+from local.aws.iam.gate import ACCOUNT_GATE, AccessRefusedError
+from local.aws.iam.in_process import guard_client
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from local.aws.iam.evaluation import Principal
 
 DocumentStep = dict[str, Any]
 
@@ -84,6 +90,27 @@ def run_document(name: str, content: str, parameters: Mapping[str, list[str]], *
     document = json.loads(content)
     _check_parameters(document.get("parameters", {}), parameters)
     execution = AutomationExecution(id=str(mock_random.uuid4()), document=name, parameters=parameters)
+    role = _fill_parameters(document.get("assumeRole", ""), parameters)
+    try:
+        with ACCOUNT_GATE.acting_as(_assume_role(role, execution.id, region) if role else None):
+            _run_steps(document, execution, region)
+    except AccessRefusedError:
+        execution.status = "Failed"
+    return execution
+
+
+def _assume_role(role: str, execution_id: str, region: str) -> Principal | None:
+    """Assume the role that a document runs under; Systems Manager does it before the first step."""
+    return ACCOUNT_GATE.assume_for_service(
+        "ssm.amazonaws.com",
+        role,
+        session=f"Automation-{execution_id}",
+        source_arn=f"arn:aws:ssm:{region}:{ACCOUNT_ID}:automation-execution/{execution_id}",
+    )
+
+
+def _run_steps(document: Mapping[str, Any], execution: AutomationExecution, region: str) -> None:
+    parameters = execution.parameters
     written: list[DocumentStep] = json.loads(_fill_parameters(json.dumps(document["mainSteps"]), parameters))
     places = {step["name"]: place for place, step in enumerate(written)}
     place = 0
@@ -97,7 +124,6 @@ def run_document(name: str, content: str, parameters: Mapping[str, list[str]], *
         if following is None:
             break
         place = places[following] if following else place + 1
-    return execution
 
 
 def _check_parameters(declared: Mapping[str, Mapping[str, str]], given: Mapping[str, list[str]]) -> None:
@@ -148,6 +174,7 @@ def _in_process_client(service: str, region: str) -> Any:
         aws_access_key_id="automation",
         aws_secret_access_key="automation",  # noqa: S106 — the emulator checks none
     )
+    guard_client(client, ACCOUNT_GATE.admit_own_call)
     inside = BotocoreStubber()
     inside.enabled = True
     client.meta.events.register("before-send", inside)

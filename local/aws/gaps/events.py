@@ -11,6 +11,8 @@ from moto.ssm import ssm_backends
 from moto.ssm.exceptions import SSMException
 
 from local.aws.gaps import ssm
+from local.aws.iam.api_request import ApiRequest
+from local.aws.iam.gate import ACCOUNT_GATE, AccessRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,5 +50,26 @@ def _start_runbook(rule: Rule, target: dict[str, dict[str, str]], event: EventMe
     parameters = EventTemplateParser.parse(transformer["InputTemplate"], transformer["InputPathsMap"], event)
     name = str(target["Arn"]).rpartition("/")[2].partition(":")[0]
     # Who puts an event does not hear of a target that refuses it.
-    with contextlib.suppress(SSMException):
+    with contextlib.suppress(SSMException, AccessRefusedError):
+        _check_target(rule, str(target.get("RoleArn", "")), name)
         ssm.start_automation(ssm_backends[rule.account_id][rule.region_name], name, parameters)
+
+
+def _check_target(rule: Rule, role: str, document: str) -> None:
+    """Ask whether EventBridge may start a document under the target's role, where the account's gate is on.
+
+    Raises:
+        AccessRefusedError: It may not.
+    """
+    principal = ACCOUNT_GATE.assume_for_service("events.amazonaws.com", role, session=rule.name, source_arn=rule.arn)
+    start = ApiRequest(
+        service="ssm",
+        operation="StartAutomationExecution",
+        actions=("ssm:StartAutomationExecution",),
+        region=rule.region_name,
+        parameters={"DocumentName": document},
+        headers={},
+        query={},
+    )
+    if principal is not None and (refusal := ACCOUNT_GATE.judge_call(start, principal)):
+        raise AccessRefusedError(refusal)

@@ -130,8 +130,10 @@ def find_resource_policy(access: AccessRequest) -> Policy | None:
         document = key.policy
     elif service == "sns" and (topic := find_topic(access.resource, region)):
         document = topic.policy
-    elif access.action.startswith("sts:AssumeRole") and (role := find_role(name)):
-        kind, document = PolicyKind.TRUST, role.assume_role_policy_document
+    elif access.action.startswith("sts:AssumeRole"):
+        role = find_role(name)
+        # A role that is not there trusts nobody.
+        kind, document = PolicyKind.TRUST, role.assume_role_policy_document if role else '{"Statement": []}'
     if not document:
         return None
     text = document.decode() if isinstance(document, bytes) else str(document)

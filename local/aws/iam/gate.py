@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.wrappers import Request, Response
@@ -17,8 +18,8 @@ from local.aws.iam.account import ACCOUNT_ID
 from local.aws.iam.api_request import read_api_request
 from local.aws.iam.conditions import UnsupportedPolicyError
 from local.aws.iam.ec2_access import ec2_access, group_launch_access
-from local.aws.iam.evaluation import AccessRequest, Decision, decide_access
-from local.aws.iam.principals import CredentialsError, identify_principal
+from local.aws.iam.evaluation import AccessRequest, Decision, Principal, decide_access
+from local.aws.iam.principals import CredentialsError, identify_principal, session_principal
 from local.aws.iam.refusals import CREDENTIALS, denial_code, refuse_request, request_protocol
 from local.aws.iam.resources import ANYTHING, resource_types
 
@@ -27,13 +28,16 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
     from local.aws.iam.api_request import ApiRequest
-    from local.aws.iam.evaluation import Principal
     from local.aws.journal import RecordedAnswer
 
 IAM_PATH = "/_control/iam"
 _CONTROL = "/_control/"
 _DENIALS_KEPT = 1000
 _WEB_IDENTITY = "AssumeRoleWithWebIdentity"
+
+
+class AccessRefusedError(Exception):
+    """A service of the account may not do what it wants to; the message is AWS's."""
 
 
 class AccessGate:
@@ -46,6 +50,7 @@ class AccessGate:
         self._denials: deque[dict[str, str]] = deque(maxlen=_DENIALS_KEPT)
         self._used: dict[str, set[tuple[str, str, str, str]]] = {}
         self._undetermined: set[str] = set()
+        self._acting: Principal | None = None
 
     def switch(self, *, enforced: bool, issuers: Mapping[str, str]) -> None:
         """Switch the gate.
@@ -93,6 +98,43 @@ class AccessGate:
             return refuse_request(request, protocol, codes[protocol], message)
         if called is None or not (refusal := self.judge_call(called, principal)):
             return None
+        return refuse_request(request, protocol, denial_code(protocol, called.service), refusal)
+
+    def assume_for_service(self, service: str, role: str, *, session: str, source_arn: str) -> Principal | None:
+        """Return the session of a role that a service of AWS assumes; None while the gate is off.
+
+        Args:
+            service: The service, such as `ssm.amazonaws.com`.
+            role: The role's ARN.
+            session: The session's name.
+            source_arn: For what the service does it.
+
+        Raises:
+            AccessRefusedError: The role does not trust it.
+        """
+        if not self.enforced:
+            return None
+        context = {"aws:SourceAccount": ACCOUNT_ID, "aws:SourceArn": source_arn}
+        access = AccessRequest(action="sts:AssumeRole", resource=role)
+        if refusal := self.judge_access(access, Principal(kind="service", arn=service), **context):
+            raise AccessRefusedError(refusal)
+        return session_principal(role, session)
+
+    @contextmanager
+    def acting_as(self, principal: Principal | None) -> Iterator[None]:
+        """Judge calls that the account makes to itself as those of a principal; as nobody's where it is None."""
+        before, self._acting = self._acting, principal
+        try:
+            yield
+        finally:
+            self._acting = before
+
+    def admit_own_call(self, request: Request) -> RecordedAnswer | None:
+        """Return the refusal of a call that the account makes to itself, or None."""
+        called = read_api_request(request)
+        if self._acting is None or called is None or not (refusal := self.judge_call(called, self._acting)):
+            return None
+        protocol = request_protocol(request, called.service)
         return refuse_request(request, protocol, denial_code(protocol, called.service), refusal)
 
     def judge_call(self, called: ApiRequest, principal: Principal) -> str:

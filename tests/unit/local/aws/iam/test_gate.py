@@ -158,7 +158,9 @@ def test_a_role_is_assumed_only_by_whom_it_trusts(account: Guarded) -> None:
     role = account.role("Machine", statement("iam:ListRoles"), trust=service)
     assume = {"RoleArn": role, "RoleSessionName": "i-1"}
 
-    assert "no role trust policy allows" in refusal(account.client("sts").assume_role, **assume)[1]
+    for to in (role, f"{role}Gone"):
+        refused = refusal(account.client("sts").assume_role, RoleArn=to, RoleSessionName="i-1")
+        assert "no role trust policy allows" in refused[1]
     as_ec2 = account.client("sts", aws_access_key_id="ec2.amazonaws.com", aws_secret_access_key="s")
     granted = session_credentials(as_ec2.assume_role(**assume)["Credentials"])
     account.client("iam", **granted).list_roles()
