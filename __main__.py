@@ -24,7 +24,7 @@ from infra.orchestrator.hours import OrchestratorHours, OrchestratorHoursArgs
 from infra.orchestrator.orchestrator import Orchestrator, OrchestratorArgs
 from infra.outputs import StackParts, export_outputs
 from infra.role_grants import stack_grants
-from infra.stack_context import StackContext
+from infra.stack_context import SecuredStack, StackContext
 from infra.storage.encryption import Encryption, EncryptionArgs
 from infra.storage.storage import Storage, StorageArgs
 
@@ -58,8 +58,11 @@ encryption = Encryption(
     "encryption", args=EncryptionArgs(stack=unsecured, protected=settings.is_protected("encryptionKey"))
 )
 boundary = Boundary("boundary", args=BoundaryArgs(stack=unsecured, key_arn=encryption.key_arn, grants=stack_grants))
-stack = unsecured.secured_by(
-    key_arn=encryption.key_arn, boundary_arn=boundary.arn, log_retention_days=settings.log_retention_days
+stack = SecuredStack(
+    **vars(unsecured),
+    key_arn=encryption.key_arn,
+    boundary_arn=boundary.arn,
+    log_retention_days=settings.log_retention_days,
 )
 storage = Storage(
     "storage",

@@ -39,19 +39,6 @@ class StackContext:
             lambda account_id: Scope(account_id=account_id, region=self.region, environment=self.environment)
         )
 
-    def secured_by(
-        self, *, key_arn: pulumi.Output[str], boundary_arn: pulumi.Output[str], log_retention_days: int
-    ) -> SecuredStack:
-        """Return the same stack with what protects its resources."""
-        return SecuredStack(
-            account_id=self.account_id,
-            region=self.region,
-            tags=self.tags,
-            key_arn=key_arn,
-            boundary_arn=boundary_arn,
-            log_retention_days=log_retention_days,
-        )
-
 
 @dataclass(frozen=True, kw_only=True)
 class SecuredStack(StackContext):

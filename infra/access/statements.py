@@ -155,8 +155,7 @@ def render_policy(*statements: Statement) -> str:
     if not sids or len(set(sids)) != len(sids):
         raise PolicyError(f"a policy needs statements with different Sids, not {sids}")
     return json.dumps(
-        {"Version": "2012-10-17", "Statement": [statement.to_json() for statement in statements]},
-        separators=(",", ":"),
+        {"Version": "2012-10-17", "Statement": [statement.to_json() for statement in statements]}, separators=(",", ":")
     )
 
 
@@ -199,10 +198,7 @@ def existing_tag_conditions(scope: Scope) -> tuple[Condition, ...]:
 
 
 def _tag_conditions(prefix: str, scope: Scope) -> tuple[Condition, ...]:
-    return (
-        string_equals(f"{prefix}/project", PROJECT_NAME),
-        string_equals(f"{prefix}/Environment", scope.environment),
-    )
+    return (string_equals(f"{prefix}/project", PROJECT_NAME), string_equals(f"{prefix}/Environment", scope.environment))
 
 
 def region_condition(scope: Scope) -> Condition:

@@ -30,12 +30,7 @@ NETWORK_TYPES: tuple[ResourceType, ...] = (
     ResourceType(
         type_tokens=("aws:ec2/vpc:Vpc",),
         ec2_type="vpc",
-        lists=(
-            "ec2:DescribeVpcs",
-            "ec2:DescribeNetworkAcls",
-            "ec2:DescribeRouteTables",
-            "ec2:DescribeSecurityGroups",
-        ),
+        lists=("ec2:DescribeVpcs", "ec2:DescribeNetworkAcls", "ec2:DescribeRouteTables", "ec2:DescribeSecurityGroups"),
         reads=("ec2:DescribeVpcAttribute",),
         creates={"ec2:CreateVpc": ()},
         writes=("ec2:ModifyVpcAttribute", "ec2:DeleteVpc"),
@@ -116,11 +111,7 @@ NETWORK_TYPES: tuple[ResourceType, ...] = (
             "ec2:AuthorizeSecurityGroupEgress": ("security-group",),
             "ec2:AuthorizeSecurityGroupIngress": ("security-group",),
         },
-        writes=(
-            "ec2:ModifySecurityGroupRules",
-            "ec2:RevokeSecurityGroupEgress",
-            "ec2:RevokeSecurityGroupIngress",
-        ),
+        writes=("ec2:ModifySecurityGroupRules", "ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress"),
         touches=("security-group",),
         uncalled={"ec2:ModifySecurityGroupRules": "a rule whose description changes"},
     ),
@@ -144,7 +135,7 @@ COMPUTE_TYPES: tuple[ResourceType, ...] = (
         writes=("ec2:CreateLaunchTemplateVersion", "ec2:DeleteLaunchTemplate", "ec2:ModifyLaunchTemplate"),
         uncalled={
             "ec2:CreateLaunchTemplateVersion": "a template that changes",
-            "ec2:ModifyLaunchTemplate": "likewise, so that its new version is the default one",
+            "ec2:ModifyLaunchTemplate": "a changed template, whose new version becomes the default one",
         },
     ),
     ResourceType(
@@ -192,7 +183,7 @@ COMPUTE_TYPES: tuple[ResourceType, ...] = (
             "ec2:ModifyNetworkInterfaceAttribute": "changed security groups",
             "ec2:ModifyVolume": "a disk that grows",
             "ec2:StartInstances": "a changed type, for which the instance stops and starts",
-            "ec2:StopInstances": "likewise",
+            "ec2:StopInstances": "a changed type, for which the instance stops and starts",
         },
     ),
 )

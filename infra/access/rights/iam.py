@@ -50,12 +50,7 @@ def identity_rights(scope: Scope) -> Iterator[Right]:
     bounded = string_equals("iam:PermissionsBoundary", boundary_policy_arn(scope))
     yield Right(
         access="write",
-        actions=(
-            "iam:CreateRole",
-            "iam:DeleteRolePolicy",
-            "iam:PutRolePermissionsBoundary",
-            "iam:PutRolePolicy",
-        ),
+        actions=("iam:CreateRole", "iam:DeleteRolePolicy", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"),
         resources=roles,
         conditions=(bounded,),
         uncalled={"iam:PutRolePermissionsBoundary": "a role that has lost its boundary"},
@@ -68,13 +63,7 @@ def identity_rights(scope: Scope) -> Iterator[Right]:
     )
     yield Right(
         access="write",
-        actions=(
-            "iam:DeleteRole",
-            "iam:TagRole",
-            "iam:UntagRole",
-            "iam:UpdateRole",
-            "iam:UpdateRoleDescription",
-        ),
+        actions=("iam:DeleteRole", "iam:TagRole", "iam:UntagRole", "iam:UpdateRole", "iam:UpdateRoleDescription"),
         resources=roles,
         uncalled={
             "iam:TagRole": TAGGING_REASON,

@@ -60,7 +60,7 @@ STORAGE_TYPES: tuple[ResourceType, ...] = (
             "s3:UntagResource",
         ),
         uncalled={
-            "s3:ListTagsForResource": "how the provider reads tags where the account's buckets have access by tags",
+            "s3:ListTagsForResource": "how the provider reads tags where the account's buckets have access by tags"
         },
     ),
     ResourceType(
@@ -83,10 +83,7 @@ STORAGE_TYPES: tuple[ResourceType, ...] = (
     ),
     ResourceType(
         type_tokens=("aws:kms/alias:Alias",),
-        arns=lambda scope: (
-            scope.key_arn,
-            scope.regional_arn("kms", f"alias/{PROJECT_NAME}-{scope.environment}"),
-        ),
+        arns=lambda scope: (scope.key_arn, scope.regional_arn("kms", f"alias/{PROJECT_NAME}-{scope.environment}")),
         lists=("kms:ListAliases",),
         writes=("kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"),
         uncalled={"kms:UpdateAlias": "an alias that is given to another key"},
@@ -143,9 +140,7 @@ OBSERVATION_TYPES: tuple[ResourceType, ...] = (
             "logs:TagResource",
             "logs:UntagResource",
         ),
-        uncalled={
-            "logs:AssociateKmsKey": "a group that gets another key",
-        },
+        uncalled={"logs:AssociateKmsKey": "a group that gets another key"},
     ),
     ResourceType(
         type_tokens=("aws:cloudwatch/logMetricFilter:LogMetricFilter",),
@@ -161,10 +156,7 @@ OBSERVATION_TYPES: tuple[ResourceType, ...] = (
         writes=("logs:PutResourcePolicy", "logs:DeleteResourcePolicy"),
     ),
     ResourceType(
-        type_tokens=(
-            "aws:sns/topic:Topic",
-            "aws:sns/topicPolicy:TopicPolicy",
-        ),
+        type_tokens=("aws:sns/topic:Topic", "aws:sns/topicPolicy:TopicPolicy"),
         arns=lambda scope: (scope.named_arn("sns", ""),),
         reads=("sns:GetTopicAttributes", "sns:ListTagsForResource"),
         writes=("sns:CreateTopic", "sns:DeleteTopic", "sns:SetTopicAttributes", "sns:TagResource", "sns:UntagResource"),
@@ -220,7 +212,7 @@ OBSERVATION_TYPES: tuple[ResourceType, ...] = (
         ),
         uncalled={
             "ssm:UpdateDocument": "a document that changes",
-            "ssm:UpdateDocumentDefaultVersion": "likewise",
+            "ssm:UpdateDocumentDefaultVersion": "its new version",
         },
     ),
     ResourceType(
