@@ -82,19 +82,6 @@ JOB_POLICIES: Mapping[JobKind, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class TokenSubjects:
-    """Whose tokens may assume a role, by their `sub`.
-
-    Attributes:
-        exact_subjects: Subjects, word for word.
-        subject_patterns: Patterns of further ones, for a role that can do no harm.
-    """
-
-    exact_subjects: tuple[str, ...]
-    subject_patterns: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
 class GitHubAccessArgs:
     """Inputs of the roles.
 
@@ -107,7 +94,7 @@ class GitHubAccessArgs:
 
     stack: SecuredStack
     creates_provider: bool
-    subjects: Mapping[JobKind, TokenSubjects]
+    subjects: Mapping[JobKind, tuple[str, ...]]
     scope: pulumi.Output[JobScope]
 
 
@@ -158,14 +145,12 @@ class GitHubAccess(Component):
             opts=self.child_options(),
         )
 
-    def _declare_role(self, job: JobKind, subjects: TokenSubjects, granted: list[iam.Policy]) -> pulumi.Output[str]:
+    def _declare_role(self, job: JobKind, subjects: Sequence[str], granted: list[iam.Policy]) -> pulumi.Output[str]:
         role = iam.Role(
             f"jobs-{job}",
             name=role_name(self._tags.environment, job),
             description=check_text(IAM_DESCRIPTION, JOB_DESCRIPTIONS[job]),
-            assume_role_policy=self._provider_arn.apply(
-                lambda arn: render_policy(*trust_jobs(arn, subjects.exact_subjects, patterns=subjects.subject_patterns))
-            ),
+            assume_role_policy=self._provider_arn.apply(lambda arn: render_policy(*trust_jobs(arn, subjects))),
             max_session_duration=SESSION_SECONDS,
             tags=self._tags.for_resource(f"{job}-role", role="delivery"),
             opts=self.child_options(),
@@ -182,21 +167,21 @@ class GitHubAccess(Component):
         )
 
 
-def trust_jobs(provider_arn: str, subjects: Sequence[str], *, patterns: Sequence[str] = ()) -> tuple[Statement, ...]:
+def trust_jobs(provider_arn: str, subjects: Sequence[str]) -> tuple[Statement, ...]:
     """Let jobs on GitHub assume the role whose token is meant for AWS and has one of some subjects.
 
     https://docs.github.com/en/actions/how-tos/secure-your-work/security-harden-deployments/oidc-in-aws
 
     Args:
         provider_arn: AWS's record of GitHub as an identity provider.
-        subjects: Subjects, word for word.
-        patterns: Patterns of further subjects, for what does no harm.
+        subjects: Subjects, word for word, and for what does no harm patterns with `*`.
     """
     provider = provider_arn.partition("/")[2]
     audience, key = string_equals(f"{provider}:aud", "sts.amazonaws.com"), f"{provider}:sub"
-    tests = [string_equals(key, *subjects)]
+    patterns = tuple(subject for subject in subjects if "*" in subject)
+    tests = [string_equals(key, *(subject for subject in subjects if subject not in patterns))]
     if patterns:
-        tests.append(Condition(operator="StringLike", key=key, values=tuple(patterns)))
+        tests.append(Condition(operator="StringLike", key=key, values=patterns))
     return tuple(
         Statement(
             sid=f"JobsMayAssume{number}",
@@ -210,7 +195,7 @@ def trust_jobs(provider_arn: str, subjects: Sequence[str], *, patterns: Sequence
 
 def token_subjects(
     *, prefix: str, environment: str, builds: bool, previewer: str = ""
-) -> Mapping[JobKind, TokenSubjects]:
+) -> Mapping[JobKind, tuple[str, ...]]:
     """Return the subjects of each kind of job's tokens.
 
     Args:
@@ -219,18 +204,13 @@ def token_subjects(
         builds: Whether this stack's build cache is the repository's.
         previewer: How those of another repository begin, whose jobs may preview too; "" for none.
     """
-    previewers = [prefix, previewer] if previewer else [prefix]
-    deploying: dict[JobKind, TokenSubjects] = {
-        "preview": TokenSubjects(
-            exact_subjects=tuple(f"{begin}:environment:{environment}-preview" for begin in previewers)
-        ),
-        "deploy": TokenSubjects(exact_subjects=(f"{prefix}:environment:{environment}",)),
+    deploying: dict[JobKind, tuple[str, ...]] = {
+        "preview": tuple(f"{begin}:environment:{environment}-preview" for begin in (prefix, previewer) if begin),
+        "deploy": (f"{prefix}:environment:{environment}",),
     }
-    building: dict[JobKind, TokenSubjects] = {
-        "ci-read": TokenSubjects(
-            exact_subjects=(f"{prefix}:pull_request",), subject_patterns=(f"{prefix}:ref:refs/heads/*",)
-        ),
-        "ci-write": TokenSubjects(exact_subjects=(f"{prefix}:ref:refs/heads/{DEFAULT_BRANCH}",)),
+    building: dict[JobKind, tuple[str, ...]] = {
+        "ci-read": (f"{prefix}:pull_request", f"{prefix}:ref:refs/heads/*"),
+        "ci-write": (f"{prefix}:ref:refs/heads/{DEFAULT_BRANCH}",),
     }
     return deploying | building if builds else deploying
 
@@ -242,6 +222,4 @@ def job_policy_document(name: str, scope: JobScope) -> str:
 
 def job_policy_rights(name: str, scope: JobScope) -> tuple[Right, ...]:
     """Return the rows that one of the policies is made of."""
-    return tuple(
-        right for rights, access in POLICY_TABLES[name] for right in model.select_rights(rights(scope), access)
-    )
+    return tuple(right for rights, access in POLICY_TABLES[name] for right in rights(scope) if right.access == access)

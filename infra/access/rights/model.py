@@ -56,11 +56,6 @@ class Right:
         )
 
 
-def select_rights(rights: Iterable[Right], access: AccessLevel) -> tuple[Right, ...]:
-    """Choose the rights of one kind."""
-    return tuple(right for right in rights if right.access == access)
-
-
 def policy_statements(name: str, rights: Iterable[Right]) -> tuple[Statement, ...]:
     """Make a policy's statements: rights on the same resources under the same conditions become one.
 
