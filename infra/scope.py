@@ -22,13 +22,18 @@ class Scope:
     region: str
     environment: str
 
+    @property
+    def name_prefix(self) -> str:
+        """How the names of the environment's resources begin."""
+        return f"{PROJECT_NAME}-{self.environment}-"
+
     def regional_arn(self, service: str, resource: str) -> str:
         """Return the ARN of a resource in this account and region."""
         return f"arn:aws:{service}:{self.region}:{self.account_id}:{resource}"
 
     def named_arn(self, service: str, resource: str) -> str:
         """Return the pattern of the ARNs of resources here whose names begin with the environment's."""
-        return self.regional_arn(service, f"{resource}{PROJECT_NAME}-{self.environment}-*")
+        return self.regional_arn(service, f"{resource}{self.name_prefix}*")
 
     def iam_arn(self, resource: str) -> str:
         """Return the ARN of something of IAM, which knows no regions."""

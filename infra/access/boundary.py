@@ -172,7 +172,7 @@ def _own_names(scope: SecuredScope) -> tuple[str, ...]:
         *(f"{bucket}/*" for bucket in buckets),
         scope.log_groups_arn,
         scope.alert_topic_arn,
-        f"arn:aws:budgets::{scope.account_id}:budget/{PROJECT_NAME}-{scope.environment}-*",
+        f"arn:aws:budgets::{scope.account_id}:budget/{scope.name_prefix}*",
         scope.regional_arn("secretsmanager", f"secret:{NODE_SECRETS_PREFIX}{scope.environment}/*"),
         *(scope.named_arn("ssm", kind) for kind in ("document/", "automation-definition/")),
         scope.regional_arn("ssm", "automation-execution/*"),

@@ -27,7 +27,6 @@ from infra.access.statements import (
     region_condition,
     string_equals,
 )
-from infra.tags import PROJECT_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -176,7 +175,7 @@ def _orchestrator_observation(scope: SecuredScope) -> tuple[Statement, ...]:
         Statement(
             sid="ReadBudgets",
             actions=("budgets:ViewBudget",),
-            resources=(f"arn:aws:budgets::{scope.account_id}:budget/{PROJECT_NAME}-{scope.environment}-*",),
+            resources=(f"arn:aws:budgets::{scope.account_id}:budget/{scope.name_prefix}*",),
         ),
         Statement(sid="Publish", actions=("sns:Publish",), resources=(scope.alert_topic_arn,)),
     )

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 from infra.access.boundary import boundary_policy_arn
 from infra.access.identity import SSM_MANAGED_INSTANCE
 from infra.access.rights.model import Right
-from infra.access.rights.resource_type import TAGGING_REASON
+from infra.access.rights.resource_type import ResourceType, table_rights
 from infra.access.role_purposes import PASSED_ROLES
 from infra.access.statements import string_equals
-from infra.tags import PROJECT_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from infra.scope import Scope
+    from infra.access.job_scope import JobScope
+
 
 OIDC_PROVIDER = "token.actions.githubusercontent.com"
 """GitHub's identity provider, without its scheme: how its ARN ends and its condition keys begin."""
@@ -43,10 +43,64 @@ OPERATOR_ACTIONS: Mapping[str, str] = dict.fromkeys(
 """What deploying the stack calls and no job may, with the reason."""
 
 
-def identity_rights(scope: Scope) -> Iterator[Right]:
+IDENTITY_TYPES: tuple[ResourceType, ...] = (
+    ResourceType(
+        type_tokens=(
+            "aws:iam/openIdConnectProvider:OpenIdConnectProvider",
+            "aws:iam/policy:Policy",
+            "aws:iam/role:Role",
+            "aws:iam/rolePolicy:RolePolicy",
+            "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+        ),
+        arns=lambda scope: (
+            *(scope.iam_arn(f"{kind}/{scope.name_prefix}*") for kind in ("role", "instance-profile", "policy")),
+            scope.iam_arn(f"oidc-provider/{OIDC_PROVIDER}"),
+        ),
+        reads=(
+            "iam:GetInstanceProfile",
+            "iam:GetOpenIDConnectProvider",
+            "iam:GetPolicy",
+            "iam:GetPolicyVersion",
+            "iam:GetRole",
+            "iam:GetRolePolicy",
+            "iam:ListAttachedRolePolicies",
+            "iam:ListInstanceProfilesForRole",
+            "iam:ListPolicyVersions",
+            "iam:ListRolePolicies",
+        ),
+        uncalled={
+            "iam:ListInstanceProfilesForRole": "only the deletion of a role looks at them",
+            "iam:ListPolicyVersions": "only a change of a policy looks at them",
+        },
+    ),
+    ResourceType(
+        type_tokens=("aws:iam/role:Role",),
+        arns=lambda scope: tuple(map(scope.role_arn, PASSED_ROLES)),
+        writes=("iam:DeleteRole", "iam:TagRole", "iam:UntagRole", "iam:UpdateRole", "iam:UpdateRoleDescription"),
+        uncalled={
+            "iam:UpdateRole": "a session duration that changes",
+            "iam:UpdateRoleDescription": "a description that changes",
+        },
+    ),
+    ResourceType(
+        type_tokens=("aws:iam/instanceProfile:InstanceProfile",),
+        arns=lambda scope: (scope.iam_arn(f"instance-profile/{scope.name_prefix}*"),),
+        writes=(
+            "iam:AddRoleToInstanceProfile",
+            "iam:CreateInstanceProfile",
+            "iam:DeleteInstanceProfile",
+            "iam:RemoveRoleFromInstanceProfile",
+            "iam:TagInstanceProfile",
+            "iam:UntagInstanceProfile",
+        ),
+    ),
+)
+
+
+def identity_rights(scope: JobScope) -> Iterator[Right]:
     """Return the rights on roles, instance profiles and policies."""
-    yield from _read_rights(scope)
-    roles = tuple(scope.role_arn(purpose) for purpose in PASSED_ROLES)
+    yield from table_rights(IDENTITY_TYPES, scope)
+    roles = tuple(map(scope.role_arn, PASSED_ROLES))
     bounded = string_equals("iam:PermissionsBoundary", boundary_policy_arn(scope))
     yield Right(
         access="write",
@@ -61,18 +115,6 @@ def identity_rights(scope: Scope) -> Iterator[Right]:
         resources=roles,
         conditions=(bounded, string_equals("iam:PolicyARN", SSM_MANAGED_INSTANCE)),
     )
-    yield Right(
-        access="write",
-        actions=("iam:DeleteRole", "iam:TagRole", "iam:UntagRole", "iam:UpdateRole", "iam:UpdateRoleDescription"),
-        resources=roles,
-        uncalled={
-            "iam:TagRole": TAGGING_REASON,
-            "iam:UntagRole": TAGGING_REASON,
-            "iam:UpdateRole": "a session duration that changes",
-            "iam:UpdateRoleDescription": "a description that changes",
-        },
-    )
-    yield from _instance_profile_rights(scope)
     for service in sorted(set(PASSED_ROLES.values())):
         yield Right(
             access="write",
@@ -81,48 +123,3 @@ def identity_rights(scope: Scope) -> Iterator[Right]:
             conditions=(string_equals("iam:PassedToService", service),),
             uncalled={"iam:PassRole": "no call of its own, but needed to give a role to what works under it"},
         )
-
-
-def _read_rights(scope: Scope) -> Iterator[Right]:
-    yield Right(
-        access="read",
-        actions=(
-            "iam:GetInstanceProfile",
-            "iam:GetOpenIDConnectProvider",
-            "iam:GetPolicy",
-            "iam:GetPolicyVersion",
-            "iam:GetRole",
-            "iam:GetRolePolicy",
-            "iam:ListAttachedRolePolicies",
-            "iam:ListInstanceProfilesForRole",
-            "iam:ListPolicyVersions",
-            "iam:ListRolePolicies",
-        ),
-        resources=(
-            *(
-                scope.iam_arn(f"{kind}/{PROJECT_NAME}-{scope.environment}-*")
-                for kind in ("role", "instance-profile", "policy")
-            ),
-            scope.iam_arn(f"oidc-provider/{OIDC_PROVIDER}"),
-        ),
-        uncalled={
-            "iam:ListInstanceProfilesForRole": "only the deletion of a role looks at them",
-            "iam:ListPolicyVersions": "only a change of a policy looks at them",
-        },
-    )
-
-
-def _instance_profile_rights(scope: Scope) -> Iterator[Right]:
-    yield Right(
-        access="write",
-        actions=(
-            "iam:AddRoleToInstanceProfile",
-            "iam:CreateInstanceProfile",
-            "iam:DeleteInstanceProfile",
-            "iam:RemoveRoleFromInstanceProfile",
-            "iam:TagInstanceProfile",
-            "iam:UntagInstanceProfile",
-        ),
-        resources=(scope.iam_arn(f"instance-profile/{PROJECT_NAME}-{scope.environment}-*"),),
-        uncalled={"iam:TagInstanceProfile": TAGGING_REASON, "iam:UntagInstanceProfile": TAGGING_REASON},
-    )

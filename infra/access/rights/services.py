@@ -163,7 +163,7 @@ OBSERVATION_TYPES: tuple[ResourceType, ...] = (
     ),
     ResourceType(
         type_tokens=("aws:budgets/budget:Budget",),
-        arns=lambda scope: (f"arn:aws:budgets::{scope.account_id}:budget/{PROJECT_NAME}-{scope.environment}-*",),
+        arns=lambda scope: (f"arn:aws:budgets::{scope.account_id}:budget/{scope.name_prefix}*",),
         reads=("budgets:ListTagsForResource", "budgets:ViewBudget"),
         writes=("budgets:ModifyBudget", "budgets:TagResource", "budgets:UntagResource"),
     ),

@@ -15,7 +15,7 @@ import pytest
 from cfs.doctor.resource_types import DEPLOYMENT_POLICY_TYPE, PULL_REQUEST_TYPE
 from cfs.recovery.pending_operations import IMPORT_ID_MAKERS
 from infra.access.rights import ec2, services
-from infra.access.rights.iam import OPERATOR_ACTIONS
+from infra.access.rights.iam import IDENTITY_TYPES, OPERATOR_ACTIONS
 from infra.github.jobs_access import JOB_POLICIES, JobKind
 from local.aws.iam.evaluation import policy_allows
 from tests.unit.infra.conftest import ACCOUNT_ID, REGION, STACK
@@ -55,16 +55,6 @@ REPEATABLE = {
     "github:index/workflowRepositoryPermissions:WorkflowRepositoryPermissions",
 }
 """Types whose service takes a second creation for a change: a dead run's are declared once more."""
-
-IAM_TYPES = {
-    "aws:iam/instanceProfile:InstanceProfile",
-    "aws:iam/openIdConnectProvider:OpenIdConnectProvider",
-    "aws:iam/policy:Policy",
-    "aws:iam/role:Role",
-    "aws:iam/rolePolicy:RolePolicy",
-    "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
-}
-"""Types whose rights stand in infra/access/rights/iam.py, by role."""
 
 
 def regional(service: str, resource: str) -> str:
@@ -182,7 +172,8 @@ def ec2_rows() -> dict[str, ResourceType]:
 
 
 def test_every_declared_type_has_a_row_of_rights(stack: Recorder) -> None:
-    covered = service_rows().keys() | ec2_rows().keys() | IAM_TYPES
+    identity = {token for row in IDENTITY_TYPES for token in row.type_tokens}
+    covered = service_rows().keys() | ec2_rows().keys() | identity
 
     assert declared_types(stack, "aws:") - covered == set(), f"add a row for each to {RIGHTS_FILES}"
 
