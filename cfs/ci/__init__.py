@@ -1,1 +1,1 @@
-"""What continuous integration calls: checks of workflow files, previews as comments, drift as an issue."""
+"""Commands for continuous integration: lint workflow files, post previews as comments, report drift as an issue."""

@@ -1,4 +1,4 @@
-"""The commands `cfs ci`: read arguments, call what does the work, and print its result."""
+"""Commands `cfs ci`: read arguments, call the module that does the work, print its result."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from terminal.options import EnvironmentOption
 from terminal.progress import console
 from terminal.results import CommandResult, finish_command
 
-app = typer.Typer(no_args_is_help=True, help="What continuous integration calls.")
+app = typer.Typer(no_args_is_help=True, help="Commands for continuous integration.")
 
 CheckoutOption = Annotated[Path, typer.Option(help="a checkout of ClaudeFS")]
 
@@ -33,7 +33,7 @@ PREVIEW_PURPOSE = "preview"
 
 @app.command("lint")
 def ci_lint() -> None:
-    """Check the workflow files that are delivered and this project's own."""
+    """Lint the delivered workflow files and this project's own."""
     wrong = False
     for repository, files in (("ClaudeFS", delivered_files()), ("claudefs-infra", own_workflow_files())):
         for verdict in check_workflows(files):
@@ -47,7 +47,7 @@ def ci_lint() -> None:
 
 @app.command("workspace")
 def ci_workspace(checkout: Annotated[Path, typer.Argument(help="a checkout of ClaudeFS")]) -> None:
-    """Print what ClaudeFS's workspace has: the manifest that the workflows are tested against."""
+    """Print the manifest of ClaudeFS's workspace, against which the workflows are tested."""
     sys.stdout.write(json.dumps(asdict(read_workspace(checkout)), indent=2) + "\n")
 
 
@@ -60,16 +60,16 @@ def ci_environments(names: Annotated[list[str], typer.Argument(help="environment
 @app.command("source")
 def ci_source(
     checkout: CheckoutOption,
-    version: Annotated[str, typer.Option(help="the release to deploy; empty: the commit that is checked out")] = "",
+    version: Annotated[str, typer.Option(help="release to deploy; empty: the checked-out commit")] = "",
 ) -> None:
-    """Find out what a deployment is of: outputs `version`, `commit`, and `built`, whether its release is there."""
-    found = find_deploy_source(checkout, version=version)
-    what = "its release" if found.built else "built from its commit"
+    """Resolve what to deploy: outputs `version`, `commit`, and `built` (whether its release exists)."""
+    source = find_deploy_source(checkout, version=version)
+    origin = "its release" if source.built else "built from its commit"
     finish_command(
         CommandResult(
-            text=f"{found.version}, commit {found.commit}, {what}",
-            job_summary=f"Deploys **{found.version}**, commit `{found.commit}`, {what}.",
-            job_outputs={"version": found.version, "commit": found.commit, "built": str(found.built).lower()},
+            text=f"{source.version}, commit {source.commit}, {origin}",
+            job_summary=f"Deploys **{source.version}**, commit `{source.commit}`, {origin}.",
+            job_outputs={"version": source.version, "commit": source.commit, "built": str(source.built).lower()},
         )
     )
 
@@ -79,9 +79,9 @@ def ci_preview(
     environment: EnvironmentOption,
     output: Annotated[Path, typer.Option(help="file for `cfs ci comment`")],
     *,
-    drift: Annotated[bool, typer.Option("--drift", help="look for drift too")] = False,
+    drift: Annotated[bool, typer.Option("--drift", help="also look for drift")] = False,
 ) -> None:
-    """See what `up` would change in a stack, and change nothing."""
+    """Preview what `up` would change in a stack."""
     summary = summarize_preview(environment, drift=drift)
     output.write_text(summary.model_dump_json(indent=2))
     text = summary_section(summary)
@@ -90,12 +90,12 @@ def ci_preview(
 
 @app.command("comment")
 def ci_comment(
-    pull_request: Annotated[int, typer.Option(help="its number")],
-    folder: Annotated[Path, typer.Option("--from", help="folder with what `cfs ci preview` wrote")],
-    expected: Annotated[str, typer.Option(help="the environments, a JSON list; one that is missing has failed")],
-    section: Annotated[list[Path] | None, typer.Option(help="Markdown file that the comment ends with")] = None,
+    pull_request: Annotated[int, typer.Option(help="number of the pull request")],
+    folder: Annotated[Path, typer.Option("--from", help="folder with the files of `cfs ci preview`")],
+    expected: Annotated[str, typer.Option(help="JSON list of environments; a missing one counts as failed")],
+    section: Annotated[list[Path] | None, typer.Option(help="Markdown file to append")] = None,
 ) -> None:
-    """Write the previews of all environments as one comment on a pull request, in place of the last one."""
+    """Create or update the pull request's comment with the previews of all environments."""
     sections = [path.read_text() for path in section or []]
     text = comment_text(
         read_preview_summaries(folder, expected),
@@ -109,15 +109,15 @@ def ci_comment(
 
 
 @app.command("drift")
-def ci_drift(file: Annotated[Path, typer.Option("--from", help="what `cfs ci preview --drift` wrote")]) -> None:
-    """Tell of drift: opens an issue or writes it anew and ends with status 1; without drift closes it."""
+def ci_drift(file: Annotated[Path, typer.Option("--from", help="file of `cfs ci preview --drift`")]) -> None:
+    """Report drift: create or update an issue and exit with status 1; close the issue if nothing drifted."""
     summary = PreviewSummary.model_validate_json(file.read_bytes())
     purpose = f"drift of {summary.environment}"
     if not summary.drift:
         job_repository().close_issue(purpose=purpose)
         finish_command(CommandResult(text="Nothing has drifted."))
         return
-    title = f"Drift: {summary.environment} is not as it was deployed"
+    title = f"Drift: {summary.environment} differs from its last deployment"
     text = comment_text({summary.environment: summary}, title=title, purpose=purpose, page=run_page_url())
     job_repository().write_issue(title, text, purpose=purpose)
     text = f"{len(summary.drift)} resources have drifted; the issue lists them."

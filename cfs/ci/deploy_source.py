@@ -1,4 +1,4 @@
-"""Which commit of ClaudeFS a deployment is of, and whether its release is there already or has to be built."""
+"""Resolves which commit of ClaudeFS to deploy, and whether its release exists or has to be built."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAIN_BRANCH = "origin/main"
-"""What is deployed has been reviewed into it."""
+"""Only commits that were reviewed and merged into this branch are deployed."""
 
 GIT_TIMEOUT_SECONDS = 60
-"""Seconds for git, which does not use the network here."""
+"""Time-out of git, which does not use the network here."""
 
 _VERSION = re.compile(r"v[0-9]+\.[0-9]+\.[0-9]+")
 """Tags that `release.yml` makes a release of."""
@@ -30,12 +30,12 @@ _DESCRIBE_OPTIONS = (
 
 @dataclass(frozen=True, kw_only=True)
 class DeploySource:
-    """What is deployed.
+    """Version and commit to deploy.
 
     Attributes:
-        version: `v0.7.0`, or with what `git describe` adds; a commit before the first tag counts from v0.0.0.
+        version: `v0.7.0`, or the output of `git describe`; a commit before the first tag counts from v0.0.0.
         commit: 40 hexadecimal digits.
-        built: Whether a release of it is there already.
+        built: Whether its release exists.
     """
 
     version: str
@@ -44,42 +44,39 @@ class DeploySource:
 
 
 def find_deploy_source(checkout: Path, *, version: str) -> DeploySource:
-    """Find out what is deployed.
+    """Resolve a release, or "" for the checked-out commit.
 
     Args:
         checkout: A checkout of ClaudeFS with its whole history and tags.
-        version: The release that is wanted, or "" for the commit that is checked out.
+        version: The release, or "".
     """
     if version and not _VERSION.fullmatch(version):
-        raise UserError(f"{version!r} is no version.", repair="Give one such as v0.7.0, or none to build this commit.")
+        raise UserError(
+            f"{version!r} is not a version.", repair="Give one such as v0.7.0, or none to build this commit."
+        )
     wanted = f"refs/tags/{version}" if version else "HEAD"
     commit = _run_git(checkout, "rev-parse", "--verify", "--quiet", f"{wanted}^{{commit}}")
     if commit is None:
         raise UserError(
             f"There is no tag {version} in {checkout}.",
-            repair="Give a version that `git tag --list 'v*'` shows; to make one: git tag VERSION && git push --tags",
+            repair="Give a version that `git tag --list 'v*'` shows, or tag one: git tag VERSION && git push --tags",
         )
     if _run_git(checkout, "merge-base", "--is-ancestor", commit, MAIN_BRANCH) is None:
         raise UserError(
-            f"{version or commit} is not on {MAIN_BRANCH}: only what has been reviewed into it is deployed.",
+            f"{version or commit} is not on {MAIN_BRANCH}: only merged commits are deployed.",
             repair="Merge it, and run the workflow on main.",
         )
     tag = version or _run_git(checkout, "describe", *_DESCRIBE_OPTIONS, "--exact-match", commit)
     if tag:
         return DeploySource(version=tag, commit=commit, built=True)
-    described = (
-        _run_git(checkout, "describe", *_DESCRIBE_OPTIONS, commit)
-        or f"v0.0.0-{_commit_count(checkout, commit)}-g{commit[:7]}"
-    )
+    described = _run_git(checkout, "describe", *_DESCRIBE_OPTIONS, commit)
+    if described is None:
+        described = f"v0.0.0-{_run_git(checkout, 'rev-list', '--count', commit)}-g{commit[:7]}"
     return DeploySource(version=described, commit=commit, built=False)
 
 
-def _commit_count(checkout: Path, commit: str) -> str:
-    return _run_git(checkout, "rev-list", "--count", commit) or "0"
-
-
 def _run_git(checkout: Path, *arguments: str) -> str | None:
-    """Ask git; None if it says no."""
+    """Return git's output, or None if it fails."""
     try:
         done = subprocess.run(
             ("git", *arguments), cwd=checkout, capture_output=True, text=True, timeout=GIT_TIMEOUT_SECONDS, check=False

@@ -1,4 +1,4 @@
-"""One comment on a pull request, one issue for a purpose: written anew in place, never twice."""
+"""Comments and issues that a job creates once per purpose and then updates."""
 
 from __future__ import annotations
 
@@ -18,20 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 ANSWER_TIMEOUT_SECONDS = 30.0
-"""Seconds for one answer of GitHub; server errors and rate limits are tried again by the client."""
+"""Time-out of a request to GitHub; the client retries server errors and rate limits."""
 
 _PAGE_SIZE = 100
 
 
 @dataclass(frozen=True, kw_only=True)
 class JobRepository:
-    """A repository as its jobs reach it.
-
-    Attributes:
-        github: The client.
-        owner: The repository's owner.
-        name: Its name.
-    """
+    """The repository of a job, with the job's token."""
 
     github: GitHub[Any]
     owner: str
@@ -60,7 +54,7 @@ class JobRepository:
         return True
 
     def write_comment(self, pull_request: int, body: str, *, purpose: str) -> None:
-        """Write the comment of this purpose, in place if it is there."""
+        """Create or update the comment of this purpose."""
         issues = self.github.rest.issues
         with _explain_github_errors("write the comment", "pull-requests: write"):
             pages = self.github.rest.paginate(
@@ -78,7 +72,7 @@ class JobRepository:
                 issues.update_comment(self.owner, self.name, found, body=body)
 
     def write_issue(self, title: str, body: str, *, purpose: str) -> None:
-        """Open the issue of this purpose, or write it anew if it is open."""
+        """Create or update the open issue of this purpose."""
         issues = self.github.rest.issues
         with _explain_github_errors("write the issue", "issues: write"):
             found = self._find_open_issue(purpose)
@@ -107,7 +101,7 @@ class JobRepository:
 
 
 def job_repository() -> JobRepository:
-    """Return the repository of the job that this runs in."""
+    """Return the repository of the current job."""
     missing = [name for name in ("GITHUB_REPOSITORY", "GITHUB_TOKEN") if not os.environ.get(name)]
     if missing:
         raise UserError(
@@ -126,7 +120,7 @@ def _response_items(response: Any) -> list[dict[str, Any]]:
 
 
 def _is_for_purpose(item: dict[str, Any], purpose: str) -> bool:
-    """Return whether a comment or an issue is of this purpose; people may quote the marker, but not at the start."""
+    """Return whether a comment or issue begins with the marker; people who quote it do so further down."""
     return str(item.get("body") or "").startswith(purpose_marker(purpose))
 
 

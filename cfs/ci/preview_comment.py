@@ -1,4 +1,4 @@
-"""What stacks would change, as Markdown that fits into a comment or an issue of GitHub."""
+"""Previews as Markdown that fits into a GitHub comment or issue."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def purpose_marker(purpose: str) -> str:
-    """Return the invisible line by which a comment or an issue is found again."""
+    """Return the invisible line that identifies a comment or issue."""
     return f"<!-- claudefs-infra: {purpose} -->"
 
 
@@ -28,23 +28,23 @@ def comment_text(
     sections: Sequence[str] = (),
     page: str = "",
 ) -> str:
-    """Return a comment on all environments, which share the room equally.
+    """Return a comment on all environments, which share the available length equally.
 
     Args:
-        summaries: The previews by environment; None where one failed.
+        summaries: The previews by environment; None for a failed one.
         title: The heading.
-        purpose: What finds the text again.
+        purpose: What identifies the comment for its next update.
         sections: Further Markdown, such as the price of the change.
-        page: Address of the run that says more, or "".
+        page: Address of the run, or "".
     """
-    head = f"{purpose_marker(purpose)}\n## {title}\n\n" + (f"[The run]({page}) says more.\n\n" if page else "")
+    head = f"{purpose_marker(purpose)}\n## {title}\n\n" + (f"Details: [the run]({page}).\n\n" if page else "")
     tail = "".join(f"\n{section.strip()}\n" for section in sections)[: COMMENT_LIMIT // 2]
     room = (COMMENT_LIMIT - len(head) - len(tail)) // max(1, len(summaries)) - 1
     return head + "\n".join(_environment_section(*item, room=room) for item in summaries.items()) + tail
 
 
 def summary_section(summary: PreviewSummary, *, room: int = COMMENT_LIMIT) -> str:
-    """Return what one environment would change, and its drift, in at most `room` characters."""
+    """Return the changes and the drift of one environment in at most `room` characters."""
     parts = [_changes_part("Would change", summary.changes, nothing="Nothing would change.")]
     if summary.drift is not None:
         parts.append(_changes_part("Has drifted", summary.drift, nothing="Nothing has drifted."))
@@ -53,7 +53,7 @@ def summary_section(summary: PreviewSummary, *, room: int = COMMENT_LIMIT) -> st
 
 def _environment_section(name: str, summary: PreviewSummary | None, *, room: int) -> str:
     if summary is None:
-        return f"### {name}\n\nThe preview failed; the run says why.\n"
+        return f"### {name}\n\nThe preview failed; see the run.\n"
     return summary_section(summary, room=room)
 
 

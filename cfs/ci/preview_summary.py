@@ -1,4 +1,4 @@
-"""Summary of a preview, as one job writes it for another."""
+"""Summary of a preview, which one job writes for another."""
 
 from __future__ import annotations
 
@@ -15,12 +15,10 @@ if TYPE_CHECKING:
 
 
 class PreviewSummary(BaseModel):
-    """What one environment would change.
+    """Changes that `up` would make to one environment.
 
     Attributes:
-        environment: The stack's name.
-        changes: What `up` would change.
-        drift: What differs in the account from the state; None where nobody looked.
+        drift: Differences between the account and the state; None if drift was not looked for.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -34,11 +32,11 @@ def read_preview_summaries(folder: Path, expected: str) -> dict[str, PreviewSumm
     """Read the summaries of all environments.
 
     Args:
-        folder: The files of `cfs ci preview --output`; it may be missing where every preview failed.
+        folder: The files of `cfs ci preview --output`; may be missing if every preview failed.
         expected: The GitHub environments, as a JSON list, such as `["staging", "production"]`.
 
     Returns:
-        The summaries by environment, None where its preview failed.
+        The summaries by environment; None for a failed preview.
     """
     try:
         names = [str(name) for name in json.loads(expected)]
@@ -46,8 +44,8 @@ def read_preview_summaries(folder: Path, expected: str) -> dict[str, PreviewSumm
     except (ValueError, TypeError) as error:
         raise UserError(
             f"--expected {expected} or a file in {folder} cannot be read: {error}.",
-            repair="""Give the variable PREVIEW_ENVIRONMENTS, such as '["staging", "production"]', """
-            "and what `cfs ci preview --output` wrote.",
+            repair="""Set the variable PREVIEW_ENVIRONMENTS to a list such as '["staging", "production"]', """
+            "and give the files of `cfs ci preview --output`.",
         ) from error
     by_stack = {summary.environment: summary for summary in summaries}
     return {name: by_stack.get(environment_stack(name)) for name in names}

@@ -1,4 +1,4 @@
-"""What ClaudeFS's Rust workspace has, as the workflows and their tests need it."""
+"""Manifest of ClaudeFS's Rust workspace, for the workflows and their tests."""
 
 from __future__ import annotations
 
@@ -18,21 +18,14 @@ TEST_CRATE = "claudefs-tests"
 """The crate whose modules are test suites."""
 
 WORKSPACE_TIMEOUT_SECONDS = 60
-"""Seconds for git or cargo; neither uses the network here."""
+"""Time-out of git and cargo; neither uses the network here."""
 
 _MODULE = re.compile(r"^pub mod (\w+);", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RustWorkspace:
-    """The workspace at one commit.
-
-    Attributes:
-        commit: The commit, 40 hexadecimal digits.
-        crates: Names of the packages, sorted.
-        binaries: Names of their programs, sorted.
-        suites: Modules of the test crate, sorted.
-    """
+    """Names of the workspace's parts at one commit, sorted; `suites` are the modules of the test crate."""
 
     commit: str
     crates: Sequence[str]
@@ -47,8 +40,8 @@ def read_workspace(checkout: Path) -> RustWorkspace:
     if tests is None:
         raise UserError(f"{checkout} has no crate {TEST_CRATE}.", repair="Name a checkout of ClaudeFS.")
     library = next(target["src_path"] for target in tests["targets"] if "lib" in target["kind"])
-    # By git, as it is at the commit.
-    source = _run_command(checkout, "git", "show", f"HEAD:./{_relative_path(library, checkout)}")
+    # From git, not from the working tree, which may differ from the commit.
+    source = _run_command(checkout, "git", "show", f"HEAD:./{library.removeprefix(f'{checkout.resolve()}/')}")
     return RustWorkspace(
         commit=_run_command(checkout, "git", "rev-parse", "HEAD").strip(),
         crates=sorted(package["name"] for package in packages),
@@ -57,10 +50,6 @@ def read_workspace(checkout: Path) -> RustWorkspace:
         ),
         suites=sorted(_MODULE.findall(source)),
     )
-
-
-def _relative_path(path: str, checkout: Path) -> str:
-    return path.removeprefix(f"{checkout.resolve()}/")
 
 
 def _run_command(folder: Path, *command: str) -> str:

@@ -1,4 +1,4 @@
-"""Previews of a stack: of the emulated account for `local`, else with the caller's own login and credentials."""
+"""Previews of a stack, with its drift."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from cfs.previews.changes import read_changes, read_preview_errors
 from terminal.errors import UserError
 
 _SHOWN_CHARACTERS = 4000
-"""As much of a failure is shown: its end."""
+"""Length of the end of a failure's output that is shown."""
 
 
 def summarize_preview(environment: str, *, drift: bool) -> PreviewSummary:
-    """Preview a stack and, if wanted, what has drifted from its state. Nothing is changed."""
-    engine = find_stack_environment(environment).open_engine()
+    """Preview a stack and, if `drift` is set, look for drift. Change nothing."""
+    stack = find_stack_environment(environment)
+    engine = stack.open_engine()
     try:
         changes = read_changes(engine.query_json("preview", "--json"))
-        # The state against the account alone: what has been merged and not deployed is no drift.
+        # Compares the state with the account only: merged but undeployed changes are not drift.
         drifted = read_changes(engine.query_json("refresh", "--preview-only", "--json")) if drift else None
     except EngineError as error:
-        if find_stack_environment(environment).is_emulated:
+        if stack.is_emulated:
             raise
         shown = f"{_engine_errors(error.stdout)}\n{error.stderr}".strip()[-_SHOWN_CHARACTERS:]
         raise UserError(
@@ -33,7 +34,7 @@ def summarize_preview(environment: str, *, drift: bool) -> PreviewSummary:
 
 
 def _engine_errors(printed: str) -> str:
-    """Return the errors in the engine's JSON, or all that it printed where that is no JSON."""
+    """Return the errors in the engine's JSON, or the whole output if it is not JSON."""
     try:
         return "\n".join(read_preview_errors(json.loads(printed)))
     except json.JSONDecodeError:

@@ -1,7 +1,7 @@
-"""Checks workflow files by actionlint, shellcheck, zizmor and GitHub's own schemas, as they lie in a repository.
+"""Lints workflow files with actionlint, shellcheck, zizmor and GitHub's own schemas.
 
-The files are put into a folder as they are delivered, so that the checkers see what GitHub sees: which action of the
-repository a step uses, and with which inputs.
+The files are copied into a folder in their delivered layout, so that the checkers can resolve the repository's own
+actions and their inputs.
 """
 
 from __future__ import annotations
@@ -15,51 +15,40 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from infra.project import PROJECT_FOLDER
 from terminal.errors import UserError
 from toolchain import actionlint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-OWN_REPOSITORY = Path(__file__).parent.parent.parent
-"""This project's repository."""
-
 CHECKER_TIMEOUT_SECONDS = 300
-"""Seconds for one checker."""
+"""Time-out of one checker."""
 
 SELF_REFERENCE = re.compile(r"(\buses:\s*)\$/")
-"""The way to name an action of the same repository and commit; actionlint 1.7.12 knows only the older `./`, and would
-take this for a repository: https://github.com/rhysd/actionlint/issues/711"""
+"""Reference to an action of the same repository and commit. actionlint 1.7.12 knows only the older `./` and would
+take `$/` for a repository: https://github.com/rhysd/actionlint/issues/711"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckerVerdict:
-    """One checker's verdict.
-
-    Attributes:
-        name: What checked.
-        findings: What it printed; empty where nothing is wrong.
-    """
+    """One checker's output; empty if it found nothing."""
 
     name: str
     findings: str
 
 
 def own_workflow_files() -> Mapping[str, Path]:
-    """Return this project's own workflow files and actions by their paths."""
-    files = (path for path in (OWN_REPOSITORY / ".github").rglob("*") if path.is_file())
-    return {path.relative_to(OWN_REPOSITORY).as_posix(): path for path in sorted(files)}
+    """Return this project's own workflow files and actions by path."""
+    files = (path for path in (PROJECT_FOLDER / ".github").rglob("*") if path.is_file())
+    return {path.relative_to(PROJECT_FOLDER).as_posix(): path for path in sorted(files)}
 
 
 def check_workflows(files: Mapping[str, Path]) -> list[CheckerVerdict]:
-    """Check the files of one repository.
-
-    Args:
-        files: Each file by its path in the repository.
-    """
+    """Lint the files of one repository, given by their paths in it."""
     with tempfile.TemporaryDirectory(prefix="cfs-workflows-") as name:
         root = Path(name)
-        # What names the repository's root to the checkers.
+        # Marks the repository's root for the checkers.
         (root / ".git").mkdir()
         for place, source in files.items():
             target = root / place
@@ -106,8 +95,8 @@ def _run_checker(name: str, root: Path, *command: str) -> CheckerVerdict:
         )
     except subprocess.TimeoutExpired as error:
         raise UserError(
-            f"{name} has not ended within {CHECKER_TIMEOUT_SECONDS} s.",
-            repair="Run `make workflows` again; the machine is busy.",
+            f"{name} did not end within {CHECKER_TIMEOUT_SECONDS} s.",
+            repair="The machine may be busy: run `make workflows` again.",
         ) from error
     if done.returncode == 0:
         return CheckerVerdict(name=name, findings="")

@@ -1,4 +1,4 @@
-"""The commands `cfs doctor …`."""
+"""Commands `cfs doctor`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ app = typer.Typer(no_args_is_help=True, help="Check what a deployment needs befo
 
 @app.callback()
 def _declare_group() -> None:
-    """Keep `github` a command of a group: Typer would make a group of one command that command."""
+    """Keep `github` a sub-command: Typer would turn a group of one command into that command."""
 
 
 @app.command("github")
 def doctor_github(environment: EnvironmentOption = "local", *, json: JsonOption = False) -> None:
-    """Ask GitHub, before a deployment, whether it will take what the stack declares there."""
+    """Check, before a deployment, whether GitHub will accept what the stack declares there."""
     finish_command(github_report(examine_github(environment), stack=environment), as_json=json)

@@ -1,8 +1,7 @@
-"""What somebody has changed at GitHub that a deployment alone would neither see nor repair.
+"""Drift at GitHub that a deployment alone would neither notice nor repair.
 
-The provider looks at files only in a refresh. Of secrets GitHub never shows the value, only when it was written last;
-the provider records that and does not act on it. A pull request that was merged or closed is as good to it as an open
-one.
+The provider reads files only in a refresh. GitHub never shows a secret's value, only the time of its last update, which
+the provider records and ignores. The provider does not distinguish a merged or closed pull request from an open one.
 """
 
 from __future__ import annotations
@@ -25,18 +24,19 @@ if TYPE_CHECKING:
 
     from cfs.doctor.github_target import GitHubTarget
 
+_SECRET_TYPES = (REPOSITORY_SECRET_TYPE, ENVIRONMENT_SECRET_TYPE)
 _TO_THE_SECOND = len("2026-01-01T00:00:00")
 
 
 @dataclass(frozen=True, kw_only=True)
 class GitHubDrift:
-    """What was changed.
+    """URNs of the resources that drifted.
 
     Attributes:
-        stale: URNs of files that were edited, and of all that belongs to a pull request that is open no longer; a
-            deployment brings them again once a refresh has seen them.
-        replaced: URNs of secrets that were written or deleted, and of pull requests that are open no longer; a
-            deployment that replaces them makes them again.
+        stale: Edited files, and the branches and files of pull requests that are no longer open. A refresh before the
+            deployment repairs them.
+        replaced: Secrets that were written or deleted, and pull requests that are no longer open. Replacing them
+            repairs them.
     """
 
     stale: tuple[str, ...] = ()
@@ -44,31 +44,28 @@ class GitHubDrift:
 
 
 def find_github_drift(target: GitHubTarget, recorded: Sequence[dict[str, Any]]) -> GitHubDrift:
-    """Compare GitHub with a stack's state.
-
-    Args:
-        target: The stack.
-        recorded: What of GitHub its state holds.
-    """
+    """Compare GitHub with the GitHub resources that a stack's state records."""
     client = GitHubClient(token=target.token, base_url=target.base_url)
     repository = f"{target.settings.github_owner}/{target.settings.github_repository}"
     ended = [
-        of for of in recorded if of["type"] == PULL_REQUEST_TYPE and not _is_pull_request_open(client, repository, of)
+        resource
+        for resource in recorded
+        if resource["type"] == PULL_REQUEST_TYPE and not _is_pull_request_open(client, repository, resource)
     ]
-    branches = {of["inputs"]["headRef"] for of in ended}
+    branches = {request["inputs"]["headRef"] for request in ended}
     proposed = [
-        of["urn"]
-        for of in recorded
-        if of["type"] in (BRANCH_TYPE, REPOSITORY_FILE_TYPE) and of["outputs"]["branch"] in branches
+        resource["urn"]
+        for resource in recorded
+        if resource["type"] in (BRANCH_TYPE, REPOSITORY_FILE_TYPE) and resource["outputs"]["branch"] in branches
     ]
     files = {
-        (of["inputs"]["file"], of["outputs"]["branch"]): of["urn"]
-        for of in recorded
-        if of["type"] == REPOSITORY_FILE_TYPE and of["outputs"]["branch"] not in branches
+        (file["inputs"]["file"], file["outputs"]["branch"]): file["urn"]
+        for file in recorded
+        if file["type"] == REPOSITORY_FILE_TYPE and file["outputs"]["branch"] not in branches
     }
     return GitHubDrift(
         stale=(*_edited_file_urns(client, repository, files), *proposed),
-        replaced=(*_changed_secret_urns(client, repository, recorded), *(of["urn"] for of in ended)),
+        replaced=(*_changed_secret_urns(client, repository, recorded), *(request["urn"] for request in ended)),
     )
 
 
@@ -83,32 +80,28 @@ def _edited_file_urns(client: GitHubClient, repository: str, files: Mapping[tupl
         files[path, branch]
         for branch in sorted(branches)
         for path in workflows.edited_workflow_files(
-            client, repository, branch, known=[path for path, of_branch in files if of_branch == branch]
+            client, repository, branch, known=[path for path, file_branch in files if file_branch == branch]
         )
     )
 
 
 def _changed_secret_urns(client: GitHubClient, repository: str, recorded: Sequence[dict[str, Any]]) -> tuple[str, ...]:
-    found = []
-    for environment in sorted({_secret_environment(of) for of in recorded if _is_secret(of)}):
+    changed = []
+    secrets = [resource for resource in recorded if resource["type"] in _SECRET_TYPES]
+    for environment in sorted({_secret_environment(secret) for secret in secrets}):
         place = f"environments/{environment}/secrets" if environment else "actions/secrets"
         try:
             listed = client.get_json(f"repos/{repository}/{place}", per_page="100").body["secrets"]
         except GitHubNotFound:
             listed = []
         written = {secret["name"]: secret["updated_at"] for secret in listed}
-        found += [
-            of["urn"]
-            for of in recorded
-            if _is_secret(of)
-            and _secret_environment(of) == environment
-            and not _is_same_time(written.get(of["inputs"]["secretName"]), of["outputs"].get("updatedAt"))
+        changed += [
+            secret["urn"]
+            for secret in secrets
+            if _secret_environment(secret) == environment
+            and not _is_same_time(written.get(secret["inputs"]["secretName"]), secret["outputs"].get("updatedAt"))
         ]
-    return tuple(found)
-
-
-def _is_secret(resource: dict[str, Any]) -> bool:
-    return resource["type"] in (REPOSITORY_SECRET_TYPE, ENVIRONMENT_SECRET_TYPE)
+    return tuple(changed)
 
 
 def _secret_environment(resource: dict[str, Any]) -> str:
@@ -116,7 +109,7 @@ def _secret_environment(resource: dict[str, Any]) -> str:
 
 
 def _is_same_time(shown: str | None, recorded: str | None) -> bool:
-    """Compare times, which GitHub writes with a T and the provider with a space; one not recorded yet says nothing."""
+    """Compare times, which GitHub writes with a T and the provider with a space; true if none is recorded yet."""
     if not recorded:
         return True
     return shown is not None and shown[:_TO_THE_SECOND] == recorded[:_TO_THE_SECOND].replace(" ", "T")

@@ -1,4 +1,4 @@
-"""What a check found."""
+"""Findings of checks, and their report."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 Verdict = Literal["good", "doubtful", "wrong"]
-"""`wrong` stops a deployment; `doubtful` cannot be seen from here, or works today."""
+"""`wrong` stops a deployment; `doubtful` cannot be verified, or works for now."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What one check found.
+    """Result of one check.
 
     Attributes:
-        check: What was looked at.
-        verdict: Whether it is as a deployment needs it.
-        message: What is there, in one or more sentences.
-        repair: What to do about it; "" where nothing is wrong.
+        check: Name of the check.
+        verdict: Whether a deployment would succeed.
+        message: One or more sentences.
+        repair: A command or instruction; "" if nothing is wrong.
     """
 
     check: str
@@ -33,27 +33,22 @@ class Finding:
 
 
 def good_finding(check: str, message: str) -> Finding:
-    """Say that something is right."""
+    """Return a finding that needs no repair."""
     return Finding(check=check, verdict="good", message=message)
 
 
 def doubtful_finding(check: str, message: str, *, repair: str) -> Finding:
-    """Say that something may be wrong."""
+    """Return a finding that may stop a deployment."""
     return Finding(check=check, verdict="doubtful", message=message, repair=repair)
 
 
 def wrong_finding(check: str, message: str, *, repair: str) -> Finding:
-    """Say that something stops a deployment."""
+    """Return a finding that stops a deployment."""
     return Finding(check=check, verdict="wrong", message=message, repair=repair)
 
 
 def raise_wrong_findings(findings: Iterable[Finding], *, retry_command: str) -> None:
-    """Stop where something is wrong.
-
-    Args:
-        findings: What was found.
-        retry_command: The command to repeat after the repair.
-    """
+    """Raise all wrong findings as one error, with the command to repeat after the repair."""
     faults = [finding for finding in findings if finding.verdict == "wrong"]
     if faults:
         raise UserError(
@@ -63,7 +58,7 @@ def raise_wrong_findings(findings: Iterable[Finding], *, retry_command: str) -> 
 
 
 def findings_report(findings: Sequence[Finding], *, title: str) -> CommandResult:
-    """Put findings into a table and into figures."""
+    """Return findings as a table and as figures."""
     return CommandResult(
         table=ResultTable(
             title=title,

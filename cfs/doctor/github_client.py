@@ -1,4 +1,4 @@
-"""GitHub's answers, or in plain words why there are none."""
+"""Reads from GitHub's REST API, with errors that name the repair."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from githubkit.exception import GitHubException, RateLimitExceeded, RequestError
 from githubkit.retry import RetryOption
 
 from cfs import loopback
+from cfs.doctor.github_target import GITHUB_API_URL
 from terminal.errors import UserError
 
 if TYPE_CHECKING:
@@ -20,51 +21,38 @@ if TYPE_CHECKING:
 
     from githubkit import Response
 
-GITHUB_API_URL = "https://api.github.com/"
 GITHUB_TIMEOUT_SECONDS = 10.0
-"""How long one answer may take."""
-
 MOST_GITHUB_RETRIES = 2
-"""How often a call is sent again that GitHub's servers failed or did not answer."""
+"""Retries of a request that GitHub's servers failed or did not answer."""
 
 GITHUB_RETRY_SECONDS = 1.0
-"""How long it waits before the first of them; before each further one as long again."""
+"""Wait before the first retry; each further retry waits this much longer."""
 
 GITHUB_STATUS_PAGE = "https://www.githubstatus.com"
 
 
-class GitHubNotFound(Exception):  # noqa: N818 — it is an answer, and often a right one
-    """GitHub says that there is no such thing, or that the token may not see it."""
+class GitHubNotFound(Exception):  # noqa: N818 — an answer, and often the expected one
+    """GitHub answered 404: the thing does not exist, or the token may not see it."""
 
 
-class GitHubForbidden(Exception):  # noqa: N818 — likewise
-    """GitHub says that the token may not."""
+class GitHubForbidden(Exception):  # noqa: N818 — an answer, and often the expected one
+    """GitHub answered 403: the token lacks the permission."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class GitHubAnswer:
-    """What GitHub answered.
-
-    Attributes:
-        body: The JSON.
-        scopes: The token's scopes where GitHub tells them.
-    """
+    """JSON of an answer, and the token's scopes if GitHub shows them."""
 
     body: Any
     scopes: tuple[str, ...]
 
 
 class GitHubClient:
-    """Reads from GitHub with a token that it never shows."""
+    """Reads from GitHub with a token that never appears in errors."""
 
     def __init__(self, *, token: str, base_url: str) -> None:
-        """Prepare calls.
-
-        Args:
-            token: The token.
-            base_url: Where GitHub answers, as the provider's variable GITHUB_BASE_URL has it: without `api/v3`.
-        """
-        # As the provider does: any host but GitHub's own has its API below a path.
+        """Take the token and an address in the form of the provider's variable GITHUB_BASE_URL: without `api/v3`."""
+        # Like the provider: every host but GitHub's own has its API below a path.
         host = urlsplit(base_url).hostname
         is_dotcom = host in ("github.com", "api.github.com")
         self._base_url = GITHUB_API_URL if is_dotcom else f"{base_url.rstrip('/').removesuffix('/api/v3')}/api/v3/"
@@ -73,23 +61,19 @@ class GitHubClient:
             base_url=self._base_url,
             timeout=GITHUB_TIMEOUT_SECONDS,
             http_cache=False,
-            # What variables and files say of proxies is not for the stand-in on loopback.
+            # The stand-in on loopback is behind no proxy.
             trust_env=host not in loopback.HOSTS,
             auto_retry=_retry_option,
-            # Neither has the stand-in a certificate, and githubkit would load all authorities anew for each call.
-            ssl_verify=urlsplit(base_url).hostname not in loopback.HOSTS,
+            # The stand-in has no certificate, and githubkit would load all authorities for each call.
+            ssl_verify=host not in loopback.HOSTS,
         )
 
     def get_json(self, address: str, /, **query: str) -> GitHubAnswer:
-        """Read something.
-
-        Args:
-            address: Its path, without the first slash.
-            query: Parameters.
+        """Send a GET request to a path without leading slash.
 
         Raises:
-            Missing: GitHub does not show it.
-            Forbidden: The token may not see it.
+            GitHubNotFound: GitHub answered 404.
+            GitHubForbidden: GitHub answered 403.
         """
         try:
             response = self._github.request("GET", address, params=dict(query) or None)
@@ -98,11 +82,11 @@ class GitHubClient:
         except RequestFailed as error:
             raise self._refusal_error(error.response) from None
         except RequestTimeout:
-            raise self._unreachable_error(f"has not answered for {GITHUB_TIMEOUT_SECONDS:.0f} s") from None
+            raise self._unreachable_error(f"did not answer within {GITHUB_TIMEOUT_SECONDS:.0f} s") from None
         except RequestError as error:
             raise self._unreachable_error(f"cannot be reached ({type(error.exc).__name__})") from None
         if response.headers.get("X-RateLimit-Remaining") == "0":
-            # It was the last one: the provider would send no further.
+            # This was the last request allowed: those of the provider would fail.
             raise _rate_limit_error(_time_until_reset(response.headers["X-RateLimit-Reset"]))
         return GitHubAnswer(body=response.json(), scopes=_token_scopes(response.headers))
 
@@ -112,23 +96,23 @@ class GitHubClient:
             return GitHubNotFound()
         if status == HTTPStatus.UNAUTHORIZED:
             return UserError(
-                "GitHub does not accept the token in GITHUB_TOKEN: it has expired, was revoked, or is no token.",
-                repair="make a new one on https://github.com/settings/tokens (classic: scopes repo and workflow), and "
+                "GitHub does not accept the token in GITHUB_TOKEN: it has expired, was revoked, or is malformed.",
+                repair="create one on https://github.com/settings/tokens (classic: scopes repo and workflow), and "
                 "`export GITHUB_TOKEN`",
             )
         if status == HTTPStatus.FORBIDDEN:
             return GitHubForbidden()
-        return self._unreachable_error(f"answers {status}, {MOST_GITHUB_RETRIES + 1} times in a row")
+        return self._unreachable_error(f"answered {status}, {MOST_GITHUB_RETRIES + 1} times in a row")
 
     def _unreachable_error(self, symptom: str) -> UserError:
         return UserError(
             f"GitHub at {self._base_url} {symptom}. Nothing was changed.",
-            repair=f"look at {GITHUB_STATUS_PAGE}, and run the command again",
+            repair=f"see {GITHUB_STATUS_PAGE}, and run the command again",
         )
 
 
 def _retry_option(error: GitHubException, done: int) -> RetryOption:
-    """Send a call again where GitHub's servers failed or kept silent, but wait for no rate limit."""
+    """Retry requests that GitHub's servers failed or did not answer, but never wait for a rate limit."""
     failed = isinstance(error, RequestFailed) and error.response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
     silent = isinstance(error, RequestError) and not isinstance(error, RequestFailed)
     again = (failed or silent) and done < MOST_GITHUB_RETRIES
@@ -138,7 +122,7 @@ def _retry_option(error: GitHubException, done: int) -> RetryOption:
 def _rate_limit_error(wait: timedelta) -> UserError:
     at = datetime.now(UTC).astimezone() + wait
     return UserError(
-        f"GitHub takes no more calls with this token until {at:%H:%M:%S}: its rate limit is used up. "
+        f"GitHub accepts no more requests with this token until {at:%H:%M:%S}: its rate limit is used up. "
         "Nothing was changed.",
         repair=f"wait {_minutes_text(wait)} and run the command again",
     )

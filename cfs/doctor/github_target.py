@@ -1,4 +1,4 @@
-"""Which repository a stack's deployment is for, from the stack's settings."""
+"""Settings of a stack's repository, and the token and address to reach it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from cfs.doctor.github_client import GITHUB_API_URL
 from infra.config.problems import SettingsError
 from infra.config.settings import parse_settings
 from infra.project import PROJECT_FOLDER
@@ -21,20 +20,14 @@ if TYPE_CHECKING:
 
     from infra.config.settings import Settings
 
+GITHUB_API_URL = "https://api.github.com/"
 TOKEN_VARIABLE = "GITHUB_TOKEN"  # noqa: S105 — the variable's name
 BASE_URL_VARIABLE = "GITHUB_BASE_URL"
 
 
 @dataclass(frozen=True, kw_only=True)
 class GitHubTarget:
-    """A stack's settings, and how GitHub is asked.
-
-    Attributes:
-        stack: The stack.
-        settings: Its settings, without the secret ones.
-        token: The token; never shown.
-        base_url: Where GitHub answers.
-    """
+    """A stack's settings without the secret ones, and GitHub's token and address."""
 
     stack: str
     settings: Settings
@@ -42,30 +35,30 @@ class GitHubTarget:
     base_url: str
 
     def __repr__(self) -> str:
-        """Leave out the token."""
+        """Omit the token."""
         return f"Target(stack={self.stack!r}, base_url={self.base_url!r})"
 
 
 def read_github_target(
     stack: str, *, settings: Path | None = None, environment: Mapping[str, str] | None = None
 ) -> GitHubTarget:
-    """Read a stack's settings file, and the token and address from the environment.
+    """Read a stack's settings, and the token and address from the environment.
 
     Args:
-        stack: The stack.
-        settings: The settings file, if it is not `Pulumi.<stack>.yaml`.
-        environment: Variables in place of this process's.
+        stack: Name of the stack.
+        settings: Settings file; None means `Pulumi.<stack>.yaml`.
+        environment: Environment variables; None means this process's.
     """
     variables = os.environ if environment is None else environment
     token = variables.get(TOKEN_VARIABLE, "")
     if not token:
         raise UserError(
-            f"{TOKEN_VARIABLE} is not set: nobody can be asked about the repository.",
-            repair=f"make a token on https://github.com/settings/tokens (classic: scopes repo and workflow), and "
+            f"{TOKEN_VARIABLE} is not set: the repository cannot be examined.",
+            repair=f"create a token on https://github.com/settings/tokens (classic: scopes repo and workflow), and "
             f"`export {TOKEN_VARIABLE}`",
         )
     found = _read_settings(stack, settings or PROJECT_FOLDER / f"Pulumi.{stack}.yaml")
-    # As the provider takes it; a setting is there for all stacks but the emulated one.
+    # Like the provider. Only the emulated stack has no such setting.
     address = found.github_base_url or variables.get(BASE_URL_VARIABLE) or GITHUB_API_URL
     return GitHubTarget(stack=stack, settings=found, token=token, base_url=address)
 
@@ -74,14 +67,14 @@ def _read_settings(stack: str, path: Path) -> Settings:
     own: dict[str, Any] = yaml.safe_load(path.read_text())["config"]
     project: dict[str, Any] = yaml.safe_load((PROJECT_FOLDER / "Pulumi.yaml").read_text())["config"]
     config = {key: setting["default"] for key, setting in project.items()}
-    # What is encrypted is none of the doctor's business.
+    # The doctor needs no secret.
     config |= {key: value for key, value in own.items() if not _is_encrypted(value)}
     try:
         return parse_settings(
             {key: _as_config_text(value) for key, value in config.items()}, stack=stack, secret_keys=[]
         )
     except SettingsError as error:
-        raise UserError(str(error), repair="repair the settings as it says") from None
+        raise UserError(str(error), repair="change the settings as described") from None
 
 
 def _is_encrypted(value: object) -> bool:
@@ -91,5 +84,5 @@ def _is_encrypted(value: object) -> bool:
 
 
 def _as_config_text(value: object) -> str:
-    """Return a value as the engine hands it to the program."""
+    """Return a value as the engine passes it to the program."""
     return value if isinstance(value, str) else json.dumps(value)

@@ -1,4 +1,4 @@
-"""`cfs doctor github`: whether GitHub will take what a deployment brings, asked before anything is changed."""
+"""`cfs doctor github`: checks, before anything changes, whether GitHub will accept a deployment."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from cfs.doctor import tokens, workflows
 from cfs.doctor.findings import doubtful_finding, good_finding, raise_wrong_findings, wrong_finding
 from cfs.doctor.github_client import GitHubClient, GitHubForbidden, GitHubNotFound
 from cfs.doctor.other_workflows import judge_other_workflows
+from cfs.doctor.resource_types import REPOSITORY_FILE_TYPE
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
     from cfs.doctor.findings import Finding
     from cfs.doctor.github_target import GitHubTarget
@@ -18,59 +19,56 @@ if TYPE_CHECKING:
 
 
 READ_CHECKS = ("owner", "repository")
-"""What a run must see that only reads."""
+"""Checks that a refresh must pass too."""
 
 
 def run_preflight(
-    target: GitHubTarget,
-    *,
-    recorded: Collection[str],
-    delivered: Collection[str],
-    retry_command: str,
-    deploys: bool = True,
+    target: GitHubTarget, *, recorded: Collection[Mapping[str, Any]], retry_command: str, deploys: bool = True
 ) -> None:
-    """Stop a deployment or a refresh that would fail at GitHub or drop what is there from the state.
+    """Stop a deployment or a refresh that would fail at GitHub or drop existing resources from the state.
 
     Args:
         target: The stack.
-        recorded: What of GitHub the stack's state holds.
-        delivered: The paths of files that it has delivered.
+        recorded: GitHub resources of the stack's state.
         retry_command: The command to repeat after the repair.
-        deploys: Whether anything is changed at GitHub; what only reads must see the repository, and no more.
+        deploys: Whether the run changes anything at GitHub; a refresh only has to see the repository.
     """
-    findings = examine_repository(target, recorded=recorded, delivered=delivered)
+    delivered = [resource["inputs"]["file"] for resource in recorded if resource["type"] == REPOSITORY_FILE_TYPE]
+    findings = examine_repository(target, recorded_count=len(recorded), delivered=delivered)
     raise_wrong_findings(
         [finding for finding in findings if deploys or finding.check in READ_CHECKS], retry_command=retry_command
     )
 
 
 def examine_repository(
-    target: GitHubTarget, *, recorded: Collection[str] = (), delivered: Collection[str] | None = None
+    target: GitHubTarget, *, recorded_count: int = 0, delivered: Collection[str] | None = None
 ) -> list[Finding]:
-    """Look at everything that a deployment needs of GitHub."""
+    """Examine everything that a deployment needs of GitHub."""
     settings = target.settings
     client = GitHubClient(token=target.token, base_url=target.base_url)
     repository = f"{settings.github_owner}/{settings.github_repository}"
     try:
-        found = client.get_json(f"repos/{repository}")
+        answer = client.get_json(f"repos/{repository}")
     except (GitHubNotFound, GitHubForbidden):
-        return [_unseen_finding(client, settings, recorded)]
+        return [_missing_repository_finding(client, settings, recorded_count)]
     kind = tokens.token_kind(target.token)
     return [
-        good_finding("repository", f"{repository} is there."),
-        *tokens.judge_scopes(kind, found.scopes, delivers_workflows=settings.manages_repository),
-        *_judge_repository(found.body, settings),
-        *_judge_environments(client, found.body, settings),
+        good_finding("repository", f"{repository} exists."),
+        *tokens.judge_scopes(kind, answer.scopes, delivers_workflows=settings.manages_repository),
+        *_judge_repository(answer.body, settings),
+        *_judge_environments(client, answer.body, settings),
         *_judge_actions(client, repository),
         *_judge_subject(client, repository, settings),
-        *(_judge_managed(client, found.body, settings, delivered) if settings.manages_repository else ()),
+        *(_judge_managed(client, answer.body, settings, delivered) if settings.manages_repository else ()),
     ]
 
 
-def _unseen_finding(client: GitHubClient, settings: Settings, recorded: Collection[str]) -> Finding:
-    """Say which of the two is not to be seen, the owner or the repository."""
+def _missing_repository_finding(client: GitHubClient, settings: Settings, recorded_count: int) -> Finding:
+    """Return whether the owner or only the repository is missing."""
     dropped = (
-        f" A refresh would take it for deleted and drop {len(recorded)} resources from the state." if recorded else ""
+        f" A refresh would take it for deleted and drop {recorded_count} resources from the state."
+        if recorded_count
+        else ""
     )
     try:
         client.get_json(f"users/{settings.github_owner}")
@@ -82,9 +80,9 @@ def _unseen_finding(client: GitHubClient, settings: Settings, recorded: Collecti
         )
     return wrong_finding(
         "repository",
-        f"GitHub shows no repository {settings.github_repository} of {settings.github_owner}: it is not there, or the "
-        f"token may not see it.{dropped}",
-        repair=f"see that https://github.com/{settings.github_owner}/{settings.github_repository} is there and that "
+        f"GitHub shows no repository {settings.github_repository} of {settings.github_owner}: it does not exist, or "
+        f"the token may not see it.{dropped}",
+        repair=f"check that https://github.com/{settings.github_owner}/{settings.github_repository} exists and that "
         "the token's owner may administer it, or `pulumi config set githubRepository NAME`",
     )
 
@@ -95,7 +93,7 @@ def _judge_repository(repository: dict[str, Any], settings: Settings) -> Iterato
         owner, _, name = repository["full_name"].partition("/")
         yield wrong_finding(
             "repository",
-            f"{asked} has become {repository['full_name']}.",
+            f"{asked} was renamed to {repository['full_name']}.",
             repair=f"pulumi config set github:owner {owner}; pulumi config set github:organization {owner}; "
             f"pulumi config set githubRepository {name}",
         )
@@ -104,13 +102,13 @@ def _judge_repository(repository: dict[str, Any], settings: Settings) -> Iterato
     if not (repository.get("permissions") or {}).get("admin"):
         yield wrong_finding(
             "rights",
-            f"The token's owner may not administer {asked}: environments, secrets and Actions' permissions need it.",
+            f"The token's owner may not administer {asked}, which environments, secrets and Actions' permissions need.",
             repair="let an administrator of the repository deploy, or make the token's owner one",
         )
 
 
 def _judge_environments(client: GitHubClient, repository: dict[str, Any], settings: Settings) -> Iterator[Finding]:
-    """Judge whether the plan has environments with protection: public repositories have them on every plan.
+    """Judge whether the plan has protected environments; public repositories have them on every plan.
 
     https://docs.github.com/en/actions/reference/workflows-and-actions/deployments-and-environments
     """
@@ -122,7 +120,7 @@ def _judge_environments(client: GitHubClient, repository: dict[str, Any], settin
     if plan == "free":
         yield wrong_finding(
             "plan",
-            f"The repository is private and its owner's plan is free, which has no {needs} for private repositories.",
+            f"The repository is private and its owner's plan is free, which has no {needs} for private ones.",
             repair="make the repository public or change the plan",
         )
     elif plan != "enterprise" and (settings.reviewer_users or settings.reviewer_teams):
@@ -149,8 +147,8 @@ def _judge_actions(client: GitHubClient, repository: str) -> Iterator[Finding]:
     except (GitHubNotFound, GitHubForbidden):
         yield wrong_finding(
             "actions",
-            "The token may not see what Actions are allowed to do in the repository.",
-            repair=f"give it the permission Administration (or the scope repo) on {tokens.TOKENS_PAGE}",
+            "The token may not read the repository's Actions permissions.",
+            repair=f"grant it the permission Administration (or the scope repo) on {tokens.TOKENS_PAGE}",
         )
         return
     if permissions["enabled"]:
@@ -164,34 +162,36 @@ def _judge_actions(client: GitHubClient, repository: str) -> Iterator[Finding]:
 
 
 def _judge_subject(client: GitHubClient, repository: str, settings: Settings) -> Iterator[Finding]:
-    """Compare what the roles in AWS trust with what the repository's tokens say of themselves."""
+    """Compare the subject that the roles in AWS trust with the subject of the repository's tokens."""
     try:
         customization = client.get_json(f"repos/{repository}/actions/oidc/customization/sub").body
     except (GitHubNotFound, GitHubForbidden):
         yield doubtful_finding(
             "subject",
-            "GitHub does not tell the form of the OIDC subject.",
-            repair="see it in the repository's settings, Actions, OIDC",
+            "GitHub does not show the form of the OIDC subject.",
+            repair="check it in the repository's settings, Actions, OIDC",
         )
         return
     if not customization.get("use_default", True):
         yield wrong_finding(
             "subject",
-            f"The repository's OIDC subject is made of {customization.get('include_claim_keys')}; roles trust the "
+            f"The repository's OIDC subject consists of {customization.get('include_claim_keys')}; roles trust the "
             "default one, which names the environment.",
-            repair="choose the default in the repository's settings, Actions, OIDC",
+            repair="select the default in the repository's settings, Actions, OIDC",
         )
         return
-    real = str(customization.get("sub_claim_prefix") or f"repo:{repository}")
-    if real == settings.github_subject_prefix:
-        yield good_finding("subject", f"OIDC subjects begin with {real}, which roles trust.")
+    prefix = str(customization.get("sub_claim_prefix") or f"repo:{repository}")
+    if prefix == settings.github_subject_prefix:
+        yield good_finding("subject", f"OIDC subjects begin with {prefix}, which roles trust.")
         return
     repair = (
-        f"pulumi config set githubSubject {real}" if "@" in real else "pulumi config rm claudefs-infra:githubSubject"
+        f"pulumi config set githubSubject {prefix}"
+        if "@" in prefix
+        else "pulumi config rm claudefs-infra:githubSubject"
     )
     yield wrong_finding(
         "subject",
-        f"OIDC subjects of the repository begin with {real}, and roles would trust {settings.github_subject_prefix}.",
+        f"OIDC subjects of the repository begin with {prefix}, but roles would trust {settings.github_subject_prefix}.",
         repair=repair,
     )
 
@@ -237,31 +237,31 @@ def _judge_delivery(
     elif not repository.get("delete_branch_on_merge"):
         yield doubtful_finding(
             "delivery",
-            "Branches stay after their pull request is merged, and the next delivery would begin on the old one.",
+            "Branches remain after their pull request is merged, and the next delivery would start from the old one.",
             repair="tick Automatically delete head branches in the repository's settings",
         )
     changed = workflows.edited_workflow_files(client, name, branch, known=delivered)
     if not changed:
-        yield good_finding("workflow files", "Nobody has edited the delivered files.")
+        yield good_finding("workflow files", "No delivered file was edited.")
     elif settings.overwrite_edited_workflows or settings.workflow_delivery == "pull-request":
         yield doubtful_finding(
             "workflow files",
-            f"Somebody has edited {', '.join(changed)}; the next deployment brings this project's again.",
-            repair="bring what is wanted of it into infra/workflows",
+            f"{', '.join(changed)} was edited; the next deployment restores this project's version.",
+            repair="copy what you need into infra/workflows",
         )
     else:
         yield wrong_finding(
             "workflow files",
-            f"Somebody has edited {', '.join(changed)} in the repository, and a deployment would lose that.",
-            repair="bring what is wanted of it into infra/workflows, then `pulumi config set overwriteEditedWorkflows "
+            f"{', '.join(changed)} was edited in the repository, and a deployment would overwrite that.",
+            repair="copy what you need into infra/workflows, then `pulumi config set overwriteEditedWorkflows "
             "true` for this deployment",
         )
 
 
 def _judge_direct_commits(client: GitHubClient, repository: str, branch: str) -> Finding:
-    """Judge whether commits may go to the default branch."""
+    """Judge whether the default branch accepts direct commits."""
     if not client.get_json(f"repos/{repository}/branches/{branch}").body["protected"]:
-        return good_finding("delivery", f"Commits may go to {branch}.")
+        return good_finding("delivery", f"{branch} accepts direct commits.")
     try:
         protection = client.get_json(f"repos/{repository}/branches/{branch}/protection").body
     except (GitHubNotFound, GitHubForbidden):

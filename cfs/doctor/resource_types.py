@@ -1,4 +1,4 @@
-"""Pulumi's type tokens of what the stack declares at GitHub."""
+"""Pulumi's type tokens of the stack's resources at GitHub."""
 
 from __future__ import annotations
 
@@ -7,4 +7,4 @@ DEPLOYMENT_POLICY_TYPE = "github:index/repositoryEnvironmentDeploymentPolicy:Rep
 REPOSITORY_FILE_TYPE = "github:index/repositoryFile:RepositoryFile"
 PULL_REQUEST_TYPE = "github:index/repositoryPullRequest:RepositoryPullRequest"
 REPOSITORY_SECRET_TYPE = "github:index/actionsSecret:ActionsSecret"  # noqa: S105 — a type's name
-ENVIRONMENT_SECRET_TYPE = "github:index/actionsEnvironmentSecret:ActionsEnvironmentSecret"  # noqa: S105 — likewise
+ENVIRONMENT_SECRET_TYPE = "github:index/actionsEnvironmentSecret:ActionsEnvironmentSecret"  # noqa: S105 — a type's name

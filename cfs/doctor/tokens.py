@@ -1,4 +1,4 @@
-"""What kind of GitHub token it is, by the prefix that GitHub gives to each kind.
+"""Kinds of GitHub tokens, by their prefixes, and the permissions that a deployment needs.
 
 https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/about-authentication-to-github#githubs-token-formats
 """
@@ -16,18 +16,17 @@ if TYPE_CHECKING:
     from cfs.doctor.findings import Finding
 
 TOKENS_PAGE = "https://github.com/settings/tokens"
-"""Where people change their tokens."""
 
 NEEDED_SCOPES = ("repo", "workflow")
-"""What a classic token needs: https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps"""
+"""Of a classic token: https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps"""
 
 NEEDED_PERMISSIONS = "Actions, Administration, Contents, Environments, Pull requests, Secrets, Variables, Workflows"
-"""What a fine-grained token or an app needs, all to read and write:
+"""Of a fine-grained token or an app, all to read and write:
 https://docs.github.com/en/rest/authentication/permissions-required-for-fine-grained-personal-access-tokens"""
 
 
 class TokenKind(StrEnum):
-    """The kinds of tokens."""
+    """Kind of token."""
 
     CLASSIC = "a classic token"
     FINE_GRAINED = "a fine-grained token"
@@ -37,7 +36,7 @@ class TokenKind(StrEnum):
 
     @property
     def shows_scopes(self) -> bool:
-        """Whether GitHub answers with the token's scopes."""
+        """Whether GitHub shows the token's scopes in its answers."""
         return self in (TokenKind.CLASSIC, TokenKind.OAUTH)
 
 
@@ -51,23 +50,17 @@ _KIND_BY_PREFIX = {
 
 
 def token_kind(token: str) -> TokenKind:
-    """Tell a token's kind."""
+    """Return a token's kind."""
     return next((kind for prefix, kind in _KIND_BY_PREFIX.items() if token.startswith(prefix)), TokenKind.UNKNOWN)
 
 
 def judge_scopes(kind: TokenKind, scopes: Sequence[str], *, delivers_workflows: bool) -> Iterator[Finding]:
-    """Judge what a token may do, as far as GitHub tells.
-
-    Args:
-        kind: The token's kind.
-        scopes: What GitHub answers as the token's scopes.
-        delivers_workflows: Whether the deployment writes workflow files.
-    """
+    """Judge a token by the scopes that GitHub shows."""
     if not kind.shows_scopes:
         yield doubtful_finding(
             "token",
-            f"It is {kind}, whose permissions GitHub does not tell.",
-            repair=f"on {TOKENS_PAGE} see that it may read and write: {NEEDED_PERMISSIONS}",
+            f"It is {kind}, whose permissions GitHub does not show.",
+            repair=f"check on {TOKENS_PAGE} that it may read and write: {NEEDED_PERMISSIONS}",
         )
         return
     missing = [scope for scope in NEEDED_SCOPES if scope not in scopes and (scope == "repo" or delivers_workflows)]
@@ -76,11 +69,11 @@ def judge_scopes(kind: TokenKind, scopes: Sequence[str], *, delivers_workflows: 
         return
     why = {
         "repo": "secrets, variables and environments cannot be written",
-        "workflow": "workflow files cannot be written, which GitHub would answer by 404 as if the repository were gone",
+        "workflow": "workflow files cannot be written, which GitHub answers with 404, as if the repository were gone",
     }
     for scope in missing:
         yield wrong_finding(
             "token",
             f"The token in GITHUB_TOKEN lacks the scope `{scope}`: {why[scope]}.",
-            repair=f"open {TOKENS_PAGE}, choose the token, tick `{scope}` and press Update token",
+            repair=f"open {TOKENS_PAGE}, select the token, tick `{scope}` and press Update token",
         )

@@ -1,4 +1,4 @@
-"""What a dead run has made at GitHub and not recorded, where GitHub would refuse to make it a second time."""
+"""Finds what a dead run created at GitHub without recording it, where GitHub would refuse to create it again."""
 
 from __future__ import annotations
 
@@ -16,12 +16,7 @@ GitHubInputs = dict[str, Any]
 
 
 def find_github_id(target: GitHubTarget, resource: dict[str, Any]) -> str | None:
-    """Return the id that the provider knows a resource by, if it is there.
-
-    Args:
-        target: The stack.
-        resource: The resource as the state has it, of one of the types that `ID_FINDERS` names.
-    """
+    """Return the provider's id of a resource of one of the types in `ID_FINDERS`, or None if it does not exist."""
     client = GitHubClient(token=target.token, base_url=target.base_url)
     return ID_FINDERS[resource["type"]](client, target.settings.github_owner, resource.get("inputs") or {})
 
@@ -47,4 +42,4 @@ ID_FINDERS: Mapping[str, Callable[[GitHubClient, str, GitHubInputs], str | None]
     DEPLOYMENT_POLICY_TYPE: _find_deployment_policy_id,
     PULL_REQUEST_TYPE: _find_pull_request_id,
 }
-"""How each type of resource is looked for whose id is a number that GitHub gives."""
+"""Finders of the types whose id contains a number that GitHub assigns."""

@@ -1,8 +1,7 @@
-"""Whether somebody has edited the delivered files in the repository.
+"""Finds delivered files that somebody edited in the repository.
 
-One call lists the hashes of all files of the default branch. A file that differs from what this project delivers is
-either an older delivery or an edit: the message of the last commit that changed it tells, since deliveries have one of
-their own.
+One call lists the hashes of all files of the default branch. A file that differs from this project's is either an older
+delivery or an edit. The last commit that changed it decides: the messages of deliveries have a mark.
 """
 
 from __future__ import annotations
@@ -20,13 +19,10 @@ if TYPE_CHECKING:
 def edited_workflow_files(
     client: GitHubClient, repository: str, branch: str, *, known: Collection[str] | None = None
 ) -> list[str]:
-    """Return the paths of files that somebody has edited.
+    """Return the paths of edited files.
 
-    Args:
-        client: GitHub.
-        repository: `owner/name`.
-        branch: The default branch.
-        known: The paths that the stack has delivered; others are taken over whatever they hold. None: all.
+    `known` are the paths that the stack has delivered; the stack takes over other files whatever they contain. None
+    means all.
     """
     tree = client.get_json(f"repos/{repository}/git/trees/{branch}", recursive="1").body["tree"]
     there = {entry["path"]: entry["sha"] for entry in tree if entry["type"] == "blob"}
@@ -39,7 +35,7 @@ def edited_workflow_files(
 
 
 def delivered_hashes() -> Mapping[str, str]:
-    """Return the hash that Git gives to each delivered file, by its path in the repository."""
+    """Return the Git hash of each delivered file, by its path in the repository."""
     return {path: git_blob_hash(read_delivered(source)) for path, source in delivered_files().items()}
 
 

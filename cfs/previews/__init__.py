@@ -1,1 +1,1 @@
-"""Reads what `pulumi preview --json` prints and shows its changes."""
+"""Reads the output of `pulumi preview --json` and shows its changes."""

@@ -1,4 +1,4 @@
-"""Changes in a preview's JSON. A replacement is one, in whatever steps the engine writes it."""
+"""Changes in a preview's JSON. A replacement is one change, however many steps the engine writes."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _NO_CHANGE = frozenset({"same", "read", "refresh", "discard", "discard-replaced", "remove-pending-replace"})
-"""Operations that change nothing in the account or the repository."""
+"""Operations that leave the account and the repository unchanged."""
 
 _PARTS_OF_REPLACEMENT = frozenset({"create-replacement", "delete-replaced", "import-replacement", "read-replacement"})
 _ORDERED_OPERATIONS = ("delete", "replace", "update", "create")
 
 
 class PreviewChange(BaseModel):
-    """One resource that differs.
+    """Change of one resource.
 
     Attributes:
-        urn: Its URN.
-        operation: The engine's word: `create`, `update`, `replace`, `delete` or one of its rarer steps.
-        properties: Paths of the properties that differ, where it exists already; no values.
+        urn: URN of the resource.
+        operation: The engine's word: `create`, `update`, `replace`, `delete` or a rarer step.
+        properties: Paths of the changed properties of an existing resource, without values.
         protected: Whether the engine refuses to delete or replace it.
-        before: SHA-256 of its inputs in the state; "" where it is new. All secrets count as the same.
-        after: SHA-256 of the inputs that the program sets; "" where it is deleted.
+        before: SHA-256 of its inputs in the state; "" for a new resource. All secrets count as equal.
+        after: SHA-256 of the inputs that the program sets; "" for a deletion.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -53,15 +53,15 @@ class PreviewChange(BaseModel):
 
     @property
     def display_name(self) -> str:
-        """Its type and name, for people."""
+        """Its type and name."""
         return f"{self.type} {self.name}"
 
 
 def changing_steps(preview: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the steps that change something, in the engine's order.
 
-    With `--show-replacement-steps` the engine writes the parts of a replacement next to the step `replace`. A part
-    without that step is a change: the deletion that an interrupted replacement has left to do.
+    With `--show-replacement-steps` the engine writes the parts of a replacement in addition to the step `replace`. A
+    part without that step is a change of its own: the deletion that an interrupted replacement still has to do.
 
     Args:
         preview: Output of `pulumi preview --json` or `pulumi refresh --preview-only --json`.
@@ -81,12 +81,12 @@ def read_changes(preview: Mapping[str, Any]) -> tuple[PreviewChange, ...]:
 
 
 def order_changes(changes: Iterable[PreviewChange]) -> list[PreviewChange]:
-    """Return deletions first, then replacements, updates, creations and the rest, each by type and name."""
+    """Sort changes: deletions, replacements, updates, creations, the rest; each by type and name."""
     return sorted(changes, key=lambda change: (_operation_rank(change.operation), change.type, change.name))
 
 
 def count_changes(changes: Iterable[PreviewChange]) -> str:
-    """Return how many changes there are of each operation: `1 delete, 2 update`; "" for none."""
+    """Count changes by operation: `1 delete, 2 update`; "" for none."""
     counts = Counter(change.operation for change in changes)
     return ", ".join(f"{counts[operation]} {operation}" for operation in sorted(counts, key=_operation_rank))
 
@@ -102,7 +102,7 @@ def read_preview_errors(preview: Mapping[str, Any]) -> list[str]:
 
 
 def canonical_digest(value: object) -> str:
-    """Return the SHA-256 of a value of JSON's own types, the same for every order of keys."""
+    """Return the SHA-256 of a JSON value, independent of the order of keys."""
     canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(canonical.encode()).hexdigest()
 
@@ -121,7 +121,7 @@ def _parse_change(step: Mapping[str, Any]) -> PreviewChange:
 
 
 def _declared_inputs(inputs: Any) -> Any:
-    """Leave out what the provider fills in: its version decides it, except for names that it draws at random."""
+    """Remove the inputs that the provider fills in: they follow from its version, or are random names."""
     if isinstance(inputs, list):
         return [_declared_inputs(value) for value in inputs]
     if not isinstance(inputs, dict):

@@ -1,4 +1,4 @@
-"""A preview's changes as a table in Markdown."""
+"""Markdown table of a preview's changes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def changes_table(changes: Iterable[PreviewChange]) -> str:
-    """Return a table with a row per change. What destroys comes first, so that a cut loses the least."""
+    """Return a table with a row per change. Destructive ones come first, so that a cut loses the least."""
     return markdown_table(
         ("", "resource", "type", "properties"),
         (
@@ -30,5 +30,5 @@ def changes_table(changes: Iterable[PreviewChange]) -> str:
 
 
 def _narrowest_paths(paths: tuple[str, ...]) -> list[str]:
-    """Leave out the paths that others lie under: `tags` next to `tags.Name`."""
+    """Remove paths that contain others: `tags` if `tags.Name` is there."""
     return [path for path in paths if not any(other.startswith((f"{path}.", f"{path}[")) for other in paths)]

@@ -197,7 +197,7 @@ def test_what_somebody_has_changed_at_github_is_written_again_and_an_edit_only_w
     stack.call_github("PUT", f"{REPOSITORY}/actions/secrets/{A_SECRET}", body)
     edit_file(stack, A_FILE, "name: edited by hand\n")
 
-    with pytest.raises(UserError, match="Somebody has edited") as refused:
+    with pytest.raises(UserError, match="was edited in the repository") as refused:
         operations.deploy_local_stack(stack.engine)
     assert A_FILE in refused.value.problem
     assert read_file(stack, A_FILE) == "name: edited by hand\n"

@@ -15,8 +15,8 @@ from werkzeug.serving import make_server
 
 from cfs.doctor import tokens
 from cfs.doctor.findings import Finding, Verdict, findings_report, raise_wrong_findings
-from cfs.doctor.github_client import GITHUB_API_URL, GitHubClient
-from cfs.doctor.github_target import GitHubTarget, read_github_target
+from cfs.doctor.github_client import GitHubClient
+from cfs.doctor.github_target import GITHUB_API_URL, GitHubTarget, read_github_target
 from cfs.doctor.repository_checks import examine_repository, run_preflight
 from infra.config.settings import Settings
 from infra.github.delivery import delivered_files
@@ -169,7 +169,7 @@ def test_a_missing_workflow_scope_is_named_with_the_page_and_the_command(standin
     standin.fault("missing-workflow-scope")
 
     with pytest.raises(UserError) as refused:
-        run_preflight(standin.target, recorded=[], delivered=[], retry_command=AGAIN)
+        run_preflight(standin.target, recorded=[], retry_command=AGAIN)
 
     assert "lacks the scope `workflow`" in refused.value.problem
     assert tokens.TOKENS_PAGE in refused.value.repair
@@ -213,7 +213,7 @@ def test_a_missing_repo_scope_is_named() -> None:
 
 def test_a_missing_repository_is_told_from_a_missing_owner_and_what_a_refresh_would_drop(standin: StandIn) -> None:
     standin.fault("missing-repository")
-    fault = the_fault(standin.target, recorded=["one", "two"])
+    fault = the_fault(standin.target, recorded_count=2)
     assert fault.check == "repository"
     assert "drop 2 resources from the state" in fault.message
 
@@ -226,12 +226,12 @@ def test_a_missing_repository_is_told_from_a_missing_owner_and_what_a_refresh_wo
     "fault, options, said",
     [
         ("bad-credentials", {}, "does not accept the token"),
-        ("primary-rate-limit", {"seconds": 120}, "takes no more calls with this token until"),
-        ("primary-rate-limit", {"seconds": 120, "status": 429}, "takes no more calls with this token until"),
-        ("rate-limit-reached", {"seconds": 90}, "takes no more calls with this token until"),
-        ("secondary-rate-limit", {"seconds": 90}, "takes no more calls with this token until"),
-        ("server-error", {"status": 500}, "answers 500, 3 times in a row"),
-        ("server-error", {"status": 503}, "answers 503, 3 times in a row"),
+        ("primary-rate-limit", {"seconds": 120}, "accepts no more requests with this token until"),
+        ("primary-rate-limit", {"seconds": 120, "status": 429}, "accepts no more requests with this token until"),
+        ("rate-limit-reached", {"seconds": 90}, "accepts no more requests with this token until"),
+        ("secondary-rate-limit", {"seconds": 90}, "accepts no more requests with this token until"),
+        ("server-error", {"status": 500}, "answered 500, 3 times in a row"),
+        ("server-error", {"status": 503}, "answered 503, 3 times in a row"),
     ],
 )
 def test_whatever_keeps_github_from_answering_is_one_message_with_a_repair(
@@ -259,7 +259,7 @@ def test_a_github_that_keeps_silent_is_given_up_on(standin: StandIn, monkeypatch
     monkeypatch.setattr("cfs.doctor.github_client.GITHUB_TIMEOUT_SECONDS", 0.2)
     standin.fault("slow", seconds=1)
 
-    with pytest.raises(UserError, match="has not answered for"):
+    with pytest.raises(UserError, match="did not answer within"):
         examine_repository(standin.target)
 
 
@@ -311,7 +311,7 @@ def test_a_subject_of_other_claims_is_refused(standin: StandIn) -> None:
         "PUT", "/actions/oidc/customization/sub", {"use_default": False, "include_claim_keys": ["repo", "actor"]}
     )
 
-    assert "made of ['repo', 'actor']" in the_fault(standin.target).message
+    assert "consists of ['repo', 'actor']" in the_fault(standin.target).message
 
 
 def test_disabled_actions_are_told(standin: StandIn) -> None:

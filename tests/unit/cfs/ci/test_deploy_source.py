@@ -75,7 +75,7 @@ def test_before_the_first_version_commits_count_from_zero(checkout: Path) -> Non
 
 @pytest.mark.parametrize("version", ["0.7.0", "v0.7", "v0.7.0-rc1", "main", "--help", "v0.7.0\n"])
 def test_what_is_no_version_is_refused(checkout: Path, version: str) -> None:
-    with pytest.raises(UserError, match="is no version"):
+    with pytest.raises(UserError, match="is not a version"):
         find_deploy_source(checkout, version=version)
 
 
