@@ -1,5 +1,5 @@
-"""`cfs deploy`: publishes releases, applies what was reviewed, and brings a release to an environment's nodes.
+"""`cfs deploy`: publishes releases, applies reviewed changes, and rolls a release out to an environment's nodes.
 
-Decisions stand apart from effects: `stages`, `documents`, `course` and `review` only compute; `store`, `nodes`,
-`commands`, `lease` and `stack` only ask and do; `rollout` and `publish` put them together.
+`stages`, `next_action`, `review` and `stored_documents` only compute; `artifact_store`, `node_list`, `run_commands`,
+`lease` and `planned_stack` only read and act; `rollout`, `reviewed_apply` and `publish` combine them.
 """

@@ -1,4 +1,4 @@
-"""The commands `cfs deploy …`: read arguments, call what does the work, print its result."""
+"""Commands `cfs deploy`: read arguments, call the module that does the work, print its result."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ from terminal.results import finish_command
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Publish releases, apply what was reviewed, and bring a release to an environment's nodes: docs/deploy.md.",
+    help="Publish releases, apply reviewed changes, and roll a release out to an environment's nodes: docs/deploy.md.",
 )
 
-SizeOption = Annotated[int | None, typer.Option(help="storage nodes: the stack's setting clusterSize for this run")]
+SizeOption = Annotated[int | None, typer.Option(help="number of storage nodes: the setting clusterSize for this run")]
 CommitOption = Annotated[
-    str | None, typer.Option(help="the commit that is deployed; default: $GITHUB_SHA, else this project's")
+    str | None, typer.Option(help="the deployed commit; default: $GITHUB_SHA, else this project's")
 ]
 SoakOption = Annotated[
-    float, typer.Option(min=0, max=3600, help="seconds that a stage must stay green before the next begins")
+    float, typer.Option(min=0, max=3600, help="seconds that a stage must stay green before the next stage")
 ]
 
 
@@ -51,14 +51,14 @@ def deploy_publish(  # noqa: PLR0913 — one parameter an option
     environment: EnvironmentOption,
     source: Annotated[Path, typer.Option("--from", help="folder with the tarballs, their bundles and SHA256SUMS")],
     version: Annotated[str, typer.Option(help="v1.2.3, or as `git describe --tags` prints it")],
-    commit: Annotated[str, typer.Option(help="the 40 digits of the commit that was built")],
-    repository: Annotated[str, typer.Option(help="whose attestation nodes accept: owner/name")],
+    commit: Annotated[str, typer.Option(help="the built commit, 40 digits")],
+    repository: Annotated[str, typer.Option(help="owner/name of the repository whose attestation nodes accept")],
     signer_workflow: Annotated[
-        str, typer.Option(help="the workflow that attests")
+        str, typer.Option(help="path of the workflow that attests")
     ] = ".github/workflows/release-build.yml",
     json: JsonOption = False,
 ) -> None:
-    """Put a built release into the bucket, where nothing is ever overwritten."""
+    """Upload a built release to the bucket, which never overwrites one."""
     target = find_stack_environment(environment)
     built = find_tarballs(source)
     release = describe_release(
@@ -74,7 +74,7 @@ def deploy_preview(
     environment: EnvironmentOption,
     cluster_size: SizeOption = None,
     commit: CommitOption = None,
-    review: Annotated[Path, typer.Option(help="file that what is to be reviewed is written to")] = Path("review.json"),
+    review: Annotated[Path, typer.Option(help="file to write the review to")] = Path("review.json"),
     json: JsonOption = False,
 ) -> None:
     """Show what would change in the infrastructure, with the digest to approve."""
@@ -86,13 +86,13 @@ def deploy_preview(
 def deploy_apply(  # noqa: PLR0913 — one parameter an option
     *,
     environment: EnvironmentOption,
-    digest: Annotated[str, typer.Option(help="output of `preview` that was approved")],
-    review: Annotated[Path | None, typer.Option(help="the file of that preview, to say what differs")] = None,
+    digest: Annotated[str, typer.Option(help="the approved output of `preview`")],
+    review: Annotated[Path | None, typer.Option(help="the file of that preview, to show differences")] = None,
     cluster_size: SizeOption = None,
     commit: CommitOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Change what was reviewed, or nothing."""
+    """Apply the reviewed changes, or nothing."""
     wanted = WantedDeployment(environment=environment, cluster_size=cluster_size, commit=commit)
     finish_command(apply_reviewed(wanted, digest=digest, file=review), as_json=json)
 
@@ -108,11 +108,11 @@ def deploy_roll_out(
     *,
     environment: EnvironmentOption,
     release: Annotated[str, typer.Option(help="key of the release: releases/<commit>/release.json")],
-    sha256: Annotated[str, typer.Option(help="sum that the release's file must have")] = "",
+    sha256: Annotated[str, typer.Option(help="SHA-256 sum that the release's file must have")] = "",
     soak: SoakOption = 60.0,
     json: JsonOption = False,
 ) -> None:
-    """Bring a release to all nodes, stage by stage; a stage that fails takes it back."""
+    """Roll a release out to all nodes, stage by stage; a failed stage is rolled back."""
     context = _roll_out_context(environment, soak=soak)
     wanted = read_release_target(context.store, release, sha256=sha256 or None)
     finish_command(roll_out_result(run_roll_out(context, wanted=wanted), environment=environment), as_json=json)
@@ -120,14 +120,14 @@ def deploy_roll_out(
 
 @app.command("roll-back")
 def deploy_roll_back(*, environment: EnvironmentOption, soak: SoakOption = 60.0, json: JsonOption = False) -> None:
-    """Take an unfinished roll-out back, or go back to the version before."""
+    """Roll an unfinished roll-out back, or return to the previous version."""
     outcome = run_roll_back(_roll_out_context(environment, soak=soak))
     finish_command(roll_out_result(outcome, environment=environment), as_json=json)
 
 
 @app.command("status")
 def deploy_status(*, environment: EnvironmentOption, json: JsonOption = False) -> None:
-    """Show what the environment runs, and who deploys to it."""
+    """Show what the environment runs, and who is deploying to it."""
     aws = find_stack_environment(environment).connect_aws()
     status = read_environment_status(
         find_artifact_store(aws, environment),

@@ -1,4 +1,4 @@
-"""Objects of the artifact bucket, written only on a condition, so that no two writers overwrite each other.
+"""Objects of the artifact bucket. Writes are conditional, so that no two writers overwrite each other.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
 """
@@ -19,22 +19,16 @@ if TYPE_CHECKING:
 _ABSENT_CODES = frozenset({"NoSuchKey", "404"})
 _CONFLICT_CODES = frozenset({"PreconditionFailed", "412"})
 
-_PIECE_BYTES = 2**20
-"""Bytes read at once."""
+_CHUNK_BYTES = 2**20
 
 
 class ConflictError(Exception):
-    """The object is not as the condition says: somebody else has written it."""
+    """The condition of a write does not hold: somebody else has written the object."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StoredObject:
-    """An object as it was read.
-
-    Attributes:
-        body: Its content.
-        etag: What a later write asks for.
-    """
+    """An object's content, and its ETag as the condition of a later write."""
 
     body: bytes
     etag: str
@@ -49,7 +43,7 @@ class ArtifactStore:
         self.bucket = bucket
 
     def read_object(self, key: str) -> StoredObject | None:
-        """Read an object; None: there is none."""
+        """Return an object, or None if there is none."""
         answer = self._get_object(key)
         if answer is None:
             return None
@@ -57,31 +51,26 @@ class ArtifactStore:
             return StoredObject(body=answer["Body"].read(), etag=answer["ETag"])
 
     def object_sha256(self, key: str) -> str | None:
-        """Compute the SHA-256 sum of an object's content, piece by piece; None: there is none."""
+        """Return the SHA-256 sum of an object's content, or None if there is none."""
         answer = self._get_object(key)
         if answer is None:
             return None
         digest = hashlib.sha256()
         with explain_aws_errors("s3", "get_object", Bucket=self.bucket, Key=key):
-            for piece in answer["Body"].iter_chunks(_PIECE_BYTES):
-                digest.update(piece)
+            for chunk in answer["Body"].iter_chunks(_CHUNK_BYTES):
+                digest.update(chunk)
         return digest.hexdigest()
 
     def create_object(self, key: str, body: bytes | IO[bytes]) -> str:
-        """Write a new object and give its ETag.
+        """Create an object and return its ETag.
 
         Raises:
-            ConflictError: There is one of that key.
+            ConflictError: The key exists.
         """
         return self._put_conditionally(key, body, {"IfNoneMatch": "*"})
 
     def replace_object(self, key: str, body: bytes, *, etag: str | None) -> str:
-        """Write an object that is still as it was read, and give its new ETag.
-
-        Args:
-            key: Its key.
-            body: Its new content.
-            etag: Of what was read; None: nothing was there.
+        """Replace an object that still has the ETag, and return the new one; None means that it must not exist.
 
         Raises:
             ConflictError: It has been written since.
@@ -89,10 +78,10 @@ class ArtifactStore:
         try:
             return self._put_conditionally(key, body, {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag})
         except ConflictError:
-            # The answer to our own write may have been lost, and boto3 has sent it once more.
-            there = self.read_object(key)
-            if there is not None and there.body == body:
-                return there.etag
+            # Our own write may have succeeded: boto3 retries a write whose answer was lost.
+            stored = self.read_object(key)
+            if stored is not None and stored.body == body:
+                return stored.etag
             raise
 
     def _get_object(self, key: str) -> dict[str, Any] | None:
@@ -104,7 +93,7 @@ class ArtifactStore:
             raise
 
     def _put_conditionally(self, key: str, body: bytes | IO[bytes], condition: dict[str, str]) -> str:
-        # S3 computes the checksum itself and refuses what was damaged on the way.
+        # S3 verifies the checksum and refuses a body that was damaged in transit.
         request = {"Bucket": self.bucket, "Key": key, "Body": body, "ChecksumAlgorithm": "SHA256", **condition}
         try:
             return str(self._aws.call_operation("s3", "put_object", **request)["ETag"])
@@ -115,6 +104,6 @@ class ArtifactStore:
 
 
 def find_artifact_store(aws: AwsAccount, environment: str) -> ArtifactStore:
-    """Return an environment's artifact bucket, whose name holds the account and its region."""
+    """Return an environment's artifact bucket, whose name contains the account and the region."""
     bucket = physical_name(S3_BUCKET, PROJECT_NAME, environment, "artifacts", aws.account_id(), aws.region)
     return ArtifactStore(aws, bucket=bucket)

@@ -1,4 +1,4 @@
-"""The time, and waiting for it to pass; tests have a clock of their own."""
+"""The time and waiting, which tests replace."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Protocol
 
 
 class DeployClock(Protocol):
-    """What tells the time."""
+    """Source of the time."""
 
     def now(self) -> datetime:
-        """Return the time, with its zone."""
+        """Return the time with its zone."""
 
     def sleep(self, seconds: float) -> None:
-        """Let time pass."""
+        """Wait."""
 
 
 class SystemClock:
-    """The machine's own clock."""
+    """The machine's clock."""
 
     def now(self) -> datetime:
         """Return the time in UTC."""

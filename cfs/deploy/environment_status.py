@@ -1,4 +1,4 @@
-"""What an environment runs, and who deploys to it."""
+"""`cfs deploy status`: what an environment runs, and who is deploying to it."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class EnvironmentStatus:
-    """An environment at one moment.
+    """Status of an environment at a time.
 
     Attributes:
         environment: The stack's name.
-        current: What the pointer names; None: nothing yet.
-        before: What it named before.
-        record: Who deploys, and how far that is.
-        nodes: The nodes that live.
-        now: The moment.
+        current: The release that the pointer names; None before the first deployment.
+        before: The release that it named before.
+        record: Holder of the lease and progress of the roll-out.
+        nodes: The nodes that run or boot.
+        now: The time.
     """
 
     environment: str
@@ -41,7 +41,7 @@ class EnvironmentStatus:
 
     @property
     def roll_out_progress(self) -> str:
-        """What an unfinished roll-out is at; "" where there is none."""
+        """Progress of an unfinished roll-out, or ""."""
         unfinished = self.record.roll_out
         if unfinished is None:
             return ""
@@ -52,7 +52,7 @@ class EnvironmentStatus:
 def read_environment_status(
     store: ArtifactStore, nodes: NodeLister, *, environment: str, now: datetime
 ) -> EnvironmentStatus:
-    """Read all of it."""
+    """Read an environment's pointer, record and nodes."""
     current = releases.read_current_release(store, environment)
     record, _ = read_deploy_record(store, environment)
     return EnvironmentStatus(
@@ -66,7 +66,7 @@ def read_environment_status(
 
 
 def status_result(status: EnvironmentStatus) -> CommandResult:
-    """Say it."""
+    """Return the status as text, figures and outputs of a job."""
     versions = Counter(
         (node.version or "no version") if node.is_ready else "nothing yet: booting" for node in status.nodes
     )
@@ -111,7 +111,7 @@ def _lease_text(status: EnvironmentStatus) -> str:
     expires = f"{lease.expires:%Y-%m-%d %H:%M:%S} UTC"
     if lease.expires <= status.now:
         return f"free since {expires}: {lease.holder} is dead"
-    return f"held by {lease.holder}, until {expires} if it is not heard of"
+    return f"held by {lease.holder}, until {expires} unless renewed"
 
 
 def _last_text(status: EnvironmentStatus) -> str:

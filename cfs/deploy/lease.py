@@ -1,7 +1,6 @@
-"""One deployment at a time: the record of an environment belongs to whoever holds its lease.
+"""One deployment at a time: only the holder of an environment's lease writes its record.
 
-Whoever works renews the lease with everything that it writes; a write after somebody else has taken over fails, and
-the work ends there.
+Every write renews the lease. A write fails, and ends the run, once somebody else has taken over.
 """
 
 from __future__ import annotations
@@ -28,31 +27,23 @@ if TYPE_CHECKING:
     from cfs.deploy.stored_documents import EndedRollOut, RollOut
 
 LEASE_SECONDS = 600
-"""A holder that was not heard of for so long counts as dead: no call of AWS with all its retries takes as long."""
+"""A holder that has not renewed for this long counts as dead. No AWS call takes this long, with all its retries."""
 
 LEASE_HEARTBEAT_SECONDS = 60
-"""How often a holder is heard of, at least, while it waits."""
+"""Longest time between two renewals while the holder waits."""
 
 
 class LeaseLostError(UserError):
-    """Somebody else has taken over: nothing more may be done here."""
+    """Somebody else has taken over; this run must stop."""
 
 
 class HeldRecord:
-    """The record of an environment while its lease is held."""
+    """An environment's record, written under its lease."""
 
     def __init__(
         self, store: ArtifactStore, *, environment: str, holder: str, clock: DeployClock, run: str = ""
     ) -> None:
-        """Prepare to hold the lease.
-
-        Args:
-            store: The environment's bucket.
-            environment: The stack's name.
-            holder: Who takes it, for people.
-            clock: The time.
-            run: Page of the workflow run that takes it; "" outside one.
-        """
+        """Take the bucket, the holder's name for people, and the page of its workflow run, or ""."""
         self._store = store
         self._environment = environment
         self._key = record_key(environment)
@@ -65,7 +56,7 @@ class HeldRecord:
 
     @contextmanager
     def hold_lease(self) -> Iterator[None]:
-        """Hold the lease, and give it back in the end; whoever is killed meanwhile keeps it until it expires."""
+        """Hold the lease for the block. After a kill it stays held until it expires."""
         self._take_lease()
         try:
             yield
@@ -73,7 +64,7 @@ class HeldRecord:
             self._release_lease()
 
     def write_progress(self, *, roll_out: RollOut | None, last: EndedRollOut | None = None) -> None:
-        """Write how far the work is, and renew the lease.
+        """Write the progress of the roll-out, and renew the lease.
 
         Raises:
             LeaseLostError: Somebody else has taken over.
@@ -81,7 +72,7 @@ class HeldRecord:
         self._replace_record(DeployRecord(lease=self._new_lease(), roll_out=roll_out, last=last or self.record.last))
 
     def renew_if_due(self) -> None:
-        """Renew the lease if it is time to.
+        """Renew the lease if the last renewal is a heartbeat ago.
 
         Raises:
             LeaseLostError: Somebody else has taken over.
@@ -109,7 +100,7 @@ class HeldRecord:
         try:
             self._replace_record(self.record.model_copy(update={"lease": None}))
         except LeaseLostError:
-            # It has been taken over: it is not ours to give back.
+            # Somebody else holds it now.
             return
 
     def _new_lease(self) -> DeployLease:
@@ -128,13 +119,13 @@ class HeldRecord:
         except ConflictError as error:
             raise LeaseLostError(
                 f"Another deployment to {self._environment} has taken the lease over from this one.",
-                repair=f"see who it is by `cfs deploy status --environment {self._environment}`, and leave it to them",
+                repair=f"see whose it is with `cfs deploy status --environment {self._environment}`, and let it finish",
             ) from error
         self.record = record
 
 
 def read_deploy_record(store: ArtifactStore, environment: str) -> tuple[DeployRecord, str | None]:
-    """Read an environment's record, which is empty where there is none, and its ETag."""
+    """Return an environment's record, empty if there is none, and its ETag."""
     stored = store.read_object(record_key(environment))
     if stored is None:
         return DeployRecord(), None
@@ -142,7 +133,7 @@ def read_deploy_record(store: ArtifactStore, environment: str) -> tuple[DeployRe
 
 
 def lease_holder(variables: Mapping[str, str]) -> str:
-    """Return who deploys: the run of a workflow, or somebody on a machine."""
+    """Return who deploys, for people: the run of a workflow, or a user and process."""
     if run := run_page_url(variables):
         return f"{variables.get('GITHUB_ACTOR')}, {run}"
     return f"{getpass.getuser()}@{socket.gethostname()}, process {os.getpid()}"
@@ -150,9 +141,9 @@ def lease_holder(variables: Mapping[str, str]) -> str:
 
 def _lease_held_error(lease: DeployLease, environment: str) -> UserError:
     return UserError(
-        f"{lease.holder} is deploying to {environment}, last heard of at {_moment_text(lease.heartbeat)}.",
-        repair=f"wait for it to end. If it is dead, give the same command again after {_moment_text(lease.expires)}: "
-        "it then takes over and goes on where that one stopped",
+        f"{lease.holder} is deploying to {environment}, last renewed at {_moment_text(lease.heartbeat)}.",
+        repair=f"wait for it to end. If it is dead, run the same command again after {_moment_text(lease.expires)}: "
+        "it then takes over and resumes the roll-out",
     )
 
 

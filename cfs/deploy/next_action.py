@@ -1,4 +1,4 @@
-"""What a command does next, from what is recorded, what the pointer names, and what is wanted: computed, not done."""
+"""Decides what `roll-out` and `roll-back` do next, from the record, the pointer and the wanted release."""
 
 from __future__ import annotations
 
@@ -9,20 +9,13 @@ from terminal.errors import UserError
 def next_roll_out(
     unfinished: RollOut | None, current: ReleaseTarget | None, wanted: ReleaseTarget, *, environment: str
 ) -> RollOut:
-    """Decide what `roll-out` works on: what is unfinished, if it has the same target, else a new roll-out.
-
-    Args:
-        unfinished: The recorded roll-out, if one is not finished.
-        current: What the pointer names.
-        wanted: The release to bring to the nodes.
-        environment: For messages.
-    """
+    """Return the roll-out to work on: the unfinished one, if it has the same target, else a new one."""
     if unfinished is not None:
         if unfinished.target != wanted:
             raise UserError(
                 f"The {unfinished.kind} of {unfinished.target.version} to {environment} is not finished: "
                 f"{wanted.version} cannot begin.",
-                repair=f"finish it (`{_repeat_command(unfinished, environment)}`), or take it back "
+                repair=f"finish it (`{_repeat_command(unfinished, environment)}`), or roll it back "
                 f"(`cfs deploy roll-back --environment {environment}`)",
             )
         return _resumed_roll_out(unfinished, current, environment=environment)
@@ -30,9 +23,9 @@ def next_roll_out(
         return RollOut(kind="roll-out", target=wanted, previous=current, state="settling")
     if current is not None and current.version == wanted.version:
         raise UserError(
-            f"{wanted.release} has the version {wanted.version}, as has {current.release}, which {environment} runs: "
+            f"{wanted.release} has the same version {wanted.version} as {current.release}, which {environment} runs: "
             "no probe could tell them apart.",
-            repair="publish it under a version of its own, such as `git describe --tags` gives: "
+            repair="publish it with a version of its own, such as the output of `git describe --tags`: "
             f"{wanted.version.partition('-')[0]}-3-g{wanted.release.split('/')[1][:7]}",
         )
     return RollOut(kind="roll-out", target=wanted, previous=current)
@@ -41,20 +34,15 @@ def next_roll_out(
 def next_roll_back(
     unfinished: RollOut | None, current: ReleaseTarget | None, before: ReleaseTarget | None, *, environment: str
 ) -> RollOut:
-    """Decide what `roll-back` works on.
+    """Return the roll-out to work on.
 
-    A roll-out whose pointer has not moved is taken back. Otherwise the environment goes to the version before.
-
-    Args:
-        unfinished: The recorded roll-out, if one is not finished.
-        current: What the pointer names.
-        before: What it named before.
-        environment: For messages.
+    An unfinished roll-out that has not moved the pointer is reversed. Otherwise the environment returns to the release
+    that the pointer named before.
     """
     if unfinished is not None and unfinished.kind == "roll-back":
         return _resumed_roll_out(unfinished, current, environment=environment)
     if unfinished is not None and unfinished.target != current:
-        reason = unfinished.reason or "taken back by `cfs deploy roll-back`"
+        reason = unfinished.reason or "rolled back by `cfs deploy roll-back`"
         return unfinished.model_copy(update={"state": "returning", "previous": current, "reason": reason})
     if current is None or before is None:
         what = f"only {current.version} was deployed" if current else "no release was deployed"
@@ -67,14 +55,14 @@ def next_roll_back(
 
 def _resumed_roll_out(unfinished: RollOut, current: ReleaseTarget | None, *, environment: str) -> RollOut:
     if unfinished.target == current:
-        # The run died between the move of the pointer and the note of it.
+        # The run died after it moved the pointer, before it recorded that.
         return unfinished.model_copy(update={"state": "settling"})
     if unfinished.state == "rolling" and unfinished.previous != current:
         named = current.version if current else "nothing"
         raise UserError(
-            f"The pointer of {environment} names {named}, which it did not when the {unfinished.kind} of "
-            f"{unfinished.target.version} began: somebody else has moved it.",
-            repair=f"take it back to that: `cfs deploy roll-back --environment {environment}`",
+            f"Somebody else has moved the pointer of {environment} to {named} since the {unfinished.kind} of "
+            f"{unfinished.target.version} began.",
+            repair=f"return to that release: `cfs deploy roll-back --environment {environment}`",
         )
     return unfinished.model_copy(update={"previous": current})
 

@@ -1,4 +1,4 @@
-"""The nodes of an environment as EC2 and their tags show them."""
+"""Nodes of an environment, from EC2 and their tags."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
     from cfs.aws import AwsAccount
 
 READY_BOOT_STATE = "ready"
-"""The tag `BootState` of a node that has booted; before, and where that failed, it is something else."""
+"""Value of the tag `BootState` of a node that has booted successfully."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Node:
-    """An instance of one of the environment's node groups that lives.
+    """A pending or running instance of one of the environment's node groups.
 
     Attributes:
-        id: Its instance id.
-        role: Its tag `Role`: `storage` or what kind of client it is.
-        site: Its tag `Site`, or "" where it has none.
+        id: Instance ID.
+        role: Tag `Role`: `storage` or the kind of client.
+        site: Tag `Site`, or "".
         is_ready: Whether it runs and has booted.
-        version: Its tag `Version`: what it says that it has installed; "" before.
-        boot_state: Its tag `BootState`.
+        version: Tag `Version`, which the node sets after each installation, or "".
+        boot_state: Tag `BootState`.
     """
 
     id: str
@@ -46,7 +46,7 @@ class NodeLister:
         self._environment = environment
 
     def list_living(self) -> list[Node]:
-        """List what runs or is about to; the orchestrator belongs to no group and is none of them."""
+        """List the pending and running nodes. The orchestrator belongs to no group and is not a node."""
         filters = [
             {"Name": "tag:project", "Values": [PROJECT_NAME]},
             {"Name": "tag:Environment", "Values": [self._environment]},

@@ -1,4 +1,4 @@
-"""Puts a built release into the bucket, where nothing is ever overwritten."""
+"""Uploads a built release to the bucket, which never overwrites one."""
 
 from __future__ import annotations
 
@@ -18,28 +18,22 @@ from terminal.results import CommandResult
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+    from typing import IO
 
     from cfs.deploy.artifact_store import ArtifactStore
     from cfs.deploy.stored_documents import ReleaseTarget
 
 SUMS_FILE = "SHA256SUMS"
-"""The file with the tarballs' sums, as `sha256sum` writes it."""
+"""File of the tarballs' sums, in the format of `sha256sum`."""
 
 _SUM = re.compile(rf"({SHA256_PATTERN}) [ *](?:\./)?(\S+)")
 _MAX_BYTES = 5 * 2**30
-"""S3 takes no more in one PUT: https://docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html"""
+"""Limit of one PUT: https://docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BuiltTarball:
-    """One built tarball on disk.
-
-    Attributes:
-        architecture: What it was built for.
-        tarball: Its file.
-        sha256: Of its content, as computed here.
-        bundle: The file with its attestation.
-    """
+    """A built tarball on disk, its computed SHA-256, and the file of its attestation."""
 
     architecture: Architecture
     tarball: Path
@@ -49,14 +43,7 @@ class BuiltTarball:
 
 @dataclass(frozen=True, kw_only=True)
 class BuildSource:
-    """What was built, as its builder says.
-
-    Attributes:
-        version: What nodes report when they run it.
-        commit: What it was built from.
-        repository: Whose attestation nodes accept, as `owner/name`.
-        signer_workflow: Path of the workflow file in it that attests.
-    """
+    """Origin of a build, as its builder states it; see `Release` for the fields."""
 
     version: str
     commit: str
@@ -69,8 +56,8 @@ class PublishedRelease:
     """A release in the bucket.
 
     Attributes:
-        target: What a roll-out of it aims at.
-        written: Keys that were written now; the others were there with the same content.
+        target: Target of its roll-outs.
+        written: Keys written by this run; the others existed with the same content.
     """
 
     target: ReleaseTarget
@@ -88,13 +75,13 @@ def find_tarballs(folder: Path) -> list[BuiltTarball]:
     if not built:
         raise UserError(
             f"There is no claudefs-<architecture>.tar.zst in {folder}.",
-            repair="give --from the folder that the workflow's build has been downloaded to",
+            repair="give --from the folder to which the workflow's build was downloaded",
         )
     return built
 
 
 def describe_release(built: Sequence[BuiltTarball], source: BuildSource) -> Release:
-    """Describe what was built."""
+    """Return the release document of a build."""
     prefix = f"releases/{source.commit}"
     artifacts = {
         one.architecture: {
@@ -109,21 +96,23 @@ def describe_release(built: Sequence[BuiltTarball], source: BuildSource) -> Rele
     except ValidationError as error:
         wrong = "; ".join(f"{e['loc'][0]} {e['input']!r}: {e['msg']}" for e in error.errors())
         raise UserError(
-            f"This is no release: {wrong}.",
-            repair="give --version as v1.2.3 or as `git describe --tags` prints it, --commit with its 40 digits, "
+            f"This is not a valid release: {wrong}.",
+            repair="give --version as v1.2.3 or as `git describe --tags` prints it, --commit with 40 digits, "
             "--repository as owner/name, --signer-workflow as .github/workflows/name.yml",
         ) from error
 
 
 def upload_release(store: ArtifactStore, built: Sequence[BuiltTarball], release: Release) -> PublishedRelease:
-    """Upload a release; `release.json` comes last, so that a release whose file is there is complete."""
+    """Upload a release; `release.json` comes last, so that a release is complete once it exists."""
     prefix = f"releases/{release.commit}"
+    target = release.roll_out_target
     written = []
     for one in built:
-        for file in (one.tarball, one.bundle):
-            written += _upload_file(store, f"{prefix}/{file.name}", file)
-    written += _write_object(store, release.object_key, release.to_bytes())
-    return PublishedRelease(target=release.roll_out_target, written=tuple(written))
+        for file, sha256 in ((one.tarball, one.sha256), (one.bundle, _file_sha256(one.bundle))):
+            with file.open("rb") as content:
+                written += _create_object(store, f"{prefix}/{file.name}", content, sha256=sha256)
+    written += _create_object(store, target.release, release.to_bytes(), sha256=target.sha256)
+    return PublishedRelease(target=target, written=tuple(written))
 
 
 def _verified_tarball(architecture: Architecture, tarball: Path, sums: dict[str, str]) -> BuiltTarball:
@@ -131,24 +120,24 @@ def _verified_tarball(architecture: Architecture, tarball: Path, sums: dict[str,
     if not bundle.exists():
         raise UserError(
             f"{tarball} has no attestation: {bundle.name} is missing.",
-            repair="attest what is built (actions/attest) and put the bundle beside it; nodes install nothing without",
+            repair="attest the build (actions/attest) and put the bundle next to it; nodes install nothing without one",
         )
     if not _is_json(bundle):
-        raise UserError(f"{bundle} is no attestation bundle: it is not JSON.", repair="download the bundle again")
+        raise UserError(f"{bundle} is not an attestation bundle: it is not JSON.", repair="download the bundle again")
     if tarball.stat().st_size > _MAX_BYTES:
-        raise UserError(f"{tarball} is larger than 5 GiB.", repair="strip the binaries, or leave out what is no binary")
-    found = _file_sha256(tarball)
+        raise UserError(f"{tarball} is larger than 5 GiB.", repair="strip the binaries, or omit other files")
+    sha256 = _file_sha256(tarball)
     if tarball.name not in sums:
         raise UserError(
             f"{SUMS_FILE} in {tarball.parent} has no sum of {tarball.name}.",
             repair=f"run `sha256sum claudefs-*.tar.zst > {SUMS_FILE}` where the tarball is built, and download both",
         )
-    if found != sums[tarball.name]:
+    if sha256 != sums[tarball.name]:
         raise UserError(
-            f"{tarball} has the SHA-256 sum {found}; {SUMS_FILE} says {sums[tarball.name]}.",
-            repair="download the build again; if it is still so, build again: what was built is not what is here",
+            f"{tarball} has the SHA-256 sum {sha256}; {SUMS_FILE} has {sums[tarball.name]}.",
+            repair="download the build again; if the sums still differ, build again",
         )
-    return BuiltTarball(architecture=architecture, tarball=tarball, sha256=found, bundle=bundle)
+    return BuiltTarball(architecture=architecture, tarball=tarball, sha256=sha256, bundle=bundle)
 
 
 def _read_sums(path: Path) -> dict[str, str]:
@@ -159,10 +148,10 @@ def _read_sums(path: Path) -> dict[str, str]:
             f"{path} cannot be read: {error}.",
             repair=f"run `sha256sum claudefs-*.tar.zst > {SUMS_FILE}` where the tarballs are built",
         ) from error
-    found = [_SUM.fullmatch(line) for line in lines if line.strip()]
-    if not all(found):
-        raise UserError(f"{path} is not what `sha256sum` writes.", repair="write it by `sha256sum`, and nothing else")
-    return {match[2]: match[1] for match in found if match}
+    matches = [_SUM.fullmatch(line) for line in lines if line.strip()]
+    if not all(matches):
+        raise UserError(f"{path} is not in the format of `sha256sum`.", repair="write it with `sha256sum` alone")
+    return {match[2]: match[1] for match in matches if match}
 
 
 def _is_json(path: Path) -> bool:
@@ -177,38 +166,22 @@ def _file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _upload_file(store: ArtifactStore, key: str, file: Path) -> list[str]:
-    with file.open("rb") as content:
-        try:
-            store.create_object(key, content)
-        except ConflictError:
-            there = store.object_sha256(key)
-            if there == _file_sha256(file):
-                return []
-            raise _other_content_error(key) from None
-    return [key]
-
-
-def _write_object(store: ArtifactStore, key: str, body: bytes) -> list[str]:
+def _create_object(store: ArtifactStore, key: str, body: bytes | IO[bytes], *, sha256: str) -> list[str]:
+    """Return the key if it was created, or nothing if it existed with this content."""
     try:
         store.create_object(key, body)
     except ConflictError:
-        there = store.read_object(key)
-        if there is not None and there.body == body:
+        if store.object_sha256(key) == sha256:
             return []
-        raise _other_content_error(key) from None
+        raise UserError(
+            f"{key} exists with other content: another build of the same commit was published before.",
+            repair="deploy that one, or publish a new commit; a release is never overwritten",
+        ) from None
     return [key]
 
 
-def _other_content_error(key: str) -> UserError:
-    return UserError(
-        f"{key} exists with other content: another build of the same commit was published before.",
-        repair="deploy that one, or publish a new commit; a release is never overwritten",
-    )
-
-
 def publish_result(published: PublishedRelease) -> CommandResult:
-    """Say what was published."""
+    """Return the published release as text, figures and outputs of a job."""
     target = published.target
     done = "published" if published.written else "was published before, with the same content"
     return CommandResult(

@@ -16,12 +16,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class CurrentRelease:
-    """What an environment's pointer names.
+    """Release that an environment's pointer names, the one before, and the pointer's ETag.
 
-    Attributes:
-        target: The release; None: nothing was deployed yet.
-        before: What it named before.
-        etag: Of the pointer as it was read.
+    All are None before the first deployment.
     """
 
     target: ReleaseTarget | None
@@ -30,36 +27,30 @@ class CurrentRelease:
 
 
 def read_release_target(store: ArtifactStore, key: str, *, sha256: str | None = None) -> ReleaseTarget:
-    """Read what a roll-out of a release aims at.
-
-    Args:
-        store: The environment's bucket.
-        key: Key of its `release.json`.
-        sha256: What that file must have; None: whatever it has.
-    """
+    """Read the `release.json` at a key, and verify its SHA-256 if one is given."""
     stored = store.read_object(key)
     if stored is None:
         raise UserError(
             f"There is no release s3://{store.bucket}/{key}.",
             repair="publish it with `cfs deploy publish`, whose output `release` is the key",
         )
-    found = hashlib.sha256(stored.body).hexdigest()
-    if sha256 is not None and found != sha256:
+    actual = hashlib.sha256(stored.body).hexdigest()
+    if sha256 is not None and actual != sha256:
         raise UserError(
-            f"{key} has the SHA-256 sum {found}, not {sha256}.",
-            repair="deploy only what `cfs deploy publish` has written: take `release` and `sha256` of one run of it",
+            f"{key} has the SHA-256 sum {actual}, not {sha256}.",
+            repair="give `release` and `sha256` from the outputs of one run of `cfs deploy publish`",
         )
     release = Release.parse_document(stored.body, key=key)
     if release.object_key != key:
         raise UserError(
-            f"{key} says that it is {release.object_key}.",
-            repair="publish the release again from the commit that was built",
+            f"{key} contains the release {release.object_key}.",
+            repair="publish the release again from the built commit",
         )
-    return ReleaseTarget(release=key, sha256=found, version=release.version)
+    return ReleaseTarget(release=key, sha256=actual, version=release.version)
 
 
 def read_current_release(store: ArtifactStore, environment: str) -> CurrentRelease:
-    """Read what an environment's pointer names."""
+    """Read an environment's pointer and the releases that it names."""
     stored = store.read_object(version_key(environment))
     if stored is None:
         return CurrentRelease(target=None, before=None, etag=None)
@@ -75,12 +66,12 @@ def read_current_release(store: ArtifactStore, environment: str) -> CurrentRelea
 def move_pointer(
     store: ArtifactStore, environment: str, *, target: ReleaseTarget, previous: PointedRelease | None, etag: str | None
 ) -> None:
-    """Let booting nodes install another release."""
+    """Make booting nodes install another release."""
     pointer = VersionPointer(release=target.release, sha256=target.sha256, previous=previous)
     try:
         store.replace_object(version_key(environment), pointer.to_bytes(), etag=etag)
     except ConflictError as error:
         raise UserError(
-            f"Somebody else has moved the pointer of {environment} meanwhile.",
-            repair=f"see what it names by `cfs deploy status --environment {environment}`, and whether that is wanted",
+            f"Somebody else has just moved the pointer of {environment}.",
+            repair=f"see it with `cfs deploy status --environment {environment}`, and decide which release to keep",
         ) from error

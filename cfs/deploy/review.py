@@ -1,8 +1,8 @@
-"""What is reviewed before it is applied: taken from Pulumi's preview, without secrets, and known by its digest.
+"""The review of a preview: its content without secrets, and its digest.
 
-The digest covers all that decides what `up` does: the program, the commit that is deployed, the stack's settings, the
-versions of engine and providers, and each change with the state that it starts from and the one that it leads to. Two
-previews have one digest when they would do the same.
+The digest covers everything that decides what `up` does: the program, the deployed commit, the stack's settings, the
+versions of engine and providers, and each change with the inputs before and after it. Two previews have the same digest
+if they would do the same.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 PRICE_MARK = "<!-- cfs:price -->"
-"""Where the price of the change goes in the summary."""
+"""Place of the change's price in the summary."""
 
 POLICY_MARK = "<!-- cfs:policy -->"
-"""Where the findings of policies go."""
+"""Place of the policies' findings in the summary."""
 
 
 class Review(StoredDocument):
-    """What was reviewed.
+    """Content of a review.
 
     Attributes:
         schema_version: 1.
         environment: The stack's name.
-        commit: The commit that is deployed.
-        program: Sum of the files that declare the infrastructure; secret settings are in them, encrypted.
-        engine: The version of Pulumi.
-        providers: The providers with their versions.
+        commit: The deployed commit.
+        program: SHA-256 of the files that declare the infrastructure, encrypted secret settings included.
+        engine: Version of Pulumi.
+        providers: Providers with their versions.
         settings: The stack's settings; a secret is the word `[secret]`.
-        changes: What would change, by URN.
+        changes: The changes, sorted by URN.
     """
 
     schema_version: Literal[1] = Field(alias="schema", default=1)
@@ -52,14 +52,14 @@ class Review(StoredDocument):
 
     @property
     def review_digest(self) -> str:
-        """Return 64 hexadecimal digits that stand for all of it."""
+        """SHA-256 of the review, 64 hexadecimal digits."""
         return canonical_digest(self.model_dump(by_alias=True))
 
 
 def review_of_preview(
     preview: Mapping[str, Any], *, environment: str, commit: str, program: str, engine: str
 ) -> Review:
-    """Take from a preview's JSON what is reviewed."""
+    """Return the review of a preview's JSON."""
     return Review(
         environment=environment,
         commit=commit,
@@ -74,23 +74,23 @@ def review_of_preview(
 
 
 def review_differences(reviewed: Review, now: Review) -> list[str]:
-    """Say what would be done now and was not reviewed, or the other way round."""
-    said = [
+    """Describe the differences between two reviews, one per line."""
+    differences = [
         f"{field}: reviewed {getattr(reviewed, field) or 'none'}, now {getattr(now, field) or 'none'}"
         for field in ("environment", "commit", "program", "engine")
         if getattr(reviewed, field) != getattr(now, field)
     ]
     if reviewed.providers != now.providers:
-        said.append(f"providers: reviewed {', '.join(reviewed.providers)}, now {', '.join(now.providers)}")
+        differences.append(f"providers: reviewed {', '.join(reviewed.providers)}, now {', '.join(now.providers)}")
     for key in sorted(reviewed.settings.keys() | now.settings.keys()):
         before, after = reviewed.settings.get(key), now.settings.get(key)
         if before != after:
-            said.append(f"setting {key}: reviewed {_value_text(before)}, now {_value_text(after)}")
-    return [*said, *_change_differences(reviewed.changes, now.changes)]
+            differences.append(f"setting {key}: reviewed {_value_text(before)}, now {_value_text(after)}")
+    return [*differences, *_change_differences(reviewed.changes, now.changes)]
 
 
 def review_summary(review: Review, complaints: Sequence[str]) -> str:
-    """Return what would change, as Markdown for a job's page."""
+    """Return the review as Markdown for a job's page."""
     parts = [
         f"### Preview of {review.environment}: {count_changes(review.changes) or 'no changes'}",
         f"Digest `{review.review_digest}`",
@@ -104,7 +104,7 @@ def review_summary(review: Review, complaints: Sequence[str]) -> str:
 
 
 def review_text(review: Review, complaints: Sequence[str]) -> str:
-    """Say in a few lines what would change."""
+    """Return the review as short text."""
     lines = [f"{review.environment}: {count_changes(review.changes) or 'no changes'}", f"digest {review.review_digest}"]
     lines += [
         f"  {change.operation} {change.display_name} {', '.join(change.properties)}".rstrip()
@@ -114,7 +114,7 @@ def review_text(review: Review, complaints: Sequence[str]) -> str:
 
 
 def _provider_versions(step: Mapping[str, Any]) -> Iterable[str]:
-    """Name a step's provider: `…::pulumi:providers:aws::default_7_51_1::…` is version 7.51.1 of `aws`."""
+    """Yield a step's provider: `…::pulumi:providers:aws::default_7_51_1::…` is version 7.51.1 of `aws`."""
     parts = step.get("provider", "").split("::")
     for kind, name in pairwise(parts):
         if kind.startswith("pulumi:providers:"):
@@ -128,8 +128,12 @@ def _value_text(value: str | None) -> str:
 def _change_differences(reviewed: Sequence[PreviewChange], now: Sequence[PreviewChange]) -> list[str]:
     before = {(change.urn, change.operation): change for change in reviewed}
     after = {(change.urn, change.operation): change for change in now}
-    said = [f"not reviewed: {after[key].operation} {after[key].display_name}" for key in after.keys() - before.keys()]
-    said += [f"no longer: {before[key].operation} {before[key].display_name}" for key in before.keys() - after.keys()]
+    differences = [
+        f"not reviewed: {after[key].operation} {after[key].display_name}" for key in after.keys() - before.keys()
+    ]
+    differences += [
+        f"no longer: {before[key].operation} {before[key].display_name}" for key in before.keys() - after.keys()
+    ]
     for key in before.keys() & after.keys():
         if before[key] != after[key]:
             fields = [
@@ -137,14 +141,14 @@ def _change_differences(reviewed: Sequence[PreviewChange], now: Sequence[Preview
                 for field in PreviewChange.model_fields
                 if getattr(before[key], field) != getattr(after[key], field)
             ]
-            said.append(
-                f"{after[key].operation} {after[key].display_name}: other {' and '.join(map(_field_words, fields))}"
+            differences.append(
+                f"{after[key].operation} {after[key].display_name}: different {' and '.join(map(_field_words, fields))}"
             )
-    return sorted(said)
+    return sorted(differences)
 
 
 def _field_words(name: str) -> str:
-    words = {"before": "state to start from", "after": "values to set", "protected": "protection"}
+    words = {"before": "current state", "after": "new values", "protected": "protection"}
     return words.get(name, name)
 
 

@@ -1,4 +1,4 @@
-"""Previews an environment's stack for review, and applies exactly what was reviewed."""
+"""Previews an environment's stack for review, and applies exactly the reviewed changes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cfs.deploy.planned_stack import PlannedStack, StackPreview
 
 DIFFERS_EXIT_CODE = 3
-"""Exit code: what would be done is not what was reviewed; nothing was changed."""
+"""Exit code: the current preview differs from the reviewed one; nothing was changed."""
 
 
 _UNFINISHED_NOTE = (
@@ -34,12 +34,12 @@ _UNFINISHED_NOTE = (
 
 @dataclass(frozen=True, kw_only=True)
 class WantedDeployment:
-    """What is to be deployed.
+    """Options of a deployment.
 
     Attributes:
         environment: The stack's name.
-        cluster_size: How many storage nodes, for this run; None: what the settings file says.
-        commit: The commit that is deployed; None: `$GITHUB_SHA`, else that of this project.
+        cluster_size: Number of storage nodes for this run; None means the settings file's.
+        commit: The deployed commit; None means `$GITHUB_SHA`, else that of this project.
     """
 
     environment: str
@@ -48,7 +48,7 @@ class WantedDeployment:
 
 
 def preview_for_review(wanted: WantedDeployment, *, file: Path) -> CommandResult:
-    """Preview, and write to a file what is to be reviewed."""
+    """Preview, and write the review to a file."""
     with open_stack(wanted.environment, cluster_size=wanted.cluster_size, applies=False) as stack:
         unfinished = stack.is_unfinished()
         review, complaints, _ = _review_preview(stack, wanted)
@@ -59,7 +59,7 @@ def preview_for_review(wanted: WantedDeployment, *, file: Path) -> CommandResult
         text=review_text(review, complaints),
         notes=[note] if note else (),
         job_summary=f"{review_summary(review, complaints)}\n{note}",
-        # What cannot be applied must not be approved either.
+        # A review that cannot be applied must not be approved either.
         job_outputs={"changes": str(len(review.changes))}
         | ({} if complaints else {"digest": review.review_digest, "review": str(file)}),
         figures={"digest": review.review_digest, "errors": complaints, "review": review.model_dump(by_alias=True)},
@@ -68,9 +68,9 @@ def preview_for_review(wanted: WantedDeployment, *, file: Path) -> CommandResult
 
 
 def apply_reviewed(wanted: WantedDeployment, *, digest: str, file: Path | None) -> CommandResult:
-    """Apply what was reviewed; where anything else would be done, change nothing and say what.
+    """Apply the reviewed changes; if the current preview differs, change nothing and report the differences.
 
-    The engine is held to the plan of the preview that was compared, so that nothing comes in between.
+    The engine is constrained to the plan of the compared preview, so that no change can slip in after it.
     """
     reviewed = _read_review(file, digest) if file else None
     with open_stack(wanted.environment, cluster_size=wanted.cluster_size, applies=True) as stack:
@@ -79,7 +79,7 @@ def apply_reviewed(wanted: WantedDeployment, *, digest: str, file: Path | None) 
             return _refusal_result(review, reviewed, digest)
         if complaints:
             raise UserError(
-                f"What was reviewed cannot be applied: {' '.join(complaints)}",
+                f"The reviewed changes cannot be applied: {' '.join(complaints)}",
                 repair="change the program or the settings, and review a new preview",
             )
         _check_github(wanted.environment, previewed.content)
@@ -93,9 +93,9 @@ def apply_reviewed(wanted: WantedDeployment, *, digest: str, file: Path | None) 
     )
 
 
-def _check_github(environment: str, found: Mapping[str, Any]) -> None:
-    """Stop before anything changes if GitHub would refuse the change, or if an edit there would be lost."""
-    steps = changing_steps(found)
+def _check_github(environment: str, preview: Mapping[str, Any]) -> None:
+    """Stop before anything changes if GitHub would refuse a change, or if an edit there would be lost."""
+    steps = changing_steps(preview)
     changed = [step for step in steps if is_github_resource(step.get("oldState") or step["newState"])]
     if changed:
         recorded = [step["oldState"] for step in changed if "oldState" in step]
@@ -124,7 +124,7 @@ def _deployed_commit(wanted: WantedDeployment) -> str:
     if wanted.commit is None:
         return os.environ.get("GITHUB_SHA") or head_commit()
     if not wanted.commit:
-        raise UserError("--commit is empty.", repair="give the commit that is deployed, or leave the option out")
+        raise UserError("--commit is empty.", repair="give the deployed commit, or omit the option")
     return wanted.commit
 
 
@@ -133,12 +133,12 @@ def _refusal_result(now: Review, reviewed: Review | None, digest: str) -> Comman
         differences = review_differences(reviewed, now)
     else:
         differences = [f"{change.operation} {change.display_name} would be done now" for change in now.changes]
-        differences.append("what was reviewed is not known here: give the file of the preview by --review")
+        differences.append("the reviewed changes are unknown: give the preview's file with --review")
     lines = "\n".join(f"- {difference}" for difference in differences)
     return CommandResult(
-        text=f"Nothing was changed: what would be done has the digest {now.review_digest}, not {digest}.\n{lines}\n"
+        text=f"Nothing was changed: the current preview has the digest {now.review_digest}, not {digest}.\n{lines}\n"
         "Repair: review a new preview (`cfs deploy preview`), and apply its digest.",
-        job_summary=f"### {now.environment}: not applied\n\nWhat would be done is not what was reviewed:\n\n{lines}\n",
+        job_summary=f"### {now.environment}: not applied\n\nThe preview differs from the reviewed one:\n\n{lines}\n",
         job_outputs={"changes": "0"},
         figures={"digest": now.review_digest, "reviewed": digest, "applied": False, "differences": differences},
         exit_code=DIFFERS_EXIT_CODE,
@@ -149,7 +149,7 @@ def _write_review(file: Path, review: Review) -> None:
     try:
         file.write_bytes(review.to_bytes())
     except OSError as error:
-        raise UserError(f"{file} cannot be written: {error}.", repair="give another file by --review") from error
+        raise UserError(f"{file} cannot be written: {error}.", repair="give another file with --review") from error
 
 
 def _read_review(file: Path, digest: str) -> Review:
@@ -157,11 +157,11 @@ def _read_review(file: Path, digest: str) -> Review:
         review = Review.parse_document(file.read_bytes(), key=str(file))
     except OSError as error:
         raise UserError(
-            f"{file} cannot be read: {error}.", repair="give the file that `cfs deploy preview` has written, or none"
+            f"{file} cannot be read: {error}.", repair="give the file that `cfs deploy preview` wrote, or none"
         ) from error
     if review.review_digest != digest:
         raise UserError(
             f"{file} has the digest {review.review_digest}, not {digest}.",
-            repair="give --digest and --review of one and the same preview",
+            repair="give --digest and --review of the same preview",
         )
     return review

@@ -1,4 +1,4 @@
-"""Brings a release to all nodes of an environment, stage by stage, or back."""
+"""Rolls a release out to all nodes of an environment, stage by stage, or back."""
 
 from __future__ import annotations
 
@@ -22,37 +22,40 @@ if TYPE_CHECKING:
     from cfs.deploy.clock import DeployClock
     from cfs.deploy.lease import HeldRecord
     from cfs.deploy.node_list import Node, NodeLister
-    from cfs.deploy.run_commands import NodeCommandRunner
+    from cfs.deploy.run_commands import NodeCommandName, NodeCommandRunner
     from cfs.deploy.stages import Stage
 
 _SLICE_SECONDS = 30.0
-"""Long waits are cut into such pieces, so that the lease is renewed in time."""
+"""Longest sleep, so that the lease is renewed in time."""
 
 _CLEAN_POLLS = 2
-"""EC2 may list a new instance a little late: so many looks in a row must find nothing left to do."""
+"""Consecutive polls that must find nothing left to do: EC2 may list a new instance late."""
 
-_NAMED = 5
-"""As many nodes are named in a reason; the result lists all."""
-
+_NAMED_NODES = 5
+"""Nodes that a reason names; the result lists all."""
 
 RETURNED_EXIT_CODE = 3
-"""Exit code: the release failed a stage, and every node that had got it is back at the version before."""
+"""Exit code: the release failed a stage, and every node that had installed it runs the previous version again."""
 
 UNSETTLED_EXIT_CODE = 4
-"""Exit code: some nodes are not at the version that the pointer names."""
+"""Exit code: some nodes do not run the version that the pointer names."""
+
+RollOutResult = Literal["done", "unchanged", "returned", "unsettled"]
+"""`done`: all nodes run the target. `unchanged`: they ran it before. `returned`: the nodes that had installed it run
+the previous version again. `unsettled`: some nodes do not run the version that the pointer names."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RollOutTimeouts:
-    """How long a roll-out waits for what, in seconds.
+    """Time-outs of a roll-out, in seconds.
 
     Attributes:
-        install: For all nodes of a batch to install a release.
-        probe: For all nodes to answer a probe.
-        gate: For a red probe to turn green. AWS gives a spot node notice two minutes before it ends, and the node
-            stops its units then: it must be gone before it can count as failed.
-        boot: For a node to boot.
-        poll: Between two looks.
+        install: Installation on all nodes of a batch.
+        probe: Answers of all nodes to a probe.
+        gate: Time for a red probe to turn green. A spot node stops its units on AWS's notice, two minutes before it is
+            terminated: it must be gone before it can count as failed.
+        boot: Boot of a node.
+        poll: Interval between two polls.
     """
 
     install: float = 600.0
@@ -64,21 +67,20 @@ class RollOutTimeouts:
 
 @dataclass(frozen=True, kw_only=True)
 class RollOutOutcome:
-    """How a roll-out ended.
+    """Outcome of a roll-out.
 
     Attributes:
-        result: `done`: all nodes run the target. `unchanged`: they did before. `returned`: the nodes that had got it
-            are back at the version before. `unsettled`: some nodes are not at the version that the pointer names.
-        is_as_asked: Whether that is what was asked for.
-        kind: Whether it went to a new release or back.
-        target: Where it went.
-        version: What the pointer names now; "": nothing.
-        nodes: How many nodes run that.
-        reason: Why it did not arrive.
-        red_nodes: The nodes that did not do as they should, with what they said.
+        result: The outcome.
+        is_as_asked: Whether the command asked for it.
+        kind: `roll-out` or `roll-back`.
+        target: The release that was rolled out.
+        version: The version that the pointer names now, or "".
+        nodes: Number of nodes that run it.
+        reason: Why the target was not reached, or "".
+        red_nodes: The nodes that failed, with their output.
     """
 
-    result: Literal["done", "unchanged", "returned", "unsettled"]
+    result: RollOutResult
     is_as_asked: bool
     kind: str
     target: ReleaseTarget
@@ -92,27 +94,16 @@ class StageFailedError(Exception):
     """Nodes of a stage are red."""
 
     def __init__(self, stage: str, red: Mapping[str, str]) -> None:
-        """Name the stage and what its nodes said."""
-        named = "; ".join(f"{node}: {said}" for node, said in sorted(red.items())[:_NAMED])
-        more = f"; and {len(red) - _NAMED} more nodes" if len(red) > _NAMED else ""
+        """Name the stage and its red nodes."""
+        named = "; ".join(f"{node}: {detail}" for node, detail in sorted(red.items())[:_NAMED_NODES])
+        more = f"; and {len(red) - _NAMED_NODES} more nodes" if len(red) > _NAMED_NODES else ""
         super().__init__(f"stage {stage}: {named}{more}")
         self.red_nodes = red
 
 
 @dataclass(frozen=True, kw_only=True)
 class RollOutContext:
-    """What a roll-out works with.
-
-    Attributes:
-        environment: The stack's name.
-        store: The environment's bucket.
-        nodes: Lists its nodes.
-        commands: Runs commands on them.
-        held_record: The record, under the lease.
-        clock: The time.
-        timeouts: How long it waits for what.
-        soak_seconds: Seconds that a stage must stay green before the next begins.
-    """
+    """Everything that a roll-out works with; `soak_seconds` is how long a stage must stay green before the next."""
 
     environment: str
     store: ArtifactStore
@@ -125,7 +116,7 @@ class RollOutContext:
 
 
 def run_roll_out(context: RollOutContext, *, wanted: ReleaseTarget) -> RollOutOutcome:
-    """Bring a release to all nodes, or go on with that."""
+    """Roll a release out to all nodes, or resume that."""
     with context.held_record.hold_lease():
         current = releases.read_current_release(context.store, context.environment)
         unfinished = context.held_record.record.roll_out
@@ -134,7 +125,7 @@ def run_roll_out(context: RollOutContext, *, wanted: ReleaseTarget) -> RollOutOu
 
 
 def run_roll_back(context: RollOutContext) -> RollOutOutcome:
-    """Take an unfinished roll-out back, or bring the version before to all nodes."""
+    """Reverse an unfinished roll-out, or roll the previous release out to all nodes."""
     with context.held_record.hold_lease():
         current = releases.read_current_release(context.store, context.environment)
         unfinished = context.held_record.record.roll_out
@@ -143,18 +134,18 @@ def run_roll_back(context: RollOutContext) -> RollOutOutcome:
 
 
 class _RollOutRun:
-    """One roll-out at work, from wherever the record says that it is."""
+    """A roll-out, resumed from its record."""
 
     def __init__(self, context: RollOutContext, *, roll_out: RollOut, current: releases.CurrentRelease) -> None:
         self._context = context
         self._roll_out = roll_out
         self._current = current
         self._green: set[str] = set()
-        # A roll-out that is gone on with was more than nothing, whatever is left of it.
+        # A resumed roll-out has changed something, whatever is left of it.
         self._changed = context.held_record.record.roll_out is not None
 
     def carry_out(self, *, asked_back: bool) -> RollOutOutcome:
-        """Do what is left of it."""
+        """Carry out the rest of the roll-out."""
         if self._roll_out.state == "rolling":
             self._run_stages()
         if self._roll_out.state == "returning":
@@ -175,7 +166,7 @@ class _RollOutRun:
         self._save_roll_out(state="settling")
 
     def _pass_stages(self) -> None:
-        # After an interruption: what is green already is not installed again.
+        # After an interruption, green nodes are not installed again.
         touched = [node for node in self._counted_nodes() if node.id in self._roll_out.touched]
         self._green = {node.id for node in touched} - self._probe_nodes(node.id for node in touched).keys()
         for stage in STAGES_BY_KIND[self._roll_out.kind]:
@@ -184,9 +175,9 @@ class _RollOutRun:
                 self._save_roll_out(stages_done=(*self._roll_out.stages_done, stage.name))
 
     def _pass_stage(self, stage: Stage) -> None:
-        """Install the stage's nodes and see all of them green, those of earlier stages included.
+        """Install the stage's nodes until all of them are green, those of earlier stages included.
 
-        Nodes come and go meanwhile, so that the stage is chosen anew until it holds no node that is not green.
+        Nodes come and go, so the stage is computed again after each batch.
         """
         soaked = stage.name in self._roll_out.stages_done
         while True:
@@ -209,7 +200,7 @@ class _RollOutRun:
         together = self._await_quorum(waiting)
         if not together:
             return
-        # Written before they are told: whoever goes on after this run's death knows whom to look at.
+        # Written before the command is sent: a run that resumes after this one's death must probe these nodes.
         ids = [node.id for node in together]
         self._save_roll_out(touched=tuple(sorted({*self._roll_out.touched, *ids})))
         console.print(f"{stage.name}: installing {self._roll_out.target.version} on {', '.join(ids)}", soft_wrap=True)
@@ -218,11 +209,11 @@ class _RollOutRun:
         self._green.update(ids)
 
     def _await_quorum(self, waiting: Collection[Node]) -> list[Node]:
-        """Choose nodes to install at once; wait for nodes that boot, where their sites need them for a quorum."""
+        """Choose a batch; wait for booting nodes if their sites need them for a quorum."""
         deadline = self._context.clock.now() + timedelta(seconds=self._context.timeouts.boot)
         while True:
             living = self._context.nodes.list_living()
-            waiting = [node for node in living if node.id in {of.id for of in waiting}]
+            waiting = [node for node in living if node.id in {other.id for other in waiting}]
             together = choose_batch(waiting, living)
             if together or not waiting:
                 return together
@@ -231,13 +222,13 @@ class _RollOutRun:
                     f"{node.id} ({node.boot_state or 'booting'})" for node in living if not node.is_ready
                 )
                 raise UserError(
-                    f"Without {booting} a site's storage nodes would lose their quorum if another one was installed.",
-                    repair="see why they do not boot, or terminate them; then give the same command again",
+                    f"Without {booting} a site's storage nodes would lose their quorum during the next installation.",
+                    repair="see why they do not boot, or terminate them; then run the same command again",
                 )
             self._pause_holding_lease(self._context.timeouts.poll)
 
     def _return_nodes(self, *, asked: bool) -> RollOutOutcome:
-        """Bring every node that was told to install the target back to what the pointer names."""
+        """Return every touched node to the release that the pointer names."""
         self._save_roll_out()
         back = self._roll_out.previous
         done: set[str] = set()
@@ -258,7 +249,7 @@ class _RollOutRun:
         return self._make_outcome("returned", asked=asked)
 
     def _settle_nodes(self) -> RollOutOutcome:
-        """Bring nodes to the target that booted by the pointer's old version, until there are none."""
+        """Install the target on nodes that booted with the pointer's old release, until there are none left."""
         self._save_roll_out()
         deadline = self._context.clock.now() + timedelta(seconds=self._context.timeouts.boot)
         looks = 0
@@ -285,34 +276,27 @@ class _RollOutRun:
         return self._make_outcome("done" if self._changed else "unchanged", asked=True)
 
     def _install_release(self, nodes: Collection[str], target: ReleaseTarget) -> dict[str, str]:
-        """Install a release and wait for green probes; give the nodes that live and stay red."""
+        """Install a release, wait for green probes, and return the living nodes that stay red."""
         self._context.held_record.renew_if_due()
         self._changed = True
         parameters = {"ReleaseKey": target.release, "Sha256": target.sha256}
-        answers = self._context.commands.run_on_nodes(
-            "install", parameters, nodes, seconds=self._context.timeouts.install
-        )
-        refused = {node: answer.detail for node, answer in answers.items() if not answer.has_succeeded}
+        refused = self._run_command("install", parameters, nodes, seconds=self._context.timeouts.install)
         red = self._await_green(nodes, target)
         return {node: f"install: {refused[node]}; {probe}" if node in refused else probe for node, probe in red.items()}
 
     def _drain_nodes(self, nodes: Collection[str]) -> dict[str, str]:
-        """Stop the units: where no release was before, there is none to go back to."""
+        """Stop the units of nodes that have no previous release."""
         self._context.held_record.renew_if_due()
         parameters = {"Reason": "release-failed"}
-        answers = self._context.commands.run_on_nodes(
-            "drain", parameters, nodes, seconds=self._context.timeouts.install
-        )
-        red = {node: answer.detail for node, answer in answers.items() if not answer.has_succeeded}
-        return {node: said for node, said in red.items() if node in self._living_ids()} if red else {}
+        red = self._run_command("drain", parameters, nodes, seconds=self._context.timeouts.install)
+        return self._without_terminated(red) if red else {}
 
     def _await_green(self, nodes: Iterable[str], target: ReleaseTarget) -> dict[str, str]:
-        """Probe until all nodes that still live are green; give those that stay red with what they say."""
+        """Probe until all living nodes are green or time is up, and return the red ones."""
         deadline = self._context.clock.now() + timedelta(seconds=self._context.timeouts.gate)
         red = self._probe_nodes(nodes, target)
         while red:
-            living = self._living_ids()
-            red = {node: said for node, said in red.items() if node in living}
+            red = self._without_terminated(red)
             if not red or self._context.clock.now() >= deadline:
                 return red
             self._pause_holding_lease(self._context.timeouts.poll)
@@ -320,22 +304,26 @@ class _RollOutRun:
         return red
 
     def _probe_nodes(self, nodes: Iterable[str], target: ReleaseTarget | None = None) -> dict[str, str]:
-        """Probe nodes once; give those that are red with what they say."""
-        nodes = list(nodes)
-        if not nodes:
-            return {}
+        """Probe nodes once, and return the red ones."""
         parameters = {"ExpectedVersion": (target or self._roll_out.target).version}
-        answers = self._context.commands.run_on_nodes("probe", parameters, nodes, seconds=self._context.timeouts.probe)
+        return self._run_command("probe", parameters, nodes, seconds=self._context.timeouts.probe)
+
+    def _run_command(
+        self, name: NodeCommandName, parameters: Mapping[str, str], nodes: Iterable[str], *, seconds: float
+    ) -> dict[str, str]:
+        """Run a command on nodes, and return the failed nodes with their output."""
+        answers = self._context.commands.run_on_nodes(name, parameters, nodes, seconds=seconds)
         return {node: answer.detail for node, answer in answers.items() if not answer.has_succeeded}
 
     def _counted_nodes(self) -> list[Node]:
-        """List the nodes that count: those that have booted, and all that were told to install the target."""
+        """List the nodes that count: booted nodes and touched ones."""
         return [
             node for node in self._context.nodes.list_living() if node.is_ready or node.id in self._roll_out.touched
         ]
 
-    def _living_ids(self) -> set[str]:
-        return {node.id for node in self._context.nodes.list_living()}
+    def _without_terminated(self, red: Mapping[str, str]) -> dict[str, str]:
+        living = {node.id for node in self._context.nodes.list_living()}
+        return {node: detail for node, detail in red.items() if node in living}
 
     def _pause_holding_lease(self, seconds: float) -> None:
         pause_holding_lease(self._context.clock, self._context.held_record, seconds)
@@ -345,7 +333,7 @@ class _RollOutRun:
         self._context.held_record.write_progress(roll_out=self._roll_out)
 
     def _move_pointer(self) -> None:
-        # Going back again would lead to the release that one has just left.
+        # After a roll-back, the previous release would be the one that was just rolled back.
         forward = self._roll_out.kind == "roll-out" and self._roll_out.previous is not None
         releases.move_pointer(
             self._context.store,
@@ -367,7 +355,7 @@ class _RollOutRun:
 
     def _make_outcome(
         self,
-        result: Literal["done", "unchanged", "returned", "unsettled"],
+        result: RollOutResult,
         *,
         asked: bool,
         red: Mapping[str, str] | None = None,
@@ -387,13 +375,13 @@ class _RollOutRun:
 
     def _no_nodes_error(self) -> UserError:
         return UserError(
-            f"No node of {self._context.environment} runs: no stage could be proven on one.",
-            repair="start the cluster (`cfs cluster up`), and give the same command again",
+            f"No node of {self._context.environment} runs, so no stage can be verified.",
+            repair="start the cluster (`cfs cluster up`), and run the same command again",
         )
 
 
 def pause_holding_lease(clock: DeployClock, held_record: HeldRecord, seconds: float) -> None:
-    """Let time pass and keep the lease."""
+    """Wait while renewing the lease."""
     while seconds > 0:
         part = min(seconds, _SLICE_SECONDS)
         clock.sleep(part)
@@ -402,14 +390,14 @@ def pause_holding_lease(clock: DeployClock, held_record: HeldRecord, seconds: fl
 
 
 def roll_out_result(outcome: RollOutOutcome, *, environment: str) -> CommandResult:
-    """Say how a roll-out ended."""
+    """Return the outcome as text, figures and outputs of a job."""
     red_nodes = sorted(outcome.red_nodes.items())
-    table = markdown_table(("node", ""), [(code_span(node), said) for node, said in red_nodes]) if red_nodes else ""
+    table = markdown_table(("node", ""), [(code_span(node), detail) for node, detail in red_nodes]) if red_nodes else ""
     text = _outcome_text(outcome, environment)
     heading = f"{outcome.kind} of {outcome.target.version} to {environment}: {outcome.result}"
     return CommandResult(
         text=text,
-        notes=[f"  {node}: {said}" for node, said in red_nodes],
+        notes=[f"  {node}: {detail}" for node, detail in red_nodes],
         job_summary=f"### {heading}\n\n{text}\n\n{table}",
         job_outputs={"outcome": outcome.result, "version": outcome.version, "nodes": str(outcome.nodes)},
         figures={
@@ -428,7 +416,7 @@ def roll_out_result(outcome: RollOutOutcome, *, environment: str) -> CommandResu
 
 
 def roll_out_exit_code(outcome: RollOutOutcome) -> int:
-    """Return the exit code of a roll-out: 0 where what was asked for has come about."""
+    """Return the exit code of a roll-out: 0 if the outcome is what the command asked for."""
     if outcome.result == "unsettled":
         return UNSETTLED_EXIT_CODE
     return RETURNED_EXIT_CODE if outcome.result == "returned" and not outcome.is_as_asked else 0
@@ -442,11 +430,11 @@ def _outcome_text(outcome: RollOutOutcome, environment: str) -> str:
         case "unchanged":
             return f"{environment} ran {version} on {outcome.nodes} nodes already: nothing was done."
         case "returned":
-            back = f"are back at {version}" if version else "are stopped, since there was no release before"
-            return f"{target} was taken back: the nodes that had got it {back}. Why: {outcome.reason}"
+            back = f"run {version} again" if version else "are stopped, since there was no release before"
+            return f"{target} was rolled back: the nodes that had installed it {back}. Reason: {outcome.reason}"
         case "unsettled":
             named = f"names {version}" if version else "names no release"
             return (
-                f"The pointer of {environment} {named}, and {len(outcome.red_nodes)} nodes are not there. "
-                f"See why, or terminate them; then give the same command again. {outcome.reason}".rstrip()
+                f"The pointer of {environment} {named}, and {len(outcome.red_nodes)} nodes do not run it. "
+                f"See why, or terminate them; then run the same command again. {outcome.reason}".rstrip()
             )

@@ -1,7 +1,7 @@
-"""Runs the environment's Command documents on nodes, by Systems Manager, and waits for every node's answer.
+"""Runs the environment's Command documents on nodes with Systems Manager, and waits for every node's answer.
 
-Limits: SendCommand takes at most 50 instance ids, ListCommandInvocations gives at most 50 invocations a page, a filter
-of DescribeInstanceInformation at most 100 values:
+Limits: 50 instance IDs of SendCommand, 50 invocations a page of ListCommandInvocations, 100 values in a filter of
+DescribeInstanceInformation:
 https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_SendCommand.html
 https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_ListCommandInvocations.html
 https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_InstanceInformationStringFilter.html
@@ -22,33 +22,26 @@ if TYPE_CHECKING:
     from cfs.deploy.clock import DeployClock
 
 NodeCommandName = Literal["install", "probe", "drain"]
-"""What nodes are told to do; the stack names its documents `claudefs-<environment>-<this>`."""
+"""The stack names its documents `claudefs-<environment>-<command>`."""
 
 NODES_PER_COMMAND = 50
-"""How many instance ids one SendCommand takes."""
-
 NODES_PER_QUERY = 50
-"""How many nodes one DescribeInstanceInformation gives."""
+"""Page size of DescribeInstanceInformation."""
 
 _PENDING = frozenset({"Pending", "InProgress", "Delayed", "Cancelling"})
 _DELIVERY_SECONDS = 60
-"""How long Systems Manager tries to reach a node; it takes no less than 30."""
+"""How long Systems Manager tries to reach a node; the minimum is 30."""
 
 _SHORTEST_POLL, _LONGEST_POLL = 1.0, 10.0
-"""Seconds between two looks at a command's answers: at first and at most."""
+"""Seconds between two polls of a command's answers."""
 
 _OUTPUT_CHARACTERS = 300
-"""As much of a failed command's output is shown: its end."""
+"""Length of the end of a failed command's output that is shown."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NodeAnswer:
-    """What came of a command on one node.
-
-    Attributes:
-        has_succeeded: Whether it succeeded.
-        detail: Why not: Systems Manager's status and the end of the output.
-    """
+    """Result of a command on one node; after a failure, Systems Manager's status and the end of the output."""
 
     has_succeeded: bool
     detail: str = ""
@@ -60,7 +53,7 @@ class NodeCommandRunner:
     def __init__(
         self, aws: AwsAccount, *, environment: str, clock: DeployClock, pause: Callable[[float], None]
     ) -> None:
-        """Take the account, the stack's name, and what lets time pass while answers are waited for."""
+        """Take the account, the stack's name, and the function that waits between two polls."""
         self._aws = aws
         self._environment = environment
         self._clock = clock
@@ -69,16 +62,10 @@ class NodeCommandRunner:
     def run_on_nodes(
         self, document: NodeCommandName, parameters: Mapping[str, str], nodes: Iterable[str], *, seconds: float
     ) -> dict[str, NodeAnswer]:
-        """Run a document on some nodes and give each one's answer.
+        """Run a document on nodes and return their answers, all within `seconds`.
 
-        A node that Systems Manager does not reach, or that has not answered in time, has failed like one that says
-        so; whether it is still there is for the caller to find out.
-
-        Args:
-            document: What they do.
-            parameters: With what.
-            nodes: Their instance ids.
-            seconds: How long all answers may take.
+        A node that Systems Manager does not reach, or that does not answer in time, counts as failed. Whether it still
+        exists is for the caller to find out.
         """
         nodes = sorted(set(nodes))
         reachable = self._reachable_nodes(nodes)
@@ -111,7 +98,7 @@ class NodeCommandRunner:
         nodes: Sequence[str],
         answers: dict[str, NodeAnswer],
     ) -> Iterator[tuple[str, Sequence[str]]]:
-        """Send to all; one node that is gone makes AWS refuse the whole call, so the rest is sent apart from it."""
+        """Send to all nodes. AWS refuses the whole call if one node is gone, so the call is then split in halves."""
         name = document_name(self._environment, document)
         try:
             answer = self._aws.call_operation(
@@ -122,7 +109,7 @@ class NodeCommandRunner:
                 Parameters={name: [value] for name, value in parameters.items()},
                 TimeoutSeconds=_DELIVERY_SECONDS,
                 MaxConcurrency=str(NODES_PER_COMMAND),
-                # The default, 0, would spare the other nodes of a call once one has failed.
+                # The default, 0, would skip the other nodes once one has failed.
                 MaxErrors="100%",
             )
         except AwsError as error:
@@ -157,7 +144,7 @@ class NodeCommandRunner:
                 interval = min(_LONGEST_POLL, interval * 1.5)
 
     def _read_answers(self, command: str) -> dict[str, NodeAnswer]:
-        """Return the answers so far; right after the sending Systems Manager may not know the command yet."""
+        """Return the answers so far; Systems Manager may not list a command right after it was sent."""
         try:
             invocations = list(
                 self._aws.list_items(
@@ -196,7 +183,7 @@ def _parse_answer(invocation: Mapping[str, Any]) -> NodeAnswer:
     if invocation["Status"] == "Success":
         return NodeAnswer(has_succeeded=True)
     output = " ".join(plugin.get("Output", "") for plugin in invocation.get("CommandPlugins", []))
-    # One line: it goes into tables and messages.
-    said = " ".join(output.split())[-_OUTPUT_CHARACTERS:]
+    # One line, for tables and messages.
+    shown = " ".join(output.split())[-_OUTPUT_CHARACTERS:]
     status = invocation.get("StatusDetails") or invocation["Status"]
-    return NodeAnswer(has_succeeded=False, detail=f"{status}: {said}" if said else status)
+    return NodeAnswer(has_succeeded=False, detail=f"{status}: {shown}" if shown else status)

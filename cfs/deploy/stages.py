@@ -1,8 +1,8 @@
-"""Which nodes a stage takes, and which of them at once: computed from the living nodes alone.
+"""Chooses the nodes of a stage, and of a batch within it, from the living nodes alone.
 
-A site's storage nodes are voters of one Raft group: it serves as long as more than half of them do. So a stage before
-the last one takes so few of each site that the others still serve if all it took are lost, for as long as there are
-other nodes to take; and no more than that are installed at once, in the last stage too.
+A site's storage nodes are voters of one Raft group, which serves while more than half of them do. So a stage before the
+last prefers nodes without which every site keeps its quorum, and a batch never exceeds that number, even in the last
+stage.
 """
 
 from __future__ import annotations
@@ -19,24 +19,23 @@ if TYPE_CHECKING:
     from cfs.deploy.stored_documents import RollOutKind
 
 STORAGE_ROLE = "storage"
-"""The tag `Role` of nodes that vote."""
+"""Tag `Role` of the voters."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """A part of the nodes that must be green before the next stage begins.
+    """Nodes that must be green before the next stage.
 
     Attributes:
-        name: What people call it.
-        share: How many of all nodes it takes, those of the stages before included: 0 to 1, rounded up to whole
-            nodes, and at least one.
+        name: Name for people.
+        share: Share of all nodes, earlier stages included: 0 to 1, rounded up, at least one node.
     """
 
     name: str
     share: float
 
     def node_count(self, total: int) -> int:
-        """Return how many of `total` nodes it takes."""
+        """Return the number of nodes out of `total`."""
         return min(total, max(1, math.ceil(total * self.share)))
 
 
@@ -45,21 +44,21 @@ FULL_STAGE = Stage(name="100%", share=1.0)
 
 STAGES_BY_KIND: dict[RollOutKind, tuple[Stage, ...]] = {
     "roll-out": (CANARY_STAGE, Stage(name="10%", share=0.1), Stage(name="50%", share=0.5), FULL_STAGE),
-    # The version before has run on all nodes: one node shows that it still starts, and then time matters more.
+    # The previous version has run on all nodes: one node proves that it still starts, and then speed matters more.
     "roll-back": (CANARY_STAGE, FULL_STAGE),
 }
-"""The stages in order; none is ever left out."""
+"""The stages in order; none is ever skipped."""
 
 
 def spare_voters(voters: int) -> int:
-    """Return how many of a site's storage nodes can be lost while the others are still more than half."""
+    """Return how many of a site's storage nodes can be lost without losing the quorum."""
     return max(0, (voters - 1) // 2)
 
 
 def choose_stage_nodes(stage: Stage, nodes: Collection[Node], *, touched: Collection[str]) -> list[Node]:
-    """Choose the nodes of a stage: those that have got the release already, and as many more as it takes.
+    """Choose the nodes of a stage: the touched ones, and as many others as its share allows.
 
-    The same nodes give the same choice, and a later stage's choice holds that of an earlier one.
+    The choice is deterministic, and a later stage contains the earlier ones.
     """
     taken = sorted((node for node in nodes if node.id in touched), key=lambda node: node.id)
     others = [node for node in nodes if node.id not in touched]
@@ -68,15 +67,10 @@ def choose_stage_nodes(stage: Stage, nodes: Collection[Node], *, touched: Collec
 
 
 def choose_batch(waiting: Collection[Node], nodes: Iterable[Node], *, hurry: bool = False) -> list[Node]:
-    """Choose of those that wait the ones to install at once: of each site's storage nodes no more than it can spare.
+    """Choose the waiting nodes to install at once: no more of each site's storage nodes than it can spare.
 
-    A site of one or two spares none, and gives one at a time. Where nodes have not booted yet, those are lost already:
-    a site that can spare no more gives none, unless there is a hurry.
-
-    Args:
-        waiting: The nodes to install.
-        nodes: All living nodes, for the sizes of the sites.
-        hurry: Whether a site gives one node in any case.
+    A site of one or two can spare none and is installed one node at a time. Nodes that have not booted count as lost: a
+    site that can spare no more gets no installation, unless `hurry` is set, which allows one node per site in any case.
     """
     voters, down = Counter[str](), Counter[str]()
     for node in nodes:
@@ -96,14 +90,14 @@ def choose_batch(waiting: Collection[Node], nodes: Iterable[Node], *, hurry: boo
 
 
 def _order_nodes(others: Sequence[Node], *, taken: Sequence[Node]) -> list[Node]:
-    """Order nodes so that any number from the front is spread over sites and roles and spares each site's quorum."""
+    """Order nodes so that any prefix is spread over sites and roles and preserves each site's quorum."""
     voters = Counter(node.site for node in [*others, *taken] if node.role == STORAGE_ROLE)
     lost = Counter(node.site for node in taken if node.role == STORAGE_ROLE)
     ranked = []
     for group in _group_nodes(others):
         for number, node in enumerate(group):
             hurt = _quorum_damage(lost[node.site] + number + 1, voters[node.site]) if node.role == STORAGE_ROLE else 0
-            # Each group's nodes stand at equal distances, so that groups mix in proportion to their sizes.
+            # Each group's nodes are evenly spaced, so that groups mix in proportion to their sizes.
             ranked.append((hurt, (number + 0.5) / len(group), node.role != STORAGE_ROLE, node.site, node.role, node))
     ordered = [entry[-1] for entry in sorted(ranked, key=lambda entry: entry[:-1])]
     if not taken and (first := _choose_canary(ordered, voters)):
@@ -120,13 +114,13 @@ def _group_nodes(nodes: Iterable[Node]) -> list[list[Node]]:
 
 
 def _quorum_damage(lost: int, voters: int) -> int:
-    """Tell what the loss of so many voters does: 0: the site serves; 1: half are left; 2: less than half."""
+    """Rank the loss of voters: 0 keeps the quorum, 1 leaves exactly half, 2 leaves less."""
     if lost <= spare_voters(voters):
         return 0
     return 1 if 2 * lost <= voters else 2
 
 
 def _choose_canary(ordered: Sequence[Node], voters: Counter[str]) -> Node | None:
-    """Find the storage node that its site misses least: one of the largest site."""
+    """Return a storage node of the largest site, which can best spare one."""
     storage = [node for node in ordered if node.role == STORAGE_ROLE]
     return min(storage, key=lambda node: (-voters[node.site], node.site, node.id), default=None)

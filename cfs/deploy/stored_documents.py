@@ -1,4 +1,4 @@
-"""The JSON documents in the artifact bucket: a release, an environment's version pointer, its record of roll-outs."""
+"""JSON documents in the artifact bucket: releases, and each environment's version pointer and deploy record."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from terminal.errors import UserError
 COMMIT_PATTERN = r"[0-9a-f]{40}"
 RELEASE_KEY_PATTERN = rf"releases/{COMMIT_PATTERN}/release\.json"
 VERSION_PATTERN = r"v\d+\.\d+\.\d+(-[0-9A-Za-z][0-9A-Za-z.-]*)?"
-"""A semantic version with the prefix `v`, or what `git describe` makes of one: `v0.7.0-3-g1f75e51`."""
+"""A semantic version with the prefix `v`, or the output of `git describe`: `v0.7.0-3-g1f75e51`."""
 
 SHA256_PATTERN = r"[0-9a-f]{64}"
 
 Architecture = Literal["x86_64", "aarch64"]
-"""What a tarball of a release was built for, as Rust names it."""
+"""Architecture of a tarball, in Rust's terms."""
 
 ReleaseCommit = Annotated[str, Field(pattern=f"^{COMMIT_PATTERN}$")]
 ReleaseKey = Annotated[str, Field(pattern=f"^{RELEASE_KEY_PATTERN}$")]
@@ -28,51 +28,45 @@ Sha256 = Annotated[str, Field(pattern=f"^{SHA256_PATTERN}$")]
 
 
 def version_key(environment: str) -> str:
-    """Name the object that says what a booting node of the environment installs."""
+    """Return the key of an environment's version pointer."""
     return f"environments/{environment}/version.json"
 
 
 def record_key(environment: str) -> str:
-    """Name the object that says who deploys to the environment, and how far that is."""
+    """Return the key of an environment's deploy record."""
     return f"environments/{environment}/rollout.json"
 
 
 def applies_key(environment: str) -> str:
-    """Name the object that says who has applied changes to the environment's stack."""
+    """Return the key of the record of who has applied changes to an environment's stack."""
     return f"environments/{environment}/applies.json"
 
 
 class StoredDocument(BaseModel):
-    """One of the documents, or a part of one."""
+    """A document, or a part of one."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True)
 
     @classmethod
     def parse_document(cls, body: bytes, *, key: str) -> Self:
-        """Read a document."""
+        """Parse a document; `key` is for errors."""
         try:
             return cls.model_validate_json(body)
         except ValidationError as error:
             problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'it'}: {e['msg']}" for e in error.errors())
             raise UserError(
-                f"{key} is not what this `cfs` writes: {problems}.",
+                f"{key} is not in the format of this `cfs`: {problems}.",
                 repair="deploy with the version of this project that wrote it, or restore an earlier version of "
                 "the object (the bucket keeps superseded versions)",
             ) from error
 
     def to_bytes(self) -> bytes:
-        """Return it as it is stored."""
+        """Return the stored form."""
         return self.model_dump_json(by_alias=True, indent=2).encode() + b"\n"
 
 
 class Artifact(StoredDocument):
-    """One tarball of a release.
-
-    Attributes:
-        key: Its key in the bucket.
-        sha256: Of its content.
-        attestation: Key of the bundle that attests who built it from what.
-    """
+    """A tarball of a release: its key, its SHA-256, and the key of its attestation's bundle."""
 
     key: str
     sha256: Sha256
@@ -80,14 +74,14 @@ class Artifact(StoredDocument):
 
 
 class Release(StoredDocument):
-    """What was built from one commit; nodes install nothing else.
+    """A build of one commit; nodes install nothing else.
 
     Attributes:
         schema_version: 1.
-        version: What the nodes report when they run it.
-        commit: What it was built from.
-        repository: Whose attestation nodes accept, as `owner/name`.
-        signer_workflow: Path of the workflow file in it that attests.
+        version: Version that nodes report when they run it.
+        commit: The built commit.
+        repository: `owner/name` of the repository whose attestation nodes accept.
+        signer_workflow: Path in it of the workflow that attests.
         artifacts: The tarballs, by architecture.
     """
 
@@ -100,74 +94,60 @@ class Release(StoredDocument):
 
     @property
     def object_key(self) -> str:
-        """Its key in the bucket."""
+        """Key in the bucket."""
         return f"releases/{self.commit}/release.json"
 
     @property
     def roll_out_target(self) -> ReleaseTarget:
-        """What a roll-out of it aims at."""
+        """Target of its roll-outs."""
         return ReleaseTarget(
             release=self.object_key, sha256=hashlib.sha256(self.to_bytes()).hexdigest(), version=self.version
         )
 
 
 class PointedRelease(StoredDocument):
-    """A release as the version pointer names it.
-
-    Attributes:
-        release: Key of its `release.json`.
-        sha256: Of that file.
-    """
+    """Key and SHA-256 of a `release.json`."""
 
     release: ReleaseKey
     sha256: Sha256
 
 
 class VersionPointer(PointedRelease):
-    """What a booting node of an environment installs.
-
-    Attributes:
-        schema_version: 1.
-        previous: What the pointer named before, and `cfs deploy roll-back` goes back to.
-    """
+    """Release that a booting node of an environment installs; `cfs deploy roll-back` returns to `previous`."""
 
     schema_version: Literal[1] = Field(alias="schema", default=1)
     previous: PointedRelease | None
 
 
 class ReleaseTarget(PointedRelease):
-    """A release that nodes are brought to.
-
-    Attributes:
-        version: What they report then.
-    """
+    """A release, and the version that nodes report when they run it."""
 
     version: ReleaseVersion
 
     @property
     def as_pointed(self) -> PointedRelease:
-        """The same as the pointer names it."""
+        """The same without the version."""
         return PointedRelease(release=self.release, sha256=self.sha256)
 
 
 RollOutKind = Literal["roll-out", "roll-back"]
 
 RollOutState = Literal["rolling", "settling", "returning"]
-"""What an unfinished roll-out is at: the stages; after the pointer has moved, nodes that booted by the old one; after a
-stage has failed, the way back."""
+"""Phase of an unfinished roll-out: its stages; installation on nodes that booted before the pointer moved; return of
+nodes after a failed stage."""
 
 
 class RollOut(StoredDocument):
-    """A roll-out that is not finished.
+    """An unfinished roll-out.
 
     Attributes:
-        kind: Whether it goes to a new release or back to the one before.
-        target: Where it goes.
-        previous: What the pointer named when it began; None: nothing yet.
-        state: What it is at.
-        stages_done: Names of the stages that were green.
-        touched: Ids of the nodes that were told to install the target; written before they are told.
-        reason: Why it is on the way back.
+        kind: `roll-out` to a new release, or `roll-back` to the one before.
+        target: The release to install.
+        previous: The release that the pointer named at the start; None before the first deployment.
+        state: The phase.
+        stages_done: Names of the green stages.
+        touched: IDs of the nodes on which the target was or is being installed; written before the command is sent.
+        reason: Why nodes are being returned, or "".
     """
 
     kind: RollOutKind
@@ -180,15 +160,7 @@ class RollOut(StoredDocument):
 
 
 class EndedRollOut(StoredDocument):
-    """How the last roll-out ended.
-
-    Attributes:
-        kind: Whether it went to a new release or back.
-        target: Where it went.
-        outcome: Whether it arrived or was taken back.
-        reason: Why it was taken back.
-        ended: When.
-    """
+    """The last finished roll-out; `reason` says why it was returned."""
 
     kind: RollOutKind
     target: ReleaseTarget
@@ -198,14 +170,14 @@ class EndedRollOut(StoredDocument):
 
 
 class DeployLease(StoredDocument):
-    """Who may deploy to the environment now.
+    """Exclusive right to deploy to an environment.
 
     Attributes:
-        holder: Who, for people.
+        holder: Name for people.
         run: Page of the workflow run that holds it; "" outside one.
-        token: Which process, for programs.
-        heartbeat: When the holder was last at work.
-        expires: When it counts as dead.
+        token: Unique ID of the process.
+        heartbeat: Last renewal.
+        expires: Expiry unless renewed.
     """
 
     holder: str
@@ -216,14 +188,7 @@ class DeployLease(StoredDocument):
 
 
 class DeployRecord(StoredDocument):
-    """Who deploys to an environment, and how far that is.
-
-    Attributes:
-        schema_version: 1.
-        lease: Who holds the lease; None: nobody.
-        roll_out: What is not finished; None: nothing.
-        last: How the one before ended; None: there was none.
-    """
+    """Deploy record of an environment: the lease, the unfinished roll-out, and the last finished one, each if any."""
 
     schema_version: Literal[1] = Field(alias="schema", default=1)
     lease: DeployLease | None = None

@@ -66,7 +66,7 @@ def test_what_was_reviewed_is_applied_and_nothing_else(reviewed_stack: Stack, tm
     stack.settings.write_text(checked_out)
     refused = deploy("apply", "--digest", reviewed["digest"], "--review", file, "--cluster-size", "10", status=3)
     assert (
-        "update aws:budgets/budget:Budget budget-daily: other properties and state to start from"
+        "update aws:budgets/budget:Budget budget-daily: different properties and current state"
         in refused["differences"]
     )
     assert "not reviewed: update aws:cloudwatch/logGroup:LogGroup orchestrator" in refused["differences"]

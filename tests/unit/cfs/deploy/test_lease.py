@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def test_a_second_deployment_is_told_who_is_at_work_and_until_when(world: World) -> None:
     with world.means(holder="robot, run 7").held_record.hold_lease(), pytest.raises(UserError) as raised:
         world.roll_out(world.published("v1.0.0"))
-    assert raised.value.problem.startswith("robot, run 7 is deploying to test, last heard of at 2026-01-05 12:00:00")
+    assert raised.value.problem.startswith("robot, run 7 is deploying to test, last renewed at 2026-01-05 12:00:00")
     assert "after 2026-01-05 12:10:00 UTC" in raised.value.repair
     assert "takes over" in raised.value.repair
 
@@ -128,7 +128,7 @@ def test_an_interrupted_deployment_gives_the_lease_back(world: World) -> None:
 
 def test_a_record_that_a_newer_program_wrote_is_left_alone(world: World) -> None:
     world.account.write(record_key(ENVIRONMENT), b'{"schema": 2}')
-    with pytest.raises(UserError, match=r"environments/test/rollout\.json is not what this `cfs` writes: schema"):
+    with pytest.raises(UserError, match=r"environments/test/rollout\.json is not in the format of this `cfs`: schema"):
         world.roll_out(world.published("v1.0.0"))
 
 

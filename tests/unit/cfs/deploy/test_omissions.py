@@ -37,7 +37,9 @@ def test_what_is_missing_is_named_with_the_repair(settings: Path) -> None:
 
     [refusal] = refused(preview, settings, alertEmails=["me@example.org"], environmentSecrets={"KEPT": ENCRYPTED})
 
-    assert refusal.startswith("Pulumi.prod.yaml lacks environmentSecrets.LOST, githubSubject, which prod was deployed")
+    assert refusal.startswith(
+        "Pulumi.prod.yaml lacks environmentSecrets.LOST, githubSubject, with which prod was deployed"
+    )
     assert "gh variable set INFRA_REF --body COMMIT" in refusal
 
 

@@ -111,7 +111,7 @@ def test_other_content_under_the_same_key_is_refused_and_left(world: World, fold
 
 def test_a_tarball_that_is_not_what_was_built_is_not_published(world: World, folder: Path) -> None:
     (folder / "claudefs-x86_64.tar.zst").write_bytes(b"other")
-    with pytest.raises(UserError, match=f"SHA256SUMS says {hashlib.sha256(b'binaries').hexdigest()}"):
+    with pytest.raises(UserError, match=f"SHA256SUMS has {hashlib.sha256(b'binaries').hexdigest()}"):
         run(folder)
     assert world.account.read(f"releases/{COMMIT}/claudefs-x86_64.tar.zst") is None
 
@@ -134,7 +134,7 @@ def test_a_file_that_is_missing_is_named(folder: Path, missing: str, problem: st
     "text,problem",
     [
         ("", "has no sum of claudefs-x86_64"),
-        ("0123  claudefs-x86_64.tar.zst", "is not what `sha256sum` writes"),
+        ("0123  claudefs-x86_64.tar.zst", "is not in the format of `sha256sum`"),
         (f"{'0' * 64}  other.tar.zst", "has no sum of claudefs-x86_64"),
     ],
 )
@@ -153,7 +153,7 @@ def test_sums_are_read_in_each_form_that_sha256sum_writes(folder: Path, line: st
 
 def test_a_bundle_that_is_no_json_is_refused(folder: Path) -> None:
     (folder / "claudefs-x86_64.tar.zst.sigstore.json").write_text("<html>")
-    with pytest.raises(UserError, match="is no attestation bundle"):
+    with pytest.raises(UserError, match="is not an attestation bundle"):
         publish.find_tarballs(folder)
 
 

@@ -127,26 +127,26 @@ def test_previews_that_would_do_the_same_have_one_digest(change: Callable[[dict[
         (
             # A drift: the way to the reviewed state begins elsewhere.
             lambda preview: preview["steps"][2]["oldState"]["inputs"].update(retentionInDays=7),
-            "update aws:cloudwatch/logGroup:LogGroup orchestrator: other state to start from",
+            "update aws:cloudwatch/logGroup:LogGroup orchestrator: different current state",
         ),
         (
             lambda preview: preview["steps"][2]["newState"]["inputs"].update(retentionInDays=7),
-            "update aws:cloudwatch/logGroup:LogGroup orchestrator: other values to set",
+            "update aws:cloudwatch/logGroup:LogGroup orchestrator: different new values",
         ),
         (
             lambda preview: preview["steps"][3]["newState"]["inputs"]["nested"][0].update(given=2),
-            "create aws:sns/topic:Topic alerts: other values to set",
+            "create aws:sns/topic:Topic alerts: different new values",
         ),
         (
             lambda preview: preview["steps"][1]["detailedDiff"].update({"tags.Owner": {}}),
-            "replace aws:ec2/vpc:Vpc network-vpc: other properties",
+            "replace aws:ec2/vpc:Vpc network-vpc: different properties",
         ),
         (
             lambda preview: (
                 [step["oldState"].update(protect=False) for step in preview["steps"][1:2]]
                 + [step["newState"].update(protect=False) for step in preview["steps"][1:2]]
             ),
-            "replace aws:ec2/vpc:Vpc network-vpc: other protection",
+            "replace aws:ec2/vpc:Vpc network-vpc: different protection",
         ),
         (
             lambda preview: [

@@ -329,7 +329,7 @@ def test_a_pointer_that_somebody_else_has_moved_stops_the_roll_out(world: World,
     with pytest.raises(KeyboardInterrupt):
         world.roll_out(new)
     world.runs("v1.0.5")
-    with pytest.raises(UserError, match=r"names v1\.0\.5, which it did not when the roll-out of v1\.1\.0 began"):
+    with pytest.raises(UserError, match=r"moved the pointer of test to v1\.0\.5 since the roll-out of v1\.1\.0 began"):
         world.roll_out(new)
     assert world.roll_back().result == "returned"
     assert sorted(world.versions().values()) == [*["v1.0.0"] * 8, "v1.0.5"]
