@@ -1,4 +1,4 @@
-"""The sub-commands of `cfs cluster`: read arguments, call what does the work, print its result."""
+"""Commands `cfs cluster`: read arguments, call the module that does the work, print its result."""
 
 from __future__ import annotations
 
@@ -15,28 +15,30 @@ from cfs.environments import find_stack_environment
 from terminal.options import EnvironmentOption, JsonOption
 from terminal.results import finish_command
 
-app = typer.Typer(no_args_is_help=True, help="Start the test cluster out of hours, stop it, see it and its cost.")
+app = typer.Typer(
+    no_args_is_help=True, help="Start the test cluster outside its schedule, stop it, show it and its cost."
+)
 
-RegionOption = Annotated[str | None, typer.Option(help="AWS region, if not aws:region of the environment's settings")]
+RegionOption = Annotated[str | None, typer.Option(help="AWS region; default: aws:region of the environment's settings")]
 GroupsOption = Annotated[
     list[str] | None,
-    typer.Option("--group", help="a group, a role or what names begin with; may be given again; none means all"),
+    typer.Option("--group", help="group, role or prefix of names; repeatable; default: all groups"),
 ]
 
 
 @app.command("up")
-def cluster_up(  # noqa: PLR0913 — one for each option
-    duration: Annotated[str, typer.Option("--for", help="how long from now on, from 15m to 72h: 90m, 3h, 1h30m")],
+def cluster_up(  # noqa: PLR0913 — one parameter an option
+    duration: Annotated[str, typer.Option("--for", help="duration from 15m to 72h: 90m, 3h, 1h30m")],
     group: GroupsOption = None,
     environment: EnvironmentOption = "local",
     region: RegionOption = None,
     *,
-    on_demand: Annotated[bool, typer.Option("--on-demand", help="where AWS has no spot capacity, on demand")] = False,
-    shorten: Annotated[bool, typer.Option("--shorten", help="stop earlier than another window has set")] = False,
-    force: Annotated[bool, typer.Option("--force", help="start although it is over the day's budget")] = False,
+    on_demand: Annotated[bool, typer.Option("--on-demand", help="on demand where AWS has no spot capacity")] = False,
+    shorten: Annotated[bool, typer.Option("--shorten", help="allow an earlier stop than another window set")] = False,
+    force: Annotated[bool, typer.Option("--force", help="start despite the day's budget")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Start nodes for a while; they stop by themselves, even if this command is killed."""
+    """Start nodes for a limited time; they stop on their own, even if this command is killed."""
     window = ClusterWindow(
         environment=environment,
         duration=parse_duration(duration),
@@ -57,7 +59,7 @@ def cluster_down(
     *,
     json: JsonOption = False,
 ) -> None:
-    """Stop nodes, wait until none is left, and say when the schedule starts them next."""
+    """Stop nodes, wait until none is left, and show when the schedule starts them next."""
     stopped = stop_cluster(find_stack_environment(environment).connect_aws(region=region), environment, group or ())
     finish_command(stop_report(stopped, environment=environment), as_json=json)
 
@@ -66,7 +68,7 @@ def cluster_down(
 def cluster_status(
     environment: EnvironmentOption = "local", region: RegionOption = None, *, json: JsonOption = False
 ) -> None:
-    """Show what runs, why, until when, and what it costs; changes nothing."""
+    """Show what runs, why, until when, and what it costs; change nothing."""
     aws = find_stack_environment(environment).connect_aws(region=region)
     shown = status_report(
         read_cluster_status(aws, environment),

@@ -1,4 +1,4 @@
-"""Node groups as AWS describes them, and which of them a command means."""
+"""Node groups as AWS describes them, and the choice of groups by name, role or prefix."""
 
 from __future__ import annotations
 
@@ -18,39 +18,34 @@ if TYPE_CHECKING:
     from infra.schedules.schedule import ScheduledAction
 
 FALLBACK_TAG = "OnDemandFallback"
-"""Tag of a group whose missing spot nodes were launched on demand: the distribution to put back, `BASE:PERCENT`."""
+"""Tag of a group whose missing spot nodes were launched on demand: the distribution to restore, `BASE:PERCENT`."""
 
 _NEEDED_PROCESSES = ("Launch", "Terminate", "ScheduledActions")
-"""Processes without which a group neither starts nor stops as told."""
+"""Auto Scaling processes that a group needs to start and to stop."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class InstancesDistribution:
-    """How many of a group's nodes are on demand; the others are spot instances.
-
-    Attributes:
-        base: So many before any is a spot instance.
-        percent: The share of the nodes above them, in percent.
-    """
+    """On-demand share of a group's nodes: `base` nodes, and `percent` of the others."""
 
     base: int
     percent: int
 
     def on_demand_count(self, nodes: int) -> int:
-        """Return how many of so many nodes are on demand."""
+        """Return the number of on-demand nodes among `nodes`."""
         above = max(nodes - self.base, 0)
         return min(self.base, nodes) + -(-above * self.percent // 100)
 
     def __str__(self) -> str:
-        """Write it as the tag holds it."""
+        """Return the tag's value."""
         return f"{self.base}:{self.percent}"
 
     @classmethod
     def parse_tag(cls, text: str) -> InstancesDistribution:
-        """Read what the tag holds.
+        """Parse the tag's value.
 
         Raises:
-            ValueError: It is something else.
+            ValueError: It is not BASE:PERCENT.
         """
         base, percent = text.split(":")
         return cls(base=int(base), percent=int(percent))
@@ -58,13 +53,7 @@ class InstancesDistribution:
 
 @dataclass(frozen=True, kw_only=True)
 class GroupMember:
-    """An instance in a group, as Auto Scaling sees it.
-
-    Attributes:
-        id: The instance.
-        state: Its lifecycle state, such as `Pending:Wait` or `InService`.
-        is_protected: Whether the group may not terminate it to become smaller.
-    """
+    """An instance in a group: its lifecycle state, and whether it is protected from scale-in."""
 
     id: str
     state: str
@@ -72,12 +61,12 @@ class GroupMember:
 
     @property
     def is_in_service(self) -> bool:
-        """Whether it has booted and serves."""
+        """Whether it is in service."""
         return self.state == "InService"
 
     @property
     def is_leaving(self) -> bool:
-        """Whether it is on its way out of the group."""
+        """Whether it is being terminated or detached."""
         return self.state.startswith(("Terminat", "Detach"))
 
 
@@ -86,24 +75,24 @@ class AutoScalingGroup:
     """A node group: one Auto Scaling group.
 
     Attributes:
-        name: Its name in the stack: the tag `NodeGroup`.
+        name: Name in the stack: the tag `NodeGroup`.
         full_name: The Auto Scaling group's name.
-        role: What its nodes are for: the tag `Role`.
-        nodes: How many it has when it runs: the tag `Nodes`.
-        minimum: Its size's lower bound.
-        maximum: Its size's upper bound.
-        desired: How many nodes it is to have now.
-        rebalances: Whether AWS starts a spot node's successor before it takes the node.
-        members: Its instances.
-        suspended: What it does not do at present: names of Auto Scaling's processes.
-        instance_types: What its nodes may run on.
-        zones: Availability zones in which they may.
-        distribution: How many are on demand, now; all in a group without a mixed instances policy.
-        fallback_from: The distribution to put back once the nodes launched on demand for want of spot ones are gone.
-        policy: Its mixed instances policy as AWS describes it, or None without one.
-        starts: Its scheduled actions that start nodes.
-        stop: The one that stops them, or None where there is none.
-        stop_as_described: The same as AWS describes it, with the sizes that it sets.
+        role: Tag `Role`.
+        nodes: Number of nodes when it runs: the tag `Nodes`.
+        minimum: Minimum size.
+        maximum: Maximum size.
+        desired: Desired capacity.
+        rebalances: Whether AWS launches a spot node's replacement before it interrupts the node.
+        members: The instances.
+        suspended: Suspended processes.
+        instance_types: Instance types of the policy and the members.
+        zones: Availability zones.
+        distribution: Current distribution; without a mixed instances policy, all nodes are on demand.
+        fallback_from: Distribution to restore once the nodes of an on-demand fallback are gone.
+        policy: Mixed instances policy as AWS describes it, if any.
+        starts: Scheduled actions that start nodes.
+        stop: Scheduled action that stops them, if any.
+        stop_as_described: The same as AWS describes it, with its sizes.
     """
 
     name: str
@@ -127,41 +116,35 @@ class AutoScalingGroup:
 
     @property
     def in_service(self) -> int:
-        """How many nodes serve."""
+        """Number of nodes in service."""
         return sum(member.is_in_service for member in self.members)
 
     @property
     def missing_count(self) -> int:
-        """How many nodes have not been launched that are to be there."""
+        """Number of desired nodes that have not been launched."""
         return max(self.desired - sum(not member.is_leaving for member in self.members), 0)
 
     @property
     def most_nodes(self) -> int:
-        """The upper bound when it runs: with room for a successor where AWS starts one before it takes a node."""
+        """Maximum size when it runs, with room for a replacement if the group rebalances."""
         return self.nodes + 1 if self.rebalances and self.nodes else self.nodes
 
     @property
     def scheduled_actions(self) -> tuple[ScheduledAction, ...]:
-        """All its scheduled actions."""
+        """All scheduled actions."""
         return self.starts if self.stop is None else (*self.starts, self.stop)
 
     @property
     def hindered_by(self) -> tuple[str, ...]:
-        """Suspended processes without which it neither starts nor stops as told."""
+        """Suspended processes that it needs to start and to stop."""
         return tuple(process for process in _NEEDED_PROCESSES if process in self.suspended)
 
 
 def discover_groups(aws: AwsAccount, environment: str, *, names: Sequence[str] = ()) -> list[AutoScalingGroup]:
-    """Find the node groups of an environment by their tags, in the order of their names.
-
-    Args:
-        aws: The account.
-        environment: The stack's name: the tag `Environment`.
-        names: Full names of the groups to look at again; none means all.
-    """
+    """Find the node groups of an environment by their tags, sorted by name; `names` are full names, none means all."""
     chosen = {"AutoScalingGroupNames": list(names)} if names else {}
-    found = [
-        _parse_group(answer, [*_describe_actions(aws, answer["AutoScalingGroupName"])])
+    groups = [
+        _parse_group(answer, _describe_actions(aws, answer["AutoScalingGroupName"]))
         for answer in aws.list_items(
             "autoscaling",
             "describe_auto_scaling_groups",
@@ -174,38 +157,37 @@ def discover_groups(aws: AwsAccount, environment: str, *, names: Sequence[str] =
             **chosen,
         )
     ]
-    if not found:
+    if not groups:
         raise UserError(
-            f"There is no node group of the environment {environment!r} in {aws.region}: "
-            f"no Auto Scaling group has "
+            f"The environment {environment!r} has no node group in {aws.region}: no Auto Scaling group has "
             f"the tags project={PROJECT_NAME}, Environment={environment} and NodeGroup.",
             repair="make up"
             if aws.is_emulated
             else f"check --environment and --region, or `pulumi up -s {environment}`",
         )
-    return sorted(found, key=lambda group: group.name)
+    return sorted(groups, key=lambda group: group.name)
 
 
 def choose_groups(groups: Sequence[AutoScalingGroup], wanted: Sequence[str]) -> list[AutoScalingGroup]:
-    """Return the groups that names mean: a group's name, a role, or what names begin with (`storage`: both sites)."""
+    """Return the groups that have one of the names, roles or prefixes (`storage`: both sites)."""
     if not wanted:
         return list(groups)
     names = [group.name for group in groups]
-    meant: set[str] = set()
+    chosen: set[str] = set()
     for word in wanted:
-        found = {name for name in names if name == word} or {
+        matching = {name for name in names if name == word} or {
             group.name for group in groups if group.role == word or group.name.startswith(f"{word}-")
         }
-        if not found:
+        if not matching:
             roles = sorted({group.role for group in groups})
             close = get_close_matches(word, [*names, *roles], n=1)
             hint = f"did you mean --group {close[0]}? " if close else ""
             raise UserError(
-                f"There is no node group, role or beginning of a name {word!r}.",
+                f"No node group has the name, role or prefix {word!r}.",
                 repair=f"{hint}Groups: {', '.join(names)}; roles: {', '.join(roles)}.",
             )
-        meant |= found
-    return [group for group in groups if group.name in meant]
+        chosen |= matching
+    return [group for group in groups if group.name in chosen]
 
 
 def _describe_actions(aws: AwsAccount, full_name: str) -> list[dict[str, Any]]:
@@ -255,8 +237,8 @@ def _parse_group(answer: Mapping[str, Any], actions: Sequence[Mapping[str, Any]]
 def _parse_node_count(full_name: str, tag: str | None) -> int:
     if tag is None or not tag.isdecimal():
         raise UserError(
-            f"The Auto Scaling group {full_name} does not say how many nodes it has: its tag Nodes is {tag!r}.",
-            repair="put the tag back: pulumi up --refresh",
+            f"The Auto Scaling group {full_name} has no valid number of nodes: its tag Nodes is {tag!r}.",
+            repair="restore the tag: pulumi up --refresh",
         )
     return int(tag)
 
@@ -268,10 +250,11 @@ def _instance_types(policy: Mapping[str, Any] | None, instances: Sequence[Mappin
 
 
 def _parse_distribution(policy: Mapping[str, Any] | None) -> InstancesDistribution:
-    given = (policy or {}).get("InstancesDistribution", {})
+    distribution = (policy or {}).get("InstancesDistribution", {})
     # AWS's defaults: https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_InstancesDistribution.html
     return InstancesDistribution(
-        base=given.get("OnDemandBaseCapacity", 0), percent=given.get("OnDemandPercentageAboveBaseCapacity", 100)
+        base=distribution.get("OnDemandBaseCapacity", 0),
+        percent=distribution.get("OnDemandPercentageAboveBaseCapacity", 100),
     )
 
 
@@ -282,6 +265,6 @@ def _parse_fallback(tag: str | None) -> InstancesDistribution | None:
         return InstancesDistribution.parse_tag(tag)
     except ValueError as error:
         raise UserError(
-            f"The tag {FALLBACK_TAG} is {tag!r}: it holds BASE:PERCENT, such as 0:0.",
-            repair="put the group back as declared: pulumi up --refresh",
+            f"The tag {FALLBACK_TAG} is {tag!r}, not BASE:PERCENT such as 0:0.",
+            repair="restore the group as declared: pulumi up --refresh",
         ) from error

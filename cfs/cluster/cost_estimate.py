@@ -1,4 +1,4 @@
-"""What the cluster has cost today, costs an hour, and is going to cost: looked up once for a command."""
+"""The cluster's cost today, per hour and until the end of the day, looked up once per command."""
 
 from __future__ import annotations
 
@@ -19,23 +19,15 @@ if TYPE_CHECKING:
     from cfs.cluster.node_runs import NodeInstance
 
 INCLUDED_NOTE = (
-    "In the figures: the nodes' instances, by the second at the spot price that held, or by the Price List on demand. "
-    "Not in them: root volumes, public addresses, traffic, the orchestrator and all else that the account pays for."
+    "Included: the nodes' instances, by the second at the spot price of the time, or at the Price List's on demand. "
+    "Not included: root volumes, public addresses, traffic, the orchestrator and everything else in the account."
 )
-PLACEHOLDERS_NOTE = "All prices are placeholders of the emulated account, none of AWS's."
+PLACEHOLDERS_NOTE = "All prices are placeholders of the emulated account, not AWS's."
 
 
 @dataclass(frozen=True, kw_only=True)
 class CostEstimate:
-    """What is known of the nodes' time and prices.
-
-    Attributes:
-        now: As of when.
-        midnight: The beginning of the day, in UTC.
-        instances: What EC2 describes.
-        runs: The time of each node that has run today.
-        prices: What they cost.
-    """
+    """Running times and prices of today's nodes, as of `now`; the day begins at `midnight` in UTC."""
 
     now: datetime
     midnight: datetime
@@ -44,20 +36,20 @@ class CostEstimate:
     prices: KnownPrices = field(repr=False)
 
     def cost_today(self) -> Cost:
-        """Return what the nodes have cost today."""
+        """Return the cost of the nodes today."""
         return costs.total_cost(costs.run_cost(run, self.prices, until=self.now) for run in self.runs)
 
     def cost_per_hour(self) -> Cost:
-        """Return what the nodes that run cost an hour."""
+        """Return the cost per hour of the running nodes."""
         return costs.hourly_cost(self.runs, self.prices)
 
     def cost_ahead(self, groups: Sequence[AutoScalingGroup], until: Mapping[str, datetime], *, on_demand: bool) -> Cost:
-        """Return what the cluster is going to cost until the end of today.
+        """Return the cluster's cost from now until the end of the day.
 
         Args:
-            groups: All of it.
-            until: When each group's nodes stop, by its name: those that run, and those that are to.
-            on_demand: Whether nodes to come may be on demand.
+            groups: All groups.
+            until: Stop of each running or starting group, by its name.
+            on_demand: Whether new nodes may be on demand.
         """
         return costs.total_cost(
             self._group_cost_ahead(group, until[group.name], on_demand) for group in groups if group.name in until
@@ -67,41 +59,35 @@ class CostEstimate:
         left = max(min(until, self.midnight + timedelta(days=1)) - self.now, timedelta(0))
         running = [run for run in self.runs if run.group == group.name and run.ended is None]
         hourly = costs.hourly_cost(running, self.prices)
-        there = costs.Cost(usd=hourly.usd * costs.duration_hours(left), unknown=hourly.unknown)
-        to_come = max(group.nodes - len(running), 0)
-        return there + costs.new_nodes_cost(_priced_pools(group, on_demand), self.prices, nodes=to_come, duration=left)
+        running_cost = costs.Cost(usd=hourly.usd * costs.duration_hours(left), unknown=hourly.unknown)
+        new = max(group.nodes - len(running), 0)
+        pools = _priced_pools(group, on_demand)
+        return running_cost + costs.new_nodes_cost(pools, self.prices, nodes=new, duration=left)
 
 
 def estimate_costs(
     aws: AwsAccount, environment: str, groups: Sequence[AutoScalingGroup], *, on_demand: bool = False
 ) -> CostEstimate:
-    """Look up what has run today and the prices that this takes.
-
-    Args:
-        aws: The account.
-        environment: The stack's name.
-        groups: All of its groups.
-        on_demand: Whether nodes to come may be on demand.
-    """
+    """Look up today's running times and the prices of all groups; `on_demand`: new nodes may be on demand."""
     now = aws.clock()
     midnight = start_of_day(now)
     instances = list_instances(aws, environment, groups)
-    ran = runs_since(aws, groups, instances, midnight=midnight)
-    pools = {pool for run in ran for pool in run.pools}
+    runs = runs_since(aws, groups, instances, midnight=midnight)
+    pools = {pool for run in runs for pool in run.pools}
     pools |= {pool for group in groups for pool in _priced_pools(group, on_demand)}
-    found = prices.look_up_prices(
+    known_prices = prices.look_up_prices(
         aws,
         spot={pool.instance_type for pool in pools if pool.zone},
         on_demand={pool.instance_type for pool in pools if not pool.zone},
         since=midnight,
     )
-    return CostEstimate(now=now, midnight=midnight, instances=instances, runs=ran, prices=found)
+    return CostEstimate(now=now, midnight=midnight, instances=instances, runs=runs, prices=known_prices)
 
 
 def _priced_pools(group: AutoScalingGroup, on_demand: bool) -> list[CapacityPool]:  # noqa: FBT001 — private
-    """Return what a group's nodes to come may run on."""
+    """Return the possible capacity pools of a group's new nodes."""
     certain = group.distribution.on_demand_count(group.nodes)
-    found = list(possible_pools(group, "spot")) if certain < group.nodes else []
+    pools = list(possible_pools(group, "spot")) if certain < group.nodes else []
     if certain or on_demand:
-        found += possible_pools(group, "on-demand")
-    return found
+        pools += possible_pools(group, "on-demand")
+    return pools

@@ -1,4 +1,4 @@
-"""What nodes cost: from how long each ran and what its price was meanwhile. Arithmetic only, in exact decimals."""
+"""Cost of nodes from their running times and prices. Pure arithmetic, in exact decimals."""
 
 from __future__ import annotations
 
@@ -17,32 +17,27 @@ _HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True, kw_only=True)
 class CapacityPool:
-    """What a price is for.
-
-    Attributes:
-        instance_type: The type.
-        zone: The availability zone; "" on demand, where the price is the region's.
-    """
+    """Unit of pricing: an instance type in an availability zone, or in "" on demand, where the region has one price."""
 
     instance_type: str
     zone: str
 
     def __str__(self) -> str:
-        """Name it."""
+        """Return its name for people."""
         return f"{self.instance_type} in {self.zone}" if self.zone else f"{self.instance_type} on demand"
 
 
 @dataclass(frozen=True, kw_only=True)
 class NodeRun:
-    """A node's time.
+    """Running time of a node.
 
     Attributes:
-        id: The instance.
+        id: Instance ID.
         group: Name of its node group.
-        pools: What it may have run on: one, while EC2 still describes the instance; later all that its group may use.
-        market: How it is paid for.
-        began: When it was launched, or the beginning of what is looked at if that was before.
-        ended: When it was terminated; None while it runs.
+        pools: Its possible capacity pools: one while EC2 still describes the instance, later all of its group.
+        market: Purchase option.
+        began: Launch, or the start of the examined period if later.
+        ended: Termination; None while it runs.
     """
 
     id: str
@@ -55,7 +50,7 @@ class NodeRun:
 
 @dataclass(frozen=True, kw_only=True)
 class PriceStep:
-    """A price an hour from a moment on, in US dollars."""
+    """Price per hour since a time, in US dollars."""
 
     since: datetime
     usd: Decimal
@@ -63,25 +58,20 @@ class PriceStep:
 
 @dataclass(frozen=True, kw_only=True)
 class KnownPrices:
-    """What is known of prices.
-
-    Attributes:
-        spot: Steps of the spot prices, the oldest first.
-        on_demand: Prices an hour on demand, in US dollars, by instance type.
-    """
+    """Prices per hour in US dollars: spot prices over time, oldest first, and on-demand prices by instance type."""
 
     spot: Mapping[CapacityPool, Sequence[PriceStep]]
     on_demand: Mapping[str, Decimal]
 
     def price_steps(self, pool: CapacityPool) -> Sequence[PriceStep]:
-        """Return what is known of one price; nothing where it is unknown."""
+        """Return a pool's prices over time; empty if unknown."""
         if pool.zone:
             return self.spot.get(pool, ())
         usd = self.on_demand.get(pool.instance_type)
         return () if usd is None else (PriceStep(since=datetime.min.replace(tzinfo=UTC), usd=usd),)
 
     def current_price(self, pool: CapacityPool) -> Decimal | None:
-        """Return a price an hour as it is now, or None where it is unknown."""
+        """Return a pool's current price per hour, or None if unknown."""
         steps = self.price_steps(pool)
         return steps[-1].usd if steps else None
 
@@ -91,31 +81,31 @@ class Cost:
     """A sum of money.
 
     Attributes:
-        usd: What is known of it, in US dollars.
-        unknown: What it leaves out since its price is unknown; empty for a sum that is whole.
+        usd: The known part, in US dollars.
+        unknown: Names of what it omits because the price is unknown; empty if complete.
     """
 
     usd: Decimal = Decimal(0)
     unknown: frozenset[str] = frozenset()
 
     def __add__(self, other: Cost) -> Cost:
-        """Add two sums, and what each leaves out."""
+        """Add two sums and their omissions."""
         return Cost(usd=self.usd + other.usd, unknown=self.unknown | other.unknown)
 
     def dollar_text(self) -> str:
-        """Write it for people: to the cent; with `at least` or as unknown where prices are missing."""
+        """Return it for people, to the cent; with `at least`, or `unknown`, if prices are missing."""
         if not self.unknown:
             return f"${self.usd:.2f}"
         return f"at least ${self.usd:.2f}" if self.usd else "unknown"
 
 
 def total_cost(costs: Iterable[Cost]) -> Cost:
-    """Add sums up."""
+    """Return the sum of costs."""
     return sum(costs, start=Cost())
 
 
 def run_cost(run: NodeRun, prices: KnownPrices, *, until: datetime) -> Cost:
-    """Return what a node has cost until a moment."""
+    """Return a node's cost until a time."""
     ended = min(run.ended or until, until)
     return _highest_cost(
         run.pools, [_pool_cost(pool, prices, began=run.began, ended=ended) for pool in run.pools], subject=run.id
@@ -123,7 +113,7 @@ def run_cost(run: NodeRun, prices: KnownPrices, *, until: datetime) -> Cost:
 
 
 def hourly_cost(runs: Iterable[NodeRun], prices: KnownPrices) -> Cost:
-    """Return what the nodes that run now cost an hour."""
+    """Return the cost per hour of the running nodes."""
     running = (run for run in runs if run.ended is None)
     return total_cost(
         _highest_cost(run.pools, [prices.current_price(pool) for pool in run.pools], subject=run.id) for run in running
@@ -131,7 +121,7 @@ def hourly_cost(runs: Iterable[NodeRun], prices: KnownPrices) -> Cost:
 
 
 def new_nodes_cost(pools: Sequence[CapacityPool], prices: KnownPrices, *, nodes: int, duration: timedelta) -> Cost:
-    """Return what nodes to come cost for a while, as priced now; which pool AWS takes is not known beforehand."""
+    """Return the cost of new nodes at current prices, in the most expensive pool that AWS may choose."""
     if not nodes or duration <= timedelta(0):
         return Cost()
     one = _highest_cost(pools, [prices.current_price(pool) for pool in pools], subject="a new node")
@@ -147,7 +137,7 @@ def duration_hours(duration: timedelta) -> Decimal:
 def _highest_cost(pools: Sequence[CapacityPool], amounts: Sequence[Decimal | None], *, subject: str) -> Cost:
     """Return the largest amount, so that an estimate errs on the safe side.
 
-    AWS gives no price of a pool that it does not offer, so one that is unknown counts only where all are.
+    AWS has no price for a pool that it does not offer, so a missing price counts only if all are missing.
     """
     known = [usd for usd in amounts if usd is not None]
     if known:
@@ -156,7 +146,7 @@ def _highest_cost(pools: Sequence[CapacityPool], amounts: Sequence[Decimal | Non
 
 
 def _pool_cost(pool: CapacityPool, prices: KnownPrices, *, began: datetime, ended: datetime) -> Decimal | None:
-    """Return what a node on one pool costs, or None where a part of its time has no price."""
+    """Return a node's cost in one pool, or None if a part of its time has no price."""
     steps = prices.price_steps(pool)
     if ended <= began:
         return Decimal(0)

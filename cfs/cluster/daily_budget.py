@@ -1,4 +1,4 @@
-"""The day's budget, and whether a window fits it."""
+"""The daily budget, and the check that a window fits it."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class DailyBudget:
-    """The day's budget in AWS Budgets.
+    """The daily budget in AWS Budgets.
 
     Attributes:
-        name: Its name.
-        usd: What a day may cost, in US dollars.
-        counted: What AWS Budgets has counted of today, in US dollars: all that the account pays for, hours late.
+        name: Name of the budget.
+        usd: Limit of a day, in US dollars.
+        counted: Today's spend of the whole account as AWS Budgets knows it, hours late.
     """
 
     name: str
@@ -39,22 +39,16 @@ def read_budget(aws: AwsAccount, environment: str) -> DailyBudget:
 
 
 def spent_today(budget: DailyBudget, nodes: Cost) -> Cost:
-    """Return what today has cost so far, at the least.
+    """Return today's cost so far, at least.
 
-    AWS Budgets counts everything but is hours late; the estimate of the nodes is of now, and of them alone. They count
-    the same nodes twice in part, so the larger one is taken and not their sum.
+    AWS Budgets counts everything but is hours late; the estimate is current but covers the nodes alone. Both count the
+    same nodes, so the larger one is taken, not their sum.
     """
     return Cost(usd=max(budget.counted, nodes.usd), unknown=nodes.unknown)
 
 
 def check_budget(budget: DailyBudget, *, spent: Cost, ahead: Cost) -> None:
-    """Refuse what would make today cost more than its budget.
-
-    Args:
-        budget: The day's.
-        spent: What today has cost so far.
-        ahead: What the cluster is going to cost today.
-    """
+    """Refuse a window whose cost (`ahead`, added to `spent`) exceeds today's budget."""
     whole = spent + ahead
     if whole.usd > budget.usd:
         raise UserError(
@@ -65,7 +59,7 @@ def check_budget(budget: DailyBudget, *, spent: Cost, ahead: Cost) -> None:
         )
     if whole.unknown:
         raise UserError(
-            f"Whether the window fits the day's budget of ${budget.usd:.2f} cannot be told: AWS gives no price of "
+            f"The window cannot be compared with the day's budget of ${budget.usd:.2f}: AWS shows no price of "
             f"{', '.join(sorted(whole.unknown))}.",
-            repair="wait some minutes, or add --force to start without knowing",
+            repair="wait some minutes, or add --force to start anyway",
         )

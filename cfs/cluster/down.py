@@ -1,4 +1,4 @@
-"""`cfs cluster down`: the nodes stopped, and the schedule back in force."""
+"""`cfs cluster down`: stops nodes and restores the schedule."""
 
 from __future__ import annotations
 
@@ -23,12 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class StoppedGroups:
-    """What has been stopped.
-
-    Attributes:
-        groups: The groups, as they were before.
-        next_starts: When each is started next by its schedule; None where it is not.
-    """
+    """The groups as they were before they were stopped, and the next scheduled start of each, if any."""
 
     groups: Sequence[AutoScalingGroup]
     next_starts: Mapping[str, datetime | None]
@@ -39,8 +34,8 @@ def stop_cluster(
 ) -> StoppedGroups:
     """Stop nodes and wait until none is left.
 
-    A stop that a window has moved past its regular time is put back first: else nodes that the schedule starts in the
-    meantime would run until the window's end. It is never made later, so that nothing runs longer if this ends here.
+    A stop that a window has postponed is restored first: otherwise nodes that the schedule starts in the meantime would
+    run until the window's end. A stop is never postponed here, so that nothing runs longer if this command is killed.
     """
     now = aws.clock()
     groups = choose_groups(discover_groups(aws, environment), words)
@@ -72,6 +67,6 @@ def _not_gone_error(groups: Sequence[AutoScalingGroup], left: Sequence[str]) -> 
     because = f" ({'; '.join(reasons)})" if reasons else ""
     minutes = waiting.GONE_SECONDS / 60
     return UserError(
-        f"{len(left)} instances have not ended in {minutes:.0f} minutes{because}: {', '.join(left)}.",
-        repair=f"look at them, and end what hangs: aws ec2 terminate-instances --instance-ids {' '.join(left)}",
+        f"{len(left)} instances were not terminated within {minutes:.0f} minutes{because}: {', '.join(left)}.",
+        repair=f"examine them, and terminate what hangs: aws ec2 terminate-instances --instance-ids {' '.join(left)}",
     )

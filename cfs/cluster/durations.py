@@ -1,4 +1,4 @@
-"""How long a cluster is wanted, as people write it: `90m`, `3h`, `1h30m`."""
+"""Durations as people write them: `90m`, `3h`, `1h30m`."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from datetime import timedelta
 from terminal.errors import UserError
 
 SHORTEST_WINDOW = timedelta(minutes=15)
-"""A node takes minutes to boot; a window that ends before it is of use is a slip."""
+"""A node takes minutes to boot; a shorter window is a mistake."""
 
 LONGEST_WINDOW = timedelta(hours=72)
-"""A weekend. Longer needs are the schedule's: its settings `extraDays` and the hours."""
+"""A weekend. For longer needs, change the schedule's settings."""
 
 _DURATION = re.compile(r"(?=\d)(?:(?P<hours>\d{1,4})h)?(?:(?P<minutes>\d{1,5})m)?")
 
 
 def parse_duration(text: str) -> timedelta:
-    """Read a duration."""
-    found = _DURATION.fullmatch(text.strip().lower())
-    if found is None:
+    """Parse a duration."""
+    match = _DURATION.fullmatch(text.strip().lower())
+    if match is None:
         raise UserError(
-            f"{text!r} is not a duration: hours and minutes are written as 3h, 90m or 1h30m.",
+            f"{text!r} is not a duration: write hours and minutes as 3h, 90m or 1h30m.",
             repair="for three hours: cfs cluster up --for 3h",
         )
-    duration = timedelta(hours=int(found["hours"] or 0), minutes=int(found["minutes"] or 0))
+    duration = timedelta(hours=int(match["hours"] or 0), minutes=int(match["minutes"] or 0))
     if not SHORTEST_WINDOW <= duration <= LONGEST_WINDOW:
         raise UserError(
             f"{text!r} is out of bounds: "
@@ -35,6 +35,6 @@ def parse_duration(text: str) -> timedelta:
 
 
 def duration_text(duration: timedelta) -> str:
-    """Write a duration as it is read: hours and minutes, seconds cut off."""
+    """Return a duration in the same form, without seconds."""
     hours, minutes = divmod(int(duration.total_seconds()) // 60, 60)
     return "".join((f"{hours}h" if hours else "", f"{minutes}m" if minutes or not hours else ""))

@@ -1,7 +1,7 @@
-"""Which nodes have run today and for how long, from what EC2 describes and what Auto Scaling has recorded.
+"""Running times of today's nodes, from EC2's descriptions and Auto Scaling's activities.
 
-EC2 forgets an instance about an hour after it has ended; Auto Scaling remembers for six weeks that it has ended, but
-not its type. https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DescribeScalingActivities.html
+EC2 forgets an instance about an hour after its termination; Auto Scaling remembers the termination for six weeks, but
+not the instance type. https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DescribeScalingActivities.html
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cfs.cluster.scaling_activities import ScalingActivity
 
 _LONGEST_TERMINATION = timedelta(hours=2)
-"""A termination that began before midnight may end after it."""
+"""A termination that begins before midnight may end after it."""
 
 _GONE = frozenset({"terminated", "stopped"})
 _ENDED_AT = re.compile(r"\((?P<at>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (?:GMT|UTC)\)")
@@ -31,17 +31,7 @@ _ENDED_AT = re.compile(r"\((?P<at>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (?:GMT|UTC)\)"
 
 @dataclass(frozen=True, kw_only=True)
 class NodeInstance:
-    """An instance as EC2 describes it.
-
-    Attributes:
-        id: Its id.
-        group: Name of its node group.
-        pool: What it runs on.
-        market: How it is paid for.
-        launched: When it was launched.
-        state: EC2's name of its state.
-        ended: When it ended, where EC2 says so.
-    """
+    """An instance as EC2 describes it; `ended` is its termination, if EC2 shows it."""
 
     id: str
     group: str
@@ -53,19 +43,20 @@ class NodeInstance:
 
     @property
     def is_there(self) -> bool:
-        """Whether it runs, begins to, or has not ended yet."""
+        """Whether it is neither terminated nor stopped."""
         return self.state not in _GONE
 
 
 def start_of_day(now: datetime) -> datetime:
-    """Return the beginning of the day in UTC, in which AWS Budgets counts:
+    """Return the start of the day in UTC, the time zone of AWS Budgets.
+
     https://docs.aws.amazon.com/cost-management/latest/userguide/budgets-managing-costs.html
-    """  # noqa: D205, D415 — the source stands at the end
+    """
     return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def list_instances(aws: AwsAccount, environment: str, groups: Sequence[AutoScalingGroup]) -> list[NodeInstance]:
-    """List the instances of groups that EC2 still describes, those that ended a short time ago included."""
+    """List the instances of groups that EC2 still describes, recently terminated ones included."""
     found = aws.list_items(
         "ec2",
         "describe_instances",
@@ -82,20 +73,19 @@ def list_instances(aws: AwsAccount, environment: str, groups: Sequence[AutoScali
 def runs_since(
     aws: AwsAccount, groups: Sequence[AutoScalingGroup], known: Sequence[NodeInstance], *, midnight: datetime
 ) -> list[NodeRun]:
-    """Return the time of each node that has run since a midnight."""
+    """Return the running time of each node since midnight."""
     runs: list[NodeRun] = []
     for group in groups:
-        recorded = read_activities(aws, group, since=midnight - _LONGEST_TERMINATION)
-        runs += assemble_runs(
-            group, [instance for instance in known if instance.group == group.name], recorded, midnight
-        )
+        activities = read_activities(aws, group, since=midnight - _LONGEST_TERMINATION)
+        instances = [instance for instance in known if instance.group == group.name]
+        runs += assemble_runs(group, instances, activities, midnight)
     return runs
 
 
 def assemble_runs(
     group: AutoScalingGroup, known: Sequence[NodeInstance], recorded: Sequence[ScalingActivity], midnight: datetime
 ) -> list[NodeRun]:
-    """Put together what is known of a group's nodes since a midnight."""
+    """Combine what EC2 and Auto Scaling know of a group's nodes since midnight."""
     ends = {activity.instance_id: activity.ended for activity in recorded if not activity.is_launch}
     begins = {
         activity.instance_id: activity.began
@@ -113,7 +103,7 @@ def assemble_runs(
             began=begins.get(identifier, midnight),
             ended=ends.get(identifier),
         )
-        # A launch that is recorded alone, of an instance that EC2 does not know, has no end to count to.
+        # A recorded launch without an end, of an instance that EC2 does not know, cannot be counted.
         for identifier in ends
         if identifier and identifier not in described and ends[identifier] is not None
     ]
@@ -125,7 +115,7 @@ def assemble_runs(
 
 
 def possible_pools(group: AutoScalingGroup, market: Market) -> tuple[CapacityPool, ...]:
-    """Return all that a group's nodes may run on."""
+    """Return the possible capacity pools of a group's nodes."""
     zones = group.zones if market == "spot" else ("",)
     return tuple(CapacityPool(instance_type=name, zone=zone) for name in group.instance_types for zone in zones)
 
@@ -143,7 +133,7 @@ def _instance_run(instance: NodeInstance, ends: Mapping[str, datetime | None]) -
         pools=(instance.pool,),
         market=instance.market,
         began=instance.launched,
-        # One that is gone without a word of when counts as gone at its launch's end at the least: see `_read`.
+        # If no source knows when it ended, it counts as ended at its launch.
         ended=None if instance.is_there else ended or instance.launched,
     )
 

@@ -1,11 +1,11 @@
-"""Nodes on demand where AWS has no spot capacity, without touching those that run.
+"""Launches nodes on demand where AWS has no spot capacity, without replacing running ones.
 
-A change of a group's distribution is no matter of new nodes alone: AWS replaces running ones step by step until they
-match it. https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-autoscaling-autoscalinggroup-instancesdistribution.html
-("gradual replacement of instances"). So the distribution is set to exactly what then runs: as many on demand as there
-are and are missing, the others on spot. And it stays so while these nodes run, since putting it back would have them
-replaced in the middle of a test. The group's tag `OnDemandFallback` holds what to put back; it is set before the
-distribution and removed after it, so that a dead console leaves a note in any case.
+AWS applies a change of a group's distribution to running nodes too: it replaces them step by step until they match.
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-autoscaling-autoscalinggroup-instancesdistribution.html
+("gradual replacement of instances"). So the distribution is set to exactly the resulting nodes: the existing and the
+missing on-demand nodes, the others on spot. It stays so while these nodes run, since restoring it would replace them in
+the middle of a test. The group's tag `OnDemandFallback` holds the distribution to restore. It is set before the
+distribution and removed after it, so that it survives a killed command.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ if TYPE_CHECKING:
 
 
 def count_on_demand(group: AutoScalingGroup, instances: Sequence[NodeInstance]) -> int:
-    """Count a group's nodes on demand."""
+    """Count a group's on-demand nodes."""
     return sum(
         instance.group == group.name and instance.is_there and instance.market == "on-demand" for instance in instances
     )
 
 
 def fallback_distribution(group: AutoScalingGroup, instances: Sequence[NodeInstance]) -> InstancesDistribution:
-    """Decide on a distribution that lets AWS launch a group's missing nodes on demand and replace none that runs."""
+    """Return the distribution with which AWS launches a group's missing nodes on demand and replaces none."""
     return InstancesDistribution(base=count_on_demand(group, instances) + group.missing_count, percent=0)
 
 
 def is_fallback_over(group: AutoScalingGroup, instances: Sequence[NodeInstance]) -> bool:
-    """Return whether a group's distribution can be put back without a node being replaced for it."""
+    """Return whether a group's distribution can be restored without replacing a node."""
     return group.fallback_from is not None and count_on_demand(group, instances) <= group.fallback_from.on_demand_count(
         group.desired
     )
 
 
 def begin_fallback(aws: AwsAccount, group: AutoScalingGroup, wanted: InstancesDistribution) -> None:
-    """Have a group launch on demand what it lacks."""
+    """Make a group launch its missing nodes on demand."""
     if group.policy is None:
         raise UserError(
-            f"The group {group.name} knows no spot instances: --on-demand changes nothing for it.",
-            repair="repair what keeps AWS from launching its nodes",
+            f"The group {group.name} uses no spot instances, so --on-demand has no effect on it.",
+            repair="fix the reason for which AWS cannot launch its nodes",
         )
     if group.fallback_from is None:
         aws.call_operation(
@@ -58,7 +58,7 @@ def begin_fallback(aws: AwsAccount, group: AutoScalingGroup, wanted: InstancesDi
 
 
 def end_fallback(aws: AwsAccount, group: AutoScalingGroup) -> None:
-    """Put a group's distribution back."""
+    """Restore a group's distribution."""
     if group.fallback_from is None:
         return
     _set_distribution(aws, group, group.fallback_from)
@@ -66,9 +66,9 @@ def end_fallback(aws: AwsAccount, group: AutoScalingGroup) -> None:
 
 
 def changed_policy(described: Mapping[str, Any], wanted: InstancesDistribution) -> dict[str, Any]:
-    """Return a mixed instances policy with another distribution and nothing else changed.
+    """Return a mixed instances policy with another distribution.
 
-    AWS describes its launch template by id and by name and takes one of them:
+    AWS describes its launch template by ID and by name, but accepts only one of them:
     https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_LaunchTemplateSpecification.html
     """
     changed = copy.deepcopy(dict(described))

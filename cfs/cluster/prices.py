@@ -1,6 +1,6 @@
-"""Prices of EC2 instances as AWS gives them: spot by the price history, on demand by the Price List.
+"""Prices of EC2 instances: spot from the price history, on demand from the Price List.
 
-A price that AWS does not give is left out, never taken for nothing.
+A price that AWS does not show is omitted, never counted as zero.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from cfs.aws import AwsAccount
 
 SPOT_PRODUCT = "Linux/UNIX"
-"""What runs on the nodes, as the price history calls it."""
+"""The nodes' operating system in the price history's terms."""
 
 _TYPES_PER_CALL = 100
-"""Instance types in one call of DescribeSpotPriceHistory; AWS takes at most 1000:
+"""Instance types per call of DescribeSpotPriceHistory; AWS accepts at most 1000:
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSpotPriceHistory.html"""
 
 _ON_DEMAND_FILTERS = {
@@ -32,20 +32,16 @@ _ON_DEMAND_FILTERS = {
     "capacitystatus": "Used",
     "marketoption": "OnDemand",
 }
-"""What tells the price of plain Linux on demand from those of other systems, reservations and licenses:
+"""Distinguish plain Linux on demand from other systems, reservations and licenses:
 https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/using-price-list-query-api.html"""
 
 
 def look_up_prices(
     aws: AwsAccount, *, spot: Collection[str], on_demand: Collection[str], since: datetime
 ) -> KnownPrices:
-    """Look prices up, each once.
+    """Look up the spot prices of instance types since a time, in all zones, and the on-demand prices of others.
 
-    Args:
-        aws: The account and region.
-        spot: Instance types whose spot prices are wanted, in all zones, from `since` to now.
-        on_demand: Instance types whose price on demand is wanted.
-        since: The beginning of what is looked at; AWS gives the prices in force then, too.
+    AWS includes the spot prices in force at `since`.
     """
     return KnownPrices(
         spot=_spot_prices(aws, sorted(spot), since=since),
@@ -68,7 +64,7 @@ def _spot_prices(aws: AwsAccount, types: list[str], *, since: datetime) -> Mappi
         for price in history:
             pool = CapacityPool(instance_type=price["InstanceType"], zone=price["AvailabilityZone"])
             steps[pool].append(PriceStep(since=price["Timestamp"].astimezone(UTC), usd=Decimal(price["SpotPrice"])))
-    return {pool: tuple(sorted(found, key=lambda step: step.since)) for pool, found in steps.items()}
+    return {pool: tuple(sorted(prices, key=lambda step: step.since)) for pool, prices in steps.items()}
 
 
 def _on_demand_price(aws: AwsAccount, instance_type: str) -> Decimal | None:
@@ -80,14 +76,10 @@ def _on_demand_price(aws: AwsAccount, instance_type: str) -> Decimal | None:
         ServiceCode="AmazonEC2",
         Filters=[{"Type": "TERM_MATCH", "Field": field, "Value": value} for field, value in wanted.items()],
     )
-    prices = {usd for product in products for usd in _hourly_prices(json.loads(_product_text(product)))}
-    # Two prices would mean that the filter does not tell what is run; neither is then known to be the one.
+    # A product is JSON in a string, whatever the paginator's types say.
+    prices = {usd for product in products for usd in _hourly_prices(json.loads(str(product)))}
+    # Several prices would mean that the filter is ambiguous.
     return prices.pop() if len(prices) == 1 else None
-
-
-def _product_text(product: Any) -> str:
-    """Return one product of the list: JSON in a string, whatever the paginator's types say."""
-    return str(product)
 
 
 def _hourly_prices(product: Mapping[str, Any]) -> Iterable[Decimal]:

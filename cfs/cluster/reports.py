@@ -1,4 +1,4 @@
-"""What the commands show: a table for people, figures for programs."""
+"""Results of the commands: a table for people, figures for programs."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 _REASON_TEXTS: dict[StopReason, str] = {
     "window": "end of the window",
     "period": "regular stop: the window ends within the schedule's hours",
-    "held": "its nodes run already, until then; --shorten stops earlier",
+    "held": "its nodes already run until then; --shorten stops them earlier",
 }
 
 
 def start_report(started: StartedGroups, *, environment: str) -> CommandResult:
-    """Show what runs now and until when."""
+    """Return what runs now and until when."""
     by_name = {group.name: group for group in started.groups}
     rows = [(stop, by_name[stop.group.name]) for stop in started.stops if stop.group.name in by_name]
     return CommandResult(
@@ -47,7 +47,7 @@ def start_report(started: StartedGroups, *, environment: str) -> CommandResult:
                 for stop, group in rows
             ],
         ),
-        notes=("What it costs: cfs cluster status", "To stop it earlier: cfs cluster down"),
+        notes=("Its cost: cfs cluster status", "To stop it earlier: cfs cluster down"),
         figures={
             "environment": environment,
             "groups": [
@@ -65,7 +65,7 @@ def start_report(started: StartedGroups, *, environment: str) -> CommandResult:
 
 
 def stop_report(stopped: StoppedGroups, *, environment: str) -> CommandResult:
-    """Show what has been stopped and when it is started next."""
+    """Return the stopped groups and their next starts."""
     return CommandResult(
         table=ResultTable(
             title=f"Stopped: {environment}",
@@ -84,7 +84,7 @@ def stop_report(stopped: StoppedGroups, *, environment: str) -> CommandResult:
 
 
 def status_report(status: ClusterStatus, *, environment: str, region: str, is_emulated: bool) -> CommandResult:
-    """Show how the cluster is and what it costs."""
+    """Return the cluster's state and cost."""
     return CommandResult(
         table=ResultTable(
             title=f"Cluster {environment} in {region}",
@@ -137,12 +137,12 @@ def _status_notes(status: ClusterStatus, *, is_emulated: bool) -> Sequence[str]:
     else:
         line += (
             f" of the day's budget of ${status.budget.usd:.2f}; "
-            f"AWS Budgets, hours late, has counted ${status.budget.counted:.2f} for all of the account."
+            f"AWS Budgets, hours late, has counted ${status.budget.counted:.2f} for the whole account."
         )
     notes = [line]
     unknown = known.cost_per_hour().unknown | known.cost_today().unknown
     if unknown:
-        notes.append(f"AWS gives no price of {', '.join(sorted(unknown))}: the figures leave it out.")
+        notes.append(f"AWS shows no price of {', '.join(sorted(unknown))}: the figures omit it.")
     if isinstance(status.budget, UserError):
         notes.append(f"{status.budget.problem} Repair: {status.budget.repair}")
     notes.append(INCLUDED_NOTE)
@@ -195,7 +195,7 @@ def _utc_text(at: datetime | None) -> str | None:
 
 
 def _local_text(at: datetime | None, group: AutoScalingGroup) -> str:
-    """Write a time in the time zone of a group's schedule."""
+    """Return a time in the time zone of a group's schedule."""
     if at is None:
         return "none"
     zone = (group.stop.time_zone if group.stop else None) or "UTC"

@@ -1,4 +1,4 @@
-"""What a group has done: Auto Scaling's record of its launches and terminations, and why a launch failed."""
+"""Launches and terminations of a group as Auto Scaling records them, and the reasons of failed launches."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cfs.cluster.auto_scaling_groups import AutoScalingGroup
 
 _DESCRIPTION = re.compile(
-    r"(?P<what>Launching a new|Terminating) EC2 instance(?::\s*(?P<id>i-[0-9a-f]+))?", re.IGNORECASE
+    r"(?P<kind>Launching a new|Terminating) EC2 instance(?::\s*(?P<id>i-[0-9a-f]+))?", re.IGNORECASE
 )
 _ENDED_STATUSES = frozenset({"Successful", "Failed", "Cancelled"})
 _FAILED_STATUSES = frozenset({"Failed", "Cancelled"})
@@ -25,12 +25,12 @@ class ScalingActivity:
     """A launch or a termination.
 
     Attributes:
-        instance_id: The instance; "" for a launch that has none yet, or never got one.
+        instance_id: The instance; "" for a launch without one.
         is_launch: Whether it is a launch; else a termination.
-        began: When AWS began it.
-        ended: When it was over; None while it goes on.
+        began: Start.
+        ended: End; None while it is in progress.
         status: AWS's code, such as `Successful`, `Failed` or `PreInService`.
-        message: What AWS says of the status.
+        message: AWS's explanation of the status.
     """
 
     instance_id: str
@@ -42,7 +42,7 @@ class ScalingActivity:
 
     @property
     def has_failed(self) -> bool:
-        """Whether it came to nothing."""
+        """Whether it failed or was cancelled."""
         return self.status in _FAILED_STATUSES
 
 
@@ -51,13 +51,13 @@ class LaunchTrouble:
     """A reason for which AWS launches no node.
 
     Attributes:
-        code: AWS's name of it.
-        meaning: What it means.
+        marks: AWS's name of it, and other words by which a message is recognized.
+        meaning: Its meaning.
         repair: What to do about it.
-        on_demand_helps: Whether nodes on demand are not concerned by it.
+        on_demand_helps: Whether on-demand nodes can still be launched.
     """
 
-    code: str
+    marks: tuple[str, ...]
     meaning: str
     repair: str
     on_demand_helps: bool
@@ -70,68 +70,61 @@ _QUOTA_PAGE = "https://console.aws.amazon.com/servicequotas/home/services/ec2/qu
 
 LAUNCH_TROUBLES = (
     LaunchTrouble(
-        code="UnfulfillableCapacity",
+        marks=("UnfulfillableCapacity",),
         meaning="AWS has no spot capacity now for any of the group's instance types in its zones",
         repair=_MORE_POOLS_REPAIR,
         on_demand_helps=True,
     ),
     LaunchTrouble(
-        code="InsufficientInstanceCapacity",
+        # https://docs.aws.amazon.com/autoscaling/ec2/userguide/ts-as-capacity.html
+        marks=("InsufficientInstanceCapacity", "do not have sufficient"),
         meaning="AWS has no capacity now for the group's instance types in its zones",
         repair=_MORE_POOLS_REPAIR,
         on_demand_helps=True,
     ),
     LaunchTrouble(
-        code="SpotMaxPriceTooLow",
+        marks=("SpotMaxPriceTooLow",),
         meaning="the group's maximum price is below the spot price",
-        repair="take the maximum price away: without one, the price on demand is the limit",
+        repair="remove the maximum price: without one, the on-demand price is the limit",
         on_demand_helps=True,
     ),
     LaunchTrouble(
-        code="MaxSpotInstanceCountExceeded",
+        marks=("MaxSpotInstanceCountExceeded",),
         meaning="the account's quota of spot instances is used up",
-        repair=f"have the quota `All Standard (…) Spot Instance Requests` raised: {_QUOTA_PAGE}",
+        repair=f"request an increase of the quota `All Standard (…) Spot Instance Requests`: {_QUOTA_PAGE}",
         on_demand_helps=True,
     ),
     LaunchTrouble(
-        code="VcpuLimitExceeded",
+        marks=("VcpuLimitExceeded",),
         meaning="the account's quota of processors is used up",
-        repair=f"have the quota `Running On-Demand Standard (…) instances` raised: {_QUOTA_PAGE}",
+        repair=f"request an increase of the quota `Running On-Demand Standard (…) instances`: {_QUOTA_PAGE}",
         on_demand_helps=False,
     ),
     LaunchTrouble(
-        code="Lifecycle Action",
-        meaning="a node was launched and did not come up: it did not say in time that it is ready",
-        repair="read what it has logged, in the environment's log group of nodes in CloudWatch Logs",
+        marks=("Lifecycle Action",),
+        meaning="a node was launched but did not report in time that it is ready",
+        repair="read its log, in the environment's log group of nodes in CloudWatch Logs",
         on_demand_helps=False,
     ),
 )
 """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html"""
 
-_CODE_BY_WORDS = {"do not have sufficient": "InsufficientInstanceCapacity"}
-"""What messages say that do not name their code:
-https://docs.aws.amazon.com/autoscaling/ec2/userguide/ts-as-capacity.html"""
-
 
 def read_activities(aws: AwsAccount, group: AutoScalingGroup, *, since: datetime) -> list[ScalingActivity]:
-    """Read a group's launches and terminations that began at a time or later, the newest first."""
-    found = aws.list_items(
+    """Read a group's launches and terminations since a time, newest first."""
+    answers = aws.list_items(
         "autoscaling",
         "describe_scaling_activities",
         "Activities[]",
         AutoScalingGroupName=group.full_name,
         Filters=[{"Name": "StartTimeLowerBound", "Values": [since.strftime("%Y-%m-%dT%H:%M:%SZ")]}],
     )
-    activities = [activity for answer in found if (activity := _parse_activity(answer)) is not None]
+    activities = [activity for answer in answers if (activity := _parse_activity(answer)) is not None]
     return sorted(activities, key=lambda activity: activity.began, reverse=True)
 
 
 def latest_failed_launch(activities: Sequence[ScalingActivity]) -> ScalingActivity | None:
-    """Return the failed launch that a group has come to, or None while it launches or has launched what it last tried.
-
-    Args:
-        activities: The group's, the newest first.
-    """
+    """Return a group's latest launch if it failed and no other is in progress; `activities` are newest first."""
     launches = [activity for activity in activities if activity.is_launch]
     if not launches or any(launch.status not in _ENDED_STATUSES for launch in launches):
         return None
@@ -139,28 +132,25 @@ def latest_failed_launch(activities: Sequence[ScalingActivity]) -> ScalingActivi
 
 
 def launch_trouble(message: str) -> LaunchTrouble:
-    """Tell what a failed launch's message means."""
+    """Explain the message of a failed launch."""
     for known in LAUNCH_TROUBLES:
-        if known.code in message:
+        if any(mark in message for mark in known.marks):
             return known
-    for words, code in _CODE_BY_WORDS.items():
-        if words in message:
-            return next(known for known in LAUNCH_TROUBLES if known.code == code)
     return LaunchTrouble(
-        code="",
+        marks=(),
         meaning="AWS could not launch a node",
-        repair="repair what AWS says; EC2 Auto Scaling's page on troubleshooting explains its messages",
+        repair="fix what AWS reports; EC2 Auto Scaling's page on troubleshooting explains its messages",
         on_demand_helps=False,
     )
 
 
 def _parse_activity(answer: Mapping[str, Any]) -> ScalingActivity | None:
-    found = _DESCRIPTION.match(answer.get("Description", ""))
-    if found is None:
+    match = _DESCRIPTION.match(answer.get("Description", ""))
+    if match is None:
         return None
     return ScalingActivity(
-        instance_id=found["id"] or "",
-        is_launch=found["what"].lower().startswith("launching"),
+        instance_id=match["id"] or "",
+        is_launch=match["kind"].lower().startswith("launching"),
         began=answer["StartTime"],
         ended=answer.get("EndTime"),
         status=answer["StatusCode"],

@@ -1,4 +1,4 @@
-"""`cfs cluster status`: what runs, why, until when, and what it costs."""
+"""`cfs cluster status`: shows what runs, why, until when, and what it costs."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class GroupStatus:
-    """How a group is.
+    """State of a group.
 
     Attributes:
         group: The group.
-        running: How many instances of it there are, in service or not.
-        on_demand: How many of them are on demand.
-        cheapest: The lowest price now of a node and hour, in US dollars: of those that run, or of those that it may
-            start; None where it is unknown.
-        dearest: The highest, likewise.
-        since: Since when the oldest of its nodes has run.
-        next_start: When the schedule starts it next; None where it does not, or while it runs.
-        next_stop: When it stops next by itself, while it is to run; None where nothing stops it.
+        running: Number of its instances, in service or not.
+        on_demand: Number of on-demand instances among them.
+        cheapest: Lowest current price of a node per hour, in US dollars, of running nodes or else of possible ones;
+            None if unknown.
+        dearest: Highest such price.
+        since: Launch of its oldest node.
+        next_start: Next scheduled start; None if there is none, or while it runs.
+        next_stop: Next stop while it runs; None if nothing stops it.
         why: Why it runs or does not.
     """
 
@@ -55,13 +55,7 @@ class GroupStatus:
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterStatus:
-    """How the cluster is.
-
-    Attributes:
-        states: Its groups.
-        estimate: What it costs.
-        budget: The day's budget, or what kept it from being read.
-    """
+    """State and cost of the cluster; `budget` is an error if the daily budget cannot be read."""
 
     states: Sequence[GroupStatus]
     estimate: CostEstimate
@@ -69,7 +63,7 @@ class ClusterStatus:
 
 
 def read_cluster_status(aws: AwsAccount, environment: str) -> ClusterStatus:
-    """Look the cluster over; changes nothing."""
+    """Read the cluster's state and cost."""
     groups = discover_groups(aws, environment)
     known = estimate_costs(aws, environment, groups)
     try:
@@ -80,18 +74,18 @@ def read_cluster_status(aws: AwsAccount, environment: str) -> ClusterStatus:
 
 
 def _group_status(group: AutoScalingGroup, known: CostEstimate) -> GroupStatus:
-    there = [instance for instance in known.instances if instance.group == group.name and instance.is_there]
-    pools = {instance.pool for instance in there} or {*possible_pools(group, "spot")}
+    running = [instance for instance in known.instances if instance.group == group.name and instance.is_there]
+    pools = {instance.pool for instance in running} or {*possible_pools(group, "spot")}
     priced = [usd for pool in pools if (usd := known.prices.current_price(pool)) is not None]
-    on_demand = count_on_demand(group, there)
+    on_demand = count_on_demand(group, running)
     is_wanted = group.desired > 0
     return GroupStatus(
         group=group,
-        running=len(there),
+        running=len(running),
         on_demand=on_demand,
         cheapest=min(priced, default=None),
         dearest=max(priced, default=None),
-        since=min((instance.launched for instance in there), default=None),
+        since=min((instance.launched for instance in running), default=None),
         next_start=None if is_wanted else next_scheduled_start(group.scheduled_actions, known.now),
         next_stop=next_stop_time(group, known.now) if is_wanted else None,
         why="; ".join(_status_reasons(group, known.now, on_demand)),
@@ -110,7 +104,7 @@ def _status_reasons(group: AutoScalingGroup, now: datetime, on_demand: int) -> l
     if group.desired and group.stop is None:
         reasons.append("nothing stops it: no scheduled action `stop`")
     if group.fallback_from is not None:
-        reasons.append(f"{on_demand} on demand for want of spot capacity, until they are stopped")
+        reasons.append(f"{on_demand} on demand for lack of spot capacity, until they are stopped")
     if group.hindered_by:
         reasons.append(f"suspended: {', '.join(group.hindered_by)}")
     return reasons

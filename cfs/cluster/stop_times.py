@@ -1,4 +1,4 @@
-"""When a group stops by itself: what its scheduled action `stop` says, and to which time it is moved."""
+"""Times at which groups stop: the scheduled action `stop`, and how a window moves it."""
 
 from __future__ import annotations
 
@@ -15,21 +15,15 @@ if TYPE_CHECKING:
     from infra.schedules.schedule import ScheduledAction
 
 StopReason = Literal["window", "period", "held"]
-"""Why a group stops when it does: its window ends; the period of the schedule in which the window ends does; or its
-nodes run already, and longer than that."""
+"""Reason for the time of a stop: the window ends; the schedule's period around the window's end does; or the group's
+nodes already run longer than that."""
 
 _SIZE_KEYS = ("MinSize", "MaxSize", "DesiredCapacity")
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedStop:
-    """When a group is to stop.
-
-    Attributes:
-        group: Which one.
-        at: When.
-        reason: Why then.
-    """
+    """Planned stop of a group."""
 
     group: AutoScalingGroup
     at: datetime
@@ -37,11 +31,10 @@ class PlannedStop:
 
 
 def plan_stop(group: AutoScalingGroup, *, now: datetime, duration: timedelta, shorten: bool) -> PlannedStop:
-    """Decide when a group stops that is wanted from now on for a while.
+    """Decide when a group stops after a window that begins now.
 
-    That is the end of the window, or where it ends within a period of the schedule, that period's regular stop. Nodes
-    that run already are not stopped earlier than they would be, by the schedule or by another window, unless the time
-    is to be shortened.
+    It stops at the end of the window or, if that falls within a period of the schedule, at that period's regular stop.
+    Nodes that already run are not stopped earlier than the schedule or another window would, unless `shorten` is set.
     """
     _recurring_stop(group)
     alone = window_end(group.scheduled_actions, now, duration).replace(microsecond=0)
@@ -55,7 +48,7 @@ def plan_stop(group: AutoScalingGroup, *, now: datetime, duration: timedelta, sh
 
 
 def held_until(stop: ScheduledAction, now: datetime) -> datetime | None:
-    """Return the time to which a window has moved a stop, or None where it is at its regular time."""
+    """Return the time to which a window has moved a stop, or None if it is at its regular time."""
     if stop.start_time is None or stop.start_time <= now or stop.start_time == regular_stop_time(stop, now):
         return None
     return stop.start_time
@@ -67,10 +60,10 @@ def regular_stop_time(stop: ScheduledAction, now: datetime) -> datetime | None:
 
 
 def stop_time_to_restore(group: AutoScalingGroup, now: datetime) -> datetime | None:
-    """Return the regular time that a group's stop is put back to when its window is given up.
+    """Return the regular time to which a group's stop is restored when its window is cancelled, or None.
 
-    None where there is nothing to be done: a stop that lies before its regular time stays, since it must never become
-    later, and one that does not recur is none of the stack's.
+    A stop before its regular time stays, since a stop must never be postponed here. A stop that does not recur is not
+    the stack's.
     """
     if group.stop is None or group.stop.recurrence is None:
         return None
@@ -79,20 +72,20 @@ def stop_time_to_restore(group: AutoScalingGroup, now: datetime) -> datetime | N
 
 
 def is_stop_in_force(group: AutoScalingGroup, at: datetime, now: datetime) -> bool:
-    """Return whether a group stops next at this time already."""
+    """Return whether a group's next stop is at this time."""
     return next_occurrence(_recurring_stop(group), after=now) == at
 
 
 def next_stop_time(group: AutoScalingGroup, now: datetime) -> datetime | None:
-    """Return the time at which a group stops next by itself, or None where nothing stops it."""
+    """Return a group's next stop, or None if nothing stops it."""
     return None if group.stop is None else next_occurrence(group.stop, after=now)
 
 
 def stop_request(group: AutoScalingGroup, at: datetime) -> dict[str, Any]:
     """Return the arguments of PutScheduledUpdateGroupAction that move a group's stop.
 
-    All else stays as AWS describes it, so that Pulumi, which sets no start time on it, sees no change. AWS carries a
-    recurring action out at its start time and then by its recurrence:
+    Everything else stays as AWS describes it, so that Pulumi, which sets no start time on it, sees no change. AWS runs
+    a recurring action at its start time and then by its recurrence:
     https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_PutScheduledUpdateGroupAction.html
     """
     described = group.stop_as_described or {}
@@ -104,8 +97,7 @@ def stop_request(group: AutoScalingGroup, at: datetime) -> dict[str, Any]:
 def _recurring_stop(group: AutoScalingGroup) -> ScheduledAction:
     if group.stop is None or group.stop.recurrence is None or (group.stop_as_described or {}).get("DesiredCapacity"):
         raise UserError(
-            f"The group {group.name} has no scheduled action `stop` that recurs and stops all nodes, so nothing would "
-            "stop them.",
-            repair="put it back: pulumi up --refresh",
+            f"The group {group.name} has no recurring scheduled action `stop` that stops all nodes.",
+            repair="restore it: pulumi up --refresh",
         )
     return group.stop

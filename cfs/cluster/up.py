@@ -1,4 +1,4 @@
-"""`cfs cluster up`: the nodes started, with the time at which they stop set before."""
+"""`cfs cluster up`: starts nodes, after it has set the time at which they stop."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterWindow:
-    """What is wanted.
+    """Options of `cfs cluster up`.
 
     Attributes:
         environment: The stack's name.
-        duration: For how long from now on.
-        groups: Names, roles or beginnings of names of groups; none means all.
+        duration: Time from now on.
+        groups: Names, roles or prefixes of groups; none means all.
         on_demand: Whether nodes may be on demand where AWS has no spot capacity.
-        force: Whether to start although it is over the day's budget.
-        shorten: Whether to stop earlier than another window has set.
+        force: Whether to start despite the day's budget.
+        shorten: Whether the stop may be earlier than another window set it.
     """
 
     environment: str
@@ -50,22 +50,16 @@ class ClusterWindow:
 
 @dataclass(frozen=True, kw_only=True)
 class StartedGroups:
-    """What has been started.
-
-    Attributes:
-        groups: The groups as they are now.
-        stops: When each stops.
-    """
+    """The started groups as they are now, and their stops."""
 
     groups: Sequence[AutoScalingGroup]
     stops: Sequence[PlannedStop]
 
 
 def start_cluster(aws: AwsAccount, window: ClusterWindow, *, wait_clock: WaitClock | None = None) -> StartedGroups:
-    """Start nodes for a while and wait for them.
+    """Start nodes for a limited time and wait for them.
 
-    Each group's stop is put before any node is started. Whatever ends this between two calls, no node is left running
-    without a stop.
+    All stops are set before any node is started, so that no node runs without a stop if this command is killed.
     """
     wait_clock = wait_clock or WaitClock()
     now = aws.clock()
@@ -89,14 +83,14 @@ def start_cluster(aws: AwsAccount, window: ClusterWindow, *, wait_clock: WaitClo
 def end_finished_fallbacks(
     aws: AwsAccount, environment: str, groups: Sequence[AutoScalingGroup]
 ) -> list[AutoScalingGroup]:
-    """Put back the distribution of each group whose nodes on demand are gone, and give the groups as they then are."""
+    """Restore the distribution of each group whose on-demand nodes are gone, and return the current groups."""
     changed = [group for group in groups if group.fallback_from is not None]
     instances = list_instances(aws, environment, changed) if changed else []
     over = {group.name for group in changed if is_fallback_over(group, instances)}
     for group in changed:
         if group.name in over:
             end_fallback(aws, group)
-            console.print(f"  {group.name}: spot instances again; its nodes on demand are gone", markup=False)
+            console.print(f"  {group.name}: spot instances again; its on-demand nodes are gone", markup=False)
     if not over:
         return list(groups)
     fresh = {group.name: group for group in discover_groups(aws, environment)}
@@ -106,15 +100,15 @@ def end_finished_fallbacks(
 def _check_startable(groups: Sequence[AutoScalingGroup], window: ClusterWindow) -> None:
     if not groups:
         raise UserError(
-            f"None of the groups {', '.join(window.groups) or 'there are'} has any nodes to start.",
+            f"None of the groups {', '.join(window.groups) or 'that exist'} has any nodes to start.",
             repair="raise their `count` in the setting `nodeGroups`, and `pulumi up`",
         )
     for group in groups:
         if group.hindered_by:
             processes = " ".join(group.hindered_by)
             raise UserError(
-                f"The group {group.name} has processes suspended without which it does not start or, worse, not stop "
-                f"by itself: {', '.join(group.hindered_by)}.",
+                f"The group {group.name} cannot start or, worse, not stop on its own, because these processes are "
+                f"suspended: {', '.join(group.hindered_by)}.",
                 repair="aws autoscaling resume-processes "
                 f"--auto-scaling-group-name {group.full_name} --scaling-processes {processes}",
             )
@@ -143,7 +137,7 @@ def _start_group(aws: AwsAccount, group: AutoScalingGroup) -> None:
         "autoscaling",
         "update_auto_scaling_group",
         AutoScalingGroupName=group.full_name,
-        # No lower bound: whatever stops the nodes then needs to know of the wanted number alone.
+        # No lower bound, so that stopping needs to set the desired capacity alone.
         MinSize=0,
         MaxSize=group.most_nodes,
         DesiredCapacity=group.nodes,
@@ -189,15 +183,15 @@ def _lacking_nodes_error(outcome: LaunchOutcome, planned: Mapping[str, PlannedSt
         failed = outcome.failures.get(group.name)
         has = f"{group.name}: {group.in_service} of {group.desired} nodes are in service"
         if failed is None:
-            problems.append(f"{has}; the others have not come up in {waiting.READY_SECONDS / 60:.0f} minutes.")
-            repairs.append("cfs cluster status shows whether they come")
+            problems.append(f"{has}; the others were not ready within {waiting.READY_SECONDS / 60:.0f} minutes.")
+            repairs.append("watch them with cfs cluster status")
             continue
         trouble = launch_trouble(failed.message)
         problems.append(f"{has}; {trouble.meaning}. AWS says: {failed.message or failed.status}")
         repairs.append(trouble.repair)
         if trouble.on_demand_helps and not on_demand:
-            repairs.append("give the command again with --on-demand")
+            repairs.append("run the command again with --on-demand")
     latest = max(stop.at for stop in planned.values())
-    problems.append(f"What runs stays, and AWS goes on trying, until {latest:%Y-%m-%d %H:%M} UTC at the latest.")
-    repairs.append("or give it up: cfs cluster down")
+    problems.append(f"Running nodes stay, and AWS keeps trying, until {latest:%Y-%m-%d %H:%M} UTC at the latest.")
+    repairs.append("or stop everything: cfs cluster down")
     return UserError("\n".join(problems), repair="; ".join(dict.fromkeys(repairs)))

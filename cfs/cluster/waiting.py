@@ -1,4 +1,4 @@
-"""Waiting for nodes: bounded, with a progress line, and with what keeps them from coming."""
+"""Waits for nodes to be in service or to be gone, with a time limit and a progress line."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
     from cfs.cluster.scaling_activities import ScalingActivity
 
 READY_SECONDS = 15 * 60.0
-"""How long nodes may take to boot and to install ClaudeFS."""
+"""Time limit for nodes to boot and to install ClaudeFS."""
 
 GONE_SECONDS = 10 * 60.0
-"""How long nodes may take to leave: draining takes two minutes at most, and EC2 some to terminate."""
+"""Time limit for nodes to be terminated: draining takes two minutes at most, and EC2 some more."""
 
 PATIENCE_SECONDS = 90.0
-"""How long a group may go without a launch under way after one failed: AWS tries other zones and types at once."""
+"""Time without a launch in progress after a failed one: AWS tries other zones and types immediately."""
 
 _POLL_SECONDS = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class WaitClock:
-    """How time passes while something is waited for; tests have their own."""
+    """Time and waiting, which tests replace."""
 
     now_seconds: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
@@ -42,12 +42,7 @@ class WaitClock:
 
 @dataclass(frozen=True, kw_only=True)
 class LaunchOutcome:
-    """What became of groups that were started.
-
-    Attributes:
-        groups: They as they are now.
-        failures: The failed launches of groups that lack nodes, by the group's name.
-    """
+    """The started groups as they are now, and the failed launches of those that lack nodes, by name."""
 
     groups: Sequence[AutoScalingGroup]
     failures: dict[str, ScalingActivity]
@@ -60,33 +55,28 @@ class LaunchOutcome:
 
 @dataclass(kw_only=True)
 class _LaunchPatience:
-    """Since when each group has had no launch under way after a failed one."""
+    """Time since which each group has had no launch in progress after a failed one."""
 
     failing: dict[str, tuple[float, ScalingActivity]] = field(default_factory=dict)
 
     def note_failure(self, name: str, failed: ScalingActivity | None, *, at: float) -> None:
-        """Take in how a group is."""
+        """Record a group's latest failed launch, or that it has none."""
         if failed is None:
             self.failing.pop(name, None)
         else:
             self.failing[name] = (self.failing.get(name, (at, failed))[0], failed)
 
     def is_exhausted(self, name: str, *, at: float) -> bool:
-        """Return whether a group has been waited for long enough."""
+        """Return whether waiting for a group has become pointless."""
         return name in self.failing and at - self.failing[name][0] >= PATIENCE_SECONDS
 
 
 def wait_until_ready(
     aws: AwsAccount, environment: str, names: Collection[str], *, since: datetime, wait_clock: WaitClock
 ) -> LaunchOutcome:
-    """Wait until groups have the nodes that they are to have, or AWS keeps failing to launch them, or time is up.
+    """Wait until groups have their desired nodes, AWS keeps failing to launch them, or time is up.
 
-    Args:
-        aws: The account.
-        environment: The stack's name.
-        names: The groups' full names.
-        since: When they were started.
-        wait_clock: How time passes.
+    `names` are full names; `since` is the time at which the groups were started.
     """
     patience = _LaunchPatience()
     deadline = wait_clock.now_seconds() + READY_SECONDS
@@ -113,9 +103,9 @@ def wait_until_ready(
 def wait_until_gone(
     aws: AwsAccount, environment: str, groups: Sequence[AutoScalingGroup], *, wait_clock: WaitClock
 ) -> list[NodeInstance]:
-    """Wait until no instance of groups is left, and give those that are there when time is up.
+    """Wait until no instance of the groups is left, and return those left when time is up.
 
-    EC2 is asked, not Auto Scaling, which does not know an instance that was detached.
+    EC2 is queried, not Auto Scaling, which does not know detached instances.
     """
     deadline = wait_clock.now_seconds() + GONE_SECONDS
     most = 0

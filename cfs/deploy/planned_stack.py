@@ -69,7 +69,7 @@ class PlannedStack:
 def open_stack(environment: str, *, cluster_size: int | None, applies: bool) -> Iterator[PlannedStack]:
     """Open an environment's stack with its settings file and this run's cluster size.
 
-    If `applies` is set, what a dead run has left is repaired first; previews on a real account lack the rights to do so.
+    With `applies`, what a dead run has left is repaired first; previews on a real account lack the rights for that.
     """
     stack_environment = find_stack_environment(environment)
     settings = stack_environment.settings_file

@@ -97,14 +97,14 @@ def test_groups_of_other_environments_and_projects_are_not_found(cluster: Cluste
         "storage-a",
         "storage-b",
     ]
-    with pytest.raises(UserError, match="no node group of the environment 'staging' in us-west-2"):
+    with pytest.raises(UserError, match="The environment 'staging' has no node group in us-west-2"):
         discover_groups(cluster.aws, "staging")
 
 
 def test_a_group_that_does_not_say_how_many_nodes_it_has_is_named(cluster: Cluster) -> None:
     tag = {"ResourceId": full_name("storage-a"), "ResourceType": "auto-scaling-group", "Key": "Nodes"}
     cluster.client("autoscaling").create_or_update_tags(Tags=[{**tag, "Value": "many", "PropagateAtLaunch": False}])
-    with pytest.raises(UserError, match="storage-a does not say how many nodes it has: its tag Nodes is 'many'"):
+    with pytest.raises(UserError, match="storage-a has no valid number of nodes: its tag Nodes is 'many'"):
         discover_groups(cluster.aws, ENVIRONMENT)
 
 

@@ -135,7 +135,7 @@ def test_nodes_on_demand_are_shown_and_priced_by_the_price_list(
     assert read_cluster_status(cluster.aws, ENVIRONMENT).estimate.cost_per_hour().usd == 2 * ON_DEMAND
     found = row(cluster, "storage-b")
     assert found["onDemand"] == 2
-    assert found["why"] == "started by hand; 2 on demand for want of spot capacity, until they are stopped"
+    assert found["why"] == "started by hand; 2 on demand for lack of spot capacity, until they are stopped"
     assert found["usdPerNodeHour"] == {"lowest": "0.1000000000", "highest": "0.1000000000"}
 
 
@@ -167,7 +167,7 @@ def test_without_a_budget_the_rest_is_shown_with_the_repair(cluster: Cluster) ->
 
 
 def test_placeholders_of_the_emulated_account_are_never_shown_as_prices_of_aws(cluster: Cluster) -> None:
-    assert "All prices are placeholders of the emulated account, none of AWS's." in shown(cluster).notes
+    assert "All prices are placeholders of the emulated account, not AWS's." in shown(cluster).notes
     assert shown(cluster).figures["pricesArePlaceholders"] is True
     assert not any("placeholder" in note for note in shown(cluster, is_emulated=False).notes)
 
