@@ -26,7 +26,7 @@ _RESOURCE_NAMES = {
     type_: jmespath.compile(names)
     for type_, names in {
         "autoscaling:autoScalingGroup": "[AutoScalingGroupName, Tags[].ResourceId][]",
-        "budgets:budget": "[BudgetName, Budget.BudgetName, ResourceARN]",
+        "budgets:budget": "[BudgetName, Budget.BudgetName, NewBudget.BudgetName, ResourceARN]",
         "cloudwatch:alarm": "[AlarmName, AlarmNames][]",
         "events:event-bus": "Entries[].[EventBusName || 'default'][]",
         "events:rule-on-custom-event-bus": "EventBusName && EventBusName != 'default' && [Rule, Name]",
@@ -45,7 +45,7 @@ _RESOURCE_NAMES = {
         "sns:topic": "[TopicArn, ResourceArn, Name]",
         "ssm:document": "[DocumentName, Name, ResourceId]",
         "ssm:instance": "[InstanceIds, Targets[0].Key && '*'][]",
-        "ssm:parameter": "[Name, Names][]",
+        "ssm:parameter": "!Content && [Name, Names][]",
         "sts:role": "[RoleArn]",
     }.items()
 }
