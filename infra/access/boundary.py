@@ -42,8 +42,6 @@ SESSION_MANAGER_ACTIONS = (
     "ssm:GetDeployablePatchSnapshotForInstance",
     "ssm:GetDocument",
     "ssm:GetManifest",
-    "ssm:GetParameter",
-    "ssm:GetParameters",
     "ssm:ListAssociations",
     "ssm:ListInstanceAssociations",
     "ssm:PutComplianceItems",
@@ -57,8 +55,9 @@ SESSION_MANAGER_ACTIONS = (
     "ssmmessages:OpenControlChannel",
     "ssmmessages:OpenDataChannel",
 )
-"""What AWS's own policy AmazonSSMManagedInstanceCore allows:
-https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonSSMManagedInstanceCore.html"""
+"""What AWS's own policy for instances allows by default. AmazonSSMManagedInstanceCore, which is attached, also lets a
+machine read every parameter of the account, which the boundary takes away:
+https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonSSMManagedEC2InstanceDefaultPolicy.html"""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -56,6 +56,13 @@ def test_rights_on_iam_keep_their_resources_and_conditions() -> None:
         assert said.conditions
 
 
-def test_session_manager_needs_what_awss_own_policy_allows() -> None:
-    managed = json.loads(aws_managed_policies_data)["AmazonSSMManagedInstanceCore"]["Document"]
-    assert set(SESSION_MANAGER_ACTIONS) == {action for said in managed["Statement"] for action in said["Action"]}
+def managed_actions(name: str) -> set[str]:
+    policy = json.loads(aws_managed_policies_data)[name]["Document"]
+    return {action for said in policy["Statement"] for action in said["Action"]}
+
+
+def test_session_manager_works_and_no_machine_reads_parameters() -> None:
+    allowed = {action for statement in BOUNDARY for action in statement.actions}
+
+    assert managed_actions("AmazonSSMManagedEC2InstanceDefaultPolicy") == set(SESSION_MANAGER_ACTIONS)
+    assert managed_actions("AmazonSSMManagedInstanceCore") - allowed == {"ssm:GetParameter", "ssm:GetParameters"}
