@@ -10,19 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from infra.config.values import (
-    Flag,
-    GroupStart,
-    InstanceType,
-    NodeCount,
-    NodeDiskGib,
-    Percent,
-    TimeOfDay,
-    at_most_items,
-    distinct_items,
-    not_empty_list,
-    one_of_words,
-)
+from infra.config import values
 from infra.network.ports import SecurityGroupName  # noqa: TC001 — likewise
 from infra.tags import Site
 
@@ -145,24 +133,24 @@ class NodeGroupChange(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=False)
 
-    enabled: Flag = Field(default=True, examples=["false"])
-    role: Annotated[NodeRole, one_of_words(get_args(NodeRole))] | None = Field(default=None, examples=["client"])
-    site: Annotated[Site, one_of_words(get_args(Site))] | None = Field(default=None, examples=["A"])
-    count: NodeCount | None = Field(default=None, examples=["5"])
+    enabled: values.Flag = Field(default=True, examples=["false"])
+    role: Annotated[NodeRole, values.one_of_words(get_args(NodeRole))] | None = Field(default=None, examples=["client"])
+    site: Annotated[Site, values.one_of_words(get_args(Site))] | None = Field(default=None, examples=["A"])
+    count: values.NodeCount | None = Field(default=None, examples=["5"])
     instance_types: (
         Annotated[
-            tuple[InstanceType, ...],
-            not_empty_list("instance type"),
-            distinct_items("instance types"),
-            at_most_items(MAX_INSTANCE_TYPES, "instance types", reason="an Auto Scaling group takes no more"),
+            tuple[values.InstanceType, ...],
+            values.not_empty_list("instance type"),
+            values.distinct_items("instance types"),
+            values.at_most_items(MAX_INSTANCE_TYPES, "instance types", reason="an Auto Scaling group takes no more"),
         ]
         | None
     ) = Field(default=None, examples=["i4i.2xlarge"])
-    root_disk_gib: NodeDiskGib | None = Field(default=None, examples=["50"])
-    on_demand_base: NodeCount | None = Field(default=None, examples=["1"])
-    on_demand_percent: Percent | None = Field(default=None, examples=["50"])
-    schedule_start: GroupStart | None = Field(default=None, examples=["08:00"])
-    schedule_stop: TimeOfDay | None = Field(default=None, examples=["18:00"])
+    root_disk_gib: values.NodeDiskGib | None = Field(default=None, examples=["50"])
+    on_demand_base: values.NodeCount | None = Field(default=None, examples=["1"])
+    on_demand_percent: values.Percent | None = Field(default=None, examples=["50"])
+    schedule_start: values.GroupStart | None = Field(default=None, examples=["08:00"])
+    schedule_stop: values.TimeOfDay | None = Field(default=None, examples=["18:00"])
 
 
 STORAGE_COUNTS: Mapping[int, Mapping[Site, int]] = {3: {"A": 2, "B": 1}, 5: {"A": 3, "B": 2}, 10: {"A": 6, "B": 4}}

@@ -19,50 +19,13 @@ from pulumi.runtime.config import CONFIG, get_config_env, get_config_secret_keys
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
+from infra.config import values
 from infra.config.breaches import removal_command, value_path_text
 from infra.config.given import SECRET_SETTINGS
 from infra.config.node_groups import NodeGroup, NodeGroupChange, resolve_node_groups
 from infra.config.problems import RedirectedError, SettingProblem, SettingsError
 from infra.config.repository import DEFAULT_BRANCH, PULL_REQUEST_REFS, DeliveryMethod
 from infra.config.rules import find_breaches
-from infra.config.values import (
-    AccountId,
-    AdminNetwork,
-    AvailabilityZone,
-    AwsRegion,
-    BranchPattern,
-    BucketName,
-    CalendarDay,
-    ClusterSize,
-    DiskGib,
-    EmailAddress,
-    EnvironmentName,
-    Flag,
-    GitHubAddress,
-    GitHubLogin,
-    GitHubOwner,
-    GitHubSubject,
-    GroupName,
-    ImageParameter,
-    InstanceType,
-    OptionalGitHubOwner,
-    OptionalTagValue,
-    PreviewSubject,
-    RepositoryName,
-    RetentionDays,
-    SecretName,
-    StackName,
-    TagValue,
-    TeamSlug,
-    TimeOfDay,
-    TimeZoneName,
-    UsDollars,
-    VpcNetwork,
-    WaitMinutes,
-    at_most_items,
-    distinct_items,
-    one_of_words,
-)
 from infra.config.variables import find_redirects
 from infra.naming import CONFIG_NAMESPACE
 from infra.network.egress import EgressMode
@@ -99,84 +62,98 @@ class Settings(BaseModel):
         validate_by_name=False,
     )
 
-    environment: StackName = Field(alias="stack", examples=["prod"])
-    region: AwsRegion = Field(alias="aws:region", examples=["us-west-2"])
-    github_owner: GitHubOwner = Field(alias="github:owner", examples=["your-organization"])
-    github_organization: OptionalGitHubOwner = Field(
+    environment: values.StackName = Field(alias="stack", examples=["prod"])
+    region: values.AwsRegion = Field(alias="aws:region", examples=["us-west-2"])
+    github_owner: values.GitHubOwner = Field(alias="github:owner", examples=["your-organization"])
+    github_organization: values.OptionalGitHubOwner = Field(
         default="", alias="github:organization", examples=["your-organization"]
     )
-    github_base_url: GitHubAddress = Field(default="", alias="github:baseUrl", examples=["https://api.github.com/"])
-    allowed_account_ids: list[AccountId] = Field(default=[], alias="aws:allowedAccountIds", examples=["111122223333"])
+    github_base_url: values.GitHubAddress = Field(
+        default="", alias="github:baseUrl", examples=["https://api.github.com/"]
+    )
+    allowed_account_ids: list[values.AccountId] = Field(
+        default=[], alias="aws:allowedAccountIds", examples=["111122223333"]
+    )
     aws_endpoints: list[dict[str, str]] = Field(
         default=[], alias="aws:endpoints", examples=["https://s3.us-west-2.amazonaws.com"]
     )
 
-    owner: TagValue = Field(examples=["claudefs-team"])
-    cost_center: OptionalTagValue = Field(examples=["engineering"])
-    vpc_cidr: VpcNetwork = Field(examples=["10.0.0.0/16"])
-    availability_zones: Annotated[list[AvailabilityZone], distinct_items("zones")] = Field(examples=["us-west-2a"])
-    site_a_zones: Annotated[list[AvailabilityZone], distinct_items("zones")] = Field(examples=["us-west-2a"])
-    site_b_zones: Annotated[list[AvailabilityZone], distinct_items("zones")] = Field(examples=["us-west-2b"])
-    egress: Annotated[EgressMode, one_of_words(get_args(EgressMode))] = Field(examples=["nat"])
+    owner: values.TagValue = Field(examples=["claudefs-team"])
+    cost_center: values.OptionalTagValue = Field(examples=["engineering"])
+    vpc_cidr: values.VpcNetwork = Field(examples=["10.0.0.0/16"])
+    availability_zones: Annotated[list[values.AvailabilityZone], values.distinct_items("zones")] = Field(
+        examples=["us-west-2a"]
+    )
+    site_a_zones: Annotated[list[values.AvailabilityZone], values.distinct_items("zones")] = Field(
+        examples=["us-west-2a"]
+    )
+    site_b_zones: Annotated[list[values.AvailabilityZone], values.distinct_items("zones")] = Field(
+        examples=["us-west-2b"]
+    )
+    egress: Annotated[EgressMode, values.one_of_words(get_args(EgressMode))] = Field(examples=["nat"])
     admin_cidrs: Annotated[
-        list[AdminNetwork],
-        distinct_items("networks"),
-        at_most_items(10, "networks", reason="each takes a rule for each port, and a security group has 60"),
+        list[values.AdminNetwork],
+        values.distinct_items("networks"),
+        values.at_most_items(10, "networks", reason="each takes a rule for each port, and a security group has 60"),
     ] = Field(examples=["203.0.113.7/32"])
-    orchestrator_instance_type: InstanceType = Field(examples=["c7a.2xlarge"])
-    orchestrator_disk_gib: DiskGib = Field(examples=["100"])
-    orchestrator_image_parameter: ImageParameter = Field(
+    orchestrator_instance_type: values.InstanceType = Field(examples=["c7a.2xlarge"])
+    orchestrator_disk_gib: values.DiskGib = Field(examples=["100"])
+    orchestrator_image_parameter: values.ImageParameter = Field(
         examples=["/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"]
     )
-    orchestrator_hours: Annotated[OrchestratorHoursMode, one_of_words(get_args(OrchestratorHoursMode))] = Field(
+    orchestrator_hours: Annotated[OrchestratorHoursMode, values.one_of_words(get_args(OrchestratorHoursMode))] = Field(
         examples=["always"]
     )
-    schedule_time_zone: TimeZoneName = Field(examples=["America/Los_Angeles"])
-    schedule_start: TimeOfDay = Field(examples=["08:00"])
-    schedule_stop: TimeOfDay = Field(examples=["18:00"])
-    holidays: Annotated[list[CalendarDay], distinct_items("days")] = Field(examples=["2026-12-25"])
-    extra_days: Annotated[list[CalendarDay], distinct_items("days")] = Field(examples=["2026-12-05"])
-    cluster_size: ClusterSize = Field(examples=["5"])
-    node_groups: dict[GroupName, NodeGroupChange] = Field(examples=["5"])
-    node_image_parameter: ImageParameter = Field(
+    schedule_time_zone: values.TimeZoneName = Field(examples=["America/Los_Angeles"])
+    schedule_start: values.TimeOfDay = Field(examples=["08:00"])
+    schedule_stop: values.TimeOfDay = Field(examples=["18:00"])
+    holidays: Annotated[list[values.CalendarDay], values.distinct_items("days")] = Field(examples=["2026-12-25"])
+    extra_days: Annotated[list[values.CalendarDay], values.distinct_items("days")] = Field(examples=["2026-12-05"])
+    cluster_size: values.ClusterSize = Field(examples=["5"])
+    node_groups: dict[values.GroupName, NodeGroupChange] = Field(examples=["5"])
+    node_image_parameter: values.ImageParameter = Field(
         examples=["/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"]
     )
     unprotected: Annotated[
-        list[Annotated[ProtectableResource, one_of_words(get_args(ProtectableResource))]],
-        distinct_items("protected resources"),
+        list[Annotated[ProtectableResource, values.one_of_words(get_args(ProtectableResource))]],
+        values.distinct_items("protected resources"),
     ] = Field(examples=["orchestrator"])
-    adopt_state_bucket: BucketName = Field(examples=["claudefs-prod-state"])
-    daily_budget_usd: UsDollars = Field(examples=["100"])
-    monthly_budget_usd: UsDollars = Field(examples=["3000"])
+    adopt_state_bucket: values.BucketName = Field(examples=["claudefs-prod-state"])
+    daily_budget_usd: values.UsDollars = Field(examples=["100"])
+    monthly_budget_usd: values.UsDollars = Field(examples=["3000"])
     alert_emails: Annotated[
-        list[EmailAddress],
-        distinct_items("addresses"),
-        at_most_items(10, "addresses", reason="AWS Budgets takes no more for one alert"),
+        list[values.EmailAddress],
+        values.distinct_items("addresses"),
+        values.at_most_items(10, "addresses", reason="AWS Budgets takes no more for one alert"),
     ] = Field(examples=["team@example.org"])
-    log_retention_days: RetentionDays = Field(examples=["30"])
-    github_repository: RepositoryName = Field(examples=["claudefs"])
-    manages_repository: Flag = Field(examples=["true"])
-    actions_secrets: dict[SecretName, SecretStr] = Field(examples=["…"])
-    environment_secrets: dict[SecretName, SecretStr] = Field(examples=["…"])
-    preview_secrets: dict[SecretName, SecretStr] = Field(examples=["…"])
-    reviewer_users: Annotated[list[GitHubLogin], distinct_items("users")] = Field(examples=["your-login"])
-    reviewer_teams: Annotated[list[TeamSlug], distinct_items("teams")] = Field(examples=["your-team"])
-    prevent_self_review: Flag = Field(examples=["false"])
-    previews_need_approval: Flag = Field(examples=["false"])
-    deployment_wait_minutes: WaitMinutes = Field(examples=["0"])
+    log_retention_days: values.RetentionDays = Field(examples=["30"])
+    github_repository: values.RepositoryName = Field(examples=["claudefs"])
+    manages_repository: values.Flag = Field(examples=["true"])
+    actions_secrets: dict[values.SecretName, SecretStr] = Field(examples=["…"])
+    environment_secrets: dict[values.SecretName, SecretStr] = Field(examples=["…"])
+    preview_secrets: dict[values.SecretName, SecretStr] = Field(examples=["…"])
+    reviewer_users: Annotated[list[values.GitHubLogin], values.distinct_items("users")] = Field(examples=["your-login"])
+    reviewer_teams: Annotated[list[values.TeamSlug], values.distinct_items("teams")] = Field(examples=["your-team"])
+    prevent_self_review: values.Flag = Field(examples=["false"])
+    previews_need_approval: values.Flag = Field(examples=["false"])
+    deployment_wait_minutes: values.WaitMinutes = Field(examples=["0"])
     deployment_branches: Annotated[
-        list[BranchPattern],
-        distinct_items("branches"),
-        at_most_items(10, "branches", reason="what deploys should be few"),
+        list[values.BranchPattern],
+        values.distinct_items("branches"),
+        values.at_most_items(10, "branches", reason="what deploys should be few"),
     ] = Field(examples=["main"])
-    workflow_delivery: Annotated[DeliveryMethod, one_of_words(get_args(DeliveryMethod))] = Field(examples=["commit"])
-    overwrite_edited_workflows: Flag = Field(examples=["false"])
-    github_oidc_provider: Annotated[OidcProviderMode, one_of_words(get_args(OidcProviderMode))] = Field(
+    workflow_delivery: Annotated[DeliveryMethod, values.one_of_words(get_args(DeliveryMethod))] = Field(
+        examples=["commit"]
+    )
+    overwrite_edited_workflows: values.Flag = Field(examples=["false"])
+    github_oidc_provider: Annotated[OidcProviderMode, values.one_of_words(get_args(OidcProviderMode))] = Field(
         examples=["existing"]
     )
-    preview_environments: Annotated[list[EnvironmentName], distinct_items("environments")] = Field(examples=["staging"])
-    github_subject: GitHubSubject = Field(examples=["repo:your-organization@1/claudefs@2"])
-    preview_subject: PreviewSubject = Field(examples=["repo:your-organization/claudefs-infra"])
+    preview_environments: Annotated[list[values.EnvironmentName], values.distinct_items("environments")] = Field(
+        examples=["staging"]
+    )
+    github_subject: values.GitHubSubject = Field(examples=["repo:your-organization@1/claudefs@2"])
+    preview_subject: values.PreviewSubject = Field(examples=["repo:your-organization/claudefs-infra"])
 
     @property
     def network_zones(self) -> tuple[str, ...]:
