@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import configparser
+import re
 import shutil
 import subprocess
 import sys
@@ -12,7 +14,17 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LINT = "from importlinter.cli import lint_imports_command; lint_imports_command()"
-LAYERS = ("cli", "measure", "local", "cfs", "toolchain", "infra", "terminal")
+
+
+def listed_packages() -> tuple[list[str], list[str]]:
+    """Return the packages that layers.ini checks, and those to which it gives a layer."""
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "layers.ini")
+    layers = parser["importlinter:contract:repository"]["layers"]
+    return parser["importlinter"]["root_packages"].split(), re.findall(r"\w+", layers)
+
+
+LAYERS = listed_packages()[0]
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +56,25 @@ def check_layers(folder: Path) -> tuple[int, str]:
 
 
 def test_every_package_has_its_layer() -> None:
-    assert {path.parent.name for path in ROOT.glob("*/__init__.py")} == set(LAYERS)
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    assert len(packages) >= 7
+    for listed in listed_packages():
+        assert packages == set(listed), "layers.ini: name each package in root_packages and in the layers"
+
+
+def test_a_subpackage_without_a_layer_is_refused_and_named(copied_packages: Path) -> None:
+    new = [copied_packages / "cfs" / "billing", copied_packages / "infra" / "alarms"]
+    for package in new:
+        package.mkdir()
+        (package / "__init__.py").touch()
+
+    status, report = check_layers(copied_packages)
+
+    for package in new:
+        shutil.rmtree(package)
+    assert status == 1
+    assert "cfs.billing" in report
+    assert "infra.alarms" in report
 
 
 def test_every_package_is_checked_and_installed() -> None:

@@ -86,6 +86,13 @@ ARNS: dict[str, Callable[[dict[str, Any]], str]] = {
 """The ARN of a resource from its inputs, by the type's module and name; a bucket's, a key's and EC2's are below."""
 
 
+PUBLISHERS = {
+    "aws:budgets/budget:Budget": "budgets.amazonaws.com",
+    "aws:cloudwatch/metricAlarm:MetricAlarm": "cloudwatch.amazonaws.com",
+}
+"""Services that publish to the encrypted topic of alerts, by the types that make them do so."""
+
+
 @pytest.fixture(scope="module")
 def stack() -> Recorder:
     """The stack with every setting that declares more."""
@@ -169,6 +176,22 @@ def ec2_rows() -> dict[str, ResourceType]:
     return {
         token: row for table in (ec2.NETWORK_TYPES, ec2.COMPUTE_TYPES) for row in table for token in row.type_tokens
     }
+
+
+def allowed_services(resource: Resource) -> set[str]:
+    """Return the services that a resource's policy names as principals."""
+    principals = (statement["Principal"] for statement in resource.document()["Statement"])
+    return {name for each in principals if isinstance(each, dict) for name in [each.get("Service")] if name}
+
+
+def test_every_service_that_publishes_alerts_may_use_the_topic_and_its_key(stack: Recorder) -> None:
+    publishing = {PUBLISHERS[type_] for type_ in declared_types(stack, "aws:") & PUBLISHERS.keys()}
+    assert publishing
+
+    [topic] = stack.every("aws:sns/topicPolicy:TopicPolicy")
+    [key] = stack.every("aws:kms/key:Key")
+    assert publishing <= allowed_services(topic), "infra/budget.py, alert_topic_policy: alerts would be refused"
+    assert publishing <= allowed_services(key), "infra/storage/encryption.py, key_policy: alerts would be dropped"
 
 
 def test_every_declared_type_has_a_row_of_rights(stack: Recorder) -> None:

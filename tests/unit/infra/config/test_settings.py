@@ -666,6 +666,17 @@ def test_the_project_declares_exactly_the_settings_each_with_its_type_and_a_good
     assert read().stack_tags.environment == "prod"
 
 
+def test_every_setting_is_used() -> None:
+    rules = {"rules.py", "pins.py"}
+    files = [PROJECT / "__main__.py", *PROJECT.glob("infra/**/*.py"), *PROJECT.glob("cfs/**/*.py")]
+    code = "\n".join(path.read_text() for path in files if path.name not in rules)
+    own = [name for name, field in Settings.model_fields.items() if not (field.alias or "").startswith(("aws:", "git"))]
+
+    assert len(own) >= 40
+    unused = [name for name in own if not re.search(rf"\.{name}\b", code)]
+    assert unused == [], "hand it to a component in __main__.py or infra/managed_repository.py"
+
+
 def test_the_value_in_a_repair_is_a_good_one() -> None:
     tried = 0
     for key in SETTING_FIELDS.keys() - PINS - {"stack"}:
