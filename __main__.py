@@ -55,7 +55,12 @@ firewall = Firewall(
 )
 node_network = NodeNetwork.through(network, firewall)
 encryption = Encryption(
-    "encryption", args=EncryptionArgs(stack=unsecured, protected=settings.is_protected("encryptionKey"))
+    "encryption",
+    args=EncryptionArgs(
+        stack=unsecured,
+        protected=settings.is_protected("encryptionKey"),
+        adopted_key=settings.adopt_encryption_key,
+    ),
 )
 boundary = Boundary("boundary", args=BoundaryArgs(stack=unsecured, key_arn=encryption.key_arn, grants=stack_grants))
 stack = SecuredStack(

@@ -146,7 +146,8 @@ class StackEngine(ABC):
         pulumi = shutil.which("pulumi", path=path)
         if pulumi is None:
             raise UserError(f"There is no pulumi on {path}.", repair="run `make up`, which gets it")
-        stack = [] if operation == "stack" and "init" in arguments else ["--stack", self.stack_name]
+        names_stack = operation != "login" and not (operation == "stack" and "init" in arguments)
+        stack = ["--stack", self.stack_name] if names_stack else []
         settings = (
             ["--config-file", str(self.settings)] if self.settings and operation in _CONFIGURED_OPERATIONS else []
         )

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from cfs.environments import StackEnvironment
 
 LAZY_COMMANDS = {
+    "bootstrap": LazyCommand(
+        target="cfs.bootstrap.app:bootstrap_app", summary="Prepare an account: state bucket, key, stack, settings."
+    ),
     "deploy": LazyCommand(target="cfs.deploy.app:app", summary="Publish releases, apply reviews, roll releases out."),
     "cluster": LazyCommand(target="cfs.cluster.app:app", summary="Start and stop the test cluster; show its cost."),
     "refresh": LazyCommand(target="cfs.recovery.app:refresh_app", summary="Refresh a stack's state, and lose nothing."),

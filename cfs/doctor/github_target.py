@@ -57,16 +57,24 @@ def read_github_target(
             repair=f"create a token on https://github.com/settings/tokens (classic: scopes repo and workflow), and "
             f"`export {TOKEN_VARIABLE}`",
         )
-    found = _read_settings(stack, settings or PROJECT_FOLDER / f"Pulumi.{stack}.yaml")
+    found = read_stack_settings(stack, settings or PROJECT_FOLDER / f"Pulumi.{stack}.yaml")
     # Like the provider. Only the emulated stack has no such setting.
     address = found.github_base_url or variables.get(BASE_URL_VARIABLE) or GITHUB_API_URL
     return GitHubTarget(stack=stack, settings=found, token=token, base_url=address)
 
 
-def _read_settings(stack: str, path: Path) -> Settings:
+def read_stack_settings(stack: str, path: Path, *, defaults: Mapping[str, str] | None = None) -> Settings:
+    """Read a stack's settings without the secret ones.
+
+    Args:
+        stack: The stack.
+        path: Its settings file.
+        defaults: Values of settings that the file need not have.
+    """
     own: dict[str, Any] = yaml.safe_load(path.read_text())["config"]
     project: dict[str, Any] = yaml.safe_load((PROJECT_FOLDER / "Pulumi.yaml").read_text())["config"]
     config = {key: setting["default"] for key, setting in project.items()}
+    config |= defaults or {}
     # The doctor needs no secret.
     config |= {key: value for key, value in own.items() if not _is_encrypted(value)}
     try:

@@ -119,6 +119,7 @@ class Settings(BaseModel):
         values.distinct_items("protected resources"),
     ] = Field(examples=["orchestrator"])
     adopt_state_bucket: values.BucketName = Field(examples=["claudefs-prod-state"])
+    adopt_encryption_key: values.KeyId = Field(examples=["1234abcd-12ab-34cd-56ef-1234567890ab"])
     daily_budget_usd: values.UsDollars = Field(examples=["100"])
     monthly_budget_usd: values.UsDollars = Field(examples=["3000"])
     alert_emails: Annotated[

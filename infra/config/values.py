@@ -261,6 +261,13 @@ BucketName = Annotated[
         "must be the name of an existing S3 bucket (3 to 63 of a-z 0-9 -), or empty, so that one is made",
     ),
 ]
+KeyId = Annotated[
+    str,
+    _matching_text(
+        r"([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?",
+        "must be the id of the KMS key that `cfs bootstrap` has made, or empty, so that one is made",
+    ),
+]
 _LOGIN = r"(?!.*--)[A-Za-z0-9][A-Za-z0-9-]{0,38}(?<!-)"
 GitHubOwner = Annotated[
     str,

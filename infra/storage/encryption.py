@@ -27,9 +27,7 @@ if TYPE_CHECKING:
 
     from infra.scope import Scope
     from infra.stack_context import StackContext
-
-DELETION_WINDOW_DAYS = 30
-"""How long a deleted key can be had back: the longest that KMS offers, since without it everything is lost."""
+    from infra.tags import Tags
 
 _ADMINISTRATION_ACTIONS = (
     "kms:CancelKeyDeletion",
@@ -89,10 +87,12 @@ class EncryptionArgs:
     Attributes:
         stack: The stack.
         protected: Whether Pulumi refuses to delete or replace the key.
+        adopted_key: Id of the key that `cfs bootstrap` has made, with its alias, for the stack to take over; or "".
     """
 
     stack: StackContext
     protected: bool
+    adopted_key: str
 
 
 class Encryption(Component):
@@ -110,21 +110,38 @@ class Encryption(Component):
         environment = args.stack.environment
         key = kms.Key(
             name,
-            description=f"ClaudeFS, {environment}: objects, disks, logs and alerts",
+            description=key_description(environment),
             enable_key_rotation=True,
-            deletion_window_in_days=DELETION_WINDOW_DAYS,
+            # A deleted key can be had back for 30 days, which is AWS's own waiting period and the longest. It is not
+            # declared, since AWS does not tell it: a key that is adopted would differ.
             policy=args.stack.scope.apply(key_policy),
-            tags=args.stack.tags.for_resource("key", role="encryption"),
-            opts=self.child_options(protect=args.protected),
+            tags=key_tags(args.stack.tags),
+            opts=self.child_options(protect=args.protected, import_=args.adopted_key or None),
         )
+        alias = key_alias(environment)
         kms.Alias(
             name,
-            name=physical_name(KMS_ALIAS, f"alias/{PROJECT_NAME}", environment),
+            name=alias,
             target_key_id=key.key_id,
-            opts=self.child_options(),
+            opts=self.child_options(import_=alias if args.adopted_key else None),
         )
         self.key_arn = key.arn
         self.register_declared_outputs()
+
+
+def key_alias(environment: str) -> str:
+    """Return the alias of an environment's key."""
+    return physical_name(KMS_ALIAS, f"alias/{PROJECT_NAME}", environment)
+
+
+def key_description(environment: str) -> str:
+    """Return the description of an environment's key."""
+    return f"ClaudeFS, {environment}: objects, disks, logs and alerts"
+
+
+def key_tags(tags: Tags) -> dict[str, str]:
+    """Return the tags of a stack's key."""
+    return tags.for_resource("key", role="encryption")
 
 
 def key_policy(scope: Scope) -> str:

@@ -334,6 +334,7 @@ BAD = [
     Bad(setting="adoptStateBucket", value="ab", allowed=BUCKET),
     Bad(setting="adoptStateBucket", value="b" * 64, allowed=BUCKET),
     Bad(setting="adoptStateBucket", value="s3://bucket", allowed=BUCKET),
+    Bad(setting="adoptEncryptionKey", value="alias/claudefs-prod", allowed="id of the KMS key"),
     Bad(setting="clusterSize", value="4", allowed="one of 3, 5, 10"),
     Bad(setting="clusterSize", value="five", allowed="one of 3, 5, 10"),
     Bad(setting="clusterSize", value="05", allowed="one of 3, 5, 10"),

@@ -1,0 +1,180 @@
+"""The bucket that holds an environment's state: made as the stack will declare it, or one from before."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cfs.aws import AwsError
+from cfs.bootstrap.bucket_aspects import state_bucket_aspects
+from cfs.bootstrap.state_key import IDENTIFYING_TAGS, is_tagged_as
+from cfs.bootstrap.steps import Step
+from infra.naming import CONFIG_NAMESPACE
+from terminal.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cfs.aws import AwsAccount
+    from cfs.bootstrap.bucket_aspects import BucketAspect
+    from infra.scope import Scope
+    from infra.tags import ResourceRole, Tags
+
+DEFAULT_REGION = "us-east-1"
+"""Where S3 makes a bucket for which no region is named, and refuses its name:
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucketConfiguration.html"""
+
+_MOST_DELETED = 1000
+"""How many objects one DeleteObjects takes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnvironmentBucket:
+    """A bucket of one environment.
+
+    Attributes:
+        aws: The account.
+        scope: The environment in it.
+        tags: The stack's tags.
+        role: What it is for.
+        adopted: Name of a bucket from before; "" where the stack's own is meant.
+    """
+
+    aws: AwsAccount
+    scope: Scope
+    tags: Tags
+    role: ResourceRole = "state"
+    adopted: str = ""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.adopted or self.scope.bucket_name(self.role)
+
+    @property
+    def backend_url(self) -> str:
+        """The address of the backend in it, as jobs have it."""
+        return f"s3://{self.name}?region={self.scope.region}&awssdk=v2"
+
+    def steps(self, key_arn: Callable[[], str]) -> list[Step]:
+        """Return what makes the state bucket; one from before stays as it is.
+
+        Args:
+            key_arn: Returns the key that encrypts it, or "" where there is none yet.
+        """
+        return [
+            Step(title=f"Create the bucket {self.name}", is_done=self.exists, run=self._create_bucket),
+            Step(
+                title="Encrypt and version it, close it to the public and to requests without TLS",
+                is_done=lambda: self.exists() and not (self.is_own() and self.differing_aspects(key_arn())),
+                run=lambda: self._write_aspects(key_arn()),
+            ),
+        ]
+
+    def exists(self) -> bool:
+        """Return whether the bucket is there and may be used; refuse one of another account or region."""
+        owner = self.scope.account_id
+        try:
+            found = self.aws.call_operation("s3", "head_bucket", Bucket=self.name, ExpectedBucketOwner=owner)
+        except AwsError as error:
+            if error.code == "404":
+                return False
+            raise UserError(
+                f"The bucket {self.name} is not the account {owner}'s, or you may not read it: AWS answers "
+                f"{error.code}.",
+                repair=f"sign in to its account (`aws sts get-caller-identity`), have s3:ListBucket on it allowed for "
+                f"you, or name another one in Pulumi.{self.scope.environment}.yaml (adoptStateBucket)",
+            ) from error
+        region = found.get("BucketRegion") or self.scope.region
+        if region != self.scope.region:
+            raise UserError(
+                f"The bucket {self.name} is in {region}, the stack in {self.scope.region}.",
+                repair=f"set aws:region of Pulumi.{self.scope.environment}.yaml to {region}, or use a bucket of the "
+                "stack's region",
+            )
+        if not self.adopted and not self.is_own():
+            declared = {name: self._declared_tags()[name] for name in IDENTIFYING_TAGS}
+            raise UserError(
+                f"The bucket {self.name} does not carry the tags {declared}: this project has not made it.",
+                repair=f"to keep the state in it all the same: "
+                f"cfs bootstrap --environment {self.scope.environment} --adopt {self.name}",
+            )
+        return True
+
+    def is_own(self) -> bool:
+        """Return whether the bucket carries the environment's tags."""
+        try:
+            tags = self.aws.call_operation("s3", "get_bucket_tagging", Bucket=self.name)["TagSet"]
+        except AwsError as error:
+            if error.code == "NoSuchTagSet":
+                return False
+            raise
+        return is_tagged_as({tag["Key"]: tag["Value"] for tag in tags}, self._declared_tags())
+
+    def differing_aspects(self, key_arn: str) -> list[BucketAspect]:
+        """Return what of the bucket is not as the stack declares it."""
+        aspects = state_bucket_aspects(self.name, key_arn)
+        return [aspect for aspect in aspects if not aspect.is_as_declared(self.aws, self.name)]
+
+    def describe_changes(self) -> list[str]:
+        """Return what the stack's first deployment changes of a bucket from before, present and future values."""
+        return [
+            f"{aspect.name}: {json.dumps(aspect.read(self.aws, self.name))} becomes {json.dumps(aspect.declared)}"
+            for aspect in self.differing_aspects("(the stack's key)")
+        ]
+
+    def state_documents(self, stack: str) -> list[str]:
+        """Return the keys of the objects that hold a stack's state: one, or none; compressed or not."""
+        prefix = f".pulumi/stacks/{CONFIG_NAMESPACE}/{stack}.json"
+        listed = self.aws.list_items("s3", "list_objects_v2", "Contents", Bucket=self.name, Prefix=prefix)
+        return [str(item["Key"]) for item in listed if not item["Key"].endswith((".bak", ".attrs"))]
+
+    def other_objects(self, stack: str) -> list[str]:
+        """Return the keys of objects, deleted ones too, that are not a stack's state."""
+        own = (
+            ".pulumi/meta.yaml",
+            *(f".pulumi/{folder}/{CONFIG_NAMESPACE}/{stack}/" for folder in ("history", "backups")),
+            f".pulumi/stacks/{CONFIG_NAMESPACE}/{stack}.",
+            f".pulumi/locks/organization/{CONFIG_NAMESPACE}/{stack}/",
+        )
+        return sorted({version["Key"] for version in self._all_versions() if not version["Key"].startswith(own)})
+
+    def empty(self) -> None:
+        """Delete all versions of all objects."""
+        while batch := self._all_versions()[:_MOST_DELETED]:
+            answer = self.aws.call_operation("s3", "delete_objects", Bucket=self.name, Delete={"Objects": batch})
+            if errors := answer.get("Errors"):
+                raise UserError(
+                    f"S3 did not delete {errors[0]['Key']} of {self.name}: {errors[0]['Message']}.",
+                    repair="have s3:DeleteObjectVersion allowed for you, and run the same command again",
+                )
+
+    def delete(self) -> None:
+        """Empty and delete the bucket."""
+        self.empty()
+        self.aws.call_operation("s3", "delete_bucket", Bucket=self.name)
+
+    def _all_versions(self) -> list[dict[str, Any]]:
+        path = "[Versions, DeleteMarkers][][].{Key: Key, VersionId: VersionId}"
+        return list(self.aws.list_items("s3", "list_object_versions", path, Bucket=self.name))
+
+    def _write_aspects(self, key_arn: str) -> None:
+        for aspect in self.differing_aspects(key_arn):
+            aspect.write(self.aws, self.name)
+
+    def _declared_tags(self) -> dict[str, str]:
+        return self.tags.for_resource(self.role, role=self.role)
+
+    def _create_bucket(self) -> None:
+        if self.adopted not in ("", self.scope.bucket_name(self.role)):
+            raise UserError(
+                f"There is no bucket {self.adopted}.",
+                repair=f"correct its name, or `pulumi config rm adoptStateBucket --stack {self.scope.environment}`",
+            )
+        place = {} if self.scope.region == DEFAULT_REGION else {"LocationConstraint": self.scope.region}
+        tags = [{"Key": name, "Value": value} for name, value in self._declared_tags().items()]
+        # With its tags from the beginning: an interrupted command knows its bucket again.
+        self.aws.call_operation(
+            "s3", "create_bucket", Bucket=self.name, CreateBucketConfiguration={**place, "Tags": tags}
+        )

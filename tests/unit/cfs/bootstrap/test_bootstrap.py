@@ -1,0 +1,249 @@
+"""Bootstrapping an account: what is made, what is refused, and that an interrupted command can be run again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+import yaml
+from moto import mock_aws
+from moto.core.models import DEFAULT_ACCOUNT_ID
+
+from cfs.aws import AwsAccount, AwsError
+from cfs.bootstrap import new_environment
+from cfs.bootstrap.new_environment import open_new_environment
+from cfs.bootstrap.steps import run_steps
+from cfs.environments import RealEnvironment
+from cfs.remote_engine import RemoteEngine
+from infra.project import PROJECT_FOLDER
+from infra.storage.encryption import key_policy
+from local.aws.gaps import close_gaps
+from terminal.errors import UserError
+from toolchain import Toolchain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from cfs.engine import StackEngine
+
+REGION = "us-west-2"
+BUCKET = f"claudefs-prod-state-{DEFAULT_ACCOUNT_ID}-{REGION}"
+ALIAS = "alias/claudefs-prod"
+STATE = ".pulumi/stacks/claudefs-infra/prod.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordingEngine(RemoteEngine):
+    """Does to bucket and settings what Pulumi does, and records its commands."""
+
+    file: Path
+    commands: list[tuple[str, ...]] = field(default_factory=list)
+
+    def query_text(self, *arguments: str) -> str:
+        self.commands.append(arguments)
+        settings = yaml.safe_load(self.file.read_text())
+        match arguments:
+            case "stack", "init", _, _, provider:
+                client("s3").put_object(Bucket=BUCKET, Key=STATE, Body=b"{}")
+                settings |= {"secretsprovider": provider, "encryptedkey": "data"}
+            case "stack", "rm", *_:
+                client("s3").delete_object(Bucket=BUCKET, Key=STATE)
+            case "config", "set", key, value:
+                settings["config"][key] = value
+        self.file.write_text(yaml.safe_dump(settings))
+        return ""
+
+    def read_deployment(self) -> dict[str, Any]:
+        return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TriedEnvironment(RealEnvironment):
+    """Production with a settings file and an engine of the test's own."""
+
+    file: Path
+    engine: RecordingEngine
+
+    @property
+    def settings_file(self) -> Path:
+        return self.file
+
+    def open_engine(self) -> StackEngine:
+        return self.engine
+
+
+def client(service: str) -> Any:
+    return boto3.client(service, region_name=REGION)
+
+
+@pytest.fixture
+def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RecordingEngine]:
+    close_gaps()
+    monkeypatch.delenv("PULUMI_BACKEND_URL", raising=False)
+    file = tmp_path / "Pulumi.prod.yaml"
+    shutil.copy(PROJECT_FOLDER / "Pulumi.prod.yaml", file)
+    toolchain = Toolchain(origin="path", version="3", path=(), env={})
+    engine = RecordingEngine(environment_name="prod", toolchain=toolchain, file=file)
+    environment = TriedEnvironment(name="prod", file=file, engine=engine)
+    monkeypatch.setattr(new_environment, "find_stack_environment", lambda _name: environment)
+    with mock_aws():
+        yield engine
+
+
+def bootstrap(*, adopt: str = "", dry_run: bool = False) -> None:
+    run_steps(open_new_environment("prod", adopt=adopt).steps(), dry_run=dry_run)
+
+
+def make_bucket(name: str) -> None:
+    client("s3").create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+
+
+def test_an_empty_account_gets_the_bucket_the_key_and_the_stack_with_their_settings(engine: RecordingEngine) -> None:
+    bootstrap()
+
+    [key_id] = [of["TargetKeyId"] for of in client("kms").list_aliases()["Aliases"] if of["AliasName"] == ALIAS]
+    scope = open_new_environment("prod").key.scope
+    assert json.loads(client("kms").get_key_policy(KeyId=key_id, PolicyName="default")["Policy"]) == json.loads(
+        key_policy(scope)
+    )
+    assert client("kms").get_key_rotation_status(KeyId=key_id)["KeyRotationEnabled"]
+    assert client("s3").get_bucket_versioning(Bucket=BUCKET)["Status"] == "Enabled"
+    assert all(client("s3").get_public_access_block(Bucket=BUCKET)["PublicAccessBlockConfiguration"].values())
+    assert "aws:SecureTransport" in client("s3").get_bucket_policy(Bucket=BUCKET)["Policy"]
+    [rule] = client("s3").get_bucket_encryption(Bucket=BUCKET)["ServerSideEncryptionConfiguration"]["Rules"]
+    assert rule["ApplyServerSideEncryptionByDefault"]["KMSMasterKeyID"].endswith(key_id)
+    settings = yaml.safe_load(engine.file.read_text())
+    assert settings["secretsprovider"] == f"awskms://{ALIAS}?region={REGION}"
+    assert (
+        settings["config"]
+        | {
+            "aws:allowedAccountIds": f'["{DEFAULT_ACCOUNT_ID}"]',
+            "claudefs-infra:adoptStateBucket": BUCKET,
+            "claudefs-infra:adoptEncryptionKey": key_id,
+        }
+        == settings["config"]
+    )
+    assert engine.commands[0] == ("login", f"s3://{BUCKET}?region={REGION}&awssdk=v2")
+
+
+def test_a_dry_run_makes_nothing(engine: RecordingEngine) -> None:
+    before = engine.file.read_text()
+    bootstrap(dry_run=True)
+    assert client("s3").list_buckets()["Buckets"] == []
+    assert client("kms").list_keys()["Keys"] == []
+    assert (engine.commands, engine.file.read_text()) == ([], before)
+
+
+def test_a_command_that_ended_after_any_call_is_run_again_and_makes_nothing_twice(
+    engine: RecordingEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = AwsAccount.call_operation
+    left = 0
+
+    def call_and_die(account: AwsAccount, service: str, operation: str, /, **arguments: Any) -> dict[str, Any]:
+        nonlocal left
+        answer = call(account, service, operation, **arguments)
+        if operation.startswith(("create", "put", "enable")):
+            left -= 1
+            if left == 0:
+                raise KeyboardInterrupt
+        return answer
+
+    monkeypatch.setattr(AwsAccount, "call_operation", call_and_die)
+    deaths = 0
+    while True:
+        left = 1
+        try:
+            bootstrap()
+        except KeyboardInterrupt:
+            deaths += 1
+        else:
+            break
+    # Key, alias, rotation, bucket, and what S3 configures of it.
+    assert deaths == 4 + 6
+    assert len(client("kms").list_keys()["Keys"]) == 1
+    changed = len(engine.commands)
+    bootstrap()
+    assert [command[0] for command in engine.commands[changed:]] == ["login"]
+
+
+def test_a_stack_without_the_data_key_of_its_secrets_is_initialised_again(engine: RecordingEngine) -> None:
+    bootstrap()
+    settings = yaml.safe_load(engine.file.read_text())
+    engine.file.write_text(yaml.safe_dump({"config": settings["config"]}))
+    engine.commands.clear()
+    bootstrap()
+    assert [command[:2] for command in engine.commands[1:]] == [("stack", "rm"), ("stack", "init")]
+
+
+def test_an_alias_of_another_key_is_refused(engine: RecordingEngine) -> None:
+    key_id = client("kms").create_key()["KeyMetadata"]["KeyId"]
+    client("kms").create_alias(AliasName=ALIAS, TargetKeyId=key_id)
+    with pytest.raises(UserError, match=rf"(?s){ALIAS} names the key {key_id}.*delete-alias"):
+        bootstrap()
+    assert engine.commands == []
+
+
+def test_a_key_that_waits_for_its_deletion_is_refused(engine: RecordingEngine) -> None:
+    bootstrap()
+    key_id = yaml.safe_load(engine.file.read_text())["config"]["claudefs-infra:adoptEncryptionKey"]
+    client("kms").schedule_key_deletion(KeyId=key_id)
+    with pytest.raises(UserError, match=rf"(?s)PendingDeletion.*cancel-key-deletion --key-id {key_id}"):
+        bootstrap()
+
+
+def test_a_bucket_without_the_tags_is_refused_and_adopted_unchanged_where_it_is_named(engine: RecordingEngine) -> None:
+    make_bucket(BUCKET)
+    with pytest.raises(UserError, match=rf"(?s){BUCKET} does not carry the tags.*--adopt {BUCKET}"):
+        bootstrap()
+
+    found = open_new_environment("prod", adopt=BUCKET)
+    assert [line.partition(":")[0] for line in found.adopted_changes()] == [
+        *("public access", "ownership", "versioning", "encryption", "policy", "lifecycle")
+    ]
+    bootstrap(adopt=BUCKET)
+    assert "Status" not in client("s3").get_bucket_versioning(Bucket=BUCKET)
+    assert yaml.safe_load(engine.file.read_text())["config"]["claudefs-infra:adoptStateBucket"] == BUCKET
+    assert open_new_environment("prod").adopted_changes() == []
+    with pytest.raises(UserError, match="another-bucket would replace it"):
+        bootstrap(adopt="another-bucket")
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_bucket_of_another_account_or_region_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    abroad = boto3.client("s3", region_name="eu-west-1")
+    abroad.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    with pytest.raises(UserError, match="is in eu-west-1"):
+        bootstrap()
+    call = AwsAccount.call_operation
+
+    def refuse_bucket(account: AwsAccount, service: str, operation: str, /, **arguments: Any) -> dict[str, Any]:
+        if operation == "head_bucket":
+            raise AwsError("refused", code="403", repair="")
+        return call(account, service, operation, **arguments)
+
+    monkeypatch.setattr(AwsAccount, "call_operation", refuse_bucket)
+    with pytest.raises(UserError, match=f"{BUCKET} is not the account {DEFAULT_ACCOUNT_ID}'s"):
+        bootstrap()
+
+
+def test_settings_and_variables_that_lead_elsewhere_are_refused(
+    engine: RecordingEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://another")
+    with pytest.raises(UserError, match="unset PULUMI_BACKEND_URL"):
+        open_new_environment("prod").setup.check_variables()
+    monkeypatch.delenv("PULUMI_BACKEND_URL")
+    settings = yaml.safe_load(engine.file.read_text())
+    engine.file.write_text(yaml.safe_dump({**settings, "encryptionsalt": "v1:salt"}))
+    with pytest.raises(UserError, match=r"(?s)encrypted with passphrase.*change-secrets-provider"):
+        open_new_environment("prod").setup.check_variables()
+    settings["config"]["aws:allowedAccountIds"] = ["111122223333"]
+    engine.file.write_text(yaml.safe_dump(settings))
+    with pytest.raises(UserError, match=r"(?s)111122223333.*AWS_PROFILE"):
+        open_new_environment("prod")
