@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import get_args
+import re
+from typing import TYPE_CHECKING, get_args
 
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 
@@ -11,8 +12,12 @@ from infra.access.boundary import SESSION_MANAGER_ACTIONS, boundary_statements
 from infra.access.statements import render_policy
 from infra.github.jobs_access import MANAGED_POLICY_SIZE_LIMIT, JobKind
 from infra.role_grants import stack_grants
+from local.aws.iam.evaluation import policy_allows
 from tests.unit.infra.conftest import job_scope
 from tests.unit.infra.test_components import stack
+
+if TYPE_CHECKING:
+    from infra.access.statements import Statement
 
 SCOPE = job_scope("a" * 20, region="ap-southeast-7")
 BOUNDARY = boundary_statements(SCOPE, stack_grants(SCOPE))
@@ -31,6 +36,36 @@ def test_the_boundary_fits_iams_limit_and_allows_every_action_that_is_granted() 
 
     assert {action for statement in stack_grants(SCOPE) for action in statement.actions} <= allowed
     assert len(render_policy(*BOUNDARY)) <= MANAGED_POLICY_SIZE_LIMIT
+
+
+OWN_TAGS = {"aws:ResourceTag/project": "claudefs", "aws:ResourceTag/Environment": SCOPE.environment}
+ANYTHING = re.compile(r"\*|\$\{[^}]*\}")
+
+
+def granted_request(statement: Statement) -> dict[str, str]:
+    """Return condition keys of a request for the environment's own that a grant allows."""
+    tests = [test for test in statement.conditions if "Not" not in test.operator and test.operator != "Null"]
+    asked = {test.key: ANYTHING.sub("x", test.values[0]) for test in tests}
+    return {"aws:RequestedRegion": SCOPE.region, "ec2:InstanceID": "x", **OWN_TAGS, **asked}
+
+
+def test_the_boundary_allows_what_is_granted_where_it_is_granted() -> None:
+    document, granted = render_policy(*BOUNDARY), list(stack_grants(SCOPE))
+    assert len(granted) > 40
+    refused = [
+        (action, resource)
+        for statement in granted
+        for action in statement.actions
+        for resource in statement.resources
+        if not policy_allows(
+            document,
+            action,
+            resource if resource == "*" else ANYTHING.sub("x", resource),
+            {"secretsmanager:SecretId": resource, **granted_request(statement)},
+        )
+    ]
+
+    assert refused == []
 
 
 def test_only_the_cost_of_the_account_and_models_are_outside_the_environment() -> None:
