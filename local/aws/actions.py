@@ -1,4 +1,4 @@
-"""Which rights the calls of a run need: what the rights of a role are compared with, since moto enforces none.
+"""Which rights the calls of a run need: what the rights of a role are compared with.
 
 This layer in front of moto names the operation of each request, by AWS's own descriptions of its services, which
 botocore brings; `names.py` knows what IAM calls it.

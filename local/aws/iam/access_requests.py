@@ -149,6 +149,7 @@ def _request_context(request: ApiRequest, action: str) -> ContextValues:
         "cloudwatch:namespace": "Namespace",
         "iam:AWSServiceName": "AWSServiceName",
         "iam:PolicyARN": "PolicyArn",
+        "secretsmanager:SecretId": "SecretId",
         "sts:ExternalId": "ExternalId",
         "sts:RoleSessionName": "RoleSessionName",
     }.items():

@@ -7,6 +7,7 @@ refused last, and what each principal used since the last `DELETE`.
 from __future__ import annotations
 
 import json
+import re
 from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 IAM_PATH = "/_control/iam"
 _CONTROL = "/_control/"
 _DENIALS_KEPT = 1000
+_INSTANCE_ID = re.compile(r"i-[0-9a-f]+")
 _WEB_IDENTITY = "AssumeRoleWithWebIdentity"
 
 
@@ -140,6 +142,9 @@ class AccessGate:
     def judge_call(self, called: ApiRequest, principal: Principal) -> str:
         """Return why a principal may not make a call, or ""."""
         common = {"aws:RequestedRegion": called.region}
+        instance = principal.arn.rpartition("/")[2]
+        if principal.kind == "session" and _INSTANCE_ID.fullmatch(instance):
+            common["ec2:SourceInstanceARN"] = called.regional_arn("ec2", f"instance/{instance}", account=ACCOUNT_ID)
         refusals = (self.judge_access(access, principal, **common) for access in _needed_access(called))
         refusal = next(filter(None, refusals), "")
         if refusal and called.service == "ec2":

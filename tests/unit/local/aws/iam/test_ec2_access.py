@@ -85,7 +85,8 @@ def test_an_instance_tags_itself_and_no_other(account: Guarded) -> None:
     launched = account.client("ec2").run_instances(ImageId=IMAGE, MinCount=2, MaxCount=2)["Instances"]
     own, other = (instance["InstanceId"] for instance in launched)
     trust = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    itself = statement("ec2:CreateTags", Condition={"StringLike": {"aws:userid": "*:${ec2:InstanceID}"}})
+    same = f"{EC2}:instance/${{ec2:InstanceID}}"
+    itself = statement("ec2:CreateTags", Condition={"ArnLike": {"ec2:SourceInstanceARN": same}})
     role = account.role("Node", itself, trust=trust)
     sts = account.client("sts", aws_access_key_id="ec2.amazonaws.com", aws_secret_access_key="s")
     granted = sts.assume_role(RoleArn=role, RoleSessionName=own)["Credentials"]
