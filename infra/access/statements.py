@@ -30,6 +30,7 @@ ConditionOperator = Literal[
     "StringNotEquals",
     "StringLike",
     "StringNotLike",
+    "StringEqualsIfExists",
     "ArnLike",
     "Bool",
     "Null",

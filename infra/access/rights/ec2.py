@@ -241,7 +241,11 @@ def _tagged_rights(table: Sequence[ResourceType], scope: JobScope) -> Iterator[R
         access="write",
         actions=("ec2:CreateTags", "ec2:DeleteTags"),
         resources=scope.ec2_arn_patterns(*types),
-        conditions=existing_tag_conditions(scope),
+        # What is the environment's is not made another's, which would take it for its own.
+        conditions=(
+            *existing_tag_conditions(scope),
+            Condition(operator="StringEqualsIfExists", key="aws:RequestTag/Environment", values=(scope.environment,)),
+        ),
         tagged=True,
         uncalled={"ec2:DeleteTags": "a tag that is declared no longer"},
     )

@@ -247,6 +247,9 @@ def test_tags_that_tell_an_environment_are_not_given_to_what_is_there() -> None:
 
     for role in ("orchestrator", "node", "deploy"):
         assert not allows(role, "ec2:CreateTags", INSTANCE, asked, is_rewritten=True), role
+    moved = {**bears(node_tags("staging")), **bears(node_tags("prod"), "aws:RequestTag")}
+    assert not allows("deploy", "ec2:CreateTags", INSTANCE, moved)
+    assert allows("deploy", "ec2:CreateTags", INSTANCE, {**moved, "aws:RequestTag/Environment": "staging"})
     node = {"ec2:SourceInstanceARN": INSTANCE, "ec2:InstanceID": "i-1"}
     assert not allows("node", "ec2:CreateTags", INSTANCE, {**node, **asked}, is_rewritten=True)
 
