@@ -1,7 +1,7 @@
 """Runs `pulumi` on a stack, and explains its failures.
 
-The command line is called, not `pulumi.automation`: people keep the engine's own live display, Ctrl-C reaches the engine
-itself, and its import, which takes longer than a command's own work, is avoided.
+The command line is called, not `pulumi.automation`: people keep the engine's own live display, Ctrl-C reaches the
+engine itself, and an import that takes longer than a command's own work is avoided.
 """
 
 from __future__ import annotations

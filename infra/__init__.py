@@ -1,1 +1,1 @@
-"""What the stack declares: a package an area, one component a file, wired together in `__main__.py`."""
+"""The declared stack: one package per area, one component per file, wired in `__main__.py`."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class BudgetAlert:
-    """When subscribers are told.
+    """An alert of a budget.
 
     Attributes:
         kind: `ACTUAL` for what is spent, `FORECASTED` for what the period will have cost at its end.
@@ -34,7 +34,7 @@ class BudgetAlert:
 
 @dataclass(frozen=True, kw_only=True)
 class BudgetLimit:
-    """What a period may cost.
+    """Limit of a budget.
 
     Attributes:
         period: How long it is; part of the budget's name.
@@ -127,7 +127,7 @@ class Budget(Component):
             time_unit=limit.period.upper(),
             limit_amount=str(limit.usd),
             limit_unit="USD",
-            # The topic's ARN comes from its policy: Budgets wants to be let in when the budget is made.
+            # The topic's ARN comes from its policy: Budgets checks at creation that it may publish.
             notifications=[_alert_notification(alert, policy.arn, args.emails) for alert in limit.alerts],
             tags=args.stack.tags.for_resource(f"{limit.period}-budget", role="alerts"),
             opts=self.child_options(),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ManagedRepository:
-    """What is declared in the repository.
+    """Inputs of the managed repository.
 
     Attributes:
         access: The roles of its jobs.

@@ -1,4 +1,4 @@
-"""What the stack tells the people and scripts that use it: one table, to which docs/outputs.md is equal by test."""
+"""Outputs of the stack: one table; a test keeps docs/outputs.md equal to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a stack's rights and names hold: one environment in one region of one account."""
+"""Scope of a stack's rights and names: one environment in one region of one account."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from infra.tags import PROJECT_NAME
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """Where grants hold.
+    """Scope of grants.
 
     Attributes:
         account_id: The AWS account.
@@ -24,7 +24,7 @@ class Scope:
 
     @property
     def name_prefix(self) -> str:
-        """How the names of the environment's resources begin."""
+        """Prefix of the names of the environment's resources."""
         return f"{PROJECT_NAME}-{self.environment}-"
 
     def regional_arn(self, service: str, resource: str) -> str:

@@ -1,4 +1,4 @@
-"""What components need to know of the stack that they belong to."""
+"""Facts of the stack that its components share."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class StackContext:
 
     @property
     def scope(self) -> pulumi.Output[Scope]:
-        """Where the stack's rights hold."""
+        """Scope of the stack's rights."""
         return self.account_id.apply(
             lambda account_id: Scope(account_id=account_id, region=self.region, environment=self.environment)
         )

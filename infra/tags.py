@@ -33,7 +33,7 @@ ResourceRole = Literal[
     "interruptions",
     "delivery",
 ]
-"""What a resource is for: the value of the tag `Role`, which ClaudeFS's scripts select nodes by."""
+"""Purpose of a resource: the tag `Role`, by which ClaudeFS's scripts select nodes."""
 
 Site = Literal["A", "B"]
 """A ClaudeFS site: nodes of one site share its availability zones."""

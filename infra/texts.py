@@ -12,7 +12,7 @@ class InvalidTextError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class TextRule:
-    """What a service accepts as a text.
+    """Constraints of a service on a text.
 
     Attributes:
         subject: What the text is, for messages.

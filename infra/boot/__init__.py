@@ -1,1 +1,1 @@
-"""What the machines do on their first boot: their user data, and the programs and units that it brings."""
+"""First boot of the machines: user data, and the programs and units in it."""

@@ -18,7 +18,7 @@ BOOT_HOOK = "boot"
 """A launched node completes this hook itself, by CONTINUE when it is ready or by ABANDON when its boot has failed."""
 
 BootProfile = Literal["storage", "client", "conduit", "jepsen"]
-"""What a node is made for: its packages, kernel settings, disks and units."""
+"""Boot profile of a node: its packages, kernel settings, disks and units."""
 
 SIGNER_WORKFLOW = ".github/workflows/release-build.yml"
 """The workflow of ClaudeFS's repository that builds releases and attests them. Nodes take no release from another."""
@@ -28,7 +28,7 @@ _HAVE_SITES: tuple[BootProfile, ...] = ("storage",)
 
 @dataclass(frozen=True, kw_only=True)
 class NodeMachine:
-    """What a node must know of its stack when it boots. None of it is secret.
+    """Facts of the stack that a booting node needs. None is secret.
 
     Attributes:
         profile: What it is made for.
@@ -111,7 +111,7 @@ NODE_FILES: Mapping[BootProfile, tuple[BootFile, ...]] = {
     "conduit": (*_EVERY_NODE, *_profile_files("conduit", sysctl="storage"), *_REPLICATION, _HARDENING),
     "jepsen": (*_EVERY_NODE, *_profile_files("jepsen", sysctl="client")),
 }
-"""What is written to a node's disk."""
+"""Files on a node's disk."""
 
 
 def node_user_data(machine: NodeMachine) -> str:

@@ -10,7 +10,7 @@ from infra.boot.userdata import BootFile, place_library, place_program, place_un
 
 @dataclass(frozen=True, kw_only=True)
 class OrchestratorMachine:
-    """What the orchestrator must know of its stack when it boots. None of it is secret.
+    """Facts of the stack that the booting orchestrator needs. None is secret.
 
     Attributes:
         environment: The stack's name.
@@ -46,7 +46,7 @@ ORCHESTRATOR_FILES = (
     place_unit("orchestrator/cfs-supervisor.service"),
     place_unit("orchestrator/cfs-supervisor.timer"),
 )
-"""What is written to its disk."""
+"""Files on its disk."""
 
 
 def orchestrator_user_data(machine: OrchestratorMachine) -> str:

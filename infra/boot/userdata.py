@@ -19,7 +19,7 @@ USER_DATA_LIMIT_BYTES = 16 * 1024
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-add-user-data.html"""
 
 BOOT_FOLDER = Path(__file__).parent
-"""Where the machines' files are: a folder for each kind of machine, and what they share."""
+"""The machines' files: a folder for each kind of machine, and one for shared files."""
 
 PROGRAM_FOLDER = "/usr/local/libexec/cfs"
 LIBRARY_FOLDER = "/usr/local/lib/cfs"

@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from infra.stack_context import SecuredStack
 
 SIZE_PROPERTIES = ["minSize", "maxSize", "desiredCapacity"]
-"""What a deployment sets once and then leaves alone: schedules and operators start and stop nodes."""
+"""Properties that a deployment sets once and then ignores: schedules and operators start and stop nodes."""
 
 ROOT_DEVICE = "/dev/sda1"
-"""Where the root volume is in Canonical's images; a mapping of another name would add a volume."""
+"""Root device of Canonical's images; a mapping with another name would add a volume."""
 
 HEALTH_CHECK_GRACE_SECONDS = 300
-"""How long a new node may fail EC2's status checks while it boots."""
+"""Grace period for EC2's status checks while a node boots."""
 
 GROUP_METRICS = [
     "GroupDesiredCapacity",

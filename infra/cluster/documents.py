@@ -1,4 +1,4 @@
-"""What SSM documents have in common: names and checked parameters."""
+"""Common parts of SSM documents: names and checked parameters."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class DocumentParameter:
-    """What a document is told when it is run.
+    """Parameter of a document.
 
     Attributes:
         name: Its name, in CamelCase.
@@ -35,7 +35,7 @@ class DocumentParameter:
 
     @property
     def parameter_reference(self) -> str:
-        """What Systems Manager replaces by the value."""
+        """Placeholder that Systems Manager replaces by the value."""
         return f"{{{{ {self.name} }}}}"
 
     def to_json(self) -> dict[str, str]:

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from infra.schedules.schedule import Calendar, ScheduledAction
 
 SIZE_UNCHANGED = -1
-"""What pulumi-aws leaves out of an action, so that it changes the group's size not. Nothing at all would mean 0."""
+"""Value that pulumi-aws omits, so that the action leaves the group's size unchanged. No value would mean 0."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class GroupScheduleArgs:
-    """What a group's scheduled actions are made from.
+    """Inputs of a group's scheduled actions.
 
     Attributes:
         group_name: The Auto Scaling group's name.

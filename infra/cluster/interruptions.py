@@ -36,13 +36,13 @@ if TYPE_CHECKING:
     from infra.stack_context import SecuredStack
 
 LAUNCH_FAILURE_RULE = "launch-failure"
-"""The rule for instances that a group wanted and did not get, most often for want of spot capacity."""
+"""The rule for instances that a group wanted and did not get, most often for lack of spot capacity."""
 
 LAUNCH_FAILURES_METRIC = "LaunchFailures"
 """Their metric, by the dimension `AutoScalingGroupName`."""
 
 LAUNCH_UNSUCCESSFUL_EVENT = "EC2 Instance Launch Unsuccessful"
-"""What Auto Scaling calls them."""
+"""Auto Scaling's names for them."""
 
 EVENT_LOG_WRITERS = {"EventBridge": "events.amazonaws.com", "LogDelivery": "delivery.logs.amazonaws.com"}
 """Whom CloudWatch Logs takes events of EventBridge from:
@@ -68,7 +68,7 @@ class InterruptionsArgs:
 
 
 class Interruptions(Component):
-    """A rule, a runbook and a line in the log for each event that tells of a node's end.
+    """A rule, a runbook and a log entry for each event that announces a node's end.
 
     Attributes:
         log_group: Where the events are written down.
@@ -223,7 +223,7 @@ def runbooks_trust(scope: Scope) -> Statement:
 
 
 def runbooks_grant(scope: Scope) -> tuple[Statement, ...]:
-    """Say what a runbook may do: look, drain this environment's nodes, let them go, count."""
+    """Return a runbook's grants: describe and drain this environment's nodes, complete their hooks, count."""
     return (
         describe_instances(),
         *send_commands(scope, [document_name(scope.environment, "drain")]),
@@ -252,7 +252,7 @@ def events_trust(scope: Scope) -> Statement:
 
 
 def events_grant(scope: Scope) -> tuple[Statement, ...]:
-    """Say what EventBridge may do: start the runbooks and give them the role that they work under.
+    """Return EventBridge's grants: start the runbooks and pass them their role.
 
     A start is checked against the document and the execution that it makes. Until AWS has retired the older
     `automation-definition` ARNs, a caller may meet either:
@@ -277,7 +277,7 @@ INTERRUPTION_GRANTS: Mapping[str, Callable[[Scope], tuple[Statement, ...]]] = {
     "runbooks": runbooks_grant,
     "events": events_grant,
 }
-"""What the two roles may do, by their purpose."""
+"""Grants of the two roles, by purpose."""
 
 
 def event_log_policy(log_group_arn: str, scope: Scope) -> str:

@@ -1,4 +1,4 @@
-"""How a group's instances come and go: a node says itself that it is ready, and stops its services before it goes."""
+"""Lifecycle hooks of a group: a node reports that it is ready, and stops its services before it is terminated."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DRAIN_HOOK = "drain"
 """A node that its group terminates waits in this hook until the runbook of `interruptions.py` has drained it."""
 
 DRAIN_HOOK_SECONDS = 300
-"""When a group terminates a node that nobody has drained. It covers the drain's 110 seconds and the runbook's steps."""
+"""Time after which a group terminates an undrained node: the drain's 110 seconds and the runbook's steps."""
 
 
 def declare_lifecycle_hooks(

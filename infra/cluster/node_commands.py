@@ -1,4 +1,4 @@
-"""What others may run on nodes: three programs, each an SSM Command document with checked parameters.
+"""Commands on nodes: three programs, each an SSM Command document with checked parameters.
 
 Who may send one of the documents runs its program and nothing else. AWS's own `AWS-RunShellScript` would be a shell of
 root's for everybody who deploys.
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from infra.tags import Tags
 
 CommandName = Literal["drain", "install", "probe"]
-"""What can be run; the last part of the document's name."""
+"""Name of a command; the last part of the document's name."""
 
 
 @dataclass(frozen=True, kw_only=True)

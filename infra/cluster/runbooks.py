@@ -1,4 +1,4 @@
-"""What is done when a node is about to go: one SSM Automation document for each event that says so.
+"""Runbooks for nodes that are about to be terminated: one SSM Automation document per event.
 
 Events of EC2 bear an instance's id and nothing else, so every environment of an account sees all of them. Each
 runbook's first step is therefore to look at the instance's tags, and it leaves alone what is not its environment's.
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 CLUSTER_METRICS_NAMESPACE = "CFS/Cluster"
-"""Where interruptions are counted, by the dimension `Environment`."""
+"""Metric namespace of interruptions, with the dimension `Environment`."""
 
 RunbookMetric = Literal["SpotInterruptions", "RebalanceRecommendations", "Terminations", "DrainCommandsFailed"]
 """What runbooks count. A drain's command also fails where the node does not answer; `DrainFailed` is counted by a node
 itself, where its services did not stop in time."""
 
 SEND_COMMAND_SECONDS = 30
-"""How long Run Command tries to reach a node, the shortest that it takes: a node that does not answer cannot drain.
+"""Time in which Run Command tries to reach a node, its minimum: a node that does not answer cannot drain.
 https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_SendCommand.html"""
 
 API_CALL_SECONDS = 30
-"""How long one call of an AWS service may take."""
+"""Time-out of one call of an AWS service."""
 
 INSTANCE_PARAMETER = DocumentParameter(
     name="InstanceId",
@@ -52,7 +52,7 @@ GROUP_PARAMETER = DocumentParameter(
 
 @dataclass(frozen=True, kw_only=True)
 class NodeNotice:
-    """An event that tells of a node's end, and what is done about it.
+    """An event that announces a node's end, and the response to it.
 
     Attributes:
         name: Its name: of the rule, of the runbook, and the reason that the node is told.
@@ -78,7 +78,7 @@ class NodeNotice:
 
     @property
     def event_parameters(self) -> Mapping[DocumentParameter, str]:
-        """What the runbook is told, and the place of each in the event."""
+        """Parameters of the runbook, and the path of each in the event."""
         return {
             INSTANCE_PARAMETER: self.instance_path,
             **({GROUP_PARAMETER: self.group_path} if self.group_path else {}),

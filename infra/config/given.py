@@ -1,4 +1,4 @@
-"""Which settings a stack is deployed with: the stack records their names, so that a later deployment misses none."""
+"""Names of the settings with which a stack is deployed; it records them, so that no later deployment omits one."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MIN_STORAGE_GB = 1800
-"""What a storage node needs at least, in GB: the i4i.2xlarge of ClaudeFS's plans has 1,875."""
+"""Minimum of a storage node, in GB: the i4i.2xlarge of ClaudeFS's plans has 1,875."""
 
 LOCAL_NVME_GB: Mapping[str, int] = {
     "i3.large": 475,

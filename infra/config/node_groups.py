@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping  # noqa: TC003 — pydantic reads the annotations of its models at run time
 from dataclasses import dataclass, replace
-from datetime import time  # noqa: TC003 — likewise
+from datetime import time  # noqa: TC003 — pydantic reads the annotations when the program runs
 from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from infra.config import values
-from infra.network.ports import SecurityGroupName  # noqa: TC001 — likewise
+from infra.network.ports import SecurityGroupName  # noqa: TC001 — pydantic reads it
 from infra.tags import Site
 
 if TYPE_CHECKING:
     from infra.schedules.schedule import Calendar
 
 NodeRole = Literal["storage", "client", "conduit", "jepsen"]
-"""What a node is for: its tag `Role`, which ClaudeFS's scripts select by, and the name of its boot profile."""
+"""Role of a node: its tag `Role`, by which ClaudeFS's scripts select nodes, and the name of its boot profile."""
 
 MAX_INSTANCE_TYPES = 40
 """Instance types that an Auto Scaling group takes:
@@ -31,7 +31,7 @@ https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html"""
 
 @dataclass(frozen=True, kw_only=True)
 class RoleDefaults:
-    """What the nodes of one role have in common.
+    """Properties of all nodes of one role.
 
     Attributes:
         security_group: Which security group they are in.
@@ -68,7 +68,7 @@ ROLE_DEFAULTS: Mapping[NodeRole, RoleDefaults] = {
     ),
     "jepsen": RoleDefaults(security_group="client", instance_types=_FOUR_CPUS, root_disk_gib=50, is_replaceable=False),
 }
-"""What the roles are. A role more is a line here, a boot profile of its name, and a value of the tag `Role`."""
+"""The roles. A new role is a line here, a boot profile with its name, and a value of the tag `Role`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +101,7 @@ class NodeGroup:
 
     @property
     def role_defaults(self) -> RoleDefaults:
-        """What it has in common with the other groups of its role."""
+        """Properties of its role."""
         return ROLE_DEFAULTS[self.role]
 
     @property
@@ -116,7 +116,7 @@ class NodeGroup:
 
 
 class NodeGroupChange(BaseModel):
-    """What a setting changes of a default group, or says of a new one; what it leaves out stays as it is.
+    """A setting's changes to a default group, or its definition of a new one; omitted fields keep their values.
 
     Attributes:
         enabled: False removes the group from the stack. With a count of 0 it stays, with nothing to run.

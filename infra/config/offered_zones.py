@@ -1,4 +1,4 @@
-"""Whether the account has the network's zones. Only AWS knows, so it is asked before anything is declared."""
+"""Checks with AWS, before anything is declared, that the account has the network's zones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with a setting, and the command that repairs it."""
+"""A problem with a setting, and the command that repairs it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class SettingProblem:
     repair: str
 
     def __str__(self) -> str:
-        """Say it in two lines."""
+        """Return it in two lines."""
         found = "is not set" if self.value is None else f"is {self.value!r}"
         return f"{self.key} {found}: {self.allowed}\n    repair: {self.repair}"
 

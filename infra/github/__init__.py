@@ -1,1 +1,1 @@
-"""What GitHub has of the stack, and how its jobs get into AWS."""
+"""The stack's resources at GitHub, and the access of its jobs to AWS."""

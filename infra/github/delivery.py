@@ -1,4 +1,4 @@
-"""Which files ClaudeFS's repository gets from here, and where each one lies in it."""
+"""Files delivered to ClaudeFS's repository, and their paths in it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DELIVERY_BRANCH = "claudefs-infra/workflows"
 """The branch on which files wait for their pull request to be merged."""
 
 DELIVERY_MARK = "from claudefs-infra"
-"""What the message of every commit of a delivery says, by which it is told from an edit."""
+"""Mark in the message of every delivery's commit; it distinguishes a delivery from an edit."""
 
 _SUFFIXES = frozenset({".py", ".toml", ".yml"})
 
@@ -46,6 +46,6 @@ def read_delivered(source: Path) -> str:
 
 
 def git_blob_hash(text: str) -> str:
-    """Hash a file as Git does, by which GitHub tells whether it is the same."""
+    """Return a file's Git blob hash, which GitHub lists."""
     content = text.encode()
     return hashlib.sha1(b"blob %d\0%s" % (len(content), content), usedforsecurity=False).hexdigest()

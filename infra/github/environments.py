@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Approval:
-    """Who approves a job of the environment, and how long it waits.
+    """Protection of an environment: reviewers and waiting time.
 
     Attributes:
         users: Logins, one of whom approves.

@@ -1,4 +1,4 @@
-"""How jobs on GitHub get into AWS: by short-lived OIDC tokens, each kind of job under a role of its own.
+"""Access of GitHub's jobs to AWS: short-lived OIDC tokens, and one role per kind of job.
 
 A token's `sub` names the repository and the environment or the branch that the job runs in. Each role that can change
 anything trusts exactly one subject. Jobs of pull requests from forks get no token at all:
@@ -40,10 +40,10 @@ MANAGED_POLICY_COUNT_LIMIT = 10
 """Managed policies of a role, as long as nobody asks AWS for more."""
 
 SESSION_SECONDS = 3600
-"""How long a job may use what it was given once: an `up` of this stack takes minutes, and IAM's least is an hour."""
+"""Session duration: an `up` of this stack takes minutes, and IAM's minimum is an hour."""
 
 JobKind = Literal["preview", "deploy", "ci-read", "ci-write"]
-"""What a job does: show what would change, change it, build, or build what other builds reuse."""
+"""Kind of job: preview changes, apply them, build, or build for the shared cache."""
 
 JOB_DESCRIPTIONS: Mapping[JobKind, str] = {
     "preview": "Jobs on GitHub that show what a deployment would change: read only",
@@ -78,7 +78,7 @@ JOB_POLICIES: Mapping[JobKind, tuple[str, ...]] = {
     "ci-read": ("cache",),
     "ci-write": ("cache", "builds"),
 }
-"""Which policies the role of each kind of job has."""
+"""Policies of each kind of job's role."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What ClaudeFS's GitHub repository has once, whatever stacks use it."""
+"""Resources of ClaudeFS's GitHub repository that exist once for all stacks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class RepositoryArgs:
-    """What the repository gets.
+    """Inputs of the repository component.
 
     Attributes:
         repository: Name of the existing repository, without its owner; it is not managed here.
@@ -34,7 +34,7 @@ class RepositoryArgs:
 
 
 class Repository(Component):
-    """What Actions may do in an existing repository, and the variables and secrets of all its jobs.
+    """Actions permissions of an existing repository, and the variables and secrets of all its jobs.
 
     Attributes:
         managed: Whether this stack declares them.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class WorkflowFilesArgs:
-    """What is delivered, and how.
+    """Inputs of the delivered workflow files.
 
     Attributes:
         repository: Name of the repository, without its owner.

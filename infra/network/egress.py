@@ -5,4 +5,4 @@ from __future__ import annotations
 from typing import Literal
 
 EgressMode = Literal["nat", "public-ip"]
-"""How nodes reach the internet; nothing reaches them either way."""
+"""Route of nodes to the internet; nothing on the internet reaches them."""

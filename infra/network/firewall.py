@@ -6,7 +6,7 @@ from collections.abc import Mapping  # noqa: TC003 — Pulumi reads the annotati
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
 
-import pulumi  # noqa: TC002 — likewise
+import pulumi  # noqa: TC002 — Pulumi reads the annotations when the program runs
 from pulumi_aws import ec2, vpc
 
 from infra.component import Component

@@ -6,12 +6,12 @@ from collections.abc import Mapping  # noqa: TC003 — Pulumi reads the annotati
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import pulumi  # noqa: TC002 — likewise
+import pulumi  # noqa: TC002 — Pulumi reads the annotations when the program runs
 from pulumi_aws import ec2
 
 from infra.component import Component
 from infra.network.subnets import ZoneSubnets, plan_subnets
-from infra.tags import Site  # noqa: TC001 — likewise
+from infra.tags import Site  # noqa: TC001 — as above
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,7 +104,7 @@ class Network(Component):
             tags=tags.for_resource("vpc", role="network"),
             opts=self.child_options(protect=self._args.protected),
         )
-        # The group that AWS gives each VPC lets its members reach each other; nobody is to use it by mistake.
+        # The default group of a VPC allows traffic between its members; emptied, it cannot be used by mistake.
         ec2.DefaultSecurityGroup(
             f"{self._name}-default",
             vpc_id=vpc.id,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class NodeNetwork:
-    """Where machines run.
+    """Network of machines.
 
     Attributes:
         subnet_ids: The subnets that machines of each site run in.

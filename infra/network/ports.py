@@ -1,4 +1,4 @@
-"""Who may reach whom at which port. Data only; whatever is not here is refused.
+"""Allowed connections between groups, by port. Data only; everything else is refused.
 
 SSH is not here: shells come through Session Manager, which needs no incoming port.
 Source of the numbers: ClaudeFS's crates and its documents.
@@ -126,12 +126,12 @@ ALLOWED_TRAFFIC = (
         reason="Prometheus reads the metrics of the machines",
     ),
 )
-"""What the groups may reach of each other. Prometheus, Alertmanager and Grafana run on the orchestrator."""
+"""Connections between groups. Prometheus, Alertmanager and Grafana run on the orchestrator."""
 
 ADMIN_PORTS = (MANAGEMENT_PORTS, GRAFANA_PORTS, PROMETHEUS_PORTS, ALERTMANAGER_PORTS)
-"""What the networks of administrators may reach of the orchestrator."""
+"""Connections from administrators' networks to the orchestrator."""
 
 INTERNET_PORTS = (_tcp_ports("https", 443), _tcp_ports("http", 80))
-"""What every node may reach outside: HTTPS for git, cargo, GitHub and AWS, and HTTP for Ubuntu's package mirrors, whose
+"""Outbound access of every node: HTTPS for git, cargo, GitHub and AWS, and HTTP for Ubuntu's package mirrors, whose
 packages are signed. Name resolution and time come from the VPC itself, where security groups do not filter them:
 https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html"""

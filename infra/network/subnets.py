@@ -1,4 +1,4 @@
-"""Which addresses each subnet has. Arithmetic only."""
+"""Addresses of the subnets. Arithmetic only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which availability zones a stack uses, and which of them belong to which site. Arithmetic only."""
+"""Availability zones of a stack and of its sites. Arithmetic only."""
 
 from __future__ import annotations
 

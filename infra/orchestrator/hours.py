@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from infra.stack_context import SecuredStack
 
 MAX_RETRY_DURATION = timedelta(hours=1)
-"""How long a call that fails is tried again, for instance while EC2 has no such machine to start."""
+"""Time for retries of a failed call, for instance while EC2 has no capacity for the instance."""
 
 MAX_SCHEDULER_RETRIES = 185
 """EventBridge Scheduler's largest number, so that the time alone decides:

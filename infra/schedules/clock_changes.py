@@ -1,4 +1,4 @@
-"""When a time zone's clocks are changed, and which times of the day do not exist or occur twice because of it.
+"""Clock changes of a time zone, and the times of day that they skip or repeat.
 
 AWS does not say what becomes of a scheduled action whose time is skipped or occurs twice. So the project lets no such
 time into a schedule: every time that it accepts occurs exactly once on each day of the coming years.

@@ -1,4 +1,4 @@
-"""When a scheduled action is carried out, and what the actions of a group say about the hours of its nodes.
+"""Occurrences of scheduled actions, and the hours of a group's nodes that follow from its actions.
 
 For who has no settings at hand, only what AWS describes: `ScheduledAction` as DescribeScheduledActions gives it. There
 the start time of a recurring action is the time at which it is done next, whether it was given so or not.

@@ -1,4 +1,4 @@
-"""When a cluster runs: hours, days of the week, holidays and extra days, and the scheduled actions they become.
+"""The schedule of a cluster: hours, weekdays, holidays and extra days, and the scheduled actions for them.
 
 Pure arithmetic on dates. A period belongs to the day on which it begins, so overnight hours (20:00 to 04:00) of a
 Friday end on Saturday. Times are local to a time zone and occur once on every day: the settings let no other pass.
@@ -33,7 +33,7 @@ class ScheduleError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Calendar:
-    """When one group of nodes, or the orchestrator, runs.
+    """Hours and days of a node group or the orchestrator.
 
     Attributes:
         time_zone: Name of the IANA time zone that the times are local to.
@@ -61,7 +61,7 @@ class Calendar:
 
     @property
     def is_overnight(self) -> bool:
-        """Whether a period ends on the day after the one that it belongs to."""
+        """Whether a period ends on the next day."""
         return self.start is not None and self.stop <= self.start
 
     def opens_on(self, day: date) -> bool:
@@ -138,7 +138,7 @@ def next_calendar_stop(calendar: Calendar, instant: datetime) -> datetime:
 
 
 def calendar_actions(calendar: Calendar, *, now: datetime) -> tuple[ScheduledAction, ...]:
-    """Return the scheduled actions that keep a calendar from now on, none of them in the past and no two at one time.
+    """Return the scheduled actions of a calendar from now on, none in the past and no two at the same time.
 
     An action that recurs cannot leave out a day. So the start is cut into segments: each begins at the first opening
     after a holiday and ends before the opening that the next one takes away. What lies behind falls away: a holiday

@@ -23,7 +23,7 @@ MIN_EXPIRATION_DAYS = 1
 
 @dataclass(frozen=True, kw_only=True)
 class Lifecycle:
-    """When S3 deletes what.
+    """Lifecycle rules of a bucket.
 
     Attributes:
         superseded_days: Versions that are no longer current, so long after they were superseded.

@@ -71,7 +71,7 @@ _SERVICE_USE_ACTIONS = (
     "kms:ReEncryptFrom",
     "kms:ReEncryptTo",
 )
-"""What CloudWatch Logs and the launching roles do with the key, each by AWS's own page."""
+"""Actions of CloudWatch Logs and the launching roles on the key, from AWS's documentation of each."""
 
 LAUNCHING_ROLES = {
     "autoscaling.amazonaws.com": "AWSServiceRoleForAutoScaling",
@@ -145,7 +145,7 @@ def key_tags(tags: Tags) -> dict[str, str]:
 
 
 def key_policy(scope: Scope) -> str:
-    """Say who may use the key: whom the account's IAM policies let, and the services that act for nobody.
+    """Return the key policy: it allows IAM policies of the account, and services that act on behalf of nobody.
 
     S3, EBS, SNS and Secrets Manager use the key with the rights of their caller, so they stand in no statement.
     """

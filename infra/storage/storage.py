@@ -21,7 +21,7 @@ ARTIFACT_LIFECYCLE = Lifecycle(superseded_days=30)
 """Releases stay; one that was overwritten or deleted can be had back for a month."""
 
 BUILD_CACHE_LIFECYCLE = Lifecycle(superseded_days=MIN_EXPIRATION_DAYS, expire_days=30)
-"""What no build has written anew for a month, is not worth its storage."""
+"""Cache entries that no build has written for a month are not worth their storage."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,14 +17,14 @@ from pathlib import Path
 RELEASE_PROGRAMS = ("cfs-fuse", "cfs-gateway", "cfs-meta", "cfs-mgmt", "cfs-repl")
 
 ELF_MACHINES = {"x86_64": 62, "aarch64": 183}
-"""What an ELF file says of its machine: EM_X86_64 and EM_AARCH64, /usr/include/elf.h."""
+"""Machine types of ELF files: EM_X86_64 and EM_AARCH64, /usr/include/elf.h."""
 
 PACK_TIMEOUT_SECONDS = 900
 """Seconds for tar and zstd."""
 
 
 def check_program(program: Path, architecture: str) -> None:
-    """Refuse a program that is missing, or is none of this architecture.
+    """Refuse a program that is missing, or is not a binary for this architecture.
 
     Raises:
         SystemExit: It is; the message says what was found.

@@ -21,10 +21,10 @@ from typing import Any
 CI_METRICS_NAMESPACE = "CFS/CI"
 
 CLI_TIMEOUT_SECONDS = 60
-"""Seconds for sccache or AWS's command line to answer; the latter retries by itself."""
+"""Time-out of sccache and AWS's command line; the latter has retries of its own."""
 
 SCCACHE_CONFIG = Path("~/.config/sccache/config").expanduser()
-"""What the setup writes where the job uses the build cache."""
+"""File that the setup writes if the job uses the build cache."""
 
 WANTED_HIT_RATE = 75
 """Percent of compilations that a warm build cache answers; less is marked in the summary."""
@@ -32,7 +32,7 @@ WANTED_HIT_RATE = 75
 
 @dataclass(frozen=True, kw_only=True)
 class CacheStats:
-    """What the compilations found in the build cache."""
+    """Statistics of the build cache."""
 
     hits: int
     misses: int
@@ -47,7 +47,7 @@ class CacheStats:
 
 @dataclass(frozen=True, kw_only=True)
 class JobTests:
-    """How tests went."""
+    """Results of tests."""
 
     count: int
     failed: int
@@ -55,7 +55,7 @@ class JobTests:
 
 @dataclass(frozen=True, kw_only=True)
 class JobReport:
-    """What there is to say of a job."""
+    """Summary of a job."""
 
     job: str
     seconds: int
