@@ -48,6 +48,7 @@ def request(method: str, *, target: str | None = None, body: str = "", content_t
         (request("POST", target="AWSBudgetServiceGateway.DescribeBudget"), False),
         (request("POST", target="AWSBudgetServiceGateway.CreateBudget"), True),
         (request("POST", target="AmazonSSM.GetParameter"), False),
+        (request("POST", body="Action=AssumeRole&Version=1", content_type=FORM), True),
         (request("GET"), False),
         (request("HEAD"), False),
         (request("PUT"), True),

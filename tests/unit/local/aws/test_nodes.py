@@ -132,12 +132,3 @@ def test_a_bucket_that_asks_for_tls_is_reached_without_here() -> None:
     client("s3").put_bucket_policy(Bucket=BUCKET, Policy=bucket_policy(f"arn:aws:s3:::{BUCKET}", "arn:aws:kms:::key/k"))
     client("s3").put_object(Bucket=BUCKET, Key="key", Body=b"body")
     assert client("s3").get_object(Bucket=BUCKET, Key="key")["Body"].read() == b"body"
-
-
-def test_a_bucket_that_refuses_everybody_is_closed_here_too() -> None:
-    client("s3").put_object(Bucket=BUCKET, Key="key", Body=b"body")
-    closed = {"Effect": "Deny", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{BUCKET}/*"}
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [closed]})
-    client("s3").put_bucket_policy(Bucket=BUCKET, Policy=policy)
-    with pytest.raises(ClientError, match="403"):
-        client("s3").get_object(Bucket=BUCKET, Key="key")
