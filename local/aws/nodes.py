@@ -20,6 +20,9 @@ from moto.s3 import s3_backends
 
 from infra.naming import S3_BUCKET, physical_name
 from infra.tags import PROJECT_NAME
+from local.aws.iam.account import ACCOUNT_ID, find_profile_role
+from local.aws.iam.api_request import ApiRequest
+from local.aws.iam.gate import ACCOUNT_GATE, AccessRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -118,7 +121,38 @@ def _read_artifact(instance: Instance, key: str) -> bytes | None:
     bucket = physical_name(S3_BUCKET, PROJECT_NAME, environment, "artifacts", backend.account_id, backend.region_name)
     buckets = s3_backends[backend.account_id][PARTITION].buckets
     found = buckets[bucket].keys.get(key) if bucket in buckets else None
-    return None if found is None else bytes(found.value)
+    return None if found is None or not _may_read(instance, f"/{bucket}/{key}") else bytes(found.value)
+
+
+def _may_read(instance: Instance, path: str) -> bool:
+    """Return whether an instance may read an object under the role of its profile, where the account's gate is on."""
+    if not ACCOUNT_GATE.enforced:
+        return True
+    role = find_profile_role((instance.iam_instance_profile or {}).get("Arn", ""))
+    if role is None:
+        return False
+    region = instance.ec2_backend.region_name
+    read = ApiRequest(
+        service="s3",
+        operation="GetObject",
+        actions=("s3:GetObject",),
+        region=region,
+        parameters={},
+        path=path,
+        method="GET",
+        headers={},
+        query={},
+    )
+    try:
+        node = ACCOUNT_GATE.assume_for_service(
+            "ec2.amazonaws.com",
+            role.arn,
+            session=instance.id,
+            source_arn=read.regional_arn("ec2", f"instance/{instance.id}", account=ACCOUNT_ID),
+        )
+    except AccessRefusedError:
+        return False
+    return node is None or not ACCOUNT_GATE.judge_call(read, node)
 
 
 def _set_tags(instance: Instance, **tags: str) -> None:

@@ -10,10 +10,13 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.ec2 import ec2_backends
 
 from infra.cluster.node_commands import NODE_COMMANDS
 from infra.storage.bucket import bucket_policy
 from local.aws.gaps import nodes, s3
+from local.aws.iam.gate import ACCOUNT_GATE
+from local.aws.nodes import boot_node
 from tests.unit.conftest import IMAGE
 
 if TYPE_CHECKING:
@@ -37,13 +40,14 @@ def client(service: str) -> Any:
     return boto3.client(service, region_name=REGION)
 
 
-def launch(**more: str) -> str:
+def launch(*, profile: str = "", **more: str) -> str:
     given = [{"Key": key, "Value": value} for key, value in (TAGS | more).items()]
     started: str = client("ec2").run_instances(
         ImageId=IMAGE,
         MinCount=1,
         MaxCount=1,
         TagSpecifications=[{"ResourceType": "instance", "Tags": given}],
+        **({"IamInstanceProfile": {"Name": profile}} if profile else {}),
     )["Instances"][0]["InstanceId"]
     return started
 
@@ -57,6 +61,28 @@ def test_a_node_whose_release_is_gone_fails_to_boot() -> None:
     pointer = json.dumps({"release": f"releases/{'a' * 40}/release.json"})
     client("s3").put_object(Bucket=BUCKET, Key="environments/local/version.json", Body=pointer)
     assert tags(launch())["BootState"] == "failed:release"
+
+
+def test_a_node_reads_releases_under_the_role_of_its_profile(monkeypatch: pytest.MonkeyPatch) -> None:
+    release = f"releases/{'a' * 40}/release.json"
+    for key, body in (("environments/local/version.json", {"release": release}), (release, {"version": "v1.0.0"})):
+        client("s3").put_object(Bucket=BUCKET, Key=key, Body=json.dumps(body))
+    by_ec2 = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    iam, trust = client("iam"), json.dumps({"Version": "2012-10-17", "Statement": by_ec2})
+    iam.create_role(RoleName="node", AssumeRolePolicyDocument=trust)
+    iam.create_instance_profile(InstanceProfileName="node")
+    iam.add_role_to_instance_profile(InstanceProfileName="node", RoleName="node")
+    monkeypatch.setattr(ACCOUNT_GATE, "enforced", True)
+
+    node = launch(profile="node")
+    instance = ec2_backends[DEFAULT_ACCOUNT_ID][REGION].get_instance(node)
+    boot_node(instance)
+    assert tags(node)["Version"] == "none"
+    read = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{BUCKET}/*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": read})
+    iam.put_role_policy(RoleName="node", PolicyName="read", PolicyDocument=policy)
+    boot_node(instance)
+    assert tags(node)["Version"] == "v1.0.0"
 
 
 def test_an_instance_of_no_group_does_not_boot() -> None:
