@@ -553,7 +553,8 @@ def test_what_the_network_or_a_lock_refuses_at_first_is_repeated(
 
 def test_what_stays_refused_ends_the_boot_in_time_for_the_launch_hook(root: Root) -> None:
     root.stand_in("snap", failing("install*"))
-    assert root.run("prepare", variables={"CFS_RETRY_SECONDS": "1"}).returncode == 3
+    paced = {"CFS_RETRY_SECONDS": "3", "CFS_PAUSE_SECONDS": "0.2"}
+    assert root.run("prepare", variables=paced).returncode == 3
     assert root.calls.count("snap install") > 1
     assert root.read("var/lib/cfs/boot-failed") == "aws_cli\n"
     assert answer("ABANDON") in root.calls
