@@ -75,7 +75,7 @@ def count_code(folder: Path = PROJECT_FOLDER) -> CodeFigures:
         for kind, roots in KINDS.items()
     }
     trees = {path: ast.parse(source) for path, source in sources.items() if path.parts[0] != "tests"}
-    functions = [(path, function) for path, tree in trees.items() for function in _functions(tree)]
+    functions = [(path, function) for path, tree in trees.items() for function in _named_functions(tree)]
     longest_path, longest = max(functions, key=lambda found: _line_count(found[1]))
     modules = defaultdict(list)
     for path, tree in trees.items():
@@ -110,7 +110,7 @@ def figures_result(figures: CodeFigures) -> CommandResult:
     )
 
 
-def _functions(tree: ast.Module) -> Iterator[ast.FunctionDef]:
+def _named_functions(tree: ast.Module) -> Iterator[ast.FunctionDef]:
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef) and not (node.name.startswith("__") and node.name.endswith("__")):
             yield node

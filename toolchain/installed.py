@@ -34,7 +34,7 @@ def find_installed_toolchain(root: Path) -> Toolchain | None:
     if version is None or not versions.is_supported_engine(version):
         return None
     # What the engine's processes get of the user's environment is decided elsewhere; the plugins are in this folder.
-    return Toolchain(origin="path", version=version, path=(), env={"PULUMI_HOME": str(_home())})
+    return Toolchain(origin="path", version=version, path=(), env={"PULUMI_HOME": str(_pulumi_home())})
 
 
 def engine_version(pulumi: Path) -> str | None:
@@ -54,10 +54,10 @@ def engine_version(pulumi: Path) -> str | None:
     return found[1] if found else None
 
 
-def _home() -> Path:
+def _pulumi_home() -> Path:
     return Path(os.environ.get("PULUMI_HOME") or "~/.pulumi").expanduser()
 
 
 def _has_plugins() -> bool:
     wanted = (f"resource-{name}-v{versions.plugin_version(name)}" for name in versions.PLUGIN_NAMES)
-    return all((_home() / "plugins" / folder).is_dir() for folder in wanted)
+    return all((_pulumi_home() / "plugins" / folder).is_dir() for folder in wanted)

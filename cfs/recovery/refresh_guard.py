@@ -80,9 +80,11 @@ class RefreshGuard:
         if not self.kept.exists():
             return
         before = json.loads(self.kept.read_text())
-        recorded, present = (_resources(state) for state in (before, self.engine.query_json("stack", "export")))
+        recorded, present = (
+            _exported_resources(state) for state in (before, self.engine.query_json("stack", "export"))
+        )
         dropped = find_dropped(recorded, present)
-        answers = self._ask(dropped) if dropped else []
+        answers = self._ask_all(dropped) if dropped else []
         lost = [(resource, answer) for resource, answer in answers if is_lost(resource, answer)]
         if lost and _is_newer(present, recorded):
             old = self.kept.replace(self.kept.with_suffix(".old.json"))
@@ -92,9 +94,9 @@ class RefreshGuard:
             self.engine.query_text("stack", "import", "--file", str(self.kept))
         self.kept.unlink()
         if lost:
-            raise _refusal(lost, stack=self.engine.stack_name)
+            raise _loss_error(lost, stack=self.engine.stack_name)
 
-    def _ask(self, dropped: Sequence[DroppedResource]) -> list[tuple[DroppedResource, ResourcePresence]]:
+    def _ask_all(self, dropped: Sequence[DroppedResource]) -> list[tuple[DroppedResource, ResourcePresence]]:
         # boto3 takes a quarter of a second, and most refreshes drop nothing.
         from cfs.recovery.resource_presence import ask_presence  # noqa: PLC0415
 
@@ -140,7 +142,7 @@ def is_lost(resource: DroppedResource, answer: ResourcePresence) -> bool:
     return answer.verdict != "renewable" and (resource.protected or answer.verdict in ("there", "unclear"))
 
 
-def _resources(exported: dict[str, Any]) -> list[dict[str, Any]]:
+def _exported_resources(exported: dict[str, Any]) -> list[dict[str, Any]]:
     return exported["deployment"].get("resources") or []
 
 
@@ -158,7 +160,7 @@ def _write_whole(path: Path, exported: dict[str, Any]) -> None:
     Path(new).replace(path)
 
 
-def _refusal(lost: Sequence[tuple[DroppedResource, ResourcePresence]], *, stack: str) -> UserError:
+def _loss_error(lost: Sequence[tuple[DroppedResource, ResourcePresence]], *, stack: str) -> UserError:
     lines = [
         f"  {resource.urn.rpartition('::')[2]} ({resource.type}, {resource.id}): "
         f"{'protected; ' if resource.protected else ''}{answer.said}"

@@ -93,10 +93,10 @@ class Statement:
 
     def __post_init__(self) -> None:
         """Refuse what is too wide."""
-        for problem in self._problems():
+        for problem in self._statement_problems():
             raise PolicyError(f"statement {self.sid!r}: {problem}")
 
-    def _problems(self) -> Iterator[str]:
+    def _statement_problems(self) -> Iterator[str]:
         if not (self.sid.isascii() and self.sid.isalnum()):
             yield "the Sid must be letters and digits"
         if not self.actions or not (self.resources or self.principal):

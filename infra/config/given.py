@@ -28,11 +28,11 @@ def given_settings(config: Mapping[str, str]) -> list[str]:
     declared = yaml.safe_load((PROJECT_FOLDER / "Pulumi.yaml").read_text())["config"]
     defaults = {key: _as_given(of["default"]) for key, of in declared.items()}
     return sorted(
-        name for key, value in config.items() if defaults.get(key, value) != value for name in _names(key, value)
+        name for key, value in config.items() if defaults.get(key, value) != value for name in _input_names(key, value)
     )
 
 
-def _names(key: str, value: str) -> Iterator[str]:
+def _input_names(key: str, value: str) -> Iterator[str]:
     name = key.removeprefix(f"{CONFIG_NAMESPACE}:")
     if name in SECRET_SETTINGS:
         yield from (f"{name}.{secret}" for secret in json.loads(value))

@@ -125,13 +125,13 @@ def _from_json(text: Value) -> Value:
     return decoded
 
 
-def _contains(searched: Value, item: Value) -> bool:
+def _contains_item(searched: Value, item: Value) -> bool:
     if isinstance(searched, list):
         return any(_are_equal(entry, item) for entry in searched)
     return as_text(item).casefold() in as_text(searched).casefold()
 
 
-_FUNCTIONS: Functions = {"contains": _contains, "fromJSON": _from_json}
+_FUNCTIONS: Functions = {"contains": _contains_item, "fromJSON": _from_json}
 
 
 @dataclass(kw_only=True)

@@ -45,7 +45,7 @@ class ResourceType:
 
     def rights(self, scope: JobScope) -> Iterator[Right]:
         """Return the rights on the type's resources."""
-        region, arns = (region_condition(scope),), self._arns(scope)
+        region, arns = (region_condition(scope),), self._resource_arns(scope)
         by_tags = existing_tag_conditions(scope) if self.ec2_type else ()
         if self.lists:
             yield Right(
@@ -53,7 +53,7 @@ class ResourceType:
                 actions=self.lists,
                 resources=(EVERYTHING,),
                 conditions=region,
-                uncalled=self._reasons(self.lists),
+                uncalled=self._uncalled_reasons(self.lists),
             )
         if self.reads:
             yield Right(
@@ -61,7 +61,7 @@ class ResourceType:
                 actions=self.reads,
                 resources=arns,
                 conditions=region if self.ec2_type else (),
-                uncalled=self._reasons(self.reads),
+                uncalled=self._uncalled_reasons(self.reads),
             )
         for action, used in self.creates.items():
             yield Right(
@@ -82,14 +82,14 @@ class ResourceType:
                 resources=(*arns, *scope.ec2_arn_patterns(*self.touches)),
                 conditions=by_tags,
                 tagged=bool(self.ec2_type),
-                uncalled=self._reasons(self.writes)
+                uncalled=self._uncalled_reasons(self.writes)
                 | {action: TAGGING_REASON for action in self.writes if "tag" in action.lower()},
             )
 
-    def _arns(self, scope: JobScope) -> tuple[str, ...]:
+    def _resource_arns(self, scope: JobScope) -> tuple[str, ...]:
         return self.arns(scope) if self.arns else scope.ec2_arn_patterns(self.ec2_type)
 
-    def _reasons(self, actions: Sequence[str]) -> dict[str, str]:
+    def _uncalled_reasons(self, actions: Sequence[str]) -> dict[str, str]:
         return {action: reason for action, reason in self.uncalled.items() if action in actions}
 
 

@@ -53,7 +53,7 @@ def matches_pattern(
     pattern: str, text: str, context: RequestContext = NO_CONTEXT, *, ignore_case: bool = False
 ) -> bool:
     """Return whether a text matches a pattern with `*`, `?` and policy variables."""
-    return _matches(pattern, text, context, wildcards=_WILDCARDS, flags=re.IGNORECASE if ignore_case else 0)
+    return _matches_value(pattern, text, context, wildcards=_WILDCARDS, flags=re.IGNORECASE if ignore_case else 0)
 
 
 def conditions_hold(block: Mapping[str, Mapping[str, Any]], context: RequestContext) -> bool:
@@ -89,7 +89,9 @@ def _condition_holds(operator: str, key: str, wanted: tuple[str, ...], context: 
     return all(results) if negated else any(results)
 
 
-def _matches(pattern: str, text: str, context: RequestContext, *, wildcards: Mapping[str, str], flags: int = 0) -> bool:
+def _matches_value(
+    pattern: str, text: str, context: RequestContext, *, wildcards: Mapping[str, str], flags: int = 0
+) -> bool:
     expression, end = "", 0
     for found in _VARIABLE_OR_WILDCARD.finditer(pattern):
         expression += re.escape(pattern[end : found.start()])
@@ -115,12 +117,12 @@ def _variable_value(variable: str, context: RequestContext) -> str | None:
     return default.strip().strip("'") if comma else None
 
 
-def _equal(wanted: str, value: str, context: RequestContext) -> bool:
-    return _matches(wanted, value, context, wildcards={})
+def _equals_text(wanted: str, value: str, context: RequestContext) -> bool:
+    return _matches_value(wanted, value, context, wildcards={})
 
 
 def _equal_ignoring_case(wanted: str, value: str, context: RequestContext) -> bool:
-    return _matches(wanted, value, context, wildcards={}, flags=re.IGNORECASE)
+    return _matches_value(wanted, value, context, wildcards={}, flags=re.IGNORECASE)
 
 
 def _arn_like(wanted: str, value: str, context: RequestContext) -> bool:
@@ -131,7 +133,7 @@ def _arn_like(wanted: str, value: str, context: RequestContext) -> bool:
 
 
 _COMPARISONS: Mapping[str, Callable[[str, str, RequestContext], bool]] = {
-    "StringEquals": _equal,
+    "StringEquals": _equals_text,
     "StringEqualsIgnoreCase": _equal_ignoring_case,
     "StringLike": matches_pattern,
     "ArnEquals": _arn_like,

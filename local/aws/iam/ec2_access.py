@@ -79,7 +79,7 @@ def ec2_access(request: ApiRequest) -> Iterator[AccessRequest]:
             yield from _on_created(request, action, type_, _specified_tags(request.parameters, type_))
         missing = [type_ for type_, row in types.items() if row["required"] and not _is_created(row)]
         for type_ in {*missing}.difference(map(_id_type, used)):
-            yield _request(request, action, _arn(request, type_, ANYTHING), {})
+            yield _request(request, action, _resource_arn(request, type_, ANYTHING), {})
         if not (used or wanted or missing):
             yield _request(request, action, ANYTHING, tag_context(requested_tags(request.parameters)))
 
@@ -114,7 +114,7 @@ def launch_access(request: ApiRequest, launch: Mapping[str, Any]) -> Iterator[Ac
             "ssm", f"parameter{name}", account="" if name.startswith("/aws/") else ACCOUNT_ID
         )
         yield _request(request, "ssm:GetParameters", parameter, {})
-        yield _request(request, _LAUNCH, _arn(request, "image", ANYTHING), {})
+        yield _request(request, _LAUNCH, _resource_arn(request, "image", ANYTHING), {})
     profile = told.get("IamInstanceProfile") or {}
     if role := find_profile_role(profile.get("Arn") or profile.get("Name") or ""):
         yield pass_role(role.arn, "ec2.amazonaws.com")
@@ -188,20 +188,20 @@ def _on_used(request: ApiRequest, action: str, id_: str) -> AccessRequest:
     if type_ == "instance":
         context["ec2:InstanceID"] = id_
     if vpc := ec2_vpc(id_, request.region):
-        context["ec2:Vpc"] = _arn(request, "vpc", vpc)
-    return _request(request, action, _arn(request, type_, id_), context)
+        context["ec2:Vpc"] = _resource_arn(request, "vpc", vpc)
+    return _request(request, action, _resource_arn(request, type_, id_), context)
 
 
 def _on_created(
     request: ApiRequest, action: str, type_: str, tags: Mapping[str, str], *, by: str = "", **context: str
 ) -> Iterator[AccessRequest]:
-    arn, of_tags = _arn(request, type_, ANYTHING), tag_context(tags)
+    arn, of_tags = _resource_arn(request, type_, ANYTHING), tag_context(tags)
     yield _request(request, action, arn, {**of_tags, **context})
     if tags:
         yield _request(request, "ec2:CreateTags", arn, {**of_tags, "ec2:CreateAction": by or request.operation})
 
 
-def _arn(request: ApiRequest, type_: str, name: str) -> str:
+def _resource_arn(request: ApiRequest, type_: str, name: str) -> str:
     account = "" if type_ in _OF_NO_ACCOUNT else ACCOUNT_ID
     return request.regional_arn("ec2", f"{type_}/{name}", account=account)
 

@@ -165,7 +165,7 @@ def policy_allows(
 
 def _explicit_deny(request: AccessRequest, principal: Principal, resource_policy: Policy | None) -> Decision | None:
     for policy in filter(None, (resource_policy, *principal.policies, principal.boundary, *principal.session_policies)):
-        for statement in _statements(policy, "Deny", request, principal):
+        for statement in _applying_statements(policy, "Deny", request, principal):
             article = "an" if policy.kind is PolicyKind.IDENTITY else "a"
             reason = f"with an explicit deny in {article} {policy.kind}"
             return Decision(allowed=False, reason=reason, policy=policy.name, sid=statement.get("Sid", ""))
@@ -192,7 +192,7 @@ def _implicit_deny(request: AccessRequest, kind: PolicyKind) -> Decision:
 
 def _find_allow(policies: Iterable[Policy], request: AccessRequest, principal: Principal) -> Decision | None:
     for policy in policies:
-        for statement in _statements(policy, "Allow", request, principal):
+        for statement in _applying_statements(policy, "Allow", request, principal):
             return Decision(allowed=True, policy=policy.name, sid=statement.get("Sid", ""))
     return None
 
@@ -202,14 +202,14 @@ def _resource_grant(
 ) -> tuple[Decision | None, _Reach]:
     """Return what the resource's policy grants and how far."""
     found: tuple[Decision | None, _Reach] = None, _Reach.NOBODY
-    for statement in _statements(policy, "Allow", request, principal) if policy else ():
+    for statement in _applying_statements(policy, "Allow", request, principal) if policy else ():
         reach = _principal_reach(statement["Principal"], principal)
         if policy and reach > found[1]:
             found = Decision(allowed=True, policy=policy.name, sid=statement.get("Sid", "")), reach
     return found
 
 
-def _statements(
+def _applying_statements(
     policy: Policy, effect: str, request: AccessRequest, principal: Principal
 ) -> Iterator[Mapping[str, Any]]:
     """Return the statements of a policy that apply to a request."""

@@ -88,7 +88,7 @@ def session_principal(role_arn: str, session_name: str, *, session_policy: str |
         user_id=f"{role.id}:{session_name}",
         role_arn=role_arn,
         policies=[*_identity_policies([role])],
-        boundary=_boundary(role),
+        boundary=_boundary_document(role),
         session_policies=limits,
     )
 
@@ -101,7 +101,7 @@ def _user_principal(user: Any) -> Principal:
         account_id=ACCOUNT_ID,
         user_id=user.id,
         policies=[*_identity_policies([user, *groups])],
-        boundary=_boundary(user),
+        boundary=_boundary_document(user),
     )
 
 
@@ -113,7 +113,7 @@ def _identity_policies(holders: Iterable[Any]) -> Iterable[Policy]:
             yield Policy(kind=PolicyKind.IDENTITY, name=arn, document=_default_version(managed))
 
 
-def _boundary(holder: Any) -> Policy | None:
+def _boundary_document(holder: Any) -> Policy | None:
     arn = getattr(holder, "permissions_boundary_arn", None)
     if not arn:
         return None
