@@ -75,6 +75,25 @@ def test_a_page_names_nothing_that_does_not_exist(name: str) -> None:
     assert list(dead_references(PAGES[name])) == []
 
 
+def leaf_commands(command: Any, words: str) -> Iterator[str]:
+    if not isinstance(command, TyperGroup) or command.invoke_without_command:
+        yield words
+    elif isinstance(command, TyperGroup):
+        for name, inner in command.commands.items():
+            yield from leaf_commands(inner, f"{words} {name}")
+
+
+def test_every_command_that_people_call_is_in_the_documentation() -> None:
+    # Workflows call those of `ci`, and make targets those of `local`.
+    text = "".join(path.read_text() for path in PAGES.values())
+    commands = [
+        words for name in LAZY_COMMANDS.keys() - {"ci", "local"} for words in leaf_commands(import_command(name), name)
+    ]
+    assert len(commands) >= 15
+    missing = [words for words in commands if not re.search(rf"cfs {words}\b|make {words}\b", text)]
+    assert missing == [], "describe it in README.md or the area's page"
+
+
 def test_old_names_are_found(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("`cfs deploy rollout`, `cfs deploy status --region x`, `make upp`, `cfs/old.py`, [x](gone.md)")

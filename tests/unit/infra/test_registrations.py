@@ -220,7 +220,10 @@ def test_a_jobs_policies_reach_each_declared_resource_of_the_services(stack: Rec
         )
     }
 
-    assert failing == {}, f"the {job} role does not reach them: {RIGHTS_FILES}, infra/github/jobs_access.py"
+    assert failing == {}, (
+        f"the {job} role does not reach them: for a bucket infra/access/job_scope.py, else {RIGHTS_FILES}, or "
+        "infra/github/jobs_access.py"
+    )
 
 
 def test_the_deploy_role_changes_each_declared_resource_of_ec2_by_its_tags(stack: Recorder) -> None:
