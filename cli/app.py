@@ -22,6 +22,9 @@ LAZY_COMMANDS = {
     "bootstrap": LazyCommand(
         target="cfs.bootstrap.app:bootstrap_app", summary="Prepare an account: state bucket, key, stack, settings."
     ),
+    "destroy": LazyCommand(
+        target="cfs.bootstrap.app:destroy_app", summary="Destroy an environment, its state and its key included."
+    ),
     "deploy": LazyCommand(target="cfs.deploy.app:app", summary="Publish releases, apply reviews, roll releases out."),
     "cluster": LazyCommand(target="cfs.cluster.app:app", summary="Start and stop the test cluster; show its cost."),
     "refresh": LazyCommand(target="cfs.recovery.app:refresh_app", summary="Refresh a stack's state, and lose nothing."),

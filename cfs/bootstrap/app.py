@@ -6,11 +6,14 @@ from typing import Annotated
 
 import typer
 
+from cfs.bootstrap.destruction import Destruction
 from cfs.bootstrap.new_environment import open_new_environment
 from cfs.bootstrap.steps import run_steps
+from terminal.errors import UserError
 from terminal.progress import console
 
 bootstrap_app = typer.Typer()
+destroy_app = typer.Typer()
 
 
 @bootstrap_app.command("bootstrap")
@@ -34,3 +37,27 @@ def bootstrap_environment(
     run_steps(found.steps(), dry_run=dry_run)
     if not dry_run:
         console.print(found.next_commands(), markup=False, soft_wrap=True)
+
+
+@destroy_app.command("destroy")
+def destroy_environment(
+    *,
+    environment: Annotated[str, typer.Option(help="the stack's name: prod or staging")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="print the steps and change nothing")] = False,
+    yes_destroy: Annotated[str, typer.Option(help="the name again, in place of being asked for it")] = "",
+) -> None:
+    """Destroy all of an environment: what is protected too, its releases, its state, and at last the state's key."""
+    destruction = Destruction(environment=open_new_environment(environment))
+    destruction.environment.setup.check_variables()
+    if not dry_run:
+        confirmed = yes_destroy or typer.prompt(f"Type the name of the environment to destroy {environment}", err=True)
+        if confirmed != environment:
+            raise UserError(
+                f"{confirmed} is not {environment}: nothing was destroyed.", repair=f"--yes-destroy {environment}"
+            )
+    run_steps(destruction.steps(), dry_run=dry_run)
+    if kept := destruction.kept_objects():
+        bucket = destruction.environment.bucket.name
+        console.print(
+            f"The bucket {bucket} and the key stay: it holds also {', '.join(kept[:3])}.", markup=False, soft_wrap=True
+        )

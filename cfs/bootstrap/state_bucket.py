@@ -142,13 +142,19 @@ class EnvironmentBucket:
 
     def empty(self) -> None:
         """Delete all versions of all objects."""
-        while batch := self._all_versions()[:_MOST_DELETED]:
+        versions = self._all_versions()
+        for start in range(0, len(versions), _MOST_DELETED):
+            batch = [{field: of[field] for field in ("Key", "VersionId")} for of in versions[start:][:_MOST_DELETED]]
             answer = self.aws.call_operation("s3", "delete_objects", Bucket=self.name, Delete={"Objects": batch})
             if errors := answer.get("Errors"):
                 raise UserError(
                     f"S3 did not delete {errors[0]['Key']} of {self.name}: {errors[0]['Message']}.",
                     repair="have s3:DeleteObjectVersion allowed for you, and run the same command again",
                 )
+
+    def holds_objects(self) -> bool:
+        """Return whether there is any version of any object."""
+        return bool(self._all_versions())
 
     def delete(self) -> None:
         """Empty and delete the bucket."""

@@ -1,0 +1,102 @@
+"""An environment's end: all that its stack has made, then its state, and last the key that encrypts the state."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from cfs.bootstrap.steps import Step
+from infra.naming import CONFIG_NAMESPACE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cfs.bootstrap.new_environment import NewEnvironment
+
+_KEY_TYPES = ("aws:kms/key:Key", "aws:kms/alias:Alias")
+_STATE_LINES = re.compile(
+    rf"^(secretsprovider|encryptedkey|  {CONFIG_NAMESPACE}:(adoptStateBucket|adoptEncryptionKey)):.*\n?", re.MULTILINE
+)
+"""Lines of a settings file that name what is gone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Destruction:
+    """The end of one environment.
+
+    Attributes:
+        environment: It.
+    """
+
+    environment: NewEnvironment
+
+    def steps(self) -> Iterator[Step]:
+        """Yield all of it; the key goes last, since without it the state can be neither read nor written."""
+        stack, bucket, key = self.environment.setup.stack, self.environment.bucket, self.environment.key
+        for role in ("artifacts", "build-cache"):
+            emptied = replace(bucket, role=role, adopted="")
+            yield Step(
+                title=f"Empty the bucket {emptied.name}",
+                is_done=lambda of=emptied: not (of.exists() and of.holds_objects()),  # type: ignore[misc]
+                run=emptied.empty,
+            )
+        yield Step(
+            title=f"Destroy the stack {stack}, but for the bucket and the key of its state",
+            is_done=lambda: not self._destroyed_resources(),
+            run=self._destroy_resources,
+        )
+        yield Step(
+            title=f"Remove the state of {stack} from {bucket.name}",
+            is_done=lambda: not self._has_state(),
+            run=lambda: self._query("stack", "rm", "--force", "--yes", "--preserve-config", "--remove-backups"),
+        )
+        if not self.kept_objects():
+            yield Step(title=f"Delete the bucket {bucket.name}", is_done=lambda: not bucket.exists(), run=bucket.delete)
+            yield Step(
+                title=f"Have KMS delete the key {key.alias} in 30 days",
+                is_done=lambda: not key.find_id(),
+                run=key.schedule_deletion,
+            )
+        yield Step(
+            title=f"Remove bucket and key from {self.environment.setup.settings_file.name}",
+            is_done=lambda: not _STATE_LINES.search(self._settings_text()),
+            run=lambda: self.environment.setup.settings_file.write_text(_STATE_LINES.sub("", self._settings_text())),
+        )
+
+    def kept_objects(self) -> list[str]:
+        """Return what else is in the state bucket, for which it stays, and the key with it."""
+        bucket = self.environment.bucket
+        if not bucket.exists():
+            return []
+        return bucket.other_objects(self.environment.setup.stack) or ([] if bucket.is_own() else ["(adopted)"])
+
+    def _destroy_resources(self) -> None:
+        kept = [f"--exclude={of['urn']}" for of in self._recorded_resources() if _is_of_state(of)]
+        engine = self.environment.setup.open_engine()
+        engine.run_operation("destroy", "--yes", "--skip-preview", "--ignore-protect", *kept)
+
+    def _destroyed_resources(self) -> list[str]:
+        return [of["urn"] for of in self._recorded_resources() if of.get("id") and not _is_of_state(of)]
+
+    def _recorded_resources(self) -> list[dict[str, Any]]:
+        if not self._has_state():
+            return []
+        self._query("login", self.environment.bucket.backend_url)
+        resources: list[dict[str, Any]] = self.environment.setup.open_engine().read_deployment().get("resources", [])
+        return [of for of in resources if of.get("custom") and not of["type"].startswith("pulumi:providers:")]
+
+    def _has_state(self) -> bool:
+        bucket = self.environment.bucket
+        return bucket.exists() and bool(bucket.state_documents(self.environment.setup.stack))
+
+    def _query(self, *arguments: str) -> None:
+        self.environment.setup.open_engine().query_text(*arguments)
+
+    def _settings_text(self) -> str:
+        return self.environment.setup.settings_file.read_text(encoding="utf-8")
+
+
+def _is_of_state(resource: dict[str, Any]) -> bool:
+    """Return whether a resource is the state bucket, which stays with all that S3 configures of it, or the key."""
+    return bool(resource.get("retainOnDelete")) or resource["type"] in _KEY_TYPES
