@@ -72,7 +72,13 @@ class Destruction:
         return bucket.other_objects(self.environment.setup.stack) or ([] if bucket.is_own() else ["(adopted)"])
 
     def _destroy_resources(self) -> None:
-        kept = [f"--exclude={of['urn']}" for of in self._recorded_resources() if _is_of_state(of)]
+        recorded = self._recorded_resources()
+        kept = [f"--exclude={of['urn']}" for of in recorded if _is_of_state(of)]
+        for instance in (of["id"] for of in recorded if of["type"] == "aws:ec2/instance:Instance"):
+            # EC2 itself protects the orchestrator until it is told otherwise.
+            self.environment.bucket.aws.call_operation(
+                "ec2", "modify_instance_attribute", InstanceId=instance, DisableApiTermination={"Value": False}
+            )
         engine = self.environment.setup.open_engine()
         engine.run_operation("destroy", "--yes", "--skip-preview", "--ignore-protect", *kept)
 
