@@ -1,4 +1,4 @@
-"""Bootstrapping an account: what is made, what is refused, and that an interrupted command can be run again."""
+"""Bootstrapping and destroying an environment: what is made and deleted, what is refused, and what is run again."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from cfs.aws import AwsAccount, AwsError
 from cfs.bootstrap import new_environment
+from cfs.bootstrap.destruction import Destruction
 from cfs.bootstrap.new_environment import open_new_environment
 from cfs.bootstrap.steps import run_steps
 from cfs.environments import RealEnvironment
@@ -43,6 +44,7 @@ class RecordingEngine(RemoteEngine):
 
     file: Path
     commands: list[tuple[str, ...]] = field(default_factory=list)
+    resources: list[dict[str, Any]] = field(default_factory=list)
 
     def query_text(self, *arguments: str) -> str:
         self.commands.append(arguments)
@@ -59,7 +61,12 @@ class RecordingEngine(RemoteEngine):
         return ""
 
     def read_deployment(self) -> dict[str, Any]:
-        return {}
+        return {"resources": self.resources}
+
+    def run_operation(self, operation: str, *arguments: str, to_stderr: bool = False) -> None:
+        assert not to_stderr
+        self.commands.append((operation, *arguments))
+        self.resources[:] = [of for of in self.resources if f"--exclude={of['urn']}" in arguments]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +104,20 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recordin
 
 def bootstrap(*, adopt: str = "", dry_run: bool = False) -> None:
     run_steps(open_new_environment("prod", adopt=adopt).steps(), dry_run=dry_run)
+
+
+def destroy() -> None:
+    run_steps(Destruction(environment=open_new_environment("prod")).steps(), dry_run=False)
+
+
+def deploy(engine: RecordingEngine) -> None:
+    """Record what a deployment would have."""
+    kept = ("aws:s3/bucket:Bucket", "aws:kms/key:Key", "aws:kms/alias:Alias")
+    for type_ in (*kept, "aws:sns/topic:Topic"):
+        retained = type_ == "aws:s3/bucket:Bucket"
+        engine.resources.append(
+            {"urn": type_, "type": type_, "id": "id", "custom": True, "protect": True, "retainOnDelete": retained}
+        )
 
 
 def make_bucket(name: str) -> None:
@@ -247,3 +268,49 @@ def test_settings_and_variables_that_lead_elsewhere_are_refused(
     engine.file.write_text(yaml.safe_dump(settings))
     with pytest.raises(UserError, match=r"(?s)111122223333.*AWS_PROFILE"):
         open_new_environment("prod")
+
+
+def test_destruction_deletes_the_resources_then_the_state_and_at_last_the_key(engine: RecordingEngine) -> None:
+    before = yaml.safe_load(engine.file.read_text())
+    bootstrap()
+    key_id = open_new_environment("prod").key.find_id()
+    deploy(engine)
+    make_bucket(artifacts := BUCKET.replace("state", "artifacts"))
+    tags = [{"Key": "project", "Value": "claudefs"}, {"Key": "Environment", "Value": "prod"}]
+    tagging = {"TagSet": [*tags, {"Key": "Role", "Value": "artifacts"}]}
+    client("s3").put_bucket_tagging(Bucket=artifacts, Tagging=tagging)
+    client("s3").put_object(Bucket=artifacts, Key="release", Body=b"")
+    engine.commands.clear()
+
+    destroy()
+
+    kept = ("aws:s3/bucket:Bucket", "aws:kms/key:Key", "aws:kms/alias:Alias")
+    destroyed = ("destroy", "--yes", "--skip-preview", "--ignore-protect", *(f"--exclude={urn}" for urn in kept))
+    removed = ("stack", "rm", "--force", "--yes", "--preserve-config", "--remove-backups")
+    assert [command for command in engine.commands if command[0] != "login"] == [destroyed, removed]
+    # Pulumi itself would delete the emptied one.
+    assert [of["Name"] for of in client("s3").list_buckets()["Buckets"]] == [artifacts]
+    assert "Contents" not in client("s3").list_objects_v2(Bucket=artifacts)
+    assert client("kms").describe_key(KeyId=key_id)["KeyMetadata"]["KeyState"] == "PendingDeletion"
+    assert ALIAS not in {of["AliasName"] for of in client("kms").list_aliases()["Aliases"]}
+    account = {"aws:allowedAccountIds": f'["{DEFAULT_ACCOUNT_ID}"]'}
+    assert yaml.safe_load(engine.file.read_text()) == {"config": before["config"] | account}
+    engine.commands.clear()
+    destroy()
+    assert engine.commands == []
+    # The name is free for another beginning.
+    bootstrap()
+    assert open_new_environment("prod").key.find_id() not in ("", key_id)
+
+
+def test_destruction_leaves_the_state_of_another_environment_and_the_key_that_encrypts_it(
+    engine: RecordingEngine,
+) -> None:
+    bootstrap()
+    another = ".pulumi/stacks/claudefs-infra/prod-eu.json"
+    client("s3").put_object(Bucket=BUCKET, Key=another, Body=b"{}")
+    destroy()
+    listed = client("s3").list_objects_v2(Bucket=BUCKET)["Contents"]
+    assert [of["Key"] for of in listed] == [another]
+    assert open_new_environment("prod").key.find_id()
+    assert ("stack", "rm") in [command[:2] for command in engine.commands]
