@@ -177,10 +177,11 @@ def one_of_words(allowed: Collection[str]) -> BeforeValidator:
 
 
 StackName = Annotated[
+    # Rights name what `prod` has by `claudefs-prod-*`: with hyphens they would reach all of `prod-eu`.
     str,
     _matching_text(
-        r"[a-z][a-z0-9]*(-[a-z0-9]+)*(?<!.{21})",
-        "must be 1 to 20 of a-z 0-9 and single -, beginning with a letter: it is part of names and the tag Environment",
+        r"[a-z][a-z0-9]{0,19}",
+        "must be 1 to 20 of a-z 0-9 without -, beginning with a letter: it is part of names, rights and tags",
     ),
 ]
 AwsRegion = Annotated[
