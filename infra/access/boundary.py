@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from pulumi_aws import iam
 
+from infra.access.grants import image_parameters_arn
 from infra.access.machine_grants import NODE_SECRETS_PREFIX
 from infra.access.statements import EVERYTHING, Statement, region_condition, render_policy, string_equals
 from infra.component import Component
@@ -175,6 +176,7 @@ def _own_names(scope: SecuredScope) -> tuple[str, ...]:
         scope.regional_arn("secretsmanager", f"secret:{NODE_SECRETS_PREFIX}{scope.environment}/*"),
         *(scope.named_arn("ssm", kind) for kind in ("document/", "automation-definition/")),
         scope.regional_arn("ssm", "automation-execution/*"),
+        image_parameters_arn(scope),
         # Models are nobody's, and profiles send requests to other regions.
         "arn:aws:bedrock:*",
     )

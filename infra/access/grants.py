@@ -103,6 +103,21 @@ def describe_instances() -> Statement:
     )
 
 
+def read_image_parameters(scope: Scope) -> Statement:
+    """Read Canonical's public parameters, by which launch templates name the image of who launches with them.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/create-launch-template.html#use-an-ssm-parameter-instead-of-an-ami-id
+    """
+    return Statement(
+        sid="ReadImageParameters", actions=("ssm:GetParameters",), resources=(image_parameters_arn(scope),)
+    )
+
+
+def image_parameters_arn(scope: Scope) -> str:
+    """Return the pattern of the ARNs of Canonical's public parameters."""
+    return f"arn:aws:ssm:{scope.region}::parameter/aws/service/canonical/*"
+
+
 SPOT_REQUESTS_SID = "RunOnTaggedSpotRequests"
 """The statement for launches on the spot market."""
 

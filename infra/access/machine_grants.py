@@ -12,6 +12,7 @@ from infra.access.grants import (
     list_objects,
     pass_role,
     put_metrics,
+    read_image_parameters,
     read_secrets,
     run_tagged_instances,
     use_key,
@@ -102,6 +103,7 @@ def _orchestrator_compute(scope: SecuredScope) -> tuple[Statement, ...]:
             resources=(EVERYTHING,),
         ),
         *run_tagged_instances(scope),
+        read_image_parameters(scope),
         Statement(
             sid="ManageTaggedInstances",
             actions=("ec2:StartInstances", "ec2:StopInstances", "ec2:TerminateInstances"),

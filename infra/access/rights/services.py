@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from infra.access.grants import image_parameters_arn
 from infra.access.rights.model import Right
 from infra.access.rights.resource_type import TAGGING_REASON, ResourceType, table_rights
 from infra.access.statements import EVERYTHING, region_condition, requested_tag_conditions, string_equals
@@ -217,7 +218,7 @@ OBSERVATION_TYPES: tuple[ResourceType, ...] = (
     ),
     ResourceType(
         type_tokens=("aws:ssm/getParameter:getParameter",),
-        arns=lambda scope: (f"arn:aws:ssm:{scope.region}::parameter/aws/service/canonical/*",),
+        arns=lambda scope: (image_parameters_arn(scope),),
         reads=("ssm:GetParameter", "ssm:GetParameters"),
         uncalled={"ssm:GetParameters": "AWS calls it for a launch template that names its image by a parameter"},
     ),

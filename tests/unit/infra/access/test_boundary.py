@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, get_args
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 
 from infra.access.boundary import SESSION_MANAGER_ACTIONS, boundary_statements
-from infra.access.statements import render_policy
+from infra.access.statements import EVERYTHING, render_policy
 from infra.github.jobs_access import MANAGED_POLICY_SIZE_LIMIT, JobKind
 from infra.role_grants import stack_grants
 from local.aws.iam.evaluation import policy_allows
@@ -96,8 +96,8 @@ def managed_actions(name: str) -> set[str]:
     return {action for said in policy["Statement"] for action in said["Action"]}
 
 
-def test_session_manager_works_and_no_machine_reads_parameters() -> None:
-    allowed = {action for statement in BOUNDARY for action in statement.actions}
+def test_session_manager_works_and_no_machine_reads_parameters_of_the_account() -> None:
+    allowed = {action for statement in BOUNDARY if EVERYTHING in statement.resources for action in statement.actions}
 
     assert managed_actions("AmazonSSMManagedEC2InstanceDefaultPolicy") == set(SESSION_MANAGER_ACTIONS)
     assert managed_actions("AmazonSSMManagedInstanceCore") - allowed == {"ssm:GetParameter", "ssm:GetParameters"}
