@@ -7,7 +7,7 @@ PYTEST := .venv/bin/pytest --quiet --durations 10 --durations-min 0.5
 # Without bytecode, every process compiles the project and pytest rewrites every test again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help up preview refresh down env test lint workflows types unit e2e bench chaos figures schedule-year lock clean
+.PHONY: help up preview refresh down env test lint workflows types unit e2e rehearse bench chaos figures schedule-year lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -51,6 +51,9 @@ unit: .venv/.ready ## tests without an engine
 e2e: .venv/.ready ## tests with the real engine and providers against the emulators
 	@.venv/bin/python -c 'import toolchain; toolchain.obtain_toolchain()'
 	@$(PYTEST) tests/e2e --numprocesses 3 --dist loadgroup
+
+rehearse: .venv/.ready ## rehearse the way to a real account: each job under its own role, IAM enforced (about 5 minutes)
+	@$(CFS) rehearse
 
 bench: .venv/.ready ## how long previews take, against the floor; figures: .venv/bin/cfs bench --json
 	@$(CFS) bench

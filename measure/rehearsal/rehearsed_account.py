@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -50,19 +50,20 @@ class RehearsedAccount:
         project: The person's checkout of this project.
         repository: ClaudeFS's repository.
         runner: Runs its workflows.
+        exported: What the administrator has exported to the shell.
     """
 
     account: LocalAccount
     project: Path
     repository: ClaudefsRepository
     runner: WorkflowRunner
+    exported: dict[str, str] = field(default_factory=dict)
 
-    def run_as_administrator(self, *command: str, text: str | None = None) -> str:
+    def run_as_administrator(self, *command: str) -> str:
         """Run a command of the README in the checkout, with all rights, and return what it prints.
 
         Args:
             command: The command and its arguments.
-            text: What it reads from standard input.
 
         Raises:
             UserError: It fails; the message has what it printed.
@@ -71,7 +72,7 @@ class RehearsedAccount:
             command,
             cwd=self.project,
             env=self.administrator_variables(),
-            input=text or "",
+            stdin=subprocess.DEVNULL,
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -91,7 +92,7 @@ class RehearsedAccount:
         for name in _OF_LOCAL_STACK:
             variables.pop(name)
         path = os.pathsep.join([str(self.project / ".venv/bin"), variables["PATH"]])
-        return {**variables, **network_variables(), **s3_control_variables(self.account), "PATH": path}
+        return {**variables, **network_variables(), **s3_control_variables(self.account), **self.exported, "PATH": path}
 
     def connect_client(self, service: str) -> Any:
         """Return an administrator's client of the account."""

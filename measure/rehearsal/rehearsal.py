@@ -1,0 +1,351 @@
+"""The way to a real account: set up by a person, deployed by GitHub's jobs with the rights that they have."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from local import servers
+from measure.rehearsal import first_deployment
+from measure.rehearsal.first_deployment import GITHUB_ENVIRONMENT, set_setting
+from measure.rehearsal.rehearsed_account import ENVIRONMENT, REPOSITORY, set_up_account
+from measure.rehearsal.runner_host import WorkflowTrigger, nobody_cancels
+from measure.rehearsal.script_process import Outcome
+from terminal.errors import UserError
+from terminal.progress import console
+from terminal.results import CommandResult, ResultTable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from measure.rehearsal.rehearsed_account import RehearsedAccount
+    from measure.rehearsal.workflow_runs import RunResult
+
+ADMINISTRATOR = "administrator"
+PULL_REQUEST = 1
+_OUTPUT_LINES = 25
+
+
+@dataclass(frozen=True, kw_only=True)
+class RehearsedStep:
+    """One step of a rehearsal.
+
+    Attributes:
+        title: What was done.
+        role: Who did it.
+        seconds: How long it took.
+        problem: What was not as expected; empty if all was.
+    """
+
+    title: str
+    role: str
+    seconds: float
+    problem: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WithoutRight:
+    """A right that a role is to lack, so that the rehearsal shows where it is needed.
+
+    Attributes:
+        role: The role.
+        action: The IAM action.
+    """
+
+    role: str
+    action: str
+
+
+@dataclass(kw_only=True)
+class Rehearsal:
+    """A rehearsal at work.
+
+    Attributes:
+        rehearsed: The account.
+        steps: What was done so far.
+        commit: The commit of ClaudeFS that is deployed.
+        runs: How many workflow runs there were.
+        without: A right that a role lacks.
+    """
+
+    rehearsed: RehearsedAccount
+    without: WithoutRight | None = None
+    steps: list[RehearsedStep] = field(default_factory=list)
+    commit: str = ""
+    runs: int = 0
+
+    def do(self, title: str, work: Callable[[], object]) -> None:
+        """Do something as the administrator.
+
+        Raises:
+            UserError: It fails.
+        """
+        began = time.monotonic()
+        work()
+        self._add(RehearsedStep(title=title, role=ADMINISTRATOR, seconds=time.monotonic() - began))
+
+    def run(
+        self,
+        title: str,
+        file: str,
+        *,
+        inputs: Mapping[str, str] | None = None,
+        pull_request: bool = False,
+        failing: str = "",
+    ) -> RunResult:
+        """Run a workflow and compare how it ends with what is expected.
+
+        Args:
+            title: What the run shows.
+            file: The workflow's file.
+            inputs: What a person chooses.
+            pull_request: Whether a pull request starts it.
+            failing: The title of the step that has to fail; empty if none may.
+        """
+        self.runs += 1
+        result = self.rehearsed.runner.run_workflow(file, self._trigger(inputs or {}, pull_request=pull_request))
+        failed = result.failed_step()
+        for report in result.reports:
+            unexpected = report is failed and report.title != failing
+            if report.outcome != Outcome.SKIPPED and (report.seconds >= 1 or report.role or unexpected):
+                problem = self._explain(report.output) if unexpected else ""
+                self._add(
+                    RehearsedStep(
+                        title=f"{title}: {report.job}: {report.title}",
+                        role=report.role or "no role",
+                        seconds=report.seconds,
+                        problem=problem,
+                    )
+                )
+        refusals = [f"{name}: {job.refusal}" for name, job in result.jobs.items() if job.refusal]
+        self.expect(title, not refusals, "; ".join(refusals))
+        self.expect(title, bool(failing) is (failed is not None), f"no step failed, but {failing!r} has to")
+        return result
+
+    def expect(self, title: str, holds: bool, problem: str) -> None:  # noqa: FBT001 — reads as an assertion
+        """Add a step that failed where something does not hold."""
+        if not holds:
+            self._add(RehearsedStep(title=title, role=ADMINISTRATOR, seconds=0, problem=problem))
+
+    def _trigger(self, inputs: Mapping[str, str], *, pull_request: bool) -> WorkflowTrigger:
+        return WorkflowTrigger(
+            event_name="pull_request" if pull_request else "workflow_dispatch",
+            ref=f"refs/pull/{PULL_REQUEST}/merge" if pull_request else "refs/heads/main",
+            sha=self.commit,
+            actor=servers.LOCAL_OWNER,
+            run_id=self.runs,
+            inputs={} if pull_request else {"environment": GITHUB_ENVIRONMENT, **inputs},
+            event={"pull_request": {"number": PULL_REQUEST, "head": {"repo": {"fork": False}}}} if pull_request else {},
+        )
+
+    def _explain(self, output: str) -> str:
+        denied = self.rehearsed.read_enforcement()["denials"]
+        lines = [f"denied: {each['principal']}: {each['action']} on {each['resource']}" for each in denied[-3:]]
+        return "\n".join([*lines, *output.splitlines()[-_OUTPUT_LINES:]])
+
+    def _add(self, step: RehearsedStep) -> None:
+        self.steps.append(step)
+        console.print(
+            f"{step.seconds:6.1f} s  {step.role:24} {step.title}{': WRONG' if step.problem else ''}", markup=False
+        )
+        if step.problem:
+            console.print(step.problem, markup=False)
+
+
+def rehearse_short(rehearsal: Rehearsal) -> None:
+    """From an empty account to a release on all nodes."""
+    rehearsed = rehearsal.rehearsed
+    rehearsal.do("first deployment", lambda: first_deployment.deploy_first(rehearsed))
+    if rehearsal.without is not None:
+        _take_right(rehearsed, rehearsal.without)
+    rehearsal.commit = first_deployment.prepare_repository(rehearsed)
+    rehearsal.do("start the cluster", lambda: first_deployment.start_nodes(rehearsed))
+    rehearsed.call_github("POST", f"/repos/{REPOSITORY}/pulls", _pull_request(rehearsed))
+    preview = rehearsal.run("pull request", "pulumi-preview.yml", pull_request=True)
+    rehearsal.expect(
+        "pull request", "No changes" in preview.jobs["preview"].summary, "the preview of what is deployed has changes"
+    )
+    rehearsal.run("deployment", "deploy-prod.yml")
+    check_versions(rehearsal, "deployment", f"v0.0.0-1-g{rehearsal.commit[:7]}")
+
+
+def rehearse_changes(rehearsal: Rehearsal) -> None:
+    """Deploy again: nothing, what only a person may change, larger machines, releases bad and good."""
+    rehearsed = rehearsal.rehearsed
+    rehearsal.run("nothing new", "deploy-prod.yml")
+    _set_and_pin(rehearsed, "claudefs-infra:costCenter", "storage")
+    rehearsal.run("what only a person may change", "deploy-prod.yml", failing="Preview")
+    _set_and_pin(rehearsed, "claudefs-infra:costCenter", "")
+    for key, value in (
+        ("claudefs-infra:orchestratorDiskGib", "200"),
+        ("claudefs-infra:orchestratorInstanceType", "c7a.4xlarge"),
+    ):
+        set_setting(rehearsed, key, value)
+    rehearsed.pin_project()
+    rehearsal.run("larger machines", "deploy-prod.yml", inputs={"cluster-size": "10"})
+    before = _node_versions(rehearsed)
+    failing = "v0.8.0"
+    _emulate_fault(rehearsed, f"probe:{failing}")
+    rehearsal.commit = rehearsed.repository.release_version(failing)
+    rehearsal.run("a release that fails", "deploy-prod.yml", inputs={"version": failing}, failing="Roll out")
+    rehearsal.expect("a release that fails", _node_versions(rehearsed) == before, "nodes have not returned")
+    rehearsal.commit = rehearsed.repository.release_version("v0.8.1")
+    rehearsal.run("a release", "deploy-prod.yml", inputs={"version": "v0.8.1"})
+    check_versions(rehearsal, "a release", "v0.8.1")
+
+
+def _take_right(rehearsed: RehearsedAccount, without: WithoutRight) -> None:
+    """Deny a role an action."""
+    statement = {"Effect": "Deny", "Action": without.action, "Resource": "*"}
+    rehearsed.connect_client("iam").put_role_policy(
+        RoleName=without.role,
+        PolicyName="rehearsed-without",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+    )
+
+
+def check_versions(rehearsal: Rehearsal, title: str, version: str) -> None:
+    """Check that every node runs a version."""
+    versions = _node_versions(rehearsal.rehearsed)
+    rehearsal.expect(title, versions == {version}, f"nodes run {', '.join(sorted(versions)) or 'nothing'}")
+
+
+def _pull_request(rehearsed: RehearsedAccount) -> Mapping[str, object]:
+    """Make a branch and return the pull request that proposes it."""
+    path = f"/repos/{REPOSITORY}/git"
+    head = rehearsed.call_github("GET", f"{path}/ref/heads/main")["object"]["sha"]
+    rehearsed.call_github("POST", f"{path}/refs", {"ref": "refs/heads/change", "sha": head})
+    return {"title": "A change", "head": "change", "base": "main"}
+
+
+def _set_and_pin(rehearsed: RehearsedAccount, key: str, value: str) -> None:
+    if value:
+        set_setting(rehearsed, key, value)
+    else:
+        rehearsed.run_as_administrator("pulumi", "config", "rm", key, "--stack", ENVIRONMENT)
+    rehearsed.pin_project()
+
+
+def _find_nodes(rehearsed: RehearsedAccount) -> list[dict[str, str]]:
+    """Return the tags of the nodes that run, each with its `InstanceId`."""
+    filters = [
+        {"Name": "tag:Environment", "Values": [ENVIRONMENT]},
+        {"Name": "tag-key", "Values": ["NodeGroup"]},
+        {"Name": "instance-state-name", "Values": ["running"]},
+    ]
+    pages = rehearsed.connect_client("ec2").get_paginator("describe_instances").paginate(Filters=filters)
+    return [
+        {"InstanceId": instance["InstanceId"], **{tag["Key"]: tag["Value"] for tag in instance["Tags"]}}
+        for page in pages
+        for reservation in page["Reservations"]
+        for instance in reservation["Instances"]
+    ]
+
+
+def _node_versions(rehearsed: RehearsedAccount) -> set[str]:
+    return {node.get("Version", "none") for node in _find_nodes(rehearsed)}
+
+
+def _emulate_fault(rehearsed: RehearsedAccount, fault: str) -> None:
+    """Let the last node of the cluster fail."""
+    node = max(_find_nodes(rehearsed), key=lambda tags: (tags["NodeGroup"], tags["InstanceId"]))
+    rehearsed.connect_client("ec2").create_tags(
+        Resources=[node["InstanceId"]], Tags=[{"Key": "EmulatedFault", "Value": fault}]
+    )
+
+
+@contextmanager
+def rehearsal_folder(*, keep: bool) -> Iterator[Path]:
+    """Make a folder for an account of the rehearsal's own; in the end stop its emulators and remove it."""
+    folder = Path(tempfile.mkdtemp(prefix="cfs-rehearsal-"))
+    before = os.environ.get("CFS_LOCAL_DIR")
+    os.environ["CFS_LOCAL_DIR"] = str(folder / "account")
+    try:
+        yield folder
+    finally:
+        if keep:
+            console.print(
+                f"The account is in {folder}; stop it: CFS_LOCAL_DIR={folder}/account make down", markup=False
+            )
+        else:
+            servers.stop_emulators(folder / "account")
+            shutil.rmtree(folder, ignore_errors=True)
+        if before is None:
+            del os.environ["CFS_LOCAL_DIR"]
+        else:
+            os.environ["CFS_LOCAL_DIR"] = before
+
+
+def run_rehearsal(*, short: bool, keep: bool, without: WithoutRight | None) -> Rehearsal:
+    """Rehearse on an account of its own, with IAM enforced from the first job on.
+
+    Args:
+        short: End after the first deployment by GitHub's jobs.
+        keep: Leave the account as it is.
+        without: A right that a role is to lack.
+    """
+    with rehearsal_folder(keep=keep) as folder:
+        rehearsal = Rehearsal(rehearsed=set_up_account(folder, watch=nobody_cancels), without=without)
+        rehearsal.rehearsed.enforce_iam()
+        try:
+            rehearse_short(rehearsal)
+            if not short and not problems(rehearsal):
+                rehearse_changes(rehearsal)
+        except UserError as error:
+            rehearsal.expect("the rehearsal", holds=False, problem=f"{error.problem}\n{error.repair}")
+        return rehearsal
+
+
+def parse_without(text: str) -> WithoutRight | None:
+    """Read `ROLE=SERVICE:ACTION`; None where it is empty.
+
+    Raises:
+        UserError: It has another form.
+    """
+    if not text:
+        return None
+    role, _, action = text.partition("=")
+    if not role or ":" not in action:
+        raise UserError(
+            f"--without is {text!r}: a role and one of its actions are needed.",
+            repair="write it as claudefs-prod-deploy=s3:GetObject",
+        )
+    return WithoutRight(role=role, action=action)
+
+
+def problems(rehearsal: Rehearsal) -> list[RehearsedStep]:
+    """Return the steps that were not as expected."""
+    return [step for step in rehearsal.steps if step.problem]
+
+
+def rehearsal_report(rehearsal: Rehearsal) -> CommandResult:
+    """Report each step with the role that it ran as and its time."""
+    wrong = problems(rehearsal)
+    seconds = sum(step.seconds for step in rehearsal.steps)
+    return CommandResult(
+        table=ResultTable(
+            title="Rehearsal of a real account",
+            columns=("step", "role", "seconds", "result"),
+            rows=[
+                (step.title, step.role, f"{step.seconds:.1f}", step.problem.partition("\n")[0] or "as expected")
+                for step in rehearsal.steps
+            ],
+        ),
+        notes=[f"{len(rehearsal.steps)} steps, {len(wrong)} wrong, {seconds:.0f} s"],
+        figures={
+            "steps": [
+                {"title": step.title, "role": step.role, "seconds": round(step.seconds, 1), "problem": step.problem}
+                for step in rehearsal.steps
+            ],
+            "wrong": len(wrong),
+            "seconds": round(seconds, 1),
+        },
+        exit_code=1 if wrong else 0,
+    )
