@@ -170,6 +170,17 @@ class PullRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
+class IssueComment:
+    """A comment on a pull request."""
+
+    id: int
+    number: int
+    body: str
+    created_at: str
+    updated_at: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Ruleset:
     """A ruleset of the repository; `settings` are as the client sent them."""
 
@@ -213,6 +224,7 @@ class RepositoryRecord:
     secrets: dict[str, Secret] = field(default_factory=dict)
     environments: dict[str, EnvironmentRecord] = field(default_factory=dict)
     pulls: dict[int, PullRequest] = field(default_factory=dict)
+    comments: dict[int, IssueComment] = field(default_factory=dict)
     rulesets: dict[int, Ruleset] = field(default_factory=dict)
     protections: dict[str, Json] = field(default_factory=dict)
     """The settings of a branch's protection, as the client sent them, by the branch's name."""

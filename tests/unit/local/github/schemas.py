@@ -81,6 +81,9 @@ MODELS = {
     f"POST {_HOME}/pulls": "PullRequest",
     f"GET {_HOME}/pulls/<int:number>": "PullRequest",
     f"PATCH {_HOME}/pulls/<int:number>": "PullRequest",
+    f"GET {_HOME}/issues/<int:number>/comments": "list[IssueComment]",
+    f"POST {_HOME}/issues/<int:number>/comments": "IssueComment",
+    f"PATCH {_HOME}/issues/comments/<int:comment_id>": "IssueComment",
 }
 """The model of each route's answer: a name, `list[name]`, several joined by ` | `, or `NO_BODY`."""
 

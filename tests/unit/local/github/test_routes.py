@@ -98,6 +98,9 @@ TRIES = [
     Try("POST", f"{HOME}/pulls", {"title": "t", "head": "other", "base": "main"}),
     Try("GET", f"{HOME}/pulls/1"),
     Try("PATCH", f"{HOME}/pulls/1", {"state": "closed"}),
+    Try("GET", f"{HOME}/issues/1/comments"),
+    Try("POST", f"{HOME}/issues/1/comments", {"body": "b"}),
+    Try("PATCH", f"{HOME}/issues/comments/{{comment}}", {"body": "c"}),
     Try("POST", f"{HOME}/rulesets", {"name": "new", "enforcement": "disabled"}),
     Try("GET", f"{HOME}/rules/branches/topic"),
 ]
@@ -126,6 +129,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory, open_github: OpenGitHub) ->
     github.put_file("dir/a.txt", "a\n", branch="topic")
     github.put_file("b.txt", "b\n", branch="other")
     github.repo("POST", "/pulls", {"title": "t", "head": "topic", "base": "main"})
+    comment = github.repo("POST", "/issues/1/comments", {"body": "a"}).json
     policy = {"protected_branches": False, "custom_branch_policies": True}
     github.repo("PUT", "/environments/production", {"wait_timer": 1, "deployment_branch_policy": policy})
     policies = "/environments/production/deployment-branch-policies"
@@ -142,6 +146,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory, open_github: OpenGitHub) ->
     demands = {"required_status_checks": None, "enforce_admins": None, "restrictions": None}
     github.repo("PUT", "/branches/main/protection", {**demands, "required_pull_request_reviews": {}})
     assert created is not None
+    assert comment is not None
     return Filled(
         github,
         deepcopy(github.store.state),
@@ -149,6 +154,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory, open_github: OpenGitHub) ->
             "sha": sha,
             "blob": github.get("/contents/README.md")["sha"],
             "policy": str(created["id"]),
+            "comment": str(comment["id"]),
             **sealed,
         },
     )
@@ -175,7 +181,10 @@ def test_the_answer_of_every_route_fits_githubs_model(filled: Filled, attempt: T
 
 def test_every_route_has_a_model_and_is_tried(github: GitHub) -> None:
     urls = github.app.url_map.bind("localhost")
-    paths = [(attempt.path.partition("?")[0].replace("{policy}", "1"), attempt.method) for attempt in TRIES]
+    paths = [
+        (attempt.path.partition("?")[0].replace("{policy}", "1").replace("{comment}", "1"), attempt.method)
+        for attempt in TRIES
+    ]
     assert MODELS.keys() == {route.route_name for route in ALL_ROUTES} == {urls.match(*path)[0] for path in paths}
     assert len(ALL_ROUTES) > 50
 
