@@ -219,9 +219,11 @@ def check_versions(rehearsal: Rehearsal, title: str, version: str) -> None:
 
 def _pull_request(rehearsed: RehearsedAccount) -> Mapping[str, object]:
     """Make a branch and return the pull request that proposes it."""
-    path = f"/repos/{REPOSITORY}/git"
-    head = rehearsed.call_github("GET", f"{path}/ref/heads/main")["object"]["sha"]
-    rehearsed.call_github("POST", f"{path}/refs", {"ref": "refs/heads/change", "sha": head})
+    path = f"/repos/{REPOSITORY}"
+    head = rehearsed.call_github("GET", f"{path}/git/ref/heads/main")["object"]["sha"]
+    rehearsed.call_github("POST", f"{path}/git/refs", {"ref": "refs/heads/change", "sha": head})
+    change = {"message": "A change", "content": "", "branch": "change"}
+    rehearsed.call_github("PUT", f"{path}/contents/.github/change", change)
     return {"title": "A change", "head": "change", "base": "main"}
 
 

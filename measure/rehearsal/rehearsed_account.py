@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import subprocess
+import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -168,13 +169,23 @@ def set_up_account(folder: Path, *, watch: Watcher) -> RehearsedAccount:
 
 
 def send_request(url: str, method: str, body: Mapping[str, object] | None = None, *, token: str = "") -> Any:
-    """Send JSON to an emulator and return the JSON that it answers; None if it answers nothing."""
+    """Send JSON to an emulator and return the JSON that it answers; None if it answers nothing.
+
+    Raises:
+        UserError: It refuses; the message has its answer.
+    """
     request = urllib.request.Request(
         url,
         method=method,
         data=None if body is None else json.dumps(body).encode(),
         headers={"Authorization": f"Bearer {token}"} if token else {},
     )
-    with urllib.request.urlopen(request, timeout=_ANSWER_SECONDS) as answer:
-        text = answer.read()
+    try:
+        with urllib.request.urlopen(request, timeout=_ANSWER_SECONDS) as answer:
+            text = answer.read()
+    except urllib.error.HTTPError as error:
+        raise UserError(
+            f"{method} {url} was answered by {error.code}: {error.read().decode(errors='replace')}",
+            repair="run `cfs rehearse --keep` and send the request by hand",
+        ) from error
     return json.loads(text) if text else None
