@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from moto.core.parse import PROTOCOL_PARSERS
 from moto.core.request import determine_request_protocol
@@ -71,12 +72,18 @@ def read_api_request(request: Request) -> ApiRequest | None:
         actions=called.actions,
         region=scope["region"] if scope else _DEFAULT_REGION,
         parameters=_read_parameters(request, called),
-        path=request.path,
+        path=_bucket_path(called) or request.path,
         method=request.method,
         headers={name.lower(): value for name, value in request.headers.items()},
         query=request.args.to_dict(),
         access_key=scope["key"] if scope else None,
     )
+
+
+def _bucket_path(called: CalledOperation) -> str:
+    """Return the path of the bucket that a request to S3 Control names by its ARN; empty of other requests."""
+    arn = unquote(called.path_values.get("resourceArn", "")) if called.service == "s3" else ""
+    return arn.replace("arn:aws:s3:::", "/", 1) if arn.startswith("arn:aws:s3:::") else ""
 
 
 def _read_parameters(request: Request, called: CalledOperation) -> Mapping[str, Any]:

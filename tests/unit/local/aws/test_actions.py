@@ -13,6 +13,7 @@ from werkzeug.test import Client, EnvironBuilder
 from werkzeug.wrappers import Request, Response
 
 from local.aws.actions import ACTIONS_PATH, ActionRecorder, _operation_addresses, needed_actions
+from local.aws.iam.api_request import read_api_request
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest
@@ -97,6 +98,16 @@ def test_operations_of_s3_are_known_after_a_client_has_used_them_too() -> None:
         request = sent("s3", operation, **parameters)
         _operation_addresses.cache_clear()
         assert needed_actions(request) == (action,)
+
+
+def test_a_request_to_s3_control_that_is_sent_as_to_a_proxy_names_its_bucket() -> None:
+    path = "/v20180820/tags/arn%3Aaws%3As3%3A%3A%3Aa-bucket"
+    signature = "AWS4-HMAC-SHA256 Credential=test/20260101/us-west-2/s3/aws4_request"
+    signed = {"Authorization": signature, "x-amz-account-id": "123456789012"}
+    environ = EnvironBuilder(path=path, headers=signed).get_environ()
+    request = read_api_request(Request({**environ, "REQUEST_URI": f"http://123456789012.127.0.0.1:1{path}"}))
+    assert request is not None
+    assert (request.actions, request.path) == (("s3:ListTagsForResource",), "/a-bucket")
 
 
 def test_what_cannot_be_named_is_recorded_as_what_no_role_allows() -> None:
