@@ -41,7 +41,10 @@ CommitOption = Annotated[
     str | None, typer.Option(help="the deployed commit; default: $GITHUB_SHA, else this project's")
 ]
 SoakOption = Annotated[
-    float, typer.Option(min=0, max=3600, help="seconds that a stage must stay green before the next stage")
+    float,
+    typer.Option(
+        min=0, max=3600, envvar="CFS_SOAK_SECONDS", help="seconds that a stage must stay green before the next stage"
+    ),
 ]
 
 

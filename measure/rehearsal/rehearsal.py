@@ -170,7 +170,9 @@ def rehearse_short(rehearsal: Rehearsal) -> None:
     rehearsed.call_github("POST", f"/repos/{REPOSITORY}/pulls", _pull_request(rehearsed))
     preview = rehearsal.run("pull request", "pulumi-preview.yml", pull_request=True)
     rehearsal.expect(
-        "pull request", "No changes" in preview.jobs["preview"].summary, "the preview of what is deployed has changes"
+        "pull request",
+        "Nothing would change." in preview.jobs["preview"].summary,
+        "the preview of what is deployed has changes",
     )
     rehearsal.run("deployment", "deploy-prod.yml")
     check_versions(rehearsal, "deployment", f"v0.0.0-1-g{rehearsal.commit[:7]}")
