@@ -6,6 +6,7 @@ https://docs.github.com/en/actions/reference/workflows-and-actions/expressions
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -115,9 +116,19 @@ def _unknown_error(source: str, what: str) -> UserError:
 
 
 def _are_equal(left: Value, right: Value) -> bool:
+    """Compare as GitHub does: strings without case, and values of two types as numbers, of which null and '' are 0."""
     if isinstance(left, str) and isinstance(right, str):
         return left.casefold() == right.casefold()
-    return left == right
+    if type(left) is type(right):
+        return left == right
+    return _as_number(left) == _as_number(right)
+
+
+def _as_number(value: Value) -> float:
+    try:
+        return float(value or 0) if value is None or isinstance(value, bool | int | float | str) else math.nan
+    except ValueError:
+        return math.nan
 
 
 def _from_json(text: Value) -> Value:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from local.account import LOCAL_REGION
@@ -12,32 +11,17 @@ if TYPE_CHECKING:
     from measure.rehearsal.rehearsed_account import RehearsedAccount
 
 GITHUB_ENVIRONMENT = "production"
-_SECRETS_PROVIDER = f"awskms://alias/claudefs-{ENVIRONMENT}?region={LOCAL_REGION}"
 
 
 def deploy_first(rehearsed: RehearsedAccount) -> None:
-    """Deploy the stack from an empty account and move its state into the bucket that it made."""
-    first = rehearsed.project.parent / "first"
-    first.mkdir()
-    rehearsed.exported["PULUMI_BACKEND_URL"] = f"{first.as_uri()}?metadata=skip"
-    rehearsed.exported["PULUMI_CONFIG_PASSPHRASE"] = "first"  # noqa: S105 — for minutes, in a folder of its own
-    run = rehearsed.run_as_administrator
-    run("pulumi", "stack", "init", ENVIRONMENT)
+    """Take an empty account to a deployed stack whose state lies in the bucket that it manages."""
     account_id = rehearsed.connect_client("sts").get_caller_identity()["Account"]
-    set_setting(rehearsed, "aws:allowedAccountIds", f'["{account_id}"]')
-    set_setting(rehearsed, "claudefs-infra:previewEnvironments[0]", GITHUB_ENVIRONMENT)
-    run("pulumi", "up", "--yes", "--skip-preview", "--stack", ENVIRONMENT)
-    run("pulumi", "stack", "change-secrets-provider", _SECRETS_PROVIDER, "--stack", ENVIRONMENT)
-    bucket = json.loads(run("pulumi", "stack", "output", "--json", "--stack", ENVIRONMENT))["stateBucket"]
-    state = str(first / "state.json")
-    run("pulumi", "stack", "export", "--stack", ENVIRONMENT, "--file", state)
-    settings = rehearsed.project / f"Pulumi.{ENVIRONMENT}.yaml"
-    moved = settings.read_text()
-    del rehearsed.exported["PULUMI_CONFIG_PASSPHRASE"]
+    bucket = f"claudefs-{ENVIRONMENT}-state-{account_id}-{LOCAL_REGION}"
+    # In place of a login, which would be everybody's on this machine.
     rehearsed.exported["PULUMI_BACKEND_URL"] = f"s3://{bucket}?region={LOCAL_REGION}&awssdk=v2"
-    run("pulumi", "stack", "init", ENVIRONMENT, "--secrets-provider", _SECRETS_PROVIDER)
-    settings.write_text(moved)
-    run("pulumi", "stack", "import", "--stack", ENVIRONMENT, "--file", state)
+    rehearsed.run_as_administrator("cfs", "bootstrap", "--environment", ENVIRONMENT)
+    set_setting(rehearsed, "claudefs-infra:previewEnvironments[0]", GITHUB_ENVIRONMENT)
+    rehearsed.run_as_administrator("pulumi", "up", "--yes", "--skip-preview", "--stack", ENVIRONMENT)
 
 
 def set_setting(rehearsed: RehearsedAccount, key: str, value: str) -> None:

@@ -126,7 +126,7 @@ class Rehearsal:
                 )
         refusals = [f"{name}: {job.refusal}" for name, job in result.jobs.items() if job.refusal]
         self.expect(title, not refusals, "; ".join(refusals))
-        self.expect(title, bool(failing) is (failed is not None), f"no step failed, but {failing!r} has to")
+        self.expect(title, failed is not None or not failing, f"no step failed, but {failing!r} has to")
         return result
 
     def expect(self, title: str, holds: bool, problem: str) -> None:  # noqa: FBT001 — reads as an assertion
@@ -338,11 +338,14 @@ def rehearsal_report(rehearsal: Rehearsal) -> CommandResult:
             title="Rehearsal of a real account",
             columns=("step", "role", "seconds", "result"),
             rows=[
-                (step.title, step.role, f"{step.seconds:.1f}", step.problem.partition("\n")[0] or "as expected")
+                (step.title, step.role, f"{step.seconds:.1f}", "WRONG" if step.problem else "as expected")
                 for step in rehearsal.steps
             ],
         ),
-        notes=[f"{len(rehearsal.steps)} steps, {len(wrong)} wrong, {seconds:.0f} s"],
+        notes=[
+            *(f"{step.title}: {step.problem}" for step in wrong),
+            f"{len(rehearsal.steps)} steps, {len(wrong)} wrong, {seconds:.0f} s",
+        ],
         figures={
             "steps": [
                 {"title": step.title, "role": step.role, "seconds": round(step.seconds, 1), "problem": step.problem}

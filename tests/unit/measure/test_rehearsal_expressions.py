@@ -52,6 +52,9 @@ def context(*, succeeded: bool = True, cancelled: bool = False) -> ExpressionCon
         ("contains(vars.NAME, 'x')", False),
         ("github.event.pull_request.fork", True),
         ("2 == 2.0", True),
+        ("vars.ABSENT != ''", False),
+        ("vars.ABSENT == 'x'", False),
+        ("true == 1", True),
     ],
 )
 def test_an_expression_has_githubs_value(expression: str, value: Value) -> None:
