@@ -103,9 +103,9 @@ def test_operations_of_s3_are_known_after_a_client_has_used_them_too() -> None:
 def test_a_request_to_s3_control_that_is_sent_as_to_a_proxy_names_its_bucket() -> None:
     path = "/v20180820/tags/arn%3Aaws%3As3%3A%3A%3Aa-bucket"
     signature = "AWS4-HMAC-SHA256 Credential=test/20260101/us-west-2/s3/aws4_request"
-    signed = {"Authorization": signature, "x-amz-account-id": "123456789012"}
+    signed = {"Authorization": signature, "x-amz-account-id": "111122223333"}
     environ = EnvironBuilder(path=path, headers=list(signed.items())).get_environ()
-    request = read_api_request(Request({**environ, "REQUEST_URI": f"http://123456789012.127.0.0.1:1{path}"}))
+    request = read_api_request(Request({**environ, "REQUEST_URI": f"http://111122223333.127.0.0.1:1{path}"}))
     assert request is not None
     assert (request.actions, request.path) == (("s3:ListTagsForResource",), "/a-bucket")
 
