@@ -19,7 +19,7 @@ from local.account import LOCAL_REGION, PLACEHOLDER_ACCESS_KEY, LocalAccount, op
 from local.github.job_tokens import DISCOVERY_PATH, TOKEN_ISSUER
 from local.project_clone import clone_project
 from measure.rehearsal.claudefs_repository import ClaudefsRepository, write_build
-from measure.rehearsal.runner_host import RunnerHost, network_variables, s3_control_variables
+from measure.rehearsal.runner_host import RunnerHost, emulated_account_variables, network_variables
 from measure.rehearsal.workflow_runs import WorkflowRunner
 from terminal.errors import UserError
 
@@ -93,7 +93,13 @@ class RehearsedAccount:
         for name in _OF_LOCAL_STACK:
             variables.pop(name)
         path = os.pathsep.join([str(self.project / ".venv/bin"), variables["PATH"]])
-        return {**variables, **network_variables(), **s3_control_variables(self.account), **self.exported, "PATH": path}
+        return {
+            **variables,
+            **network_variables(),
+            **emulated_account_variables(self.account),
+            **self.exported,
+            "PATH": path,
+        }
 
     def connect_client(self, service: str) -> Any:
         """Return an administrator's client of the account."""

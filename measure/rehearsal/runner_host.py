@@ -36,12 +36,13 @@ def network_variables() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith(_NETWORK_PREFIXES)}
 
 
-def s3_control_variables(account: LocalAccount) -> dict[str, str]:
-    """Return the variables by which the AWS provider reaches S3 Control on the emulated account.
+def emulated_account_variables(account: LocalAccount) -> dict[str, str]:
+    """Return the variables that engines need on the emulated account alone.
 
-    Its host name begins with the account's number, which loopback cannot: the emulator serves it as a proxy.
+    S3 Control's host name begins with the account's number, which loopback cannot: the emulator serves it as a proxy.
+    The engine writes its whole state after each step, and the emulator keeps all versions in memory: so compressed.
     """
-    return {"HTTP_PROXY": account.aws_url}
+    return {"HTTP_PROXY": account.aws_url, "PULUMI_DIY_BACKEND_GZIP": "true"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +90,7 @@ class RunnerHost:
         return {
             **isolate(os.environ),
             **network_variables(),
-            **s3_control_variables(self.account),
+            **emulated_account_variables(self.account),
             **laboratory,
             "PATH": path,
             "CI": "true",
