@@ -113,9 +113,7 @@ class RehearsedAccount:
 
     def enforce_iam(self) -> None:
         """Let the account judge every call from now on, and begin to record which rights are used."""
-        keys = f"{self.account.github_url}{DISCOVERY_PATH}/jwks"
-        send_request(f"{self.account.aws_url}{IAM_PATH}", "DELETE")
-        send_request(f"{self.account.aws_url}{IAM_PATH}", "PUT", {"enforced": True, "issuers": {TOKEN_ISSUER: keys}})
+        enforce_iam(self.account)
 
     def read_enforcement(self) -> dict[str, Any]:
         """Return what was denied, and the rights that each principal has used."""
@@ -172,6 +170,13 @@ def set_up_account(folder: Path, *, watch: Watcher) -> RehearsedAccount:
     )
     runner = WorkflowRunner(host=host, reusable={"release-build.yml": write_build})
     return RehearsedAccount(account=account, project=project, repository=repository, runner=runner)
+
+
+def enforce_iam(account: LocalAccount) -> None:
+    """Let an account judge every call from now on, and begin to record which rights are used."""
+    keys = f"{account.github_url}{DISCOVERY_PATH}/jwks"
+    send_request(f"{account.aws_url}{IAM_PATH}", "DELETE")
+    send_request(f"{account.aws_url}{IAM_PATH}", "PUT", {"enforced": True, "issuers": {TOKEN_ISSUER: keys}})
 
 
 def send_request(url: str, method: str, body: Mapping[str, object] | None = None, *, token: str = "") -> Any:

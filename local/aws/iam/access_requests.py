@@ -174,7 +174,8 @@ def _resource_context(request: ApiRequest, resource: str) -> ContextValues:
     """Return the condition keys that a resource has."""
     name = resource.rpartition("/")[2]
     if request.service == "iam" and ":role/" in resource:
-        role = find_role(name)
+        # A role that is made bears what the request gives it, whatever bears its name already.
+        role = None if "iam:CreateRole" in request.actions else find_role(name)
         boundary = request.parameters.get("PermissionsBoundary") or (role and role.permissions_boundary_arn)
         return {"iam:PermissionsBoundary": boundary} if boundary else {}
     tags: Mapping[str, str] = {}

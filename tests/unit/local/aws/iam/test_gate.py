@@ -153,6 +153,19 @@ def test_a_boundary_and_a_session_policy_limit_a_role(account: Guarded) -> None:
     assert "no session policy allows" in refusal(narrowed.list_roles)[1]
 
 
+def test_a_role_that_is_made_bears_no_boundary_but_its_requests(account: Guarded) -> None:
+    iam = account.client("iam")
+    boundary = iam.create_policy(PolicyName="b", PolicyDocument=document(statement("iam:List*")))["Policy"]["Arn"]
+    account.role("Taken")
+    iam.put_role_permissions_boundary(RoleName="Taken", PermissionsBoundary=boundary)
+    bounded = {"StringEquals": {"iam:PermissionsBoundary": boundary}}
+    maker = account.acting("iam", statement("iam:CreateRole", Condition=bounded))
+
+    role = {"RoleName": "Taken", "AssumeRolePolicyDocument": document(TRUST)}
+    assert refusal(maker.create_role, **role)[0] == "AccessDenied"
+    assert refusal(maker.create_role, **role, PermissionsBoundary=boundary)[0] == "EntityAlreadyExists"
+
+
 def test_a_role_is_assumed_only_by_whom_it_trusts(account: Guarded) -> None:
     service = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
     role = account.role("Machine", statement("iam:ListRoles"), trust=service)
