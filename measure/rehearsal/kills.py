@@ -1,0 +1,190 @@
+"""Runs of the deployment that are cancelled at many moments, and the runs after them, which put all in order."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from cfs.recovery.pending_operations import recorded_ids
+from cfs.recovery.tagged_resources import find_tagged_resources
+from cfs.sessions import connect_emulated
+from infra.naming import CONFIG_NAMESPACE
+from local import servers
+from local.account import LOCAL_REGION
+from measure.rehearsal.rehearsed_account import ENVIRONMENT
+from measure.rehearsal.runner_host import WorkflowTrigger, nobody_cancels
+from measure.rehearsal.script_process import Outcome
+from terminal.errors import UserError
+from terminal.results import ResultTable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from measure.rehearsal.rehearsed_account import RehearsedAccount
+    from measure.rehearsal.runner_host import Watcher
+    from measure.rehearsal.workflow_runs import RunResult
+
+KILLED_STEPS = ("Change the infrastructure", "Roll out")
+"""The steps that are cancelled; each changes what a run after it has to find as it is."""
+
+_DEPLOYMENT = "deploy-prod.yml"
+_FIRST_RUN_ID = 10_000
+_OUTPUT_CHARACTERS = 3000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kill:
+    """A cancelled run and the run after it.
+
+    Attributes:
+        step: The step that was cancelled.
+        seconds: After how many seconds of it.
+        cancelled: Whether it was still at work then.
+        problems: What was not in order after the next run; empty if all was.
+    """
+
+    step: str
+    seconds: float
+    cancelled: bool
+    problems: tuple[str, ...]
+
+
+def run_kills(rehearsed: RehearsedAccount, *, count: int) -> list[Kill]:
+    """Cancel runs of the deployment at moments spread over its steps, and check what the run after each leaves.
+
+    Args:
+        rehearsed: An account with a deployed environment whose nodes run.
+        count: How many runs to cancel in each step.
+    """
+    return list(_KillSeries(rehearsed=rehearsed).run(count))
+
+
+def kills_table(kills: Sequence[Kill]) -> ResultTable:
+    """Return how many runs were cancelled in each step, and what the runs after them left."""
+    return ResultTable(
+        title="Deployments that were cancelled",
+        columns=("step", "runs", "cancelled at work", "not in order afterwards"),
+        rows=[
+            (
+                step,
+                str(len(of_step)),
+                str(sum(kill.cancelled for kill in of_step)),
+                str(sum(bool(kill.problems) for kill in of_step)),
+            )
+            for step in KILLED_STEPS
+            for of_step in [[kill for kill in kills if kill.step == step]]
+        ],
+    )
+
+
+def cancel_after(step: str, seconds: float) -> Watcher:
+    """Return what cancels a step after some seconds of it."""
+
+    def watch(title: str) -> Callable[[], bool]:
+        if title != step:
+            return nobody_cancels(title)
+        deadline = time.monotonic() + seconds
+        return lambda: time.monotonic() >= deadline
+
+    return watch
+
+
+@dataclass(kw_only=True)
+class _KillSeries:
+    rehearsed: RehearsedAccount
+    run_id: int = _FIRST_RUN_ID
+    durations: dict[str, float] = field(default_factory=dict)
+
+    def run(self, count: int) -> Iterator[Kill]:
+        """Time an undisturbed run, then cancel others."""
+        result = self._deploy(self._make_change(), nobody_cancels)
+        if problem := _describe_failure(result):
+            raise UserError(f"A run that nobody cancels fails: {problem}", repair="mend the deployment first")
+        self.durations = {report.title: report.seconds for report in result.reports if report.title in KILLED_STEPS}
+        for number in range(count):
+            for step in KILLED_STEPS:
+                yield self._kill_step(step, self.durations[step] * (number + 0.5) / count)
+
+    def _kill_step(self, step: str, seconds: float) -> Kill:
+        commit = self._make_change()
+        killed = self._deploy(commit, cancel_after(step, seconds))
+        failure = _describe_failure(self._deploy(commit, nobody_cancels))
+        return Kill(
+            step=step,
+            seconds=seconds,
+            cancelled=killed.outcome == Outcome.CANCELLED,
+            problems=(*filter(None, [failure]), *find_disorder(self.rehearsed)),
+        )
+
+    def _make_change(self) -> str:
+        """Change what a deployment creates, deletes and updates, and return a commit whose version no node has."""
+        file = self.rehearsed.project / f"Pulumi.{ENVIRONMENT}.yaml"
+        document = yaml.safe_load(file.read_text())
+        config = document["config"]
+        groups = config.setdefault(f"{CONFIG_NAMESPACE}:nodeGroups", {})
+        enabled = groups.get("jepsen", {}).get("enabled", "true") == "true"
+        groups["jepsen"] = {"enabled": "false" if enabled else "true"}
+        config[f"{CONFIG_NAMESPACE}:logRetentionDays"] = 60 if enabled else 90
+        file.write_text(yaml.safe_dump(document, sort_keys=False))
+        self.rehearsed.pin_project()
+        return self.rehearsed.repository.commit_change("A change")
+
+    def _deploy(self, commit: str, watch: Watcher) -> RunResult:
+        self.run_id += 1
+        runner = self.rehearsed.runner
+        trigger = WorkflowTrigger(
+            event_name="workflow_dispatch",
+            ref="refs/heads/main",
+            sha=commit,
+            actor=servers.LOCAL_OWNER,
+            run_id=self.run_id,
+            inputs={"environment": "production"},
+        )
+        return replace(runner, host=replace(runner.host, watch=watch)).run_workflow(_DEPLOYMENT, trigger)
+
+
+def find_disorder(rehearsed: RehearsedAccount) -> Iterator[str]:
+    """Return what a deployment that has ended must not leave."""
+    s3, ec2 = rehearsed.connect_client("s3"), rehearsed.connect_client("ec2")
+    aws = connect_emulated(url=rehearsed.account.aws_url, region=LOCAL_REGION)
+    [bucket] = [of["Name"] for of in s3.list_buckets()["Buckets"] if f"-{ENVIRONMENT}-state-" in of["Name"]]
+    for lock in s3.list_objects_v2(Bucket=bucket, Prefix=".pulumi/locks/").get("Contents", ()):
+        yield f"a lock is left: {lock['Key']}"
+    deployment = _read_deployment(s3, bucket)
+    for operation in deployment.get("pending_operations") or ():
+        yield f"an operation is pending: {operation['type']} {operation['resource']['urn']}"
+    recorded = recorded_ids(deployment)
+    for resource in find_tagged_resources(aws, ENVIRONMENT):
+        if (resource.type, resource.id) not in recorded:
+            yield f"not recorded: {resource.type} {resource.id}"
+    filters = [
+        {"Name": "tag:Environment", "Values": [ENVIRONMENT]},
+        {"Name": "tag-key", "Values": ["NodeGroup"]},
+        {"Name": "instance-state-name", "Values": ["running"]},
+    ]
+    found = ec2.get_paginator("describe_instances").paginate(Filters=filters).build_full_result()["Reservations"]
+    tags = [tag for each in found for instance in each["Instances"] for tag in instance["Tags"]]
+    versions = {tag["Value"] for tag in tags if tag["Key"] == "Version"}
+    if len(versions) != 1:
+        yield f"nodes run {', '.join(sorted(versions)) or 'no version'}"
+
+
+def _read_deployment(s3: Any, bucket: str) -> dict[str, Any]:
+    key = f".pulumi/stacks/{CONFIG_NAMESPACE}/{ENVIRONMENT}.json"
+    checkpoint = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())["checkpoint"]
+    latest: dict[str, Any] = checkpoint["latest"]
+    return latest
+
+
+def _describe_failure(result: RunResult) -> str:
+    """Return why a run has not succeeded; "" if it has."""
+    if result.outcome == Outcome.SUCCESS:
+        return ""
+    failed = result.failed_step()
+    if failed is None:
+        return "; ".join(f"{name}: {job.outcome} {job.refusal}" for name, job in result.jobs.items())
+    return f"{failed.title}: {failed.output[-_OUTPUT_CHARACTERS:]}"
