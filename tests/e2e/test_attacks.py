@@ -12,7 +12,7 @@ from local.project_clone import clone_project
 from measure.rehearsal.attack_trials import Attackers
 from measure.rehearsal.environment_targets import prepare_target
 from measure.rehearsal.rehearsed_account import enforce_iam
-from measure.rehearsal.runner_host import s3_control_variables
+from measure.rehearsal.runner_host import emulated_account_variables
 
 if TYPE_CHECKING:
     from tests.e2e.stacks import Stack
@@ -32,7 +32,7 @@ def deploy_other(stack: Stack) -> None:
         done = subprocess.run(
             ["pulumi", *command, "--stack", OTHER, "--non-interactive"],
             cwd=project,
-            env=stack.engine.process_environment() | s3_control_variables(account),
+            env=stack.engine.process_environment() | emulated_account_variables(account),
             capture_output=True,
             check=False,
             text=True,

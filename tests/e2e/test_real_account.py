@@ -62,6 +62,8 @@ def person_variables(account: LocalAccount, folder: Path) -> Mapping[str, str]:
         "PATH": f"{programs}:{variables['PATH']}",
         # Buckets have host names of their own, which loopback has not: the emulator serves them as a proxy.
         "HTTP_PROXY": account.aws_url,
+        # The emulator keeps every version of the state in memory.
+        "PULUMI_DIY_BACKEND_GZIP": "true",
         "PULUMI_CREDENTIALS_PATH": str(folder / "login"),
         "PULUMI_SKIP_CONFIRMATIONS": "true",
         "GIT_AUTHOR_NAME": "person",
