@@ -77,7 +77,7 @@ def evaluate_expression(source: str, context: ExpressionContext) -> Value:
     parser = _Parser(source=source, tokens=_split_tokens(source), context=context)
     value = parser.parse_or()
     if parser.tokens:
-        raise parser.error()
+        raise parser.unknown_error()
     return value
 
 
@@ -156,60 +156,60 @@ class _Parser:
     tokens: list[str]
     context: ExpressionContext
 
-    def error(self) -> UserError:
+    def unknown_error(self) -> UserError:
         return _unknown_error(self.source, self.tokens[0] if self.tokens else "the end")
 
-    def take(self, *wanted: str) -> str | None:
+    def take_token(self, *wanted: str) -> str | None:
         """Take the next token if it is one of these."""
         return self.tokens.pop(0) if self.tokens and self.tokens[0] in wanted else None
 
-    def expect(self, token: str) -> None:
-        if self.take(token) is None:
-            raise self.error()
+    def expect_token(self, token: str) -> None:
+        if self.take_token(token) is None:
+            raise self.unknown_error()
 
     def parse_or(self) -> Value:
         value = self.parse_and()
-        while self.take("||"):
+        while self.take_token("||"):
             other = self.parse_and()
             value = value if is_truthy(value) else other
         return value
 
     def parse_and(self) -> Value:
         value = self.parse_equality()
-        while self.take("&&"):
+        while self.take_token("&&"):
             other = self.parse_equality()
             value = other if is_truthy(value) else value
         return value
 
     def parse_equality(self) -> Value:
         value = self.parse_unary()
-        while sign := self.take("==", "!="):
+        while sign := self.take_token("==", "!="):
             value = _are_equal(value, self.parse_unary()) is (sign == "==")
         return value
 
     def parse_unary(self) -> Value:
-        return not is_truthy(self.parse_unary()) if self.take("!") else self.parse_property()
+        return not is_truthy(self.parse_unary()) if self.take_token("!") else self.parse_property()
 
     def parse_property(self) -> Value:
         value = self.parse_primary()
-        while self.take("."):
+        while self.take_token("."):
             name = self.tokens.pop(0) if self.tokens else ""
             value = value.get(name) if isinstance(value, Mapping) else None
         return value
 
     def parse_primary(self) -> Value:
-        if self.take("("):
+        if self.take_token("("):
             value = self.parse_or()
-            self.expect(")")
+            self.expect_token(")")
             return value
         if not self.tokens or self.tokens[0] in {")", ",", ".", "[", "]"}:
-            raise self.error()
+            raise self.unknown_error()
         token = self.tokens.pop(0)
         if token.startswith("'"):
             return token[1:-1].replace("''", "'")
         if token[0].isdigit():
             return float(token)
-        if self.take("("):
+        if self.take_token("("):
             return self.call_function(token)
         if token in _LITERALS:
             return _LITERALS[token]
@@ -219,10 +219,10 @@ class _Parser:
 
     def call_function(self, name: str) -> Value:
         arguments: list[Value] = []
-        while not self.take(")"):
+        while not self.take_token(")"):
             arguments.append(self.parse_or())
-            if not self.take(","):
-                self.expect(")")
+            if not self.take_token(","):
+                self.expect_token(")")
                 break
         function = _FUNCTIONS.get(name) or self.context.functions.get(name)
         if function is None:

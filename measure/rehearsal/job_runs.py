@@ -102,7 +102,7 @@ class JobRun:
     _cancelled: bool = False
     _sessions: list[int] = field(default_factory=list)
 
-    def run(self) -> Outcome:
+    def run_job(self) -> Outcome:
         """Run all steps and say how the job has ended."""
         request = self.request
         request.host.empty_workspace()
@@ -123,9 +123,9 @@ class JobRun:
             return Outcome.CANCELLED
         return Outcome.FAILURE if self._failed else Outcome.SUCCESS
 
-    def outputs(self) -> dict[str, Value]:
+    def read_outputs(self) -> dict[str, Value]:
         """Return the job's outputs."""
-        context = self._context(inputs=None)
+        context = self._make_context(inputs=None)
         return {name: expand_text(text, context) for name, text in self.request.job.outputs.items()}
 
     def _identity_variables(self) -> dict[str, str]:
@@ -149,7 +149,9 @@ class JobRun:
             variables: dict[str, str] = json.load(answer)
         return variables
 
-    def _context(self, *, inputs: Mapping[str, str] | None, env: Mapping[str, str] | None = None) -> ExpressionContext:
+    def _make_context(
+        self, *, inputs: Mapping[str, str] | None, env: Mapping[str, str] | None = None
+    ) -> ExpressionContext:
         request = self.request
         values: dict[str, Value] = {
             **request.contexts,
@@ -170,9 +172,9 @@ class JobRun:
         return ExpressionContext(values=values, functions=functions)
 
     def _run_step(self, step: WorkflowStep, *, inputs: Mapping[str, str] | None) -> None:
-        context = self._context(inputs=inputs)
+        context = self._make_context(inputs=inputs)
         if not is_condition_met(step.condition, context):
-            self._record(step, ScriptResult(outcome=Outcome.SKIPPED), seconds=0)
+            self._record_step(step, ScriptResult(outcome=Outcome.SKIPPED), seconds=0)
             return
         began = time.monotonic()
         variables = {**self.variables, **{name: expand_text(text, context) for name, text in step.env.items()}}
@@ -180,7 +182,7 @@ class JobRun:
             self._run_composite(step, context)
             return
         result = self._run_script(step, variables, context) if step.run else self._run_action(step, variables, context)
-        self._record(step, result, seconds=time.monotonic() - began)
+        self._record_step(step, result, seconds=time.monotonic() - began)
 
     def _run_script(self, step: WorkflowStep, variables: Mapping[str, str], context: ExpressionContext) -> ScriptResult:
         result = run_script(
@@ -213,7 +215,7 @@ class JobRun:
         for inner in action.runs.steps:
             self._run_step(inner, inputs=inputs)
 
-    def _record(self, step: WorkflowStep, result: ScriptResult, *, seconds: float) -> None:
+    def _record_step(self, step: WorkflowStep, result: ScriptResult, *, seconds: float) -> None:
         self.variables |= result.variables
         self.summary += result.summary
         self._failed = self._failed or result.outcome == Outcome.FAILURE

@@ -81,7 +81,7 @@ class Rehearsal:
     commit: str = ""
     runs: int = 0
 
-    def do(self, title: str, work: Callable[[], object]) -> None:
+    def run_by_administrator(self, title: str, work: Callable[[], object]) -> None:
         """Do something as the administrator.
 
         Raises:
@@ -89,9 +89,9 @@ class Rehearsal:
         """
         began = time.monotonic()
         work()
-        self._add(RehearsedStep(title=title, role=ADMINISTRATOR, seconds=time.monotonic() - began))
+        self._add_step(RehearsedStep(title=title, role=ADMINISTRATOR, seconds=time.monotonic() - began))
 
-    def run(
+    def run_workflow(
         self,
         title: str,
         file: str,
@@ -110,13 +110,13 @@ class Rehearsal:
             failing: The title of the step that has to fail; empty if none may.
         """
         self.runs += 1
-        result = self.rehearsed.runner.run_workflow(file, self._trigger(inputs or {}, pull_request=pull_request))
+        result = self.rehearsed.runner.run_workflow(file, self._make_trigger(inputs or {}, pull_request=pull_request))
         failed = result.failed_step()
         for report in result.reports:
             unexpected = report is failed and report.title != failing
             if report.outcome != Outcome.SKIPPED and (report.seconds >= 1 or report.role or unexpected):
-                problem = self._explain(report.output) if unexpected else ""
-                self._add(
+                problem = self._explain_failure(report.output) if unexpected else ""
+                self._add_step(
                     RehearsedStep(
                         title=f"{title}: {report.job}: {report.title}",
                         role=report.role or "no role",
@@ -125,16 +125,16 @@ class Rehearsal:
                     )
                 )
         refusals = [f"{name}: {job.refusal}" for name, job in result.jobs.items() if job.refusal]
-        self.expect(title, not refusals, "; ".join(refusals))
-        self.expect(title, failed is not None or not failing, f"no step failed, but {failing!r} has to")
+        self.expect_that(title, not refusals, "; ".join(refusals))
+        self.expect_that(title, failed is not None or not failing, f"no step failed, but {failing!r} has to")
         return result
 
-    def expect(self, title: str, holds: bool, problem: str) -> None:  # noqa: FBT001 — reads as an assertion
+    def expect_that(self, title: str, holds: bool, problem: str) -> None:  # noqa: FBT001 — reads as an assertion
         """Add a step that failed where something does not hold."""
         if not holds:
-            self._add(RehearsedStep(title=title, role=ADMINISTRATOR, seconds=0, problem=problem))
+            self._add_step(RehearsedStep(title=title, role=ADMINISTRATOR, seconds=0, problem=problem))
 
-    def _trigger(self, inputs: Mapping[str, str], *, pull_request: bool) -> WorkflowTrigger:
+    def _make_trigger(self, inputs: Mapping[str, str], *, pull_request: bool) -> WorkflowTrigger:
         return WorkflowTrigger(
             event_name="pull_request" if pull_request else "workflow_dispatch",
             ref=f"refs/pull/{PULL_REQUEST}/merge" if pull_request else "refs/heads/main",
@@ -145,12 +145,12 @@ class Rehearsal:
             event={"pull_request": {"number": PULL_REQUEST, "head": {"repo": {"fork": False}}}} if pull_request else {},
         )
 
-    def _explain(self, output: str) -> str:
+    def _explain_failure(self, output: str) -> str:
         denied = self.rehearsed.read_enforcement()["denials"]
         lines = [f"denied: {each['principal']}: {each['action']} on {each['resource']}" for each in denied[-3:]]
         return "\n".join([*lines, *output.splitlines()[-_OUTPUT_LINES:]])
 
-    def _add(self, step: RehearsedStep) -> None:
+    def _add_step(self, step: RehearsedStep) -> None:
         self.steps.append(step)
         console.print(
             f"{step.seconds:6.1f} s  {step.role:24} {step.title}{': WRONG' if step.problem else ''}", markup=False
@@ -162,28 +162,28 @@ class Rehearsal:
 def rehearse_short(rehearsal: Rehearsal) -> None:
     """From an empty account to a release on all nodes."""
     rehearsed = rehearsal.rehearsed
-    rehearsal.do("first deployment", lambda: first_deployment.deploy_first(rehearsed))
+    rehearsal.run_by_administrator("first deployment", lambda: first_deployment.deploy_first(rehearsed))
     if rehearsal.without is not None:
         _take_right(rehearsed, rehearsal.without)
     rehearsal.commit = first_deployment.prepare_repository(rehearsed)
-    rehearsal.do("start the cluster", lambda: first_deployment.start_nodes(rehearsed))
+    rehearsal.run_by_administrator("start the cluster", lambda: first_deployment.start_nodes(rehearsed))
     rehearsed.call_github("POST", f"/repos/{REPOSITORY}/pulls", _pull_request(rehearsed))
-    preview = rehearsal.run("pull request", "pulumi-preview.yml", pull_request=True)
-    rehearsal.expect(
+    preview = rehearsal.run_workflow("pull request", "pulumi-preview.yml", pull_request=True)
+    rehearsal.expect_that(
         "pull request",
         "Nothing would change." in preview.jobs["preview"].summary,
         "the preview of what is deployed has changes",
     )
-    rehearsal.run("deployment", "deploy-prod.yml")
+    rehearsal.run_workflow("deployment", "deploy-prod.yml")
     check_versions(rehearsal, "deployment", f"v0.0.0-1-g{rehearsal.commit[:7]}")
 
 
 def rehearse_changes(rehearsal: Rehearsal) -> None:
     """Deploy again: nothing, what only a person may change, larger machines, releases bad and good."""
     rehearsed = rehearsal.rehearsed
-    rehearsal.run("nothing new", "deploy-prod.yml")
+    rehearsal.run_workflow("nothing new", "deploy-prod.yml")
     _set_and_pin(rehearsed, "claudefs-infra:costCenter", "storage")
-    rehearsal.run("what only a person may change", "deploy-prod.yml", failing="Preview")
+    rehearsal.run_workflow("what only a person may change", "deploy-prod.yml", failing="Preview")
     _set_and_pin(rehearsed, "claudefs-infra:costCenter", "")
     for key, value in (
         ("claudefs-infra:orchestratorDiskGib", "200"),
@@ -191,15 +191,15 @@ def rehearse_changes(rehearsal: Rehearsal) -> None:
     ):
         set_setting(rehearsed, key, value)
     rehearsed.pin_project()
-    rehearsal.run("larger machines", "deploy-prod.yml", inputs={"cluster-size": "10"})
+    rehearsal.run_workflow("larger machines", "deploy-prod.yml", inputs={"cluster-size": "10"})
     before = _node_versions(rehearsed)
     failing = "v0.8.0"
     _emulate_fault(rehearsed, f"probe:{failing}")
     rehearsal.commit = rehearsed.repository.release_version(failing)
-    rehearsal.run("a release that fails", "deploy-prod.yml", inputs={"version": failing}, failing="Roll out")
-    rehearsal.expect("a release that fails", _node_versions(rehearsed) == before, "nodes have not returned")
+    rehearsal.run_workflow("a release that fails", "deploy-prod.yml", inputs={"version": failing}, failing="Roll out")
+    rehearsal.expect_that("a release that fails", _node_versions(rehearsed) == before, "nodes have not returned")
     rehearsal.commit = rehearsed.repository.release_version("v0.8.1")
-    rehearsal.run("a release", "deploy-prod.yml", inputs={"version": "v0.8.1"})
+    rehearsal.run_workflow("a release", "deploy-prod.yml", inputs={"version": "v0.8.1"})
     check_versions(rehearsal, "a release", "v0.8.1")
 
 
@@ -216,7 +216,7 @@ def _take_right(rehearsed: RehearsedAccount, without: WithoutRight) -> None:
 def check_versions(rehearsal: Rehearsal, title: str, version: str) -> None:
     """Check that every node runs a version."""
     versions = _node_versions(rehearsal.rehearsed)
-    rehearsal.expect(title, versions == {version}, f"nodes run {', '.join(sorted(versions)) or 'nothing'}")
+    rehearsal.expect_that(title, versions == {version}, f"nodes run {', '.join(sorted(versions)) or 'nothing'}")
 
 
 def _pull_request(rehearsed: RehearsedAccount) -> Mapping[str, object]:
@@ -300,10 +300,10 @@ def run_rehearsal(*, short: bool, keep: bool, without: WithoutRight | None) -> R
         rehearsal.rehearsed.enforce_iam()
         try:
             rehearse_short(rehearsal)
-            if not short and not problems(rehearsal):
+            if not short and not find_problems(rehearsal):
                 rehearse_changes(rehearsal)
         except UserError as error:
-            rehearsal.expect("the rehearsal", holds=False, problem=f"{error.problem}\n{error.repair}")
+            rehearsal.expect_that("the rehearsal", holds=False, problem=f"{error.problem}\n{error.repair}")
         return rehearsal
 
 
@@ -324,14 +324,14 @@ def parse_without(text: str) -> WithoutRight | None:
     return WithoutRight(role=role, action=action)
 
 
-def problems(rehearsal: Rehearsal) -> list[RehearsedStep]:
+def find_problems(rehearsal: Rehearsal) -> list[RehearsedStep]:
     """Return the steps that were not as expected."""
     return [step for step in rehearsal.steps if step.problem]
 
 
 def rehearsal_report(rehearsal: Rehearsal) -> CommandResult:
     """Report each step with the role that it ran as and its time."""
-    wrong = problems(rehearsal)
+    wrong = find_problems(rehearsal)
     seconds = sum(step.seconds for step in rehearsal.steps)
     return CommandResult(
         table=ResultTable(

@@ -63,7 +63,7 @@ class ScriptResult:
     summary: str = ""
 
 
-def never() -> bool:
+def never_cancels() -> bool:
     """Return False: nobody cancels."""
     return False
 
@@ -74,7 +74,7 @@ def run_script(
     folder: Path,
     variables: Mapping[str, str],
     timeout_seconds: float,
-    is_cancelled: Callable[[], bool] = never,
+    is_cancelled: Callable[[], bool] = never_cancels,
 ) -> ScriptResult:
     """Run a script to its end, its time-out or its cancellation.
 
@@ -124,16 +124,16 @@ def read_assignments(file: Path) -> dict[str, str]:
 def _await_end(process: subprocess.Popen[bytes], *, deadline: float, is_cancelled: Callable[[], bool]) -> Outcome:
     while process.poll() is None:
         if is_cancelled():
-            _cancel(process)
+            _cancel_process(process)
             return Outcome.CANCELLED
         if time.monotonic() > deadline:
-            _cancel(process)
+            _cancel_process(process)
             return Outcome.FAILURE
         time.sleep(_POLL_SECONDS)
     return Outcome.SUCCESS if process.returncode == 0 else Outcome.FAILURE
 
 
-def _cancel(process: subprocess.Popen[bytes]) -> None:
+def _cancel_process(process: subprocess.Popen[bytes]) -> None:
     for number, seconds in SIGNALS:
         process.send_signal(number)
         with suppress(subprocess.TimeoutExpired):

@@ -129,7 +129,7 @@ class _WorkflowRun:
 
     def run_job(self, name: str) -> JobResult:
         job = self.workflow.jobs[name]
-        contexts = self._contexts(job)
+        contexts = self._collect_contexts(job)
         context = self._job_context(job, contexts, name)
         if not is_condition_met(job.condition, context):
             return JobResult(outcome=Outcome.SKIPPED)
@@ -163,10 +163,10 @@ class _WorkflowRun:
                 artifacts=self.artifacts,
             )
         )
-        outcome = run.run()
-        return JobResult(outcome=outcome, outputs=run.outputs(), reports=tuple(run.reports), summary=run.summary)
+        outcome = run.run_job()
+        return JobResult(outcome=outcome, outputs=run.read_outputs(), reports=tuple(run.reports), summary=run.summary)
 
-    def _contexts(self, job: WorkflowJob) -> dict[str, Value]:
+    def _collect_contexts(self, job: WorkflowJob) -> dict[str, Value]:
         needs = {need: self.results[need] for need in job.needs}
         return {
             "inputs": {**self.workflow.default_inputs(), **self.trigger.inputs},

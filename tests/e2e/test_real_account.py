@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import subprocess
@@ -18,6 +19,7 @@ from local.account import LOCAL_REGION, PLACEHOLDER_ACCESS_KEY, open_account
 from local.github.keys import decrypt_secret
 from local.github.records import KeyPair
 from local.project_clone import clone_project
+from tests.e2e.gh import call_github
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -53,7 +55,7 @@ def person_variables(account: LocalAccount, folder: Path) -> Mapping[str, str]:
     """Return the environment of a person's shell, with a `gh` in front of all programs."""
     programs = folder / "programs"
     programs.mkdir()
-    (programs / "gh").write_text(f'#!/bin/sh\nexec {sys.executable} {PROJECT_FOLDER}/tests/e2e/gh.py "$@"\n')
+    (programs / "gh").write_text(f'#!/bin/sh\nexec {sys.executable} {inspect.getfile(call_github)} "$@"\n')
     (programs / "gh").chmod(0o755)
     variables = account.command_environment()
     for name in _OF_LOCAL_STACK:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 VARIABLES = {"PATH": os.environ["PATH"]}
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         script_process, "SIGNALS", tuple((number, seconds / 10) for number, seconds in script_process.SIGNALS)
@@ -66,7 +66,10 @@ def test_a_program_that_the_script_became_hears_the_cancellation(tmp_path: Path)
     assert (done.outcome, done.output) == (Outcome.CANCELLED, "heard\n")
 
 
-def test_a_program_that_the_script_waits_for_hears_nothing_and_lives_until_the_job_ends(tmp_path: Path) -> None:
+def test_a_program_that_the_script_waits_for_hears_nothing_and_lives_until_the_job_ends(
+    tmp_path: Path,
+    short_waits: None,  # noqa: ARG001
+) -> None:
     begun = tmp_path / "begun"
     done = run_script(
         f"bash -c \"trap 'touch heard' INT TERM; echo \\$\\$ > pid; touch {begun}; sleep 60\"\ntrue",
@@ -82,7 +85,10 @@ def test_a_program_that_the_script_waits_for_hears_nothing_and_lives_until_the_j
     assert not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE
 
 
-def test_a_script_that_takes_too_long_is_ended_and_has_failed(tmp_path: Path) -> None:
+def test_a_script_that_takes_too_long_is_ended_and_has_failed(
+    tmp_path: Path,
+    short_waits: None,  # noqa: ARG001
+) -> None:
     began = time.monotonic()
     done = run_script("trap '' INT TERM; sleep 60", folder=tmp_path, variables=VARIABLES, timeout_seconds=0.1)
     assert done.outcome == Outcome.FAILURE
