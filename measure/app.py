@@ -45,6 +45,7 @@ def run_chaos(
 @rehearse_app.command("rehearse")
 def run_rehearse(
     without: Annotated[str, typer.Option(help="a right to take from a role: ROLE=SERVICE:ACTION")] = "",
+    kills: Annotated[int, typer.Option(min=0, help="deployments to cancel in each step that changes something")] = 0,
     *,
     short: Annotated[bool, typer.Option("--short", help="end after the first deployment by GitHub's jobs")] = False,
     keep: Annotated[bool, typer.Option("--keep", help="leave the account and its folder")] = False,
@@ -53,7 +54,8 @@ def run_rehearse(
     """Rehearse a real account: set up by a person, deployed by the workflows' own steps under their roles."""
     lacking = rehearsing.parse_without(without)
     finish_command(
-        rehearsing.rehearsal_report(rehearsing.run_rehearsal(short=short, keep=keep, without=lacking)), as_json=json
+        rehearsing.rehearsal_report(rehearsing.run_rehearsal(short=short, keep=keep, without=lacking, kills=kills)),
+        as_json=json,
     )
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from local import servers
 from measure.rehearsal import first_deployment
 from measure.rehearsal.first_deployment import GITHUB_ENVIRONMENT, set_setting
+from measure.rehearsal.kills import run_kills
 from measure.rehearsal.rehearsed_account import ENVIRONMENT, REPOSITORY, set_up_account
 from measure.rehearsal.runner_host import WorkflowTrigger, nobody_cancels
 from measure.rehearsal.script_process import Outcome
@@ -89,7 +90,7 @@ class Rehearsal:
         """
         began = time.monotonic()
         work()
-        self._add_step(RehearsedStep(title=title, role=ADMINISTRATOR, seconds=time.monotonic() - began))
+        self.add_step(RehearsedStep(title=title, role=ADMINISTRATOR, seconds=time.monotonic() - began))
 
     def run_workflow(
         self,
@@ -116,7 +117,7 @@ class Rehearsal:
             unexpected = report is failed and report.title != failing
             if report.outcome != Outcome.SKIPPED and (report.seconds >= 1 or report.role or unexpected):
                 problem = self._explain_failure(report.output) if unexpected else ""
-                self._add_step(
+                self.add_step(
                     RehearsedStep(
                         title=f"{title}: {report.job}: {report.title}",
                         role=report.role or "no role",
@@ -132,7 +133,7 @@ class Rehearsal:
     def expect_that(self, title: str, holds: bool, problem: str) -> None:  # noqa: FBT001 — reads as an assertion
         """Add a step that failed where something does not hold."""
         if not holds:
-            self._add_step(RehearsedStep(title=title, role=ADMINISTRATOR, seconds=0, problem=problem))
+            self.add_step(RehearsedStep(title=title, role=ADMINISTRATOR, seconds=0, problem=problem))
 
     def _make_trigger(self, inputs: Mapping[str, str], *, pull_request: bool) -> WorkflowTrigger:
         return WorkflowTrigger(
@@ -150,7 +151,8 @@ class Rehearsal:
         lines = [f"denied: {each['principal']}: {each['action']} on {each['resource']}" for each in denied[-3:]]
         return "\n".join([*lines, *output.splitlines()[-_OUTPUT_LINES:]])
 
-    def _add_step(self, step: RehearsedStep) -> None:
+    def add_step(self, step: RehearsedStep) -> None:
+        """Keep a step, and show it."""
         self.steps.append(step)
         console.print(
             f"{step.seconds:6.1f} s  {step.role:24} {step.title}{': WRONG' if step.problem else ''}", markup=False
@@ -201,6 +203,14 @@ def rehearse_changes(rehearsal: Rehearsal) -> None:
     rehearsal.commit = rehearsed.repository.release_version("v0.8.1")
     rehearsal.run_workflow("a release", "deploy-prod.yml", inputs={"version": "v0.8.1"})
     check_versions(rehearsal, "a release", "v0.8.1")
+
+
+def rehearse_kills(rehearsal: Rehearsal, *, count: int) -> None:
+    """Cancel deployments at many moments, and check what the run after each leaves."""
+    for kill in run_kills(rehearsal.rehearsed, count=count):
+        title = f"cancelled{'' if kill.cancelled else ' after its end'}, and run again: {kill.step}"
+        problem = "; ".join(kill.problems)
+        rehearsal.add_step(RehearsedStep(title=title, role=ADMINISTRATOR, seconds=kill.seconds, problem=problem))
 
 
 def _take_right(rehearsed: RehearsedAccount, without: WithoutRight) -> None:
@@ -287,13 +297,14 @@ def rehearsal_folder(*, keep: bool) -> Iterator[Path]:
             os.environ["CFS_LOCAL_DIR"] = before
 
 
-def run_rehearsal(*, short: bool, keep: bool, without: WithoutRight | None) -> Rehearsal:
+def run_rehearsal(*, short: bool, keep: bool, without: WithoutRight | None, kills: int = 0) -> Rehearsal:
     """Rehearse on an account of its own, with IAM enforced from the first job on.
 
     Args:
         short: End after the first deployment by GitHub's jobs.
         keep: Leave the account as it is.
         without: A right that a role is to lack.
+        kills: How many deployments to cancel in each of their steps that change something.
     """
     with rehearsal_folder(keep=keep) as folder:
         rehearsal = Rehearsal(rehearsed=set_up_account(folder, watch=nobody_cancels), without=without)
@@ -302,6 +313,8 @@ def run_rehearsal(*, short: bool, keep: bool, without: WithoutRight | None) -> R
             rehearse_short(rehearsal)
             if not short and not find_problems(rehearsal):
                 rehearse_changes(rehearsal)
+            if kills and not find_problems(rehearsal):
+                rehearse_kills(rehearsal, count=kills)
         except UserError as error:
             rehearsal.expect_that("the rehearsal", holds=False, problem=f"{error.problem}\n{error.repair}")
         return rehearsal

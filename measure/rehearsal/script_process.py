@@ -99,6 +99,7 @@ def run_script(
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=_heed_interrupts,  # noqa: PLW1509 — it calls nothing that another thread could hold
         )
         try:
             outcome = _await_end(process, deadline=time.monotonic() + timeout_seconds, is_cancelled=is_cancelled)
@@ -114,6 +115,11 @@ def run_script(
             variables=read_assignments(files["GITHUB_ENV"]),
             summary=files["GITHUB_STEP_SUMMARY"].read_text(),
         )
+
+
+def _heed_interrupts() -> None:
+    """Undo what a command that a shell has started in the background inherits: it ignores SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def read_assignments(file: Path) -> dict[str, str]:
