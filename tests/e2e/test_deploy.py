@@ -76,7 +76,7 @@ def test_what_was_reviewed_is_applied_and_nothing_else(reviewed_stack: Stack, tm
     # What is checked out lacks what was deployed.
     [lacking] = deploy("preview", "--review", file, status=1)["errors"]
     assert (
-        "Pulumi.local.yaml lacks alertEmails, environmentSecrets.TOKEN, logRetentionDays, which local was deployed"
+        "Pulumi.local.yaml lacks alertEmails, environmentSecrets.TOKEN, logRetentionDays, with which local was deployed"
         in lacking
     )
 
