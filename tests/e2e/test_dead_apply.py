@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import signal
-import threading
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,7 +12,6 @@ import pytest
 import yaml
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-from werkzeug.serving import make_server
 from werkzeug.test import run_wsgi_app
 from werkzeug.wrappers import Request
 
@@ -26,8 +23,8 @@ from cfs.sessions import connect_emulated
 from infra.naming import CONFIG_NAMESPACE
 from infra.project import PROJECT_FOLDER
 from infra.tags import Tags
-from local.servers import LOOPBACK
 from terminal.errors import UserError
+from tests.loopback_server import serve_on_loopback
 from toolchain import obtain_toolchain
 
 if TYPE_CHECKING:
@@ -111,19 +108,6 @@ class KillingAccount:
         start_response(status, list(headers))
         return body
 
-    @contextmanager
-    def serving(self) -> Iterator[str]:
-        """Serve on loopback, and give the address."""
-        server = make_server(LOOPBACK, 0, self, threaded=True)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://{LOOPBACK}:{server.port}"
-        finally:
-            server.shutdown()
-            thread.join()
-            server.server_close()
-
 
 @pytest.fixture
 def account() -> KillingAccount:
@@ -136,7 +120,7 @@ def environment(account: KillingAccount, tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "__main__.py").write_text(PROGRAM)
     runtime = {"name": "python", "options": {"toolchain": "pip", "virtualenv": str(PROJECT_FOLDER / ".venv")}}
     (tmp_path / "Pulumi.yaml").write_text(yaml.safe_dump({"name": CONFIG_NAMESPACE, "runtime": runtime}))
-    with account.serving() as url:
+    with serve_on_loopback(account) as url:
         for name, value in {
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 import uuid
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +13,6 @@ import pytest
 import yaml
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-from werkzeug.serving import make_server
 
 from cfs.engine import EngineError
 from cfs.remote_engine import RemoteEngine
@@ -29,8 +26,8 @@ from local.aws.clock import AccountClock
 from local.aws.iam.conditions import matches_pattern
 from local.aws.iam.gate import AccessGate
 from local.aws.journal import Journal
-from local.servers import LOOPBACK
 from terminal.errors import UserError
+from tests.loopback_server import serve_on_loopback
 from tests.unit.infra.conftest import job_scope
 from toolchain import obtain_toolchain
 
@@ -156,21 +153,6 @@ class Backend:
         return {(action, KEY if ":kms:" in place else _MADE_UP.sub("*", place)) for action, place in places}
 
 
-@contextmanager
-def serve_account(gate: AccessGate, journal: Path) -> Iterator[str]:
-    """Serve an account behind a gate on loopback, and give the address."""
-    app = Journal(DomainDispatcherApplication(create_backend_app), journal, clock=AccountClock(), admit=gate.admit)
-    server = make_server(LOOPBACK, 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://{LOOPBACK}:{server.port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
 def backend_url() -> str:
     """Return the backend as the workflow names it."""
     steps = yaml.safe_load((WORKFLOW_SOURCES / "deploy-prod.yml").read_text())["jobs"]["deploy"]["steps"]
@@ -188,7 +170,13 @@ def backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Backend
     (tmp_path / "__main__.py").write_text(PROGRAM)
     runtime = {"name": "python", "options": {"toolchain": "pip", "virtualenv": str(PROJECT_FOLDER / ".venv")}}
     (tmp_path / "Pulumi.yaml").write_text(yaml.safe_dump({"name": CONFIG_NAMESPACE, "runtime": runtime}))
-    with serve_account(gate, tmp_path / "account.jsonl") as url:
+    app = Journal(
+        DomainDispatcherApplication(create_backend_app),
+        tmp_path / "account.jsonl",
+        clock=AccountClock(),
+        admit=gate.admit,
+    )
+    with serve_on_loopback(app) as url:
         for name, value in {
             "AWS_ENDPOINT_URL": url,
             "AWS_ACCESS_KEY_ID": PLACEHOLDER_ACCESS_KEY,

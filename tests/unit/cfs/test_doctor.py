@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
 import time
 import urllib.request
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from werkzeug.serving import make_server
 
 from cfs.doctor import tokens
 from cfs.doctor.findings import Finding, Verdict, findings_report, raise_wrong_findings
@@ -25,6 +23,7 @@ from infra.project import PROJECT_FOLDER
 from local.github.app import create_app
 from local.github.state import StateStore, new_state
 from terminal.errors import UserError
+from tests.loopback_server import serve_on_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,15 +79,9 @@ def shared_standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn
     """One server for all tests: to make its application takes longer than most of them."""
     path = tmp_path_factory.mktemp("shared") / "state.json"
     store = StateStore.open_file(path, owner=OWNER, repository=REPOSITORY)
-    server = make_server("127.0.0.1", 0, create_app(store), threaded=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    url = f"http://127.0.0.1:{server.port}"
-    target = read_github_target("local", environment={"GITHUB_TOKEN": CLASSIC, "GITHUB_BASE_URL": f"{url}/"})
-    yield StandIn(url=url, store=store, target=target)
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serve_on_loopback(create_app(store)) as url:
+        target = read_github_target("local", environment={"GITHUB_TOKEN": CLASSIC, "GITHUB_BASE_URL": f"{url}/"})
+        yield StandIn(url=url, store=store, target=target)
 
 
 @pytest.fixture

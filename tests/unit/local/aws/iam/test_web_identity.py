@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +10,10 @@ import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
 from flask import Flask
-from werkzeug.serving import make_server
 
 from local.aws.iam.in_process import guard_client
 from local.github.job_tokens import TOKEN_ISSUER, JobTokenIssuer
+from tests.loopback_server import serve_on_loopback
 from tests.unit.local.aws.iam.conftest import ACCOUNT, REGION, refusal, session_credentials, statement
 
 if TYPE_CHECKING:
@@ -38,13 +37,8 @@ def issuer() -> Iterator[tuple[JobTokenIssuer, str]]:
     """An issuer of tokens, and the address of its keys."""
     made, app = JobTokenIssuer(), Flask(__name__)
     app.add_url_rule("/jwks", view_func=made.public_keys)
-    server = make_server("127.0.0.1", 0, app)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield made, f"http://127.0.0.1:{server.port}/jwks"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serve_on_loopback(app) as url:
+        yield made, f"{url}/jwks"
 
 
 @pytest.fixture

@@ -1,0 +1,29 @@
+"""A WSGI application that a test serves on loopback."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from werkzeug.serving import make_server
+
+from local.servers import LOOPBACK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from wsgiref.types import WSGIApplication
+
+
+@contextmanager
+def serve_on_loopback(app: WSGIApplication) -> Iterator[str]:
+    """Serve an application in threads of this process, and yield its address."""
+    server = make_server(LOOPBACK, 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://{LOOPBACK}:{server.port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
