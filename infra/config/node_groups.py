@@ -122,13 +122,13 @@ class NodeGroupChange(BaseModel):
         enabled: False removes the group from the stack. With a count of 0 it stays, with nothing to run.
         role: What the nodes of a new group are for; a default group keeps its own.
         site: See `NodeGroup`; a new group is in site A.
-        count: Likewise; goes before the number that the setting `clusterSize` gives.
-        instance_types: Likewise.
-        root_disk_gib: Likewise.
-        on_demand_base: Likewise.
-        on_demand_percent: Likewise.
-        schedule_start: Likewise, `start`.
-        schedule_stop: Likewise, `stop`.
+        count: See `NodeGroup`; overrides the number that the setting `clusterSize` gives.
+        instance_types: See `NodeGroup`.
+        root_disk_gib: See `NodeGroup`.
+        on_demand_base: See `NodeGroup`.
+        on_demand_percent: See `NodeGroup`.
+        schedule_start: See `NodeGroup.start`.
+        schedule_stop: See `NodeGroup.stop`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=False)

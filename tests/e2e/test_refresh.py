@@ -85,7 +85,7 @@ class FaultyHandler(BaseHTTPRequestHandler):
 
 @contextmanager
 def with_faults(stack: Stack, *faults: Fault) -> Iterator[LocalEngine]:
-    """Give an engine that meets faults of the emulated AWS."""
+    """Return an engine that meets faults of the emulated AWS."""
     with FaultyServer(stack.engine.account.aws_url, faults) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()

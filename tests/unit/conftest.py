@@ -55,8 +55,8 @@ def _look_once(look: Callable[..., Any]) -> Callable[..., Any]:
 
 Loader.list_available_services = _look_once(Loader.list_available_services)
 Loader.list_api_versions = _look_once(Loader.list_api_versions)
-# boto3 reads the services' models anew for each session, up to some MB of JSON each. It changes S3's as it uses it (the
-# bucket leaves the paths of operations), so each session gets that one for itself.
+# boto3 reads the services' models for each session, up to some MB of JSON each. It changes S3's model in use, removing
+# the bucket from the paths of operations, so each session gets a copy of its own.
 JSONFileLoader.load_file = lambda _loader, path: _load_copy(path) if "/s3/" in path else _load_once(path)
 
 IMAGE = "ami-12c6146b"

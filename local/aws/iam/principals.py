@@ -37,7 +37,7 @@ class CredentialsError(Exception):
     """A request's credentials are not accepted."""
 
     def __init__(self, fault: CredentialsFault) -> None:
-        """Say what is wrong with them."""
+        """Keep the fault."""
         super().__init__(fault)
         self.fault = fault
 

@@ -34,7 +34,7 @@ PROVIDER = {"urn": "urn:pulumi:prod::p::pulumi:providers:aws::default", "type": 
 
 
 def recorded(kind: str, identifier: str, **fields: Any) -> dict[str, Any]:
-    """Give an entry of a state."""
+    """Return an entry of a state."""
     return {"urn": f"urn:pulumi:prod::p::{kind}::name", "type": kind, "id": identifier, "custom": True, **fields}
 
 
@@ -104,7 +104,7 @@ def made(stack: RecordedStack, kind: str) -> str:
 
 
 def drops(stack: RecordedStack, kind: str) -> Callable[[], None]:
-    """Give a refresh that takes a kind of resource for gone."""
+    """Return a refresh that drops a kind of resource."""
 
     def run() -> None:
         stack.resources[:] = [resource for resource in stack.resources if resource["type"] != kind]
@@ -236,7 +236,7 @@ def test_the_state_from_before_a_refresh_is_for_nobody_else_to_read(stack: Recor
 
 
 def step(operation: str, kind: str, name: str, *, protect: bool) -> dict[str, Any]:
-    """Give a step of a preview."""
+    """Return a step of a preview."""
     inputs = {"bucket": name, "tags": {"Name": name}}
     new = {"urn": f"urn::{name}", "type": kind, "custom": True, "inputs": inputs, "protect": protect, "outputs": {}}
     return {"op": operation, "urn": new["urn"], "newState": new}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def problems(*, stack: str = "prod", without: str = "", **changed: Any) -> tuple[SettingProblem, ...]:
-    """Give what is wrong with a stack's settings of which some are changed; `aws__region` stands for `aws:region`."""
+    """Return what is wrong with a stack's settings after some changes; `aws__region` stands for `aws:region`."""
     changes = {key.replace("__", ":"): json.dumps(value) for key, value in changed.items()}
     config = {key: value for key, value in {**DEFAULTS, **STACK, **changes}.items() if key != without}
     try:

@@ -47,7 +47,7 @@ def test_what_is_created_is_judged_by_the_tags_that_it_gets_and_what_is_used_by_
     subnet = ec2.create_subnet(VpcId=ours, **network)["Subnet"]["SubnetId"]
     assert f"on resource: {EC2}:vpc/{others}" in refusal(ec2.create_subnet, VpcId=others, **network)[1]
     assert f"on resource: {EC2}:subnet/*" in refusal(ec2.create_subnet, VpcId=ours, CidrBlock="10.0.2.0/24")[1]
-    # The right to tag what one creates is none to tag it afterwards.
+    # The right to tag at creation does not allow tagging later.
     assert "ec2:CreateTags" in refusal(ec2.create_tags, Resources=[subnet], Tags=OTHERS)[1]
 
 
