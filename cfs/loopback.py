@@ -14,17 +14,17 @@ HOSTS = ("127.0.0.1", "localhost", "::1")
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-def open_loopback(url: str, *, timeout: float) -> HTTPResponse:
-    """Send a GET request to the machine itself, whatever proxy the environment names.
+def open_loopback(request: str | urllib.request.Request, *, timeout: float) -> HTTPResponse:
+    """Send a request to the machine itself, whatever proxy the environment names.
 
     Args:
-        url: An address on loopback.
+        request: An address on loopback, for GET, or a whole request.
         timeout: Seconds to wait for a connection, and for each part of the answer.
 
     Raises:
         OSError: There is no answer, or it is an error.
     """
-    return cast("HTTPResponse", _OPENER.open(url, timeout=timeout))
+    return cast("HTTPResponse", _OPENER.open(request, timeout=timeout))
 
 
 def proxy_exceptions(variables: Mapping[str, str]) -> dict[str, str]:

@@ -34,7 +34,7 @@ LAZY_COMMANDS = {
     "schedule": LazyCommand(target="measure.app:schedule_app", summary="Simulate the cluster's schedules."),
     "figures": LazyCommand(target="measure.app:figures_app", summary="Count the code's names, lines and functions."),
     "bench": LazyCommand(target="measure.app:bench_app", summary="Time previews on accounts of its own."),
-    "rehearse": LazyCommand(target="measure.app:rehearse_app", summary="Rehearse the way to a real account."),
+    "rehearse": LazyCommand(target="measure.rehearsal.app:rehearse_app", summary="Rehearse the way to a real account."),
     "chaos": LazyCommand(target="measure.app:chaos_app", summary="Kill the engine and check that `up` converges."),
 }
 """Every command of `cfs`, by name."""

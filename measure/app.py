@@ -10,13 +10,11 @@ from measure import bench as benchmark
 from measure import chaos as campaign
 from measure import schedule_year as simulation
 from measure.code_figures import count_code, figures_result
-from measure.rehearsal import rehearsal as rehearsing
 from terminal.options import JsonOption
 from terminal.results import finish_command
 
 bench_app = typer.Typer()
 chaos_app = typer.Typer()
-rehearse_app = typer.Typer()
 figures_app = typer.Typer()
 schedule_app = typer.Typer(no_args_is_help=True, help="Simulate the cluster's schedules.")
 
@@ -40,23 +38,6 @@ def run_chaos(
 ) -> None:
     """Kill the engine at many moments and check that `up` converges each time."""
     finish_command(campaign.chaos_report(campaign.run_kills(kills=kills, seed=seed), seed=seed), as_json=json)
-
-
-@rehearse_app.command("rehearse")
-def run_rehearse(
-    without: Annotated[str, typer.Option(help="a right to take from a role: ROLE=SERVICE:ACTION")] = "",
-    kills: Annotated[int, typer.Option(min=0, help="deployments to cancel in each step that changes something")] = 0,
-    *,
-    short: Annotated[bool, typer.Option("--short", help="end after the first deployment by GitHub's jobs")] = False,
-    keep: Annotated[bool, typer.Option("--keep", help="leave the account and its folder")] = False,
-    json: JsonOption = False,
-) -> None:
-    """Rehearse a real account: set up by a person, deployed by the workflows' own steps under their roles."""
-    lacking = rehearsing.parse_without(without)
-    finish_command(
-        rehearsing.rehearsal_report(rehearsing.run_rehearsal(short=short, keep=keep, without=lacking, kills=kills)),
-        as_json=json,
-    )
 
 
 @figures_app.command("figures")

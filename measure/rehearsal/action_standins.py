@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sys
-import urllib.request
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -18,6 +16,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from local.project_clone import link_environment
+from measure.rehearsal.emulator_requests import send_request
 from terminal.errors import UserError
 
 if TYPE_CHECKING:
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
 AUDIENCE = "sts.amazonaws.com"
 _GIT_SECONDS = 60
-_ANSWER_SECONDS = 10.0
 _ONE_ATTEMPT = Config(signature_version=UNSIGNED, connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 1})
 
 
@@ -71,7 +69,7 @@ def check_out(call: ActionCall) -> dict[str, str]:
     target = call.workspace / call.inputs.get("path", "")
     clone_commit(source, target, call.inputs.get("ref") or call.variables["GITHUB_SHA"])
     if (target / "Pulumi.yaml").exists():
-        # Installing the pinned packages anew would take each job a while and show nothing new.
+        # Each job would install the same pinned packages again.
         link_environment(target)
     return {}
 
@@ -131,12 +129,8 @@ def request_id_token(variables: Mapping[str, str]) -> str:
     url = variables.get("ACTIONS_ID_TOKEN_REQUEST_URL")
     if url is None:
         raise StepError("Credentials could not be loaded: the job lacks the permission `id-token: write`")
-    request = urllib.request.Request(
-        f"{url}{'&' if '?' in url else '?'}audience={AUDIENCE}",
-        headers={"Authorization": f"bearer {variables['ACTIONS_ID_TOKEN_REQUEST_TOKEN']}"},
-    )
-    with urllib.request.urlopen(request, timeout=_ANSWER_SECONDS) as answer:
-        token: str = json.load(answer)["value"]
+    address = f"{url}{'&' if '?' in url else '?'}audience={AUDIENCE}"
+    token: str = send_request(address, "GET", token=variables["ACTIONS_ID_TOKEN_REQUEST_TOKEN"])["value"]
     return token
 
 

@@ -15,7 +15,8 @@ from infra.scope import role_name
 from local.account import LOCAL_REGION
 from measure.rehearsal.action_standins import AUDIENCE, request_id_token
 from measure.rehearsal.attacks import FORBIDDEN, REACHES, token_claims
-from measure.rehearsal.rehearsed_account import REPOSITORY, send_request
+from measure.rehearsal.emulator_requests import send_request
+from measure.rehearsal.rehearsed_account import REPOSITORY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

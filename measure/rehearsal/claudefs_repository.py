@@ -6,18 +6,17 @@ import base64
 import hashlib
 import json
 import subprocess
-import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from infra.github.delivery import delivered_files
+from measure.rehearsal.emulator_requests import send_request
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 ARCHITECTURES = ("aarch64", "x86_64")
 _GIT_SECONDS = 60
-_ANSWER_SECONDS = 10.0
 _IDENTITY = ("-c", "user.name=rehearsal", "-c", "user.email=rehearsal@example.org")
 
 
@@ -38,15 +37,10 @@ class ClaudefsRepository:
         if not self.folder.exists():
             self._run_git("init", "--quiet", "--initial-branch", "main", str(self.folder))
         for path in delivered_files():
-            request = urllib.request.Request(
-                f"{github_url}/repos/{repository}/contents/{path}?ref=main",
-                headers={"Authorization": f"Bearer {token}"},
-            )
-            with urllib.request.urlopen(request, timeout=_ANSWER_SECONDS) as answer:
-                content = base64.b64decode(json.load(answer)["content"])
+            stored = send_request(f"{github_url}/repos/{repository}/contents/{path}?ref=main", "GET", token=token)
             target = self.folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
+            target.write_bytes(base64.b64decode(stored["content"]))
         return self.commit_change("Deliver the workflow files")
 
     def commit_change(self, message: str) -> str:

@@ -30,9 +30,10 @@ def set_setting(rehearsed: RehearsedAccount, key: str, value: str) -> None:
 
 
 def prepare_repository(rehearsed: RehearsedAccount) -> str:
-    """Give GitHub's jobs what they deploy with, and return the commit of ClaudeFS that has the delivered files."""
+    """Set what GitHub's jobs deploy with, and return ClaudeFS's commit with the delivered files."""
     for environment in (GITHUB_ENVIRONMENT, f"{GITHUB_ENVIRONMENT}-preview"):
-        rehearsed.set_secret("PULUMI_GITHUB_TOKEN", PERSON_TOKEN, environment=environment)
+        secret = ("PULUMI_GITHUB_TOKEN", "--repo", REPOSITORY, "--env", environment)
+        rehearsed.run_as_administrator("gh", "secret", "set", *secret, typed=PERSON_TOKEN)
     rehearsed.pin_project()
     return rehearsed.repository.deliver_files(rehearsed.account.github_url, REPOSITORY, token=PERSON_TOKEN)
 

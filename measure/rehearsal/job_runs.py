@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
-import urllib.request
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from measure.rehearsal.action_standins import ActionCall, StepError, find_standin
+from measure.rehearsal.emulator_requests import send_request
 from measure.rehearsal.expressions import ExpressionContext, expand_text, expand_value, is_condition_met
 from measure.rehearsal.runner_host import context_variables
 from measure.rehearsal.script_process import Outcome, ScriptResult, kill_session, run_script
@@ -28,7 +27,6 @@ DEFAULT_STEP_MINUTES = 15.0
 
 ROLE_SESSION_VARIABLE = "AWS_SESSION_TOKEN"
 _OWN_ACTIONS = "$/"
-_ANSWER_SECONDS = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,9 +142,7 @@ class JobRun:
             "actor": trigger.actor,
         }
         url = f"{request.host.account.github_url}/_control/jobs"
-        asked = urllib.request.Request(url, data=json.dumps(body).encode(), method="POST")
-        with urllib.request.urlopen(asked, timeout=_ANSWER_SECONDS) as answer:
-            variables: dict[str, str] = json.load(answer)
+        variables: dict[str, str] = send_request(url, "POST", body)
         return variables
 
     def _make_context(

@@ -24,14 +24,12 @@ class JobSettings:
     """Variables and secrets of one job.
 
     Attributes:
-        variables: The repository's, and the environment's in their place.
-        secrets: Likewise.
-        approvers: Who has to approve; empty if nobody.
+        variables: The repository's; the environment's win.
+        secrets: The same for secrets.
     """
 
     variables: Mapping[str, str]
     secrets: Mapping[str, str]
-    approvers: tuple[str, ...] = ()
 
 
 def read_job_settings(account: LocalAccount, *, environment: str, trigger: WorkflowTrigger) -> JobSettings:
@@ -43,13 +41,12 @@ def read_job_settings(account: LocalAccount, *, environment: str, trigger: Workf
         trigger: What started the run.
 
     Raises:
-        UserError: There is no such environment, or it does not let the run's branch in.
+        UserError: There is no such environment, or it does not allow the run's branch.
     """
     state = json.loads((account.folder / servers.GITHUB_EMULATOR.state_file).read_text())
     repository = state["repository"]
     key = KeyPair(**repository["key"])
     tables = [repository]
-    approvers: tuple[str, ...] = ()
     if environment:
         found = repository["environments"].get(environment)
         if found is None:
@@ -59,10 +56,6 @@ def read_job_settings(account: LocalAccount, *, environment: str, trigger: Workf
             )
         _check_branch(environment, found, trigger.ref)
         tables.append(found)
-        approvers = tuple(str(entry["id"]) for entry in found["settings"]["reviewers"])
-    from_fork = trigger.event.get("pull_request", {}).get("head", {}).get("repo", {}).get("fork", False)
-    if from_fork:  # https://docs.github.com/en/actions/reference/security/secure-use#pull-requests-from-forks
-        tables = []
     return JobSettings(
         variables={name: kept["value"] for table in tables for name, kept in table["variables"].items()},
         secrets={
@@ -70,7 +63,6 @@ def read_job_settings(account: LocalAccount, *, environment: str, trigger: Workf
             for table in tables
             for name, kept in table["secrets"].items()
         },
-        approvers=approvers,
     )
 
 

@@ -15,14 +15,14 @@ from cfs.sessions import connect_emulated
 from infra.naming import CONFIG_NAMESPACE
 from local import servers
 from local.account import LOCAL_REGION
+from measure.rehearsal.first_deployment import GITHUB_ENVIRONMENT
 from measure.rehearsal.rehearsed_account import ENVIRONMENT
 from measure.rehearsal.runner_host import WorkflowTrigger, nobody_cancels
 from measure.rehearsal.script_process import Outcome
 from terminal.errors import UserError
-from terminal.results import ResultTable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from measure.rehearsal.rehearsed_account import RehearsedAccount
     from measure.rehearsal.runner_host import Watcher
@@ -61,24 +61,6 @@ def run_kills(rehearsed: RehearsedAccount, *, count: int) -> list[Kill]:
         count: How many runs to cancel in each step.
     """
     return list(_KillSeries(rehearsed=rehearsed).run(count))
-
-
-def kills_table(kills: Sequence[Kill]) -> ResultTable:
-    """Return how many runs were cancelled in each step, and what the runs after them left."""
-    return ResultTable(
-        title="Deployments that were cancelled",
-        columns=("step", "runs", "cancelled at work", "not in order afterwards"),
-        rows=[
-            (
-                step,
-                str(len(of_step)),
-                str(sum(kill.cancelled for kill in of_step)),
-                str(sum(bool(kill.problems) for kill in of_step)),
-            )
-            for step in KILLED_STEPS
-            for of_step in [[kill for kill in kills if kill.step == step]]
-        ],
-    )
 
 
 def cancel_after(step: str, seconds: float) -> Watcher:
@@ -142,42 +124,36 @@ class _KillSeries:
             sha=commit,
             actor=servers.LOCAL_OWNER,
             run_id=self.run_id,
-            inputs={"environment": "production"},
+            inputs={"environment": GITHUB_ENVIRONMENT},
         )
         return replace(runner, host=replace(runner.host, watch=watch)).run_workflow(_DEPLOYMENT, trigger)
 
 
 def find_disorder(rehearsed: RehearsedAccount) -> Iterator[str]:
     """Return what a deployment that has ended must not leave."""
-    s3, ec2 = rehearsed.connect_client("s3"), rehearsed.connect_client("ec2")
+    s3 = rehearsed.connect_client("s3")
     aws = connect_emulated(url=rehearsed.account.aws_url, region=LOCAL_REGION)
     [bucket] = [of["Name"] for of in s3.list_buckets()["Buckets"] if f"-{ENVIRONMENT}-state-" in of["Name"]]
     for lock in s3.list_objects_v2(Bucket=bucket, Prefix=".pulumi/locks/").get("Contents", ()):
         yield f"a lock is left: {lock['Key']}"
-    deployment = _read_deployment(s3, bucket)
+    deployment = _read_deployment(rehearsed)
     for operation in deployment.get("pending_operations") or ():
         yield f"an operation is pending: {operation['type']} {operation['resource']['urn']}"
     recorded = recorded_ids(deployment)
     for resource in find_tagged_resources(aws, ENVIRONMENT):
         if (resource.type, resource.id) not in recorded:
             yield f"not recorded: {resource.type} {resource.id}"
-    filters = [
-        {"Name": "tag:Environment", "Values": [ENVIRONMENT]},
-        {"Name": "tag-key", "Values": ["NodeGroup"]},
-        {"Name": "instance-state-name", "Values": ["running"]},
-    ]
-    found = ec2.get_paginator("describe_instances").paginate(Filters=filters).build_full_result()["Reservations"]
-    tags = [tag for each in found for instance in each["Instances"] for tag in instance["Tags"]]
-    versions = {tag["Value"] for tag in tags if tag["Key"] == "Version"}
+    versions = rehearsed.node_versions()
     if len(versions) != 1:
         yield f"nodes run {', '.join(sorted(versions)) or 'no version'}"
 
 
-def _read_deployment(s3: Any, bucket: str) -> dict[str, Any]:
-    key = f".pulumi/stacks/{CONFIG_NAMESPACE}/{ENVIRONMENT}.json"
-    checkpoint = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())["checkpoint"]
-    latest: dict[str, Any] = checkpoint["latest"]
-    return latest
+def _read_deployment(rehearsed: RehearsedAccount) -> dict[str, Any]:
+    """Return the recorded state, in whatever form the backend keeps it."""
+    exported = rehearsed.project.parent / "state.json"
+    rehearsed.run_as_administrator("pulumi", "stack", "export", "--stack", ENVIRONMENT, "--file", str(exported))
+    deployment: dict[str, Any] = json.loads(exported.read_text())["deployment"]
+    return deployment
 
 
 def _describe_failure(result: RunResult) -> str:

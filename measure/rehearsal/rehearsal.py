@@ -194,12 +194,12 @@ def rehearse_changes(rehearsal: Rehearsal) -> None:
         set_setting(rehearsed, key, value)
     rehearsed.pin_project()
     rehearsal.run_workflow("larger machines", "deploy-prod.yml", inputs={"cluster-size": "10"})
-    before = _node_versions(rehearsed)
+    before = rehearsed.node_versions()
     failing = "v0.8.0"
     _emulate_fault(rehearsed, f"probe:{failing}")
     rehearsal.commit = rehearsed.repository.release_version(failing)
     rehearsal.run_workflow("a release that fails", "deploy-prod.yml", inputs={"version": failing}, failing="Roll out")
-    rehearsal.expect_that("a release that fails", _node_versions(rehearsed) == before, "nodes have not returned")
+    rehearsal.expect_that("a release that fails", rehearsed.node_versions() == before, "nodes have not returned")
     rehearsal.commit = rehearsed.repository.release_version("v0.8.1")
     rehearsal.run_workflow("a release", "deploy-prod.yml", inputs={"version": "v0.8.1"})
     check_versions(rehearsal, "a release", "v0.8.1")
@@ -225,7 +225,7 @@ def _take_right(rehearsed: RehearsedAccount, without: WithoutRight) -> None:
 
 def check_versions(rehearsal: Rehearsal, title: str, version: str) -> None:
     """Check that every node runs a version."""
-    versions = _node_versions(rehearsal.rehearsed)
+    versions = rehearsal.rehearsed.node_versions()
     rehearsal.expect_that(title, versions == {version}, f"nodes run {', '.join(sorted(versions)) or 'nothing'}")
 
 
@@ -247,29 +247,9 @@ def _set_and_pin(rehearsed: RehearsedAccount, key: str, value: str) -> None:
     rehearsed.pin_project()
 
 
-def _find_nodes(rehearsed: RehearsedAccount) -> list[dict[str, str]]:
-    """Return the tags of the nodes that run, each with its `InstanceId`."""
-    filters = [
-        {"Name": "tag:Environment", "Values": [ENVIRONMENT]},
-        {"Name": "tag-key", "Values": ["NodeGroup"]},
-        {"Name": "instance-state-name", "Values": ["running"]},
-    ]
-    pages = rehearsed.connect_client("ec2").get_paginator("describe_instances").paginate(Filters=filters)
-    return [
-        {"InstanceId": instance["InstanceId"], **{tag["Key"]: tag["Value"] for tag in instance["Tags"]}}
-        for page in pages
-        for reservation in page["Reservations"]
-        for instance in reservation["Instances"]
-    ]
-
-
-def _node_versions(rehearsed: RehearsedAccount) -> set[str]:
-    return {node.get("Version", "none") for node in _find_nodes(rehearsed)}
-
-
 def _emulate_fault(rehearsed: RehearsedAccount, fault: str) -> None:
     """Let the last node of the cluster fail."""
-    node = max(_find_nodes(rehearsed), key=lambda tags: (tags["NodeGroup"], tags["InstanceId"]))
+    node = max(rehearsed.find_nodes(), key=lambda tags: (tags["NodeGroup"], tags["InstanceId"]))
     rehearsed.connect_client("ec2").create_tags(
         Resources=[node["InstanceId"]], Tags=[{"Key": "EmulatedFault", "Value": fault}]
     )

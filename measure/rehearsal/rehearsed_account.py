@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import os
 import subprocess
-import urllib.error
-import urllib.request
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from nacl.public import PublicKey, SealedBox
 
 from local import servers
 from local.account import LOCAL_REGION, PLACEHOLDER_ACCESS_KEY, LocalAccount, open_account
+from local.aws.iam import IAM_PATH
 from local.github.job_tokens import DISCOVERY_PATH, TOKEN_ISSUER
 from local.project_clone import clone_project
 from measure.rehearsal.claudefs_repository import ClaudefsRepository, write_build
-from measure.rehearsal.runner_host import RunnerHost, emulated_account_variables, network_variables
+from measure.rehearsal.emulator_requests import send_request
+from measure.rehearsal.github_cli import install_github_cli
+from measure.rehearsal.runner_host import RunnerHost, person_variables
 from measure.rehearsal.workflow_runs import WorkflowRunner
 from terminal.errors import UserError
 
@@ -34,12 +32,7 @@ REPOSITORY = f"{servers.LOCAL_OWNER}/{servers.LOCAL_REPOSITORY}"
 INFRA_REPOSITORY = f"{servers.LOCAL_OWNER}/claudefs-infra"
 COMMAND_SECONDS = 600.0
 
-IAM_PATH = "/_control/iam"
 PERSON_TOKEN = "ghp_person"  # noqa: S105 — any token is a person's to the stand-in
-
-_ANSWER_SECONDS = 10.0
-_OF_LOCAL_STACK = ("PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE", "PULUMI_STACK")
-"""Variables of the emulated account that a real one does not have."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,11 +53,12 @@ class RehearsedAccount:
     runner: WorkflowRunner
     exported: dict[str, str] = field(default_factory=dict)
 
-    def run_as_administrator(self, *command: str) -> str:
+    def run_as_administrator(self, *command: str, typed: str = "") -> str:
         """Run a command of the README in the checkout, with all rights, and return what it prints.
 
         Args:
             command: The command and its arguments.
+            typed: What it reads from standard input.
 
         Raises:
             UserError: It fails; the message has what it printed.
@@ -73,7 +67,7 @@ class RehearsedAccount:
             command,
             cwd=self.project,
             env=self.administrator_variables(),
-            stdin=subprocess.DEVNULL,
+            input=typed,
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -89,17 +83,9 @@ class RehearsedAccount:
 
     def administrator_variables(self) -> dict[str, str]:
         """Return the environment of the administrator's shell."""
-        variables = self.account.command_environment()
-        for name in _OF_LOCAL_STACK:
-            variables.pop(name)
+        variables = person_variables(self.account, folder=self.project.parent)
         path = os.pathsep.join([str(self.project / ".venv/bin"), variables["PATH"]])
-        return {
-            **variables,
-            **network_variables(),
-            **emulated_account_variables(self.account),
-            **self.exported,
-            "PATH": path,
-        }
+        return {**variables, **self.exported, "PATH": path}
 
     def connect_client(self, service: str) -> Any:
         """Return an administrator's client of the account."""
@@ -131,23 +117,28 @@ class RehearsedAccount:
             "git", *identity, "commit", "--quiet", "--allow-empty", "--all", "--message", "Settings"
         )
         commit = self.run_as_administrator("git", "rev-parse", "HEAD").strip()
-        path = f"/repos/{REPOSITORY}/actions/variables"
-        existing = {variable["name"] for variable in self.call_github("GET", f"{path}?per_page=30")["variables"]}
         for name, value in (("INFRA_REPOSITORY", INFRA_REPOSITORY), ("INFRA_REF", commit)):
-            body = {"name": name, "value": value}
-            if name in existing:
-                self.call_github("PATCH", f"{path}/{name}", body)
-            else:
-                self.call_github("POST", path, body)
+            self.run_as_administrator("gh", "variable", "set", name, "--repo", REPOSITORY, "--body", value)
         return commit
 
-    def set_secret(self, name: str, value: str, *, environment: str) -> None:
-        """Set a secret of an environment of the repository, as `gh secret set` does."""
-        path = f"/repos/{REPOSITORY}/environments/{environment}/secrets"
-        key = self.call_github("GET", f"{path}/public-key")
-        sealed = SealedBox(PublicKey(base64.b64decode(key["key"]))).encrypt(value.encode())
-        body = {"encrypted_value": base64.b64encode(sealed).decode(), "key_id": key["key_id"]}
-        self.call_github("PUT", f"{path}/{name}", body)
+    def find_nodes(self) -> list[dict[str, str]]:
+        """Return the tags of the nodes that run, each with its `InstanceId`."""
+        filters = [
+            {"Name": "tag:Environment", "Values": [ENVIRONMENT]},
+            {"Name": "tag-key", "Values": ["NodeGroup"]},
+            {"Name": "instance-state-name", "Values": ["running"]},
+        ]
+        pages = self.connect_client("ec2").get_paginator("describe_instances").paginate(Filters=filters)
+        return [
+            {"InstanceId": instance["InstanceId"], **{tag["Key"]: tag["Value"] for tag in instance["Tags"]}}
+            for page in pages
+            for reservation in page["Reservations"]
+            for instance in reservation["Instances"]
+        ]
+
+    def node_versions(self) -> set[str]:
+        """Return the versions that nodes run; `none` of one without."""
+        return {node.get("Version", "none") for node in self.find_nodes()}
 
 
 def set_up_account(folder: Path, *, watch: Watcher) -> RehearsedAccount:
@@ -158,6 +149,7 @@ def set_up_account(folder: Path, *, watch: Watcher) -> RehearsedAccount:
         watch: Who may cancel steps of jobs.
     """
     account = open_account()
+    install_github_cli(folder / "programs")
     project = folder / "claudefs-infra"
     clone_project(project, account=account, stack=ENVIRONMENT)
     repository = ClaudefsRepository(folder=folder / "claudefs", releases=folder / "releases")
@@ -177,26 +169,3 @@ def enforce_iam(account: LocalAccount) -> None:
     keys = f"{account.github_url}{DISCOVERY_PATH}/jwks"
     send_request(f"{account.aws_url}{IAM_PATH}", "DELETE")
     send_request(f"{account.aws_url}{IAM_PATH}", "PUT", {"enforced": True, "issuers": {TOKEN_ISSUER: keys}})
-
-
-def send_request(url: str, method: str, body: Mapping[str, object] | None = None, *, token: str = "") -> Any:
-    """Send JSON to an emulator and return the JSON that it answers; None if it answers nothing.
-
-    Raises:
-        UserError: It refuses; the message has its answer.
-    """
-    request = urllib.request.Request(
-        url,
-        method=method,
-        data=None if body is None else json.dumps(body).encode(),
-        headers={"Authorization": f"Bearer {token}"} if token else {},
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=_ANSWER_SECONDS) as answer:
-            text = answer.read()
-    except urllib.error.HTTPError as error:
-        raise UserError(
-            f"{method} {url} was answered by {error.code}: {error.read().decode(errors='replace')}",
-            repair="run `cfs rehearse --keep` and send the request by hand",
-        ) from error
-    return json.loads(text) if text else None

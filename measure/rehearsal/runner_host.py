@@ -6,18 +6,17 @@ import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from local.isolation import isolate
+from measure.rehearsal.script_process import never_cancels
 from toolchain import waits
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from local.account import LocalAccount
     from measure.rehearsal.expressions import Value
-
-PROGRAMS = Path(__file__).parent / "programs"
-"""The programs that jobs find before all others."""
 
 _NETWORK_PREFIXES = ("GIT_SSL_", "PIP_", "SSL_CERT_", "UV_")
 """Beginnings of the names of variables by which jobs reach the packages that they install."""
@@ -28,7 +27,7 @@ Watcher: TypeAlias = Callable[[str], Callable[[], bool]]
 
 def nobody_cancels(_step: str) -> Callable[[], bool]:
     """Return what never cancels."""
-    return lambda: False
+    return never_cancels
 
 
 def network_variables() -> dict[str, str]:
@@ -43,6 +42,26 @@ def emulated_account_variables(account: LocalAccount) -> dict[str, str]:
     The engine writes its whole state after each step, and the emulator keeps all versions in memory: so compressed.
     """
     return {"HTTP_PROXY": account.aws_url, "PULUMI_DIY_BACKEND_GZIP": "true"}
+
+
+def person_variables(account: LocalAccount, *, folder: Path) -> dict[str, str]:
+    """Return the environment of a person who works on the emulated account as on a real one.
+
+    Args:
+        account: The emulated account.
+        folder: Keeps the person's login to a backend; what it has in `programs` is found before all other programs.
+    """
+    variables = account.command_environment()
+    for name in ("PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE", "PULUMI_STACK"):
+        del variables[name]
+    return {
+        **variables,
+        **network_variables(),
+        **emulated_account_variables(account),
+        # Else everybody's on this machine where Pulumi was built.
+        "PULUMI_CREDENTIALS_PATH": str(folder / "login"),
+        "PATH": os.pathsep.join([str(folder / "programs"), variables["PATH"]]),
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +88,11 @@ class RunnerHost:
         return next(iter(self.repositories))
 
     @property
+    def programs(self) -> Path:
+        """The programs that jobs find before all others."""
+        return self.folder / "programs"
+
+    @property
     def workspace(self) -> Path:
         """The folder that jobs work in; the same for all, and empty when a job begins."""
         name = self.repository.partition("/")[2]
@@ -81,7 +105,7 @@ class RunnerHost:
 
     def base_variables(self) -> dict[str, str]:
         """Return what the environment of each job begins with."""
-        path = os.pathsep.join([str(PROGRAMS), os.environ.get("PATH", os.defpath)])
+        path = os.pathsep.join([str(self.programs), os.environ.get("PATH", os.defpath)])
         laboratory = {
             name: value
             for name, value in self.account.account_variables().items()
@@ -147,7 +171,7 @@ class WorkflowTrigger:
 
 
 def context_variables(context: Mapping[str, Value]) -> dict[str, str]:
-    """Return the context `github` as the variables that every step gets; the token is none of them."""
+    """Return the context `github` as the variables that every step gets, without the token."""
     return {
         f"GITHUB_{name.upper()}": value for name, value in context.items() if isinstance(value, str) and name != "token"
     }

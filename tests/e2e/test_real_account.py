@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import re
 import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import boto3
@@ -19,7 +17,8 @@ from local.account import LOCAL_REGION, PLACEHOLDER_ACCESS_KEY, open_account
 from local.github.keys import decrypt_secret
 from local.github.records import KeyPair
 from local.project_clone import clone_project
-from tests.e2e.gh import call_github
+from measure.rehearsal.github_cli import install_github_cli
+from measure.rehearsal.runner_host import person_variables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,9 +26,6 @@ if TYPE_CHECKING:
 
     from local.account import LocalAccount
     from tests.e2e.nursery import ForkServer
-
-_OF_LOCAL_STACK = ("PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE", "PULUMI_STACK")
-"""Variables of the emulated account that a person with a real one does not have."""
 
 
 @pytest.fixture
@@ -51,22 +47,10 @@ def shell_blocks(page: str, section: str) -> list[str]:
     return re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
-def person_variables(account: LocalAccount, folder: Path) -> Mapping[str, str]:
+def shell_variables(account: LocalAccount, folder: Path) -> Mapping[str, str]:
     """Return the environment of a person's shell, with a `gh` in front of all programs."""
-    programs = folder / "programs"
-    programs.mkdir()
-    (programs / "gh").write_text(f'#!/bin/sh\nexec {sys.executable} {inspect.getfile(call_github)} "$@"\n')
-    (programs / "gh").chmod(0o755)
-    variables = account.command_environment()
-    for name in _OF_LOCAL_STACK:
-        del variables[name]
-    return variables | {
-        "PATH": f"{programs}:{variables['PATH']}",
-        # Buckets have host names of their own, which loopback has not: the emulator serves them as a proxy.
-        "HTTP_PROXY": account.aws_url,
-        # The emulator keeps every version of the state in memory.
-        "PULUMI_DIY_BACKEND_GZIP": "true",
-        "PULUMI_CREDENTIALS_PATH": str(folder / "login"),
+    install_github_cli(folder / "programs")
+    return person_variables(account, folder=folder) | {
         "PULUMI_SKIP_CONFIRMATIONS": "true",
         "GIT_AUTHOR_NAME": "person",
         "GIT_AUTHOR_EMAIL": "person@example.org",
@@ -80,7 +64,7 @@ def test_every_command_of_the_way_to_a_real_account_works_and_destroying_leaves_
 ) -> None:
     project, remote = tmp_path / "project", tmp_path / "remote.git"
     clone_project(project, account=account, stack="prod")
-    variables = person_variables(account, tmp_path)
+    variables = shell_variables(account, tmp_path)
 
     def run(commands: str, *, typed: str = "") -> str:
         done = subprocess.run(

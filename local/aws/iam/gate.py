@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.wrappers import Request, Response
 
+from local.aws.iam import IAM_PATH
 from local.aws.iam.access_requests import find_resource_policy, service_access
 from local.aws.iam.account import ACCOUNT_ID
 from local.aws.iam.api_request import read_api_request
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from local.aws.iam.api_request import ApiRequest
     from local.aws.journal import RecordedAnswer
 
-IAM_PATH = "/_control/iam"
 _CONTROL = "/_control/"
 _DENIALS_KEPT = 1000
 _INSTANCE_ID = re.compile(r"i-[0-9a-f]+")

@@ -9,7 +9,8 @@ import pytest
 from werkzeug.test import Client
 from werkzeug.wrappers import Request, Response
 
-from local.aws.iam.gate import IAM_PATH, AccessGate, with_iam_control
+from local.aws.iam import IAM_PATH
+from local.aws.iam.gate import AccessGate, with_iam_control
 from tests.unit.local.aws.iam.conftest import (
     ACCOUNT,
     REGION,

@@ -1,0 +1,132 @@
+"""Stands in for GitHub's command line, `gh`: secrets and variables, downloads of releases, checks of attestations.
+
+Requests go where the GitHub provider sends its own, `GITHUB_BASE_URL`. Releases lie in the folder that
+`CFS_REHEARSED_RELEASES` names. An attestation names the archive's SHA-256 and the commit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import hashlib
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from nacl.public import PublicKey, SealedBox
+
+from measure.rehearsal.emulator_requests import send_request
+from terminal.errors import UserError
+
+
+def install_github_cli(folder: Path) -> None:
+    """Put a program `gh` into a folder, which is made."""
+    folder.mkdir(parents=True, exist_ok=True)
+    program = folder / "gh"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m {__name__} "$@"\n')
+    program.chmod(0o755)
+
+
+def call_github(method: str, path: str, body: dict[str, str] | None = None) -> Any:
+    """Call the repository's API."""
+    return send_request(f"{os.environ['GITHUB_BASE_URL']}repos/{path}", method, body, token=_read_token())
+
+
+def set_secret(place: str, name: str, value: str) -> None:
+    """Encrypt a secret for the repository's key, and put it."""
+    key = call_github("GET", f"{place}/secrets/public-key")
+    sealed = SealedBox(PublicKey(base64.b64decode(key["key"]))).encrypt(value.encode())
+    body = {"encrypted_value": base64.b64encode(sealed).decode(), "key_id": key["key_id"]}
+    call_github("PUT", f"{place}/secrets/{name}", body)
+
+
+def set_variable(place: str, name: str, value: str) -> None:
+    """Change a variable, or create it."""
+    body = {"name": name, "value": value}
+    try:
+        call_github("PATCH", f"{place}/variables/{name}", body)
+    except UserError:
+        call_github("POST", f"{place}/variables", body)
+
+
+def download_release(version: str, target: Path) -> None:
+    """Copy a release's files."""
+    source = Path(os.environ["CFS_REHEARSED_RELEASES"], version)
+    if not source.is_dir():
+        raise UserError("release not found", repair="release the version first")
+    shutil.copytree(source, target, dirs_exist_ok=True)
+
+
+def verify_attestation(archive: Path, bundle: Path, commit: str) -> None:
+    """Compare an archive with its attestation."""
+    attested = json.loads(bundle.read_text())
+    actual = {"sha256": hashlib.sha256(archive.read_bytes()).hexdigest(), "commit": commit}
+    if attested != actual:
+        raise UserError(f"verification failed: {attested} attested, {actual} found", repair="build it again")
+
+
+def run_command(given: argparse.Namespace) -> None:
+    """Run one command."""
+    if given.group == "release":
+        download_release(given.version, given.dir)
+    elif given.group == "attestation":
+        verify_attestation(given.archive, given.bundle, given.source_digest)
+    else:
+        place = f"{given.repo}/environments/{given.env}" if given.env else f"{given.repo}/actions"
+        set_value = set_secret if given.group == "secret" else set_variable
+        set_value(place, given.name, _read_line() if given.body is None else given.body)
+
+
+def _parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="gh")
+    groups = parser.add_subparsers(dest="group", required=True)
+
+    def add_command(group: str, command: str) -> argparse.ArgumentParser:
+        return groups.add_parser(group).add_subparsers(dest="command", required=True).add_parser(command)
+
+    download = add_command("release", "download")
+    download.add_argument("version")
+    download.add_argument("--dir", type=Path, required=True)
+    verify = add_command("attestation", "verify")
+    verify.add_argument("archive", type=Path)
+    verify.add_argument("--bundle", type=Path, required=True)
+    for option in ("--source-digest", "--repo", "--signer-workflow"):
+        verify.add_argument(option, required=True)
+    verify.add_argument("--deny-self-hosted-runners", action="store_true", required=True)
+    for group in ("secret", "variable"):
+        setting = add_command(group, "set")
+        setting.add_argument("name")
+        setting.add_argument("--repo", required=True)
+        setting.add_argument("--env")
+        setting.add_argument("--body")
+    return parser.parse_args()
+
+
+def _read_token() -> str:
+    token = os.environ.get("GH_TOKEN") or os.environ.get("GITHUB_TOKEN")
+    if not token:
+        raise UserError("gh: no token", repair="set the GH_TOKEN environment variable")
+    return token
+
+
+def _read_line() -> str:
+    """Return one line of standard input, and leave the rest to the next command."""
+    with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as raw:
+        return raw.readline().decode().strip()
+
+
+def main() -> None:
+    """Run the command that is given; without a token none is."""
+    given = _parse_arguments()
+    try:
+        _read_token()
+        run_command(given)
+    except UserError as error:
+        sys.exit(f"{error.problem}\n{error.repair}")
+
+
+if __name__ == "__main__":
+    main()
