@@ -660,7 +660,9 @@ _TYPES = ("string", "integer", "boolean", "list", "object", "secret")
 
 
 def test_the_project_declares_exactly_the_settings_each_with_its_type_and_a_good_default() -> None:
-    assert set(DECLARED) == {key for key in SETTING_FIELDS if key.startswith(f"{CONFIG_NAMESPACE}:")}
+    own = {key for key in SETTING_FIELDS if key.startswith(f"{CONFIG_NAMESPACE}:")}
+    assert own - DECLARED.keys() == set(), "declare each in Pulumi.yaml, with its default"
+    assert DECLARED.keys() - own == set(), "add a field for each to Settings in infra/config/settings.py"
     for key, declared in DECLARED.items():
         assert declared["description"].split(":")[0].split(" ")[0] in _TYPES, key
         assert "type" not in declared, key
