@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from cfs.cluster import costs, prices
+from cfs.cluster import prices
 from cfs.cluster.node_runs import list_instances, possible_pools, runs_since, start_of_day
+from costs import running_costs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 
     from cfs.aws import AwsAccount
     from cfs.cluster.auto_scaling_groups import AutoScalingGroup
-    from cfs.cluster.costs import CapacityPool, Cost, KnownPrices, NodeRun
     from cfs.cluster.node_runs import NodeInstance
+    from costs.running_costs import CapacityPool, Cost, KnownPrices, NodeRun
 
 INCLUDED_NOTE = (
     "Included: the nodes' instances, by the second at the spot price of the time, or at the Price List's on demand. "
@@ -37,11 +38,11 @@ class CostEstimate:
 
     def cost_today(self) -> Cost:
         """Return the cost of the nodes today."""
-        return costs.total_cost(costs.run_cost(run, self.prices, until=self.now) for run in self.runs)
+        return running_costs.total_cost(running_costs.run_cost(run, self.prices, until=self.now) for run in self.runs)
 
     def cost_per_hour(self) -> Cost:
         """Return the cost per hour of the running nodes."""
-        return costs.hourly_cost(self.runs, self.prices)
+        return running_costs.hourly_cost(self.runs, self.prices)
 
     def cost_ahead(self, groups: Sequence[AutoScalingGroup], until: Mapping[str, datetime], *, on_demand: bool) -> Cost:
         """Return the cluster's cost from now until the end of the day.
@@ -51,18 +52,18 @@ class CostEstimate:
             until: Stop of each running or starting group, by its name.
             on_demand: Whether new nodes may be on demand.
         """
-        return costs.total_cost(
+        return running_costs.total_cost(
             self._group_cost_ahead(group, until[group.name], on_demand) for group in groups if group.name in until
         )
 
     def _group_cost_ahead(self, group: AutoScalingGroup, until: datetime, on_demand: bool) -> Cost:  # noqa: FBT001 — private
         left = max(min(until, self.midnight + timedelta(days=1)) - self.now, timedelta(0))
         running = [run for run in self.runs if run.group == group.name and run.ended is None]
-        hourly = costs.hourly_cost(running, self.prices)
-        running_cost = costs.Cost(usd=hourly.usd * costs.duration_hours(left), unknown=hourly.unknown)
+        hourly = running_costs.hourly_cost(running, self.prices)
+        running_cost = running_costs.Cost(usd=hourly.usd * running_costs.duration_hours(left), unknown=hourly.unknown)
         new = max(group.nodes - len(running), 0)
         pools = _priced_pools(group, on_demand)
-        return running_cost + costs.new_nodes_cost(pools, self.prices, nodes=new, duration=left)
+        return running_cost + running_costs.new_nodes_cost(pools, self.prices, nodes=new, duration=left)
 
 
 def estimate_costs(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from cfs.cluster.costs import Cost
+from costs.running_costs import Cost
 from infra.naming import BUDGET, physical_name
 from infra.tags import PROJECT_NAME
 from terminal.errors import UserError

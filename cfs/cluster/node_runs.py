@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from cfs.cluster.costs import CapacityPool, Market, NodeRun
 from cfs.cluster.scaling_activities import read_activities
+from costs.running_costs import CapacityPool, Market, NodeRun
 from infra.tags import PROJECT_NAME
 
 if TYPE_CHECKING:

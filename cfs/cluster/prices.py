@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from cfs.cluster.costs import CapacityPool, KnownPrices, PriceStep
+from costs.running_costs import CapacityPool, KnownPrices, PriceStep
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from cfs.cluster.auto_scaling_groups import AutoScalingGroup
-    from cfs.cluster.costs import Cost
     from cfs.cluster.down import StoppedGroups
     from cfs.cluster.status import ClusterStatus, GroupStatus
     from cfs.cluster.stop_times import StopReason
     from cfs.cluster.up import StartedGroups
+    from costs.running_costs import Cost
 
 _REASON_TEXTS: dict[StopReason, str] = {
     "window": "end of the window",

@@ -22,12 +22,12 @@ from botocore.exceptions import (
 from cfs.aws import CLIENT_CONFIG, AwsAccount, required_action
 from cfs.cluster import prices
 from cfs.cluster.auto_scaling_groups import choose_groups, discover_groups
-from cfs.cluster.costs import CapacityPool
 from cfs.cluster.down import stop_cluster
 from cfs.cluster.node_runs import list_instances
 from cfs.cluster.scaling_activities import read_activities
 from cfs.cluster.status import read_cluster_status
 from cfs.cluster.up import ClusterWindow, start_cluster
+from costs.running_costs import CapacityPool
 from infra.project import PROJECT_FOLDER
 from local.aws.gaps import activities as emulated
 from terminal.errors import UserError

@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cfs.cluster import costs, durations
+from cfs.cluster import durations
 from cfs.cluster.auto_scaling_groups import AutoScalingGroup, GroupMember, InstancesDistribution
-from cfs.cluster.costs import CapacityPool, Cost, KnownPrices, NodeRun, PriceStep
 from cfs.cluster.node_runs import NodeInstance, assemble_runs
 from cfs.cluster.on_demand_fallback import changed_policy, fallback_distribution
 from cfs.cluster.scaling_activities import ScalingActivity, latest_failed_launch, launch_trouble
 from cfs.cluster.stop_times import plan_stop
+from costs import running_costs
+from costs.running_costs import CapacityPool, Cost, KnownPrices, NodeRun, PriceStep
 from infra.schedules.schedule import ScheduledAction
 from terminal.errors import UserError
 from tests.unit.cfs.cluster.conftest import TIME_ZONE, local
@@ -158,7 +159,7 @@ def prices(**steps: list[tuple[float, str]]) -> KnownPrices:
 ])  # fmt: skip
 def test_a_node_costs_the_price_that_held_for_as_long_as_it_held(ran: NodeRun, usd: str) -> None:
     known = prices(a=[(-5, "0.10"), (2, "0.20")], b=[(0, "0.50")])
-    assert costs.run_cost(ran, known, until=at(5)) == Cost(usd=Decimal(usd))
+    assert running_costs.run_cost(ran, known, until=at(5)) == Cost(usd=Decimal(usd))
 
 
 @pytest.mark.parametrize("ran", [
@@ -167,7 +168,7 @@ def test_a_node_costs_the_price_that_held_for_as_long_as_it_held(ran: NodeRun, u
     run(began=1, ended=2),
 ])  # fmt: skip
 def test_time_without_a_price_is_unknown(ran: NodeRun) -> None:
-    cost = costs.run_cost(ran, prices(a=[(2, "0.20")]), until=at(5))
+    cost = running_costs.run_cost(ran, prices(a=[(2, "0.20")]), until=at(5))
     assert cost.usd == 0
     assert cost.unknown
     assert cost.dollar_text() == "unknown"
