@@ -11,6 +11,7 @@ from cfs.deploy.operator_changes import refuse_operator_changes
 from cfs.deploy.planned_stack import head_commit, open_stack, program_digest
 from cfs.deploy.review import Review, review_differences, review_of_preview, review_summary, review_text
 from cfs.doctor.preflight import check_stack_github, is_github_resource
+from cfs.doctor.resource_types import REPOSITORY_FILE_TYPE
 from cfs.environments import find_stack_environment
 from cfs.previews.changes import changing_steps, read_preview_errors
 from terminal.errors import UserError
@@ -96,10 +97,15 @@ def apply_reviewed(wanted: WantedDeployment, *, digest: str, file: Path | None) 
 def _check_github(environment: str, preview: Mapping[str, Any]) -> None:
     """Stop before anything changes if GitHub would refuse a change, or if an edit there would be lost."""
     steps = changing_steps(preview)
-    changed = [step for step in steps if is_github_resource(step.get("oldState") or step["newState"])]
-    if changed:
-        recorded = [step["oldState"] for step in changed if "oldState" in step]
-        check_stack_github(environment, recorded=recorded, retry_command="cfs deploy apply")
+    if any(is_github_resource(step.get("oldState") or step["newState"]) for step in steps):
+        states = [step["oldState"] for step in preview["steps"] if "oldState" in step]
+        changed = [step["oldState"] for step in steps if "oldState" in step]
+        check_stack_github(
+            environment,
+            recorded=list(filter(is_github_resource, states)),
+            delivered=[state["inputs"]["file"] for state in changed if state["type"] == REPOSITORY_FILE_TYPE],
+            retry_command="cfs deploy apply",
+        )
 
 
 def _review_preview(stack: PlannedStack, wanted: WantedDeployment) -> tuple[Review, list[str], StackPreview]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from cfs.doctor.findings import findings_report
 from cfs.doctor.github_target import read_github_target
 from cfs.environments import find_stack_environment
+from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,9 +22,17 @@ if TYPE_CHECKING:
 def examine_github(stack: str) -> list[Finding]:
     """Examine what a stack needs of GitHub; the local stack's GitHub is the stand-in."""
     # githubkit takes longer to import than everything else here.
+    from cfs.doctor.existing_resources import UNKNOWN_STATE, RecordedResources  # noqa: PLC0415
     from cfs.doctor.repository_checks import examine_repository  # noqa: PLC0415
 
-    return examine_repository(_stack_target(stack))
+    target = _stack_target(stack)
+    try:
+        engine = find_stack_environment(stack).open_engine()
+        recorded = RecordedResources(resources=_known_github_resources(engine))
+    except UserError:
+        # Nobody is logged in to the state yet, or nobody may read it: the findings say so.
+        recorded = UNKNOWN_STATE
+    return examine_repository(target, recorded=recorded)
 
 
 def github_report(findings: Sequence[Finding], *, stack: str) -> CommandResult:
@@ -35,21 +44,24 @@ def check_github(engine: StackEngine, *, retry_command: str, deploys: bool = Tru
     """Stop a run of the local stack that GitHub would refuse, or that would lose edits; a refresh only reads."""
     from cfs.doctor.repository_checks import run_preflight  # noqa: PLC0415 — as above
 
-    recorded = _recorded_github_resources(engine)
+    recorded = _known_github_resources(engine)
     run_preflight(_local_target(engine), recorded=recorded, retry_command=retry_command, deploys=deploys)
 
 
-def check_stack_github(stack: str, *, recorded: Sequence[dict[str, Any]], retry_command: str) -> None:
+def check_stack_github(
+    stack: str, *, recorded: Sequence[dict[str, Any]], delivered: Sequence[str], retry_command: str
+) -> None:
     """Stop a deployment that GitHub would refuse, or that would lose edits.
 
     Args:
         stack: Name of the stack.
-        recorded: GitHub resources of its state that the deployment changes.
+        recorded: GitHub resources of its state.
+        delivered: Paths of the recorded files that the deployment changes.
         retry_command: The command to repeat after the repair.
     """
     from cfs.doctor.repository_checks import run_preflight  # noqa: PLC0415 — as above
 
-    run_preflight(_stack_target(stack), recorded=recorded, retry_command=retry_command)
+    run_preflight(_stack_target(stack), recorded=recorded, delivered=delivered, retry_command=retry_command)
 
 
 def is_run_completed(stack: str, page: str) -> bool:
@@ -93,6 +105,12 @@ def _local_target(engine: StackEngine) -> GitHubTarget:
 
 
 def _recorded_github_resources(engine: StackEngine) -> list[dict[str, Any]]:
-    """Return the GitHub resources of the stack's state, without starting the engine."""
-    resources = engine.read_deployment().get("resources") or []
-    return [resource for resource in resources if is_github_resource(resource)]
+    """Return the GitHub resources of the stack's state, without starting the local engine."""
+    return list(filter(is_github_resource, engine.read_deployment().get("resources") or ()))
+
+
+def _known_github_resources(engine: StackEngine) -> list[dict[str, Any]]:
+    """Return those, and what a dead run may have created without recording."""
+    deployment = engine.read_deployment()
+    begun = [operation["resource"] for operation in deployment.get("pending_operations") or ()]
+    return list(filter(is_github_resource, (*(deployment.get("resources") or ()), *begun)))

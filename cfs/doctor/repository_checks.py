@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cfs.doctor import tokens, workflows
+from cfs.doctor.existing_resources import UNKNOWN_STATE, RecordedResources, judge_existing
 from cfs.doctor.findings import doubtful_finding, good_finding, raise_wrong_findings, wrong_finding
 from cfs.doctor.github_client import GitHubClient, GitHubForbidden, GitHubNotFound
 from cfs.doctor.other_workflows import judge_other_workflows
-from cfs.doctor.resource_types import REPOSITORY_FILE_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -23,7 +23,12 @@ READ_CHECKS = ("owner", "repository")
 
 
 def run_preflight(
-    target: GitHubTarget, *, recorded: Collection[Mapping[str, Any]], retry_command: str, deploys: bool = True
+    target: GitHubTarget,
+    *,
+    recorded: Collection[Mapping[str, Any]],
+    retry_command: str,
+    deploys: bool = True,
+    delivered: Collection[str] | None = None,
 ) -> None:
     """Stop a deployment or a refresh that would fail at GitHub or drop existing resources from the state.
 
@@ -32,25 +37,31 @@ def run_preflight(
         recorded: GitHub resources of the stack's state.
         retry_command: The command to repeat after the repair.
         deploys: Whether the run changes anything at GitHub; a refresh only has to see the repository.
+        delivered: Paths of the recorded files that it delivers; None means all.
     """
-    delivered = [resource["inputs"]["file"] for resource in recorded if resource["type"] == REPOSITORY_FILE_TYPE]
-    findings = examine_repository(target, recorded_count=len(recorded), delivered=delivered)
+    findings = examine_repository(target, recorded=RecordedResources(resources=recorded), delivered=delivered)
     raise_wrong_findings(
         [finding for finding in findings if deploys or finding.check in READ_CHECKS], retry_command=retry_command
     )
 
 
 def examine_repository(
-    target: GitHubTarget, *, recorded_count: int = 0, delivered: Collection[str] | None = None
+    target: GitHubTarget, *, recorded: RecordedResources = UNKNOWN_STATE, delivered: Collection[str] | None = None
 ) -> list[Finding]:
-    """Examine everything that a deployment needs of GitHub."""
+    """Examine everything that a deployment needs of GitHub.
+
+    Args:
+        target: The stack.
+        recorded: What its state has.
+        delivered: Paths of the recorded files that are delivered again; None means all.
+    """
     settings = target.settings
     client = GitHubClient(token=target.token, base_url=target.base_url)
     repository = f"{settings.github_owner}/{settings.github_repository}"
     try:
         answer = client.get_json(f"repos/{repository}")
     except (GitHubNotFound, GitHubForbidden):
-        return [_missing_repository_finding(client, settings, recorded_count)]
+        return [_missing_repository_finding(client, settings, recorded.count)]
     kind = tokens.token_kind(target.token)
     return [
         good_finding("repository", f"{repository} exists."),
@@ -59,7 +70,12 @@ def examine_repository(
         *_judge_environments(client, answer.body, settings),
         *_judge_actions(client, repository),
         *_judge_subject(client, repository, settings),
-        *(_judge_managed(client, answer.body, settings, delivered) if settings.manages_repository else ()),
+        *judge_existing(client, answer.body, settings, recorded),
+        *(
+            _judge_managed(client, answer.body, settings, recorded.delivered_files if delivered is None else delivered)
+            if settings.manages_repository
+            else ()
+        ),
     ]
 
 

@@ -24,14 +24,15 @@ def edited_workflow_files(
     `known` are the paths that the stack has delivered; the stack takes over other files whatever they contain. None
     means all.
     """
+    differing = [path for path in differing_files(client, repository, branch) if known is None or path in known]
+    return [path for path in differing if not _is_delivered_version(client, repository, branch, path)]
+
+
+def differing_files(client: GitHubClient, repository: str, branch: str) -> list[str]:
+    """Return the paths of delivered files that the branch has with another content."""
     tree = client.get_json(f"repos/{repository}/git/trees/{branch}", recursive="1").body["tree"]
     there = {entry["path"]: entry["sha"] for entry in tree if entry["type"] == "blob"}
-    differing = [
-        path
-        for path, sha in delivered_hashes().items()
-        if path in there and there[path] != sha and (known is None or path in known)
-    ]
-    return [path for path in differing if not _is_delivered_version(client, repository, branch, path)]
+    return [path for path, sha in delivered_hashes().items() if path in there and there[path] != sha]
 
 
 def delivered_hashes() -> Mapping[str, str]:

@@ -14,7 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cfs.doctor.preflight import find_unrecorded_id
-from cfs.doctor.resource_types import DEPLOYMENT_POLICY_TYPE, PULL_REQUEST_TYPE
+from cfs.doctor.resource_types import (
+    DEPLOYMENT_POLICY_TYPE,
+    ENVIRONMENT_VARIABLE_TYPE,
+    PULL_REQUEST_TYPE,
+    REPOSITORY_VARIABLE_TYPE,
+)
 from cfs.recovery.refresh_guard import RefreshGuard
 from infra.naming import CONFIG_NAMESPACE
 from terminal.errors import UserError
@@ -37,8 +42,8 @@ IMPORT_ID_MAKERS: Mapping[str, Callable[[ResourceInputs], str]] = {
         f"{inputs['subnetId']}/{inputs['routeTableId']}"
     ),
     "aws:scheduler/schedule:Schedule": lambda inputs: f"{inputs['groupName']}/{inputs['name']}",
-    "github:index/actionsVariable:ActionsVariable": lambda inputs: f"{inputs['repository']}:{inputs['variableName']}",
-    "github:index/actionsEnvironmentVariable:ActionsEnvironmentVariable": lambda inputs: ":".join(
+    REPOSITORY_VARIABLE_TYPE: lambda inputs: f"{inputs['repository']}:{inputs['variableName']}",
+    ENVIRONMENT_VARIABLE_TYPE: lambda inputs: ":".join(
         (inputs["repository"], inputs["environment"], inputs["variableName"])
     ),
 }

@@ -12,3 +12,9 @@ DEFAULT_BRANCH = "main"
 
 PULL_REQUEST_REFS = "refs/pull/*/merge"
 """Refs of pull requests' jobs, in the form of an environment's branch policy."""
+
+REPOSITORY_VARIABLES = ("AWS_REGION", "AWS_ROLE_ARN", "CACHE_BUCKET", "CACHE_ROLE_ARN", "PREVIEW_ENVIRONMENTS")
+"""Actions variables that the managing stack declares for all jobs."""
+
+JOB_VARIABLES = ("ARTIFACT_BUCKET", "AWS_REGION", "AWS_ROLE_ARN", "PULUMI_STACK", "STATE_BUCKET")
+"""Actions variables that a stack declares in each of its environments."""

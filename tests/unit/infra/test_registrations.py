@@ -16,6 +16,7 @@ from cfs.doctor.resource_types import DEPLOYMENT_POLICY_TYPE, PULL_REQUEST_TYPE
 from cfs.recovery.pending_operations import IMPORT_ID_MAKERS
 from infra.access.rights import ec2, services
 from infra.access.rights.iam import IDENTITY_TYPES, OPERATOR_ACTIONS
+from infra.config.repository import JOB_VARIABLES, REPOSITORY_VARIABLES
 from infra.github.jobs_access import JOB_POLICIES, JobKind
 from local.aws.iam.evaluation import policy_allows
 from tests.unit.infra.conftest import ACCOUNT_ID, REGION, STACK
@@ -296,3 +297,11 @@ def test_the_boundary_contains_every_action_of_the_roles_that_have_it(stack: Rec
 
 def as_list(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else value
+
+
+def test_the_variables_that_the_doctor_looks_for_are_those_that_are_declared(stack: Recorder) -> None:
+    environments: dict[str, set[str]] = {}
+    for variable in stack.every("ActionsEnvironmentVariable"):
+        environments.setdefault(variable.inputs["environment"], set()).add(variable.inputs["variableName"])
+    assert list(environments.values()) == [set(JOB_VARIABLES)] * 2
+    assert {of.inputs["variableName"] for of in stack.every("ActionsVariable")} <= set(REPOSITORY_VARIABLES)

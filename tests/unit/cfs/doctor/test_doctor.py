@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import time
-import urllib.request
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from cfs.doctor import tokens
+from cfs.doctor.existing_resources import RecordedResources
 from cfs.doctor.findings import Finding, Verdict, findings_report, raise_wrong_findings
 from cfs.doctor.github_client import GitHubClient
 from cfs.doctor.github_target import GITHUB_API_URL, GitHubTarget, read_github_target
@@ -20,86 +17,15 @@ from infra.config.settings import Settings
 from infra.github.delivery import delivered_files
 from infra.naming import LOCAL_STACK
 from infra.project import PROJECT_FOLDER
-from local.github.app import create_app
-from local.github.state import StateStore, new_state
 from terminal.errors import UserError
-from tests.loopback_server import serve_on_loopback
+from tests.unit.cfs.doctor.conftest import CLASSIC, OWNER, REPOSITORY, StandIn, wrong
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-OWNER, REPOSITORY = "local-owner", "claudefs"
-# Written in two parts, so that nothing takes them for real tokens.
-CLASSIC = "gh" + "p_" + "c" * 36
 FINE_GRAINED = "github" + "_pat_" + "f" * 36
 AGAIN = "cfs local up"
 A_FILE = next(iter(delivered_files()))
-
-
-@dataclass(frozen=True, kw_only=True)
-class StandIn:
-    """A running stand-in and the target that a doctor examines."""
-
-    url: str
-    store: StateStore
-    target: GitHubTarget
-
-    def call(self, method: str, path: str, body: object = None) -> Any:
-        """Call it as a person with a browser would."""
-        request = urllib.request.Request(
-            f"{self.url}{path}",
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"Bearer {CLASSIC}"},
-        )
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            text = answer.read()
-        return json.loads(text) if text else None
-
-    def repo(self, method: str, path: str = "", body: object = None) -> Any:
-        return self.call(method, f"/repos/{OWNER}/{REPOSITORY}{path}", body)
-
-    def fault(self, name: str, **options: object) -> None:
-        self.call("PUT", f"/_control/faults/{name}", options)
-
-    def with_settings(self, **changed: object) -> GitHubTarget:
-        return replace(self.target, settings=self.target.settings.model_copy(update=changed))
-
-    def put_file(self, path: str, content: str, message: str) -> None:
-        self.repo(
-            "PUT",
-            f"/contents/{path}",
-            {"message": message, "content": base64.b64encode(content.encode()).decode()},
-        )
-
-
-@pytest.fixture(scope="module")
-def shared_standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
-    """One server for all tests: to make its application takes longer than most of them."""
-    path = tmp_path_factory.mktemp("shared") / "state.json"
-    store = StateStore.open_file(path, owner=OWNER, repository=REPOSITORY)
-    with serve_on_loopback(create_app(store)) as url:
-        target = read_github_target("local", environment={"GITHUB_TOKEN": CLASSIC, "GITHUB_BASE_URL": f"{url}/"})
-        yield StandIn(url=url, store=store, target=target)
-
-
-@pytest.fixture
-def standin(shared_standin: StandIn) -> StandIn:
-    """A stand-in with a user's new repository and without faults."""
-    shared_standin.store.state = new_state(OWNER, REPOSITORY)
-    shared_standin.call("DELETE", "/_control/faults")
-    return shared_standin
-
-
-@pytest.fixture(autouse=True)
-def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Send calls again at once."""
-    monkeypatch.setattr("cfs.doctor.github_client.GITHUB_RETRY_SECONDS", 0.01)
-
-
-def wrong(findings: list[Finding]) -> list[Finding]:
-    return [finding for finding in findings if finding.verdict == "wrong"]
 
 
 def the_fault(target: GitHubTarget, **options: Any) -> Finding:
@@ -206,7 +132,7 @@ def test_a_missing_repo_scope_is_named() -> None:
 
 def test_a_missing_repository_is_told_from_a_missing_owner_and_what_a_refresh_would_drop(standin: StandIn) -> None:
     standin.fault("missing-repository")
-    fault = the_fault(standin.target, recorded_count=2)
+    fault = the_fault(standin.target, recorded=RecordedResources(resources=[{}, {}]))
     assert fault.check == "repository"
     assert "drop 2 resources from the state" in fault.message
 

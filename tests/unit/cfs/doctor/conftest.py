@@ -1,0 +1,90 @@
+"""The GitHub stand-in behind a server, as `cfs doctor github` reaches it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import urllib.request
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from cfs.doctor.github_target import GitHubTarget, read_github_target
+from local.github.app import create_app
+from local.github.state import StateStore, new_state
+from tests.loopback_server import serve_on_loopback
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cfs.doctor.findings import Finding
+
+OWNER, REPOSITORY = "local-owner", "claudefs"
+# Written in two parts, so that nothing takes them for real tokens.
+CLASSIC = "gh" + "p_" + "c" * 36
+
+
+@dataclass(frozen=True, kw_only=True)
+class StandIn:
+    """A running stand-in and the target that a doctor examines."""
+
+    url: str
+    store: StateStore
+    target: GitHubTarget
+
+    def call(self, method: str, path: str, body: object = None) -> Any:
+        """Call it as a person with a browser would."""
+        request = urllib.request.Request(
+            f"{self.url}{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {CLASSIC}"},
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def repo(self, method: str, path: str = "", body: object = None) -> Any:
+        return self.call(method, f"/repos/{OWNER}/{REPOSITORY}{path}", body)
+
+    def fault(self, name: str, **options: object) -> None:
+        self.call("PUT", f"/_control/faults/{name}", options)
+
+    def with_settings(self, **changed: object) -> GitHubTarget:
+        return replace(self.target, settings=self.target.settings.model_copy(update=changed))
+
+    def put_file(self, path: str, content: str, message: str) -> None:
+        self.repo(
+            "PUT",
+            f"/contents/{path}",
+            {"message": message, "content": base64.b64encode(content.encode()).decode()},
+        )
+
+
+@pytest.fixture(scope="module")
+def shared_standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
+    """One server for all tests: to make its application takes longer than most of them."""
+    path = tmp_path_factory.mktemp("shared") / "state.json"
+    store = StateStore.open_file(path, owner=OWNER, repository=REPOSITORY)
+    with serve_on_loopback(create_app(store)) as url:
+        target = read_github_target("local", environment={"GITHUB_TOKEN": CLASSIC, "GITHUB_BASE_URL": f"{url}/"})
+        yield StandIn(url=url, store=store, target=target)
+
+
+@pytest.fixture
+def standin(shared_standin: StandIn) -> StandIn:
+    """A stand-in with a user's new repository and without faults."""
+    shared_standin.store.state = new_state(OWNER, REPOSITORY)
+    shared_standin.call("DELETE", "/_control/faults")
+    return shared_standin
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Send calls again at once."""
+    monkeypatch.setattr("cfs.doctor.github_client.GITHUB_RETRY_SECONDS", 0.01)
+
+
+def wrong(findings: list[Finding]) -> list[Finding]:
+    return [finding for finding in findings if finding.verdict == "wrong"]
