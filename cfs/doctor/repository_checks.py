@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cfs.doctor import tokens, workflows
+from cfs.doctor import tokens
+from cfs.doctor.delivery_checks import judge_delivery
 from cfs.doctor.existing_resources import UNKNOWN_STATE, RecordedResources, judge_existing
 from cfs.doctor.findings import doubtful_finding, good_finding, raise_wrong_findings, wrong_finding
 from cfs.doctor.github_client import GitHubClient, GitHubForbidden, GitHubNotFound
@@ -216,7 +217,7 @@ def _judge_managed(
     client: GitHubClient, repository: dict[str, Any], settings: Settings, delivered: Collection[str] | None
 ) -> Iterator[Finding]:
     """Judge what only the stack that manages the repository changes in it."""
-    yield from _judge_delivery(client, repository, settings, delivered)
+    yield from judge_delivery(client, repository, settings, delivered)
     yield from judge_other_workflows(client, repository)
     yield from _judge_infrastructure(client, repository["full_name"])
 
@@ -241,56 +242,4 @@ def _judge_infrastructure(client: GitHubClient, repository: str) -> Iterator[Fin
         "infrastructure",
         f"INFRA_REPOSITORY is {named}, which is private or not there: no job of {repository} can check it out.",
         repair=f"make {named} public, or gh variable set INFRA_REPOSITORY --body OWNER/NAME",
-    )
-
-
-def _judge_delivery(
-    client: GitHubClient, repository: dict[str, Any], settings: Settings, delivered: Collection[str] | None
-) -> Iterator[Finding]:
-    name, branch = repository["full_name"], repository["default_branch"]
-    if settings.workflow_delivery == "commit":
-        yield _judge_direct_commits(client, name, branch)
-    elif not repository.get("delete_branch_on_merge"):
-        yield doubtful_finding(
-            "delivery",
-            "Branches remain after their pull request is merged, and the next delivery would start from the old one.",
-            repair="tick Automatically delete head branches in the repository's settings",
-        )
-    changed = workflows.edited_workflow_files(client, name, branch, known=delivered)
-    if not changed:
-        yield good_finding("workflow files", "No delivered file was edited.")
-    elif settings.overwrite_edited_workflows or settings.workflow_delivery == "pull-request":
-        yield doubtful_finding(
-            "workflow files",
-            f"{', '.join(changed)} was edited; the next deployment restores this project's version.",
-            repair="copy what you need into infra/workflows",
-        )
-    else:
-        yield wrong_finding(
-            "workflow files",
-            f"{', '.join(changed)} was edited in the repository, and a deployment would overwrite that.",
-            repair="copy what you need into infra/workflows, then `pulumi config set overwriteEditedWorkflows "
-            "true` for this deployment",
-        )
-
-
-def _judge_direct_commits(client: GitHubClient, repository: str, branch: str) -> Finding:
-    """Judge whether the default branch accepts direct commits."""
-    if not client.get_json(f"repos/{repository}/branches/{branch}").body["protected"]:
-        return good_finding("delivery", f"{branch} accepts direct commits.")
-    try:
-        protection = client.get_json(f"repos/{repository}/branches/{branch}/protection").body
-    except (GitHubNotFound, GitHubForbidden):
-        protection = None
-    ruled = any(
-        rule["type"] == "pull_request" for rule in client.get_json(f"repos/{repository}/rules/branches/{branch}").body
-    )
-    if protection is not None and not ruled:
-        binds = protection.get("required_pull_request_reviews") and protection["enforce_admins"]["enabled"]
-        if not binds:
-            return good_finding("delivery", f"{branch} is protected, and administrators may commit to it.")
-    return wrong_finding(
-        "delivery",
-        f"{branch} is protected: GitHub would refuse commits to it.",
-        repair="pulumi config set workflowDelivery pull-request",
     )

@@ -40,6 +40,11 @@ def delivered_files() -> Mapping[str, Path]:
     return dict(sorted(places.items()))
 
 
+def delivery_message(target: str) -> str:
+    """Return the message of the commit that delivers a file, by its path in the repository."""
+    return f"Update {target} {DELIVERY_MARK}"
+
+
 def read_delivered(source: Path) -> str:
     """Return a file's text with the line ends that ClaudeFS's repository has, whatever this working tree's are."""
     return source.read_text(encoding="utf-8")

@@ -10,7 +10,14 @@ import pulumi_github as github
 
 from infra.component import Component
 from infra.config.repository import DEFAULT_BRANCH
-from infra.github.delivery import DELIVERY_BRANCH, DELIVERY_MARK, delivered_files, git_blob_hash, read_delivered
+from infra.github.delivery import (
+    DELIVERY_BRANCH,
+    DELIVERY_MARK,
+    delivered_files,
+    delivery_message,
+    git_blob_hash,
+    read_delivered,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,7 +102,7 @@ class WorkflowFiles(Component):
                     branch=branch,
                     file=target,
                     content=read_delivered(source),
-                    commit_message=f"Update {target} {DELIVERY_MARK}",
+                    commit_message=delivery_message(target),
                     # The file may exist already: the stack takes it over instead of failing.
                     overwrite_on_create=True,
                     opts=self.child_options(depends_on=committed[-1:], retain_on_delete=True),

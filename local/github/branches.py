@@ -8,10 +8,9 @@ from urllib.parse import quote
 
 from local.github import guards
 from local.github.accounts import node_id
-from local.github.clock import current_timestamp
 from local.github.commits import full_commit_json
 from local.github.records import Ruleset
-from local.github.responses import ApiAnswer, ApiError, created_answer, invalid_request_error
+from local.github.responses import ApiAnswer, ApiError, created_answer, invalid_request_error, not_found_error
 from local.github.routing import REPOSITORY_PATH, RouteTable
 
 if TYPE_CHECKING:
@@ -65,7 +64,22 @@ def _protection_json(call: ApiCall, branch: str) -> Json:
             "require_code_owner_reviews": False,
         }
         body["required_pull_request_reviews"] = defaults | reviews
+    if (checks := settings["required_status_checks"]) is not None:
+        body["required_status_checks"] = {
+            "url": f"{address}/required_status_checks",
+            "contexts_url": f"{address}/required_status_checks/contexts",
+            "strict": checks.get("strict", False),
+            "contexts": checks.get("contexts", []),
+            "checks": checks.get("checks", []),
+        }
+    body["lock_branch"] = {"enabled": bool(settings.get("lock_branch"))}
+    if guards.SIGNATURES_FIELD in settings:
+        body["required_signatures"] = _signatures_json(address)
     return body
+
+
+def _signatures_json(address: str) -> Json:
+    return {"url": f"{address}/required_signatures", "enabled": True}
 
 
 @branch_routes.serve_path("GET", _PROTECTION)
@@ -88,6 +102,15 @@ def put_protection(call: ApiCall, branch: str) -> ApiAnswer:
     return ApiAnswer(_protection_json(call, branch))
 
 
+@branch_routes.serve_path("POST", f"{_PROTECTION}/required_signatures")
+def demand_signatures(call: ApiCall, branch: str) -> ApiAnswer:
+    """Let a protected branch take signed commits only."""
+    if branch not in call.repository.protections:
+        raise ApiError(HTTPStatus.NOT_FOUND, "Branch not protected")
+    call.repository.protections[branch] |= {guards.SIGNATURES_FIELD: True}
+    return ApiAnswer(_signatures_json(call.api_url(f"/branches/{quote(branch)}/protection")))
+
+
 @branch_routes.serve_path("POST", f"{REPOSITORY_PATH}/rulesets")
 def create_ruleset(call: ApiCall) -> ApiAnswer:
     """Create a ruleset."""
@@ -105,23 +128,33 @@ def create_ruleset(call: ApiCall) -> ApiAnswer:
             raise invalid_request_error(f"{name} must be one of {', '.join(choices)}")
     ruleset = Ruleset(id=call.state.new_id(), settings=settings)
     call.repository.rulesets[ruleset.id] = ruleset
-    moment = current_timestamp()
-    return created_answer(
-        {
-            **settings,
-            "id": ruleset.id,
-            "source_type": "Repository",
-            "source": call.full_name,
-            "node_id": node_id("RRS", ruleset.id),
-            "_links": {
-                "self": {"href": call.api_url(f"/rulesets/{ruleset.id}")},
-                "html": {"href": call.web_url(f"/rules/{ruleset.id}")},
-            },
-            "created_at": moment,
-            "updated_at": moment,
-            "current_user_can_bypass": "always" if guards.admins_may_bypass(settings) else "never",
-        }
-    )
+    return created_answer(_ruleset_json(call, ruleset))
+
+
+@branch_routes.serve_path("GET", f"{REPOSITORY_PATH}/rulesets/<int:ruleset_id>")
+def get_ruleset(call: ApiCall, ruleset_id: int) -> ApiAnswer:
+    """Show a ruleset."""
+    if (ruleset := call.repository.rulesets.get(ruleset_id)) is None:
+        raise not_found_error()
+    return ApiAnswer(_ruleset_json(call, ruleset))
+
+
+def _ruleset_json(call: ApiCall, ruleset: Ruleset) -> Json:
+    moment = call.repository.created_at
+    return {
+        **ruleset.settings,
+        "id": ruleset.id,
+        "source_type": "Repository",
+        "source": call.full_name,
+        "node_id": node_id("RRS", ruleset.id),
+        "_links": {
+            "self": {"href": call.api_url(f"/rulesets/{ruleset.id}")},
+            "html": {"href": call.web_url(f"/rules/{ruleset.id}")},
+        },
+        "created_at": moment,
+        "updated_at": moment,
+        "current_user_can_bypass": guards.bypass_of_admins(ruleset.settings),
+    }
 
 
 @branch_routes.serve_path("GET", f"{REPOSITORY_PATH}/rules/branches/<path:branch>")

@@ -16,6 +16,7 @@ from local.github.commits import commit_files, git_commit_json, private_email, r
 from local.github.records import CommitRecord, Json, Person
 from local.github.responses import ApiAnswer, ApiError, created_answer, invalid_request_error, not_found_error
 from local.github.routing import REPOSITORY_PATH, RouteTable
+from local.github.rules import NewCommit
 
 if TYPE_CHECKING:
     from local.github.calls import ApiCall
@@ -103,6 +104,10 @@ def _find_target(call: ApiCall, path: str) -> _FileTarget:
     return target
 
 
+def _new_commit(call: ApiCall, target: _FileTarget, message: str, *, size: int) -> NewCommit:
+    return NewCommit(message=message, email=private_email(call.state.owner), path=target.path, size=size)
+
+
 def _commit_change(call: ApiCall, target: _FileTarget, files: dict[str, str], message: str) -> CommitRecord:
     """Commit a changed tree and move the branch to it."""
     user = call.state.owner
@@ -127,7 +132,8 @@ def put_file(call: ApiCall, path: str) -> ApiAnswer:
     message = call.fields.required_value("message", str)
     content = _decode_content(call)
     target = _find_target(call, path)
-    guards.check_direct_change(call, target.branch, "create" if target.current_sha is None else "update")
+    verb = "create" if target.current_sha is None else "update"
+    guards.check_commit(call, target.branch, verb, _new_commit(call, target, message, size=len(content)))
     sha = git.add_blob(call.repository.objects, content)
     commit = _commit_change(call, target, {**target.files, target.path: sha}, message)
     body: Json = {
@@ -144,6 +150,6 @@ def delete_file(call: ApiCall, path: str) -> ApiAnswer:
     target = _find_target(call, path)
     if target.current_sha is None:
         raise not_found_error()
-    guards.check_direct_change(call, target.branch, "delete")
+    guards.check_commit(call, target.branch, "delete", _new_commit(call, target, message, size=0))
     files = {name: sha for name, sha in target.files.items() if name != target.path}
     return ApiAnswer({"content": None, "commit": git_commit_json(call, _commit_change(call, target, files, message))})

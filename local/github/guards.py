@@ -1,21 +1,25 @@
-"""What forbids a change of files: a token without the scope, or a branch that demands a pull request."""
+"""What forbids a change of files and branches: a token without the scope, a ruleset, or a branch protection."""
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from cfs.doctor.path_patterns import matches_path
 from local.github import faults
 from local.github.records import FaultName
 from local.github.responses import ApiError, not_found_error
+from local.github.rules import BranchChange, protection_violation, rule_violation
 
 if TYPE_CHECKING:
     from local.github.calls import ApiCall
     from local.github.records import Json, Ruleset
+    from local.github.rules import NewCommit
 
 WORKFLOW_PATH = ".github/workflows/"
 _PROTECTED_DOCS = "https://docs.github.com/articles/about-protected-branches"
+SIGNATURES_FIELD = "required_signatures"
+"""What a protection is kept under that demands signed commits."""
 _ADMIN_ROLE = 5
 """Number of the repository's role of administrators."""
 
@@ -41,24 +45,42 @@ def check_workflow_scope(call: ApiCall, path: str) -> None:
     )
 
 
-def check_direct_change(call: ApiCall, branch: str, verb: str) -> None:
-    """Refuse a direct change of a branch that demands pull requests.
+def check_commit(call: ApiCall, branch: str, verb: str, commit: NewCommit) -> None:
+    """Refuse a commit to a branch whose rules or protection do not take it.
 
     Args:
         call: The request.
         branch: The branch to be changed.
         verb: What would be done to the file, as GitHub's message names it.
+        commit: The commit.
 
     Raises:
         ApiError: The branch is protected.
     """
-    demand = "Changes must be made through a pull request."
-    if any(_demands_pull_request(ruleset) for ruleset in branch_rulesets(call, branch)):
-        raise ApiError(HTTPStatus.CONFLICT, f"Repository rule violations found\n\n{demand}\n\n")
+    check_rules(call, BranchChange(branch=branch, kind="update", commit=commit), HTTPStatus.CONFLICT)
     protection = call.repository.protections.get(branch, {})
     # Administrators, as whom every token acts here, are bound only where the protection says so.
-    if protection.get("required_pull_request_reviews") is not None and protection.get("enforce_admins"):
+    if not protection.get("enforce_admins"):
+        return
+    if demand := protection_violation(protection, signs=bool(protection.get(SIGNATURES_FIELD))):
         raise ApiError(HTTPStatus.CONFLICT, f"Could not {verb} file: {demand}", docs=_PROTECTED_DOCS)
+
+
+def check_rules(call: ApiCall, change: BranchChange, status: HTTPStatus) -> None:
+    """Refuse a change of a branch that a rule forbids.
+
+    Raises:
+        ApiError: Some rule does.
+    """
+    violations = [
+        violation
+        for ruleset in branch_rulesets(call, change.branch)
+        if bypass_of_admins(ruleset.settings) != "always"
+        for rule in ruleset.settings["rules"]
+        if (violation := rule_violation(rule, change))
+    ]
+    if violations:
+        raise ApiError(status, "\n\n".join(["Repository rule violations found", *violations, ""]))
 
 
 def is_branch_protected(call: ApiCall, branch: str) -> bool:
@@ -67,28 +89,27 @@ def is_branch_protected(call: ApiCall, branch: str) -> bool:
 
 
 def branch_rulesets(call: ApiCall, branch: str) -> list[Ruleset]:
-    """Return the active rulesets whose conditions include a branch."""
+    """Return the active rulesets whose conditions include a branch; those of pushes include all."""
+    targets = {"branch": lambda settings: _applies_to_branch(call, settings, branch), "push": lambda _: True}
     return [
         ruleset
         for ruleset in call.repository.rulesets.values()
-        if (ruleset.settings["enforcement"], ruleset.settings["target"]) == ("active", "branch")
-        and _applies_to_branch(call, ruleset.settings, branch)
+        if ruleset.settings["enforcement"] == "active"
+        and ruleset.settings["target"] in targets
+        and targets[ruleset.settings["target"]](ruleset.settings)
     ]
 
 
-def _demands_pull_request(ruleset: Ruleset) -> bool:
-    """Return whether a ruleset demands a pull request of the token's user."""
-    demands = any(rule["type"] == "pull_request" for rule in ruleset.settings["rules"])
-    return demands and not admins_may_bypass(ruleset.settings)
-
-
-def admins_may_bypass(settings: Json) -> bool:
-    """Return whether the repository's administrators are exempt."""
-    return any(
-        (actor["actor_type"], actor.get("actor_id")) == ("RepositoryRole", _ADMIN_ROLE)
-        and actor.get("bypass_mode") in {"always", "exempt"}
+def bypass_of_admins(settings: Json) -> str:
+    """Return whether the repository's administrators are exempt: always, pull_requests_only or never."""
+    modes = {
+        actor.get("bypass_mode")
         for actor in settings["bypass_actors"]
-    )
+        if (actor["actor_type"], actor.get("actor_id")) == ("RepositoryRole", _ADMIN_ROLE)
+    }
+    if modes & {"always", "exempt"}:
+        return "always"
+    return "pull_requests_only" if modes else "never"
 
 
 def _applies_to_branch(call: ApiCall, settings: Json, branch: str) -> bool:
@@ -97,7 +118,7 @@ def _applies_to_branch(call: ApiCall, settings: Json, branch: str) -> bool:
     def matches_branch(pattern: str) -> bool:
         if pattern == "~DEFAULT_BRANCH":
             return branch == call.repository.default_branch
-        return pattern == "~ALL" or fnmatchcase(f"refs/heads/{branch}", pattern)
+        return pattern == "~ALL" or matches_path(pattern, f"refs/heads/{branch}")
 
     included = any(matches_branch(pattern) for pattern in names.get("include") or [])
     return included and not any(matches_branch(pattern) for pattern in names.get("exclude") or [])

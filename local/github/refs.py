@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from local.github import pulls
+from local.github import guards, pulls
 from local.github.accounts import node_id
 from local.github.clock import current_timestamp
 from local.github.git import commit_history
@@ -19,20 +19,29 @@ from local.github.responses import (
     not_found_error,
 )
 from local.github.routing import REPOSITORY_PATH, RouteTable
+from local.github.rules import BranchChange
 
 if TYPE_CHECKING:
     from local.github.calls import ApiCall
     from local.github.records import Json
+    from local.github.rules import ChangeKind
 
 ref_routes = RouteTable()
 
 _ONE = f"{REPOSITORY_PATH}/git/ref/<path:name>"
 _CHANGE = f"{REPOSITORY_PATH}/git/refs/<path:name>"
 _LEAST_SLASHES = 2
+_BRANCHES = "refs/heads/"
 
 
 def _unprocessable_error(message: str) -> ApiError:
     return ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, message)
+
+
+def _check_branch_rules(call: ApiCall, full: str, kind: ChangeKind, *, forced: bool = False) -> None:
+    if full.startswith(_BRANCHES):
+        change = BranchChange(branch=full.removeprefix(_BRANCHES), kind=kind, forced=forced)
+        guards.check_rules(call, change, HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
 def _ref_json(call: ApiCall, name: str) -> Json:
@@ -68,6 +77,7 @@ def create_ref(call: ApiCall) -> ApiAnswer:
         raise invalid_request_error(f"{name} is not a valid ref name.")
     if name in call.repository.refs:
         raise _unprocessable_error("Reference already exists")
+    _check_branch_rules(call, name, "create")
     call.repository.refs[name] = sha
     call.repository.pushed_at = current_timestamp()
     return created_answer(_ref_json(call, name))
@@ -81,8 +91,10 @@ def update_ref(call: ApiCall, name: str) -> ApiAnswer:
         raise _unprocessable_error("Reference does not exist")
     sha = _known_commit(call, call.fields.required_value("sha", str))
     ancestors = {commit.sha for commit in commit_history(call.repository.objects, sha)}
-    if not call.fields.optional_value("force", bool) and call.repository.refs[full] not in ancestors:
+    is_forced = call.repository.refs[full] not in ancestors
+    if not call.fields.optional_value("force", bool) and is_forced:
         raise _unprocessable_error("Update is not a fast forward")
+    _check_branch_rules(call, full, "update", forced=is_forced)
     call.repository.refs[full] = sha
     call.repository.pushed_at = current_timestamp()
     return ApiAnswer(_ref_json(call, full))
@@ -97,6 +109,7 @@ def delete_ref(call: ApiCall, name: str) -> ApiAnswer:
     if full == f"refs/heads/{call.repository.default_branch}":
         raise _unprocessable_error("Cannot delete the default branch")
     if full.startswith("refs/heads/"):
+        _check_branch_rules(call, full, "delete")
         pulls.close_branch_pull_requests(call, full.removeprefix("refs/heads/"))
     del call.repository.refs[full]
     return no_content()

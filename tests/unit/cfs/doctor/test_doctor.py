@@ -189,32 +189,6 @@ def test_nobody_there_is_one_message() -> None:
         nobody.get_json("user")
 
 
-def test_a_protected_branch_wants_pull_requests(standin: StandIn) -> None:
-    names = {"ref_name": {"include": ["~DEFAULT_BRANCH"], "exclude": []}}
-    rules = {"conditions": names, "rules": [{"type": "pull_request"}]}
-    standin.repo("POST", "/rulesets", {"name": "reviewed", "enforcement": "active", **rules})
-
-    fault = the_fault(standin.target)
-
-    assert fault.check == "delivery"
-    assert fault.repair == "pulumi config set workflowDelivery pull-request"
-    assert wrong(examine_repository(standin.with_settings(workflow_delivery="pull-request"))) == []
-
-
-def test_a_protection_that_does_not_bind_administrators_lets_commits_in(standin: StandIn) -> None:
-    protection: dict[str, Any] = {
-        "required_status_checks": None,
-        "enforce_admins": False,
-        "required_pull_request_reviews": {},
-        "restrictions": None,
-    }
-    standin.repo("PUT", "/branches/main/protection", protection)
-    assert wrong(examine_repository(standin.target)) == []
-
-    standin.repo("PUT", "/branches/main/protection", {**protection, "enforce_admins": True})
-    assert the_fault(standin.target).check == "delivery"
-
-
 def test_the_form_of_the_subject_is_compared_with_what_roles_trust(standin: StandIn) -> None:
     standin.repo("PUT", "/actions/oidc/customization/sub", {"use_default": True, "use_immutable_subject": False})
     fault = the_fault(standin.target)

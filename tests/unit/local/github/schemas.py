@@ -41,7 +41,9 @@ MODELS = {
     f"GET {_HOME}/branches/<path:branch>": "BranchWithProtection",
     f"GET {_HOME}/branches/<path:branch>/protection": "BranchProtection",
     f"PUT {_HOME}/branches/<path:branch>/protection": "ProtectedBranch",
+    f"POST {_HOME}/branches/<path:branch>/protection/required_signatures": "ProtectedBranchAdminEnforced",
     f"POST {_HOME}/rulesets": "RepositoryRuleset",
+    f"GET {_HOME}/rulesets/<int:ruleset_id>": "RepositoryRuleset",
     f"GET {_HOME}/rules/branches/<path:branch>": f"list[{_RULE}]",
     **{
         f"{method} {_HOME}{place}/variables{path}": model

@@ -101,6 +101,8 @@ TRIES = [
     Try("GET", f"{HOME}/issues/1/comments"),
     Try("POST", f"{HOME}/issues/1/comments", {"body": "b"}),
     Try("PATCH", f"{HOME}/issues/comments/{{comment}}", {"body": "c"}),
+    Try("POST", f"{PROTECTION}/required_signatures"),
+    Try("GET", f"{HOME}/rulesets/{{ruleset}}"),
     Try("POST", f"{HOME}/rulesets", {"name": "new", "enforcement": "disabled"}),
     Try("GET", f"{HOME}/rules/branches/topic"),
 ]
@@ -139,14 +141,15 @@ def filled(tmp_path_factory: pytest.TempPathFactory, open_github: OpenGitHub) ->
         github.repo("POST", variables, {"name": "REGION", "value": "r"})
     for secrets in ("/actions/secrets", "/environments/production/secrets"):
         github.repo("PUT", f"{secrets}/KEY", sealed)
-    rules = [{"type": "deletion"}, {"type": "non_fast_forward"}]
+    rules = [{"type": "creation"}, {"type": "required_linear_history"}]
     names = {"ref_name": {"include": ["refs/heads/topic"], "exclude": []}}
     settings = {"name": "r", "enforcement": "active", "rules": rules, "conditions": names}
-    github.repo("POST", "/rulesets", settings)
+    ruleset = github.repo("POST", "/rulesets", settings).json
     demands = {"required_status_checks": None, "enforce_admins": None, "restrictions": None}
     github.repo("PUT", "/branches/main/protection", {**demands, "required_pull_request_reviews": {}})
     assert created is not None
     assert comment is not None
+    assert ruleset is not None
     return Filled(
         github,
         deepcopy(github.store.state),
@@ -155,6 +158,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory, open_github: OpenGitHub) ->
             "blob": github.get("/contents/README.md")["sha"],
             "policy": str(created["id"]),
             "comment": str(comment["id"]),
+            "ruleset": str(ruleset["id"]),
             **sealed,
         },
     )

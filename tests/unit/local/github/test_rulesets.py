@@ -1,4 +1,4 @@
-"""Rulesets, and the one rule that is enforced."""
+"""Rulesets: where they apply and whom they bind; what each rule refuses stands in the doctor's table of rules."""
 
 from __future__ import annotations
 
