@@ -90,13 +90,10 @@ def is_branch_protected(call: ApiCall, branch: str) -> bool:
 
 def branch_rulesets(call: ApiCall, branch: str) -> list[Ruleset]:
     """Return the active rulesets whose conditions include a branch; those of pushes include all."""
-    targets = {"branch": lambda settings: _applies_to_branch(call, settings, branch), "push": lambda _: True}
     return [
         ruleset
         for ruleset in call.repository.rulesets.values()
-        if ruleset.settings["enforcement"] == "active"
-        and ruleset.settings["target"] in targets
-        and targets[ruleset.settings["target"]](ruleset.settings)
+        if ruleset.settings["enforcement"] == "active" and _applies_to_branch(call, ruleset.settings, branch)
     ]
 
 
@@ -113,6 +110,8 @@ def bypass_of_admins(settings: Json) -> str:
 
 
 def _applies_to_branch(call: ApiCall, settings: Json, branch: str) -> bool:
+    if settings["target"] != "branch":
+        return bool(settings["target"] == "push")
     names = settings["conditions"].get("ref_name") or {}
 
     def matches_branch(pattern: str) -> bool:

@@ -129,7 +129,7 @@ def is_committed(standin: StandIn, path: str) -> bool:
 
 def test_the_table_has_every_rule_that_github_shows_of_a_branch() -> None:
     known = {
-        model.model_fields["type"].annotation.__args__[0]  # type: ignore[union-attr]
+        model.model_fields["type"].annotation.__args__[0]
         for number in range(25)
         if (model := getattr(models, f"RepositoryRuleDetailedOneof{number}"))
     }

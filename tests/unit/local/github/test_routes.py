@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from copy import deepcopy
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -186,7 +187,7 @@ def test_the_answer_of_every_route_fits_githubs_model(filled: Filled, attempt: T
 def test_every_route_has_a_model_and_is_tried(github: GitHub) -> None:
     urls = github.app.url_map.bind("localhost")
     paths = [
-        (attempt.path.partition("?")[0].replace("{policy}", "1").replace("{comment}", "1"), attempt.method)
+        (re.sub(r"\{(policy|comment|ruleset)\}", "1", attempt.path.partition("?")[0]), attempt.method)
         for attempt in TRIES
     ]
     assert MODELS.keys() == {route.route_name for route in ALL_ROUTES} == {urls.match(*path)[0] for path in paths}
