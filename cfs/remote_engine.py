@@ -73,7 +73,7 @@ class RemoteEngine(StackEngine):
             raise UserError(
                 f"The backend has no stack {self.stack_name}.",
                 repair=f"log in to the backend that has it (PULUMI_BACKEND_URL), or make it: "
-                f"pulumi stack init {self.stack_name}",
+                f"cfs bootstrap --environment {self.stack_name}",
             )
         if "PULUMI_ACCESS_TOKEN must be set" in said or "pulumi login" in said:
             raise UserError(

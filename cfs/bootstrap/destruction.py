@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from cfs.bootstrap.steps import Step
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cfs.bootstrap.new_environment import NewEnvironment
+    from cfs.engine import StackEngine
 
 _KEY_TYPES = ("aws:kms/key:Key", "aws:kms/alias:Alias")
 _STATE_LINES = re.compile(
@@ -49,7 +51,9 @@ class Destruction:
         yield Step(
             title=f"Remove the state of {stack} from {bucket.name}",
             is_done=lambda: not self._has_state(),
-            run=lambda: self._query("stack", "rm", "--force", "--yes", "--preserve-config", "--remove-backups"),
+            run=lambda: self._engine.query_text(
+                "stack", "rm", "--force", "--yes", "--preserve-config", "--remove-backups"
+            ),
         )
         if not self.kept_objects():
             yield Step(title=f"Delete the bucket {bucket.name}", is_done=lambda: not bucket.exists(), run=bucket.delete)
@@ -79,8 +83,10 @@ class Destruction:
             self.environment.bucket.aws.call_operation(
                 "ec2", "modify_instance_attribute", InstanceId=instance, DisableApiTermination={"Value": False}
             )
-        engine = self.environment.setup.open_engine()
-        engine.run_operation("destroy", "--yes", "--skip-preview", "--ignore-protect", *kept)
+        self._engine.run_operation("destroy", "--yes", "--skip-preview", "--ignore-protect", *kept)
+
+    def _remove_state(self) -> None:
+        self._engine.query_text("stack", "rm", "--force", "--yes", "--preserve-config", "--remove-backups")
 
     def _destroyed_resources(self) -> list[str]:
         return [of["urn"] for of in self._recorded_resources() if of.get("id") and not _is_of_state(of)]
@@ -88,16 +94,19 @@ class Destruction:
     def _recorded_resources(self) -> list[dict[str, Any]]:
         if not self._has_state():
             return []
-        self._query("login", self.environment.bucket.backend_url)
-        resources: list[dict[str, Any]] = self.environment.setup.open_engine().read_deployment().get("resources", [])
+        resources: list[dict[str, Any]] = self._engine.read_deployment().get("resources", [])
         return [of for of in resources if of.get("custom") and not of["type"].startswith("pulumi:providers:")]
 
     def _has_state(self) -> bool:
         bucket = self.environment.bucket
         return bucket.exists() and bool(bucket.state_documents(self.environment.setup.stack))
 
-    def _query(self, *arguments: str) -> None:
-        self.environment.setup.open_engine().query_text(*arguments)
+    @cached_property
+    def _engine(self) -> StackEngine:
+        """The engine, logged in to the state."""
+        engine = self.environment.setup.open_engine()
+        engine.query_text("login", self.environment.bucket.backend_url)
+        return engine
 
     def _settings_text(self) -> str:
         return self.environment.setup.settings_file.read_text(encoding="utf-8")

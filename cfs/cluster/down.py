@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cfs.clock import SystemClock
 from cfs.cluster import waiting
 from cfs.cluster.auto_scaling_groups import choose_groups, discover_groups
 from cfs.cluster.stop_times import stop_request, stop_time_to_restore
 from cfs.cluster.up import end_finished_fallbacks
-from cfs.cluster.waiting import WaitClock
 from infra.schedules.occurrences import next_scheduled_start
 from terminal.errors import UserError
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from cfs.aws import AwsAccount
+    from cfs.clock import Clock
     from cfs.cluster.auto_scaling_groups import AutoScalingGroup
 
 
@@ -30,7 +31,7 @@ class StoppedGroups:
 
 
 def stop_cluster(
-    aws: AwsAccount, environment: str, words: Sequence[str], *, wait_clock: WaitClock | None = None
+    aws: AwsAccount, environment: str, words: Sequence[str], *, clock: Clock | None = None
 ) -> StoppedGroups:
     """Stop nodes and wait until none is left.
 
@@ -51,7 +52,7 @@ def stop_cluster(
             MinSize=0,
             DesiredCapacity=0,
         )
-    left = waiting.wait_until_gone(aws, environment, groups, wait_clock=wait_clock or WaitClock())
+    left = waiting.wait_until_gone(aws, environment, groups, clock=clock or SystemClock())
     if left:
         raise _not_gone_error(groups, [instance.id for instance in left])
     end_finished_fallbacks(aws, environment, discover_groups(aws, environment))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cfs.clock import SystemClock
 from cfs.cluster import waiting
 from cfs.cluster.auto_scaling_groups import choose_groups, discover_groups
 from cfs.cluster.cost_estimate import estimate_costs
@@ -13,7 +14,6 @@ from cfs.cluster.node_runs import list_instances
 from cfs.cluster.on_demand_fallback import begin_fallback, end_fallback, fallback_distribution, is_fallback_over
 from cfs.cluster.scaling_activities import launch_trouble
 from cfs.cluster.stop_times import is_stop_in_force, next_stop_time, plan_stop, stop_request
-from cfs.cluster.waiting import WaitClock
 from terminal.errors import UserError
 from terminal.progress import console
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from cfs.aws import AwsAccount
+    from cfs.clock import Clock
     from cfs.cluster.auto_scaling_groups import AutoScalingGroup
     from cfs.cluster.stop_times import PlannedStop
     from cfs.cluster.waiting import LaunchOutcome
@@ -56,12 +57,12 @@ class StartedGroups:
     stops: Sequence[PlannedStop]
 
 
-def start_cluster(aws: AwsAccount, window: ClusterWindow, *, wait_clock: WaitClock | None = None) -> StartedGroups:
+def start_cluster(aws: AwsAccount, window: ClusterWindow, *, clock: Clock | None = None) -> StartedGroups:
     """Start nodes for a limited time and wait for them.
 
     All stops are set before any node is started, so that no node runs without a stop if this command is killed.
     """
-    wait_clock = wait_clock or WaitClock()
+    clock = clock or SystemClock()
     now = aws.clock()
     everything = end_finished_fallbacks(aws, window.environment, discover_groups(aws, window.environment))
     chosen = [group for group in choose_groups(everything, window.groups) if group.nodes]
@@ -74,7 +75,7 @@ def start_cluster(aws: AwsAccount, window: ClusterWindow, *, wait_clock: WaitClo
             aws.call_operation("autoscaling", "put_scheduled_update_group_action", **stop_request(stop.group, stop.at))
     for group in chosen:
         _start_group(aws, group)
-    outcome = _await_nodes(aws, window, chosen, since=now, wait_clock=wait_clock)
+    outcome = _await_nodes(aws, window, chosen, since=now, clock=clock)
     if outcome.lacking_groups:
         raise _lacking_nodes_error(outcome, {stop.group.name: stop for stop in planned}, on_demand=window.on_demand)
     return StartedGroups(groups=outcome.groups, stops=planned)
@@ -150,11 +151,11 @@ def _await_nodes(
     chosen: Sequence[AutoScalingGroup],
     *,
     since: datetime,
-    wait_clock: WaitClock,
+    clock: Clock,
 ) -> LaunchOutcome:
     names = [group.full_name for group in chosen]
     try:
-        outcome = waiting.wait_until_ready(aws, window.environment, names, since=since, wait_clock=wait_clock)
+        outcome = waiting.wait_until_ready(aws, window.environment, names, since=since, clock=clock)
         helped = [group for group in outcome.lacking_groups if window.on_demand and _on_demand_may_help(group, outcome)]
         if not helped:
             return outcome
@@ -166,7 +167,7 @@ def _await_nodes(
                 f"  {group.name}: no spot capacity, launching {group.missing_count} nodes on demand", markup=False
             )
             begin_fallback(aws, group, wanted)
-        return waiting.wait_until_ready(aws, window.environment, names, since=again, wait_clock=wait_clock)
+        return waiting.wait_until_ready(aws, window.environment, names, since=again, clock=clock)
     finally:
         if window.on_demand:
             end_finished_fallbacks(aws, window.environment, discover_groups(aws, window.environment, names=names))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from cfs.cluster.auto_scaling_groups import discover_groups
@@ -12,10 +12,11 @@ from cfs.cluster.scaling_activities import latest_failed_launch, read_activities
 from terminal.progress import show_progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from cfs.aws import AwsAccount
+    from cfs.clock import Clock
     from cfs.cluster.auto_scaling_groups import AutoScalingGroup
     from cfs.cluster.node_runs import NodeInstance
     from cfs.cluster.scaling_activities import ScalingActivity
@@ -30,14 +31,6 @@ PATIENCE_SECONDS = 90.0
 """Time without a launch in progress after a failed one: AWS tries other zones and types immediately."""
 
 _POLL_SECONDS = 5.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class WaitClock:
-    """Time and waiting, which tests replace."""
-
-    now_seconds: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,36 +50,36 @@ class LaunchOutcome:
 class _LaunchPatience:
     """Time since which each group has had no launch in progress after a failed one."""
 
-    failing: dict[str, tuple[float, ScalingActivity]] = field(default_factory=dict)
+    failing: dict[str, tuple[datetime, ScalingActivity]] = field(default_factory=dict)
 
-    def note_failure(self, name: str, failed: ScalingActivity | None, *, at: float) -> None:
+    def note_failure(self, name: str, failed: ScalingActivity | None, *, at: datetime) -> None:
         """Record a group's latest failed launch, or that it has none."""
         if failed is None:
             self.failing.pop(name, None)
         else:
             self.failing[name] = (self.failing.get(name, (at, failed))[0], failed)
 
-    def is_exhausted(self, name: str, *, at: float) -> bool:
+    def is_exhausted(self, name: str, *, at: datetime) -> bool:
         """Return whether waiting for a group has become pointless."""
-        return name in self.failing and at - self.failing[name][0] >= PATIENCE_SECONDS
+        return name in self.failing and at - self.failing[name][0] >= timedelta(seconds=PATIENCE_SECONDS)
 
 
 def wait_until_ready(
-    aws: AwsAccount, environment: str, names: Collection[str], *, since: datetime, wait_clock: WaitClock
+    aws: AwsAccount, environment: str, names: Collection[str], *, since: datetime, clock: Clock
 ) -> LaunchOutcome:
     """Wait until groups have their desired nodes, AWS keeps failing to launch them, or time is up.
 
     `names` are full names; `since` is the time at which the groups were started.
     """
     patience = _LaunchPatience()
-    deadline = wait_clock.now_seconds() + READY_SECONDS
+    deadline = clock.now() + timedelta(seconds=READY_SECONDS)
     with show_progress("Waiting for nodes to be in service") as progress:
         while True:
             groups = discover_groups(aws, environment, names=sorted(names))
             wanted = sum(group.desired for group in groups)
             progress.advance_to(sum(min(group.in_service, group.desired) for group in groups), wanted)
             lacking = [group for group in groups if group.in_service < group.desired]
-            at = wait_clock.now_seconds()
+            at = clock.now()
             for group in lacking:
                 patience.note_failure(
                     group.name,
@@ -97,23 +90,23 @@ def wait_until_ready(
                 failures = {name: failed for name, (_, failed) in patience.failing.items()}
                 names_lacking = {group.name for group in lacking}
                 return LaunchOutcome(groups=groups, failures={k: v for k, v in failures.items() if k in names_lacking})
-            wait_clock.sleep(_POLL_SECONDS)
+            clock.sleep(_POLL_SECONDS)
 
 
 def wait_until_gone(
-    aws: AwsAccount, environment: str, groups: Sequence[AutoScalingGroup], *, wait_clock: WaitClock
+    aws: AwsAccount, environment: str, groups: Sequence[AutoScalingGroup], *, clock: Clock
 ) -> list[NodeInstance]:
     """Wait until no instance of the groups is left, and return those left when time is up.
 
     EC2 is queried, not Auto Scaling, which does not know detached instances.
     """
-    deadline = wait_clock.now_seconds() + GONE_SECONDS
+    deadline = clock.now() + timedelta(seconds=GONE_SECONDS)
     most = 0
     with show_progress("Waiting for nodes to leave") as progress:
         while True:
             left = [instance for instance in list_instances(aws, environment, groups) if instance.is_there]
             most = max(most, len(left))
             progress.advance_to(most - len(left), most)
-            if not left or wait_clock.now_seconds() >= deadline:
+            if not left or clock.now() >= deadline:
                 return left
-            wait_clock.sleep(_POLL_SECONDS)
+            clock.sleep(_POLL_SECONDS)

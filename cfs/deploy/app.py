@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+from cfs.clock import SystemClock
 from cfs.deploy.artifact_store import find_artifact_store
-from cfs.deploy.clock import SystemClock
 from cfs.deploy.environment_status import read_environment_status, status_result
 from cfs.deploy.lease import HeldRecord, lease_holder
 from cfs.deploy.node_list import NodeLister

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
 
+    from cfs.clock import Clock
     from cfs.deploy.artifact_store import ArtifactStore
-    from cfs.deploy.clock import DeployClock
     from cfs.deploy.stored_documents import EndedRollOut, RollOut
 
 LEASE_SECONDS = 600
@@ -40,9 +40,7 @@ class LeaseLostError(UserError):
 class HeldRecord:
     """An environment's record, written under its lease."""
 
-    def __init__(
-        self, store: ArtifactStore, *, environment: str, holder: str, clock: DeployClock, run: str = ""
-    ) -> None:
+    def __init__(self, store: ArtifactStore, *, environment: str, holder: str, clock: Clock, run: str = "") -> None:
         """Take the bucket, the holder's name for people, and the page of its workflow run, or ""."""
         self._store = store
         self._environment = environment

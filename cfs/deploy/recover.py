@@ -6,8 +6,8 @@ import os
 import socket
 from typing import TYPE_CHECKING
 
+from cfs.clock import SystemClock
 from cfs.deploy.artifact_store import find_artifact_store
-from cfs.deploy.clock import SystemClock
 from cfs.deploy.lease import lease_holder
 from cfs.deploy.stack_locks import LockBreaker, record_apply
 from cfs.deploy.stored_documents import ApplyRun

@@ -18,8 +18,8 @@ from terminal.results import CommandResult
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
+    from cfs.clock import Clock
     from cfs.deploy.artifact_store import ArtifactStore
-    from cfs.deploy.clock import DeployClock
     from cfs.deploy.lease import HeldRecord
     from cfs.deploy.node_list import Node, NodeLister
     from cfs.deploy.run_commands import NodeCommandName, NodeCommandRunner
@@ -110,7 +110,7 @@ class RollOutContext:
     nodes: NodeLister
     commands: NodeCommandRunner
     held_record: HeldRecord
-    clock: DeployClock
+    clock: Clock
     timeouts: RollOutTimeouts
     soak_seconds: float
 
@@ -380,7 +380,7 @@ class _RollOutRun:
         )
 
 
-def pause_holding_lease(clock: DeployClock, held_record: HeldRecord, seconds: float) -> None:
+def pause_holding_lease(clock: Clock, held_record: HeldRecord, seconds: float) -> None:
     """Wait while renewing the lease."""
     while seconds > 0:
         part = min(seconds, _SLICE_SECONDS)

@@ -19,7 +19,7 @@ from infra.naming import document_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from cfs.deploy.clock import DeployClock
+    from cfs.clock import Clock
 
 NodeCommandName = Literal["install", "probe", "drain"]
 """The stack names its documents `claudefs-<environment>-<command>`."""
@@ -50,9 +50,7 @@ class NodeAnswer:
 class NodeCommandRunner:
     """Runs commands on the nodes of one environment."""
 
-    def __init__(
-        self, aws: AwsAccount, *, environment: str, clock: DeployClock, pause: Callable[[float], None]
-    ) -> None:
+    def __init__(self, aws: AwsAccount, *, environment: str, clock: Clock, pause: Callable[[float], None]) -> None:
         """Take the account, the stack's name, and the function that waits between two polls."""
         self._aws = aws
         self._environment = environment

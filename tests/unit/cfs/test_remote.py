@@ -45,7 +45,7 @@ def test_the_engine_works_on_the_stack_with_the_callers_own_environment_but_for_
 @pytest.mark.parametrize(
     "said, problem, repair",
     [
-        ("error: no stack named 'prod' found", "has no stack prod", "pulumi stack init prod"),
+        ("error: no stack named 'prod' found", "has no stack prod", "cfs bootstrap --environment prod"),
         ("error: PULUMI_ACCESS_TOKEN must be set for login", "logged in to no backend", "set PULUMI_BACKEND_URL"),
         ("error: the stack is currently locked by 1 lock(s)", "Another run is at work", "pulumi cancel --stack prod"),
         ("error: incorrect passphrase", "The passphrase does not fit", "PULUMI_CONFIG_PASSPHRASE"),

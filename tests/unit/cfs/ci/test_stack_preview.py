@@ -58,4 +58,4 @@ def test_a_stack_that_does_not_exist_is_told_with_the_command_that_makes_it(pulu
     pulumi("echo \"error: no stack named 'prod' found\" >&2; exit 255")
     with pytest.raises(UserError, match="has no stack prod") as failure:
         stack_preview.summarize_preview("prod", drift=False)
-    assert "pulumi stack init prod" in failure.value.repair
+    assert "cfs bootstrap --environment prod" in failure.value.repair

@@ -19,7 +19,6 @@ from botocore.awsrequest import AWSResponse
 from moto import mock_aws
 
 from cfs.aws import AwsAccount
-from cfs.cluster.waiting import WaitClock
 from local.aws import price_list, scheduling
 from local.aws.gaps import close_gaps
 from tests.unit.conftest import IMAGE
@@ -85,6 +84,20 @@ class Tap:
         return self.plain_clients[service]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """The account's time, for the console to wait by."""
+
+    cluster: Cluster
+
+    def now(self) -> datetime:
+        return self.cluster.now
+
+    def sleep(self, seconds: float) -> None:
+        """Let more time pass than the console asks for, which then looks as often as it takes and no more."""
+        self.cluster.now += timedelta(seconds=12 * seconds)
+
+
 @dataclass(kw_only=True)
 class Cluster:
     """The account with the node groups, and what tests ask of it."""
@@ -107,12 +120,8 @@ class Cluster:
         return AwsAccount(session=self.tap.session, clock=lambda: self.now, _clients=clients)
 
     @property
-    def pace(self) -> WaitClock:
-        return WaitClock(now_seconds=lambda: self.now.timestamp(), sleep=self.wait)  # noqa: PLW0108 — `now` is replaced
-
-    def wait(self, seconds: float) -> None:
-        """Let more time pass than the console asks for, which then looks as often as it takes and no more."""
-        self.now += timedelta(seconds=12 * seconds)
+    def pace(self) -> Pace:
+        return Pace(cluster=self)
 
     @contextmanager
     def hearing(self, event: Literal["before-call", "after-call"], hear: Callable[..., None]) -> Iterator[None]:

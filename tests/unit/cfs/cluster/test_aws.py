@@ -171,9 +171,9 @@ def test_the_rights_that_the_documentation_lists_are_those_that_the_console_uses
         window = ClusterWindow(
             environment=ENVIRONMENT, duration=cluster.now - cluster.now.replace(hour=1), on_demand=True
         )
-        start_cluster(cluster.aws, window, wait_clock=cluster.pace)
+        start_cluster(cluster.aws, window, clock=cluster.pace)
         read_cluster_status(cluster.aws, ENVIRONMENT)
-        stop_cluster(cluster.aws, ENVIRONMENT, [], wait_clock=cluster.pace)
+        stop_cluster(cluster.aws, ENVIRONMENT, [], clock=cluster.pace)
     text = (PROJECT_FOLDER / "docs" / "cluster-console.md").read_text()
     policy = json.loads(re.findall(r"```json\n(.*?)```", text, re.DOTALL)[0])
     listed = [action for statement in policy["Statement"] for action in statement["Action"]]

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 def start(cluster: Cluster, hours: float) -> None:
     start_cluster(
-        cluster.aws, ClusterWindow(environment=ENVIRONMENT, duration=timedelta(hours=hours)), wait_clock=cluster.pace
+        cluster.aws, ClusterWindow(environment=ENVIRONMENT, duration=timedelta(hours=hours)), clock=cluster.pace
     )
 
 
 def stop(cluster: Cluster, *words: str) -> StoppedGroups:
-    return stop_cluster(cluster.aws, ENVIRONMENT, words, wait_clock=cluster.pace)
+    return stop_cluster(cluster.aws, ENVIRONMENT, words, clock=cluster.pace)
 
 
 def test_no_node_is_left_and_the_next_start_is_the_schedules(cluster: Cluster) -> None:

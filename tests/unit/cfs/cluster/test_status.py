@@ -31,7 +31,7 @@ def start(cluster: Cluster, hours: float = 3, **more: Any) -> None:
     start_cluster(
         cluster.aws,
         ClusterWindow(environment=ENVIRONMENT, duration=timedelta(hours=hours), **more),
-        wait_clock=cluster.pace,
+        clock=cluster.pace,
     )
 
 
@@ -93,7 +93,7 @@ def test_the_schedule_is_named_where_it_is_the_reason(cluster: Cluster, moment: 
 
 def test_a_group_that_is_stopped_during_its_hours_was_stopped_by_somebody(cluster: Cluster) -> None:
     cluster.now = local(24, 9)
-    stop_cluster(cluster.aws, ENVIRONMENT, ["storage-a"], wait_clock=cluster.pace)
+    stop_cluster(cluster.aws, ENVIRONMENT, ["storage-a"], clock=cluster.pace)
     assert row(cluster, "storage-a")["why"] == "stopped by hand or by a guard"
 
 
@@ -106,7 +106,7 @@ def test_the_cost_is_that_of_the_time_that_each_node_has_run_today(cluster: Clus
         5 * SPOT,
         (3 * Decimal("1.5") + 2 * Decimal("0.5")) * SPOT,
     )
-    stop_cluster(cluster.aws, ENVIRONMENT, [], wait_clock=cluster.pace)
+    stop_cluster(cluster.aws, ENVIRONMENT, [], clock=cluster.pace)
     cluster.now += timedelta(hours=2)
     assert cost(read_cluster_status(cluster.aws, ENVIRONMENT)) == (NOTHING, Decimal("5.5") * SPOT)
 
@@ -116,7 +116,7 @@ def test_nodes_that_ec2_has_forgotten_count_by_what_auto_scaling_has_recorded(
 ) -> None:
     start(cluster, groups=("storage-a",))
     cluster.now += timedelta(hours=2)
-    stop_cluster(cluster.aws, ENVIRONMENT, [], wait_clock=cluster.pace)
+    stop_cluster(cluster.aws, ENVIRONMENT, [], clock=cluster.pace)
     monkeypatch.setattr("cfs.cluster.cost_estimate.list_instances", lambda *_: [])
     assert cost(read_cluster_status(cluster.aws, ENVIRONMENT)) == (NOTHING, 6 * SPOT)
 

@@ -28,7 +28,7 @@ def window(hours: float = 3, **more: Any) -> ClusterWindow:
 
 
 def start(cluster: Cluster, wanted: ClusterWindow) -> None:
-    start_cluster(cluster.aws, wanted, wait_clock=cluster.pace)
+    start_cluster(cluster.aws, wanted, clock=cluster.pace)
 
 
 def test_all_groups_run_and_stop_at_the_end_of_the_window(cluster: Cluster) -> None:

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 
-class DeployClock(Protocol):
-    """Source of the time."""
+class Clock(Protocol):
+    """The time, and waiting."""
 
     def now(self) -> datetime:
         """Return the time with its zone."""
