@@ -1,6 +1,6 @@
 """The Pulumi toolchain: the engine, its provider plugins and the Python language host.
 
-`obtain_toolchain` finds it, downloads it or builds it, in this order; docs/adr/0001 says why.
+`obtain_toolchain` finds, downloads or builds it, in this order; docs/adr/0001 explains why.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _HOMES = {"Toolchain": "model", "obtain_toolchain": "ways", "unsupported_argumen
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
-        """Import what is asked for: the language host, which must start fast, is in this package too."""
+        """Import a name on first use: the language host, which must start fast, is also in this package."""
         if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from importlib import import_module  # noqa: PLC0415 -- likewise
+        from importlib import import_module  # noqa: PLC0415 -- for the same reason
 
         return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

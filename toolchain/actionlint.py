@@ -1,4 +1,4 @@
-"""The checker of workflow files, built from Go modules: no package registry carries the program itself."""
+"""actionlint, the linter of workflow files, built from Go modules because no package registry has its binary."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
 
 
 def obtain_actionlint(*, cache: Path | None = None) -> Path:
-    """Return the program, built if it is not in the cache yet.
+    """Return the path of actionlint; build it if the cache does not have it.
 
     Args:
-        cache: The folder for what is built, instead of the default one.
+        cache: The cache's folder, if not the default one.
     """
     root = cache or cache_module.cache_root()
     declared = part.actionlint_part()
     entry = declared.cache_entry(root)
     if not entry.is_finished():
-        from toolchain import build  # noqa: PLC0415 -- heavy, and not needed when all is built
+        from toolchain import build  # noqa: PLC0415 -- heavy, and not needed once actionlint is built
 
         build.build_part(declared, root, needed=declared.space)
     return entry.part_folder / "bin" / "actionlint"

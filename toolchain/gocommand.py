@@ -1,4 +1,4 @@
-"""Running the Go command: output to a log, progress to the user, failures sorted by cause."""
+"""Runs the Go command: logs its output, shows progress, and classifies failures."""
 
 from __future__ import annotations
 
@@ -22,40 +22,40 @@ if TYPE_CHECKING:
     from toolchain.compiler import GoCompiler
 
 NETWORK_ATTEMPTS = 4
-"""How often a command that needs the network is tried."""
+"""Attempts of a command that needs the network."""
 
 NETWORK_PAUSE = wait_exponential_jitter(multiplier=1, max=15)
-"""The wait between two attempts."""
+"""The wait between two attempts, in seconds."""
 
 DOWNLOAD_TIMEOUT_SECONDS = 1200
-"""Seconds for one attempt to download modules."""
+"""Time limit for one attempt to download modules, in seconds."""
 
 BUILD_TIMEOUT_SECONDS = 3600
-"""Seconds for a build; a cold one takes 4 minutes on two cores."""
+"""Time limit for a build, in seconds; with empty caches it takes 4 minutes on two cores."""
 
 END_TIMEOUT_SECONDS = 5
-"""Seconds that Go has to end when it is interrupted."""
+"""Seconds that Go has to exit after an interrupt."""
 
 STALE_SUM_SIGNS = ("checksum mismatch", "SECURITY ERROR", "missing go.sum entry")
 
 
 class _NetworkFailedError(Exception):
-    """The command failed for the network's sake; another attempt may help."""
+    """The command failed because of the network; another attempt may help."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class GoWorkspace:
-    """A module's folder in which Go commands run."""
+    """A module's folder, in which Go commands run."""
 
     go: GoCompiler
     folder: Path
     log: Path
     """The file that receives all output."""
     needed: int
-    """Bytes of free disk that the whole work needs."""
+    """Free disk space that the whole build needs, in bytes."""
 
     def run_with_network(self, *arguments: str, on_line: Callable[[str], None] = lambda _: None) -> str:
-        """Run a command that may download modules, again if the network fails; give its stdout."""
+        """Run a command that may download modules, retry if the network fails, and return its stdout."""
         retrying = Retrying(
             retry=retry_if_exception_type(_NetworkFailedError),
             stop=stop_after_attempt(NETWORK_ATTEMPTS),
@@ -92,7 +92,7 @@ class GoWorkspace:
     def _running_process(
         self, arguments: Sequence[str], stdout: IO[str], limit: int
     ) -> Iterator[subprocess.Popen[str]]:
-        """Start Go, and end it when the time is up or the block ends."""
+        """Start Go; stop it at the time limit or at the end of the block."""
         process = subprocess.Popen(
             [self.go.binary, *arguments],
             cwd=self.folder,
@@ -131,7 +131,7 @@ class GoWorkspace:
 
 
 def _end_process(process: subprocess.Popen[str]) -> None:
-    """End Go if it runs; interrupted, it ends its compilers too."""
+    """Stop Go if it is running. An interrupt, unlike a kill, also stops its compilers."""
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
         try:

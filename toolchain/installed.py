@@ -1,4 +1,4 @@
-"""The user's own Pulumi."""
+"""The Pulumi that the user has installed."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from toolchain import versions
 from toolchain.model import Toolchain
 
 PULUMI_VERSION_TIMEOUT_SECONDS = 20
-"""Seconds for `pulumi version`."""
+"""Time limit for `pulumi version`, in seconds."""
 
 
 def find_installed_toolchain(root: Path) -> Toolchain | None:
     """Find a supported `pulumi` on PATH that has its Python language host and the stack's plugins.
 
     Args:
-        root: The cache's folder. A `pulumi` in it is none of the user's: a shell that was set up for it once
-            would hold on to it for good.
+        root: The cache's folder. A `pulumi` in it is not the user's and is ignored: otherwise a shell whose PATH once
+            included it would use it forever.
 
     Returns:
         None if any of them is missing or has another version.
@@ -33,12 +33,12 @@ def find_installed_toolchain(root: Path) -> Toolchain | None:
     version = engine_version(Path(pulumi))
     if version is None or not versions.is_supported_engine(version):
         return None
-    # What the engine's processes get of the user's environment is decided elsewhere; the plugins are in this folder.
+    # Other code decides which of the user's variables the engine inherits; PULUMI_HOME must be set to find the plugins.
     return Toolchain(origin="path", version=version, path=(), env={"PULUMI_HOME": str(_pulumi_home())})
 
 
 def engine_version(pulumi: Path) -> str | None:
-    """Ask an engine for its version; None if it does not say."""
+    """Return an engine's version, or None if it does not print one."""
     try:
         answer = subprocess.run(
             [pulumi, "version"],

@@ -1,8 +1,8 @@
 """The Python language host: the plugin through which Pulumi's engine runs a Python program.
 
-The engine starts it twice a run, once only to ask about the language, and waits for it each time. So
-this module imports grpc and nothing else of weight: the few answers that come before a program is run
-are encoded by hand, and the Pulumi SDK is imported when a program is.
+The engine starts it twice a run, once only to query the language, and waits for it each time. This module
+therefore imports nothing heavy except grpc: the few responses that precede a program's run are encoded by hand,
+and the Pulumi SDK is imported only to run a program.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LANGUAGE_SERVICE = "pulumirpc.LanguageRuntime"
 
 ANSWER_THREADS = 8
-"""Calls that are answered at once: one runs the program, a policy pack takes one each."""
+"""Maximum number of parallel calls: one runs the program, and each policy pack takes one."""
 
 PYTHON_VERSION = ".".join(map(str, sys.version_info[:3]))
 
@@ -32,11 +32,11 @@ EMPTY_MESSAGE = b""
 """The encoding of a message whose fields all have their default values."""
 
 LENGTH_DELIMITED = 2
-"""The wire type of strings in protobuf."""
+"""Protobuf's wire type of strings."""
 
 
 _end_actions: list[Callable[[], object]] = []
-"""What else is to be done when this process ends."""
+"""Actions to run before this process exits."""
 
 
 def encode_message(*texts: str) -> bytes:
@@ -49,22 +49,22 @@ def encode_message(*texts: str) -> bytes:
 
 
 def _encode_varint(number: int) -> bytes:
-    """Encode a number in groups of 7 bits, the lowest first, with the high bit set in all but the last."""
+    """Encode a number in groups of 7 bits, lowest first; the high bit is set in all groups except the last."""
     if number < 1 << 7:
         return bytes([number])
     return bytes([number & 0x7F | 0x80]) + _encode_varint(number >> 7)
 
 
 class LanguageHost:
-    """The service's methods, on encoded messages."""
+    """The methods of the gRPC service; requests and responses are encoded messages."""
 
     def __init__(self, engine: str) -> None:
-        """Remember the engine's address, for the program's messages."""
+        """Store the engine's address, which receives the program's messages."""
         self._engine = engine
         self._programs: SimpleQueue[tuple[bytes, Future[bytes]]] = SimpleQueue()
 
     def run_programs(self) -> None:
-        """Run each program asked for; called by the main thread, which programs may rely on to run in."""
+        """Run each requested program, forever. Call this in the main thread, as programs may require that thread."""
         while True:
             request, answer = self._programs.get()
             try:
@@ -75,18 +75,18 @@ class LanguageHost:
                 answer.set_exception(failure)
 
     def method_handlers(self) -> dict[str, grpc.RpcMethodHandler]:
-        """Name the methods; what is absent is answered as not implemented, which the engine accepts."""
+        """Return the handlers by method; absent methods answer 'not implemented', which the engine accepts."""
         nothing = _unary_handler(lambda _request: EMPTY_MESSAGE)
         return {
             "Handshake": nothing,
             "GetPluginInfo": nothing,
             "About": _unary_handler(lambda _request: encode_message(sys.executable, PYTHON_VERSION)),
-            # The plugins are installed with the engine; the SDK names their versions in each request.
+            # The plugins are installed with the engine; the SDK states their versions in each request.
             "GetRequiredPlugins": nothing,
             "GetRequiredPackages": nothing,
             "GetProgramDependencies": nothing,
             "RuntimeOptionsPrompts": nothing,
-            # The virtual environment is the project's business, not the engine's.
+            # The project manages the virtual environment, not the engine.
             "InstallDependencies": grpc.unary_stream_rpc_method_handler(lambda _request, _context: iter(())),
             "Run": _unary_handler(self._await_program),
             "RunPlugin": grpc.unary_stream_rpc_method_handler(_run_plugin),
@@ -115,7 +115,7 @@ def _cancel_runs(_request: bytes, context: grpc.ServicerContext) -> bytes:
 
 
 def end_process(*_: object) -> None:
-    """End at once and quietly: the engine has what it wants, and Python's teardown takes its time."""
+    """Exit immediately: the engine needs nothing more, and Python's teardown is slow."""
     for action in _end_actions:
         action()
     sys.stdout.flush()
@@ -124,15 +124,15 @@ def end_process(*_: object) -> None:
 
 
 def _end_with_engine() -> None:
-    """Wait for the engine's end of stdin to close: it never writes, so the engine is gone then."""
+    """Exit when stdin is closed: the engine never writes to it, so end of file means that the engine has exited."""
     while os.read(0, 4096):
         pass
     end_process()
 
 
 def main() -> None:
-    """Serve until the engine ends this process or goes away."""
-    # An ignored SIGINT is inherited under nohup; a handler undoes that.
+    """Serve until the engine stops this process or exits."""
+    # Under nohup this process inherits an ignored SIGINT; a handler overrides that.
     signal.signal(signal.SIGINT, end_process)
     signal.signal(signal.SIGTERM, end_process)
     host = LanguageHost(engine=sys.argv[-1])
@@ -146,5 +146,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    gc.disable()  # Only imports happen until a program runs.
+    gc.disable()  # Until a program runs, there are only imports.
     main()

@@ -1,4 +1,4 @@
-"""What the rest of the project knows of a toolchain."""
+"""The data class of a toolchain that the rest of the project uses."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Toolchain:
-    """A working `pulumi` with its plugins, and how to run it."""
+    """A working `pulumi` with its plugins, and the environment to run it."""
 
     origin: Literal["path", "download", "built"]
-    """Where it comes from: the user's PATH, the vendor's archive, or a build from Go modules."""
+    """The user's PATH, the vendor's archive, or a build from Go modules."""
 
     version: str
     """The engine's version, without a leading `v`."""
 
     path: tuple[Path, ...]
-    """Folders to put in front of PATH; empty for the origin "path"."""
+    """Folders to prepend to PATH; empty for the origin "path"."""
 
     env: Mapping[str, str]
-    """Further variables to set for `pulumi`."""
+    """Additional variables to set for `pulumi`."""

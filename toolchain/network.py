@@ -1,4 +1,4 @@
-"""Failures of the network, told from others by what the tools print."""
+"""Recognition of network failures by the output of tools."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from terminal.errors import UserError
 
 TAIL_LINES = 12
-"""Lines of a tool's output that an error shows."""
+"""Maximum number of lines of a tool's output in an error."""
 
 _FAILURE_SIGNS = re.compile(
     r"dial tcp|no such host|i/o timeout|connection refused|connection reset|connection timed out"
@@ -20,7 +20,7 @@ _FAILURE_SIGNS = re.compile(
 
 
 def is_network_failure(output: str) -> bool:
-    """Tell from a tool's output whether the network, or a server on it, failed."""
+    """Return whether a tool's output indicates a failure of the network or of a server."""
     return _FAILURE_SIGNS.search(output) is not None
 
 
@@ -30,11 +30,11 @@ def output_tail(output: str) -> str:
 
 
 def unreachable_error(host: str, output: str) -> UserError:
-    """Describe a host class that cannot be reached.
+    """Return the error for an unreachable host.
 
     Args:
-        host: What kind of host, such as "the Go module proxy".
-        output: What the tool said.
+        host: The kind of host, for example "the Go module proxy".
+        output: The tool's output.
     """
     return UserError(
         f"Pulumi is not installed, and {host} cannot be reached to build it:\n{output}",

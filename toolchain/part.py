@@ -1,4 +1,4 @@
-"""The Go modules that are built, and all that decides what comes out."""
+"""The Go modules to build, and every input that determines their result."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 GO_SETTINGS: Mapping[str, str] = {
-    "CGO_ENABLED": "0",  # no C compiler is needed then
+    "CGO_ENABLED": "0",  # so no C compiler is needed
     "GOFLAGS": "-mod=readonly -trimpath -buildvcs=false",
     "GOTOOLCHAIN": "local",
     "GOWORK": "off",
 }
-"""What a build sets whatever the caller's environment says. Where modules come from (GOPROXY and the
-like) and where Go keeps its caches stay the caller's choice."""
+"""Variables that every build sets, overriding the caller's environment. The sources of modules (GOPROXY and
+similar variables) and the location of Go's caches remain the caller's choice."""
 
 STRIP_FLAGS = "-s -w"
-"""Linker flags that leave out debugging symbols, a third of the size."""
+"""Linker flags that omit debugging symbols, a third of the size."""
 
 HOME_FOLDER = "home"
-"""The folder, within the providers' entry, that is PULUMI_HOME."""
+"""The folder within the providers' cache entry that becomes PULUMI_HOME."""
 
 LANGUAGE_HOST_SCRIPT = versions.TOOLCHAIN_FOLDER / "bin" / "pulumi-language-python"
-"""The script that starts the Python language host; the engine takes it for its own when both are in one
-folder, and warns of it otherwise."""
+"""The script that starts the Python language host. The engine accepts it as its own only if both are in the same
+folder; otherwise it prints a warning."""
 
 GO_PLATFORMS = {"Linux": "linux", "Darwin": "darwin"}
 GO_ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "arm64": "arm64", "aarch64": "arm64"}
@@ -38,24 +38,24 @@ GO_ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "arm64": "arm64", "aarc
 
 @dataclass(frozen=True, kw_only=True)
 class GoPart:
-    """A Go module to build. The compiler's version is not an input: a newer one makes no other program."""
+    """A Go module to build. The compiler's version is not an input: a newer one builds an equivalent program."""
 
     name: str
     title: str
-    """What progress messages call it."""
+    """The part's name in progress messages."""
     module: Path
     programs: Mapping[str, str]
-    """The main packages, and where each one's program comes to lie in the part's folder."""
+    """Main packages, each with the path of its program in the part's folder."""
     variables: Mapping[str, str]
     """Go variables that the linker sets."""
     sources: Sequence[Path]
-    """All files that decide what is built."""
+    """All files that affect the build."""
     scripts: Mapping[Path, str] = field(default_factory=dict)
-    """Files to copy as they stand, and where each comes to lie in the part's folder."""
+    """Files to copy unchanged, each with its path in the part's folder."""
     space: int
-    """Bytes of disk that a build from empty caches of Go takes, those caches included."""
+    """Bytes of disk that a build with empty Go caches takes, including those caches."""
     services: frozenset[str] = frozenset()
-    """The services of the AWS provider that are compiled into it; none where it is not part of it."""
+    """Services of the AWS provider to compile in; empty for a part without the AWS provider."""
 
     @property
     def linker_flags(self) -> str:
@@ -63,7 +63,7 @@ class GoPart:
         return " ".join([STRIP_FLAGS, *(f"-X {name}={value}" for name, value in self.variables.items())])
 
     def cache_entry(self, root: Path) -> cache.CacheEntry:
-        """Return the part's place in the cache."""
+        """Return the part's cache entry, keyed by all its inputs."""
         settings = [f"{name}={value}" for name, value in GO_SETTINGS.items()]
         texts = [go_target(), *settings, self.linker_flags, *self.programs, *self.programs.values()]
         key = cache.entry_key(texts, [*self.sources, *self.scripts])
@@ -87,7 +87,7 @@ def engine_part() -> GoPart:
 
 def providers_part() -> GoPart:
     """Describe the provider plugins."""
-    from toolchain import resources  # noqa: PLC0415 -- the engine alone does without
+    from toolchain import resources  # noqa: PLC0415 -- not needed for the engine
 
     module = versions.PROVIDERS_MODULE
     return GoPart(
@@ -127,7 +127,7 @@ def actionlint_part() -> GoPart:
 
 
 def _plugin_place(name: str) -> str:
-    """Say where the engine looks for a plugin; it warns of those on PATH."""
+    """Return the path where the engine looks for a plugin; it prints a warning for plugins on PATH."""
     return f"{HOME_FOLDER}/plugins/resource-{name}-v{versions.plugin_version(name)}/pulumi-resource-{name}"
 
 
@@ -136,7 +136,7 @@ def _module_files(module: Path) -> list[Path]:
 
 
 def go_target() -> str:
-    """Name this machine as Go does, such as `linux/amd64`."""
+    """Return this machine's platform in Go's notation, for example `linux/amd64`."""
     try:
         return f"{GO_PLATFORMS[platform.system()]}/{GO_ARCHITECTURES[platform.machine()]}"
     except KeyError as unknown:

@@ -1,4 +1,4 @@
-"""Running a Pulumi program in this process."""
+"""Runs a Pulumi program in this process."""
 
 from __future__ import annotations
 
@@ -22,34 +22,34 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 THREADS_PER_OPERATION = 4
-"""Threads for each resource operation that may run at once, as Pulumi's own host has."""
+"""Threads for each parallel resource operation; the same number as in Pulumi's own host."""
 
 PROGRAM_FILE = "__main__.py"
 
 IS_VERBOSE = any(argument.startswith("-v=") for argument in sys.argv)
-"""Whether the engine was called with `--logflow -v=1` or more."""
+"""Whether the engine was run with `--logflow -v=1` or higher."""
 
 COLLECTOR_THRESHOLDS = (50_000, 20, 50)
-"""New objects, and rounds of the younger generation, after which Python looks for garbage. Importing a provider's SDK
-makes half a million objects that stay; with Python's own thresholds a fifth of a preview's time here goes into that."""
+"""Thresholds of Python's garbage collector. Importing a provider's SDK creates half a million objects that are never
+freed; with Python's defaults, collection takes a fifth of a preview's time in this process."""
 
 INTERNAL_FOLDERS = tuple(f"{Path(str(module.__file__)).parent}{os.sep}" for module in (pulumi, asyncio, grpc))
-"""Folders of code that is above the user's in a traceback."""
+"""Folders of the library code whose frames precede the user's in a traceback."""
 
 
 def run_program(request: bytes, *, engine: str) -> bytes:
-    """Run the program that a request names.
+    """Run the program named in a request.
 
     Args:
         request: An encoded RunRequest.
         engine: The engine's address, which receives the program's messages.
 
     Returns:
-        An encoded RunResponse. A failure has been reported to the engine when it says so.
+        An encoded RunResponse. A failure that it contains has already been reported to the engine.
     """
     wanted = language_pb2.RunRequest.FromString(request)
     _configure_runtime(wanted, engine)
-    gc.freeze()  # What is imported by now stays; the collector need not look at it again.
+    gc.freeze()  # Modules imported so far are never freed; the collector need not scan them.
     gc.set_threshold(*COLLECTOR_THRESHOLDS)
     gc.enable()
     entry = _entry_file(wanted)
@@ -78,15 +78,15 @@ def _configure_runtime(wanted: language_pb2.RunRequest, engine: str) -> None:
         )
     )
     if not IS_VERBOSE:
-        # Four for each resource, each a call that the program waits for, and the engine drops them.
+        # There are four for each resource, each a call that blocks the program, and the engine drops them.
         pulumi.log.debug = _drop_message
-    # Futures that nobody awaits are normal where part of a deployment fails.
+    # When part of a deployment fails, unawaited futures are normal.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     os.chdir(wanted.pwd or ".")
 
 
 def _drop_message(*_message: object, **_about: object) -> None:
-    """Take a message of the SDK's that nobody asked for."""
+    """Discard a debug message of the SDK."""
 
 
 def _entry_file(wanted: language_pb2.RunRequest) -> Path:
@@ -95,18 +95,18 @@ def _entry_file(wanted: language_pb2.RunRequest) -> Path:
 
 
 def _execute_file(entry: Path) -> None:
-    """Execute a file as Python does: its source, never its bytecode, as the module `__main__`."""
+    """Execute a source file as the module `__main__`, as Python does; cached bytecode is never used."""
     code = compile(entry.read_bytes(), str(entry), "exec", dont_inherit=True)
     module = ModuleType("__main__")
     module.__file__ = str(entry)
     sys.modules["__main__"] = module
     sys.argv = [str(entry)]
     sys.path.insert(0, str(entry.parent))
-    exec(code, module.__dict__)  # noqa: S102 -- to execute a program is what this file is for
+    exec(code, module.__dict__)  # noqa: S102 -- executing a program is this file's purpose
 
 
 def _run_failure(program: Callable[[], None], *, parallel: int) -> str | None:
-    """Run a program to its end and describe how it failed, if it did."""
+    """Run a program; describe its failure, or return None."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     executor = ThreadPoolExecutor(max(parallel, 1) * THREADS_PER_OPERATION)
@@ -119,7 +119,7 @@ def _run_failure(program: Callable[[], None], *, parallel: int) -> str | None:
         return f"The program ended with status {stop.code}." if stop.code else None
     except grpc.RpcError as failure:
         return _rpc_problem(failure)
-    except BaseException as failure:  # noqa: BLE001 -- whatever a program raises is its user's to see
+    except BaseException as failure:  # noqa: BLE001 -- the user must see whatever a program raises
         return f"The program failed:\n{user_traceback(failure)}"
     finally:
         sys.stdout.flush()
@@ -128,14 +128,14 @@ def _run_failure(program: Callable[[], None], *, parallel: int) -> str | None:
 
 
 def _rpc_problem(failure: grpc.RpcError) -> str | None:
-    """Describe a failed call to the engine, unless the engine is on its way out."""
+    """Describe a failed call to the engine; return None if the engine is shutting down."""
     if failure.code() == grpc.StatusCode.UNAVAILABLE:
         return None
     return str(failure.details())
 
 
 def user_traceback(failure: BaseException) -> str:
-    """Format an exception from the user's first frame on."""
+    """Format an exception, starting with the first frame of the user's code."""
     report = traceback.TracebackException.from_exception(failure)
     _drop_internal_frames(report)
     return "".join(report.format()).rstrip()

@@ -1,4 +1,4 @@
-"""Running a policy pack or a provider written in Python, as a process of its own."""
+"""Runs a policy pack or a provider written in Python as a separate process."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     import grpc  # type: ignore[import-untyped]  # grpc publishes no type information
 
 POLICY_PACK_KIND = "analyzer"
-"""The kind under which the engine asks for a policy pack."""
+"""The plugin kind in the engine's request for a policy pack."""
 
 
 def run_plugin(
     request: bytes, context: grpc.ServicerContext, *, at_end: Callable[[Callable[[], object]], object]
 ) -> Iterator[bytes]:
-    """Start a plugin and pass its output on until it ends.
+    """Start a plugin and forward its output until it exits.
 
     Args:
         request: An encoded RunPluginRequest.
-        context: The call; when the engine leaves it, the plugin is ended.
-        at_end: Takes what is to be done when this process ends.
+        context: The call; when the engine ends it, the plugin is terminated.
+        at_end: Registers an action to run before this process exits.
 
     Yields:
-        Encoded RunPluginResponses: pieces of output as they come, at last the exit status.
+        Encoded RunPluginResponses: output as it arrives, and finally the exit status.
     """
     wanted = language_pb2.RunPluginRequest.FromString(request)
     with subprocess.Popen(
@@ -57,7 +57,7 @@ def _plugin_arguments(wanted: language_pb2.RunPluginRequest) -> list[str]:
 
 
 def _plugin_output(process: subprocess.Popen[bytes]) -> Iterator[language_pb2.RunPluginResponse]:
-    """Return the lines of both streams as they come."""
+    """Yield the lines of both streams as they arrive."""
     responses: SimpleQueue[language_pb2.RunPluginResponse | None] = SimpleQueue()
 
     def read_stdout() -> None:

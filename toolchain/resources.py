@@ -1,4 +1,4 @@
-"""The table of resource types in toolchain/providers/resources.json, as Python sees it."""
+"""Reads the tables of resource types in toolchain/providers."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ UNSUPPORTED_TABLE = versions.PROVIDERS_MODULE / "unsupported.json"
 
 
 def read_resource_table() -> dict[str, Any]:
-    """Read the whole table: package name to its resources, invokes and configuration."""
+    """Return the whole table: resources, invokes and configuration by package name."""
     return cast("dict[str, Any]", json.loads(RESOURCE_TABLE.read_text()))
 
 
 def aws_services() -> frozenset[str]:
-    """Name the service packages of the AWS provider that the declared types live in, and those that they call."""
+    """Return the AWS provider's service packages that contain the declared types, and those that these call."""
     aws = read_resource_table()["aws"]
     entries = [entry for kind in ("resources", "invokes") for entry in aws[kind].values()]
     return frozenset(name for entry in entries for name in (entry["service"], *entry.get("calledServices", ())))
 
 
 def unsupported_arguments(token: str) -> frozenset[str]:
-    """Name the arguments of a type that the SDK has and the built provider lacks.
+    """Return the arguments of a type that the SDK has but the built provider lacks.
 
-    A stack that must run on a built toolchain does not use them.
+    A stack that must run on a built toolchain cannot use them.
 
     Args:
-        token: A resource's or a function's token, such as `aws:ec2/vpc:Vpc`.
+        token: The token of a resource or function, for example `aws:ec2/vpc:Vpc`.
 
     Returns:
-        Pulumi names; those of nested blocks are paths with dots.
+        Pulumi names; arguments of nested blocks are dotted paths.
     """
     arguments: dict[str, dict[str, str]] = json.loads(UNSUPPORTED_TABLE.read_text())
     return frozenset(arguments.get(token, {}))

@@ -1,4 +1,4 @@
-"""Downloading files: soon given up where a host is unreachable, repeated where a transfer breaks."""
+"""Downloads files: gives up quickly if a host is unreachable, and retries broken transfers."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CONNECT_TIMEOUT_SECONDS = 3.0
-"""Seconds to connect, and to wait for the answer to a first request."""
+"""Time limit to connect, and for the response to a first request, in seconds."""
 
 PROBE_TIMEOUT_SECONDS = 4.0
-"""Seconds for a first request in all, with the resolution of names, which has no limit of its own."""
+"""Time limit for a whole first request, in seconds. It includes name resolution, which has no separate limit."""
 
 READ_TIMEOUT_SECONDS = 30.0
-"""Seconds that a transfer may stand still."""
+"""Seconds without data after which a transfer has failed."""
 
 TRANSFER_ATTEMPTS = 3
 TRANSFER_PAUSE = wait_exponential_jitter(multiplier=0.2, max=5)
-"""The wait between two attempts."""
+"""The wait between two attempts, in seconds."""
 
 CHUNK_BYTES = 1 << 20
 
 
 class UnavailableError(Exception):
-    """A file cannot be had from its host: unreachable, absent or broken off again and again."""
+    """A file cannot be downloaded: its host is unreachable, the file is absent, or every attempt broke off."""
 
 
 class _BrokenOffError(Exception):
@@ -44,14 +44,14 @@ class _BrokenOffError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class FinishedTransfer:
-    """A file that has arrived whole."""
+    """A completely downloaded file."""
 
     size: int
     sha256: str
 
 
 def are_reachable(urls: Sequence[str]) -> bool:
-    """Tell within `PROBE_TIMEOUT_SECONDS` whether all files can be had from their hosts."""
+    """Return, within `PROBE_TIMEOUT_SECONDS`, whether all files are available from their hosts."""
     answers: list[bool] = []
 
     def ask_host(url: str) -> None:
@@ -76,12 +76,12 @@ def download_file(
     """Download a file.
 
     Args:
-        url: Where it is.
+        url: The file's URL.
         target: The file to write.
-        on_progress: Called with the bytes that have arrived and those expected.
+        on_progress: Called with the numbers of received and expected bytes.
 
     Raises:
-        UnavailableError: It cannot be had.
+        UnavailableError: The file is not available.
     """
     retrying = Retrying(
         retry=retry_if_exception_type(_BrokenOffError),

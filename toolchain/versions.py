@@ -1,4 +1,4 @@
-"""Versions of the engine and of the plugins, read from where each is declared."""
+"""Versions of the engine and the plugins, read from go.mod files and installed packages."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from importlib import metadata
 from pathlib import Path
 
 TOOLCHAIN_FOLDER = Path(__file__).resolve().parent
-"""The folder of this package, with the Go modules below it."""
+"""This package's folder, which contains the Go modules."""
 
 ENGINE_MODULE = TOOLCHAIN_FOLDER / "engine"
 PROVIDERS_MODULE = TOOLCHAIN_FOLDER / "providers"
 ACTIONLINT_MODULE = TOOLCHAIN_FOLDER / "actionlint"
 
 NEXT_MAJOR_VERSION = 4
-"""The first major version of Pulumi whose protocol is not that of the installed SDK."""
+"""The first major version of Pulumi whose protocol differs from the installed SDK's."""
 
 PLUGIN_NAMES = ("aws", "github")
 """The provider plugins that the stack uses."""
@@ -26,30 +26,30 @@ def built_engine_version() -> str:
 
 
 def downloaded_engine_version() -> str:
-    """Return the engine version to download: that of the installed SDK, as both are released together."""
+    """Return the engine version to download: the installed SDK's, as both are released together."""
     return metadata.version("pulumi")
 
 
 def plugin_version(name: str) -> str:
-    """Return the version of a plugin: that of its installed SDK package."""
+    """Return a plugin's version: the one of its installed SDK package."""
     return metadata.version(f"pulumi-{name}")
 
 
 def is_supported_engine(version: str) -> bool:
     """Return whether an engine on PATH may be used.
 
-    The oldest is the one that this project builds and tests with: nothing older is ever tried.
+    The minimum is the version that this project builds and tests with.
     """
     return version_numbers(built_engine_version()) <= version_numbers(version) < (NEXT_MAJOR_VERSION,)
 
 
 def version_numbers(version: str) -> tuple[int, ...]:
-    """Turn `v3.259.0-alpha` into (3, 259, 0), to compare."""
+    """Convert a version to a comparable tuple: `v3.259.0-alpha` to (3, 259, 0)."""
     return tuple(int(part) for part in re.findall(r"\d+", version.split("-", maxsplit=1)[0]))
 
 
 def required_version(module: Path, path: str) -> str:
-    """Return the version that a go.mod requires of a module, such as `v3.259.0`.
+    """Return the version of a module that a go.mod requires, for example `v3.259.0`.
 
     Raises:
         LookupError: The go.mod does not require that module.
@@ -61,10 +61,10 @@ def required_version(module: Path, path: str) -> str:
 
 
 def required_go_version(module: Path) -> str:
-    """Return the least version of Go that a go.mod asks for, such as `1.26`.
+    """Return the minimum Go version in a go.mod, for example `1.26`.
 
     Raises:
-        LookupError: The go.mod has no such line.
+        LookupError: The go.mod has no `go` line.
     """
     found = re.search(r"^go (\S+)$", (module / "go.mod").read_text(), re.MULTILINE)
     if found is None:

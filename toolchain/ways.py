@@ -1,4 +1,4 @@
-"""Getting a toolchain by the first way that works."""
+"""Obtains a toolchain from the first available source."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 def obtain_toolchain(*, cache: Path | None = None) -> Toolchain:
-    """Get a working toolchain.
+    """Find, download or build a working toolchain.
 
-    The ways, in this order: the user's own Pulumi; the vendor's archive; a build from Go modules. What is
-    already in the cache comes before anything that uses the network.
+    The sources are, in this order: the user's own Pulumi, the vendor's archive, a build from Go modules. A toolchain
+    in the cache is preferred to any that needs the network.
 
     Args:
-        cache: The folder for what is downloaded and built, instead of the default one.
+        cache: The cache's folder, if not the default one.
     """
     root = cache or cache_module.cache_root()
     found = (
