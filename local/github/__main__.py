@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 SERVER_LOGGER = logging.getLogger("local.github")
 LISTEN_HOST = "127.0.0.1"
-"""The only address that is listened on: whoever reaches the stand-in may do everything."""
+"""The only address to listen on, as any client that reaches the stand-in has full access."""
 
 
 class _QuietHandler(WSGIRequestHandler):
-    """Leaves the log to the application, which knows what must not be in it."""
+    """A request handler without a log; the application logs requests and omits secrets."""
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Write nothing."""
+        """Log nothing."""
 
 
 def _argument_parser() -> argparse.ArgumentParser:
@@ -39,12 +39,12 @@ def _argument_parser() -> argparse.ArgumentParser:
 
 
 def _exit_on_signal(_signal: int, _frame: object) -> NoReturn:
-    # Nothing is left to write: every change is in the file before it is answered.
+    # There is nothing to save: every change is in the file before its response is sent.
     sys.exit(0)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until a signal ends the process.
+    """Serve until a signal stops the process.
 
     Returns:
         The exit status.

@@ -1,4 +1,4 @@
-"""The user who owns the repository, and whom every token belongs to."""
+"""The user who owns the repository and every token."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ account_routes = RouteTable()
 
 
 def node_id(kind: str, number: int) -> str:
-    """Make the id that GraphQL would use."""
+    """Return an object's GraphQL id."""
     return f"{kind}_{base64.urlsafe_b64encode(str(number).encode()).decode().rstrip('=')}"
 
 
 def simple_user(call: ApiCall) -> Json:
-    """Show the user where they are part of something else."""
+    """Return the user's representation within other objects."""
     owner = call.state.owner
     address = f"{call.root}/users/{owner.login}"
     return {
@@ -48,7 +48,7 @@ def simple_user(call: ApiCall) -> Json:
 
 @account_routes.serve_path("GET", "/user")
 def get_token_user(call: ApiCall) -> ApiAnswer:
-    """Show the token's user."""
+    """Return the token's user."""
     unset = dict.fromkeys(("name", "company", "location", "email", "hireable", "bio"))
     counts = dict.fromkeys(("public_gists", "followers", "following"), 0)
     moment = call.repository.created_at
@@ -68,7 +68,7 @@ def get_token_user(call: ApiCall) -> ApiAnswer:
 
 @account_routes.serve_path("GET", "/users/<login>")
 def get_user(call: ApiCall, login: str) -> ApiAnswer:
-    """Show a user."""
+    """Return a user."""
     if call.state.owner.login.lower() != login.lower():
         raise not_found_error()
     return get_token_user(call)
@@ -76,6 +76,6 @@ def get_user(call: ApiCall, login: str) -> ApiAnswer:
 
 @account_routes.serve_path("GET", "/users/<login>/gpg_keys", "/users/<login>/keys")
 def list_user_keys(call: ApiCall, login: str) -> ApiAnswer:
-    """List the keys of a user: nobody has any here."""
+    """List a user's keys: always empty."""
     get_user(call, login)
     return ApiAnswer([])

@@ -1,6 +1,6 @@
-"""Actions variables and secrets, of the repository and of its environments.
+"""Actions variables and secrets of the repository and its environments.
 
-A secret is stored as it was received, encrypted for the repository's key, and no answer ever shows it.
+A secret is stored as received, encrypted with the repository's public key, and never returned.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ actions_value_routes = RouteTable()
 
 _ENVIRONMENT = "/environments/<path:environment_name>"
 _VARIABLES = (f"{REPOSITORY_PATH}/actions/variables", f"{REPOSITORY_PATH}{_ENVIRONMENT}/variables")
-# The provider addresses environment secrets by the repository's number, other clients by its name.
+# The provider addresses environment secrets by the repository's ID, other clients by its name.
 _SECRETS = (
     f"{REPOSITORY_PATH}/actions/secrets",
     f"{REPOSITORY_PATH}{_ENVIRONMENT}/secrets",
@@ -37,7 +37,7 @@ _ONE_VARIABLE = [f"{path}/<name>" for path in _VARIABLES]
 _ONE_SECRET = [f"{path}/<name>" for path in _SECRETS]
 _NAME = re.compile(r"(?!GITHUB_)[A-Z_][A-Z0-9_]*")
 _SEAL_OVERHEAD = 48
-"""Bytes by which a sealed box is longer than what it holds."""
+"""Overhead of a sealed box, in bytes."""
 _LARGEST_VALUE = 48 * 1024
 
 ValueT = TypeVar("ValueT", Variable, Secret)
@@ -55,7 +55,7 @@ def _find_value(table: Mapping[str, ValueT], name: str) -> ValueT:
 
 
 def _checked_name(kind: str, name: str) -> str:
-    """Return a name as GitHub stores it, in capitals; refuse one that GitHub does not allow."""
+    """Return a name in capitals, as GitHub stores it; refuse names that GitHub rejects."""
     stored = name.upper()
     if not _NAME.fullmatch(stored):
         raise _unprocessable_error(
@@ -94,7 +94,7 @@ def list_variables(call: ApiCall, environment_name: str | None = None) -> ApiAns
 
 @actions_value_routes.serve_path("GET", *_ONE_VARIABLE)
 def get_variable(call: ApiCall, name: str, environment_name: str | None = None) -> ApiAnswer:
-    """Show one variable."""
+    """Return one variable."""
     return ApiAnswer(_variable_json(_find_value(_value_holder(call, environment_name).variables, name)))
 
 
@@ -135,7 +135,7 @@ def delete_variable(call: ApiCall, name: str, environment_name: str | None = Non
 
 @actions_value_routes.serve_path("GET", *(f"{path}/public-key" for path in _SECRETS))
 def get_public_key(call: ApiCall, environment_name: str | None = None) -> ApiAnswer:
-    """Show the key for which values are encrypted."""
+    """Return the public key for encrypting secrets."""
     _value_holder(call, environment_name)
     key = call.repository.key
     return ApiAnswer({"key_id": key.key_id, "key": key.public})
@@ -151,7 +151,7 @@ def list_secrets(call: ApiCall, environment_name: str | None = None) -> ApiAnswe
 
 @actions_value_routes.serve_path("GET", *_ONE_SECRET)
 def get_secret(call: ApiCall, name: str, environment_name: str | None = None) -> ApiAnswer:
-    """Show one secret, without its value."""
+    """Return one secret, without its value."""
     return ApiAnswer(_secret_json(_find_value(_value_holder(call, environment_name).secrets, name)))
 
 
@@ -176,7 +176,7 @@ def put_secret(call: ApiCall, name: str, environment_name: str | None = None) ->
 
 
 def _check_encryption(call: ApiCall, key_id: str, encrypted_value: str) -> None:
-    """Refuse a value that is not encrypted, or not for the present key."""
+    """Refuse a value that is not encrypted, or encrypted with another key."""
     if key_id != call.repository.key.key_id:
         raise _unprocessable_error(
             "key_id does not match the public key of the repository; fetch the public key again."

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 
 class _PrefixedFlask(Flask):
-    """An application that is the same with and without the prefix."""
+    """An application that serves the same paths with and without the API prefix."""
 
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Move the prefix from the path to the place where the application is."""
+        """Move the prefix from the path to the application's mount point."""
         path: str = environ["PATH_INFO"]
         if path.startswith(f"{API_PREFIX}/"):
             environ["SCRIPT_NAME"] = API_PREFIX
@@ -38,7 +38,7 @@ class _PrefixedFlask(Flask):
 
 
 def create_app(store: StateStore) -> Flask:
-    """Make the web application that serves a store."""
+    """Create the web application that serves a store."""
     stand_in = StandIn(store)
     app = _PrefixedFlask(__name__, static_folder=None)
     app.url_map.merge_slashes = False

@@ -1,4 +1,4 @@
-"""What a route is given: the request's values, checked, with the state that it reads and changes."""
+"""A route's input: the validated values of a request, and the state to read and change."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class BodyFields:
     values: Json
 
     def required_value(self, name: str, kind: type[ValueT]) -> ValueT:
-        """Read a field that must be there.
+        """Return a required field.
 
         Raises:
-            ApiError: It is missing or has another type.
+            ApiError: The field is missing or has another type.
         """
         value = self.optional_value(name, kind)
         if value is None:
@@ -37,15 +37,15 @@ class BodyFields:
         return value
 
     def optional_value(self, name: str, kind: type[ValueT]) -> ValueT | None:
-        """Read a field that may be absent or null.
+        """Return an optional field; None if it is absent or null.
 
         Raises:
-            ApiError: It has another type.
+            ApiError: The field has another type.
         """
         value = self.values.get(name)
         if value is None:
             return None
-        # In Python a boolean is an integer; in JSON it is not.
+        # A boolean is an integer in Python, but not in JSON.
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
             raise invalid_request_error(f"For '{name}', the value is not {_TYPE_NAMES[kind]}.")
         return value
@@ -53,52 +53,52 @@ class BodyFields:
 
 @dataclass(frozen=True, kw_only=True)
 class ApiCall:
-    """One request."""
+    """A request."""
 
     state: ServiceState
     token: Token
     fields: BodyFields
     query: Mapping[str, str]
     root: str
-    """The address that the client used for the API, without a slash at its end."""
+    """The API's base URL that the client used, without a trailing slash."""
     path: str
 
     @property
     def repository(self) -> RepositoryRecord:
-        """Return the one repository."""
+        """The only repository."""
         return self.state.repository
 
     @property
     def web_root(self) -> str:
-        """Return the address below which the pages for people would be."""
+        """The base URL of the web pages; nothing serves them."""
         return self.root.removesuffix(API_PREFIX)
 
     @property
     def full_name(self) -> str:
-        """Return the repository's name with its owner's."""
+        """The repository's full name, `owner/name`."""
         return f"{self.state.owner.login}/{self.repository.name}"
 
     def api_url(self, path: str = "") -> str:
-        """Return the address of something in the repository's API."""
+        """Return the URL of a path in the repository's API."""
         return f"{self.root}/repos/{self.full_name}{path}"
 
     def web_url(self, path: str = "") -> str:
-        """Return the address of a page about the repository; nothing serves it."""
+        """Return the URL of one of the repository's web pages; nothing serves it."""
         return f"{self.web_root}/{self.full_name}{path}"
 
     def select_page(self, items: Sequence[ValueT], *, size: int = 30, limit: int = 100) -> list[ValueT]:
-        """Cut out the page that the query asks for.
+        """Return the page that the query requests.
 
         Args:
             items: The whole list.
-            size: How many items a page has where the query does not say.
-            limit: How many it has at most.
+            size: Default number of items on a page.
+            limit: Maximum number of items on a page.
         """
         per_page = min(self._positive_number("per_page", size), limit)
         start = (self._positive_number("page", 1) - 1) * per_page
         return list(items[start : start + per_page])
 
     def _positive_number(self, name: str, default: int) -> int:
-        """Read a positive number from the query; GitHub takes the default for any other text."""
+        """Read a positive number from the query; GitHub uses the default for any other text."""
         text = self.query.get(name, "")
         return int(text) if text.isdecimal() and int(text) > 0 else default

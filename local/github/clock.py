@@ -1,4 +1,4 @@
-"""Times as GitHub writes them: UTC, to the second."""
+"""Timestamps in GitHub's format: UTC, in whole seconds."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ _FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def current_timestamp() -> str:
-    """Return the present second."""
+    """Return the current second."""
     return datetime.now(UTC).strftime(_FORMAT)
 
 
 def later_timestamp(previous: str) -> str:
-    """Return the present second, or the one after `previous` where that is later.
+    """Return the current second, or the one after `previous` if that is later.
 
-    Clients notice that somebody changed a secret only by its date, so two changes must never share one.
+    Clients detect a change of a secret only by its timestamp, so two changes must never share one.
     """
     earliest = datetime.strptime(previous, _FORMAT).replace(tzinfo=UTC) + timedelta(seconds=1)
     return max(current_timestamp(), earliest.strftime(_FORMAT))
 
 
 def epoch_seconds(moment: str) -> int:
-    """Return a time in seconds since 1970, as Git stores it."""
+    """Return a timestamp in seconds since the epoch, as Git stores it."""
     return int(datetime.strptime(moment, _FORMAT).replace(tzinfo=UTC).timestamp())

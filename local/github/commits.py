@@ -1,4 +1,4 @@
-"""Commits and the other Git objects, as the API shows them."""
+"""API routes for commits and other Git objects."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _UNSIGNED: Json = {
 
 
 def resolve_commit(call: ApiCall, name: str) -> str | None:
-    """Find the commit that a branch, a tag, a full reference, or a hash names."""
+    """Return the hash of the commit that a branch, tag, full reference or hash names."""
     for candidate in (f"refs/heads/{name}", f"refs/tags/{name}", f"refs/{name}", name):
         if found := call.repository.refs.get(candidate):
             return found
@@ -45,17 +45,17 @@ def _person_json(person: Person) -> Json:
 
 
 def _account_json(call: ApiCall, person: Person) -> Json | None:
-    """Show whose commit it is where the address is that of the token's user."""
+    """Return a commit's account if its email address is the token user's."""
     return simple_user(call) if person.email == private_email(call.state.owner) else None
 
 
 def private_email(user: Account) -> str:
-    """Return the address that GitHub writes into the commits of a user who keeps theirs private."""
+    """Return the email address that GitHub writes into commits of a user with a private address."""
     return f"{user.id}+{user.login}@users.noreply.github.com"
 
 
 def git_commit_json(call: ApiCall, commit: CommitRecord) -> Json:
-    """Show a commit as Git knows it."""
+    """Return a commit's Git data."""
     return {
         "sha": commit.sha,
         "node_id": node_id("C", int(commit.sha[:8], 16)),
@@ -78,7 +78,7 @@ def git_commit_json(call: ApiCall, commit: CommitRecord) -> Json:
 
 
 def full_commit_json(call: ApiCall, commit: CommitRecord) -> Json:
-    """Show a commit with whose it is, but without its files."""
+    """Return a commit with its accounts, but without its files."""
     address = call.api_url(f"/commits/{commit.sha}")
     return {
         "sha": commit.sha,
@@ -113,7 +113,7 @@ def _line_count(call: ApiCall, sha: str | None) -> int:
 
 
 def _changed_file_json(call: ApiCall, sha: str, change: git.FileChange) -> Json:
-    """Show what happened to one file: it counts as rewritten, and there is no patch."""
+    """Return the change of one file, which counts as fully rewritten, without a patch."""
     added, removed = _line_count(call, change.new), _line_count(call, change.old)
     path = quote(change.path)
     return {
@@ -130,7 +130,7 @@ def _changed_file_json(call: ApiCall, sha: str, change: git.FileChange) -> Json:
 
 
 def changed_files_json(call: ApiCall, sha: str, changes: list[git.FileChange]) -> list[Json]:
-    """Show what a commit, or several that end with it, did to files."""
+    """Return the file changes of a commit, or of several that end with it."""
     return [_changed_file_json(call, sha, change) for change in changes]
 
 

@@ -1,4 +1,4 @@
-"""Files: reading them, and changing them by a commit for each."""
+"""API routes that read files, and change each by a commit."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ content_routes = RouteTable()
 
 _ONE = f"{REPOSITORY_PATH}/contents/<path:path>"
 _WELL_FORMED_PATH = re.compile(r"(?!.*(^|/)(\.|\.\.|\.git)?(/|$)).+")
-"""Paths without empty parts, without steps upward, and outside Git's own folder."""
+"""Paths without empty parts, without `..`, and outside `.git`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _FileTarget:
-    """The file that a change is about."""
+    """The file to change."""
 
     path: str
     branch: str
@@ -39,12 +39,12 @@ class _FileTarget:
 
     @property
     def current_sha(self) -> str | None:
-        """Return the hash of the file's present content, if there is such a file."""
+        """The hash of the file's current content, or None if the file does not exist."""
         return self.files.get(self.path)
 
 
 def _file_json(call: ApiCall, path: str, sha: str, ref: str) -> Json:
-    """Show a file without its content."""
+    """Return a file without its content."""
     place = quote(path)
     links: Json = {
         "self": call.api_url(f"/contents/{place}?ref={quote(ref, safe='')}"),
@@ -67,7 +67,7 @@ def _file_json(call: ApiCall, path: str, sha: str, ref: str) -> Json:
 
 @content_routes.serve_path("GET", _ONE)
 def get_contents(call: ApiCall, path: str) -> ApiAnswer:
-    """Show a file with its content."""
+    """Return a file with its content."""
     ref = call.query.get("ref") or call.repository.default_branch
     head = resolve_commit(call, ref)
     if head is None:
@@ -80,10 +80,10 @@ def get_contents(call: ApiCall, path: str) -> ApiAnswer:
 
 
 def _find_target(call: ApiCall, path: str) -> _FileTarget:
-    """Find what a change is about, and whether it is allowed.
+    """Find the file to change, and check the request.
 
     Raises:
-        ApiError: The branch is missing or protected, the token may not, or `sha` is not that of the file.
+        ApiError: The path is invalid, the branch is missing, the token lacks the scope, or `sha` is not the file's.
     """
     path = path.strip("/")
     if not _WELL_FORMED_PATH.fullmatch(path):
@@ -128,7 +128,7 @@ def _decode_content(call: ApiCall) -> bytes:
 
 @content_routes.serve_path("PUT", _ONE)
 def put_file(call: ApiCall, path: str) -> ApiAnswer:
-    """Create a file, or replace the one whose hash is given."""
+    """Create a file, or replace the one with the given hash."""
     message = call.fields.required_value("message", str)
     content = _decode_content(call)
     target = _find_target(call, path)
@@ -145,7 +145,7 @@ def put_file(call: ApiCall, path: str) -> ApiAnswer:
 
 @content_routes.serve_path("DELETE", _ONE)
 def delete_file(call: ApiCall, path: str) -> ApiAnswer:
-    """Delete the file whose hash is given."""
+    """Delete the file with the given hash."""
     message = call.fields.required_value("message", str)
     target = _find_target(call, path)
     if target.current_sha is None:

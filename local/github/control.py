@@ -1,7 +1,7 @@
-"""The control API below `/_control/`, which GitHub does not have: the health of the process, and its faults.
+"""The control API below `/_control/`, which GitHub does not have: the process's health, and faults.
 
-`GET /_control/health`; `GET` and `DELETE /_control/faults`; `PUT /_control/faults/NAME`, with a fault's options as
-the fields of a JSON body:
+`GET /_control/health`; `GET` and `DELETE /_control/faults`; `PUT /_control/faults/NAME` with the fault's options in
+a JSON body:
 
     curl -X PUT http://127.0.0.1:PORT/_control/faults/server-error -d '{"requests": 2, "path": "/contents"}'
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def control_blueprint(store: StateStore) -> Blueprint:
-    """Make the control API of one stand-in."""
+    """Create the control API of a stand-in."""
     control = Blueprint("control", __name__, url_prefix="/_control")
 
     @control.get("/health")

@@ -1,4 +1,4 @@
-"""Deployment environments: who must approve, how long to wait, and which branches may deploy."""
+"""Deployment environments: required reviewers, wait timer, and branches that may deploy."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _MAX_WAIT_MINUTES = 43_200
 
 
 def find_github_environment(call: ApiCall, name: str) -> EnvironmentRecord:
-    """Find an environment; GitHub does not distinguish capitals in its name.
+    """Find an environment; its name is not case-sensitive.
 
     Raises:
-        ApiError: There is none of this name.
+        ApiError: There is no environment with this name.
     """
     found = call.repository.environments.get(name.lower())
     if found is None:
@@ -37,14 +37,14 @@ def find_github_environment(call: ApiCall, name: str) -> EnvironmentRecord:
 
 
 def _reviewer_json(call: ApiCall, entry: Json) -> Json:
-    """Show one reviewer; the stand-in knows one user and no teams."""
+    """Return one reviewer; the stand-in has one user and no teams."""
     if (entry.get("type"), entry.get("id")) != ("User", call.state.owner.id):
         raise failed_validation_error("Environment", "invalid", field="reviewers")
     return {"type": "User", "reviewer": simple_user(call)}
 
 
 def _protection_rules_json(call: ApiCall, found: EnvironmentRecord) -> list[Json]:
-    """Show the protection rules, each with an id that stays the same."""
+    """Return the protection rules, each with a stable id."""
     settings = found.settings
     kinds: list[Json] = []
     if settings["wait_timer"]:
@@ -79,7 +79,7 @@ def _environment_json(call: ApiCall, found: EnvironmentRecord) -> Json:
 
 
 def _read_settings(call: ApiCall) -> Json:
-    """Read the settings; what a request leaves out is reset."""
+    """Read the settings; those absent from a request are reset."""
     fields = call.fields
     wait = fields.optional_value("wait_timer", int) or 0
     if not 0 <= wait <= _MAX_WAIT_MINUTES:
@@ -102,13 +102,13 @@ def _read_settings(call: ApiCall) -> Json:
 
 @environment_routes.serve_path("GET", _ONE)
 def get_environment(call: ApiCall, environment_name: str) -> ApiAnswer:
-    """Show one environment."""
+    """Return one environment."""
     return ApiAnswer(_environment_json(call, find_github_environment(call, environment_name)))
 
 
 @environment_routes.serve_path("PUT", _ONE)
 def put_environment(call: ApiCall, environment_name: str) -> ApiAnswer:
-    """Create an environment or replace its settings; what it contains stays."""
+    """Create an environment, or replace its settings; variables and secrets are kept."""
     settings = _read_settings(call)
     table = call.repository.environments
     found = table.get(environment_name.lower())
@@ -143,7 +143,7 @@ def _has_policies(found: EnvironmentRecord) -> bool:
 
 
 def _find_with_policies(call: ApiCall, name: str) -> EnvironmentRecord:
-    """Find an environment that has policies of its own; GitHub hides the policies of all others."""
+    """Find an environment with custom branch policies; GitHub hides the policies of all others."""
     found = find_github_environment(call, name)
     if not _has_policies(found):
         raise not_found_error()
@@ -171,7 +171,7 @@ def list_branch_policies(call: ApiCall, environment_name: str) -> ApiAnswer:
 
 @environment_routes.serve_path("POST", _POLICIES)
 def create_branch_policy(call: ApiCall, environment_name: str) -> ApiAnswer:
-    """Let a pattern of branches or tags deploy."""
+    """Allow a pattern of branches or tags to deploy."""
     found = _find_with_policies(call, environment_name)
     name = call.fields.required_value("name", str)
     kind = call.fields.optional_value("type", str) or "branch"
@@ -186,13 +186,13 @@ def create_branch_policy(call: ApiCall, environment_name: str) -> ApiAnswer:
 
 @environment_routes.serve_path("GET", _POLICY)
 def get_branch_policy(call: ApiCall, environment_name: str, policy_id: int) -> ApiAnswer:
-    """Show one pattern."""
+    """Return one pattern."""
     return ApiAnswer(_policy_json(_find_policy(call, environment_name, policy_id)))
 
 
 @environment_routes.serve_path("PUT", _POLICY)
 def update_branch_policy(call: ApiCall, environment_name: str, policy_id: int) -> ApiAnswer:
-    """Change a pattern; whether it means branches or tags stays."""
+    """Change a pattern, but not its type (branch or tag)."""
     policy = replace(_find_policy(call, environment_name, policy_id), name=call.fields.required_value("name", str))
     find_github_environment(call, environment_name).policies[policy_id] = policy
     return ApiAnswer(_policy_json(policy))

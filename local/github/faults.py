@@ -1,4 +1,4 @@
-"""Faults that can be switched on, to see what a client makes of them."""
+"""Faults that can be switched on, to test how a client handles them."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ FAULT_CODEC: Final = TypeAdapter(Fault)
 
 _LIMITS_DOCS = f"{DOCS_URL}/using-the-rest-api/rate-limits-for-the-rest-api"
 _RATE_LIMIT_FAULTS = {FaultName.PRIMARY_RATE_LIMIT, FaultName.RATE_LIMIT_REACHED, FaultName.SECONDARY_RATE_LIMIT}
-"""The faults that end at a time of their own."""
+"""The faults that end at a set time."""
 
 
 def parse_fault(name: str, options: Mapping[str, object]) -> Fault:
-    """Make a fault of what a person asked for.
+    """Create a fault from the options of a request.
 
     Raises:
-        pydantic.ValidationError: There is no such fault or option, or an option has an impossible value.
+        pydantic.ValidationError: The fault or an option is unknown, or an option has an invalid value.
     """
     fault = FAULT_CODEC.validate_python({**options, "name": name})
     if fault.name not in _RATE_LIMIT_FAULTS:
@@ -39,20 +39,20 @@ def parse_fault(name: str, options: Mapping[str, object]) -> Fault:
 
 
 def fault_json(fault: Fault) -> Json:
-    """Show a fault with its options."""
+    """Return a fault with its options."""
     shown: Json = FAULT_CODEC.dump_python(fault, mode="json", exclude_none=True)
     return shown
 
 
 def drop_expired(state: ServiceState) -> None:
-    """Switch off the rate limits whose time is over."""
+    """Remove rate limits that have expired."""
     for fault in list(state.faults.values()):
         if fault.until is not None and fault.until <= time.time():
             del state.faults[fault.name]
 
 
 def take_fault(state: ServiceState, name: FaultName, path: str) -> Fault | None:
-    """Return the fault if it hits a request, and count the hit."""
+    """Return the fault if it affects a request, and count the request."""
     fault = state.faults.get(name)
     if fault is None or fault.path not in path:
         return None
@@ -65,16 +65,16 @@ def take_fault(state: ServiceState, name: FaultName, path: str) -> Fault | None:
 
 
 def fault_delay_seconds(state: ServiceState, path: str) -> float:
-    """Return the seconds by which the answer is late."""
+    """Return the delay of the response, in seconds."""
     fault = take_fault(state, FaultName.SLOW, path)
     return 0.0 if fault is None else fault.seconds
 
 
 def raise_refusals(state: ServiceState, path: str, request_id: str) -> None:
-    """Refuse a request that a fault hits, before its route is looked for.
+    """Refuse a request that a fault affects, before routing.
 
     Raises:
-        ApiError: A fault hits.
+        ApiError: A fault affects the request.
     """
     if fault := take_fault(state, FaultName.SERVER_ERROR, path):
         raise ApiError(HTTPStatus(fault.status or HTTPStatus.BAD_GATEWAY), "Server Error")
@@ -112,7 +112,7 @@ def _primary_limit(state: ServiceState, fault: Fault, request_id: str) -> ApiErr
 
 
 def rate_limit_headers(reached: Fault | None = None) -> dict[str, str]:
-    """Return the headers about the hourly limit: one request is used of it, or all until a fault ends."""
+    """Return the headers of the hourly limit: one request is used, or all of them until a fault ends."""
     used = 1 if reached is None else HOURLY_LIMIT
     until = math.ceil(time.time()) + 3600 if reached is None else reached.until
     return {

@@ -1,4 +1,4 @@
-"""Git's objects, hashed as Git hashes them, so that every sha is the one that a clone would show."""
+"""Git objects, hashed as in Git: every hash equals the one in a clone."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class TreeEntry:
 
     @property
     def last_part(self) -> str:
-        """Return the last part of the path."""
+        """The last part of the path."""
         return self.path.rpartition("/")[2]
 
 
 @dataclass(frozen=True, kw_only=True)
 class FileChange:
-    """How one file differs between two trees."""
+    """The change of one file between two trees; a hash of None means that the file is absent."""
 
     path: str
     old: str | None
@@ -41,7 +41,7 @@ class FileChange:
 
     @property
     def change_status(self) -> str:
-        """Return GitHub's word for it."""
+        """GitHub's status of the change."""
         if self.old is None:
             return "added"
         return "removed" if self.new is None else "modified"
@@ -49,7 +49,7 @@ class FileChange:
 
 @dataclass(frozen=True, kw_only=True)
 class CommitDraft:
-    """What a commit says, beside its files."""
+    """A commit's content, except its files."""
 
     parents: tuple[str, ...]
     message: str
@@ -62,23 +62,19 @@ def _hash_object(kind: str, content: bytes) -> str:
 
 
 def add_blob(objects: Objects, content: bytes) -> str:
-    """Store a file's content.
-
-    Returns:
-        Its hash.
-    """
+    """Store a file's content and return its hash."""
     sha = _hash_object("blob", content)
     objects.blobs[sha] = base64.b64encode(content).decode()
     return sha
 
 
 def read_blob(objects: Objects, sha: str) -> bytes:
-    """Read a file's content."""
+    """Return a file's content."""
     return base64.b64decode(objects.blobs[sha])
 
 
 def list_directory(files: Mapping[str, str], directory: str = "") -> list[TreeEntry]:
-    """List a directory of a flat tree in Git's order; a directory that is not there has no children."""
+    """List a directory of a flat tree in Git's order; a missing directory has no entries."""
     prefix = f"{directory}/" if directory else ""
     names: dict[str, TreeEntry] = {}
     for path, sha in files.items():
@@ -97,7 +93,7 @@ def list_directory(files: Mapping[str, str], directory: str = "") -> list[TreeEn
 
 
 def walk_tree(files: Mapping[str, str], directory: str = "") -> Iterator[TreeEntry]:
-    """List a directory of a flat tree with all that is below it."""
+    """List a directory of a flat tree recursively."""
     for entry in list_directory(files, directory):
         yield entry
         if entry.is_directory:
@@ -105,7 +101,7 @@ def walk_tree(files: Mapping[str, str], directory: str = "") -> Iterator[TreeEnt
 
 
 def tree_sha(files: Mapping[str, str], directory: str = "") -> str:
-    """Hash a directory of a flat tree with all that is below it."""
+    """Hash a directory of a flat tree recursively."""
     content = b"".join(
         f"{DIRECTORY_MODE.lstrip('0') if entry.is_directory else FILE_MODE} {entry.last_part}\0".encode()
         + bytes.fromhex(entry.sha)
@@ -119,7 +115,7 @@ def _identity_line(person: Person) -> str:
 
 
 def store_commit(objects: Objects, files: Mapping[str, str], draft: CommitDraft) -> CommitRecord:
-    """Store a commit of a flat tree, and the tree."""
+    """Store a flat tree and a commit of it."""
     tree = tree_sha(files)
     objects.trees[tree] = dict(files)
     lines = [
@@ -142,7 +138,7 @@ def store_commit(objects: Objects, files: Mapping[str, str], draft: CommitDraft)
 
 
 def commit_history(objects: Objects, sha: str) -> Iterator[CommitRecord]:
-    """Walk from a commit through its first parents to the root."""
+    """Yield a commit and its first-parent ancestors, back to the root."""
     current: str | None = sha
     while current is not None:
         found = objects.commits[current]

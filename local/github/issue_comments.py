@@ -46,7 +46,7 @@ def list_issue_comments(call: ApiCall, number: int) -> ApiAnswer:
 
 @issue_comment_routes.serve_path("POST", _OF_ISSUE)
 def create_issue_comment(call: ApiCall, number: int) -> ApiAnswer:
-    """Write a comment."""
+    """Create a comment."""
     _check_number(call, number)
     moment = current_timestamp()
     comment = IssueComment(
@@ -62,7 +62,7 @@ def create_issue_comment(call: ApiCall, number: int) -> ApiAnswer:
 
 @issue_comment_routes.serve_path("PATCH", _ONE)
 def update_issue_comment(call: ApiCall, comment_id: int) -> ApiAnswer:
-    """Write a comment again."""
+    """Change a comment's text."""
     comment = call.repository.comments.get(comment_id)
     if comment is None:
         raise not_found_error()

@@ -1,7 +1,7 @@
-"""The tokens that jobs on GitHub Actions get, and the keys by which AWS verifies them.
+"""OpenID Connect tokens for GitHub Actions jobs, and the keys with which AWS verifies them.
 
-`POST /_control/jobs` names a job, which GitHub's own scheduler would start, and answers the two variables by which the
-job asks for its token. The claims are GitHub's: https://docs.github.com/en/actions/reference/security/oidc
+`POST /_control/jobs` registers a job, in place of GitHub's scheduler, and returns the two variables with which the
+job requests its token. The claims are GitHub's: https://docs.github.com/en/actions/reference/security/oidc
 """
 
 from __future__ import annotations
@@ -27,14 +27,15 @@ if TYPE_CHECKING:
 TOKEN_ISSUER = "https://token.actions.githubusercontent.com"  # noqa: S105 — an address
 DISCOVERY_PATH = "/.well-known"
 TOKEN_SECONDS = 300
-"""How long a token is valid, by GitHub's example; it is valid for twice as long before it was issued."""
+"""Seconds from a token's issue to its expiry, as in GitHub's example. It is also valid for twice this time before its
+issue."""
 
 _ALGORITHM = "RS256"
 _KEY_SIZE = 2048
 
 
 def subject_prefix(state: ServiceState) -> str:
-    """Return how the `sub` of the repository's tokens begins."""
+    """Return the prefix of the `sub` claim in the repository's tokens."""
     owner, repository = state.owner, state.repository
     if repository.actions.oidc["use_immutable_subject"]:
         return f"repo:{owner.login}@{owner.id}/{repository.name}@{repository.id}"
@@ -42,12 +43,12 @@ def subject_prefix(state: ServiceState) -> str:
 
 
 def token_subject(claims: Mapping[str, object], settings: Mapping[str, object], *, prefix: str) -> str:
-    """Return the `sub` of a token.
+    """Return the `sub` claim of a token.
 
     Args:
         claims: The token's other claims.
-        settings: The repository's customization of subjects.
-        prefix: How its subjects begin.
+        settings: The repository's customization of the subject.
+        prefix: The subject's prefix.
     """
     if "environment" in claims:
         context = f"environment:{claims['environment']}"
@@ -63,10 +64,10 @@ def token_subject(claims: Mapping[str, object], settings: Mapping[str, object], 
 
 
 class JobTokenIssuer:
-    """Issues the tokens of one repository's jobs; its key is another one in each process."""
+    """Issues tokens for the jobs of one repository; each process has its own key."""
 
     def __init__(self) -> None:
-        """Begin without jobs."""
+        """Create an issuer without jobs."""
         self._jobs: dict[str, Json] = {}
 
     @cached_property
@@ -74,7 +75,7 @@ class JobTokenIssuer:
         return RSAKey.generate_key(_KEY_SIZE, {"use": "sig", "alg": _ALGORITHM}, auto_kid=True)
 
     def start_job(self, claims: Json) -> str:
-        """Take a job, and return the secret by which it asks for tokens."""
+        """Register a job, and return the secret with which it requests tokens."""
         secret = secrets.token_urlsafe()
         self._jobs[secret] = claims
         return secret
@@ -98,7 +99,7 @@ class JobTokenIssuer:
 
 
 def job_claims(state: ServiceState, job: Mapping[str, object]) -> Json:
-    """Return the claims of a job's tokens: what it says of itself, and GitHub's of a push to the default branch."""
+    """Return the claims of a job's tokens: its own, with defaults as for a push to the default branch."""
     repository = str(job.get("repository", f"{state.owner.login}/{state.repository.name}"))
     ref = f"refs/heads/{state.repository.default_branch}"
     sha = job.get("sha", state.repository.refs.get(str(job.get("ref", ref)), ""))
@@ -128,7 +129,7 @@ def job_claims(state: ServiceState, job: Mapping[str, object]) -> Json:
 
 
 def job_token_blueprint(store: StateStore) -> Blueprint:
-    """Make the API by which jobs get their tokens."""
+    """Create the API from which jobs get their tokens."""
     tokens, issuer = Blueprint("job_tokens", __name__), JobTokenIssuer()
 
     @tokens.post("/_control/jobs")

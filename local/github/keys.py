@@ -1,4 +1,4 @@
-"""The key pair of Actions secrets, with which clients encrypt as libsodium's sealed boxes do."""
+"""The key pair for Actions secrets, which clients encrypt in libsodium's sealed boxes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from local.github.records import KeyPair
 
 
 def new_key_pair() -> KeyPair:
-    """Make a key pair; its id is a long decimal number, as GitHub's are."""
+    """Create a key pair; its id is a long decimal number, as on GitHub."""
     private = PrivateKey.generate()
     public = bytes(private.public_key)
     return KeyPair(
@@ -22,6 +22,6 @@ def new_key_pair() -> KeyPair:
 
 
 def decrypt_secret(key: KeyPair, encrypted_value: str) -> bytes:
-    """Read what a client encrypted, as a job does; never for an answer."""
+    """Decrypt a secret for a job; the value must never be part of a response."""
     box = SealedBox(PrivateKey(base64.b64decode(key.private)))
     return box.decrypt(base64.b64decode(encrypted_value))

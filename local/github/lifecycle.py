@@ -1,4 +1,4 @@
-"""What happens to every request before and after its route."""
+"""Handling of every request before and after its route."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ _DEFAULT_VERSION = "2022-11-28"
 
 
 class StandIn:
-    """The stand-in's answers to one store."""
+    """Serves the routes of the stand-in from one store."""
 
     def __init__(self, store: StateStore) -> None:
         """Serve `store`."""
         self.store = store
 
     def admit_request(self) -> None:
-        """Refuse a request without a token, or one that a fault hits; be late where a fault says so.
+        """Refuse a request without a token or with a refusing fault; delay it if a fault requires.
 
         Raises:
             ApiError: The request is refused.
         """
         g.request_id = ":".join(os.urandom(size).hex().upper() for size in (2, 3, 4, 4, 4))
         if request.host.partition(":")[0] not in _LOOPBACK:
-            # A web page that has bound its own name to this machine must not reach the stand-in.
+            # Prevent DNS rebinding: a web page whose host name resolves to loopback must not reach the stand-in.
             raise ApiError(HTTPStatus.FORBIDDEN, "The stand-in serves this machine only")
         if request.path.startswith(("/_control/", f"{DISCOVERY_PATH}/")):
             return
@@ -61,7 +61,7 @@ class StandIn:
             raise refusal
 
     def _apply_faults(self) -> tuple[float, ApiError | None]:
-        """Find out what the faults do to the request."""
+        """Apply the faults; return the delay in seconds, and the refusal or None."""
         refusal = None
         with self.store.lock:
             state = self.store.state
@@ -81,8 +81,8 @@ class StandIn:
         return late, refusal
 
     def answer_route(self, route: Route, parts: dict[str, str | int]) -> Response:
-        """Answer by a route, and store what it changed."""
-        # Read first: a client that sends its body slowly must not keep others waiting.
+        """Call a route, and save the changed state."""
+        # Read the body before taking the lock, so that a slow client does not block others.
         fields = BodyFields(_read_body())
         with self.store.lock:
             state = self.store.state
@@ -109,7 +109,7 @@ class StandIn:
         )
 
     def finish_response(self, response: Response) -> Response:
-        """Add GitHub's headers, and write the log's line: never a body, a header or a query."""
+        """Add GitHub's headers, and log the request without its body, headers and query."""
         token: Token | None = g.get("token")
         if token is not None:
             for name, value in g.rate_headers.items():
@@ -127,10 +127,10 @@ class StandIn:
 
 
 def _check_repository(state: ServiceState, parts: dict[str, str | int]) -> None:
-    """Take the repository out of a path's parts; there is only one.
+    """Remove the repository from a path's parts, as there is only one.
 
     Raises:
-        ApiError: It is another one.
+        ApiError: The path names another repository.
     """
     wanted = {
         "owner": state.owner.login.lower(),
@@ -143,7 +143,7 @@ def _check_repository(state: ServiceState, parts: dict[str, str | int]) -> None:
 
 
 def _read_body() -> dict[str, object]:
-    # GitHub reads every body as JSON, whatever its content type says.
+    # GitHub parses every body as JSON, whatever its content type.
     text = request.get_data()
     if not text:
         return {}
@@ -157,7 +157,7 @@ def _read_body() -> dict[str, object]:
 
 
 def _make_response(answer: ApiAnswer) -> Response:
-    """Make the response, or say that the client has it already."""
+    """Create the response; answer 304 if the client already has it."""
     if answer.body is None:
         return Response(status=answer.status, headers=answer.headers)
     text = json.dumps(answer.body, separators=(",", ":"))
@@ -176,12 +176,12 @@ def _make_response(answer: ApiAnswer) -> Response:
 
 
 def refuse_request(error: ApiError) -> Response:
-    """Answer a refusal."""
+    """Create the response for a refusal."""
     return _make_response(error.to_answer())
 
 
 def refuse_unserved(error: HTTPException) -> Response:
-    """Answer as GitHub does for a path, or a method on it, that does not exist; say what failed otherwise."""
+    """Answer 404 to an unknown path or method, as GitHub does; describe any other failure."""
     if error.code in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}:
         return refuse_request(not_found_error())
     cause = getattr(error, "original_exception", None)

@@ -1,4 +1,4 @@
-"""What Actions may do in the repository, and what its OpenID Connect tokens say."""
+"""Settings of GitHub Actions: permissions, and the subject of OpenID Connect tokens."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def _read_choice(call: ApiCall, name: str, choices: tuple[str, ...]) -> str | No
 
 @actions_permission_routes.serve_path("GET", _PERMISSIONS)
 def get_actions_permissions(call: ApiCall) -> ApiAnswer:
-    """Show whether Actions run, and which; a repository without Actions allows none."""
+    """Return whether Actions are enabled and which are allowed; only the former if they are disabled."""
     settings = call.repository.actions.permissions
     return ApiAnswer(settings if settings["enabled"] else {"enabled": False})
 
 
 @actions_permission_routes.serve_path("PUT", _PERMISSIONS)
 def put_actions_permissions(call: ApiCall) -> ApiAnswer:
-    """Return whether Actions run, and which; what a request leaves out stays."""
+    """Set whether Actions are enabled and which are allowed; absent fields keep their values."""
     changed: Json = {
         "enabled": call.fields.required_value("enabled", bool),
         "allowed_actions": _read_choice(call, "allowed_actions", ("all", "local_only")),
@@ -48,13 +48,13 @@ def put_actions_permissions(call: ApiCall) -> ApiAnswer:
 
 @actions_permission_routes.serve_path("GET", _WORKFLOW)
 def get_workflow_permissions(call: ApiCall) -> ApiAnswer:
-    """Show what a workflow's token may do where the workflow does not say."""
+    """Return the default permissions of a workflow's token."""
     return ApiAnswer(call.repository.actions.workflow)
 
 
 @actions_permission_routes.serve_path("PUT", _WORKFLOW)
 def put_workflow_permissions(call: ApiCall) -> ApiAnswer:
-    """Say what a workflow's token may do."""
+    """Set the default permissions of a workflow's token; absent fields keep their values."""
     changed: Json = {
         "default_workflow_permissions": _read_choice(call, "default_workflow_permissions", ("read", "write")),
         "can_approve_pull_request_reviews": call.fields.optional_value("can_approve_pull_request_reviews", bool),
@@ -66,13 +66,13 @@ def put_workflow_permissions(call: ApiCall) -> ApiAnswer:
 
 @actions_permission_routes.serve_path("GET", _OIDC)
 def get_oidc_subject(call: ApiCall) -> ApiAnswer:
-    """Show of what the `sub` of the repository's tokens is made."""
+    """Return the customization of the `sub` claim in the repository's tokens."""
     return ApiAnswer({**call.repository.actions.oidc, "sub_claim_prefix": subject_prefix(call.state)})
 
 
 @actions_permission_routes.serve_path("PUT", _OIDC)
 def put_oidc_subject(call: ApiCall) -> ApiAnswer:
-    """Say of what the `sub` is made; the claims are forgotten where the default is chosen."""
+    """Set the customization of the `sub` claim; choosing the default discards the claim keys."""
     settings: Json = {"use_default": call.fields.required_value("use_default", bool)}
     keys = call.fields.optional_value("include_claim_keys", list)
     if keys is not None and not settings["use_default"]:

@@ -1,4 +1,4 @@
-"""Pull requests between branches of the repository."""
+"""API routes for pull requests between branches of the repository."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ def _find_pull_request(call: ApiCall, number: int) -> PullRequest:
 
 
 def _with_current_head(call: ApiCall, pull: PullRequest) -> PullRequest:
-    """Follow the head's branch for as long as the pull request is open."""
+    """Update the head's hash from its branch if the pull request is open."""
     sha = call.repository.refs.get(f"refs/heads/{pull.head}")
     return replace(pull, head_sha=sha) if sha is not None and pull.state == "open" else pull
 
 
 def _pull_request_commits(call: ApiCall, pull: PullRequest) -> list[CommitRecord]:
-    """Return the commits of the head that the base does not have, the oldest first."""
+    """Return the head's commits that the base lacks, oldest first."""
     objects = call.repository.objects
     known = {commit.sha for commit in git.commit_history(objects, pull.base_sha)}
     return [commit for commit in git.commit_history(objects, pull.head_sha) if commit.sha not in known][::-1]
 
 
 def _pull_request_files(call: ApiCall, pull: PullRequest) -> list[Json]:
-    """Show what the head changes since it left the base."""
+    """Return the file changes of the head since it diverged from the base."""
     objects = call.repository.objects
     commits = _pull_request_commits(call, pull)
     start = commits[0].parents[0] if commits else pull.head_sha
@@ -54,7 +54,7 @@ def _pull_request_files(call: ApiCall, pull: PullRequest) -> list[Json]:
 
 
 def _branch_end_json(call: ApiCall, branch: str, sha: str) -> Json:
-    """Show one of the two ends."""
+    """Return the head or the base."""
     owner = call.state.owner
     return {
         "label": f"{owner.login}:{branch}",
@@ -135,7 +135,7 @@ def _full_json(call: ApiCall, pull: PullRequest) -> Json:
 
 
 def close_branch_pull_requests(call: ApiCall, branch: str) -> None:
-    """Close the open pull requests of a branch, before it is deleted."""
+    """Close a branch's open pull requests before the branch is deleted."""
     for number, pull in call.repository.pulls.items():
         if pull.state == "open" and branch in {pull.head, pull.base}:
             moment = later_timestamp(pull.updated_at)
@@ -145,7 +145,7 @@ def close_branch_pull_requests(call: ApiCall, branch: str) -> None:
 
 @pull_request_routes.serve_path("GET", _ALL)
 def list_pull_requests(call: ApiCall) -> ApiAnswer:
-    """List the pull requests, the newest first: by default the open ones."""
+    """List pull requests, newest first; by default only open ones."""
     state = call.query.get("state", "open")
     head = call.query.get("head", "").rpartition(":")[2]
     base = call.query.get("base", "")
@@ -159,7 +159,7 @@ def list_pull_requests(call: ApiCall) -> ApiAnswer:
 
 @pull_request_routes.serve_path("GET", _ONE)
 def get_pull_request(call: ApiCall, number: int) -> ApiAnswer:
-    """Show one pull request."""
+    """Return one pull request."""
     return ApiAnswer(_full_json(call, _find_pull_request(call, number)))
 
 

@@ -1,7 +1,7 @@
-"""What the stand-in remembers.
+"""The stand-in's records.
 
-A record is replaced, never changed; the tables that hold the records (`RepositoryRecord`, `EnvironmentRecord`,
-`ServiceState`) do change. Everything here can be written as JSON and read back.
+Records are replaced, never changed; only the objects that contain records (`RepositoryRecord`, `EnvironmentRecord`,
+`ServiceState`) are mutable. Everything here can be serialized to JSON and back.
 """
 
 from __future__ import annotations
@@ -13,48 +13,48 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import ConfigDict, Field
 
 Json: TypeAlias = dict[str, Any]
-"""A JSON object: the schema of its fields is checked by the model that the route names."""
+"""A JSON object."""
 
 
 class FaultName(StrEnum):
     """The faults that can be switched on."""
 
     BAD_CREDENTIALS = "bad-credentials"
-    """401, as for a token that was revoked or has expired."""
+    """401, as for a revoked or expired token."""
     MISSING_OWNER = "missing-owner"
-    """404 for the owner and all that belongs to them."""
+    """404 for the owner and everything they own."""
     MISSING_REPOSITORY = "missing-repository"
-    """404 for the repository and all that is in it."""
+    """404 for the repository and its contents."""
     MISSING_WORKFLOW_SCOPE = "missing-workflow-scope"
     """Changes below .github/workflows/ get 404 with a classic token, 403 with a fine-grained one."""
     PRIMARY_RATE_LIMIT = "primary-rate-limit"
-    """The hourly limit is used up and resets in `seconds`."""
+    """The hourly limit is exhausted and resets in `seconds`."""
     RATE_LIMIT_REACHED = "rate-limit-reached"
-    """Answers succeed, but say that they were the last of the hourly limit, which resets in `seconds`."""
+    """Requests succeed, but report that they were the last of the hourly limit, which resets in `seconds`."""
     SECONDARY_RATE_LIMIT = "secondary-rate-limit"
-    """Too much at once, with a Retry-After of `seconds`."""
+    """Too many requests in a short time, with a Retry-After of `seconds`."""
     SERVER_ERROR = "server-error"
-    """GitHub itself fails with `status`."""
+    """GitHub fails with `status`."""
     SLOW = "slow"
-    """Every answer comes `seconds` late."""
+    """Every response is delayed by `seconds`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """A fault that is switched on; pydantic checks the options."""
+    """An active fault; pydantic validates the options."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
     name: FaultName
     requests: Annotated[int, Field(ge=1, strict=True)] | None = None
-    """How many more requests it hits; without a number it lasts until it is switched off."""
+    """Number of requests still to affect; None means until the fault is switched off."""
     path: str = ""
-    """Only requests whose path contains this text are hit."""
+    """Only requests with this text in their path are affected."""
     status: Literal[403, 429, 500, 502, 503, 504] | None = None
-    """The status of a rate limit, by default 403, or of a server error, by default 502."""
+    """The status of a rate limit (default 403) or of a server error (default 502)."""
     seconds: Annotated[float, Field(ge=0)] = 10
     until: int | None = None
-    """When a rate limit ends, in seconds since 1970; it follows from `seconds`."""
+    """End of a rate limit, in seconds since the epoch; computed from `seconds`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +76,7 @@ class Person:
 
 @dataclass(frozen=True, kw_only=True)
 class CommitRecord:
-    """A commit; `sha` is what Git computes from the other fields."""
+    """A commit; `sha` is Git's hash of the other fields."""
 
     sha: str
     tree: str
@@ -87,12 +87,12 @@ class CommitRecord:
 
 @dataclass(kw_only=True)
 class Objects:
-    """The repository's Git objects by their hash."""
+    """The repository's Git objects by hash."""
 
     blobs: dict[str, str] = field(default_factory=dict)
     """Content in Base64."""
     trees: dict[str, dict[str, str]] = field(default_factory=dict)
-    """Root trees only, flat: the blob's hash by the file's whole path."""
+    """Root trees only, flattened: each blob's hash by the file's full path."""
     commits: dict[str, CommitRecord] = field(default_factory=dict)
 
 
@@ -108,7 +108,7 @@ class Variable:
 
 @dataclass(frozen=True, kw_only=True)
 class Secret:
-    """An Actions secret, encrypted as it was received."""
+    """An Actions secret, encrypted as received."""
 
     name: str
     key_id: str
@@ -119,7 +119,7 @@ class Secret:
 
 @dataclass(frozen=True, kw_only=True)
 class KeyPair:
-    """The key for which clients encrypt secrets. The private half never leaves the state file."""
+    """The key pair for Actions secrets. The private key never leaves the state file."""
 
     key_id: str
     public: str
@@ -137,7 +137,7 @@ class BranchPolicy:
 
 @dataclass(kw_only=True)
 class EnvironmentRecord:
-    """A deployment environment with what it contains."""
+    """A deployment environment with its contents."""
 
     id: int
     name: str
@@ -190,7 +190,7 @@ class Ruleset:
 
 @dataclass(kw_only=True)
 class ActionsSettings:
-    """What the repository allows Actions to do; the defaults are those of a new repository."""
+    """The repository's settings of GitHub Actions; the defaults are those of a new repository."""
 
     permissions: Json = field(
         default_factory=lambda: {"enabled": True, "allowed_actions": "all", "sha_pinning_required": False},
@@ -201,13 +201,13 @@ class ActionsSettings:
             "can_approve_pull_request_reviews": False,
         },
     )
-    # Repositories made since July 2026 have the subject that names them by number, too.
+    # Repositories created since July 2026 have a subject that also contains their IDs.
     oidc: Json = field(default_factory=lambda: {"use_default": True, "use_immutable_subject": True})
 
 
 @dataclass(kw_only=True)
 class RepositoryRecord:
-    """The one repository with all that it contains."""
+    """The only repository with its contents."""
 
     id: int
     name: str
@@ -219,7 +219,7 @@ class RepositoryRecord:
     default_branch: str = "main"
     objects: Objects = field(default_factory=Objects)
     refs: dict[str, str] = field(default_factory=dict)
-    """The commit's hash by the full name of the reference (`refs/heads/main`)."""
+    """Commit hashes by the full name of the reference (`refs/heads/main`)."""
     variables: dict[str, Variable] = field(default_factory=dict)
     secrets: dict[str, Secret] = field(default_factory=dict)
     environments: dict[str, EnvironmentRecord] = field(default_factory=dict)
@@ -227,13 +227,13 @@ class RepositoryRecord:
     comments: dict[int, IssueComment] = field(default_factory=dict)
     rulesets: dict[int, Ruleset] = field(default_factory=dict)
     protections: dict[str, Json] = field(default_factory=dict)
-    """The settings of a branch's protection, as the client sent them, by the branch's name."""
+    """Branch protection settings, as the client sent them, by branch name."""
     actions: ActionsSettings = field(default_factory=ActionsSettings)
 
 
 @dataclass(kw_only=True)
 class ServiceState:
-    """All that the stand-in remembers."""
+    """The stand-in's whole state."""
 
     owner: Account
     repository: RepositoryRecord
@@ -241,6 +241,6 @@ class ServiceState:
     faults: dict[FaultName, Fault] = field(default_factory=dict)
 
     def new_id(self) -> int:
-        """Return a number that no other record has."""
+        """Return an unused record id."""
         self.last_id += 1
         return self.last_id

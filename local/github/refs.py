@@ -1,4 +1,4 @@
-"""Git references: the names of commits."""
+"""API routes for Git references."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _known_commit(call: ApiCall, sha: str) -> str:
 
 @ref_routes.serve_path("GET", _ONE)
 def get_ref(call: ApiCall, name: str) -> ApiAnswer:
-    """Show one reference; `heads/main` means `refs/heads/main`."""
+    """Return one reference; `heads/main` means `refs/heads/main`."""
     if (full := f"refs/{name}") not in call.repository.refs:
         raise not_found_error()
     return ApiAnswer(_ref_json(call, full))
@@ -85,7 +85,7 @@ def create_ref(call: ApiCall) -> ApiAnswer:
 
 @ref_routes.serve_path("PATCH", _CHANGE)
 def update_ref(call: ApiCall, name: str) -> ApiAnswer:
-    """Move a reference: forward only, unless `force` is set."""
+    """Move a reference; only fast-forward unless `force` is set."""
     full = f"refs/{name}"
     if full not in call.repository.refs:
         raise _unprocessable_error("Reference does not exist")
@@ -102,7 +102,7 @@ def update_ref(call: ApiCall, name: str) -> ApiAnswer:
 
 @ref_routes.serve_path("DELETE", _CHANGE)
 def delete_ref(call: ApiCall, name: str) -> ApiAnswer:
-    """Delete a branch or a tag; the commits stay."""
+    """Delete a branch or a tag; its commits are kept."""
     full = f"refs/{name}"
     if full not in call.repository.refs:
         raise _unprocessable_error("Reference does not exist")

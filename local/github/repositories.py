@@ -1,4 +1,4 @@
-"""The repository itself."""
+"""API routes for the repository."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _SETTINGS: Json = {
     "delete_branch_on_merge": False,
     "web_commit_signoff_required": False,
 }
-"""What can be changed, with the values of a new repository."""
+"""Changeable settings, with the defaults of a new repository."""
 
 _ADDRESSES = {
     "archive_url": "/{archive_format}{/ref}",
@@ -78,7 +78,7 @@ _COUNTS = ("forks", "open_issues", "watchers")
 
 
 def simple_repository_json(call: ApiCall) -> Json:
-    """Show the repository with all that GitHub shows of it wherever it appears."""
+    """Return the repository's representation within other objects."""
     found = call.repository
     settings = _SETTINGS | found.settings
     clone = f"{call.web_url()}.git"
@@ -123,7 +123,7 @@ def _full_repository_json(call: ApiCall) -> Json:
 
 @repository_routes.serve_path("GET", REPOSITORY_PATH)
 def get_repository(call: ApiCall) -> ApiAnswer:
-    """Show the repository."""
+    """Return the repository."""
     return ApiAnswer(_full_repository_json(call))
 
 

@@ -1,4 +1,4 @@
-"""Answers and refusals in GitHub's shape."""
+"""Responses and errors in GitHub's format."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ResponseBody: TypeAlias = Json | list[Json] | list[str] | None
 
 @dataclass(frozen=True)
 class ApiAnswer:
-    """What a route answers."""
+    """A route's response."""
 
     body: ResponseBody
     status: HTTPStatus = HTTPStatus.OK
@@ -23,17 +23,17 @@ class ApiAnswer:
 
 
 def created_answer(body: ResponseBody) -> ApiAnswer:
-    """Answer that something new exists."""
+    """Return a response with status 201."""
     return ApiAnswer(body, HTTPStatus.CREATED)
 
 
 def no_content() -> ApiAnswer:
-    """Answer that it is done."""
+    """Return a response with status 204."""
     return ApiAnswer(None, HTTPStatus.NO_CONTENT)
 
 
 class ApiError(Exception):
-    """A refusal; GitHub's clients read its message, some compare it word for word."""
+    """An error response. Clients read its message, and some compare it verbatim."""
 
     def __init__(
         self,
@@ -44,14 +44,14 @@ class ApiError(Exception):
         docs: str = DOCS_URL,
         headers: dict[str, str] | None = None,
     ) -> None:
-        """Describe the refusal.
+        """Create the error.
 
         Args:
-            status: The answer's status.
-            message: The answer's message.
-            errors: What is wrong with which field, where GitHub says so.
-            docs: The page to read; clients tell the rate limits apart by it.
-            headers: Headers that only this answer has.
+            status: The response's status.
+            message: The response's message.
+            errors: Errors of single fields, if GitHub reports them.
+            docs: URL of the documentation, by which clients distinguish the rate limits.
+            headers: Additional headers.
         """
         super().__init__(message)
         self.status = status
@@ -61,7 +61,7 @@ class ApiError(Exception):
         self.headers = headers or {}
 
     def to_answer(self) -> ApiAnswer:
-        """Put the refusal into GitHub's shape."""
+        """Return the response in GitHub's format."""
         body: Json = {"message": self.message}
         if self.errors is not None:
             body["errors"] = self.errors
@@ -71,16 +71,16 @@ class ApiError(Exception):
 
 
 def not_found_error() -> ApiError:
-    """Refuse as GitHub does for all that is missing or hidden."""
+    """Return GitHub's error for a missing or hidden resource."""
     return ApiError(HTTPStatus.NOT_FOUND, "Not Found")
 
 
 def invalid_request_error(message: str) -> ApiError:
-    """Refuse a request whose body has the wrong shape."""
+    """Return GitHub's error for a body with the wrong structure."""
     return ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, f"Invalid request.\n\n{message}")
 
 
 def failed_validation_error(resource: str, code: str, **details: str) -> ApiError:
-    """Refuse a request whose values contradict what is stored."""
+    """Return GitHub's error for values that fail validation."""
     error = {"resource": resource, "code": code, **details}
     return ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "Validation Failed", errors=[error])

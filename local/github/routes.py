@@ -1,4 +1,4 @@
-"""All routes, gathered from the modules that serve them."""
+"""All routes, collected from their modules."""
 
 from __future__ import annotations
 

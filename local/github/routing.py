@@ -1,4 +1,4 @@
-"""The table of routes: what is served, and by which function."""
+"""The table of routes and their functions."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from local.github.responses import ApiAnswer
 
 API_PREFIX: Final = "/api/v3"
-"""Where an Enterprise Server has its API; clients of any host but GitHub's own look there."""
+"""The API's path prefix on GitHub Enterprise Server; clients use it for any host except GitHub's own."""
 
 REPOSITORY_PATH: Final = "/repos/<owner>/<repository>"
-"""How the paths of the repository's routes begin."""
+"""The beginning of the repository's paths."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Route:
-    """One method on one path."""
+    """A method and path, with the function that serves it."""
 
     method: str
     rule: str
@@ -27,7 +27,7 @@ class Route:
 
     @property
     def route_name(self) -> str:
-        """The route as a person writes it."""
+        """The method and path as text."""
         return f"{self.method} {self.rule}"
 
 
@@ -38,19 +38,19 @@ class RouteTable:
     """The routes of one module."""
 
     def __init__(self) -> None:
-        """Begin without routes."""
+        """Create an empty table."""
         self._routes: list[Route] = []
 
     def __iter__(self) -> Iterator[Route]:
-        """Go through the routes."""
+        """Iterate over the routes."""
         return iter(self._routes)
 
     def serve_path(self, method: str, *rules: str) -> Callable[[ViewT], ViewT]:
-        """Serve paths by the decorated function, which takes an `ApiCall` and the variable parts by name.
+        """Register the decorated function, which takes an `ApiCall` and the variable parts by name.
 
         Args:
-            method: The method.
-            rules: The paths, with their variable parts in angle brackets.
+            method: The HTTP method.
+            rules: The paths, with variable parts in angle brackets.
         """
 
         def register_view(view: ViewT) -> ViewT:

@@ -1,7 +1,7 @@
-"""The state file: read at start, replaced as a whole after every change.
+"""The state file: read at start, and replaced after every change.
 
-The file is written beside its final place and then renamed over it, so that a process killed at any moment
-leaves either the old state or the new one.
+A new file is written next to the old one and renamed over it, so a process killed at any moment leaves either the
+old state or the new one.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _FIRST_ID = 1000
 
 
 class StateError(Exception):
-    """The state file cannot be used; the message says why."""
+    """The state file cannot be used, for the reason in the message."""
 
 
 def new_state(owner: str, repository: str) -> ServiceState:
-    """Make an owner with one repository that holds an initial commit."""
+    """Create the state of an owner and a repository with an initial commit."""
     moment = current_timestamp()
     state = ServiceState(
         owner=Account(login=owner, id=_FIRST_ID),
@@ -60,18 +60,18 @@ class StateStore:
     """The state in memory and in its file."""
 
     def __init__(self, path: Path, state: ServiceState) -> None:
-        """Keep `state`, which `path` holds already or will hold after the first `save`."""
+        """Create a store of `state`; `path` already contains it, or will after the first `save_state`."""
         self.path = path
         self.state = state
         self.lock = threading.RLock()
-        """To be held while the state is read or changed."""
+        """Hold this while reading or changing the state."""
 
     @classmethod
     def open_file(cls, path: Path, *, owner: str, repository: str) -> StateStore:
-        """Read the state, or make the file where there is none yet.
+        """Read the state, or create the file if there is none.
 
         Raises:
-            StateError: The file is unreadable, or holds another owner or repository.
+            StateError: The file is unreadable, or belongs to another owner or repository.
         """
         if not path.exists():
             store = cls(path, new_state(owner, repository))
@@ -98,7 +98,7 @@ class StateStore:
 
 @contextmanager
 def lock_state_file(path: Path) -> Iterator[None]:
-    """Keep every other process from serving the same file, until this one ends however it ends.
+    """Hold an exclusive lock on the file; it is released even if this process is killed.
 
     Raises:
         StateError: Another process serves the file.
