@@ -21,7 +21,7 @@ preview: .venv/.ready ## show what `make up` would change
 refresh: .venv/.ready ## read into the state what was changed outside Pulumi
 	@$(CFS) local refresh
 
-down: .venv/.ready ## destroy all but what is protected, stop the emulators
+down: .venv/.ready ## destroy everything except protected resources, stop the emulators
 	@$(CFS) local down
 
 env: .venv/.ready ## print the variables for plain pulumi, aws, boto3: eval "$(make -s env)"

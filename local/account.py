@@ -1,4 +1,4 @@
-"""The local account as the operator's commands see it: its folder, its servers, and the shell that reaches them."""
+"""The local account: its folder, its emulators, and the environment variables that select it."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
     from toolchain import Toolchain
 
 RUN_MARKER_VARIABLE = "CFS_RUN"
-"""Variable in the environment of each run's processes, by which those of a dead run are found."""
+"""Environment variable that marks a run's processes, to find those of a dead run."""
 
-LOCAL_PASSPHRASE = "local"  # noqa: S105 — protects nothing: the stack's one secret is a placeholder in an emulator
+LOCAL_PASSPHRASE = "local"  # noqa: S105 — protects nothing: the stack's only secret is a placeholder in an emulator
 PLACEHOLDER_ACCESS_KEY = "test"
-"""Both parts of the placeholder credentials."""
+"""Access key ID and secret access key of the placeholder credentials."""
 
 LOCAL_REGION = "us-west-2"
 
 EMULATOR_LONGEST_WAIT = "20ms"
-"""How long the AWS provider waits at most between two looks at an account that does at once what it is asked for."""
+"""Maximum wait between the AWS provider's polls, as the emulated account applies every change immediately."""
 
 _READ_BY_ENGINE = ("AWS_", "PULUMI_", "TF_AWS_")
-"""Beginnings of the names of variables that the engine and AWS's SDKs read."""
+"""Prefixes of variables that the engine and AWS's SDKs read."""
 
 
 def account_folder() -> Path:
-    """Return the folder that holds the local account: `.local`, or what CFS_LOCAL_DIR names."""
+    """Return the local account's folder: $CFS_LOCAL_DIR, or else `.local`."""
     return Path(os.environ.get("CFS_LOCAL_DIR") or PROJECT_FOLDER / ".local").absolute()
 
 
@@ -44,10 +44,10 @@ class LocalAccount:
     """A running local account.
 
     Attributes:
-        folder: Where it keeps its state, Pulumi's and the emulators'.
-        toolchain: The Pulumi that works on it.
-        aws_url: Where the emulated AWS answers.
-        github_url: Where the emulated GitHub answers.
+        folder: Folder for the state of Pulumi and the emulators.
+        toolchain: The Pulumi toolchain to use.
+        aws_url: URL of the emulated AWS.
+        github_url: URL of the emulated GitHub.
     """
 
     folder: Path
@@ -57,21 +57,21 @@ class LocalAccount:
 
     @property
     def backend_folder(self) -> Path:
-        """The folder of Pulumi's state."""
+        """The folder for Pulumi's state."""
         return self.folder / "pulumi"
 
     @property
     def run_marker(self) -> str:
-        """The value of `CFS_RUN` in the environment of the processes of this account's runs."""
+        """The value of `CFS_RUN` in processes of this account's runs."""
         return str(self.folder)
 
     def account_variables(self) -> dict[str, str]:
-        """Return the variables that make `pulumi`, `aws` and boto3 work on this account."""
+        """Return the variables that make `pulumi`, `aws` and boto3 use this account."""
         return {
             "PATH": os.pathsep.join([*map(str, self.toolchain.path), os.environ.get("PATH", os.defpath)]),
             **self.toolchain.env,
-            # Without files beside the state's: they are not written at once, and an engine that is killed leaves one
-            # empty, after which the state cannot be read (https://pkg.go.dev/gocloud.dev/blob/fileblob).
+            # Without metadata files: they are not written atomically, and an engine that is killed may leave an empty
+            # one, which makes the state unreadable (https://pkg.go.dev/gocloud.dev/blob/fileblob).
             "PULUMI_BACKEND_URL": f"{self.backend_folder.as_uri()}?metadata=skip",
             "PULUMI_CONFIG_PASSPHRASE": LOCAL_PASSPHRASE,
             "PULUMI_STACK": LOCAL_STACK,
@@ -88,17 +88,17 @@ class LocalAccount:
         }
 
     def command_environment(self) -> dict[str, str]:
-        """Return the whole environment of a command on this account."""
+        """Return the complete environment of a command on this account."""
         return isolate(os.environ) | self.account_variables()
 
     def foreign_variables(self) -> list[str]:
-        """Return the names of the user's variables that would lead a shell's `pulumi`, `aws` or boto3 elsewhere."""
+        """Return the user's variables that would make `pulumi`, `aws` or boto3 in a shell use another account."""
         of_engine = {name for name in os.environ if name.startswith(_READ_BY_ENGINE) and name.isidentifier()}
         return sorted(of_engine.union(find_redirects(os.environ)).difference(self.account_variables()))
 
 
 def open_account() -> LocalAccount:
-    """Get Pulumi and start what does not run yet."""
+    """Obtain Pulumi, and start emulators that are not running."""
     toolchain = obtain_toolchain()
     where = account_folder()
     processes = servers.ensure_emulators_running(where)

@@ -15,13 +15,13 @@ from terminal.options import JsonOption
 from terminal.results import finish_command
 
 app = typer.Typer(no_args_is_help=True, help="Deploy on the emulated account, and look after it.")
-orphans_app = typer.Typer(no_args_is_help=True, help="Resources with the stack's tags that its state does not hold.")
+orphans_app = typer.Typer(no_args_is_help=True, help="Resources with the stack's tags that are not in its state.")
 app.add_typer(orphans_app, name="orphans")
 
 
 @app.command("up")
 def local_up() -> None:
-    """Deploy the stack `local` on the emulators; repairs what a dead run has left behind."""
+    """Deploy the stack `local` on the emulators, after repairing the leftovers of a dead run."""
     operations.deploy_local_stack(_open_engine())
 
 
@@ -33,19 +33,19 @@ def local_preview() -> None:
 
 @app.command("refresh")
 def local_refresh() -> None:
-    """Read into the state what was changed outside Pulumi."""
+    """Update the state with changes made outside Pulumi."""
     operations.refresh_local_stack(_open_engine())
 
 
 @app.command("down")
 def local_down() -> None:
-    """Destroy all but what is protected and stop the emulators."""
+    """Destroy everything except protected resources, and stop the emulators."""
     operations.destroy_local_stack(_open_engine())
 
 
 @app.command("env")
 def local_env() -> None:
-    """Print what makes plain `pulumi`, `aws` and boto3 work on the local account, and on nothing else."""
+    """Print shell commands that make plain `pulumi`, `aws` and boto3 use only the local account."""
     account = open_account()
     for name in account.foreign_variables():
         sys.stdout.write(f"unset {name}\n")
@@ -55,13 +55,13 @@ def local_env() -> None:
 
 @app.command("status")
 def local_status(*, json: JsonOption = False) -> None:
-    """Show whether the emulators run, and where."""
+    """Show whether the emulators are running, and their addresses."""
     finish_command(operations.emulator_report(account_folder()), as_json=json)
 
 
 @orphans_app.command("list")
 def orphans_list() -> None:
-    """List them, each with the command that deletes it or takes it back."""
+    """List orphans, each with the command that deletes or adopts it."""
     operations.print_orphans(_open_engine())
 
 
@@ -69,7 +69,7 @@ def orphans_list() -> None:
 def orphans_delete(
     ids: Annotated[list[str], typer.Argument(help="the ids that `cfs local orphans list` shows")],
 ) -> None:
-    """Delete some of them."""
+    """Delete orphans."""
     operations.delete_orphans(_open_engine(), ids)
 
 
@@ -77,7 +77,7 @@ def orphans_delete(
 def orphans_adopt(
     ids: Annotated[list[str], typer.Argument(help="the ids that `cfs local orphans list` shows")],
 ) -> None:
-    """Take some of them back into the state that the stack protects and the state has lost."""
+    """Adopt orphans: protected resources of the stack that its state has lost."""
     operations.adopt_orphans(_open_engine(), ids)
 
 

@@ -1,4 +1,4 @@
-"""The engine at work on the local account."""
+"""Pulumi's engine on the local account."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LOW_DISK_BYTES = 64 * 2**20
 
 @dataclass(frozen=True, kw_only=True)
 class LocalEngine(StackEngine):
-    """The engine at work on one local account.
+    """Pulumi's engine on a local account.
 
     Attributes:
         account: The account.
@@ -39,12 +39,12 @@ class LocalEngine(StackEngine):
         return LOCAL_STACK
 
     def process_environment(self) -> dict[str, str]:
-        """Return the environment of its processes: they reach the account, and carry its marker."""
+        """Return the environment of the engine's processes: the account's variables, and the run marker."""
         return self.account.command_environment() | {RUN_MARKER_VARIABLE: self.account.run_marker}
 
     @property
     def checkpoint_file(self) -> Path:
-        """The file that holds the stack's state."""
+        """The file with the stack's state."""
         return self.account.backend_folder / ".pulumi" / "stacks" / CONFIG_NAMESPACE / f"{LOCAL_STACK}.json"
 
     @property
@@ -64,7 +64,7 @@ class LocalEngine(StackEngine):
         return connect_emulated(url=self.account.aws_url, region=LOCAL_REGION)
 
     def read_deployment(self) -> dict[str, Any]:
-        """Return the recorded state, without starting the engine."""
+        """Return the stack's state, read from its file without starting the engine."""
         try:
             checkpoint = json.loads(self.checkpoint_file.read_text())["checkpoint"]
         except FileNotFoundError:
@@ -72,11 +72,11 @@ class LocalEngine(StackEngine):
         return checkpoint.get("latest") or {}
 
     def recover_stack(self) -> bool:
-        """End the processes of a dead run, remove its lock, and adopt what it had created but not recorded."""
+        """Kill a dead run's processes, remove its lock, and adopt resources that it created but did not record."""
         return repair_state(self, self.connect_aws, died=leftovers.clear_dead_run(self.account))
 
     def ensure_stack(self) -> None:
-        """Make the stack where it does not exist yet."""
+        """Create the stack if it does not exist."""
         if not self.checkpoint_file.exists():
             self.query_text("stack", "init", LOCAL_STACK, "--no-select")
 
@@ -84,8 +84,8 @@ class LocalEngine(StackEngine):
         dead = servers.dead_emulators(self.account.folder)
         if dead:
             raise UserError(
-                f"The {dead[0].name} died while Pulumi was at work.",
-                repair="run the same command again: it starts the emulator with all that it held, and goes on",
+                f"The {dead[0].name} died while Pulumi was running.",
+                repair="run the same command again: it restarts the emulator with its data, and resumes",
             )
         free = shutil.disk_usage(self.account.folder).free
         if free < _LOW_DISK_BYTES or "no space left on device" in said.lower():
@@ -96,7 +96,7 @@ class LocalEngine(StackEngine):
         super()._raise_known_error(said)
 
     def _repair_of_lock(self) -> str:
-        return "wait for it to end and run the same command again; a lock of a dead run is removed by itself"
+        return "wait for it to end and run the same command again; a dead run's lock is removed automatically"
 
     def _repair_of_silence(self) -> str:
-        return "run it again; `make down` and `make up` start the emulators afresh"
+        return "run it again; `make down` and `make up` restart the emulators"

@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from cfs.engine import StackEngine
 
 _CLOCK_SECONDS = 30.0
-"""The emulated account carries out what has become due before it answers with its time."""
+"""Time limit to read the clock: the emulated account first runs all scheduled actions that are due."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LocalEnvironment(StackEnvironment):
-    """The emulated account, its emulators started where they do not run."""
+    """The emulated account; its emulators are started on demand."""
 
     @property
     def is_emulated(self) -> bool:
@@ -37,16 +37,16 @@ class LocalEnvironment(StackEnvironment):
         return True
 
     def connect_aws(self, *, region: str | None = None) -> AwsAccount:
-        """Return the account; its time may have been moved ahead of the machine's."""
+        """Return the account; its clock may be ahead of the machine's."""
         url = servers.ensure_emulators_running(account_folder())[servers.AWS_EMULATOR].base_url
         return connect_emulated(url=url, region=region or self.aws_region, clock=lambda: _account_time(url))
 
     def credential_variables(self) -> Mapping[str, str]:
-        """Return the emulators' addresses and placeholder credentials."""
+        """Return the variables with the emulators' URLs and placeholder credentials."""
         return open_account().account_variables()
 
     def open_engine(self) -> StackEngine:
-        """Get Pulumi, and make the stack where it does not exist yet."""
+        """Obtain Pulumi, and create the stack if it does not exist."""
         engine = LocalEngine(account=open_account())
         engine.ensure_stack()
         return engine

@@ -1,7 +1,7 @@
-"""What the local account takes from the user's environment: nothing that decides what its processes talk to.
+"""Isolation of the local account's processes from variables that could redirect them.
 
-Engine, providers, boto3 and Python read hundreds of variables, and each release adds some. So the processes of the
-local account get the few that are listed here, and no others.
+The engine, the providers, boto3 and Python read hundreds of variables, and each release adds some. Processes of the
+local account therefore inherit only the few listed here.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ KEPT = frozenset(
         *("DYLD_FALLBACK_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LD_LIBRARY_PATH"),
     }
 )
-"""The user's variables that processes of the local account get: who and where the user is, and how text is shown."""
+"""The user's variables that processes of the local account inherit: identity, folders, locale, terminal, libraries."""
 
 KEPT_PREFIXES = ("CFS_", "LC_", "XDG_")
-"""Beginnings of the names of further ones."""
+"""Prefixes of further variables to inherit."""
 
 NO_FILES: Mapping[str, str] = {
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_EC2_METADATA_DISABLED": "true",
 }
-"""Variables that keep AWS's SDKs away from the user's profiles and from the machine's own credentials."""
+"""Variables that stop AWS's SDKs from reading the user's profiles and the machine's own credentials."""
 
 
 def isolate(variables: Mapping[str, str]) -> dict[str, str]:
-    """Return what a process of the local account gets of the user's variables."""
+    """Return the environment of a process of the local account: the inherited variables, and `NO_FILES`."""
     kept = {name: value for name, value in variables.items() if name in KEPT or name.startswith(KEPT_PREFIXES)}
     return {**kept, **NO_FILES}

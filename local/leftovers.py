@@ -1,4 +1,4 @@
-"""Processes and locks that a dead run of the engine has left behind."""
+"""Processes and locks left by a dead run of the engine."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ if TYPE_CHECKING:
 _END_SECONDS = 5.0
 _POLL_SECONDS = 0.01
 _NO_PROCESS_ID = 2**31 - 1
-"""A number that no process has."""
+"""A process ID that no process has."""
 _ENGINE_PROCESS_NAME = "pulumi"
-"""Name of the engine's process."""
+"""The engine's process name."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StackLock:
-    """A lock on the stack, as the engine writes it.
+    """A lock that the engine has taken on the stack.
 
     Attributes:
-        path: Its file.
-        pid: The process that took it.
-        hostname: On which machine.
-        taken: When, in seconds since the epoch.
+        path: The lock's file.
+        pid: ID of the process that took the lock.
+        hostname: Name of that process's machine.
+        taken: Time of the lock, in seconds since the epoch.
     """
 
     path: Path
@@ -45,19 +45,19 @@ class StackLock:
     taken: float
 
     def is_held(self) -> bool:
-        """Return whether its process may still be at work; on another machine nobody here can know."""
+        """Return whether the lock's process may still be running; always true for another machine."""
         if self.hostname != socket.gethostname():
             return True
         try:
             process = psutil.Process(self.pid)
-            # A killed process that its parent has not waited for yet, as in a container without an init, still has
-            # its number; one that began after the lock was taken only has the same number.
+            # A killed process keeps its ID as a zombie until its parent waits for it, for example in a container
+            # without an init. A process that started after the lock was taken has merely reused the ID.
             return process.status() != psutil.STATUS_ZOMBIE and process.create_time() <= self.taken
         except psutil.NoSuchProcess:
             return False
 
     def held_error(self) -> UserError:
-        """Say who holds it, and what to do about that."""
+        """Return the error for a held lock."""
         since = f"{datetime.fromtimestamp(self.taken).astimezone():%Y-%m-%d %H:%M:%S}"
         if self.hostname == socket.gethostname():
             return UserError(
@@ -71,10 +71,10 @@ class StackLock:
 
 
 def clear_dead_run(account: LocalAccount) -> bool:
-    """End the processes of a dead run and remove its lock.
+    """Kill the processes of a dead run and remove its lock.
 
     Returns:
-        Whether a run had died.
+        Whether there was a dead run.
     """
     locks = find_locks(account)
     held = next((lock for lock in locks if lock.is_held()), None)
@@ -87,7 +87,7 @@ def clear_dead_run(account: LocalAccount) -> bool:
 
 
 def find_locks(account: LocalAccount) -> list[StackLock]:
-    """Read the locks on the account's stacks, whoever holds them."""
+    """Return all locks on the account's stacks."""
     paths = (account.backend_folder / ".pulumi" / "locks").rglob("*.json")
     return [lock for path in paths if (lock := _read_lock(path)) is not None]
 
@@ -100,20 +100,20 @@ def _read_lock(path: Path) -> StackLock | None:
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError):
-        # The run died while it wrote its lock: nobody holds it.
+        # The run died while writing its lock: no process holds it.
         return StackLock(path=path, pid=_NO_PROCESS_ID, hostname=socket.gethostname(), taken=0.0)
 
 
 def find_leftover_processes(account: LocalAccount) -> list[psutil.Process]:
-    """Find the processes of the account's runs whose engine is gone: its plugins outlive it by seconds.
+    """Return processes of the account's runs whose engine has exited: plugins outlive it by seconds.
 
-    An engine that lives is none of them, nor what it has started: previews and queries take no lock.
+    A running engine and its descendants are excluded, as previews and queries take no lock.
     """
     return [process for process in psutil.process_iter() if _is_leftover(account, process)]
 
 
 def end_leftover_processes(account: LocalAccount) -> None:
-    """End plugins that outlive their engine: one may be about to create what nobody would record."""
+    """Kill plugins that have outlived their engine: they could still create resources that are never recorded."""
     leftovers = find_leftover_processes(account)
     for process in leftovers:
         with suppress(psutil.NoSuchProcess):
@@ -124,7 +124,7 @@ def end_leftover_processes(account: LocalAccount) -> None:
 
 
 def _is_running(process: psutil.Process) -> bool:
-    # Where nobody waits for orphans, as in a container without an init, a killed process stays as a zombie.
+    # A killed process remains as a zombie if no process waits for orphans, for example in a container without an init.
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -137,5 +137,5 @@ def _is_leftover(account: LocalAccount, process: psutil.Process) -> bool:
             return False
         return not any(relative.name() == _ENGINE_PROCESS_NAME for relative in (process, *process.parents()))
     except psutil.Error:
-        # Gone, another user's, or a zombie: none that could still work on the account.
+        # The process has exited, is a zombie, or is another user's: it cannot change the account.
         return False

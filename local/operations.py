@@ -1,4 +1,4 @@
-"""What the commands on the local stack do, step by step."""
+"""Implements the commands on the local stack."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ What to try next:
   make preview                    what would change now
   eval "$(make -s env)"           then plain pulumi, aws and boto3 work on the local account
   pulumi config set dailyBudgetUsd 120 && make up      a setting changed in place
-  make down                       destroy all but what is protected and stop the emulators"""
+  make down                       destroy all but protected resources and stop the emulators"""
 
 
 def deploy_local_stack(engine: LocalEngine) -> None:
-    """Deploy, after repairing what a dead run has left behind, and say what to try next."""
+    """Deploy, after repairing the leftovers of a dead run, and suggest next steps."""
     engine.ensure_stack()
     check_github(engine, retry_command="make up")
     died = engine.recover_stack()
     try:
         engine.run_operation("up", "--yes", "--skip-preview", *_repair_arguments(engine))
     except EngineError:
-        # The provider's words for what GitHub refuses are not a user's: see whether it can be said better.
+        # The provider's message about a refusal by GitHub is hard to understand: check for a known cause first.
         check_github(engine, retry_command="make up")
         raise
     if died:
@@ -49,13 +49,13 @@ def deploy_local_stack(engine: LocalEngine) -> None:
 
 
 def _repair_arguments(engine: LocalEngine) -> list[str]:
-    """Prepare that the deployment repairs what somebody has changed at GitHub, and give the arguments for it."""
+    """Prepare the deployment to revert changes made on GitHub, and return the necessary arguments."""
     drift = find_local_drift(engine)
     if drift.stale:
-        # Only after a refresh does the engine see that they differ.
+        # The engine detects the differences only after a refresh.
         engine.query_text("refresh", "--yes", "--skip-preview", *_repeated_option("--target", drift.stale))
     for urn in (*drift.stale, *drift.replaced):
-        console.print(f"  {urn.rpartition('::')[2]} was changed at GitHub: it is written again", highlight=False)
+        console.print(f"  {urn.rpartition('::')[2]} was changed on GitHub: it will be written again", highlight=False)
     return _repeated_option("--replace", drift.replaced)
 
 
@@ -71,25 +71,25 @@ def preview_local_stack(engine: LocalEngine) -> None:
 
 
 def refresh_local_stack(engine: LocalEngine) -> None:
-    """Read into the state what was changed outside Pulumi."""
+    """Update the state with changes made outside Pulumi."""
     engine.ensure_stack()
     refresh_stack(engine, engine.connect_aws, retry_command="make refresh")
 
 
 def destroy_local_stack(engine: LocalEngine) -> None:
-    """Destroy all but what is protected, and stop the emulators."""
+    """Destroy everything except protected resources, and stop the emulators."""
     engine.ensure_stack()
     engine.recover_stack()
     engine.run_operation("destroy", "--yes", "--skip-preview", "--exclude-protected")
     servers.stop_emulators(engine.account.folder)
     console.print(
-        "The emulators are stopped. What is protected stays for the next `make up`; "
-        f"to forget it all, remove {engine.account.folder}."
+        "The emulators are stopped. Protected resources are kept for the next `make up`; "
+        f"to delete everything, remove {engine.account.folder}."
     )
 
 
 def emulator_report(folder: Path) -> CommandResult:
-    """Tell which emulators of a folder run, where they answer, and where they write what they do."""
+    """Return which emulators of a folder are running, with their addresses and logs."""
     processes = servers.recorded_emulators(folder)
     urls = {
         emulator: process.base_url
@@ -109,15 +109,15 @@ def emulator_report(folder: Path) -> CommandResult:
 
 
 def print_orphans(engine: LocalEngine) -> None:
-    """Print what carries the stack's tags and is not in its state, with what to do about each."""
+    """Print resources with the stack's tags that are not in its state, each with the recommended action."""
     found = find_orphans(engine, engine.connect_aws())
     if not found:
-        console.print("Nothing in the account carries the stack's tags without being in its state.")
+        console.print("All resources with the stack's tags are in its state.")
         return
     protected = find_protected(engine)
-    console.print("Not in the stack's state; below each what to do about it:")
+    console.print("Not in the stack's state, each with the recommended action:")
     for identifier in dict.fromkeys(orphan.id for orphan in found):
-        # A role and its instance profile may share one id. A table would break long ids, and with them the commands.
+        # A role and its instance profile may share an id. No table: it would wrap long ids, and so break the commands.
         of_id = [orphan for orphan in found if orphan.id == identifier]
         for orphan in of_id:
             console.print(f"  {orphan.type} {orphan.name}", markup=False, soft_wrap=True)
@@ -125,12 +125,12 @@ def print_orphans(engine: LocalEngine) -> None:
 
 
 def _orphan_advice(orphans: Sequence[TaggedResource], protected: ProtectedResources) -> str:
-    """Return what to do about orphans of one id."""
+    """Return the recommended action for orphans with the same id."""
     identifier = orphans[0].id
     if any(map(protected.has_lost, orphans)):
         return f"cfs local orphans adopt {identifier}"
     if any(map(protected.includes, orphans)):
-        return f"{identifier} is like what the stack protects, and stays: look at it, and delete it in AWS"
+        return f"{identifier} resembles a resource that the stack protects, and is kept: check it, and delete it in AWS"
     return f"cfs local orphans delete {identifier}"
 
 
@@ -142,14 +142,14 @@ def delete_orphans(engine: LocalEngine, ids: Sequence[str]) -> None:
     if kept:
         raise UserError(
             f"{', '.join(kept)}: the stack protects it, and nothing was deleted.",
-            repair="run `cfs local orphans list`, which has what to do about it",
+            repair="run `cfs local orphans list`, which shows what to do",
         )
     with show_progress(f"Deleting {len(chosen)} resources"):
         destroy_orphans(engine, engine.connect_aws(), chosen)
 
 
 def adopt_orphans(engine: LocalEngine, ids: Sequence[str]) -> None:
-    """Take orphans that the stack protects back into its state."""
+    """Add orphans that the stack protects to its state again."""
     chosen = _choose_orphans(engine, ids)
     with show_progress(f"Adopting {len(chosen)} resources"):
         adopt_lost(engine, engine.connect_aws(), chosen, find_protected(engine))
@@ -160,7 +160,7 @@ def _choose_orphans(engine: LocalEngine, ids: Sequence[str]) -> list[TaggedResou
     unknown = set(ids) - {orphan.id for orphan in chosen}
     if unknown:
         raise UserError(
-            f"{', '.join(sorted(unknown))}: not the id of a resource that the stack's state does not know.",
+            f"{', '.join(sorted(unknown))}: not the id of a resource that is missing from the stack's state.",
             repair="run `cfs local orphans list` and take the ids from there",
         )
     return chosen

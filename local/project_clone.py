@@ -1,4 +1,4 @@
-"""A clone of this project whose stacks of real accounts lead to the emulated one."""
+"""A clone of this project in which a stack of a real account uses the emulated one."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ if TYPE_CHECKING:
     from local.account import LocalAccount
 
 LOCAL_SUBJECT = f"repo:{LOCAL_OWNER}@1000/claudefs@1001"
-"""How OIDC subjects of the emulated repository begin."""
+"""Prefix of OIDC subjects in the emulated repository."""
 
 _GIT_SECONDS = 60
 _IDENTITY = ("-c", "user.name=clone", "-c", "user.email=clone@example.org")
 
 
 def clone_project(folder: Path, *, account: LocalAccount, stack: str) -> str:
-    """Make a Git repository of this project's working tree, and return its one commit, on the branch `main`.
+    """Create a Git repository from this project's working tree, and return its only commit, on the branch `main`.
 
-    The stack's settings name the emulators in place of AWS and GitHub, and are committed so. `.venv` is there, with the
-    commands and packages of this project's.
+    The stack's committed settings name the emulators in place of AWS and GitHub. The clone has a `.venv` with this
+    project's commands and packages.
 
     Args:
-        folder: Where; it must not exist yet.
+        folder: The clone's folder; it must not exist yet.
         account: The emulated account and repository.
-        stack: The stack whose settings are changed, such as `prod`.
+        stack: The stack to redirect to the emulators, for example `prod`.
     """
     listed = _run_git(PROJECT_FOLDER, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
     for name in filter(None, listed.split("\0")):
@@ -54,7 +54,7 @@ def clone_project(folder: Path, *, account: LocalAccount, stack: str) -> str:
 
 
 def redirected_settings(account: LocalAccount) -> Mapping[str, object]:
-    """Return the settings by which a stack of a real account reaches the emulated one."""
+    """Return the settings that make a stack of a real account use the emulated one."""
     return {
         "github:owner": LOCAL_OWNER,
         "github:organization": LOCAL_OWNER,
@@ -67,12 +67,12 @@ def redirected_settings(account: LocalAccount) -> Mapping[str, object]:
 
 
 def link_environment(folder: Path) -> None:
-    """Make a virtual environment in a copy of this project, which imports the copy and this environment's packages."""
+    """Create a virtual environment in a copy of this project; it imports the copy and this environment's packages."""
     environment = folder / ".venv"
     packages = environment / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
     packages.mkdir(parents=True)
     [installed] = site.getsitepackages()
-    # Before all that the packages' own files name, this project among it.
+    # Before all folders named in the packages' own .pth files, one of which is this project's.
     (packages / "copy.pth").write_text(f"import sys; sys.path.insert(0, {str(folder)!r})\n{installed}\n")
     (environment / "pyvenv.cfg").write_text((PROJECT_FOLDER / ".venv" / "pyvenv.cfg").read_text())
     programs = environment / "bin"
@@ -86,7 +86,7 @@ def link_environment(folder: Path) -> None:
 
 
 def _redirect_settings(text: str, changed: Mapping[str, object]) -> str:
-    """Put settings into a settings file, whose other lines and comments stay."""
+    """Replace settings in a settings file, and keep its other lines and comments."""
     kept = text
     for key in changed:
         kept = re.sub(rf"^  {re.escape(key)}:.*\n(?:    .*\n)*", "", kept, flags=re.MULTILINE)

@@ -1,4 +1,4 @@
-"""Starts, finds and stops the two emulators of a local account, whose state lives in one folder."""
+"""Starts, finds and stops the two emulators of a local account, whose state is in one folder."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ _LOG_TAIL_LINES = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Emulator:
-    """One of the two servers.
+    """One of the two emulators.
 
     Attributes:
-        name: What people call it.
+        name: The name in messages.
         module: The Python module that serves it.
-        state_file: Its state's file, in the account's folder.
-        port_variable: The environment variable that fixes its port.
+        state_file: Name of the state file in the account's folder.
+        port_variable: The environment variable that sets the port.
         arguments: Further arguments of the module.
     """
 
@@ -73,18 +73,18 @@ GITHUB_EMULATOR = Emulator(
 EMULATORS = (AWS_EMULATOR, GITHUB_EMULATOR)
 
 SpawnEmulator: TypeAlias = "Callable[[Emulator, Sequence[str], Path], int]"
-"""Starts an emulator with arguments of its module and a file for its messages, and gives its process's number."""
+"""Starts an emulator with arguments for its module and a log file, and returns its process ID."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunningEmulator:
-    """A server's process.
+    """An emulator's process.
 
     Attributes:
-        pid: Its process.
-        created: When that process began, in seconds since the epoch; tells it from a later one of the same number.
-        port: Where it listens, on loopback.
-        code: What it runs, as `_code` gives it.
+        pid: The process ID.
+        created: Start time in seconds since the epoch; distinguishes the process from a later one with the same ID.
+        port: The port on loopback.
+        code: Digest of the code that it runs, from `_code_digest`.
     """
 
     pid: int
@@ -94,11 +94,11 @@ class RunningEmulator:
 
     @property
     def base_url(self) -> str:
-        """Where it is reached."""
+        """The emulator's URL."""
         return f"http://{LOOPBACK}:{self.port}"
 
     def is_alive(self) -> bool:
-        """Return whether the process still runs."""
+        """Return whether the process is still running."""
         try:
             process = psutil.Process(self.pid)
             return process.create_time() == self.created and process.status() != psutil.STATUS_ZOMBIE
@@ -106,7 +106,7 @@ class RunningEmulator:
             return False
 
     def is_healthy(self) -> bool:
-        """Return whether the process answers."""
+        """Return whether the process answers requests."""
         try:
             with open_loopback(f"{self.base_url}/_control/health", timeout=_HEALTH_SECONDS) as answer:
                 return bool(json.load(answer)["pid"] == self.pid)
@@ -115,8 +115,8 @@ class RunningEmulator:
 
 
 def spawn_emulator(emulator: Emulator, arguments: Sequence[str], log: Path) -> int:
-    """Start an emulator's process, and give its number; it outlives this command."""
-    # Ctrl-C in this command's terminal is not for it.
+    """Start an emulator's process, which outlives this command, and return its ID."""
+    # A new session, so that Ctrl-C in this command's terminal does not reach it.
     return os.posix_spawn(
         sys.executable,
         [sys.executable, "-m", emulator.module, *arguments],
@@ -125,7 +125,7 @@ def spawn_emulator(emulator: Emulator, arguments: Sequence[str], log: Path) -> i
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
             (os.POSIX_SPAWN_DUP2, 1, 2),
-            # It outlives this command, and would hold locks and pipes that the command has been given.
+            # It outlives this command, and would otherwise keep the command's inherited locks and pipes open.
             *((os.POSIX_SPAWN_CLOSE, descriptor) for descriptor in _inherited_descriptors()),
         ],
         setsid=True,
@@ -133,7 +133,7 @@ def spawn_emulator(emulator: Emulator, arguments: Sequence[str], log: Path) -> i
 
 
 def _inherited_descriptors() -> list[int]:
-    """Return what this process was given beyond its standard streams and would hand on."""
+    """Return this process's inheritable file descriptors, except the standard streams."""
     opened = []
     for descriptor in [int(path.name) for path in Path("/dev/fd").iterdir()]:
         with suppress(OSError):
@@ -143,13 +143,13 @@ def _inherited_descriptors() -> list[int]:
 
 
 def ensure_emulators_running(folder: Path, *, spawn: SpawnEmulator = spawn_emulator) -> dict[Emulator, RunningEmulator]:
-    """Start what does not run and wait until all answer; what runs this project's present code is left alone.
+    """Start emulators that are not running this project's current code, and wait until all answer.
 
-    One that was started before an update of the project would answer as it did then, and may lack what the stack asks.
+    An emulator started before an update of the project is replaced, as it may lack calls that the stack needs.
 
     Args:
         folder: The account's folder.
-        spawn: How a process is started.
+        spawn: The function that starts a process.
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -166,7 +166,7 @@ def ensure_emulators_running(folder: Path, *, spawn: SpawnEmulator = spawn_emula
             for emulator in EMULATORS:
                 if emulator not in started:
                     started[emulator] = _start_emulator(emulator, folder, before=recorded.get(emulator), spawn=spawn)
-                    # At once, so that `stop` finds it although the next one may not start.
+                    # Immediately, so that `stop_emulators` finds it even if the next one does not start.
                     _record_started(folder, started)
             for emulator in EMULATORS:
                 try:
@@ -186,7 +186,7 @@ def ensure_emulators_running(folder: Path, *, spawn: SpawnEmulator = spawn_emula
 
 
 def stop_emulators(folder: Path) -> None:
-    """End the servers; their state stays in the folder."""
+    """Stop the emulators; their state remains in the folder."""
     if not folder.exists():
         return
     with FileLock(folder / "servers.lock", timeout=_START_SECONDS * 2):
@@ -201,7 +201,7 @@ def stop_emulators(folder: Path) -> None:
 
 
 def recorded_emulators(folder: Path) -> dict[Emulator, RunningEmulator]:
-    """Read which processes were started last, alive or not."""
+    """Return the processes that were started last, alive or not."""
     try:
         recorded = json.loads((folder / "servers.json").read_text())
         return {
@@ -212,12 +212,12 @@ def recorded_emulators(folder: Path) -> dict[Emulator, RunningEmulator]:
     except FileNotFoundError:
         return {}
     except (ValueError, TypeError):
-        # Torn or of another version: whatever it named does not answer for this folder any more.
+        # The record is damaged or from another version: its processes no longer serve this folder.
         return {}
 
 
 def dead_emulators(folder: Path) -> list[Emulator]:
-    """Return the servers that were started and do not run any more."""
+    """Return the emulators that were started and are no longer running."""
     return [emulator for emulator, process in recorded_emulators(folder).items() if not process.is_alive()]
 
 
@@ -232,8 +232,8 @@ def _start_emulator(
 ) -> RunningEmulator:
     if before is not None:
         outdated = before.is_alive() and before.code != _code_digest()
-        why = "runs code that has changed since" if outdated else "does not run any more"
-        console.print(f"The {emulator.name} {why}: starting it again with all that it held.")
+        why = "runs outdated code" if outdated else "is no longer running"
+        console.print(f"The {emulator.name} {why}: restarting it with its data.")
         _kill_emulator(before)
     port = _choose_port(emulator, before=before)
     arguments = ["--port", str(port), "--state", str(folder / emulator.state_file), *emulator.arguments]
@@ -242,7 +242,7 @@ def _start_emulator(
 
 
 def _lost_its_port(emulator: Emulator, process: RunningEmulator, folder: Path) -> bool:
-    """Return whether another process has taken a port that any would do for, between its choice and its use."""
+    """Return whether another process took the emulator's randomly chosen port before the emulator could."""
     is_fixed = os.environ.get(emulator.port_variable, "") not in ("", "0")
     return (
         not is_fixed and not process.is_alive() and "Address already in use" in _log_tail(_log_file(emulator, folder))
@@ -250,7 +250,7 @@ def _lost_its_port(emulator: Emulator, process: RunningEmulator, folder: Path) -
 
 
 def _kill_emulator(process: RunningEmulator) -> None:
-    """End a process that is of no use any more, and wait for its port."""
+    """Kill an obsolete process, and wait until its port is free."""
     if process.is_alive():
         ending = psutil.Process(process.pid)
         ending.kill()
@@ -259,7 +259,7 @@ def _kill_emulator(process: RunningEmulator) -> None:
 
 @cache
 def _code_digest() -> str:
-    """Return the sum of what the emulators are made of: their own files, and the versions of the packages."""
+    """Return a digest of the emulators' code: their own files, and the versions of packages."""
     digest = hashlib.sha256()
     for file in (*sorted(Path(__file__).parent.rglob("*.py")), Path(_REPOSITORY_ROOT) / "requirements.txt"):
         digest.update(file.read_bytes())
@@ -272,16 +272,16 @@ def _choose_port(emulator: Emulator, *, before: RunningEmulator | None) -> int:
         if not wanted.isdecimal() or not 1 <= int(wanted) <= 65535:  # noqa: PLR2004 — the range of ports
             raise UserError(
                 f"{emulator.port_variable} is {wanted!r}: a port is a number from 1 to 65535.",
-                repair=f"unset {emulator.port_variable}, so that a free port is taken",
+                repair=f"unset {emulator.port_variable}, so that a free port is used",
             )
         if not _is_free(int(wanted)):
             raise UserError(
                 f"Port {wanted} of {LOOPBACK}, wanted for the {emulator.name}, "
                 f"is taken{_describe_port_holder(int(wanted))}.",
-                repair=f"end that process, or unset {emulator.port_variable}, so that a free port is taken",
+                repair=f"end that process, or unset {emulator.port_variable}, so that a free port is used",
             )
         return int(wanted)
-    # A shell that `make env` has set keeps working where the port of the run before can be had again.
+    # Reuse the previous port if it is free, so that a shell set up by `make env` keeps working.
     if before is not None and _is_free(before.port):
         return before.port
     with socket.socket() as probe:
@@ -319,14 +319,14 @@ def _await_health(emulator: Emulator, process: RunningEmulator, folder: Path) ->
         time.sleep(0.05)
     if process.is_alive():
         raise UserError(
-            f"The {emulator.name} runs as process {process.pid} and has not answered on {process.base_url} for "
+            f"The {emulator.name} is running as process {process.pid} and has not answered on {process.base_url} for "
             f"{_START_SECONDS:.0f} s:\n{_log_tail(_log_file(emulator, folder))}",
-            repair=f"end it (kill {process.pid}) and run the same command again: it keeps all that it held",
+            repair=f"end it (kill {process.pid}) and run the same command again: its data is kept",
         )
     raise UserError(
         f"The {emulator.name} ended before it answered on {process.base_url}:\n"
         f"{_log_tail(_log_file(emulator, folder))}",
-        repair=f"read {_log_file(emulator, folder)}; where its state is damaged, move {folder} away: "
+        repair=f"read {_log_file(emulator, folder)}; if its state is damaged, move {folder} away: "
         f"the next run begins "
         "with an empty account",
     )

@@ -1,4 +1,4 @@
-"""Branches, and what protects them: branch protection, or a ruleset of the repository."""
+"""API routes for branches, branch protection and rulesets."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _head_sha(call: ApiCall, branch: str) -> str:
 
 @branch_routes.serve_path("GET", _ONE)
 def get_branch(call: ApiCall, branch: str) -> ApiAnswer:
-    """Show a branch with its last commit."""
+    """Return a branch with its last commit."""
     commit = call.repository.objects.commits[_head_sha(call, branch)]
     address = call.api_url(f"/branches/{quote(branch)}")
     return ApiAnswer(
@@ -84,7 +84,7 @@ def _signatures_json(address: str) -> Json:
 
 @branch_routes.serve_path("GET", _PROTECTION)
 def get_protection(call: ApiCall, branch: str) -> ApiAnswer:
-    """Show how a branch is protected."""
+    """Return a branch's protection."""
     _head_sha(call, branch)
     if branch not in call.repository.protections:
         raise ApiError(HTTPStatus.NOT_FOUND, "Branch not protected")
@@ -93,7 +93,7 @@ def get_protection(call: ApiCall, branch: str) -> ApiAnswer:
 
 @branch_routes.serve_path("PUT", _PROTECTION)
 def put_protection(call: ApiCall, branch: str) -> ApiAnswer:
-    """Protect a branch, or replace how it is protected."""
+    """Protect a branch, or replace its protection."""
     _head_sha(call, branch)
     for name in _MANDATORY:
         if name not in call.fields.values:
@@ -104,7 +104,7 @@ def put_protection(call: ApiCall, branch: str) -> ApiAnswer:
 
 @branch_routes.serve_path("POST", f"{_PROTECTION}/required_signatures")
 def demand_signatures(call: ApiCall, branch: str) -> ApiAnswer:
-    """Let a protected branch take signed commits only."""
+    """Require signed commits on a protected branch."""
     if branch not in call.repository.protections:
         raise ApiError(HTTPStatus.NOT_FOUND, "Branch not protected")
     call.repository.protections[branch] |= {guards.SIGNATURES_FIELD: True}
@@ -133,7 +133,7 @@ def create_ruleset(call: ApiCall) -> ApiAnswer:
 
 @branch_routes.serve_path("GET", f"{REPOSITORY_PATH}/rulesets/<int:ruleset_id>")
 def get_ruleset(call: ApiCall, ruleset_id: int) -> ApiAnswer:
-    """Show a ruleset."""
+    """Return a ruleset."""
     if (ruleset := call.repository.rulesets.get(ruleset_id)) is None:
         raise not_found_error()
     return ApiAnswer(_ruleset_json(call, ruleset))
@@ -159,7 +159,7 @@ def _ruleset_json(call: ApiCall, ruleset: Ruleset) -> Json:
 
 @branch_routes.serve_path("GET", f"{REPOSITORY_PATH}/rules/branches/<path:branch>")
 def list_branch_rules(call: ApiCall, branch: str) -> ApiAnswer:
-    """List the active rules that apply to a branch, whether it exists or not."""
+    """List the active rules that apply to a branch name; the branch need not exist."""
     source: Json = {"ruleset_source_type": "Repository", "ruleset_source": call.full_name}
     return ApiAnswer(
         [

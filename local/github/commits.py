@@ -136,7 +136,7 @@ def changed_files_json(call: ApiCall, sha: str, changes: list[git.FileChange]) -
 
 @commit_routes.serve_path("GET", f"{REPOSITORY_PATH}/commits")
 def list_commits(call: ApiCall) -> ApiAnswer:
-    """List the commits of a branch, the newest first; `path` leaves those that changed it."""
+    """List the commits of a branch, newest first; `path` selects those that changed it."""
     start = call.query.get("sha") or call.repository.default_branch
     sha = resolve_commit(call, start)
     if sha is None:
@@ -156,7 +156,7 @@ def list_commits(call: ApiCall) -> ApiAnswer:
 
 @commit_routes.serve_path("GET", f"{REPOSITORY_PATH}/commits/<path:name>")
 def get_commit(call: ApiCall, name: str) -> ApiAnswer:
-    """Show a commit with the files that it changed."""
+    """Return a commit with its changed files."""
     sha = resolve_commit(call, name)
     if sha is None:
         raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, f"No commit found for SHA: {name}")
@@ -174,7 +174,7 @@ def get_commit(call: ApiCall, name: str) -> ApiAnswer:
 
 @commit_routes.serve_path("GET", f"{REPOSITORY_PATH}/git/trees/<path:name>")
 def get_tree(call: ApiCall, name: str) -> ApiAnswer:
-    """Show all of a commit's files and directories, as with `recursive`."""
+    """Return all files and directories of a commit, as with `recursive`."""
     objects = call.repository.objects
     commit = resolve_commit(call, name)
     files = commit_files(call, commit) if commit else objects.trees.get(name)

@@ -1,4 +1,4 @@
-"""What forbids a change of files and branches: a token without the scope, a ruleset, or a branch protection."""
+"""Checks that refuse changes of files and branches: the token's scope, rulesets and branch protection."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 WORKFLOW_PATH = ".github/workflows/"
 _PROTECTED_DOCS = "https://docs.github.com/articles/about-protected-branches"
 SIGNATURES_FIELD = "required_signatures"
-"""What a protection is kept under that demands signed commits."""
+"""The field of a stored branch protection that requires signed commits."""
 _ADMIN_ROLE = 5
-"""Number of the repository's role of administrators."""
+"""ID of the repository role `admin`."""
 
 
 def check_workflow_scope(call: ApiCall, path: str) -> None:
-    """Refuse a change of a workflow while the token's lack of that scope is simulated.
+    """Refuse a change of a workflow file while the fault of a missing scope is active.
 
-    GitHub hides the reason from a classic token behind a 404, and tells it to a fine-grained one.
+    GitHub answers 404 to a classic token, and 403 with the reason to a fine-grained one.
 
     Raises:
         ApiError: The token may not change workflows.
@@ -46,20 +46,20 @@ def check_workflow_scope(call: ApiCall, path: str) -> None:
 
 
 def check_commit(call: ApiCall, branch: str, verb: str, commit: NewCommit) -> None:
-    """Refuse a commit to a branch whose rules or protection do not take it.
+    """Refuse a commit that a branch's rules or protection forbid.
 
     Args:
         call: The request.
-        branch: The branch to be changed.
-        verb: What would be done to the file, as GitHub's message names it.
+        branch: The branch to change.
+        verb: The verb for the change of the file in GitHub's message: `create`, `update` or `delete`.
         commit: The commit.
 
     Raises:
-        ApiError: The branch is protected.
+        ApiError: A rule or the protection forbids the commit.
     """
     check_rules(call, BranchChange(branch=branch, kind="update", commit=commit), HTTPStatus.CONFLICT)
     protection = call.repository.protections.get(branch, {})
-    # Administrators, as whom every token acts here, are bound only where the protection says so.
+    # Every token here belongs to an administrator, who is bound only if the protection includes administrators.
     if not protection.get("enforce_admins"):
         return
     if demand := protection_violation(protection, signs=bool(protection.get(SIGNATURES_FIELD))):
@@ -70,7 +70,7 @@ def check_rules(call: ApiCall, change: BranchChange, status: HTTPStatus) -> None
     """Refuse a change of a branch that a rule forbids.
 
     Raises:
-        ApiError: Some rule does.
+        ApiError: A rule forbids the change.
     """
     violations = [
         violation
@@ -84,12 +84,12 @@ def check_rules(call: ApiCall, change: BranchChange, status: HTTPStatus) -> None
 
 
 def is_branch_protected(call: ApiCall, branch: str) -> bool:
-    """Return whether anything protects a branch, whoever is bound by it."""
+    """Return whether a branch has a protection or rulesets, even if they do not apply to administrators."""
     return branch in call.repository.protections or bool(branch_rulesets(call, branch))
 
 
 def branch_rulesets(call: ApiCall, branch: str) -> list[Ruleset]:
-    """Return the active rulesets whose conditions include a branch; those of pushes include all."""
+    """Return the active rulesets that apply to a branch; push rulesets apply to all branches."""
     return [
         ruleset
         for ruleset in call.repository.rulesets.values()
@@ -98,7 +98,7 @@ def branch_rulesets(call: ApiCall, branch: str) -> list[Ruleset]:
 
 
 def bypass_of_admins(settings: Json) -> str:
-    """Return whether the repository's administrators are exempt: always, pull_requests_only or never."""
+    """Return when administrators bypass a ruleset: `always`, `pull_requests_only` or `never`."""
     modes = {
         actor.get("bypass_mode")
         for actor in settings["bypass_actors"]

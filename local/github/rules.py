@@ -1,4 +1,4 @@
-"""GitHub's rules of rulesets, and what a branch protection demands, each with what it refuses and in which words.
+"""Rules of rulesets and requirements of branch protection, each with GitHub's message for a violation.
 
 https://docs.github.com/en/repositories/configuring-branches-and-merges-in-your-repository/managing-rulesets/available-rules-for-rulesets
 """
@@ -25,13 +25,13 @@ _MEGABYTE = 1 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class NewCommit:
-    """A commit that the API makes: it is not signed, and changes one file.
+    """A commit created by the API: unsigned, with a change of one file.
 
     Attributes:
-        message: Its message.
-        email: The address of its author and committer.
-        path: The file.
-        size: The file's new length in bytes; 0 where it is deleted.
+        message: The commit message.
+        email: Email address of the author and committer.
+        path: The changed file.
+        size: The file's new size in bytes; 0 if it is deleted.
     """
 
     message: str
@@ -42,13 +42,13 @@ class NewCommit:
 
 @dataclass(frozen=True, kw_only=True)
 class BranchChange:
-    """What would happen to a branch.
+    """A requested change of a branch.
 
     Attributes:
-        branch: Its name.
-        kind: What.
-        commit: The new commit; None where the branch moves to one that is there.
-        forced: Whether its commits so far are left.
+        branch: The branch's name.
+        kind: The kind of change.
+        commit: The new commit; None if the branch moves to an existing one.
+        forced: Whether the change is not a fast-forward.
     """
 
     branch: str
@@ -58,7 +58,7 @@ class BranchChange:
 
 
 def rule_violation(rule: Json, change: BranchChange) -> str:
-    """Return what GitHub says where a rule refuses a change, or ""."""
+    """Return GitHub's message if a rule forbids a change, or ""."""
     parameters = rule.get("parameters") or {}
     type_ = rule["type"]
     if change.kind == "delete":
@@ -93,7 +93,7 @@ _UPDATE_DEMANDS: Mapping[str, str] = {
 
 
 def missing_checks(contexts: Iterator[str]) -> str:
-    """Return that checks are missing, which no new commit has; "" where none is required."""
+    """Return the message about missing status checks, which a new commit never has; "" if none are required."""
     names = list(contexts)
     if len(names) == 1:
         return f'Required status check "{names[0]}" is expected.'
@@ -101,11 +101,11 @@ def missing_checks(contexts: Iterator[str]) -> str:
 
 
 def protection_violation(protection: Json, *, signs: bool) -> str:
-    """Return what GitHub says where a branch protection that binds administrators refuses a commit, or "".
+    """Return GitHub's message if a branch protection that includes administrators forbids a commit, or "".
 
     Args:
-        protection: As the client sent it. Who may push never binds administrators.
-        signs: Whether it demands signed commits, which is set apart.
+        protection: The protection, as the client sent it. Its push restrictions never apply to administrators.
+        signs: Whether it requires signed commits, which is a separate setting.
     """
     checks = protection.get("required_status_checks") or {}
     contexts = [*checks.get("contexts", ()), *(check["context"] for check in checks.get("checks", ()))]

@@ -80,7 +80,7 @@ class StateStore:
         try:
             state = _CODEC.validate_json(path.read_bytes())
         except (OSError, ValidationError) as error:
-            raise StateError(f"{path} is no state of this version: {error}") from error
+            raise StateError(f"{path} is not a state file of this version: {error}") from error
         found = f"{state.owner.login}/{state.repository.name}"
         if found != (wanted := f"{owner}/{repository}"):
             raise StateError(f"{path} holds {found}, not {wanted}: choose another file with --state")

@@ -29,7 +29,7 @@ def test_up_starts_an_emulator_that_died_and_says_that_nothing_changes_and_what_
     done = run_cfs(stack.folder, "local", "up")
 
     assert done.status == 0, done.stderr
-    assert "emulated AWS account does not run any more: starting it again" in done.stderr
+    assert "emulated AWS account is no longer running: restarting it" in done.stderr
     assert "No changes: the account is as declared." in done.stderr
     assert "What to try next" in done.stderr
     assert stack.outputs()["orchestratorId"] in done.stdout

@@ -93,7 +93,7 @@ def test_an_emulator_of_older_code_is_started_again_with_all_that_it_held(
     assert after[servers.AWS_EMULATOR].port == before[servers.AWS_EMULATOR].port
     assert vpcs(after[servers.AWS_EMULATOR]) == [vpc]
     assert after[servers.GITHUB_EMULATOR] == before[servers.GITHUB_EMULATOR]
-    assert "The emulated AWS account runs code that has changed since" in capsys.readouterr().err
+    assert "The emulated AWS account runs outdated code" in capsys.readouterr().err
 
 
 def test_a_restart_makes_the_same_ids_as_an_uninterrupted_run_would(folder: Path, tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ def test_an_emulator_that_died_meanwhile_is_named(engine_that: Callable[[str], L
     ended.wait()
     record = {servers.AWS_EMULATOR.module: {"pid": ended.pid, "created": 1.0, "port": 1}}
     (engine.account.folder / "servers.json").write_text(json.dumps(record))
-    with pytest.raises(UserError, match="The emulated AWS account died while Pulumi was at work") as failure:
+    with pytest.raises(UserError, match="The emulated AWS account died while Pulumi was running") as failure:
         engine.query_text("up")
     assert "run the same command again" in failure.value.repair
 

@@ -125,4 +125,4 @@ def test_a_start_with_a_broken_state_file_ends_with_one_line(
     state.write_text(text)
 
     assert server.main(["--port", "0", "--state", str(state), "--owner", "o", "--repository", "r"]) == 1
-    assert capsys.readouterr().err.startswith(f"{state} is no state of this version")
+    assert capsys.readouterr().err.startswith(f"{state} is not a state file of this version")

@@ -77,7 +77,7 @@ def test_the_file_is_never_seen_half_written(github: GitHub) -> None:
 def test_a_file_that_holds_something_else_is_refused_and_kept(tmp_path: Path, text: str) -> None:
     path = tmp_path / "state.json"
     path.write_text(text)
-    with pytest.raises(StateError, match=r"state\.json is no state of this version"):
+    with pytest.raises(StateError, match=r"state\.json is not a state file of this version"):
         StateStore.open_file(path, owner="o", repository="r")
     assert path.read_text() == text
 
