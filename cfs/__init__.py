@@ -1,1 +1,1 @@
-"""What runs on the operator's machine: the console command `cfs` and its parts."""
+"""Commands of the console program `cfs`, which runs on the operator's machine and in jobs."""

@@ -1,4 +1,4 @@
-"""An AWS account as every command reaches it: bounded calls, all pages, and errors that name the repair."""
+"""Access to an AWS account: bounded calls, pagination, and errors with a repair."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ if TYPE_CHECKING:
 CLIENT_CONFIG = Config(
     connect_timeout=5,
     read_timeout=30,
-    # Adaptive: all calls of one client slow down together when AWS throttles one, and waits have jitter.
+    # Adaptive: when AWS throttles one call, the client slows down all of its calls; waits have jitter.
     # https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
     retries={"mode": "adaptive", "total_max_attempts": 6},
 )
 
 GLOBAL_SERVICES = frozenset({"budgets", "pricing"})
 GLOBAL_SERVICES_REGION = "us-east-1"
-"""Where the Price List and the Budgets of all regions answer:
+"""Region whose Price List and Budgets endpoints cover all regions:
 https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/using-price-list-query-api.html"""
 
 ACTION_BY_CALL = {"budgets:DescribeBudget": "budgets:ViewBudget"}
-"""Calls whose IAM action has another name:
+"""IAM actions of calls that differ from the call's name:
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsbudgetservice.html"""
 
 _SIGN_IN_ERRORS = (
@@ -53,16 +53,16 @@ _SIGN_IN_ERRORS = (
     TokenRetrievalError,
     UnauthorizedSSOTokenError,
 )
-"""Errors of boto3 where it finds no credentials to send."""
+"""Errors that boto3 raises when it has no usable credentials."""
 
 _SIGN_IN = (
     "sign in (`aws sso login` or `aws configure`), or set AWS_PROFILE to a profile that is signed in; "
-    "give a workflow's job the environment's role"
+    "a workflow's job must assume the environment's role"
 )
 _REPAIR_BY_CODE = {
     **dict.fromkeys(
         ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation"),
-        "have the action {action} allowed for you: docs/cluster-console.md and docs/deploy.md list what commands need",
+        "ask for permission to call {action}: docs/cluster-console.md and docs/deploy.md list what commands need",
     ),
     **dict.fromkeys(
         (
@@ -76,20 +76,20 @@ _REPAIR_BY_CODE = {
         ),
         _SIGN_IN,
     ),
-    # What the stack makes: its budget, its bucket and its documents of Systems Manager.
+    # The stack creates the budget, the bucket and the Systems Manager documents.
     **dict.fromkeys(
         ("NotFoundException", "NoSuchBucket", "InvalidDocument"),
-        "deploy the environment's stack first (`cfs deploy apply`): {action} needs what it makes",
+        "deploy the environment's stack first (`cfs deploy apply`): {action} needs a resource that it creates",
     ),
 }
-_REPEAT = "run the same command again: it continues where it stopped; if AWS refuses again, repair what it says"
+_REPEAT = "run the same command again: it continues where it stopped; if AWS refuses again, fix the cause it names"
 
 _BUSY_CODES = frozenset(
     {
         "ResourceContention",
         "ResourceContentionFault",
         "ScalingActivityInProgress",
-        # S3: another write of the same key is under way.
+        # S3: another write to the same key is in progress.
         "ConditionalRequestConflict",
         "OperationAborted",
         "409",
@@ -98,14 +98,14 @@ _BUSY_CODES = frozenset(
 _BUSY_ATTEMPTS = 5
 
 _SUBJECT_ARGUMENTS = ("Bucket", "Key", "AutoScalingGroupName", "DocumentName", "BudgetName")
-"""Arguments of calls that name what is read or changed."""
+"""Arguments that name the resource of a call, for error messages."""
 
 
 class AwsError(UserError):
     """A call that AWS refused.
 
     Attributes:
-        code: AWS's name of the error.
+        code: AWS's error code.
     """
 
     def __init__(self, problem: str, *, code: str, repair: str) -> None:
@@ -115,18 +115,18 @@ class AwsError(UserError):
 
 
 def utc_now() -> datetime:
-    """Return the machine's time."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
 class AwsAccount:
-    """An AWS account in one region, and the time there.
+    """An AWS account in one region, with its clock.
 
     Attributes:
-        session: The caller's credentials and the region.
-        url: The emulated account's address; None for AWS itself.
-        clock: Returns the time, with its zone: the machine's, or that of the emulated account.
+        session: boto3 session with the credentials and the region.
+        url: Endpoint of the emulated account; None for AWS itself.
+        clock: Returns the time with its zone, from the machine or from the emulated account.
     """
 
     session: boto3.Session
@@ -136,7 +136,7 @@ class AwsAccount:
 
     @property
     def is_emulated(self) -> bool:
-        """Whether it is the emulated account, whose prices are placeholders."""
+        """Whether this is the emulated account, whose prices are placeholders."""
         return self.url is not None
 
     @property
@@ -145,7 +145,7 @@ class AwsAccount:
         return str(self.session.region_name)
 
     def call_operation(self, service: str, operation: str, /, **arguments: Any) -> dict[str, Any]:
-        """Make one call and return its answer; a busy resource is asked again.
+        """Call an operation and return the response; retry while the resource is busy.
 
         Raises:
             AwsError: AWS refused.
@@ -164,7 +164,7 @@ class AwsAccount:
             return answer
 
     def list_items(self, service: str, operation: str, path: str, /, **arguments: Any) -> Iterator[dict[str, Any]]:
-        """Yield what the answer, or each page of it, holds at a JMESPath.
+        """Yield the items at a JMESPath of the response, from all pages.
 
         Raises:
             AwsError: AWS refused.
@@ -182,7 +182,7 @@ class AwsAccount:
         """Return the account's ID."""
         return str(self.call_operation("sts", "get_caller_identity")["Account"])
 
-    def _service_client(self, service: str) -> Any:  # boto3 makes its clients' classes at run time
+    def _service_client(self, service: str) -> Any:  # boto3 creates its client classes at run time
         if service not in self._clients:
             region = GLOBAL_SERVICES_REGION if service in GLOBAL_SERVICES else None
             client = self.session.client(service, region_name=region, endpoint_url=self.url, config=CLIENT_CONFIG)
@@ -191,14 +191,14 @@ class AwsAccount:
 
 
 def required_action(service: str, operation: str) -> str:
-    """Return the IAM action that a call needs: `required_action("ec2", "DescribeInstances")`."""
+    """Return the IAM action that a call requires, such as `required_action("ec2", "DescribeInstances")`."""
     name = f"{service}:{operation}"
     return ACTION_BY_CALL.get(name, name)
 
 
 @contextmanager
 def explain_aws_errors(service: str, operation: str, /, **arguments: Any) -> Iterator[None]:
-    """Turn what boto3 raises in a call, after its own retries, into an error with a repair.
+    """Convert boto3's errors, raised after its own retries, into errors with a repair.
 
     Raises:
         AwsError: AWS refused.
@@ -223,7 +223,7 @@ def explain_aws_errors(service: str, operation: str, /, **arguments: Any) -> Ite
 
 
 def _rewind_body(body: Any) -> None:
-    """Let a file be read from its start, which an attempt before has read to its end."""
+    """Rewind a file that an earlier attempt has read."""
     if hasattr(body, "seek"):
         body.seek(0)
 

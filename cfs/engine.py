@@ -1,7 +1,7 @@
 """Runs `pulumi` on a stack, and explains its failures.
 
-The command line is called, not `pulumi.automation`: people keep the engine's own live display, Ctrl-C reaches the
-engine itself, and an import that takes longer than a command's own work is avoided.
+This calls the command line instead of `pulumi.automation`: users keep the engine's live display, Ctrl-C reaches the
+engine, and there is no import that takes longer than the command's own work.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ _STDERR = 2
 
 @dataclass(frozen=True, kw_only=True)
 class StackEngine(ABC):
-    """The engine at work on one stack.
+    """Pulumi's engine for one stack.
 
-    Its processes have a session of their own: a terminal's Ctrl-C reaches them once, through `terminal.signals`.
+    The engine runs in a new session, so that a terminal's Ctrl-C reaches it only once, through `terminal.signals`.
 
     Attributes:
-        settings: Another file of the stack's settings than `Pulumi.<stack>.yaml`.
-        answer_seconds: How long a command may take that nobody watches.
+        settings: Settings file that replaces `Pulumi.<stack>.yaml`; None for that file.
+        answer_seconds: Time-out in seconds of a command whose output is captured.
     """
 
     settings: Path | None = None
@@ -49,7 +49,7 @@ class StackEngine(ABC):
 
     @abstractmethod
     def process_environment(self) -> dict[str, str]:
-        """Return the whole environment of its processes."""
+        """Return the complete environment of the engine's processes."""
 
     @property
     @abstractmethod
@@ -59,23 +59,23 @@ class StackEngine(ABC):
     @property
     @abstractmethod
     def work_folder(self) -> Path:
-        """The folder for what the next command needs if this one dies."""
+        """Folder of the files that the next command needs if this one dies."""
 
     @abstractmethod
     def read_deployment(self) -> dict[str, Any]:
-        """Return the recorded state: `resources` and `pending_operations`; empty where nothing was deployed yet."""
+        """Return the recorded state (`resources`, `pending_operations`); empty before the first deployment."""
 
     @abstractmethod
     def recover_stack(self) -> bool:
-        """Repair what a dead run has left behind, and return whether one had died."""
+        """Repair the stack after a dead run, and return whether a run had died."""
 
     def run_operation(self, operation: str, *arguments: str, to_stderr: bool = False) -> None:
-        """Run an operation that people watch, such as `up`; a signal to this process lets it end in order.
+        """Run an operation with live output, such as `up`. A signal to this process interrupts the engine gracefully.
 
         Args:
-            operation: What it is to do.
-            arguments: With what.
-            to_stderr: Whether all that it says goes to standard error, where standard output is for a result.
+            operation: Pulumi command.
+            arguments: Arguments of the command.
+            to_stderr: Write all output to standard error, and leave standard output to the command's result.
         """
         command = self._pulumi_command(operation, *arguments)
         process = subprocess.Popen(
@@ -96,7 +96,7 @@ class StackEngine(ABC):
             raise EngineError(operation=operation, status=status)
 
     def query_text(self, *arguments: str) -> str:
-        """Run a short command without showing it and give its output."""
+        """Run a command without showing its output, and return the output."""
         try:
             done = subprocess.run(
                 [*self._pulumi_command(*arguments), "--non-interactive"],
@@ -110,7 +110,7 @@ class StackEngine(ABC):
             )
         except subprocess.TimeoutExpired as error:
             raise UserError(
-                f"`pulumi {' '.join(arguments)}` has not answered for {self.answer_seconds:g} s.",
+                f"`pulumi {' '.join(arguments)}` did not answer within {self.answer_seconds:g} s.",
                 repair=self._repair_of_silence(),
             ) from error
         raise_if_interrupted()
@@ -125,14 +125,14 @@ class StackEngine(ABC):
         return done.stdout
 
     def query_json(self, *arguments: str) -> Any:
-        """Run a short command and read its JSON."""
+        """Run a command without showing its output, and return the parsed JSON."""
         return json.loads(self.query_text(*arguments))
 
     def query_preview(self, *arguments: str) -> dict[str, Any]:
-        """Preview and return the JSON; where the preview fails, its diagnostics say why.
+        """Run a preview and return its JSON; if the preview fails, the JSON's diagnostics contain the reason.
 
         Raises:
-            EngineError: It failed before it could say so in JSON.
+            EngineError: The preview failed without diagnostics in JSON.
         """
         try:
             found: dict[str, Any] = self.query_json("preview", "--json", *arguments)
@@ -158,10 +158,10 @@ class StackEngine(ABC):
         return [pulumi, operation, *arguments, *stack, *settings]
 
     def _raise_known_error(self, said: str) -> None:
-        """Raise the message that fits, if one does."""
+        """Raise an error with a repair if the output contains a known failure."""
         if "incorrect passphrase" in said:
             raise UserError(
-                "The passphrase does not fit the stack's settings: their encryptionsalt was made with another one.",
+                "The passphrase does not fit the stack's settings: their encryptionsalt belongs to another one.",
                 repair=f"`git checkout Pulumi.{self.stack_name}.yaml`; "
                 "for a stack of your own set PULUMI_CONFIG_PASSPHRASE",
             )
@@ -170,11 +170,11 @@ class StackEngine(ABC):
 
     @abstractmethod
     def _repair_of_lock(self) -> str:
-        """Say what to do about a lock on the stack."""
+        """Return the repair for a locked stack."""
 
     @abstractmethod
     def _repair_of_silence(self) -> str:
-        """Say what to do where the engine does not answer."""
+        """Return the repair for an engine that does not answer."""
 
 
 _CONFIGURED_OPERATIONS = frozenset({"up", "preview", "refresh", "destroy", "config"})
@@ -182,16 +182,16 @@ _CONFIGURED_OPERATIONS = frozenset({"up", "preview", "refresh", "destroy", "conf
 
 
 class EngineError(Exception):
-    """The engine failed and has said why itself."""
+    """The engine failed, and its own output explains the failure."""
 
     def __init__(self, *, operation: str, status: int, stderr: str = "", stdout: str = "") -> None:
         """Describe the failure.
 
         Args:
-            operation: What the engine was to do.
-            status: Its exit status; negative: the signal that ended it.
-            stderr: What it wrote to its standard error and was not shown.
-            stdout: What it wrote to its standard output and was not shown.
+            operation: Pulumi command.
+            status: Exit status; a negative value is the signal that killed the engine.
+            stderr: Standard error that was captured and not shown.
+            stdout: Standard output that was captured and not shown.
         """
         super().__init__(f"pulumi {operation} ended with status {status}\n{stderr}{stdout}".rstrip())
         self.operation = operation
@@ -201,7 +201,7 @@ class EngineError(Exception):
 
 
 class _StderrRelay:
-    """Passes the engine's standard error on to ours as it comes and keeps its end."""
+    """Relays the engine's standard error to ours, and keeps the last lines."""
 
     _KEPT_LINES = 200
 
@@ -221,6 +221,6 @@ class _StderrRelay:
                 self._lines = [*self._lines[1 - self._KEPT_LINES :], line]
 
     def kept_text(self) -> str:
-        # Plugins that outlive a killed engine hold the pipe open; what it said itself has come by then.
+        # Plugins that outlive a killed engine keep the pipe open; the engine's own output has arrived by then.
         self._thread.join(timeout=1.0)
         return "".join(self._lines)

@@ -1,4 +1,4 @@
-"""The environments that commands work on: settings, engine and account of one stack."""
+"""Environments: each is one stack with its settings, engine and AWS account."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class StackEnvironment(ABC):
-    """One environment, which is one stack of the Pulumi project.
+    """An environment: one stack of the Pulumi project.
 
     Attributes:
         name: The stack's name.
@@ -34,12 +34,12 @@ class StackEnvironment(ABC):
 
     @property
     def settings_file(self) -> Path:
-        """The file with its settings."""
+        """The stack's settings file."""
         return PROJECT_FOLDER / f"Pulumi.{self.name}.yaml"
 
     @cached_property
     def aws_region(self) -> str:
-        """The region of its settings."""
+        """The region in the stack's settings."""
         settings = self.settings_file
         region = (yaml.safe_load(settings.read_text(encoding="utf-8")) or {}).get("config", {}).get("aws:region")
         if not isinstance(region, str):
@@ -52,37 +52,37 @@ class StackEnvironment(ABC):
     @property
     @abstractmethod
     def is_emulated(self) -> bool:
-        """Whether its account is an emulated one."""
+        """Whether the account is emulated."""
 
     @abstractmethod
     def connect_aws(self, *, region: str | None = None) -> AwsAccount:
-        """Return its account.
+        """Return the environment's AWS account.
 
         Args:
-            region: Another region than that of its settings.
+            region: Region; None for the one in the stack's settings.
         """
 
     @abstractmethod
     def credential_variables(self) -> Mapping[str, str]:
-        """Return the environment variables that hold its credentials."""
+        """Return environment variables that include the account's credentials."""
 
     @abstractmethod
     def open_engine(self) -> StackEngine:
-        """Get Pulumi, ready to work on the environment's stack."""
+        """Return the engine for the environment's stack; get Pulumi if it is missing."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RealEnvironment(StackEnvironment):
-    """An environment in a real account, reached with the caller's own credentials and login."""
+    """An environment in a real account, with the caller's AWS credentials and Pulumi login."""
 
     @property
     def is_emulated(self) -> bool:
-        """False: it is in AWS."""
+        """False."""
         return False
 
     def connect_aws(self, *, region: str | None = None) -> AwsAccount:
         """Return the account of the caller's credentials."""
-        from cfs.sessions import connect_caller  # noqa: PLC0415 — boto3 takes a quarter of a second, needed rarely
+        from cfs.sessions import connect_caller  # noqa: PLC0415 — importing boto3 takes a quarter of a second
 
         return connect_caller(region=region or self.aws_region)
 
@@ -91,7 +91,7 @@ class RealEnvironment(StackEnvironment):
         return os.environ
 
     def open_engine(self) -> StackEngine:
-        """Get Pulumi for the caller's backend."""
+        """Return the engine for the stack in the caller's backend."""
         return RemoteEngine.open_remote(self.name)
 
 
@@ -99,12 +99,12 @@ _OPENER_BY_NAME: dict[str, Callable[[], StackEnvironment]] = {}
 
 
 def register_environment(name: str, opener: Callable[[], StackEnvironment]) -> None:
-    """Have an environment opened by a function of its own: the emulated account registers itself so."""
+    """Register the function that opens an environment which is not in a real account."""
     _OPENER_BY_NAME[name] = opener
 
 
 def find_stack_environment(name: str) -> StackEnvironment:
-    """Return the environment of this name, without reaching for it yet."""
+    """Return the environment with a name, without connecting to its account or backend."""
     known = sorted(path.name.split(".")[1] for path in PROJECT_FOLDER.glob("Pulumi.*.yaml"))
     if name not in known:
         raise UserError(

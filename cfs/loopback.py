@@ -1,4 +1,4 @@
-"""Requests to the machine itself, which no proxy can pass on."""
+"""Loopback requests that bypass proxies."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def open_loopback(request: str | urllib.request.Request, *, timeout: float) -> HTTPResponse:
-    """Send a request to the machine itself, whatever proxy the environment names.
+    """Send a request to a loopback address without a proxy.
 
     Args:
-        request: An address on loopback, for GET, or a whole request.
-        timeout: Seconds to wait for a connection, and for each part of the answer.
+        request: URL for a GET request, or a complete request.
+        timeout: Seconds to wait for the connection, and for each read.
 
     Raises:
-        OSError: There is no answer, or it is an error.
+        OSError: The connection failed, or the response is an HTTP error.
     """
     return cast("HTTPResponse", _OPENER.open(request, timeout=timeout))
 
 
 def proxy_exceptions(variables: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that except loopback from the user's proxy, besides what the user excepts.
+    """Return `no_proxy` and `NO_PROXY` with the user's exceptions and loopback.
 
-    Programs read the name in small letters, in capitals, or both.
+    Some programs read the lower-case variable, some the upper-case one, some both.
     """
     excepted = variables.get("no_proxy") or variables.get("NO_PROXY") or ""
     hosts = [host.strip() for host in excepted.split(",") if host.strip()]

@@ -1,4 +1,4 @@
-"""The engine at work on the stack of a real account, with the caller's own login and credentials."""
+"""Engine for a stack in a real account, with the caller's Pulumi login and AWS credentials."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class RemoteEngine(StackEngine):
-    """The engine at work on a stack in a real account, with the caller's own environment.
+    """Engine for a stack in a real account, with the caller's environment variables.
 
     Attributes:
         environment_name: The stack's name.
-        toolchain: The Pulumi that works on it.
-        answer_seconds: A refresh asks AWS and GitHub about every resource.
+        toolchain: The Pulumi to run.
+        answer_seconds: Longer than the default: a refresh reads every resource from AWS and GitHub.
     """
 
     environment_name: str
@@ -39,21 +39,21 @@ class RemoteEngine(StackEngine):
 
     @classmethod
     def open_remote(cls, stack: str) -> RemoteEngine:
-        """Get Pulumi for a stack in the caller's backend."""
+        """Return the engine for a stack in the caller's backend; get Pulumi if it is missing."""
         return cls(environment_name=stack, toolchain=obtain_toolchain())
 
     @property
     def work_folder(self) -> Path:
-        """The folder of all that this project keeps on the machine."""
+        """The project's folder `.local`."""
         return PROJECT_FOLDER / ".local"
 
     def read_deployment(self) -> dict[str, Any]:
-        """Return the recorded state, as the backend exports it."""
+        """Return the state that the backend exports."""
         deployment: dict[str, Any] = self.query_json("stack", "export").get("deployment") or {}
         return deployment
 
     def recover_stack(self) -> bool:
-        """Repair nothing: `cfs deploy recover` does, which knows whose lock it is."""
+        """Return False; `cfs deploy recover` repairs the stack, as it knows which run holds the lock."""
         return False
 
     @property
@@ -62,7 +62,7 @@ class RemoteEngine(StackEngine):
         return self.toolchain.version
 
     def process_environment(self) -> dict[str, str]:
-        """Return the caller's environment with this Pulumi first, and without what would lead the stack elsewhere."""
+        """Return the caller's environment, with this Pulumi first in PATH and no variables that redirect requests."""
         path = os.pathsep.join([*map(str, self.toolchain.path), os.environ.get("PATH", os.defpath)])
         redirects = find_redirects(os.environ)
         kept = {name: value for name, value in os.environ.items() if name not in redirects}
@@ -72,12 +72,12 @@ class RemoteEngine(StackEngine):
         if "no stack named" in said:
             raise UserError(
                 f"The backend has no stack {self.stack_name}.",
-                repair=f"log in to the backend that has it (PULUMI_BACKEND_URL), or make it: "
+                repair=f"log in to the backend that has it (PULUMI_BACKEND_URL), or create it: "
                 f"cfs bootstrap --environment {self.stack_name}",
             )
         if "PULUMI_ACCESS_TOKEN must be set" in said or "pulumi login" in said:
             raise UserError(
-                "Pulumi is logged in to no backend.",
+                "Pulumi is not logged in to a backend.",
                 repair="set PULUMI_BACKEND_URL to the state bucket: the stack's output stateBucket names it",
             )
         if "passphrase must be set" in said:
@@ -85,7 +85,7 @@ class RemoteEngine(StackEngine):
             raise UserError(
                 f"{settings} does not name the key of the stack's secrets, and no passphrase is set.",
                 repair=f"deploy the commit whose {settings} has `secretsprovider` and `encryptedkey` (jobs: "
-                "gh variable set INFRA_REF --body COMMIT); where the stack has a passphrase: PULUMI_CONFIG_PASSPHRASE",
+                "gh variable set INFRA_REF --body COMMIT); if the stack has a passphrase, set PULUMI_CONFIG_PASSPHRASE",
             )
         super()._raise_known_error(said)
 

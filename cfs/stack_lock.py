@@ -1,4 +1,4 @@
-"""The engine's lock on a stack: it lets one process at a time change the stack, and outlives one that is killed."""
+"""The engine's lock on a stack, which lets one process at a time change it. A killed process leaves its lock behind."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from datetime import datetime
 from terminal.errors import UserError
 
 _LOCK = re.compile(r"created by (?P<user>.*?)@(?P<hostname>\S+) \(pid (?P<pid>\d+)\) at (?P<since>\S+)")
-"""A line of the engine's refusal: `checkForLock` in its `pkg/backend/diy/lock.go`."""
+"""A line of the engine's error message, written by `checkForLock` in its `pkg/backend/diy/lock.go`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LockHolder:
-    """Who has locked a stack.
+    """Holder of a stack's lock.
 
     Attributes:
-        user: Name of the user.
+        user: User name.
         hostname: Name of the machine.
-        pid: The engine's process there.
-        since: When the lock was taken, to the second.
+        pid: Process ID of the engine on that machine.
+        since: Time at which the lock was taken, to the second.
     """
 
     user: str
@@ -29,19 +29,19 @@ class LockHolder:
     since: datetime
 
     def __str__(self) -> str:
-        """Return it for people."""
+        """Return the holder's description for messages."""
         return f"process {self.pid} of {self.user}@{self.hostname}, since {self.since:%Y-%m-%d %H:%M:%S %Z}"
 
 
 class StackLockedError(UserError):
-    """Somebody else has locked the stack.
+    """Another run has locked the stack.
 
     Attributes:
-        holders: Who; empty where the engine does not say.
+        holders: Holders of the lock; empty if the engine does not name them.
     """
 
     def __init__(self, said: str, *, repair: str) -> None:
-        """Describe it by what the engine said."""
+        """Read the holders from the engine's error output."""
         self.holders = tuple(
             LockHolder(
                 user=match["user"],

@@ -1,1 +1,1 @@
-"""The console command `cfs`: which command is where."""
+"""Entry point of the console program `cfs`."""

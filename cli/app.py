@@ -1,4 +1,4 @@
-"""The console command `cfs`: where each command is, and how its errors are shown."""
+"""Entry point of `cfs`: maps command names to modules, and prints errors."""
 
 from __future__ import annotations
 
@@ -23,18 +23,22 @@ LAZY_COMMANDS = {
         target="cfs.bootstrap.app:bootstrap_app", summary="Prepare an account: state bucket, key, stack, settings."
     ),
     "destroy": LazyCommand(
-        target="cfs.bootstrap.app:destroy_app", summary="Destroy an environment, its state and its key included."
+        target="cfs.bootstrap.app:destroy_app", summary="Destroy an environment, including its state and key."
     ),
     "deploy": LazyCommand(target="cfs.deploy.app:app", summary="Publish releases, apply reviews, roll releases out."),
     "cluster": LazyCommand(target="cfs.cluster.app:app", summary="Start and stop the test cluster; show its cost."),
-    "refresh": LazyCommand(target="cfs.recovery.app:refresh_app", summary="Refresh a stack's state, and lose nothing."),
-    "doctor": LazyCommand(target="cfs.doctor.app:app", summary="Check what a deployment needs before it begins."),
+    "refresh": LazyCommand(
+        target="cfs.recovery.app:refresh_app", summary="Refresh a stack's state without losing resources."
+    ),
+    "doctor": LazyCommand(target="cfs.doctor.app:app", summary="Check a deployment's prerequisites."),
     "ci": LazyCommand(target="cfs.ci.app:app", summary="Commands for continuous integration."),
     "local": LazyCommand(target="local.app:app", summary="Deploy on the emulated account, and look after it."),
     "schedule": LazyCommand(target="measure.app:schedule_app", summary="Simulate the cluster's schedules."),
     "figures": LazyCommand(target="measure.app:figures_app", summary="Count the code's names, lines and functions."),
     "bench": LazyCommand(target="measure.app:bench_app", summary="Time previews on accounts of its own."),
-    "rehearse": LazyCommand(target="measure.rehearsal.app:rehearse_app", summary="Rehearse the way to a real account."),
+    "rehearse": LazyCommand(
+        target="measure.rehearsal.app:rehearse_app", summary="Rehearse a deployment to a real account."
+    ),
     "chaos": LazyCommand(target="measure.app:chaos_app", summary="Kill the engine and check that `up` converges."),
 }
 """Every command of `cfs`, by name."""
@@ -49,7 +53,7 @@ app = typer.Typer(
 
 @app.callback()
 def _declare_group() -> None:
-    """Make the application a group, although no command is registered before it is imported."""
+    """Make the Typer application a group although it has no registered commands."""
 
 
 def _open_local_environment() -> StackEnvironment:
@@ -61,7 +65,7 @@ register_environment("local", _open_local_environment)
 
 
 def main() -> None:
-    """Run `cfs`; a user's error ends it with status 1 and no traceback."""
+    """Run `cfs`; exit with status 1 and no traceback on `UserError` and `EngineError`."""
     install_signal_handlers()
     try:
         app()
@@ -76,5 +80,5 @@ def main() -> None:
 
 def _print_problem(label: str, text: str) -> None:
     console.print(label, style="bold red" if label == "error:" else "bold", end=" ")
-    # Messages quote paths and other people's words, in which brackets are no markup.
+    # Messages quote paths and the output of other programs, whose brackets are not markup.
     console.print(text, markup=False, soft_wrap=True)

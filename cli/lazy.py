@@ -1,4 +1,4 @@
-"""A group of commands that imports a command only when it runs: `cfs --help` waits for none of them."""
+"""A command group that imports a command only when it runs, so `cfs --help` is fast."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ class LazyCommand:
     """A command, or a group of commands, that has not been imported yet.
 
     Attributes:
-        target: The module and the Typer application in it: "cfs.deploy.app:app".
-        summary: The line that `cfs --help` shows.
+        target: Module and attribute of the Typer application, such as "cfs.deploy.app:app".
+        summary: Description in `cfs --help`.
     """
 
     target: str
     summary: str
 
-    def import_command(self, name: str) -> Any:  # Typer carries its own copy of click, whose types it does not export
-        """Import the command and give it its name."""
+    def import_command(self, name: str) -> Any:  # Typer bundles its own copy of click, whose types it does not export
+        """Import the command and set its name."""
         module, _, attribute = self.target.partition(":")
         command = typer.main.get_command(getattr(import_module(module), attribute))
         command.name = name
-        # Completion is installed by `cfs` itself, not by each command of it.
+        # `cfs` installs completion, not its commands.
         command.params = [parameter for parameter in command.params if parameter.name not in _COMPLETION]
         return command
 
@@ -46,7 +46,7 @@ def lazy_group(commands: Mapping[str, LazyCommand]) -> type[TyperGroup]:
             return list(commands)
 
         def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 — as above
-            """Return what help and completion need; `resolve_command` imports the command itself."""
+            """Return a placeholder for help and completion; `resolve_command` imports the real command."""
             known = commands.get(cmd_name)
             return TyperCommand(cmd_name, help=known.summary) if known else None
 

@@ -1,1 +1,1 @@
-"""What every command shares at the terminal: errors with their repair, progress, reports, signals."""
+"""Terminal support for all commands: errors with repairs, progress, results, signals."""

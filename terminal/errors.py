@@ -1,6 +1,6 @@
-"""The one error that reaches a user.
+"""The error that is shown to users.
 
-Any function of the commands may raise it: docstrings name only other errors.
+Any function of the commands may raise it, so docstrings list only other errors.
 """
 
 from __future__ import annotations
@@ -24,5 +24,5 @@ class UserError(Exception):
         self.repair = repair
 
     def __str__(self) -> str:
-        """Return both parts, for logs and for tests."""
+        """Return the problem and the repair, for logs and tests."""
         return f"{self.problem}\n  Repair: {self.repair}"

@@ -1,4 +1,4 @@
-"""What a command leaves to the GitHub job that it runs in; nothing elsewhere.
+"""Summary and outputs of the current GitHub job. Outside a job, nothing is written.
 
 https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
 """
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
 
 def add_job_summary(markdown: str) -> None:
-    """Add Markdown to the page of the job's run."""
+    """Append Markdown to the job summary on the workflow run's page."""
     if markdown:
         _append_to_file("GITHUB_STEP_SUMMARY", f"{markdown.rstrip()}\n\n")
 
 
 def set_job_outputs(values: Mapping[str, str]) -> None:
-    """Set outputs for later steps, in one line each: a value of several lines could set outputs of its own."""
+    """Set outputs for later steps. Line breaks become spaces, because a second line could set another output."""
     _append_to_file("GITHUB_OUTPUT", "".join(f"{name}={' '.join(value.split())}\n" for name, value in values.items()))
 
 
 def run_page_url(variables: Mapping[str, str] = os.environ) -> str:
-    """Return the address of the run's page; empty outside a job."""
+    """Return the URL of the workflow run; "" outside a job."""
     server, repository, run = (variables.get(f"GITHUB_{name}") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID"))
     return f"{server}/{repository}/actions/runs/{run}" if server and repository and run else ""
 

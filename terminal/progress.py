@@ -1,7 +1,7 @@
-"""Progress of long steps: what runs, for how long, and how far it is.
+"""Progress of long steps: title, elapsed time, and units done.
 
-On a terminal a line moves; elsewhere (CI, a pipe) one line is written when a step begins, one every
-`QUIET_INTERVAL_SECONDS` seconds, and one when it ends, so that a log never stands still for long.
+A terminal shows one line that is updated. Elsewhere (CI, a pipe) a line is written when a step begins, when it is done,
+and on progress at most every `QUIET_INTERVAL_SECONDS` seconds.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 QUIET_INTERVAL_SECONDS = 15.0
-"""Seconds between two lines of one step where the output is not a terminal."""
+"""Minimum time in seconds between two progress lines of a step if the output is not a terminal."""
 
 console = Console(stderr=True, highlight=False)
-"""Messages to people go to stderr, so that stdout stays for results and `--json`."""
+"""Writes messages to stderr; stdout is only for results and `--json`."""
 
 
 class ProgressStep(Protocol):
-    """A running step, to be told how far it is."""
+    """A running step that displays its progress."""
 
     def advance_to(self, done: int, total: int | None = None) -> None:
-        """Say that `done` of `total` units are finished; `total` may be unknown at first."""
+        """Report that `done` of `total` units are finished; None if the total is unknown."""
 
 
 class _TerminalStep:
@@ -66,7 +66,7 @@ class _LoggedStep:
 
 @contextmanager
 def show_progress(title: str) -> Iterator[ProgressStep]:
-    """Show a step from its beginning to its end."""
+    """Show the progress of a step for the duration of the block."""
     if not sys.stderr.isatty():
         logged = _LoggedStep(title)
         yield logged

@@ -1,4 +1,4 @@
-"""Results of commands: text or a table for people, figures for programs, and what a GitHub job keeps of them."""
+"""Results of commands: text or a table for people, figures for programs, and a GitHub job's summary and outputs."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class ResultTable:
     """Table of a result.
 
     Attributes:
-        title: Its heading.
-        columns: Heads of its columns.
-        rows: Its cells.
+        title: Heading of the table.
+        columns: Headings of the columns.
+        rows: Cells of each row.
     """
 
     title: str
@@ -39,11 +39,11 @@ class CommandResult:
     """Result of a command.
 
     Attributes:
-        text: For people; "" where there is a table.
-        table: For people; None where there is text.
-        notes: Lines below it.
-        figures: The same for programs: names, counts, seconds, ratios; JSON's own types only.
-        job_summary: Markdown for the page of the job's run.
+        text: Text for people; "" if there is a table.
+        table: Table for people; None if there is text.
+        notes: Lines below the text or table.
+        figures: Result for programs: names, counts, seconds, ratios; only JSON types.
+        job_summary: Markdown for the job summary.
         job_outputs: Values for later steps of the job.
         exit_code: Exit code of the command.
     """
@@ -58,16 +58,16 @@ class CommandResult:
 
 
 def to_figures(record: DataclassInstance) -> dict[str, Any]:
-    """Return a dataclass's fields as figures, in JSON's spelling: `one_name` is `oneName`."""
+    """Return a dataclass's fields as figures, with names in camel case: `one_name` becomes `oneName`."""
     return {name[0] + name.title().replace("_", "")[1:]: value for name, value in asdict(record).items()}
 
 
 def finish_command(result: CommandResult, *, as_json: bool = False) -> None:
-    """Write a result to stdout and to the files of the GitHub job, if there is one, and exit with its code.
+    """Print a result, write the GitHub job's summary and outputs, and exit with the result's code.
 
     Args:
         result: The result.
-        as_json: Write the figures as JSON and nothing else.
+        as_json: Print only the figures, as JSON.
 
     Raises:
         typer.Exit: The exit code is not 0.
@@ -85,7 +85,7 @@ def finish_command(result: CommandResult, *, as_json: bool = False) -> None:
 def _print_for_people(result: CommandResult) -> None:
     console = Console(highlight=False)
     if result.table is not None:
-        # What names a row is kept whole, and nothing is cut off: on a narrow screen cells have more lines.
+        # The first column names the row and does not wrap. On a narrow screen other cells wrap; nothing is cut off.
         columns = [Column(head, no_wrap=not place, overflow="fold") for place, head in enumerate(result.table.columns)]
         table = Table(*columns, title=result.table.title, title_justify="left")
         for row in result.table.rows:

@@ -1,4 +1,4 @@
-"""SIGINT, SIGTERM and SIGHUP end `cfs` and its engine in order."""
+"""Graceful shutdown of `cfs` and its engine on SIGINT, SIGTERM and SIGHUP."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _RELAYED = threading.Event()
 
 
 def install_signal_handlers() -> None:
-    """Relay signals to running engines; where none runs, end this process as Ctrl-C would."""
+    """Relay signals to running engines; if none runs, raise KeyboardInterrupt."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _relay_signal)
 
 
 def raise_if_interrupted() -> None:
-    """Begin nothing more after an engine was interrupted, however it ended.
+    """Stop the command if an engine was interrupted, whatever the engine's exit status.
 
     Raises:
-        KeyboardInterrupt: One was.
+        KeyboardInterrupt: An engine was interrupted.
     """
     if _RELAYED.is_set():
         _RELAYED.clear()
@@ -38,7 +38,7 @@ def _relay_signal(number: int, _frame: FrameType | None) -> None:
     engines = list(_running_engines())
     if not engines:
         raise KeyboardInterrupt
-    # A second SIGINT makes the engine abandon what it is creating. Only a person who presses Ctrl-C again wants that;
+    # A second SIGINT makes the engine abandon the resource it is creating. Only a user's second Ctrl-C means that;
     # GitHub's runner sends SIGTERM 7.5 s after SIGINT:
     # https://docs.github.com/en/actions/reference/workflow-cancellation-reference
     if number != signal.SIGINT and _RELAYED.is_set():

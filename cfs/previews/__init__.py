@@ -1,1 +1,1 @@
-"""Reads the output of `pulumi preview --json` and shows its changes."""
+"""Changes in the output of `pulumi preview --json`."""

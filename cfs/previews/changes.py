@@ -1,4 +1,4 @@
-"""Changes in a preview's JSON. A replacement is one change, however many steps the engine writes."""
+"""Changes in a preview's JSON. A replacement counts as one change, even if the engine writes several steps."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class PreviewChange(BaseModel):
 
     Attributes:
         urn: URN of the resource.
-        operation: The engine's word: `create`, `update`, `replace`, `delete` or a rarer step.
+        operation: The engine's operation: `create`, `update`, `replace`, `delete` or a rarer one.
         properties: Paths of the changed properties of an existing resource, without values.
         protected: Whether the engine refuses to delete or replace it.
-        before: SHA-256 of its inputs in the state; "" for a new resource. All secrets count as equal.
+        before: SHA-256 of the resource's inputs in the state; "" for a new resource. All secrets count as equal.
         after: SHA-256 of the inputs that the program sets; "" for a deletion.
     """
 
@@ -42,7 +42,7 @@ class PreviewChange(BaseModel):
 
     @property
     def type(self) -> str:
-        """The resource's type, without its parents' types."""
+        """The resource's type, without the types of its parents."""
         # urn:pulumi:STACK::PROJECT::PARENT$TYPE::NAME
         return self.urn.split("::", 3)[2].rpartition("$")[2]
 
@@ -53,7 +53,7 @@ class PreviewChange(BaseModel):
 
     @property
     def display_name(self) -> str:
-        """Its type and name."""
+        """The resource's type and name."""
         return f"{self.type} {self.name}"
 
 
@@ -61,7 +61,7 @@ def changing_steps(preview: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the steps that change something, in the engine's order.
 
     With `--show-replacement-steps` the engine writes the parts of a replacement in addition to the step `replace`. A
-    part without that step is a change of its own: the deletion that an interrupted replacement still has to do.
+    part without that step counts as a separate change: a deletion left over from an interrupted replacement.
 
     Args:
         preview: Output of `pulumi preview --json` or `pulumi refresh --preview-only --json`.
@@ -81,7 +81,7 @@ def read_changes(preview: Mapping[str, Any]) -> tuple[PreviewChange, ...]:
 
 
 def order_changes(changes: Iterable[PreviewChange]) -> list[PreviewChange]:
-    """Sort changes: deletions, replacements, updates, creations, the rest; each by type and name."""
+    """Sort changes by operation (delete, replace, update, create, others), then by type and name."""
     return sorted(changes, key=lambda change: (_operation_rank(change.operation), change.type, change.name))
 
 
@@ -121,7 +121,7 @@ def _parse_change(step: Mapping[str, Any]) -> PreviewChange:
 
 
 def _declared_inputs(inputs: Any) -> Any:
-    """Remove the inputs that the provider fills in: they follow from its version, or are random names."""
+    """Remove inputs that the provider fills in: defaults of its version and random names."""
     if isinstance(inputs, list):
         return [_declared_inputs(value) for value in inputs]
     if not isinstance(inputs, dict):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def changes_table(changes: Iterable[PreviewChange]) -> str:
-    """Return a table with a row per change. Destructive ones come first, so that a cut loses the least."""
+    """Return a table with a row per change. Destructive changes come first, in case the table is cut."""
     return markdown_table(
         ("", "resource", "type", "properties"),
         (
@@ -30,5 +30,5 @@ def changes_table(changes: Iterable[PreviewChange]) -> str:
 
 
 def _narrowest_paths(paths: tuple[str, ...]) -> list[str]:
-    """Remove paths that contain others: `tags` if `tags.Name` is there."""
+    """Remove paths that contain another path, such as `tags` if there is `tags.Name`."""
     return [path for path in paths if not any(other.startswith((f"{path}.", f"{path}[")) for other in paths)]

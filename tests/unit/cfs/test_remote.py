@@ -46,7 +46,7 @@ def test_the_engine_works_on_the_stack_with_the_callers_own_environment_but_for_
     "said, problem, repair",
     [
         ("error: no stack named 'prod' found", "has no stack prod", "cfs bootstrap --environment prod"),
-        ("error: PULUMI_ACCESS_TOKEN must be set for login", "logged in to no backend", "set PULUMI_BACKEND_URL"),
+        ("error: PULUMI_ACCESS_TOKEN must be set for login", "not logged in to a backend", "set PULUMI_BACKEND_URL"),
         ("error: the stack is currently locked by 1 lock(s)", "Another run is at work", "pulumi cancel --stack prod"),
         ("error: incorrect passphrase", "The passphrase does not fit", "PULUMI_CONFIG_PASSPHRASE"),
         ("error: passphrase must be set with", "does not name the key", "gh variable set INFRA_REF --body COMMIT"),
@@ -64,6 +64,6 @@ def test_why_the_engine_cannot_run_is_told_with_a_repair(
 
 def test_an_engine_that_does_not_answer_is_ended(engine_that: Callable[[str], RemoteEngine]) -> None:
     engine = replace(engine_that("exec sleep 60"), answer_seconds=0.2)
-    with pytest.raises(UserError, match=r"`pulumi preview` has not answered for 0\.2 s\.") as failure:
+    with pytest.raises(UserError, match=r"`pulumi preview` did not answer within 0\.2 s\.") as failure:
         engine.query_text("preview")
     assert failure.value.repair == "run it again"

@@ -83,7 +83,7 @@ def test_a_real_account_is_not_reached_where_a_variable_leads_a_service_elsewher
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv(name, NOWHERE)
-    with pytest.raises(UserError, match=f"{name} would lead some calls to another place") as refusal:
+    with pytest.raises(UserError, match=f"{name} would redirect some calls away from AWS") as refusal:
         connect_caller(region="us-west-2")
     assert refusal.value.repair == f"unset {name}"
 
