@@ -1,4 +1,4 @@
-"""The time and waiting, which tests replace."""
+"""Clock of deployments, which tests replace."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """The time, and waiting."""
+    """Tells the time, and waits."""
 
     def now(self) -> datetime:
         """Return the time with its zone."""

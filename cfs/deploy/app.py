@@ -49,7 +49,7 @@ SoakOption = Annotated[
 
 
 @app.command("publish")
-def deploy_publish(  # noqa: PLR0913 — one parameter an option
+def deploy_publish(  # noqa: PLR0913 — one parameter per option
     *,
     environment: EnvironmentOption,
     source: Annotated[Path, typer.Option("--from", help="folder with the tarballs, their bundles and SHA256SUMS")],
@@ -61,7 +61,7 @@ def deploy_publish(  # noqa: PLR0913 — one parameter an option
     ] = ".github/workflows/release-build.yml",
     json: JsonOption = False,
 ) -> None:
-    """Upload a built release to the bucket, which never overwrites one."""
+    """Upload a built release to the bucket. Published releases are never overwritten."""
     target = find_stack_environment(environment)
     built = find_tarballs(source)
     release = describe_release(
@@ -86,7 +86,7 @@ def deploy_preview(
 
 
 @app.command("apply")
-def deploy_apply(  # noqa: PLR0913 — one parameter an option
+def deploy_apply(  # noqa: PLR0913 — one parameter per option
     *,
     environment: EnvironmentOption,
     digest: Annotated[str, typer.Option(help="the approved output of `preview`")],
@@ -95,14 +95,14 @@ def deploy_apply(  # noqa: PLR0913 — one parameter an option
     commit: CommitOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Apply the reviewed changes, or nothing."""
+    """Apply exactly the reviewed changes, or nothing."""
     wanted = WantedDeployment(environment=environment, cluster_size=cluster_size, commit=commit)
     finish_command(apply_reviewed(wanted, digest=digest, file=review), as_json=json)
 
 
 @app.command("recover")
 def deploy_recover(*, environment: EnvironmentOption, json: JsonOption = False) -> None:
-    """Record what an `apply` that died had created."""
+    """Record resources that a dead `apply` had created."""
     finish_command(recover_environment(find_stack_environment(environment)), as_json=json)
 
 
@@ -123,7 +123,7 @@ def deploy_roll_out(
 
 @app.command("roll-back")
 def deploy_roll_back(*, environment: EnvironmentOption, soak: SoakOption = 60.0, json: JsonOption = False) -> None:
-    """Roll an unfinished roll-out back, or return to the previous version."""
+    """Reverse an unfinished roll-out, or return to the previous version."""
     outcome = run_roll_back(_roll_out_context(environment, soak=soak))
     finish_command(roll_out_result(outcome, environment=environment), as_json=json)
 

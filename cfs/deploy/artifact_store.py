@@ -1,4 +1,4 @@
-"""Objects of the artifact bucket. Writes are conditional, so that no two writers overwrite each other.
+"""Objects in the artifact bucket. Writes are conditional, so writers never overwrite each other.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
 """
@@ -23,7 +23,7 @@ _CHUNK_BYTES = 2**20
 
 
 class ConflictError(Exception):
-    """The condition of a write does not hold: somebody else has written the object."""
+    """A conditional write failed because somebody else has written the object."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,15 +70,15 @@ class ArtifactStore:
         return self._put_conditionally(key, body, {"IfNoneMatch": "*"})
 
     def replace_object(self, key: str, body: bytes, *, etag: str | None) -> str:
-        """Replace an object that still has the ETag, and return the new one; None means that it must not exist.
+        """Replace an object if it still has the ETag (None: if it does not exist), and return the new ETag.
 
         Raises:
-            ConflictError: It has been written since.
+            ConflictError: Somebody else has written the object.
         """
         try:
             return self._put_conditionally(key, body, {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag})
         except ConflictError:
-            # Our own write may have succeeded: boto3 retries a write whose answer was lost.
+            # Our own write may have succeeded: boto3 retries a write whose response was lost.
             stored = self.read_object(key)
             if stored is not None and stored.body == body:
                 return stored.etag

@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class EnvironmentStatus:
-    """Status of an environment at a time.
+    """Status of an environment.
 
     Attributes:
         environment: The stack's name.
         current: The release that the pointer names; None before the first deployment.
-        before: The release that it named before.
+        before: The release that the pointer named before that.
         record: Holder of the lease and progress of the roll-out.
-        nodes: The nodes that run or boot.
-        now: The time.
+        nodes: Pending and running nodes.
+        now: Time of the status.
     """
 
     environment: str

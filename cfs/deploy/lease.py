@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from cfs.deploy.stored_documents import EndedRollOut, RollOut
 
 LEASE_SECONDS = 600
-"""A holder that has not renewed for this long counts as dead. No AWS call takes this long, with all its retries."""
+"""A holder that has not renewed for this long counts as dead. No AWS call takes this long, even with its retries."""
 
 LEASE_HEARTBEAT_SECONDS = 60
-"""Longest time between two renewals while the holder waits."""
+"""Maximum time between two renewals while the holder waits."""
 
 
 class LeaseLostError(UserError):
@@ -70,7 +70,7 @@ class HeldRecord:
         self._replace_record(DeployRecord(lease=self._new_lease(), roll_out=roll_out, last=last or self.record.last))
 
     def renew_if_due(self) -> None:
-        """Renew the lease if the last renewal is a heartbeat ago.
+        """Renew the lease if the last renewal is at least `LEASE_HEARTBEAT_SECONDS` ago.
 
         Raises:
             LeaseLostError: Somebody else has taken over.
@@ -131,7 +131,7 @@ def read_deploy_record(store: ArtifactStore, environment: str) -> tuple[DeployRe
 
 
 def lease_holder(variables: Mapping[str, str]) -> str:
-    """Return who deploys, for people: the run of a workflow, or a user and process."""
+    """Return the holder's name for people: actor and workflow run, or user, machine and process."""
     if run := run_page_url(variables):
         return f"{variables.get('GITHUB_ACTOR')}, {run}"
     return f"{getpass.getuser()}@{socket.gethostname()}, process {os.getpid()}"

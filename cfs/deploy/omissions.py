@@ -1,4 +1,4 @@
-"""Refuses a settings file that lacks settings with which the stack was deployed.
+"""Refuses a settings file that lacks settings of the deployed stack.
 
 A job deploys the commit that `INFRA_REF` pins. If newer settings were deployed by hand, the job would reset them to
 their defaults, and delete secrets and variables.

@@ -1,4 +1,4 @@
-"""Changes that AWS would refuse to a job: what jobs may do is decided by a person."""
+"""Finds changes to the rights of jobs. AWS denies them to jobs; an administrator makes them."""
 
 from __future__ import annotations
 
@@ -19,18 +19,13 @@ _ROLE_NAME_INPUTS = {
     "aws:iam/rolePolicy:RolePolicy": "role",
     "aws:iam/rolePolicyAttachment:RolePolicyAttachment": "role",
 }
-"""Types that belong to a role, with the input that names it."""
+"""Types of a role and its policies, with the input that names the role."""
 _TRUST_INPUT = "assumeRolePolicy"
-"""The input that says who may assume a role."""
+"""Input with a role's trust policy."""
 
 
 def refuse_operator_changes(preview: Mapping[str, Any], *, stack: str) -> list[str]:
-    """Return why a job must not apply what a preview has found. Empty where it may.
-
-    Args:
-        preview: What the engine has found, as JSON.
-        stack: The stack's name.
-    """
+    """Return the refusal of a preview that a job must not apply, or nothing."""
     refused = [
         f"{step['op']} {step['urn'].rpartition('::')[2]}"
         for step in changing_steps(preview)
@@ -39,8 +34,8 @@ def refuse_operator_changes(preview: Mapping[str, Any], *, stack: str) -> list[s
     if not refused:
         return []
     refusal = (
-        f"AWS lets no job change its own rights: {', '.join(refused)}. An administrator of the account deploys this "
-        f"commit by hand: pulumi up --stack {stack}."
+        f"AWS does not let a job change its own rights: {', '.join(refused)}. An administrator of the account must "
+        f"deploy this commit by hand: pulumi up --stack {stack}."
     )
     return [refusal]
 

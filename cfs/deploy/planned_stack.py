@@ -28,12 +28,12 @@ _GIT_TIMEOUT_SECONDS = 30
 """Time-out of git, which only reads the working tree."""
 
 _DECLARING_FILES = ("__main__.py", "Pulumi.yaml", "requirements.txt", "infra")
-"""Files that decide what the program declares, besides the stack's settings."""
+"""Files that determine what the program declares, besides the stack's settings."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StackPreview:
-    """A preview's JSON, and the file of its plan, which may contain encrypted secrets and is deleted on closing."""
+    """A preview's JSON, and its plan file, which may contain encrypted secrets and is deleted when the stack closes."""
 
     content: dict[str, Any]
     plan: Path
@@ -43,7 +43,7 @@ class PlannedStack:
     """A stack with the settings of one run."""
 
     def __init__(self, engine: StackEngine, *, folder: Path, lock_breaker: LockBreaker | None = None) -> None:
-        """Take the engine, a private folder, and what breaks a dead run's lock; None if nothing will be applied."""
+        """Take the engine, a private folder, and the breaker of dead runs' locks (None: nothing will be applied)."""
         self.version = engine.engine_version
         self._engine = engine
         self._plan = folder / "plan.json"
@@ -54,10 +54,10 @@ class PlannedStack:
         return StackPreview(content=self._engine.query_preview("--save-plan", str(self._plan)), plan=self._plan)
 
     def apply_plan(self, plan: Path) -> None:
-        """Apply a plan; the engine refuses everything else."""
+        """Apply a plan; the engine refuses any other change."""
         up = ("up", "--yes", "--skip-preview", "--plan", str(plan))
         if self._lock_breaker is None:
-            raise ValueError("the stack was opened for previews alone")
+            raise ValueError("the stack was opened only for previews")
         self._lock_breaker.work_locked(lambda: self._engine.run_operation(*up, to_stderr=True))
 
     def is_unfinished(self) -> bool:
@@ -69,7 +69,8 @@ class PlannedStack:
 def open_stack(environment: str, *, cluster_size: int | None, applies: bool) -> Iterator[PlannedStack]:
     """Open an environment's stack with its settings file and this run's cluster size.
 
-    With `applies`, what a dead run has left is repaired first; previews on a real account lack the rights for that.
+    `applies` first repairs the state after a dead run. On the emulated account previews do so too; on a real account
+    they lack the rights.
     """
     stack_environment = find_stack_environment(environment)
     settings = stack_environment.settings_file
@@ -78,7 +79,7 @@ def open_stack(environment: str, *, cluster_size: int | None, applies: bool) -> 
     with tempfile.TemporaryDirectory(prefix="cfs-deploy-") as name:
         folder = Path(name)
         own = folder / settings.name
-        # Pulumi would write the size into the settings file.
+        # A copy, because Pulumi writes the size into the settings file.
         shutil.copy2(settings, own)
         engine = replace(plain, settings=own)
         if cluster_size is not None:
@@ -101,12 +102,12 @@ def program_digest(environment: str) -> str:
 
 
 def _is_clutter(path: Path) -> bool:
-    """Return whether Python, an editor or a desktop keeps the file there: `.DS_Store`, `.main.py.swp`."""
+    """Return whether a file comes from Python, an editor or a desktop, such as `.DS_Store` and `.main.py.swp`."""
     return any(part == "__pycache__" or part.startswith(".") or part.endswith("~") for part in path.parts)
 
 
 def head_commit() -> str:
-    """Return the commit that this project's working tree is at."""
+    """Return the checked-out commit of this project."""
     try:
         done = subprocess.run(
             ["git", "rev-parse", "--verify", "HEAD"],

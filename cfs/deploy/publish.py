@@ -1,4 +1,4 @@
-"""Uploads a built release to the bucket, which never overwrites one."""
+"""Uploads a built release to the bucket. Published releases are never overwritten."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cfs.deploy.stored_documents import ReleaseTarget
 
 SUMS_FILE = "SHA256SUMS"
-"""File of the tarballs' sums, in the format of `sha256sum`."""
+"""File with the tarballs' sums, in the format of `sha256sum`."""
 
 _SUM = re.compile(rf"({SHA256_PATTERN}) [ *](?:\./)?(\S+)")
 _MAX_BYTES = 5 * 2**30
@@ -56,7 +56,7 @@ class PublishedRelease:
     """A release in the bucket.
 
     Attributes:
-        target: Target of its roll-outs.
+        target: The release as the target of a roll-out.
         written: Keys written by this run; the others existed with the same content.
     """
 
@@ -103,7 +103,7 @@ def describe_release(built: Sequence[BuiltTarball], source: BuildSource) -> Rele
 
 
 def upload_release(store: ArtifactStore, built: Sequence[BuiltTarball], release: Release) -> PublishedRelease:
-    """Upload a release; `release.json` comes last, so that a release is complete once it exists."""
+    """Upload a release. `release.json` is written last, so a release is complete once this file exists."""
     prefix = f"releases/{release.commit}"
     target = release.roll_out_target
     written = []
@@ -150,7 +150,7 @@ def _read_sums(path: Path) -> dict[str, str]:
         ) from error
     matches = [_SUM.fullmatch(line) for line in lines if line.strip()]
     if not all(matches):
-        raise UserError(f"{path} is not in the format of `sha256sum`.", repair="write it with `sha256sum` alone")
+        raise UserError(f"{path} is not in the format of `sha256sum`.", repair="write it only with `sha256sum`")
     return {match[2]: match[1] for match in matches if match}
 
 

@@ -1,4 +1,4 @@
-"""Repairs a stack after a `cfs deploy apply` that died: its lock, and what it had created but not recorded."""
+"""Repairs a stack after a dead `cfs deploy apply`: breaks its lock, and adopts resources that it did not record."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 
 def recover_environment(environment: StackEnvironment) -> CommandResult:
-    """Repair an environment's stack, and say what for."""
+    """Repair an environment's stack, and report whether that was necessary."""
     engine = environment.open_engine()
     was_unfinished = has_pending(engine)
     recover_stack(environment, engine)
     text = (
-        f"{environment.name}: what a dead run had begun is in the state now, or known not to exist"
+        f"{environment.name}: resources that a dead run began to create are now in the state, or known not to exist"
         if was_unfinished
         else f"{environment.name}: no run has left anything unfinished"
     )
@@ -42,9 +42,9 @@ def recover_stack(environment: StackEnvironment, engine: StackEngine) -> LockBre
     """Repair a stack before it is changed.
 
     Returns:
-        What the change is to be done under.
+        Lock breaker under which to make the change.
     """
-    # The emulated account's runs are all on this machine, where it can be seen whether they live.
+    # All runs on the emulated account are on this machine, so they can be checked directly.
     if environment.is_emulated:
         engine.recover_stack()
     lock_breaker = _make_lock_breaker(environment, engine)
@@ -56,7 +56,7 @@ def recover_stack(environment: StackEnvironment, engine: StackEngine) -> LockBre
 
 
 def _make_lock_breaker(environment: StackEnvironment, engine: StackEngine) -> LockBreaker:
-    """Record this command as one that may lock the stack, and get those before it."""
+    """Record this command as one that may lock the stack, and return a breaker that knows the earlier ones."""
     this = ApplyRun(
         holder=lease_holder(os.environ), run=run_page_url(), hostname=socket.gethostname(), began=SystemClock().now()
     )

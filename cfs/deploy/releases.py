@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class CurrentRelease:
-    """Release that an environment's pointer names, the one before, and the pointer's ETag.
+    """The release that an environment's pointer names, the release that it named before, and the pointer's ETag.
 
     All are None before the first deployment.
     """
@@ -66,7 +66,7 @@ def read_current_release(store: ArtifactStore, environment: str) -> CurrentRelea
 def move_pointer(
     store: ArtifactStore, environment: str, *, target: ReleaseTarget, previous: PointedRelease | None, etag: str | None
 ) -> None:
-    """Make booting nodes install another release."""
+    """Move an environment's pointer, which names the release that booting nodes install."""
     pointer = VersionPointer(release=target.release, sha256=target.sha256, previous=previous)
     try:
         store.replace_object(version_key(environment), pointer.to_bytes(), etag=etag)

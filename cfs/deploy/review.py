@@ -1,8 +1,8 @@
 """The review of a preview: its content without secrets, and its digest.
 
-The digest covers everything that decides what `up` does: the program, the deployed commit, the stack's settings, the
+The digest covers everything that determines what `up` does: the program, the deployed commit, the stack's settings, the
 versions of engine and providers, and each change with the inputs before and after it. Two previews have the same digest
-if they would do the same.
+if applying them has the same effect.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 PRICE_MARK = "<!-- cfs:price -->"
-"""Place of the change's price in the summary."""
+"""Placeholder for the price of the changes in the summary."""
 
 POLICY_MARK = "<!-- cfs:policy -->"
-"""Place of the policies' findings in the summary."""
+"""Placeholder for the policies' findings in the summary."""
 
 
 class Review(StoredDocument):

@@ -29,7 +29,7 @@ DIFFERS_EXIT_CODE = 3
 
 
 _UNFINISHED_NOTE = (
-    "An earlier run died. `cfs deploy apply` first records what that had created, and may then refuse this digest."
+    "An earlier run died. `cfs deploy apply` first records what that run created, and may then refuse this digest."
 )
 
 
@@ -40,7 +40,7 @@ class WantedDeployment:
     Attributes:
         environment: The stack's name.
         cluster_size: Number of storage nodes for this run; None means the settings file's.
-        commit: The deployed commit; None means `$GITHUB_SHA`, else that of this project.
+        commit: The deployed commit; None means `$GITHUB_SHA`, or outside a job the checked-out commit of this project.
     """
 
     environment: str
@@ -49,7 +49,7 @@ class WantedDeployment:
 
 
 def preview_for_review(wanted: WantedDeployment, *, file: Path) -> CommandResult:
-    """Preview, and write the review to a file."""
+    """Preview the stack, and write the review to a file."""
     with open_stack(wanted.environment, cluster_size=wanted.cluster_size, applies=False) as stack:
         unfinished = stack.is_unfinished()
         review, complaints, _ = _review_preview(stack, wanted)
@@ -71,7 +71,7 @@ def preview_for_review(wanted: WantedDeployment, *, file: Path) -> CommandResult
 def apply_reviewed(wanted: WantedDeployment, *, digest: str, file: Path | None) -> CommandResult:
     """Apply the reviewed changes; if the current preview differs, change nothing and report the differences.
 
-    The engine is constrained to the plan of the compared preview, so that no change can slip in after it.
+    The engine is constrained to the plan of the compared preview, so later changes cannot slip in.
     """
     reviewed = _read_review(file, digest) if file else None
     with open_stack(wanted.environment, cluster_size=wanted.cluster_size, applies=True) as stack:
@@ -95,7 +95,7 @@ def apply_reviewed(wanted: WantedDeployment, *, digest: str, file: Path | None) 
 
 
 def _check_github(environment: str, preview: Mapping[str, Any]) -> None:
-    """Stop before anything changes if GitHub would refuse a change, or if an edit there would be lost."""
+    """Raise an error before anything changes if GitHub would refuse a change, or an edit on GitHub would be lost."""
     steps = changing_steps(preview)
     if any(is_github_resource(step.get("oldState") or step["newState"]) for step in steps):
         states = [step["oldState"] for step in preview["steps"] if "oldState" in step]

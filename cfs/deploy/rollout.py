@@ -1,4 +1,4 @@
-"""Rolls a release out to all nodes of an environment, stage by stage, or back."""
+"""Rolls a release out to all nodes of an environment in stages, or rolls it back."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from cfs.deploy.stages import Stage
 
 _SLICE_SECONDS = 30.0
-"""Longest sleep, so that the lease is renewed in time."""
+"""Longest sleep, so the lease is renewed in time."""
 
 _CLEAN_POLLS = 2
 """Consecutive polls that must find nothing left to do: EC2 may list a new instance late."""
 
 _NAMED_NODES = 5
-"""Nodes that a reason names; the result lists all."""
+"""Maximum number of nodes that a reason names; the result lists all."""
 
 RETURNED_EXIT_CODE = 3
 """Exit code: the release failed a stage, and every node that had installed it runs the previous version again."""
@@ -52,8 +52,8 @@ class RollOutTimeouts:
     Attributes:
         install: Installation on all nodes of a batch.
         probe: Answers of all nodes to a probe.
-        gate: Time for a red probe to turn green. A spot node stops its units on AWS's notice, two minutes before it is
-            terminated: it must be gone before it can count as failed.
+        gate: Time for a red probe to turn green. It is longer than AWS's two-minute notice: a spot node stops its units
+            on the notice, and must be terminated before it can count as failed.
         boot: Boot of a node.
         poll: Interval between two polls.
     """
@@ -71,13 +71,13 @@ class RollOutOutcome:
 
     Attributes:
         result: The outcome.
-        is_as_asked: Whether the command asked for it.
+        is_as_asked: Whether the command asked for this outcome.
         kind: `roll-out` or `roll-back`.
         target: The release that was rolled out.
         version: The version that the pointer names now, or "".
-        nodes: Number of nodes that run it.
+        nodes: Number of nodes that run this version.
         reason: Why the target was not reached, or "".
-        red_nodes: The nodes that failed, with their output.
+        red_nodes: IDs of the nodes that failed, with their output.
     """
 
     result: RollOutResult
@@ -103,7 +103,7 @@ class StageFailedError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class RollOutContext:
-    """Everything that a roll-out works with; `soak_seconds` is how long a stage must stay green before the next."""
+    """Dependencies and options of a roll-out; a stage must stay green for `soak_seconds` before the next begins."""
 
     environment: str
     store: ArtifactStore
@@ -116,7 +116,7 @@ class RollOutContext:
 
 
 def run_roll_out(context: RollOutContext, *, wanted: ReleaseTarget) -> RollOutOutcome:
-    """Roll a release out to all nodes, or resume that."""
+    """Roll a release out to all nodes, or resume its roll-out."""
     with context.held_record.hold_lease():
         current = releases.read_current_release(context.store, context.environment)
         unfinished = context.held_record.record.roll_out
@@ -141,7 +141,7 @@ class _RollOutRun:
         self._roll_out = roll_out
         self._current = current
         self._green: set[str] = set()
-        # A resumed roll-out has changed something, whatever is left of it.
+        # A resumed roll-out has already changed something, even if nothing remains to be done.
         self._changed = context.held_record.record.roll_out is not None
 
     def carry_out(self, *, asked_back: bool) -> RollOutOutcome:
@@ -175,7 +175,7 @@ class _RollOutRun:
                 self._save_roll_out(stages_done=(*self._roll_out.stages_done, stage.name))
 
     def _pass_stage(self, stage: Stage) -> None:
-        """Install the stage's nodes until all of them are green, those of earlier stages included.
+        """Install the target on the stage's nodes until all are green, including those of earlier stages.
 
         Nodes come and go, so the stage is computed again after each batch.
         """
@@ -200,7 +200,7 @@ class _RollOutRun:
         together = self._await_quorum(waiting)
         if not together:
             return
-        # Written before the command is sent: a run that resumes after this one's death must probe these nodes.
+        # Written before the command is sent: if this run dies, the run that resumes must probe these nodes.
         ids = [node.id for node in together]
         self._save_roll_out(touched=tuple(sorted({*self._roll_out.touched, *ids})))
         console.print(f"{stage.name}: installing {self._roll_out.target.version} on {', '.join(ids)}", soft_wrap=True)
@@ -292,7 +292,7 @@ class _RollOutRun:
         return self._without_terminated(red) if red else {}
 
     def _await_green(self, nodes: Iterable[str], target: ReleaseTarget) -> dict[str, str]:
-        """Probe until all living nodes are green or time is up, and return the red ones."""
+        """Probe until all living nodes are green or the time-out expires, and return the red ones."""
         deadline = self._context.clock.now() + timedelta(seconds=self._context.timeouts.gate)
         red = self._probe_nodes(nodes, target)
         while red:
@@ -316,7 +316,7 @@ class _RollOutRun:
         return {node: answer.detail for node, answer in answers.items() if not answer.has_succeeded}
 
     def _counted_nodes(self) -> list[Node]:
-        """List the nodes that count: booted nodes and touched ones."""
+        """List the nodes that stages are computed from: booted nodes and touched ones."""
         return [
             node for node in self._context.nodes.list_living() if node.is_ready or node.id in self._roll_out.touched
         ]

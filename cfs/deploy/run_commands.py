@@ -1,6 +1,6 @@
 """Runs the environment's Command documents on nodes with Systems Manager, and waits for every node's answer.
 
-Limits: 50 instance IDs of SendCommand, 50 invocations a page of ListCommandInvocations, 100 values in a filter of
+Limits: 50 instance IDs per SendCommand, 50 invocations per page of ListCommandInvocations, 100 values per filter of
 DescribeInstanceInformation:
 https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_SendCommand.html
 https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_ListCommandInvocations.html
@@ -30,13 +30,13 @@ NODES_PER_QUERY = 50
 
 _PENDING = frozenset({"Pending", "InProgress", "Delayed", "Cancelling"})
 _DELIVERY_SECONDS = 60
-"""How long Systems Manager tries to reach a node; the minimum is 30."""
+"""Time in which Systems Manager must deliver a command to a node; AWS's minimum is 30."""
 
 _SHORTEST_POLL, _LONGEST_POLL = 1.0, 10.0
 """Seconds between two polls of a command's answers."""
 
 _OUTPUT_CHARACTERS = 300
-"""Length of the end of a failed command's output that is shown."""
+"""Number of characters shown from the end of a failed command's output."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,10 +60,10 @@ class NodeCommandRunner:
     def run_on_nodes(
         self, document: NodeCommandName, parameters: Mapping[str, str], nodes: Iterable[str], *, seconds: float
     ) -> dict[str, NodeAnswer]:
-        """Run a document on nodes and return their answers, all within `seconds`.
+        """Run a document on nodes, and return their answers within `seconds`.
 
-        A node that Systems Manager does not reach, or that does not answer in time, counts as failed. Whether it still
-        exists is for the caller to find out.
+        A node that Systems Manager does not reach, or that does not answer in time, counts as failed. The caller has to
+        check whether it still exists.
         """
         nodes = sorted(set(nodes))
         reachable = self._reachable_nodes(nodes)
@@ -96,7 +96,7 @@ class NodeCommandRunner:
         nodes: Sequence[str],
         answers: dict[str, NodeAnswer],
     ) -> Iterator[tuple[str, Sequence[str]]]:
-        """Send to all nodes. AWS refuses the whole call if one node is gone, so the call is then split in halves."""
+        """Send a command to nodes. AWS refuses the whole call if one node is gone; the nodes are then halved."""
         name = document_name(self._environment, document)
         try:
             answer = self._aws.call_operation(
@@ -142,7 +142,7 @@ class NodeCommandRunner:
                 interval = min(_LONGEST_POLL, interval * 1.5)
 
     def _read_answers(self, command: str) -> dict[str, NodeAnswer]:
-        """Return the answers so far; Systems Manager may not list a command right after it was sent."""
+        """Return the answers so far; Systems Manager may not yet list a command that was just sent."""
         try:
             invocations = list(
                 self._aws.list_items(
@@ -166,7 +166,7 @@ class NodeCommandRunner:
 
 
 def split_chunks(items: Sequence[str], size: int) -> Iterator[list[str]]:
-    """Cut a sequence into lists of at most `size`."""
+    """Split a sequence into lists of at most `size` items."""
     for start in range(0, len(items), size):
         yield list(items[start : start + size])
 

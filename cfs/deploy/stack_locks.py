@@ -1,7 +1,7 @@
 """Breaks the lock that a dead `cfs deploy apply` has left on a real account's stack.
 
-The lock names a process and its machine; a record in the artifact bucket says which workflow run that was. Nothing else
-breaks a lock: two engines at work on one stack would overwrite each other's state.
+The lock names a process and its machine; a record in the artifact bucket tells which workflow run that was. Other locks
+are never broken, because two engines that change one stack would overwrite each other's state.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 ORPHAN_SECONDS = 60.0
-"""How long an interrupted engine may take for what it is creating; GitHub ends a cancelled run after five minutes."""
+"""Time for an interrupted engine to finish its current resource; GitHub kills a cancelled run after five minutes."""
 
 MOST_RECORDED_APPLIES = 10
-"""Runs that the record keeps. Of two that died in a row, the lock may be that of the first."""
+"""Number of runs in the record. If two runs died in a row, the lock may belong to the first."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LockBreaker:
-    """Does work under the stack's lock, which it takes from a dead run.
+    """Runs work that locks the stack, and breaks a dead run's lock if necessary.
 
     Attributes:
-        engine: The engine at work on the stack.
-        recorded: Runs that may have left a lock, the newest last.
+        engine: Engine of the stack.
+        recorded: Runs that may have left a lock, newest last.
         run: Page of this workflow run; "" outside one.
-        is_completed: Asks GitHub whether a run, by its page, has ended.
+        is_completed: Asks GitHub whether the workflow run with a page has ended.
     """
 
     engine: StackEngine
@@ -53,10 +53,10 @@ class LockBreaker:
     is_completed: Callable[[str], bool]
 
     def work_locked(self, work: Callable[[], T]) -> T:
-        """Do the work; where a dead run's lock is in its way, break that and do it again.
+        """Run the work; if a dead run's lock blocks it, break the lock and run the work again.
 
         Raises:
-            StackLockedError: The lock is not known to be that of a dead run.
+            StackLockedError: The run that took the lock is unknown.
         """
         try:
             return work()
@@ -76,16 +76,17 @@ class LockBreaker:
         run = find_lock_run(holder, self.recorded)
         if run is None:
             raise locked
-        # Steps and attempts of one run never overlap. That a person's command has ended, nobody can be asked.
+        # Steps and attempts of one run never overlap. A command that a person started counts as alive: nothing records
+        # its end.
         if not run.run or (run.run != self.run and not self.is_completed(run.run)):
             raise UserError(f"{run.holder} is at work on the stack: {holder}.", repair=locked.repair)
 
 
 def end_orphan(holder: LockHolder) -> bool:
-    """Wait for an engine of this machine whose command is dead, kill it in the end, and return whether there was one.
+    """Wait for an engine on this machine whose command is dead, kill it if need be, and return whether there was one.
 
-    GitHub's runner kills a step's entry process alone (`NixKillProcessTree` in its `ProcessInvoker.cs`), so that the
-    engine may still be writing its state.
+    GitHub's runner kills only a step's entry process (`NixKillProcessTree` in its `ProcessInvoker.cs`), so the engine
+    may still be writing its state.
     """
     if holder.hostname != socket.gethostname():
         return False
@@ -106,7 +107,7 @@ def end_orphan(holder: LockHolder) -> bool:
 
 
 def find_lock_run(holder: LockHolder, recorded: Sequence[ApplyRun]) -> ApplyRun | None:
-    """Return which recorded run has taken a lock: the last that began before it on that machine."""
+    """Return the recorded run that took a lock: the last one that began before it on the same machine."""
     began_before = [
         run for run in recorded if run.hostname == holder.hostname and run.began.replace(microsecond=0) <= holder.since
     ]
@@ -114,7 +115,7 @@ def find_lock_run(holder: LockHolder, recorded: Sequence[ApplyRun]) -> ApplyRun 
 
 
 def record_apply(store: ArtifactStore, *, environment: str, this: ApplyRun) -> tuple[ApplyRun, ...]:
-    """Record that a command may lock the stack, and return the runs before it; none where there is no bucket yet."""
+    """Record a command that may lock the stack, and return the earlier ones; none if there is no bucket yet."""
     key = applies_key(environment)
     try:
         stored = store.read_object(key)

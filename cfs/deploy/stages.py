@@ -1,8 +1,8 @@
-"""Chooses the nodes of a stage, and of a batch within it, from the living nodes alone.
+"""Chooses the nodes of a stage, and of each batch within it, from the living nodes.
 
-A site's storage nodes are voters of one Raft group, which serves while more than half of them do. So a stage before the
-last prefers nodes without which every site keeps its quorum, and a batch never exceeds that number, even in the last
-stage.
+A site's storage nodes are voters of one Raft group, which serves while more than half of them are up. So stages before
+the last prefer nodes whose loss leaves every site its quorum, and a batch never takes more than a site can spare, even
+in the last stage.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cfs.deploy.stored_documents import RollOutKind
 
 STORAGE_ROLE = "storage"
-"""Tag `Role` of the voters."""
+"""Value of the tag `Role` of voters."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,8 +69,8 @@ def choose_stage_nodes(stage: Stage, nodes: Collection[Node], *, touched: Collec
 def choose_batch(waiting: Collection[Node], nodes: Iterable[Node], *, hurry: bool = False) -> list[Node]:
     """Choose the waiting nodes to install at once: no more of each site's storage nodes than it can spare.
 
-    A site of one or two can spare none and is installed one node at a time. Nodes that have not booted count as lost: a
-    site that can spare no more gets no installation, unless `hurry` is set, which allows one node per site in any case.
+    A site with one or two storage nodes can spare none; its nodes are installed one at a time. Nodes that have not
+    booted count as lost. A site with lost nodes that can spare no more is skipped; `hurry` still allows one node.
     """
     voters, down = Counter[str](), Counter[str]()
     for node in nodes:

@@ -38,7 +38,7 @@ def record_key(environment: str) -> str:
 
 
 def applies_key(environment: str) -> str:
-    """Return the key of the record of who has applied changes to an environment's stack."""
+    """Return the key of the record of recent applies to an environment's stack."""
     return f"environments/{environment}/applies.json"
 
 
@@ -49,7 +49,7 @@ class StoredDocument(BaseModel):
 
     @classmethod
     def parse_document(cls, body: bytes, *, key: str) -> Self:
-        """Parse a document; `key` is for errors."""
+        """Parse a document; errors name `key`."""
         try:
             return cls.model_validate_json(body)
         except ValidationError as error:
@@ -99,7 +99,7 @@ class Release(StoredDocument):
 
     @property
     def roll_out_target(self) -> ReleaseTarget:
-        """Target of its roll-outs."""
+        """The release as the target of a roll-out."""
         return ReleaseTarget(
             release=self.object_key, sha256=hashlib.sha256(self.to_bytes()).hexdigest(), version=self.version
         )
@@ -126,15 +126,15 @@ class ReleaseTarget(PointedRelease):
 
     @property
     def as_pointed(self) -> PointedRelease:
-        """The same without the version."""
+        """The release without its version."""
         return PointedRelease(release=self.release, sha256=self.sha256)
 
 
 RollOutKind = Literal["roll-out", "roll-back"]
 
 RollOutState = Literal["rolling", "settling", "returning"]
-"""Phase of an unfinished roll-out: its stages; installation on nodes that booted before the pointer moved; return of
-nodes after a failed stage."""
+"""Phase of an unfinished roll-out. `rolling`: its stages; `settling`: installation on nodes that booted before the
+pointer moved; `returning`: return of nodes to the previous release."""
 
 
 class RollOut(StoredDocument):
@@ -200,10 +200,10 @@ class ApplyRun(StoredDocument):
     """A command that may have locked the stack.
 
     Attributes:
-        holder: Who runs it, for people.
+        holder: Name for people: actor and workflow run, or user, machine and process.
         run: Page of the workflow run; "" outside one.
-        hostname: Name of its machine.
-        began: When it began, by the machine's clock.
+        hostname: Name of the machine.
+        began: Start time by the machine's clock.
     """
 
     holder: str
@@ -213,11 +213,11 @@ class ApplyRun(StoredDocument):
 
 
 class ApplyRecord(StoredDocument):
-    """Who has applied changes to an environment's stack last.
+    """Recent commands that may have locked an environment's stack.
 
     Attributes:
         schema_version: 1.
-        runs: The last ones, the newest last.
+        runs: The commands, newest last.
     """
 
     schema_version: Literal[1] = Field(alias="schema", default=1)

@@ -1,1 +1,1 @@
-"""Makes the next run converge after one that died: its processes, its lock, and what it did not record."""
+"""Recovery of a stack's state: adopts resources that were not recorded, and guards refreshes against losses."""

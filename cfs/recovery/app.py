@@ -16,6 +16,6 @@ refresh_app = typer.Typer()
 def refresh_environment(
     *, environment: Annotated[str, typer.Option(help="the stack's name: prod, staging, or local")]
 ) -> None:
-    """Read into the state what was changed outside Pulumi, and lose nothing that AWS still has."""
+    """Refresh a stack's state without losing resources that AWS still has."""
     found = find_stack_environment(environment)
     refresh_stack(found.open_engine(), found.connect_aws, retry_command=f"cfs refresh --environment {environment}")

@@ -1,9 +1,9 @@
-"""Adopts what a dead run had begun to create, and finds what else carries the tags of the stack.
+"""Adopts resources that a dead run created without recording, and finds tagged resources that the state lacks.
 
-The engine writes an operation into the state before it begins one. What a dead run may have created without
-recording is therefore always among the pending creations. Each is looked up in the account, by its tags or by the
-name that it was to get, put into the state under its id, and read by a refresh; what does not exist drops out again.
-(`pulumi refresh --import-pending-creates` is meant for this, but engine 3.259 drops what it is told to import.)
+The engine writes an operation into the state before it begins it, so every resource that a dead run may have created
+without recording is among the pending creations. Each of them is looked up in the account by its tags or its declared
+name, added to the state under its ID, and read by a refresh, which drops the ones that do not exist.
+(`pulumi refresh --import-pending-creates` is meant for this, but engine 3.259 drops the resources it should import.)
 """
 
 from __future__ import annotations
@@ -47,19 +47,19 @@ IMPORT_ID_MAKERS: Mapping[str, Callable[[ResourceInputs], str]] = {
         (inputs["repository"], inputs["environment"], inputs["variableName"])
     ),
 }
-"""Resources whose second creation the service refuses and that have a name of their own or no tags: how an import names
-each. All others without tags are put, not created: doing it again does no harm."""
+"""Functions that return the import ID, by type. These types have unique names or no tags, and the service refuses to
+create them twice. All other types without tags are written by a put, which is safe to repeat."""
 
 KEPT_INPUTS: Mapping[str, tuple[str, ...]] = {"aws:ec2/instance:Instance": ("volumeTags",)}
-"""Inputs that the provider reads back only where the state has them. Without its `volumeTags` an instance is read with
-the tags of its volume as those of its root device, and the next deployment removes them from the volume."""
+"""Inputs that the provider reads back only if the state has them. If `volumeTags` is missing, a refresh reads the
+volume's tags as tags of the root device, and the next deployment removes them from the volume."""
 
 
 def adopt_pending(engine: StackEngine, aws: AwsAccount) -> list[str]:
-    """Bring what a dead run had begun into the state.
+    """Add resources that a dead run began to create to the state.
 
     Returns:
-        The URNs of what was adopted.
+        URNs of the adopted resources.
     """
     exported = engine.query_json("stack", "export")
     deployment = exported["deployment"]
@@ -84,25 +84,25 @@ def adopt_pending(engine: StackEngine, aws: AwsAccount) -> list[str]:
 
 
 def repair_state(engine: StackEngine, connect: Callable[[], AwsAccount], *, died: bool = False) -> bool:
-    """Finish what a dead run left in the state, and return whether one had died.
+    """Repair the state after a dead run, and return whether a run had died.
 
     Args:
-        engine: The engine at work on the stack.
-        connect: Reaches the stack's account.
-        died: Whether a run is known to have died, whatever the state holds.
+        engine: Engine of the stack.
+        connect: Connects to the stack's account.
+        died: Whether the caller knows that a run has died, even if the state does not show it.
     """
     RefreshGuard(engine=engine, connect=connect).settle()
     if not (died or has_pending(engine)):
         return False
-    with show_progress("Repairing what an interrupted run has left behind"):
+    with show_progress("Repairing the state after an interrupted run"):
         adopted = adopt_pending(engine, connect())
     for urn in adopted:
-        console.print(f"  adopted {urn.rpartition('::')[2]}, which it had created but not recorded", highlight=False)
+        console.print(f"  adopted {urn.rpartition('::')[2]}, which that run had not recorded", highlight=False)
     return True
 
 
 def _entry_of(resource: dict[str, Any], identifier: str) -> dict[str, Any]:
-    """Make the entry of the state under which a refresh reads a resource that exists."""
+    """Return a state entry with which a refresh can read an existing resource."""
     entry = {**resource, "id": identifier}
     names = KEPT_INPUTS.get(resource["type"], ())
     kept = {name: value for name, value in resource.get("inputs", {}).items() if name in names}
@@ -121,12 +121,12 @@ def _find_id(
 
 
 def has_pending(engine: StackEngine) -> bool:
-    """Return whether the state holds what a dead run has begun and not finished."""
+    """Return whether a dead run has left pending operations or unread resources in the state."""
     return _is_unfinished(engine.read_deployment())
 
 
 def _is_unfinished(deployment: dict[str, Any]) -> bool:
-    # A recovery that died itself, between its import and its refresh, leaves resources that nobody has read yet.
+    # A recovery that died between its import and its refresh leaves resources that have not been read.
     unread = (
         resource["custom"] and "id" in resource and _is_unread(resource)
         for resource in deployment.get("resources") or []
@@ -142,7 +142,7 @@ def _is_unread(resource: dict[str, Any]) -> bool:
 def import_resources(
     engine: StackEngine, aws: AwsAccount, exported: dict[str, Any], resources: Sequence[dict[str, Any]]
 ) -> None:
-    """Put resources into the state, drop its pending operations, and read all from the account."""
+    """Add resources to the state, drop its pending operations, and refresh it from the account."""
     deployment = exported["deployment"]
     deployment["resources"] = with_entries(deployment.get("resources") or [], resources)
     deployment["pending_operations"] = []
@@ -155,9 +155,9 @@ def import_resources(
 
 
 def with_entries(recorded: Sequence[dict[str, Any]], new: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Add entries to a state; one that replaces a recorded resource stands before it and marks it for deletion.
+    """Add entries to a state's resources; one with a recorded URN goes before the old entry, which is to be deleted.
 
-    That is how the engine itself records a replacement before it deletes the old resource.
+    The engine records a replacement in the same way before it deletes the old resource.
     """
     replacing = {entry["urn"]: entry for entry in new}
     entries = []
@@ -173,7 +173,7 @@ def with_entries(recorded: Sequence[dict[str, Any]], new: Sequence[dict[str, Any
 def identify_resource(
     resource: dict[str, Any], inventory: Sequence[TaggedResource], recorded: Collection[tuple[str, str]]
 ) -> str | None:
-    """Find the id that a resource has in the account if it exists there and no other resource is recorded under it."""
+    """Return the ID under which a resource may exist in the account: its import ID, or an unrecorded resource's ID."""
     inputs: ResourceInputs = resource.get("inputs") or {}
     if named := IMPORT_ID_MAKERS.get(resource["type"]):
         return named(inputs)
@@ -189,23 +189,23 @@ def identify_resource(
 
 
 def find_orphans(engine: StackEngine, aws: AwsAccount) -> list[TaggedResource]:
-    """List what carries the stack's tags and is not in its state."""
+    """List resources that have the stack's tags but are not in its state."""
     recorded = recorded_ids(engine.query_json("stack", "export")["deployment"])
     found = _list_tagged(aws, engine)
     return [resource for resource in found if (resource.type, resource.id) not in recorded]
 
 
 def destroy_orphans(engine: StackEngine, aws: AwsAccount, resources: Sequence[TaggedResource]) -> None:
-    """Delete orphans by the provider that would have made them: take them into the state, then destroy just them.
+    """Delete orphans with the stack's provider: import them into the state, then destroy only them.
 
-    Where this dies halfway, the next `up` finds them in the state, undeclared, and deletes them.
+    If this is interrupted, the next `up` finds them in the state but not in the program, and deletes them.
     """
     exported = engine.query_json("stack", "export")
     recorded = exported["deployment"].get("resources") or []
     provider = next((resource for resource in recorded if resource["type"] == "pulumi:providers:aws"), None)
     if provider is None:
         raise UserError(
-            "The stack's state holds no AWS provider yet, by which the resources could be deleted.",
+            "The stack's state has no AWS provider yet that could delete the resources.",
             repair="run `make up` first",
         )
     entries = [
@@ -232,6 +232,6 @@ def _list_tagged(aws: AwsAccount, engine: StackEngine, *, types: Collection[str]
 
 
 def recorded_ids(deployment: dict[str, Any]) -> frozenset[tuple[str, str]]:
-    """Return type and id of all that a state holds; an id alone can be that of a role and of its instance profile."""
+    """Return the type and ID of each resource in a state; a role and its instance profile may have the same ID."""
     resources = deployment.get("resources") or []
     return frozenset((resource["type"], resource["id"]) for resource in resources if "id" in resource)

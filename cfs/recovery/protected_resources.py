@@ -1,4 +1,4 @@
-"""What the program protects: no orphan of it is deleted, and what the state has lost of it is taken back."""
+"""Protected resources: their orphans are never deleted, and those that the state has lost are imported again."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ if TYPE_CHECKING:
     from cfs.recovery.tagged_resources import TaggedResource
 
 _OF_ENTRY = ("urn", "type", "custom", "inputs", "parent", "protect", "retainOnDelete", "provider", "dependencies")
-"""What a preview knows of a resource that its entry in the state has too."""
+"""Fields of a previewed resource that its state entry has as well."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProtectedResources:
-    """What the program declares as protected.
+    """Resources that the program declares as protected.
 
     Attributes:
-        kinds: Type and tag `Name` of each.
-        lost: By type and name, the entries without ids of those that the state does not hold.
+        kinds: Type and tag `Name` of each resource.
+        lost: State entries, without IDs, of the resources that the state lacks; by type and name.
     """
 
     kinds: Collection[tuple[str, str]]
     lost: Mapping[tuple[str, str], dict[str, Any]]
 
     def includes(self, orphan: TaggedResource) -> bool:
-        """Return whether an orphan may be what the program protects."""
+        """Return whether an orphan may be a protected resource."""
         return (orphan.type, orphan.name) in self.kinds
 
     def has_lost(self, orphan: TaggedResource) -> bool:
-        """Return whether an orphan is what the state has lost."""
+        """Return whether an orphan is a protected resource that the state has lost."""
         return (orphan.type, orphan.name) in self.lost
 
 
 def find_protected(engine: StackEngine) -> ProtectedResources:
-    """Ask the program what it protects.
+    """Preview the program, and return its protected resources.
 
     Raises:
         EngineError: The program cannot be previewed.
@@ -50,7 +50,7 @@ def find_protected(engine: StackEngine) -> ProtectedResources:
 
 
 def read_protected(preview: Mapping[str, Any]) -> ProtectedResources:
-    """Read from a preview's JSON what the program protects."""
+    """Return the protected resources in a preview's JSON."""
     steps = [step for step in preview.get("steps", []) if (step.get("newState") or {}).get("protect")]
     named = {
         (state["type"], state["inputs"]["tags"]["Name"]): (step["op"], state)
@@ -68,16 +68,12 @@ def read_protected(preview: Mapping[str, Any]) -> ProtectedResources:
 def adopt_lost(
     engine: StackEngine, aws: AwsAccount, orphans: Sequence[TaggedResource], protected: ProtectedResources
 ) -> None:
-    """Take orphans back into the state as what they are declared as.
-
-    Raises:
-        UserError: The state has not lost one of them.
-    """
+    """Import orphans into the state as the protected resources that it has lost; refuse other orphans."""
     others = [orphan.id for orphan in orphans if not protected.has_lost(orphan)]
     if others:
         raise UserError(
-            f"{', '.join(others)}: not what the state has lost of what the stack protects.",
-            repair="take the ids from `cfs local orphans list`, which has the command for each",
+            f"{', '.join(others)}: not among the protected resources that the state has lost.",
+            repair="take the ids from `cfs local orphans list`, which shows the command for each",
         )
     entries = [{**protected.lost[orphan.type, orphan.name], "id": orphan.id} for orphan in orphans]
     import_resources(engine, aws, engine.query_json("stack", "export"), entries)

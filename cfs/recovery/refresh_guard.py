@@ -1,9 +1,9 @@
 """Keeps a refresh from losing resources.
 
-The provider takes some errors of AWS for the answer that a resource is gone, any error of HeadBucket among them
-(`findBucket` in its `internal/service/s3/bucket.go`), and the engine then drops it from the state, protected or not. So
-the state before a refresh is kept until what was dropped is known to be gone. What is protected does not leave the
-state by a refresh at all.
+The provider reports a resource as gone on some AWS errors, including any error of HeadBucket (`findBucket` in its
+`internal/service/s3/bucket.go`), and the engine then drops it from the state, even if it is protected. So the state
+from before a refresh is kept until the dropped resources have been checked. A refresh never removes a protected
+resource from the state.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ class DroppedResource:
     """A resource that a refresh has dropped from the state.
 
     Attributes:
-        urn: Its URN.
+        urn: URN.
         type: Pulumi's type token.
-        id: Its provider id.
-        protected: Whether the stack protects it.
+        id: Provider ID.
+        protected: Whether the stack protects the resource.
     """
 
     urn: str
@@ -49,8 +49,8 @@ class RefreshGuard:
     """Guards the refreshes of one stack.
 
     Attributes:
-        engine: The engine at work on the stack.
-        connect: Reaches the stack's account, where a refresh has dropped something.
+        engine: Engine of the stack.
+        connect: Connects to the stack's account; called only if a refresh has dropped a resource.
     """
 
     engine: StackEngine
@@ -58,25 +58,25 @@ class RefreshGuard:
 
     @property
     def kept(self) -> Path:
-        """The file that holds the state from before a refresh until what that has dropped is known to be gone."""
+        """File with the state from before a refresh, kept until the dropped resources have been checked."""
         return self.engine.work_folder / f"before-refresh-{self.engine.stack_name}.json"
 
     def refresh(self, run: Callable[[], object], *, before: dict[str, Any] | None = None) -> None:
-        """Refresh, and put the state back where that has lost something.
+        """Run a refresh, and restore the state if it has lost a resource.
 
         Args:
-            run: Refreshes.
-            before: The state as exported, where the caller has it.
+            run: Runs the refresh.
+            before: The exported state, if the caller has it.
         """
         _write_whole(self.kept, before or self.engine.query_json("stack", "export"))
         try:
             run()
         finally:
-            # A refresh that fails halfway has dropped things, too.
+            # A refresh that fails halfway may have dropped resources, too.
             self.settle()
 
     def settle(self) -> None:
-        """Check what the last refresh has dropped, if nothing has yet: its command may have died."""
+        """Check the resources that the last refresh dropped, unless that is done: its command may have died first."""
         if not self.kept.exists():
             return
         before = json.loads(self.kept.read_text())
@@ -88,7 +88,7 @@ class RefreshGuard:
         lost = [(resource, answer) for resource, answer in answers if is_lost(resource, answer)]
         if lost and _is_newer(present, recorded):
             old = self.kept.replace(self.kept.with_suffix(".old.json"))
-            console.print(f"The stack has changed since a refresh that died; the state before is in {old}.")
+            console.print(f"The stack has changed since a refresh that died; the state from before it is in {old}.")
             return
         if lost:
             self.engine.query_text("stack", "import", "--file", str(self.kept))
@@ -97,7 +97,7 @@ class RefreshGuard:
             raise _loss_error(lost, stack=self.engine.stack_name)
 
     def _ask_all(self, dropped: Sequence[DroppedResource]) -> list[tuple[DroppedResource, ResourcePresence]]:
-        # boto3 takes a quarter of a second, and most refreshes drop nothing.
+        # Importing boto3 takes a quarter of a second, and most refreshes drop nothing.
         from cfs.recovery.resource_presence import ask_presence  # noqa: PLC0415
 
         aws = self.connect()
@@ -105,12 +105,12 @@ class RefreshGuard:
 
 
 def refresh_stack(engine: StackEngine, connect: Callable[[], AwsAccount], *, retry_command: str) -> None:
-    """Read into a stack's state what was changed outside Pulumi, and show it.
+    """Refresh a stack's state, and show the changes that were made outside Pulumi.
 
     Args:
-        engine: The engine at work on the stack.
-        connect: Reaches the stack's account.
-        retry_command: The command to repeat after a repair.
+        engine: Engine of the stack.
+        connect: Connects to the stack's account.
+        retry_command: Command for the user to repeat after a repair.
     """
     check_github(engine, retry_command=retry_command, deploys=False)
     engine.recover_stack()
@@ -120,7 +120,7 @@ def refresh_stack(engine: StackEngine, connect: Callable[[], AwsAccount], *, ret
 
 
 def find_dropped(before: Sequence[dict[str, Any]], after: Sequence[dict[str, Any]]) -> list[DroppedResource]:
-    """Return the resources that one state has and a later one has not; providers and components never go."""
+    """Return the resources that an earlier state has and a later one lacks, except providers and components."""
     kept = {(resource["urn"], resource.get("id")) for resource in after}
     return [
         DroppedResource(
@@ -138,7 +138,10 @@ def find_dropped(before: Sequence[dict[str, Any]], after: Sequence[dict[str, Any
 
 
 def is_lost(resource: DroppedResource, answer: ResourcePresence) -> bool:
-    """Return whether a resource must not leave the state: it is protected, or AWS does not say that it is gone."""
+    """Return whether a dropped resource must go back: it is protected, AWS still has it, or the answer is unclear.
+
+    Parts of a bucket that the next deployment puts again never must.
+    """
     return answer.verdict != "renewable" and (resource.protected or answer.verdict in ("there", "unclear"))
 
 
@@ -147,12 +150,12 @@ def _exported_resources(exported: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _is_newer(present: Sequence[dict[str, Any]], recorded: Sequence[dict[str, Any]]) -> bool:
-    """Return whether a state has what a refresh cannot have brought."""
+    """Return whether a state has resources that a refresh cannot have added."""
     return not {resource["urn"] for resource in present} <= {resource["urn"] for resource in recorded}
 
 
 def _write_whole(path: Path, exported: dict[str, Any]) -> None:
-    """Write a file whole or not at all, for this user alone: it may hold secrets, encrypted."""
+    """Write a file atomically, readable only by this user: it may contain encrypted secrets."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, new = tempfile.mkstemp(dir=path.parent, suffix=".json")
     with os.fdopen(descriptor, "w") as file:
@@ -168,11 +171,11 @@ def _loss_error(lost: Sequence[tuple[DroppedResource, ResourcePresence]], *, sta
     ]
     gone = [resource.urn for resource, answer in lost if answer.verdict == "gone"]
     repairs = [
-        *(f"`pulumi state unprotect --stack {stack} '{urn}'` if its loss is to be accepted" for urn in gone),
-        *(["see why AWS answers so: rights, a proxy, another account"] if len(gone) < len(lost) else []),
+        *(f"`pulumi state unprotect --stack {stack} '{urn}'` to accept its loss" for urn in gone),
+        *(["find out why AWS answers so: rights, a proxy, another account"] if len(gone) < len(lost) else []),
     ]
     return UserError(
-        "The refresh dropped from the state what is protected or not known to be gone. The state is as it was before; "
-        "it was:\n" + "\n".join(lines),
+        "The refresh dropped resources that are protected or not known to be gone; the state has been restored:\n"
+        + "\n".join(lines),
         repair="; ".join([*repairs, "then run the same command again"]),
     )

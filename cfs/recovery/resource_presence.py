@@ -1,4 +1,4 @@
-"""Whether AWS still has a resource, asked by its id: an answer that says no is told from none."""
+"""Asks AWS by ID whether a resource still exists, and distinguishes absence from errors."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ Verdict = Literal["there", "renewable", "gone", "unclear", "unasked"]
 
 _BUCKET = "aws:s3/bucket:Bucket"
 _BUCKET_PARTS = "aws:s3/bucket"
-"""Beginning of the types of a bucket and of its versioning, policy and so on, which have the bucket's id."""
+"""Prefix of the types of a bucket and of its parts, such as versioning and policy, whose ID is the bucket's."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResourcePresence:
-    """What AWS says of a resource.
+    """AWS's answer about a resource.
 
     Attributes:
-        verdict: Whether it is there; `renewable` for part of a bucket that is there, which the next deployment puts
-            again; `unclear` where AWS gave an error; `unasked` where this module cannot ask.
-        said: The same for people.
+        verdict: `there`; `gone`; `renewable`: part of an existing bucket, which the next deployment puts again;
+            `unclear`: AWS returned an error; `unasked`: this module has no call for the type.
+        said: The answer for people.
     """
 
     verdict: Verdict
@@ -36,14 +36,14 @@ class ResourcePresence:
 
 
 def ask_presence(aws: AwsAccount, type_token: str, identifier: str) -> ResourcePresence:
-    """Ask an account for a resource by Pulumi's type and id."""
+    """Ask AWS whether a resource exists, by Pulumi's type and ID."""
     look = _find_look(type_token)
     if look is None:
         return ResourcePresence(verdict="unasked", said="AWS was not asked")
     try:
         is_there = look(aws, identifier)
     except AwsError as error:
-        # HEAD has no body that could name the error; others name it `InvalidVpcID.NotFound`, `NotFoundException`.
+        # A HEAD response has no body with an error code. Other codes: `InvalidVpcID.NotFound`, `NotFoundException`.
         if error.code in ("404", "NoSuchBucket") or "NotFound" in error.code:
             return _GONE
         return ResourcePresence(verdict="unclear", said=error.problem)

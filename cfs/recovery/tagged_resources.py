@@ -1,4 +1,4 @@
-"""Resources in an account that carry a stack's tags."""
+"""Finds resources in an account by a stack's tags."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class TagCall:
-    """The call that reads a resource's tags, where its listing does not hold them.
+    """Call that reads a resource's tags if the listing does not include them.
 
     Attributes:
-        operation: The operation.
-        argument: Its argument that names the resource.
-        value: JMESPath of the argument's value in the listed resource.
-        path: JMESPath of the tags in the answer.
+        operation: Operation in boto3.
+        argument: The operation's argument that identifies the resource.
+        value: JMESPath of the argument's value in the listed resource; `{account}` stands for the account's ID.
+        path: JMESPath of the tags in the response.
     """
 
     operation: str
@@ -35,16 +35,16 @@ class TagCall:
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceListing:
-    """How AWS lists one type of resource.
+    """Call that lists one type of resource.
 
     Attributes:
         type: Pulumi's type token.
-        service: The service, as boto3 calls it.
-        operation: The operation that lists all of them.
-        path: JMESPath of the resources in its answer; `{prefix}` stands for how the stack's names begin.
-        id: JMESPath of the provider id in each; `{account}` stands for the account's ID.
-        tag_call: How its tags are read; None: they are in the listing.
-        arguments: Arguments of the operation; `{account}` as above.
+        service: Service in boto3.
+        operation: Operation that lists all resources of the type.
+        path: JMESPath of the resources in the response; `{prefix}` stands for the prefix of the stack's names.
+        id: JMESPath of the provider ID in a resource; `{account}` stands for the account's ID.
+        tag_call: Call that reads the tags; None if the listing includes them.
+        arguments: Arguments of the operation; `{account}` stands for the account's ID.
     """
 
     type: str
@@ -61,7 +61,7 @@ def _ec2_listing(type_token: str, operation: str, *, path: str, id_field: str) -
 
 
 LISTINGS = (
-    # EC2 is asked for each type by itself: DescribeTags still names what has been deleted.
+    # EC2 has a listing per type, because DescribeTags also returns deleted resources.
     _ec2_listing("aws:ec2/vpc:Vpc", "describe_vpcs", path="Vpcs", id_field="VpcId"),
     _ec2_listing("aws:ec2/subnet:Subnet", "describe_subnets", path="Subnets", id_field="SubnetId"),
     _ec2_listing(
@@ -169,7 +169,7 @@ LISTINGS = (
         operation="list_roles",
         path="Roles[?starts_with(RoleName, '{prefix}')]",
         id="RoleName",
-        # IAM's lists leave the tags out:
+        # IAM's list operations do not return tags:
         # https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListInstanceProfiles.html
         tag_call=TagCall(operation="get_role", argument="RoleName", value="RoleName", path="Role.Tags"),
     ),
@@ -234,11 +234,11 @@ LISTINGS = (
         tag_call=TagCall(operation="list_tags_for_resource", argument="ResourceARN", value="Arn"),
     ),
 )
-"""All types that carry the stack's tags. A VPC's default security group and an Auto Scaling group's instances are not
-listed: they are created and deleted with the VPC and with the group."""
+"""All types that have the stack's tags. A VPC's default security group and an Auto Scaling group's instances are
+excluded: they are created and deleted with the VPC and the group."""
 
 _GONE_STATES = frozenset({"deleted", "deleting", "shutting-down", "terminated"})
-"""States in which EC2 still lists what costs nothing any more and cannot come back."""
+"""States of resources that EC2 still lists although they cost nothing and cannot be recovered."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -247,8 +247,8 @@ class TaggedResource:
 
     Attributes:
         type: Pulumi's type token.
-        id: Its provider id.
-        name: Its tag `Name`.
+        id: Provider ID.
+        name: Tag `Name`, or "".
     """
 
     type: str
@@ -259,7 +259,7 @@ class TaggedResource:
 def find_tagged_resources(
     aws: AwsAccount, environment: str, *, listings: Sequence[ResourceListing] = LISTINGS
 ) -> list[TaggedResource]:
-    """Find everything in an account that carries the tags of an environment."""
+    """Find all resources in an account that have an environment's tags."""
     account_id = aws.account_id()
     return [
         resource for listing in listings for resource in _find_listed(aws, environment, listing, account_id=account_id)
@@ -298,7 +298,7 @@ def _read_tags(
         try:
             holder = aws.call_operation(listing.service, call.operation, **argument)
         except AwsError as error:
-            # A job may read the tags of its own stack's resources alone.
+            # A job may read only the tags of its own stack's resources.
             if error.code not in ("NoSuchTagSet", "AccessDenied", "AccessDeniedException"):
                 raise
             return {}
@@ -307,10 +307,10 @@ def _read_tags(
 
 
 def is_gone(aws: AwsAccount, listing: ResourceListing, resource: dict[str, Any]) -> bool:
-    """Return whether a resource is being deleted, or only its record is left."""
+    """Return whether a resource is being deleted, or only its record remains."""
     if listing.service == "kms":
         metadata = aws.call_operation("kms", "describe_key", KeyId=resource["KeyId"])["KeyMetadata"]
         return "DeletionDate" in metadata
-    # An instance's state is an object.
+    # An instance's state is an object; that of other resources is a string.
     state = resource.get("State", "")
     return listing.service == "ec2" and (state["Name"] if isinstance(state, dict) else state) in _GONE_STATES

@@ -134,7 +134,7 @@ def test_what_aws_still_has_stays_in_the_state(stack: RecordedStack, kind: str, 
 
     assert stack.resources == before
     assert ("protected" in refused.value.problem.splitlines()[1]) is protect
-    assert "see why AWS answers so" in refused.value.repair
+    assert "find out why AWS answers so" in refused.value.repair
     assert list(stack.work_folder.iterdir()) == []
 
 

@@ -65,4 +65,4 @@ def test_a_job_gives_no_digest_of_it_to_approve_and_a_person_does(
     wanted = WantedDeployment(environment="prod", cluster_size=None, commit="c" * 40)
     result = preview_for_review(wanted, file=tmp_path / "review.json")
     assert ("digest" in result.job_outputs) is not is_job
-    assert ("AWS lets no job change its own rights" in result.text) is is_job
+    assert ("AWS does not let a job change its own rights" in result.text) is is_job
