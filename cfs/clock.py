@@ -1,4 +1,4 @@
-"""Clock of deployments, which tests replace."""
+"""The clock of commands that wait, which tests replace."""
 
 from __future__ import annotations
 
