@@ -1,1 +1,1 @@
-"""An environment's beginning and end: the bucket of its state and the key of its secrets, around the stack."""
+"""Setup and destruction of an environment: its state bucket, its KMS key and its stack."""

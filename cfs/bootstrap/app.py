@@ -20,11 +20,11 @@ destroy_app = typer.Typer()
 def bootstrap_environment(
     *,
     environment: Annotated[str, typer.Option(help="the stack's name: prod or staging")],
-    adopt: Annotated[str, typer.Option(help="keep the state in this bucket, which exists")] = "",
+    adopt: Annotated[str, typer.Option(help="existing bucket to keep the state in")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print the steps and change nothing")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="adopt without asking")] = False,
 ) -> None:
-    """Bring an account to where `pulumi up` can begin: state bucket, key, backend, stack and settings."""
+    """Prepare an account for the first `pulumi up`: state bucket, key, backend, stack and settings."""
     found = open_new_environment(environment, adopt=adopt)
     found.setup.check_variables()
     changes = found.adopted_changes()
@@ -44,9 +44,9 @@ def destroy_environment(
     *,
     environment: Annotated[str, typer.Option(help="the stack's name: prod or staging")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print the steps and change nothing")] = False,
-    yes_destroy: Annotated[str, typer.Option(help="the name again, in place of being asked for it")] = "",
+    yes_destroy: Annotated[str, typer.Option(help="the name again, instead of the prompt")] = "",
 ) -> None:
-    """Destroy all of an environment: what is protected too, its releases, its state, and at last the state's key."""
+    """Destroy an environment with its protected resources, its releases, its state and finally the state's key."""
     destruction = Destruction(environment=open_new_environment(environment))
     destruction.environment.setup.check_variables()
     if not dry_run:
@@ -59,5 +59,5 @@ def destroy_environment(
     if kept := destruction.kept_objects():
         bucket = destruction.environment.bucket.name
         console.print(
-            f"The bucket {bucket} and the key stay: it holds also {', '.join(kept[:3])}.", markup=False, soft_wrap=True
+            f"The bucket {bucket} and the key stay: it also holds {', '.join(kept[:3])}.", markup=False, soft_wrap=True
         )

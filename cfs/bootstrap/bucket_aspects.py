@@ -1,4 +1,4 @@
-"""What S3 configures of a state bucket apart from its name and tags, as the stack declares it."""
+"""S3 configurations of a state bucket, such as policy and versioning, as the stack declares them."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _ABSENT_CODES = frozenset(
 
 @dataclass(frozen=True, kw_only=True)
 class BucketAspect:
-    """One configuration of a bucket.
+    """One S3 configuration of a bucket.
 
     Attributes:
-        name: What people call it.
-        operation: The end of the names of the calls that get and put it.
-        argument: Where the put call takes it.
-        answer: Where the get call's answer has it; "" where it is the whole answer.
-        declared: Its value.
+        name: Name for people.
+        operation: Suffix of the operations `get_…` and `put_…`.
+        argument: Argument of the put operation with the value.
+        answer: Key of the value in the response of the get operation; "" if the whole response is the value.
+        declared: Declared value.
     """
 
     name: str
@@ -43,7 +43,7 @@ class BucketAspect:
     declared: Any  # the form of S3's own API
 
     def read(self, aws: AwsAccount, bucket: str) -> Any:
-        """Return its value in the account, or None where there is none."""
+        """Return the bucket's current value, or None if there is none."""
         try:
             answer = aws.call_operation("s3", f"get_{self.operation}", Bucket=bucket)
         except AwsError as error:
@@ -56,17 +56,17 @@ class BucketAspect:
         return answer[self.answer] if self.answer else answer
 
     def is_as_declared(self, aws: AwsAccount, bucket: str) -> bool:
-        """Return whether the bucket has it."""
+        """Return whether the bucket has the declared value."""
         return _covers(self.read(aws, bucket), self.declared)
 
     def write(self, aws: AwsAccount, bucket: str) -> None:
-        """Put it."""
+        """Put the declared value."""
         value = json.dumps(self.declared) if self.argument == "Policy" else self.declared
         aws.call_operation("s3", f"put_{self.operation}", Bucket=bucket, **{self.argument: value})
 
 
 def state_bucket_aspects(bucket: str, key_arn: str) -> list[BucketAspect]:
-    """Return what the stack declares of its state bucket."""
+    """Return the configurations that the stack declares for its state bucket."""
     encryption = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key_arn}
     closed = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
     return [
@@ -116,7 +116,7 @@ def state_bucket_aspects(bucket: str, key_arn: str) -> list[BucketAspect]:
 
 
 def _covers(actual: Any, declared: Any) -> bool:
-    """Return whether a value is what is declared, where AWS may add fields."""
+    """Return whether a value equals the declared one; AWS may add fields."""
     if isinstance(declared, dict):
         return isinstance(actual, dict) and all(_covers(actual.get(key), value) for key, value in declared.items())
     if isinstance(declared, list):
@@ -129,7 +129,7 @@ def _covers(actual: Any, declared: Any) -> bool:
 
 
 def _in_api_form(value: Any) -> Any:
-    """Return Pulumi's inputs with the names of S3's API: `noncurrent_days` is `NoncurrentDays`, `id` is `ID`."""
+    """Rename Pulumi's inputs as in S3's API: `noncurrent_days` becomes `NoncurrentDays`, `id` becomes `ID`."""
     if isinstance(value, list):
         return [_in_api_form(item) for item in value]
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""An environment's end: all that its stack has made, then its state, and last the key that encrypts the state."""
+"""Destroys an environment: the stack's resources, then the state, then the key that encrypts the state."""
 
 from __future__ import annotations
 
@@ -20,21 +20,17 @@ _KEY_TYPES = ("aws:kms/key:Key", "aws:kms/alias:Alias")
 _STATE_LINES = re.compile(
     rf"^(secretsprovider|encryptedkey|  {CONFIG_NAMESPACE}:(adoptStateBucket|adoptEncryptionKey)):.*\n?", re.MULTILINE
 )
-"""Lines of a settings file that name what is gone."""
+"""Lines of a settings file that name the state bucket and the key."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Destruction:
-    """The end of one environment.
-
-    Attributes:
-        environment: It.
-    """
+    """Destruction of one environment."""
 
     environment: NewEnvironment
 
     def steps(self) -> Iterator[Step]:
-        """Yield all of it; the key goes last, since without it the state can be neither read nor written."""
+        """Yield the steps. The key is deleted after the state, which cannot be read or written without it."""
         stack, bucket, key = self.environment.setup.stack, self.environment.bucket, self.environment.key
         for role in ("artifacts", "build-cache"):
             emptied = replace(bucket, role=role, adopted="")
@@ -44,7 +40,7 @@ class Destruction:
                 run=emptied.empty,
             )
         yield Step(
-            title=f"Destroy the stack {stack}, but for the bucket and the key of its state",
+            title=f"Destroy the stack {stack}, except for its state bucket and key",
             is_done=lambda: not self._destroyed_resources(),
             run=self._destroy_resources,
         )
@@ -69,7 +65,7 @@ class Destruction:
         )
 
     def kept_objects(self) -> list[str]:
-        """Return what else is in the state bucket, for which it stays, and the key with it."""
+        """Return the contents for which the state bucket and the key stay: other objects, or "(adopted)"."""
         bucket = self.environment.bucket
         if not bucket.exists():
             return []
@@ -79,7 +75,7 @@ class Destruction:
         recorded = self._recorded_resources()
         kept = [f"--exclude={of['urn']}" for of in recorded if _is_of_state(of)]
         for instance in (of["id"] for of in recorded if of["type"] == "aws:ec2/instance:Instance"):
-            # EC2 itself protects the orchestrator until it is told otherwise.
+            # EC2's termination protection of the orchestrator would refuse its termination.
             self.environment.bucket.aws.call_operation(
                 "ec2", "modify_instance_attribute", InstanceId=instance, DisableApiTermination={"Value": False}
             )
@@ -113,5 +109,5 @@ class Destruction:
 
 
 def _is_of_state(resource: dict[str, Any]) -> bool:
-    """Return whether a resource is the state bucket, which stays with all that S3 configures of it, or the key."""
+    """Return whether a resource is the state bucket, one of its configurations, or the key; these are kept."""
     return bool(resource.get("retainOnDelete")) or resource["type"] in _KEY_TYPES

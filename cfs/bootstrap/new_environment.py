@@ -1,4 +1,4 @@
-"""What an environment consists of before its stack is deployed, and after all else is destroyed."""
+"""The parts of an environment that exist before its stack is deployed and until the rest is destroyed."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class NewEnvironment:
-    """An environment's state: where it lies, what encrypts it, and the stack.
+    """An environment's settings, KMS key, state bucket and stack.
 
     Attributes:
         settings: The stack's settings.
-        key: The key.
-        bucket: The bucket.
-        setup: The stack.
+        key: Key that encrypts the state.
+        bucket: Bucket of the state.
+        setup: The stack in its backend.
     """
 
     settings: Settings
@@ -38,18 +38,18 @@ class NewEnvironment:
     setup: StackSetup
 
     def steps(self) -> Iterator[Step]:
-        """Yield all that comes before the first `pulumi up`."""
+        """Yield the steps before the first `pulumi up`."""
         yield from self.key.steps()
         yield from self.bucket.steps(self.key.arn)
         yield from self.setup.steps()
 
     def adopted_changes(self) -> list[str]:
-        """Return what the first deployment changes of a bucket that the settings do not name yet."""
+        """Return the changes that the first deployment makes to an adopted bucket that is not yet in the settings."""
         is_new = self.bucket.adopted and self.bucket.adopted != self.settings.adopt_state_bucket
         return self.bucket.describe_changes() if is_new and self.bucket.exists() and not self.bucket.is_own() else []
 
     def next_commands(self) -> str:
-        """Return what to run next."""
+        """Return the commands to run next, as text."""
         name, file = self.setup.stack, self.setup.settings_file.name
         return (
             f"Next:\n  git commit -m 'State and key of {name}' {file}\n"
@@ -59,11 +59,11 @@ class NewEnvironment:
 
 
 def open_new_environment(name: str, *, adopt: str = "") -> NewEnvironment:
-    """Read an environment's settings and find its account, changing nothing.
+    """Read an environment's settings and find its account, without changing anything.
 
     Args:
         name: The stack's name.
-        adopt: Name of a bucket that is to hold the state; "": that of the settings, or the stack's own.
+        adopt: Name of an existing bucket for the state; "" for the bucket in the settings, or else the stack's own.
     """
     environment = find_stack_environment(name)
     if environment.is_emulated:
@@ -85,7 +85,7 @@ def open_new_environment(name: str, *, adopt: str = "") -> NewEnvironment:
     if adopt and known not in ("", adopt):
         raise UserError(
             f"The state is in {known} (adoptStateBucket): {adopt} would replace it.",
-            repair=f"leave out --adopt, or before the first deployment: pulumi config rm adoptStateBucket -s {name}",
+            repair=f"omit --adopt, or before the first deployment: pulumi config rm adoptStateBucket -s {name}",
         )
     scope = Scope(account_id=account_id, region=aws.region, environment=name)
     key = StateKey(aws=aws, scope=scope, tags=settings.stack_tags)

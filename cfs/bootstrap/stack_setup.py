@@ -1,4 +1,4 @@
-"""The stack itself: the backend that holds it, the key of its secrets, and its settings."""
+"""Creates a stack in its backend, with the key of its secrets, and writes its settings."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ BACKEND_VARIABLE = "PULUMI_BACKEND_URL"
 
 @dataclass(frozen=True, kw_only=True)
 class StackSetup:
-    """How a stack comes to be in its backend.
+    """Setup of a stack in its backend.
 
     Attributes:
-        settings_file: The stack's settings.
-        bucket: The bucket of its state.
-        key: The key of its secrets.
-        open_engine: Gets Pulumi.
+        settings_file: The stack's settings file.
+        bucket: Bucket of the stack's state.
+        key: Key of the stack's secrets.
+        open_engine: Returns the stack's engine.
     """
 
     settings_file: Path
@@ -47,15 +47,15 @@ class StackSetup:
 
     @property
     def secrets_provider(self) -> str:
-        """The address of the key, as Pulumi takes it."""
+        """URL of the key as Pulumi's secrets provider."""
         return f"awskms://{self.key.alias}?region={self.key.scope.region}"
 
     def check_variables(self) -> None:
-        """Refuse a variable and settings that lead to another backend or key."""
+        """Refuse an environment variable or settings that name another backend or key."""
         named = os.environ.get(BACKEND_VARIABLE, "")
         if named not in ("", self.bucket.backend_url):
             raise UserError(
-                f"{BACKEND_VARIABLE} is {named}, and wins over the login to {self.bucket.backend_url}.",
+                f"{BACKEND_VARIABLE} is {named}, which overrides the login to {self.bucket.backend_url}.",
                 repair=f"unset {BACKEND_VARIABLE}",
             )
         document = self._read_settings()
@@ -63,12 +63,12 @@ class StackSetup:
         if provider not in ("", self.secrets_provider):
             raise UserError(
                 f"The secrets of {self.settings_file.name} are encrypted with {provider}.",
-                repair=f"where they are needed: pulumi stack change-secrets-provider '{self.secrets_provider}' "
+                repair=f"if they are needed: pulumi stack change-secrets-provider '{self.secrets_provider}' "
                 f"--stack {self.stack}; else remove its secrets, encryptionsalt, secretsprovider and encryptedkey",
             )
 
     def steps(self) -> Iterator[Step]:
-        """Yield what makes the stack."""
+        """Yield the steps that create the stack and write its settings."""
         url = self.bucket.backend_url
         yield Step(
             title=f"pulumi login '{url}'",
@@ -104,7 +104,7 @@ class StackSetup:
                     repair="check out the commit that has it; the state has it too: pulumi stack export, "
                     "deployment.secrets_providers.state",
                 )
-            # An interrupted command has left it, without a key of its secrets in the settings.
+            # An interrupted command has created the stack without writing the key of its secrets to the settings.
             engine.query_text("stack", "rm", "--yes", "--preserve-config")
         engine.query_text("stack", "init", self.stack, "--secrets-provider", self.secrets_provider)
 

@@ -1,4 +1,4 @@
-"""The bucket that holds an environment's state: made as the stack will declare it, or one from before."""
+"""The bucket of an environment's state: created as the stack will declare it, or adopted."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from infra.tags import ResourceRole, Tags
 
 DEFAULT_REGION = "us-east-1"
-"""Where S3 makes a bucket for which no region is named, and refuses its name:
+"""Region in which S3 creates a bucket without a LocationConstraint; S3 refuses it as a LocationConstraint:
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucketConfiguration.html"""
 
 _MOST_DELETED = 1000
-"""How many objects one DeleteObjects takes."""
+"""Maximum number of objects per DeleteObjects."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,10 +35,10 @@ class EnvironmentBucket:
 
     Attributes:
         aws: The account.
-        scope: The environment in it.
+        scope: The environment in the account.
         tags: The stack's tags.
-        role: What it is for.
-        adopted: Name of a bucket from before; "" where the stack's own is meant.
+        role: Purpose of the bucket.
+        adopted: Name of an adopted bucket; "" for the stack's own bucket.
     """
 
     aws: AwsAccount
@@ -49,19 +49,19 @@ class EnvironmentBucket:
 
     @property
     def name(self) -> str:
-        """Its name."""
+        """The bucket's name."""
         return self.adopted or self.scope.bucket_name(self.role)
 
     @property
     def backend_url(self) -> str:
-        """The address of the backend in it, as jobs have it."""
+        """URL of the backend in the bucket, as jobs use it."""
         return f"s3://{self.name}?region={self.scope.region}&awssdk=v2"
 
     def steps(self, key_arn: Callable[[], str]) -> list[Step]:
-        """Return what makes the state bucket; one from before stays as it is.
+        """Return the steps that create the state bucket; an adopted bucket is left unchanged.
 
         Args:
-            key_arn: Returns the key that encrypts it, or "" where there is none yet.
+            key_arn: Returns the ARN of the key that encrypts the bucket, or "" if there is none yet.
         """
         return [
             Step(title=f"Create the bucket {self.name}", is_done=self.exists, run=self._create_bucket),
@@ -73,7 +73,7 @@ class EnvironmentBucket:
         ]
 
     def exists(self) -> bool:
-        """Return whether the bucket is there and may be used; refuse one of another account or region."""
+        """Return whether the bucket exists; refuse a bucket of another account or region, or one that is not ours."""
         owner = self.scope.account_id
         try:
             found = self.aws.call_operation("s3", "head_bucket", Bucket=self.name, ExpectedBucketOwner=owner)
@@ -83,8 +83,8 @@ class EnvironmentBucket:
             raise UserError(
                 f"The bucket {self.name} is not the account {owner}'s, or you may not read it: AWS answers "
                 f"{error.code}.",
-                repair=f"sign in to its account (`aws sts get-caller-identity`), have s3:ListBucket on it allowed for "
-                f"you, or name another one in Pulumi.{self.scope.environment}.yaml (adoptStateBucket)",
+                repair=f"sign in to its account (`aws sts get-caller-identity`), ask for the right s3:ListBucket on "
+                f"it, or name another one in Pulumi.{self.scope.environment}.yaml (adoptStateBucket)",
             ) from error
         region = found.get("BucketRegion") or self.scope.region
         if region != self.scope.region:
@@ -96,14 +96,14 @@ class EnvironmentBucket:
         if not self.adopted and not self.is_own():
             declared = {name: self._declared_tags()[name] for name in IDENTIFYING_TAGS}
             raise UserError(
-                f"The bucket {self.name} does not carry the tags {declared}: this project has not made it.",
-                repair=f"to keep the state in it all the same: "
+                f"The bucket {self.name} does not have the tags {declared}: this project has not created it.",
+                repair=f"to keep the state in it anyway: "
                 f"cfs bootstrap --environment {self.scope.environment} --adopt {self.name}",
             )
         return True
 
     def is_own(self) -> bool:
-        """Return whether the bucket carries the environment's tags."""
+        """Return whether the bucket has the environment's tags."""
         try:
             tags = self.aws.call_operation("s3", "get_bucket_tagging", Bucket=self.name)["TagSet"]
         except AwsError as error:
@@ -113,25 +113,25 @@ class EnvironmentBucket:
         return is_tagged_as({tag["Key"]: tag["Value"] for tag in tags}, self._declared_tags())
 
     def differing_aspects(self, key_arn: str) -> list[BucketAspect]:
-        """Return what of the bucket is not as the stack declares it."""
+        """Return the configurations that differ from the stack's declaration."""
         aspects = state_bucket_aspects(self.name, key_arn)
         return [aspect for aspect in aspects if not aspect.is_as_declared(self.aws, self.name)]
 
     def describe_changes(self) -> list[str]:
-        """Return what the stack's first deployment changes of a bucket from before, present and future values."""
+        """Describe the changes that the stack's first deployment makes to an adopted bucket: old and new values."""
         return [
             f"{aspect.name}: {json.dumps(aspect.read(self.aws, self.name))} becomes {json.dumps(aspect.declared)}"
             for aspect in self.differing_aspects("(the stack's key)")
         ]
 
     def state_documents(self, stack: str) -> list[str]:
-        """Return the keys of the objects that hold a stack's state: one, or none; compressed or not."""
+        """Return the keys of the objects that hold a stack's state: one or none, compressed or not."""
         prefix = f".pulumi/stacks/{CONFIG_NAMESPACE}/{stack}.json"
         listed = self.aws.list_items("s3", "list_objects_v2", "Contents", Bucket=self.name, Prefix=prefix)
         return [str(item["Key"]) for item in listed if not item["Key"].endswith((".bak", ".attrs"))]
 
     def other_objects(self, stack: str) -> list[str]:
-        """Return the keys of objects, deleted ones too, that are not a stack's state."""
+        """Return the keys of objects that do not belong to a stack's state, including deleted objects."""
         own = (
             ".pulumi/meta.yaml",
             *(f".pulumi/{folder}/{CONFIG_NAMESPACE}/{stack}/" for folder in ("history", "backups")),
@@ -149,11 +149,11 @@ class EnvironmentBucket:
             if errors := answer.get("Errors"):
                 raise UserError(
                     f"S3 did not delete {errors[0]['Key']} of {self.name}: {errors[0]['Message']}.",
-                    repair="have s3:DeleteObjectVersion allowed for you, and run the same command again",
+                    repair="ask for the right s3:DeleteObjectVersion, and run the same command again",
                 )
 
     def holds_objects(self) -> bool:
-        """Return whether there is any version of any object."""
+        """Return whether the bucket has any version of any object."""
         return bool(self._all_versions())
 
     def delete(self) -> None:
@@ -180,7 +180,7 @@ class EnvironmentBucket:
             )
         place = {} if self.scope.region == DEFAULT_REGION else {"LocationConstraint": self.scope.region}
         tags = [{"Key": name, "Value": value} for name, value in self._declared_tags().items()]
-        # With its tags from the beginning: an interrupted command knows its bucket again.
+        # Created with its tags, so a command that was interrupted recognizes its bucket.
         self.aws.call_operation(
             "s3", "create_bucket", Bucket=self.name, CreateBucketConfiguration={**place, "Tags": tags}
         )

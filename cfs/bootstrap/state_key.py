@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from infra.tags import Tags
 
 IDENTIFYING_TAGS = ("project", "Environment", "Role")
-"""Tags that say whose a resource is; the others may change."""
+"""Tags that identify a resource's environment and purpose; other tags may change."""
 
 DELETION_DAYS = 30
-"""How long a deleted key can be had back: the longest that KMS offers."""
+"""Waiting period in which the deletion of the key can be cancelled: the longest that KMS offers."""
 
 
 def is_tagged_as(actual: Mapping[str, str], declared: Mapping[str, str]) -> bool:
-    """Return whether a resource carries the tags that say whose it is."""
+    """Return whether a resource has the declared identifying tags."""
     return all(actual.get(name) == declared[name] for name in IDENTIFYING_TAGS)
 
 
@@ -35,7 +35,7 @@ class StateKey:
 
     Attributes:
         aws: The account.
-        scope: The environment in it.
+        scope: The environment in the account.
         tags: The stack's tags.
     """
 
@@ -49,7 +49,7 @@ class StateKey:
         return key_alias(self.scope.environment)
 
     def steps(self) -> list[Step]:
-        """Return what makes the key."""
+        """Return the steps that create the key."""
         return [
             Step(title="Create the KMS key of the state", is_done=lambda: bool(self.find_id()), run=self._create_key),
             Step(title=f"Name it {self.alias}", is_done=self._has_alias, run=self._create_alias),
@@ -57,9 +57,9 @@ class StateKey:
         ]
 
     def find_id(self) -> str:
-        """Return the key's id, or "" where there is none.
+        """Return the key's ID, or "" if there is none.
 
-        A key without the alias is what an interrupted command has left, and is found by its tags.
+        A key without the alias, which an interrupted command may have left, is found by its tags.
         """
         if key_id := self._aliased_id():
             self._require_own(key_id)
@@ -68,7 +68,7 @@ class StateKey:
         return next((key_id for key_id in own if self._key_state(key_id) == "Enabled"), "")
 
     def arn(self) -> str:
-        """Return the key's ARN, or "" where there is none."""
+        """Return the key's ARN, or "" if there is none."""
         key_id = self.find_id()
         return self.scope.regional_arn("kms", f"key/{key_id}") if key_id else ""
 
@@ -90,7 +90,7 @@ class StateKey:
         try:
             tags = list(self.aws.list_items("kms", "list_resource_tags", "Tags", KeyId=key_id))
         except AwsError as error:
-            # Keys of others in the account may hide their tags.
+            # Other keys in the account may not allow reading their tags.
             if error.code == "AccessDeniedException":
                 return False
             raise
@@ -103,7 +103,7 @@ class StateKey:
         if not self._is_own(key_id):
             declared = {name: key_tags(self.tags)[name] for name in IDENTIFYING_TAGS}
             raise UserError(
-                f"{self.alias} names the key {key_id}, which does not carry the tags {declared}: it is not this "
+                f"{self.alias} names the key {key_id}, which does not have the tags {declared}: it is not this "
                 "environment's.",
                 repair=f"see whose it is (`aws kms describe-key --key-id {key_id}`); if nobody needs the alias: "
                 f"`aws kms delete-alias --alias-name {self.alias}`",

@@ -1,4 +1,4 @@
-"""Steps that look before they do anything, so that a command can be interrupted and run again."""
+"""Steps that check whether they are done, so a command can be interrupted and run again."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Step:
     """One step of a command.
 
     Attributes:
-        title: What it does, in the imperative.
-        is_done: Whether nothing is left to do; raises UserError where something stands in the way.
-        run: Does it.
+        title: The step's action, in the imperative.
+        is_done: Returns whether nothing is left to do; raises UserError if something prevents the step.
+        run: Performs the step.
     """
 
     title: str
@@ -31,7 +31,7 @@ def run_steps(steps: Iterable[Step], *, dry_run: bool) -> None:
 
     Args:
         steps: The steps, in order.
-        dry_run: Whether to change nothing.
+        dry_run: Print the steps without running them.
     """
     for step in steps:
         done = step.is_done()

@@ -28,7 +28,7 @@ app = typer.Typer(no_args_is_help=True, help="Commands for continuous integratio
 CheckoutOption = Annotated[Path, typer.Option(help="a checkout of ClaudeFS")]
 
 PREVIEW_PURPOSE = "preview"
-"""The purpose of the comment on a pull request."""
+"""Purpose of the comment on a pull request."""
 
 
 @app.command("lint")
@@ -53,7 +53,7 @@ def ci_workspace(checkout: Annotated[Path, typer.Argument(help="a checkout of Cl
 
 @app.command("environments")
 def ci_environments(names: Annotated[list[str], typer.Argument(help="environments of the repository")]) -> None:
-    """Stop where the job's repository lacks one of these environments."""
+    """Fail if the job's repository lacks one of these environments."""
     job_repository().require_environments(names)
 
 
@@ -62,7 +62,7 @@ def ci_source(
     checkout: CheckoutOption,
     version: Annotated[str, typer.Option(help="release to deploy; empty: the checked-out commit")] = "",
 ) -> None:
-    """Resolve what to deploy: outputs `version`, `commit`, and `built` (whether its release exists)."""
+    """Resolve the version to deploy: outputs `version`, `commit`, and `built` (whether its release exists)."""
     source = find_deploy_source(checkout, version=version)
     origin = "its release" if source.built else "built from its commit"
     finish_command(

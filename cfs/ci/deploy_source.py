@@ -19,7 +19,7 @@ GIT_TIMEOUT_SECONDS = 60
 """Time-out of git, which does not use the network here."""
 
 _VERSION = re.compile(r"v[0-9]+\.[0-9]+\.[0-9]+")
-"""Tags that `release.yml` makes a release of."""
+"""Tags for which `release.yml` creates a release."""
 
 _DESCRIBE_OPTIONS = (
     *("--tags", "--abbrev=7", "--match", "v[0-9]*.[0-9]*.[0-9]*"),

@@ -32,7 +32,7 @@ class JobRepository:
     name: str
 
     def require_environments(self, names: Sequence[str]) -> None:
-        """Stop where the repository lacks an environment.
+        """Raise an error if the repository lacks an environment.
 
         https://docs.github.com/en/rest/deployments/environments#get-an-environment
         """
@@ -40,7 +40,7 @@ class JobRepository:
         if missing:
             raise UserError(
                 f"{self.owner}/{self.name} has no environment {' and '.join(missing)}.",
-                repair="deploy its stack by hand first (pulumi up), which makes its environments with their protection",
+                repair="deploy its stack by hand first (pulumi up), which creates its protected environments",
             )
 
     def _has_environment(self, name: str) -> bool:
@@ -120,7 +120,7 @@ def _response_items(response: Any) -> list[dict[str, Any]]:
 
 
 def _is_for_purpose(item: dict[str, Any], purpose: str) -> bool:
-    """Return whether a comment or issue begins with the marker; people who quote it do so further down."""
+    """Return whether a comment or issue begins with the marker; a quoted marker comes later in the text."""
     return str(item.get("body") or "").startswith(purpose_marker(purpose))
 
 

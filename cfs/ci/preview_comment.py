@@ -33,7 +33,7 @@ def comment_text(
     Args:
         summaries: The previews by environment; None for a failed one.
         title: The heading.
-        purpose: What identifies the comment for its next update.
+        purpose: Identifies the comment for its next update.
         sections: Further Markdown, such as the price of the change.
         page: Address of the run, or "".
     """

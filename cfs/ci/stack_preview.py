@@ -11,7 +11,7 @@ from cfs.previews.changes import read_changes, read_preview_errors
 from terminal.errors import UserError
 
 _SHOWN_CHARACTERS = 4000
-"""Length of the end of a failure's output that is shown."""
+"""Number of characters shown from the end of a failure's output."""
 
 
 def summarize_preview(environment: str, *, drift: bool) -> PreviewSummary:

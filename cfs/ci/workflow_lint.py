@@ -1,7 +1,7 @@
 """Lints workflow files with actionlint, shellcheck, zizmor and GitHub's own schemas.
 
-The files are copied into a folder in their delivered layout, so that the checkers can resolve the repository's own
-actions and their inputs.
+The files are copied into a folder in their delivered layout, so the checkers can resolve the repository's own actions
+and their inputs.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from terminal.options import EnvironmentOption, JsonOption
 from terminal.results import finish_command
 
 app = typer.Typer(
-    no_args_is_help=True, help="Start the test cluster outside its schedule, stop it, show it and its cost."
+    no_args_is_help=True, help="Start the test cluster outside its schedule, stop it, and show its state and cost."
 )
 
 RegionOption = Annotated[str | None, typer.Option(help="AWS region; default: aws:region of the environment's settings")]
@@ -27,13 +27,13 @@ GroupsOption = Annotated[
 
 
 @app.command("up")
-def cluster_up(  # noqa: PLR0913 — one parameter an option
+def cluster_up(  # noqa: PLR0913 — one parameter per option
     duration: Annotated[str, typer.Option("--for", help="duration from 15m to 72h: 90m, 3h, 1h30m")],
     group: GroupsOption = None,
     environment: EnvironmentOption = "local",
     region: RegionOption = None,
     *,
-    on_demand: Annotated[bool, typer.Option("--on-demand", help="on demand where AWS has no spot capacity")] = False,
+    on_demand: Annotated[bool, typer.Option("--on-demand", help="on demand if AWS has no spot capacity")] = False,
     shorten: Annotated[bool, typer.Option("--shorten", help="allow an earlier stop than another window set")] = False,
     force: Annotated[bool, typer.Option("--force", help="start despite the day's budget")] = False,
     json: JsonOption = False,
@@ -68,7 +68,7 @@ def cluster_down(
 def cluster_status(
     environment: EnvironmentOption = "local", region: RegionOption = None, *, json: JsonOption = False
 ) -> None:
-    """Show what runs, why, until when, and what it costs; change nothing."""
+    """Show which nodes run, why, until when, and at what cost; change nothing."""
     aws = find_stack_environment(environment).connect_aws(region=region)
     shown = status_report(
         read_cluster_status(aws, environment),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from infra.schedules.schedule import ScheduledAction
 
 FALLBACK_TAG = "OnDemandFallback"
-"""Tag of a group whose missing spot nodes were launched on demand: the distribution to restore, `BASE:PERCENT`."""
+"""Tag of a group whose missing spot nodes were launched on demand; its value is the distribution to restore."""
 
 _NEEDED_PROCESSES = ("Launch", "Terminate", "ScheduledActions")
 """Auto Scaling processes that a group needs to start and to stop."""
@@ -45,7 +45,7 @@ class InstancesDistribution:
         """Parse the tag's value.
 
         Raises:
-            ValueError: It is not BASE:PERCENT.
+            ValueError: The value is not BASE:PERCENT.
         """
         base, percent = text.split(":")
         return cls(base=int(base), percent=int(percent))
@@ -61,12 +61,12 @@ class GroupMember:
 
     @property
     def is_in_service(self) -> bool:
-        """Whether it is in service."""
+        """Whether the instance is in service."""
         return self.state == "InService"
 
     @property
     def is_leaving(self) -> bool:
-        """Whether it is being terminated or detached."""
+        """Whether the instance is being terminated or detached."""
         return self.state.startswith(("Terminat", "Detach"))
 
 
@@ -78,7 +78,7 @@ class AutoScalingGroup:
         name: Name in the stack: the tag `NodeGroup`.
         full_name: The Auto Scaling group's name.
         role: Tag `Role`.
-        nodes: Number of nodes when it runs: the tag `Nodes`.
+        nodes: Number of nodes while the group runs: the tag `Nodes`.
         minimum: Minimum size.
         maximum: Maximum size.
         desired: Desired capacity.
@@ -92,7 +92,7 @@ class AutoScalingGroup:
         policy: Mixed instances policy as AWS describes it, if any.
         starts: Scheduled actions that start nodes.
         stop: Scheduled action that stops them, if any.
-        stop_as_described: The same as AWS describes it, with its sizes.
+        stop_as_described: This action as AWS describes it, with its sizes.
     """
 
     name: str
@@ -126,7 +126,7 @@ class AutoScalingGroup:
 
     @property
     def most_nodes(self) -> int:
-        """Maximum size when it runs, with room for a replacement if the group rebalances."""
+        """Maximum size while the group runs, with room for a replacement if it rebalances."""
         return self.nodes + 1 if self.rebalances and self.nodes else self.nodes
 
     @property
@@ -136,12 +136,12 @@ class AutoScalingGroup:
 
     @property
     def hindered_by(self) -> tuple[str, ...]:
-        """Suspended processes that it needs to start and to stop."""
+        """Suspended processes that the group needs to start and to stop."""
         return tuple(process for process in _NEEDED_PROCESSES if process in self.suspended)
 
 
 def discover_groups(aws: AwsAccount, environment: str, *, names: Sequence[str] = ()) -> list[AutoScalingGroup]:
-    """Find the node groups of an environment by their tags, sorted by name; `names` are full names, none means all."""
+    """Find an environment's node groups by their tags, sorted by name; `names` are full names, empty for all groups."""
     chosen = {"AutoScalingGroupNames": list(names)} if names else {}
     groups = [
         _parse_group(answer, _describe_actions(aws, answer["AutoScalingGroupName"]))
@@ -169,7 +169,7 @@ def discover_groups(aws: AwsAccount, environment: str, *, names: Sequence[str] =
 
 
 def choose_groups(groups: Sequence[AutoScalingGroup], wanted: Sequence[str]) -> list[AutoScalingGroup]:
-    """Return the groups that have one of the names, roles or prefixes (`storage`: both sites)."""
+    """Return the groups with one of the names, roles or prefixes, such as `storage` for both sites."""
     if not wanted:
         return list(groups)
     names = [group.name for group in groups]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from costs.running_costs import CapacityPool, Cost, KnownPrices, NodeRun
 
 INCLUDED_NOTE = (
-    "Included: the nodes' instances, by the second at the spot price of the time, or at the Price List's on demand. "
+    "Included: the nodes' instances, by the second, at the spot price of the time or the Price List's on-demand price. "
     "Not included: root volumes, public addresses, traffic, the orchestrator and everything else in the account."
 )
 PLACEHOLDERS_NOTE = "All prices are placeholders of the emulated account, not AWS's."
@@ -49,7 +49,7 @@ class CostEstimate:
 
         Args:
             groups: All groups.
-            until: Stop of each running or starting group, by its name.
+            until: Stop of each running or starting group, by name.
             on_demand: Whether new nodes may be on demand.
         """
         return running_costs.total_cost(

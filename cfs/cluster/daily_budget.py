@@ -22,7 +22,7 @@ class DailyBudget:
     Attributes:
         name: Name of the budget.
         usd: Limit of a day, in US dollars.
-        counted: Today's spend of the whole account as AWS Budgets knows it, hours late.
+        counted: Today's spend of the whole account in AWS Budgets, which is hours late.
     """
 
     name: str
@@ -41,7 +41,7 @@ def read_budget(aws: AwsAccount, environment: str) -> DailyBudget:
 def spent_today(budget: DailyBudget, nodes: Cost) -> Cost:
     """Return today's cost so far, at least.
 
-    AWS Budgets counts everything but is hours late; the estimate is current but covers the nodes alone. Both count the
+    AWS Budgets counts everything but is hours late; the estimate is current but covers only the nodes. Both count the
     same nodes, so the larger one is taken, not their sum.
     """
     return Cost(usd=max(budget.counted, nodes.usd), unknown=nodes.unknown)

@@ -36,7 +36,7 @@ def stop_cluster(
     """Stop nodes and wait until none is left.
 
     A stop that a window has postponed is restored first: otherwise nodes that the schedule starts in the meantime would
-    run until the window's end. A stop is never postponed here, so that nothing runs longer if this command is killed.
+    run until the window's end. This command never postpones a stop, so nothing runs longer if it is killed.
     """
     now = aws.clock()
     groups = choose_groups(discover_groups(aws, environment), words)
@@ -69,5 +69,5 @@ def _not_gone_error(groups: Sequence[AutoScalingGroup], left: Sequence[str]) -> 
     minutes = waiting.GONE_SECONDS / 60
     return UserError(
         f"{len(left)} instances were not terminated within {minutes:.0f} minutes{because}: {', '.join(left)}.",
-        repair=f"examine them, and terminate what hangs: aws ec2 terminate-instances --instance-ids {' '.join(left)}",
+        repair=f"examine them, and terminate stuck ones: aws ec2 terminate-instances --instance-ids {' '.join(left)}",
     )

@@ -1,4 +1,4 @@
-"""Durations as people write them: `90m`, `3h`, `1h30m`."""
+"""Parses and formats durations such as `90m`, `3h` and `1h30m`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DURATION = re.compile(r"(?=\d)(?:(?P<hours>\d{1,4})h)?(?:(?P<minutes>\d{1,5})m)
 
 
 def parse_duration(text: str) -> timedelta:
-    """Parse a duration."""
+    """Parse the duration of a window."""
     match = _DURATION.fullmatch(text.strip().lower())
     if match is None:
         raise UserError(
@@ -35,6 +35,6 @@ def parse_duration(text: str) -> timedelta:
 
 
 def duration_text(duration: timedelta) -> str:
-    """Return a duration in the same form, without seconds."""
+    """Format a duration in hours and minutes."""
     hours, minutes = divmod(int(duration.total_seconds()) // 60, 60)
     return "".join((f"{hours}h" if hours else "", f"{minutes}m" if minutes or not hours else ""))

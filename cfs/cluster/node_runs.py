@@ -43,7 +43,7 @@ class NodeInstance:
 
     @property
     def is_there(self) -> bool:
-        """Whether it is neither terminated nor stopped."""
+        """Whether the instance is neither terminated nor stopped."""
         return self.state not in _GONE
 
 
@@ -56,7 +56,7 @@ def start_of_day(now: datetime) -> datetime:
 
 
 def list_instances(aws: AwsAccount, environment: str, groups: Sequence[AutoScalingGroup]) -> list[NodeInstance]:
-    """List the instances of groups that EC2 still describes, recently terminated ones included."""
+    """List the instances of groups that EC2 still describes, including recently terminated ones."""
     found = aws.list_items(
         "ec2",
         "describe_instances",
@@ -85,7 +85,7 @@ def runs_since(
 def assemble_runs(
     group: AutoScalingGroup, known: Sequence[NodeInstance], recorded: Sequence[ScalingActivity], midnight: datetime
 ) -> list[NodeRun]:
-    """Combine what EC2 and Auto Scaling know of a group's nodes since midnight."""
+    """Return the runs of a group's nodes since midnight, from EC2's instances and Auto Scaling's activities."""
     ends = {activity.instance_id: activity.ended for activity in recorded if not activity.is_launch}
     begins = {
         activity.instance_id: activity.began
@@ -103,7 +103,7 @@ def assemble_runs(
             began=begins.get(identifier, midnight),
             ended=ends.get(identifier),
         )
-        # A recorded launch without an end, of an instance that EC2 does not know, cannot be counted.
+        # A recorded launch without an end cannot be counted if EC2 does not describe the instance.
         for identifier in ends
         if identifier and identifier not in described and ends[identifier] is not None
     ]

@@ -1,11 +1,11 @@
-"""Launches nodes on demand where AWS has no spot capacity, without replacing running ones.
+"""Launches nodes on demand if AWS has no spot capacity, without replacing running nodes.
 
 AWS applies a change of a group's distribution to running nodes too: it replaces them step by step until they match.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-autoscaling-autoscalinggroup-instancesdistribution.html
 ("gradual replacement of instances"). So the distribution is set to exactly the resulting nodes: the existing and the
-missing on-demand nodes, the others on spot. It stays so while these nodes run, since restoring it would replace them in
-the middle of a test. The group's tag `OnDemandFallback` holds the distribution to restore. It is set before the
-distribution and removed after it, so that it survives a killed command.
+missing nodes on demand, the others on spot. It stays so while these nodes run, since restoring it would replace them in
+the middle of a test. The group's tag `OnDemandFallback` holds the distribution to restore. The tag is set before the
+distribution changes and removed after the distribution is restored, so it survives a killed command.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def begin_fallback(aws: AwsAccount, group: AutoScalingGroup, wanted: InstancesDi
     if group.policy is None:
         raise UserError(
             f"The group {group.name} uses no spot instances, so --on-demand has no effect on it.",
-            repair="fix the reason for which AWS cannot launch its nodes",
+            repair="find out why AWS cannot launch its nodes, and fix that",
         )
     if group.fallback_from is None:
         aws.call_operation(
@@ -68,7 +68,7 @@ def end_fallback(aws: AwsAccount, group: AutoScalingGroup) -> None:
 def changed_policy(described: Mapping[str, Any], wanted: InstancesDistribution) -> dict[str, Any]:
     """Return a mixed instances policy with another distribution.
 
-    AWS describes its launch template by ID and by name, but accepts only one of them:
+    AWS describes the launch template by ID and by name, but accepts only one of them:
     https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_LaunchTemplateSpecification.html
     """
     changed = copy.deepcopy(dict(described))

@@ -39,7 +39,7 @@ https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/using-price-list-qu
 def look_up_prices(
     aws: AwsAccount, *, spot: Collection[str], on_demand: Collection[str], since: datetime
 ) -> KnownPrices:
-    """Look up the spot prices of instance types since a time, in all zones, and the on-demand prices of others.
+    """Look up spot prices of instance types in all zones since a time, and on-demand prices of other types.
 
     AWS includes the spot prices in force at `since`.
     """
@@ -76,7 +76,7 @@ def _on_demand_price(aws: AwsAccount, instance_type: str) -> Decimal | None:
         ServiceCode="AmazonEC2",
         Filters=[{"Type": "TERM_MATCH", "Field": field, "Value": value} for field, value in wanted.items()],
     )
-    # A product is JSON in a string, whatever the paginator's types say.
+    # A product is a string with JSON, despite the paginator's types.
     prices = {usd for product in products for usd in _hourly_prices(json.loads(str(product)))}
     # Several prices would mean that the filter is ambiguous.
     return prices.pop() if len(prices) == 1 else None

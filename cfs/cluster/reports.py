@@ -30,13 +30,13 @@ _REASON_TEXTS: dict[StopReason, str] = {
 
 
 def start_report(started: StartedGroups, *, environment: str) -> CommandResult:
-    """Return what runs now and until when."""
+    """Return the started groups and their stops."""
     by_name = {group.name: group for group in started.groups}
     rows = [(stop, by_name[stop.group.name]) for stop in started.stops if stop.group.name in by_name]
     return CommandResult(
         table=ResultTable(
             title=f"Started: {environment}",
-            columns=("group", "nodes in service", "stops", "why then"),
+            columns=("group", "nodes in service", "stops", "reason"),
             rows=[
                 (
                     group.name,
@@ -176,7 +176,7 @@ def _budget_figures(status: ClusterStatus) -> dict[str, str] | None:
 
 
 def _cost_figures(cost: Cost) -> dict[str, Any]:
-    """Return a sum for programs: a string, since JSON has no exact decimals; null where nothing is known."""
+    """Return a cost for programs, as a string because JSON has no exact decimals; null if nothing is known."""
     return {"known": None if cost.unknown and not cost.usd else str(cost.usd), "unknown": sorted(cost.unknown)}
 
 

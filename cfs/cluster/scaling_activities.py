@@ -1,4 +1,4 @@
-"""Launches and terminations of a group as Auto Scaling records them, and the reasons of failed launches."""
+"""Launches and terminations that Auto Scaling records for a group, and the reasons of failed launches."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class ScalingActivity:
 
     Attributes:
         instance_id: The instance; "" for a launch without one.
-        is_launch: Whether it is a launch; else a termination.
+        is_launch: True for a launch, False for a termination.
         began: Start.
-        ended: End; None while it is in progress.
+        ended: End; None while the activity is in progress.
         status: AWS's code, such as `Successful`, `Failed` or `PreInService`.
         message: AWS's explanation of the status.
     """
@@ -42,18 +42,18 @@ class ScalingActivity:
 
     @property
     def has_failed(self) -> bool:
-        """Whether it failed or was cancelled."""
+        """Whether the activity failed or was cancelled."""
         return self.status in _FAILED_STATUSES
 
 
 @dataclass(frozen=True, kw_only=True)
 class LaunchTrouble:
-    """A reason for which AWS launches no node.
+    """A reason why AWS cannot launch nodes.
 
     Attributes:
-        marks: AWS's name of it, and other words by which a message is recognized.
-        meaning: Its meaning.
-        repair: What to do about it.
+        marks: Strings that identify the reason in AWS's message: its error code, or other words.
+        meaning: Explanation.
+        repair: Repair.
         on_demand_helps: Whether on-demand nodes can still be launched.
     """
 
@@ -132,7 +132,7 @@ def latest_failed_launch(activities: Sequence[ScalingActivity]) -> ScalingActivi
 
 
 def launch_trouble(message: str) -> LaunchTrouble:
-    """Explain the message of a failed launch."""
+    """Return the reason for a failed launch, from AWS's message."""
     for known in LAUNCH_TROUBLES:
         if any(mark in message for mark in known.marks):
             return known

@@ -1,4 +1,4 @@
-"""`cfs cluster status`: shows what runs, why, until when, and what it costs."""
+"""`cfs cluster status`: shows which nodes run, why, until when, and at what cost."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ class GroupStatus:
 
     Attributes:
         group: The group.
-        running: Number of its instances, in service or not.
+        running: Number of instances, whether in service or not.
         on_demand: Number of on-demand instances among them.
-        cheapest: Lowest current price of a node per hour, in US dollars, of running nodes or else of possible ones;
-            None if unknown.
+        cheapest: Lowest current price of a node per hour, in US dollars, among the running nodes, or the possible ones
+            if none runs; None if unknown.
         dearest: Highest such price.
-        since: Launch of its oldest node.
-        next_start: Next scheduled start; None if there is none, or while it runs.
-        next_stop: Next stop while it runs; None if nothing stops it.
-        why: Why it runs or does not.
+        since: Launch of the oldest node; None if none runs.
+        next_start: Next scheduled start; None if there is none, or while the group runs.
+        next_stop: Next stop while the group runs; None if nothing stops it.
+        why: Why the group runs or does not.
     """
 
     group: AutoScalingGroup

@@ -1,4 +1,4 @@
-"""Times at which groups stop: the scheduled action `stop`, and how a window moves it."""
+"""Times at which groups stop: the scheduled action `stop`, which a window moves."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from infra.schedules.schedule import ScheduledAction
 
 StopReason = Literal["window", "period", "held"]
-"""Reason for the time of a stop: the window ends; the schedule's period around the window's end does; or the group's
-nodes already run longer than that."""
+"""Reason for the time of a stop. `window`: the window ends; `period`: the schedule's period that contains the window's
+end does; `held`: the group's nodes already run longer than that."""
 
 _SIZE_KEYS = ("MinSize", "MaxSize", "DesiredCapacity")
 
@@ -55,15 +55,15 @@ def held_until(stop: ScheduledAction, now: datetime) -> datetime | None:
 
 
 def regular_stop_time(stop: ScheduledAction, now: datetime) -> datetime | None:
-    """Return the next time of a stop by its recurrence alone."""
+    """Return the next time of a stop by its recurrence, ignoring windows."""
     return next_occurrence(replace(stop, start_time=None), after=now)
 
 
 def stop_time_to_restore(group: AutoScalingGroup, now: datetime) -> datetime | None:
     """Return the regular time to which a group's stop is restored when its window is cancelled, or None.
 
-    A stop before its regular time stays, since a stop must never be postponed here. A stop that does not recur is not
-    the stack's.
+    A stop that is moved to before its regular time stays, since this must never postpone a stop. A stop that does not
+    recur is not the stack's.
     """
     if group.stop is None or group.stop.recurrence is None:
         return None
@@ -84,8 +84,8 @@ def next_stop_time(group: AutoScalingGroup, now: datetime) -> datetime | None:
 def stop_request(group: AutoScalingGroup, at: datetime) -> dict[str, Any]:
     """Return the arguments of PutScheduledUpdateGroupAction that move a group's stop.
 
-    Everything else stays as AWS describes it, so that Pulumi, which sets no start time on it, sees no change. AWS runs
-    a recurring action at its start time and then by its recurrence:
+    Everything else stays as AWS describes it. Pulumi sees no change, because it sets no start time. AWS runs a
+    recurring action at its start time and then by its recurrence:
     https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_PutScheduledUpdateGroupAction.html
     """
     described = group.stop_as_described or {}

@@ -1,4 +1,4 @@
-"""`cfs cluster up`: starts nodes, after it has set the time at which they stop."""
+"""`cfs cluster up`: sets the times at which nodes stop, then starts the nodes."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class ClusterWindow:
 
     Attributes:
         environment: The stack's name.
-        duration: Time from now on.
+        duration: Length of the window, from now on.
         groups: Names, roles or prefixes of groups; none means all.
-        on_demand: Whether nodes may be on demand where AWS has no spot capacity.
+        on_demand: Whether nodes may be on demand if AWS has no spot capacity.
         force: Whether to start despite the day's budget.
-        shorten: Whether the stop may be earlier than another window set it.
+        shorten: Whether nodes may stop earlier than another window has set.
     """
 
     environment: str
@@ -51,7 +51,7 @@ class ClusterWindow:
 
 @dataclass(frozen=True, kw_only=True)
 class StartedGroups:
-    """The started groups as they are now, and their stops."""
+    """The started groups in their current state, and their stops."""
 
     groups: Sequence[AutoScalingGroup]
     stops: Sequence[PlannedStop]
@@ -60,7 +60,7 @@ class StartedGroups:
 def start_cluster(aws: AwsAccount, window: ClusterWindow, *, clock: Clock | None = None) -> StartedGroups:
     """Start nodes for a limited time and wait for them.
 
-    All stops are set before any node is started, so that no node runs without a stop if this command is killed.
+    All stops are set before any node is started, so no node runs without a stop if this command is killed.
     """
     clock = clock or SystemClock()
     now = aws.clock()
@@ -108,7 +108,7 @@ def _check_startable(groups: Sequence[AutoScalingGroup], window: ClusterWindow) 
         if group.hindered_by:
             processes = " ".join(group.hindered_by)
             raise UserError(
-                f"The group {group.name} cannot start or, worse, not stop on its own, because these processes are "
+                f"The group {group.name} cannot start, or worse, cannot stop on its own, because these processes are "
                 f"suspended: {', '.join(group.hindered_by)}.",
                 repair="aws autoscaling resume-processes "
                 f"--auto-scaling-group-name {group.full_name} --scaling-processes {processes}",
@@ -138,7 +138,7 @@ def _start_group(aws: AwsAccount, group: AutoScalingGroup) -> None:
         "autoscaling",
         "update_auto_scaling_group",
         AutoScalingGroupName=group.full_name,
-        # No lower bound, so that stopping needs to set the desired capacity alone.
+        # No lower bound, so stopping only has to set the desired capacity.
         MinSize=0,
         MaxSize=group.most_nodes,
         DesiredCapacity=group.nodes,

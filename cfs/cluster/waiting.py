@@ -1,4 +1,4 @@
-"""Waits for nodes to be in service or to be gone, with a time limit and a progress line."""
+"""Waits until nodes are in service or gone, with a time limit and a progress line."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ READY_SECONDS = 15 * 60.0
 """Time limit for nodes to boot and to install ClaudeFS."""
 
 GONE_SECONDS = 10 * 60.0
-"""Time limit for nodes to be terminated: draining takes two minutes at most, and EC2 some more."""
+"""Time limit for terminations: draining takes at most two minutes, and EC2 takes some more."""
 
 PATIENCE_SECONDS = 90.0
-"""Time without a launch in progress after a failed one: AWS tries other zones and types immediately."""
+"""Time to wait for another launch after a failed one. AWS tries other zones and types immediately."""
 
 _POLL_SECONDS = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class LaunchOutcome:
-    """The started groups as they are now, and the failed launches of those that lack nodes, by name."""
+    """The started groups in their current state, and the failed launches of those that lack nodes, by name."""
 
     groups: Sequence[AutoScalingGroup]
     failures: dict[str, ScalingActivity]
@@ -48,7 +48,7 @@ class LaunchOutcome:
 
 @dataclass(kw_only=True)
 class _LaunchPatience:
-    """Time since which each group has had no launch in progress after a failed one."""
+    """For each failing group, the time since which no launch has been in progress, and the latest failed launch."""
 
     failing: dict[str, tuple[datetime, ScalingActivity]] = field(default_factory=dict)
 
@@ -67,7 +67,7 @@ class _LaunchPatience:
 def wait_until_ready(
     aws: AwsAccount, environment: str, names: Collection[str], *, since: datetime, clock: Clock
 ) -> LaunchOutcome:
-    """Wait until groups have their desired nodes, AWS keeps failing to launch them, or time is up.
+    """Wait until groups have their desired nodes, AWS keeps failing to launch them, or the time limit expires.
 
     `names` are full names; `since` is the time at which the groups were started.
     """
@@ -96,9 +96,9 @@ def wait_until_ready(
 def wait_until_gone(
     aws: AwsAccount, environment: str, groups: Sequence[AutoScalingGroup], *, clock: Clock
 ) -> list[NodeInstance]:
-    """Wait until no instance of the groups is left, and return those left when time is up.
+    """Wait until no instance of the groups is left, and return those left when the time limit expires.
 
-    EC2 is queried, not Auto Scaling, which does not know detached instances.
+    This queries EC2, because Auto Scaling does not list detached instances.
     """
     deadline = clock.now() + timedelta(seconds=GONE_SECONDS)
     most = 0

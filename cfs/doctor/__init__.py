@@ -1,1 +1,1 @@
-"""Looks at what a deployment needs elsewhere before it is begun, and says what is wrong with the repair."""
+"""Checks a deployment's prerequisites on GitHub, and reports problems with their repairs."""

@@ -1,7 +1,7 @@
-"""What a branch's rulesets and its protection do to the commits of a delivery.
+"""Judges how a branch's rulesets and protection affect the commits of a delivery.
 
-A delivery commits files by GitHub's API with a person's token, whose commits are not signed. Rules of rulesets bind
-everybody but those who may bypass them; a branch protection binds administrators only where it says so.
+A delivery commits files through GitHub's API with a person's token, so the commits are not signed. Rulesets bind
+everybody except their bypass actors; a branch protection binds administrators only if it says so.
 https://docs.github.com/en/repositories/configuring-branches-and-merges-in-your-repository/managing-rulesets/available-rules-for-rulesets
 """
 
@@ -36,35 +36,35 @@ HARMLESS_RULES = frozenset(
         "branch_name_pattern",
     }
 )
-"""Rules that hold back no commit to a branch that exists."""
+"""Rules that never refuse a commit to an existing branch."""
 
 REFUSING_RULES: Mapping[str, str] = {
     "code_scanning": "needs results of code scanning",
-    "merge_queue": "takes changes from its merge queue alone",
-    "pull_request": "demands pull requests",
+    "merge_queue": "accepts changes only from its merge queue",
+    "pull_request": "requires pull requests",
     "required_deployments": "needs deployments of each commit before it",
-    "required_signatures": "demands signed commits, and those of a person's token are not",
+    "required_signatures": "requires signed commits, and those of a person's token are not signed",
     "required_status_checks": _NEEDS_CHECKS,
     "update": "may be changed only by those who bypass the rule",
     "workflows": "needs workflows that have passed",
 }
-"""Rules that refuse every commit by the API."""
+"""Rules that refuse every commit through the API."""
 
 CREATION_RULES: Mapping[str, str] = {
     "creation": "may be created only by those who bypass the rule",
-    "branch_name_pattern": "must not have its name",
+    "branch_name_pattern": "has a name that a rule forbids",
 }
-"""Rules that refuse a new branch; the second where its pattern says so."""
+"""Rules that refuse a new branch; `branch_name_pattern` only if the name violates it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BranchJudgement:
-    """What holds back a delivery.
+    """Restrictions of a branch on a delivery.
 
     Attributes:
-        refusals: Why the branch refuses its commits, each a predicate of the branch.
-        unmergeable: Which of the refusals bind the merge of a pull request, too.
-        doubts: Rules that may refuse them.
+        refusals: Reasons why the branch refuses the commits, each a predicate of the branch.
+        unmergeable: Those of the refusals that also refuse the merge of a pull request.
+        doubts: Reasons why the branch may refuse the commits.
     """
 
     refusals: tuple[str, ...] = ()
@@ -73,13 +73,13 @@ class BranchJudgement:
 
 
 def judge_branch(client: GitHubClient, repository: str, branch: str, *, created: bool = False) -> BranchJudgement:
-    """Judge whether a branch takes the commits of a delivery.
+    """Judge whether a branch accepts the commits of a delivery.
 
     Args:
-        client: Reads from GitHub.
+        client: GitHub client.
         repository: OWNER/NAME.
-        branch: The branch.
-        created: Whether the delivery may have to create it.
+        branch: Name of the branch.
+        created: Whether the delivery may have to create the branch.
     """
     found = _Findings(refusals=[], unmergeable=[], doubts=[])
     for rule in client.get_json(f"repos/{repository}/rules/branches/{branch}", per_page="100").body:
@@ -128,29 +128,29 @@ def _judge_rule(rule: Mapping[str, Any], created_branch: str) -> tuple[str, bool
 
 def _judge_message(parameters: Parameters) -> str:
     messages = map(delivery_message, delivered_files())
-    return "" if all(fits_pattern(parameters, of) for of in messages) else "does not take the commits' messages"
+    return "" if all(fits_pattern(parameters, of) for of in messages) else "does not accept the commits' messages"
 
 
 def _judge_paths(parameters: Parameters) -> str:
     restricted = parameters["restricted_file_paths"]
     refused = [path for path in delivered_files() if any(matches_path(pattern, path) for pattern in restricted)]
-    return f"does not take {refused[0]}" if refused else ""
+    return f"does not accept {refused[0]}" if refused else ""
 
 
 def _judge_path_lengths(parameters: Parameters) -> str:
     longest = max(delivered_files(), key=len)
-    return f"does not take {longest}" if len(longest) > parameters["max_file_path_length"] else ""
+    return f"does not accept {longest}" if len(longest) > parameters["max_file_path_length"] else ""
 
 
 def _judge_extensions(parameters: Parameters) -> str:
     restricted = tuple(f".{of.lstrip('*.')}" for of in parameters["restricted_file_extensions"])
     refused = [path for path in delivered_files() if path.endswith(restricted)]
-    return f"does not take {refused[0]}" if refused else ""
+    return f"does not accept {refused[0]}" if refused else ""
 
 
 def _judge_sizes(parameters: Parameters) -> str:
     largest = max(len(read_delivered(source).encode()) for source in delivered_files().values())
-    return "does not take the files' size" if largest > parameters["max_file_size"] * _MEGABYTE else ""
+    return "does not accept the files' size" if largest > parameters["max_file_size"] * _MEGABYTE else ""
 
 
 _PARAMETER_RULES: Mapping[str, Callable[[Parameters], str]] = {
@@ -163,7 +163,7 @@ _PARAMETER_RULES: Mapping[str, Callable[[Parameters], str]] = {
 
 
 def fits_pattern(parameters: Parameters, text: str) -> bool:
-    """Return whether a text is as a rule on metadata wants it."""
+    """Return whether a text satisfies a metadata rule."""
     pattern = parameters["pattern"]
     match parameters["operator"]:
         case "starts_with":
@@ -178,7 +178,7 @@ def fits_pattern(parameters: Parameters, text: str) -> bool:
 
 
 def _read_bypass(client: GitHubClient, repository: str, rule: Mapping[str, Any]) -> str:
-    """Return whether the token's owner may bypass the ruleset of a rule; "never" where GitHub does not show it."""
+    """Return whether the token's owner may bypass a rule's ruleset, in GitHub's words; "never" if it is not shown."""
     try:
         place = f"repos/{repository}/rulesets/{rule['ruleset_id']}"
         return str(client.get_json(place, includes_parents="true").body.get("current_user_can_bypass", "never"))
@@ -190,15 +190,15 @@ def _read_protection(client: GitHubClient, repository: str, branch: str) -> Mapp
     try:
         body: Mapping[str, Any] = client.get_json(f"repos/{repository}/branches/{branch}/protection").body
     except (GitHubNotFound, GitHubForbidden):
-        # Not protected, or not there; that the token may not administer the repository is a finding of its own.
+        # The branch is not protected or does not exist. Missing administration rights are a separate finding.
         return {}
     return body
 
 
 def _protection_refusals(protection: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
-    """Return what a protection refuses, and whether it refuses merges too.
+    """Yield the refusals of a branch protection, and whether each also refuses merges.
 
-    Who may push (`restrictions`) never binds administrators:
+    Restrictions on who may push (`restrictions`) never bind administrators:
     https://docs.github.com/en/repositories/configuring-branches-and-merges-in-your-repository/managing-protected-branches/about-protected-branches#restrict-who-can-push-to-matching-branches
     """
     if not (protection.get("enforce_admins") or {}).get("enabled"):

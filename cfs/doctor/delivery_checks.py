@@ -1,4 +1,4 @@
-"""Judges whether a delivery of workflow files reaches the default branch, and what it would overwrite there."""
+"""Judges whether a delivery of workflow files can reach the default branch, and which edits it would overwrite."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def judge_delivery(
     """Judge the delivery of workflow files.
 
     Args:
-        client: Reads from GitHub.
-        repository: The repository as GitHub shows it.
+        client: GitHub client.
+        repository: GitHub's JSON of the repository.
         settings: The stack's settings.
         delivered: Paths of files that the stack has delivered; None means all.
     """
@@ -66,7 +66,7 @@ def _judge_pull_requests(
     if REFUSING_RULES["required_signatures"] in judged.refusals:
         yield doubtful_finding(
             CHECK,
-            f"{branch} demands signed commits: the pull request can only be merged by squashing, by its author.",
+            f"{branch} requires signed commits: only its author can merge the pull request, by squashing.",
             repair="let the token's owner squash and merge it",
         )
     if not repository.get("delete_branch_on_merge"):

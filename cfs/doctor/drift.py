@@ -1,4 +1,4 @@
-"""Drift at GitHub that a deployment alone would neither notice nor repair.
+"""Drift on GitHub that a deployment alone would neither detect nor repair.
 
 The provider reads files only in a refresh. GitHub never shows a secret's value, only the time of its last update, which
 the provider records and ignores. The provider does not distinguish a merged or closed pull request from an open one.
@@ -44,7 +44,7 @@ class GitHubDrift:
 
 
 def find_github_drift(target: GitHubTarget, recorded: Sequence[dict[str, Any]]) -> GitHubDrift:
-    """Compare GitHub with the GitHub resources that a stack's state records."""
+    """Compare the GitHub resources in a stack's state with GitHub."""
     client = GitHubClient(token=target.token, base_url=target.base_url)
     repository = f"{target.settings.github_owner}/{target.settings.github_repository}"
     ended = [
@@ -109,7 +109,7 @@ def _secret_environment(resource: dict[str, Any]) -> str:
 
 
 def _is_same_time(shown: str | None, recorded: str | None) -> bool:
-    """Compare times, which GitHub writes with a T and the provider with a space; true if none is recorded yet."""
+    """Compare times, which GitHub writes with a T and the provider with a space; True if none is recorded yet."""
     if not recorded:
         return True
     return shown is not None and shown[:_TO_THE_SECOND] == recorded[:_TO_THE_SECOND].replace(" ", "T")

@@ -1,4 +1,4 @@
-"""What the repository has before a stack declares it: GitHub refuses to create it again, or the stack replaces it."""
+"""Judges declared resources that already exist on GitHub: GitHub refuses to create them, or the stack replaces them."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _IF_UNKNOWN = " The stack's state cannot be read: this matters only if the stack
 
 @dataclass(frozen=True, kw_only=True)
 class RecordedResources:
-    """GitHub resources that a stack's state has.
+    """GitHub resources in a stack's state.
 
     Attributes:
-        resources: As the state has them; None where it cannot be read.
+        resources: Resources as recorded; None if the state cannot be read.
     """
 
     resources: Collection[Mapping[str, Any]] | None = None
@@ -47,16 +47,16 @@ class RecordedResources:
 
     @property
     def count(self) -> int:
-        """How many there are."""
+        """Number of recorded resources."""
         return len(self.resources or ())
 
     @property
     def delivered_files(self) -> list[str] | None:
-        """The paths of the files among them."""
+        """Paths of the recorded files; None if the state cannot be read."""
         return None if self.resources is None else self.values(REPOSITORY_FILE_TYPE, "file")
 
     def values(self, type_token: str, name: str, **inputs: str) -> list[str]:
-        """Return an input of all of a type that have some other inputs."""
+        """Return one input of each resource of a type, limited to resources that have the given `inputs`."""
         return [
             found["inputs"][name]
             for found in self.resources or ()
@@ -65,13 +65,13 @@ class RecordedResources:
 
 
 UNKNOWN_STATE = RecordedResources()
-"""Of a state that cannot be read."""
+"""Resources of a state that cannot be read."""
 
 
 def judge_existing(
     client: GitHubClient, repository: dict[str, Any], settings: Settings, recorded: RecordedResources
 ) -> Iterator[Finding]:
-    """Judge what the repository has of the things that a stack declares and has not recorded."""
+    """Judge existing resources that a stack declares and has not recorded."""
     examination = _Examination(client=client, repository=repository, settings=settings, recorded=recorded)
     if settings.manages_repository:
         yield from examination.judge_variables("", REPOSITORY_VARIABLES)
@@ -100,7 +100,7 @@ class _Examination:
         return str(self.repository["full_name"])
 
     def judge_variables(self, environment: str, names: Sequence[str]) -> Iterator[Finding]:
-        """Judge variables, which GitHub does not create twice (409).
+        """Judge variables: GitHub refuses to create an existing one (409).
 
         https://docs.github.com/en/rest/actions/variables#create-a-repository-variable
         """
@@ -128,7 +128,7 @@ class _Examination:
         )
 
     def judge_branch_policies(self, environment: str, branches: Sequence[str]) -> Iterator[Finding]:
-        """Judge branch policies: GitHub creates none twice (303), and those that nobody declares stay.
+        """Judge branch policies: GitHub does not create an existing one again (303), and undeclared ones stay.
 
         https://docs.github.com/en/rest/deployments/branch-policies#create-a-deployment-branch-policy
         """
@@ -144,12 +144,12 @@ class _Examination:
                 yield self._refused_finding(f"{environment} has the branch policy {name}.", repair=repair)
             else:
                 message = (
-                    f"Jobs of {name} may run in {environment}, by a branch policy that no setting has, and still will."
+                    f"A branch policy that no setting declares lets jobs of {name} run in {environment}; it stays."
                 )
                 yield self._replaced_finding(message, repair=repair)
 
     def judge_files(self) -> Iterator[Finding]:
-        """Judge files, which the first delivery replaces."""
+        """Judge files that the first delivery replaces."""
         if self.recorded.delivered_files is None or self.settings.workflow_delivery == "pull-request":
             return
         differing = differing_files(self.client, self.name, self.repository["default_branch"])
@@ -161,7 +161,7 @@ class _Examination:
             )
 
     def judge_pull_request(self) -> Iterator[Finding]:
-        """Judge an open pull request of a delivery: GitHub opens no second one between the same branches (422)."""
+        """Judge an open pull request of a delivery: GitHub refuses a second one between the same branches (422)."""
         if self.settings.workflow_delivery != "pull-request" or self.recorded.values(PULL_REQUEST_TYPE, "headRef"):
             return
         head = f"{self.settings.github_owner}:{DELIVERY_BRANCH}"

@@ -1,4 +1,4 @@
-"""Reads from GitHub's REST API, with errors that name the repair."""
+"""Reads from GitHub's REST API, with errors that have a repair."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ GITHUB_STATUS_PAGE = "https://www.githubstatus.com"
 
 
 class GitHubNotFound(Exception):  # noqa: N818 — an answer, and often the expected one
-    """GitHub answered 404: the thing does not exist, or the token may not see it."""
+    """GitHub answered 404: the resource does not exist, or the token may not see it."""
 
 
 class GitHubForbidden(Exception):  # noqa: N818 — an answer, and often the expected one
@@ -41,7 +41,7 @@ class GitHubForbidden(Exception):  # noqa: N818 — an answer, and often the exp
 
 @dataclass(frozen=True, kw_only=True)
 class GitHubAnswer:
-    """JSON of an answer, and the token's scopes if GitHub shows them."""
+    """JSON of a response, and the token's scopes if GitHub shows them."""
 
     body: Any
     scopes: tuple[str, ...]
@@ -51,8 +51,8 @@ class GitHubClient:
     """Reads from GitHub with a token that never appears in errors."""
 
     def __init__(self, *, token: str, base_url: str) -> None:
-        """Take the token and an address in the form of the provider's variable GITHUB_BASE_URL: without `api/v3`."""
-        # Like the provider: every host but GitHub's own has its API below a path.
+        """Take the token and a base URL as in the provider's variable GITHUB_BASE_URL; `/api/v3` may be omitted."""
+        # As in the provider: only GitHub's own host serves the API without the path /api/v3/.
         host = urlsplit(base_url).hostname
         is_dotcom = host in ("github.com", "api.github.com")
         self._base_url = GITHUB_API_URL if is_dotcom else f"{base_url.rstrip('/').removesuffix('/api/v3')}/api/v3/"
@@ -61,10 +61,10 @@ class GitHubClient:
             base_url=self._base_url,
             timeout=GITHUB_TIMEOUT_SECONDS,
             http_cache=False,
-            # The stand-in on loopback is behind no proxy.
+            # The stand-in on loopback is reached without a proxy.
             trust_env=host not in loopback.HOSTS,
             auto_retry=_retry_option,
-            # The stand-in has no certificate, and githubkit would load all authorities for each call.
+            # The stand-in has no certificate, and githubkit would load all certificate authorities for each call.
             ssl_verify=host not in loopback.HOSTS,
         )
 
@@ -86,7 +86,7 @@ class GitHubClient:
         except RequestError as error:
             raise self._unreachable_error(f"cannot be reached ({type(error.exc).__name__})") from None
         if response.headers.get("X-RateLimit-Remaining") == "0":
-            # This was the last request allowed: those of the provider would fail.
+            # This was the last allowed request: the provider's requests would fail.
             raise _rate_limit_error(_time_until_reset(response.headers["X-RateLimit-Reset"]))
         return GitHubAnswer(body=response.json(), scopes=_token_scopes(response.headers))
 

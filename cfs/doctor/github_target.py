@@ -1,4 +1,4 @@
-"""Settings of a stack's repository, and the token and address to reach it."""
+"""A stack's settings, and the token and base URL of its GitHub."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BASE_URL_VARIABLE = "GITHUB_BASE_URL"
 
 @dataclass(frozen=True, kw_only=True)
 class GitHubTarget:
-    """A stack's settings without the secret ones, and GitHub's token and address."""
+    """A stack's settings without the secret ones, and the token and base URL of its GitHub."""
 
     stack: str
     settings: Settings
@@ -42,7 +42,7 @@ class GitHubTarget:
 def read_github_target(
     stack: str, *, settings: Path | None = None, environment: Mapping[str, str] | None = None
 ) -> GitHubTarget:
-    """Read a stack's settings, and the token and address from the environment.
+    """Read a stack's settings, and the token and base URL from environment variables.
 
     Args:
         stack: Name of the stack.
@@ -58,7 +58,7 @@ def read_github_target(
             f"`export {TOKEN_VARIABLE}`",
         )
     found = read_stack_settings(stack, settings or PROJECT_FOLDER / f"Pulumi.{stack}.yaml")
-    # Like the provider. Only the emulated stack has no such setting.
+    # As in the provider. Only the emulated stack lacks this setting.
     address = found.github_base_url or variables.get(BASE_URL_VARIABLE) or GITHUB_API_URL
     return GitHubTarget(stack=stack, settings=found, token=token, base_url=address)
 
@@ -67,15 +67,15 @@ def read_stack_settings(stack: str, path: Path, *, defaults: Mapping[str, str] |
     """Read a stack's settings without the secret ones.
 
     Args:
-        stack: The stack.
-        path: Its settings file.
-        defaults: Values of settings that the file need not have.
+        stack: Name of the stack.
+        path: Settings file.
+        defaults: Values of settings that the file may lack.
     """
     own: dict[str, Any] = yaml.safe_load(path.read_text())["config"]
     project: dict[str, Any] = yaml.safe_load((PROJECT_FOLDER / "Pulumi.yaml").read_text())["config"]
     config = {key: setting["default"] for key, setting in project.items()}
     config |= defaults or {}
-    # The doctor needs no secret.
+    # No check needs a secret.
     config |= {key: value for key, value in own.items() if not _is_encrypted(value)}
     try:
         return parse_settings(

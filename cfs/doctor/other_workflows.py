@@ -1,4 +1,4 @@
-"""Workflows of the repository that this project does not deliver, and that stop when its stack limits Actions."""
+"""Judges workflows that this project does not deliver, and that would fail once its stack restricts Actions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PINNED = re.compile(r"\./.*|\$/.*|docker://.*@sha256:[0-9a-f]{64}|[^@]+@[0-9a-f
 
 
 def judge_other_workflows(client: GitHubClient, repository: dict[str, Any]) -> Iterator[Finding]:
-    """Judge workflows and composite actions against what the stack switches on: pinned actions, tokens that only read.
+    """Judge workflows and composite actions by the policies that the stack enables: pinned actions, read-only tokens.
 
     https://github.blog/changelog/2025-08-15-github-actions-policy-now-supports-blocking-and-sha-pinning-actions/
     """
@@ -35,14 +35,14 @@ def judge_other_workflows(client: GitHubClient, repository: dict[str, Any]) -> I
     except (GitHubNotFound, GitHubForbidden):
         return
     if requires_pins and not writes:
-        yield good_finding("other workflows", "Actions must be pinned already, and tokens only read by default.")
+        yield good_finding("other workflows", "Actions must already be pinned, and tokens are read-only by default.")
         return
     files = _read_other_files(client, repository["full_name"], repository["default_branch"])
     unpinned = [f"{path}: {', '.join(uses)}" for path, content in files.items() if (uses := unpinned_uses(content))]
     if unpinned and not requires_pins:
         yield doubtful_finding(
             "other workflows",
-            f"A deployment lets GitHub refuse actions that are not pinned by commit: {'; '.join(unpinned)}.",
+            f"After a deployment GitHub refuses actions that are not pinned by commit: {'; '.join(unpinned)}.",
             repair="pin them (`uses: OWNER/NAME@COMMIT # VERSION`), or delete the files that delivered ones replace: "
             "docs/workflows.md",
         )
@@ -52,13 +52,13 @@ def judge_other_workflows(client: GitHubClient, repository: dict[str, Any]) -> I
     if writing:
         yield doubtful_finding(
             "other workflows",
-            "A deployment makes the tokens of workflows without `permissions` read only: " + ", ".join(writing) + ".",
+            "A deployment makes the tokens of workflows without `permissions` read-only: " + ", ".join(writing) + ".",
             repair="give the jobs that write `permissions:`, such as `contents: write`",
         )
 
 
 def unpinned_uses(content: Mapping[str, Any]) -> list[str]:
-    """Return the actions and reusable workflows that a workflow or a composite action uses otherwise than by commit."""
+    """Return the actions and reusable workflows that a workflow or a composite action uses without pinning them."""
     jobs = [*_jobs(content), content.get("runs") or {}]
     steps = [step for job in jobs for step in [job, *(job.get("steps") or [])]]
     named = dict.fromkeys(step["uses"] for step in steps if "uses" in step)
@@ -66,7 +66,7 @@ def unpinned_uses(content: Mapping[str, Any]) -> list[str]:
 
 
 def is_unlimited(workflow: Mapping[str, Any]) -> bool:
-    """Return whether a job of a workflow has the repository's default token."""
+    """Return whether a job of a workflow gets a token with the repository's default permissions."""
     return "permissions" not in workflow and any("permissions" not in job for job in _jobs(workflow))
 
 

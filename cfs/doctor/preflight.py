@@ -1,4 +1,4 @@
-"""Checks of GitHub before a run, as commands call them."""
+"""Checks of GitHub before a run. Commands call these functions, which import githubkit only when they need it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def examine_github(stack: str) -> list[Finding]:
-    """Examine what a stack needs of GitHub; the local stack's GitHub is the stand-in."""
+    """Examine a stack's prerequisites on GitHub, or on the stand-in if the stack is the local one."""
     # githubkit takes longer to import than everything else here.
     from cfs.doctor.existing_resources import UNKNOWN_STATE, RecordedResources  # noqa: PLC0415
     from cfs.doctor.repository_checks import examine_repository  # noqa: PLC0415
@@ -30,7 +30,7 @@ def examine_github(stack: str) -> list[Finding]:
         engine = find_stack_environment(stack).open_engine()
         recorded = RecordedResources(resources=_known_github_resources(engine))
     except UserError:
-        # Nobody is logged in to the state yet, or nobody may read it: the findings say so.
+        # The user is not logged in to the backend yet, or may not read the state: the findings say so.
         recorded = UNKNOWN_STATE
     return examine_repository(target, recorded=recorded)
 
@@ -41,7 +41,7 @@ def github_report(findings: Sequence[Finding], *, stack: str) -> CommandResult:
 
 
 def check_github(engine: StackEngine, *, retry_command: str, deploys: bool = True) -> None:
-    """Stop a run of the local stack that GitHub would refuse, or that would lose edits; a refresh only reads."""
+    """Raise an error if GitHub would refuse a run of a stack, or if the run would lose edits; a refresh only reads."""
     from cfs.doctor.repository_checks import run_preflight  # noqa: PLC0415 — as above
 
     recorded = _known_github_resources(engine)
@@ -51,11 +51,11 @@ def check_github(engine: StackEngine, *, retry_command: str, deploys: bool = Tru
 def check_stack_github(
     stack: str, *, recorded: Sequence[dict[str, Any]], delivered: Sequence[str], retry_command: str
 ) -> None:
-    """Stop a deployment that GitHub would refuse, or that would lose edits.
+    """Raise an error if GitHub would refuse a deployment, or if the deployment would lose edits.
 
     Args:
         stack: Name of the stack.
-        recorded: GitHub resources of its state.
+        recorded: GitHub resources of the stack's state.
         delivered: Paths of the recorded files that the deployment changes.
         retry_command: The command to repeat after the repair.
     """
@@ -65,7 +65,7 @@ def check_stack_github(
 
 
 def is_run_completed(stack: str, page: str) -> bool:
-    """Ask GitHub whether a workflow run has ended, with all of its jobs.
+    """Ask GitHub whether a workflow run has ended, including all of its jobs.
 
     Args:
         stack: The stack that the run works on.
@@ -77,12 +77,12 @@ def is_run_completed(stack: str, page: str) -> bool:
 
 
 def is_github_resource(resource: dict[str, Any]) -> bool:
-    """Return whether a resource of a state is at GitHub."""
+    """Return whether a resource of a state is a GitHub resource."""
     return str(resource["type"]).startswith("github:")
 
 
 def find_local_drift(engine: StackEngine) -> GitHubDrift:
-    """Find drift at GitHub that a deployment of the local stack alone would not repair."""
+    """Find drift on GitHub that a deployment of the local stack alone would not repair."""
     from cfs.doctor.drift import GitHubDrift, find_github_drift  # noqa: PLC0415 — as above
 
     recorded = _recorded_github_resources(engine)
@@ -90,7 +90,7 @@ def find_local_drift(engine: StackEngine) -> GitHubDrift:
 
 
 def find_unrecorded_id(engine: StackEngine, resource: dict[str, Any]) -> str | None:
-    """Return the id of a resource that a run of the local stack created at GitHub without recording it."""
+    """Return the provider ID of a GitHub resource that a run created without recording it."""
     from cfs.doctor.unrecorded import find_github_id  # noqa: PLC0415 — as above
 
     return find_github_id(_local_target(engine), resource)
@@ -110,7 +110,7 @@ def _recorded_github_resources(engine: StackEngine) -> list[dict[str, Any]]:
 
 
 def _known_github_resources(engine: StackEngine) -> list[dict[str, Any]]:
-    """Return those, and what a dead run may have created without recording."""
+    """Return the GitHub resources of the stack's state, and those that a dead run may have created unrecorded."""
     deployment = engine.read_deployment()
     begun = [operation["resource"] for operation in deployment.get("pending_operations") or ()]
     return list(filter(is_github_resource, (*(deployment.get("resources") or ()), *begun)))

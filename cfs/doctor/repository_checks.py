@@ -31,14 +31,14 @@ def run_preflight(
     deploys: bool = True,
     delivered: Collection[str] | None = None,
 ) -> None:
-    """Stop a deployment or a refresh that would fail at GitHub or drop existing resources from the state.
+    """Raise an error if GitHub would refuse a deployment, or if a refresh would drop existing resources from the state.
 
     Args:
         target: The stack.
         recorded: GitHub resources of the stack's state.
         retry_command: The command to repeat after the repair.
-        deploys: Whether the run changes anything at GitHub; a refresh only has to see the repository.
-        delivered: Paths of the recorded files that it delivers; None means all.
+        deploys: Whether the run changes anything on GitHub; a refresh only needs to see the repository.
+        delivered: Paths of the recorded files that the run delivers; None means all.
     """
     findings = examine_repository(target, recorded=RecordedResources(resources=recorded), delivered=delivered)
     raise_wrong_findings(
@@ -49,11 +49,11 @@ def run_preflight(
 def examine_repository(
     target: GitHubTarget, *, recorded: RecordedResources = UNKNOWN_STATE, delivered: Collection[str] | None = None
 ) -> list[Finding]:
-    """Examine everything that a deployment needs of GitHub.
+    """Examine all of a deployment's prerequisites on GitHub.
 
     Args:
         target: The stack.
-        recorded: What its state has.
+        recorded: GitHub resources in the stack's state.
         delivered: Paths of the recorded files that are delivered again; None means all.
     """
     settings = target.settings
@@ -81,7 +81,7 @@ def examine_repository(
 
 
 def _missing_repository_finding(client: GitHubClient, settings: Settings, recorded_count: int) -> Finding:
-    """Return whether the owner or only the repository is missing."""
+    """Return the finding of a missing owner, or of a missing repository if the owner exists."""
     dropped = (
         f" A refresh would take it for deleted and drop {recorded_count} resources from the state."
         if recorded_count
@@ -92,7 +92,7 @@ def _missing_repository_finding(client: GitHubClient, settings: Settings, record
     except (GitHubNotFound, GitHubForbidden):
         return wrong_finding(
             "owner",
-            f"GitHub knows no owner {settings.github_owner}.{dropped}",
+            f"GitHub has no owner {settings.github_owner}.{dropped}",
             repair="pulumi config set github:owner OWNER; pulumi config set github:organization OWNER",
         )
     return wrong_finding(
@@ -216,14 +216,14 @@ def _judge_subject(client: GitHubClient, repository: str, settings: Settings) ->
 def _judge_managed(
     client: GitHubClient, repository: dict[str, Any], settings: Settings, delivered: Collection[str] | None
 ) -> Iterator[Finding]:
-    """Judge what only the stack that manages the repository changes in it."""
+    """Judge the prerequisites of changes that only the stack that manages the repository makes."""
     yield from judge_delivery(client, repository, settings, delivered)
     yield from judge_other_workflows(client, repository)
     yield from _judge_infrastructure(client, repository["full_name"])
 
 
 def _judge_infrastructure(client: GitHubClient, repository: str) -> Iterator[Finding]:
-    """Judge whether jobs may check out this project: their token reads their own repository and public ones.
+    """Judge whether jobs can check out this project: their token reads only their own repository and public ones.
 
     https://github.com/actions/checkout#checkout-multiple-repos-private
     """

@@ -1,4 +1,4 @@
-"""Pulumi's type tokens of the stack's resources at GitHub."""
+"""Pulumi's type tokens of the stack's GitHub resources."""
 
 from __future__ import annotations
 

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 TOKENS_PAGE = "https://github.com/settings/tokens"
 
 NEEDED_SCOPES = ("repo", "workflow")
-"""Of a classic token: https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps"""
+"""Scopes of a classic token: https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps"""
 
 NEEDED_PERMISSIONS = "Actions, Administration, Contents, Environments, Pull requests, Secrets, Variables, Workflows"
-"""Of a fine-grained token or an app, all to read and write:
+"""Permissions of a fine-grained token or an app, all for reading and writing:
 https://docs.github.com/en/rest/authentication/permissions-required-for-fine-grained-personal-access-tokens"""
 
 
@@ -36,7 +36,7 @@ class TokenKind(StrEnum):
 
     @property
     def shows_scopes(self) -> bool:
-        """Whether GitHub shows the token's scopes in its answers."""
+        """Whether GitHub shows the token's scopes in its responses."""
         return self in (TokenKind.CLASSIC, TokenKind.OAUTH)
 
 

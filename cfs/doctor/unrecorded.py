@@ -1,4 +1,4 @@
-"""Finds what a dead run created at GitHub without recording it, where GitHub would refuse to create it again."""
+"""Finds GitHub resources that a dead run created without recording, of types that GitHub refuses to create twice."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GitHubInputs = dict[str, Any]
 
 
 def find_github_id(target: GitHubTarget, resource: dict[str, Any]) -> str | None:
-    """Return the provider's id of a resource of one of the types in `ID_FINDERS`, or None if it does not exist."""
+    """Return the provider ID of a resource of a type in `ID_FINDERS`, or None if the resource does not exist."""
     client = GitHubClient(token=target.token, base_url=target.base_url)
     return ID_FINDERS[resource["type"]](client, target.settings.github_owner, resource.get("inputs") or {})
 
@@ -42,4 +42,4 @@ ID_FINDERS: Mapping[str, Callable[[GitHubClient, str, GitHubInputs], str | None]
     DEPLOYMENT_POLICY_TYPE: _find_deployment_policy_id,
     PULL_REQUEST_TYPE: _find_pull_request_id,
 }
-"""Finders of the types whose id contains a number that GitHub assigns."""
+"""Functions that find the provider ID, for types whose ID contains a number that GitHub assigns."""

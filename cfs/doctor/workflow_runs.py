@@ -1,4 +1,4 @@
-"""Runs of workflows on GitHub."""
+"""Workflow runs on GitHub."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def is_completed(target: GitHubTarget, page: str) -> bool:
-    """Return whether the run of a page has ended.
+    """Return whether the workflow run with a page has ended.
 
     https://docs.github.com/en/rest/actions/workflow-runs#get-a-workflow-run
     """
@@ -23,5 +23,5 @@ def is_completed(target: GitHubTarget, page: str) -> bool:
     except (GitHubNotFound, GitHubForbidden) as error:
         raise UserError(
             f"GitHub does not show the run {page}, which has locked the stack.",
-            repair="look whether it has ended; if so: pulumi cancel, and the same command again",
+            repair="check whether it has ended; if so, run `pulumi cancel` and the same command again",
         ) from error

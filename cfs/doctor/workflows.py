@@ -1,7 +1,7 @@
 """Finds delivered files that somebody edited in the repository.
 
 One call lists the hashes of all files of the default branch. A file that differs from this project's is either an older
-delivery or an edit. The last commit that changed it decides: the messages of deliveries have a mark.
+delivery or an edit. The last commit that changed it decides: a delivery's commit message has a mark.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def edited_workflow_files(
 
 
 def differing_files(client: GitHubClient, repository: str, branch: str) -> list[str]:
-    """Return the paths of delivered files that the branch has with another content."""
+    """Return the paths of delivered files whose content on the branch differs."""
     tree = client.get_json(f"repos/{repository}/git/trees/{branch}", recursive="1").body["tree"]
     there = {entry["path"]: entry["sha"] for entry in tree if entry["type"] == "blob"}
     return [path for path, sha in delivered_hashes().items() if path in there and there[path] != sha]

@@ -220,7 +220,7 @@ def test_a_key_that_waits_for_its_deletion_is_refused(engine: RecordingEngine) -
 
 def test_a_bucket_without_the_tags_is_refused_and_adopted_unchanged_where_it_is_named(engine: RecordingEngine) -> None:
     make_bucket(BUCKET)
-    with pytest.raises(UserError, match=rf"(?s){BUCKET} does not carry the tags.*--adopt {BUCKET}"):
+    with pytest.raises(UserError, match=rf"(?s){BUCKET} does not have the tags.*--adopt {BUCKET}"):
         bootstrap()
 
     found = open_new_environment("prod", adopt=BUCKET)
