@@ -12,16 +12,14 @@ from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from importlib import resources
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-LIST_PRICE_DAYS = 400
-"""Age in days at which a list price is stale. AWS changes few list prices, and announces it."""
-
-SPOT_PRICE_DAYS = 400
-"""Age in days at which a spot price of the snapshot is stale."""
+MAX_PRICE_DAYS = 400
+"""Age in days beyond which a price is stale. AWS changes few list prices; spot prices follow trends over months:
+https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-spot-instances-history.html"""
 
 GLOBAL = "global"
 """Prices that are the same in every region."""
@@ -31,6 +29,8 @@ Architecture = Literal["x86-64", "arm64"]
 
 TokenKind = Literal["input", "output", "cache-read", "cache-write", "batch-input", "batch-output"]
 """Kinds of tokens that Bedrock charges for; a cache write is one that is kept for five minutes."""
+
+TOKEN_KINDS: tuple[TokenKind, ...] = get_args(TokenKind)
 
 _MODEL_ID = re.compile(
     r"^(?:arn:.*/)?(?:(?P<profile>[a-z]+(?:-gov)?)\.)?anthropic\.(?P<model>claude-[a-z0-9-]+?)(?:-\d{8})?(?:-v\d+)?(?::\d+\w*)*$"
@@ -91,6 +91,7 @@ class Price:
         unit: The unit, for people: hour, GB-month, token.
         source: URL, or the API that gave it.
         dated: Date of the source.
+        stands_for: Region that the source is about if it is another, whose price is taken to be the same; or empty.
     """
 
     usd: Decimal
@@ -98,6 +99,7 @@ class Price:
     unit: str
     source: str
     dated: date
+    stands_for: str = ""
 
     @property
     def usd_per_unit(self) -> Decimal:
@@ -129,7 +131,7 @@ class PriceList:
         price = self.prices.get(name)
         if price is None:
             raise MissingPriceError(f"no price is known for {name} in {self.region}")
-        if self.today is not None and self.today - price.dated > max_price_age(name):
+        if self.today is not None and self.today - price.dated > timedelta(days=MAX_PRICE_DAYS):
             raise StalePriceError(f"the price of {name} in {self.region} is of {price.dated}, and so too old")
         return price
 
@@ -175,7 +177,14 @@ def spot_name(instance_type: str) -> str:
 def token_name(model_id: str, kind: TokenKind) -> str:
     """Return the name of the price of a model's tokens.
 
-    A global inference profile costs less than one of a geography or a region.
+    Raises:
+        MissingPriceError: It is not an ID of one of Anthropic's models.
+    """
+    return f"bedrock/{model_name(model_id)}/{kind}"
+
+
+def model_name(model_id: str) -> str:
+    """Return a model's name and scope of price: a global inference profile costs less than all others.
 
     Raises:
         MissingPriceError: It is not an ID of one of Anthropic's models.
@@ -184,12 +193,19 @@ def token_name(model_id: str, kind: TokenKind) -> str:
     if match is None:
         raise MissingPriceError(f"no price is known for the model {model_id}")
     scope = "global" if match["profile"] == "global" else "regional"
-    return f"bedrock/{match['model']}/{scope}/{kind}"
+    return f"{match['model']}/{scope}"
 
 
-def max_price_age(name: str) -> timedelta:
-    """Return the age at which a price is stale, by its name."""
-    return timedelta(days=SPOT_PRICE_DAYS if name.endswith("/spot") else LIST_PRICE_DAYS)
+def token_kind(name: str) -> TokenKind:
+    """Return a kind of tokens by its name.
+
+    Raises:
+        MissingPriceError: Bedrock has no such kind.
+    """
+    found = next((kind for kind in TOKEN_KINDS if kind == name), None)
+    if found is None:
+        raise MissingPriceError(f"no price is known for {name} tokens")
+    return found
 
 
 def load_price_list(region: str, *, today: date | None = None) -> PriceList:
@@ -229,4 +245,5 @@ def _parse_price(entry: Mapping[str, Any], sources: Mapping[str, Mapping[str, st
         unit=entry["unit"],
         source=source["url"],
         dated=date.fromisoformat(source["date"]),
+        stands_for=entry.get("stands_for", ""),
     )

@@ -45,7 +45,8 @@ def comment_text(
 
 def summary_section(summary: PreviewSummary, *, room: int = COMMENT_LIMIT) -> str:
     """Return the changes and the drift of one environment in at most `room` characters."""
-    parts = [_changes_part("Would change", summary.changes, nothing="Nothing would change.")]
+    parts = [summary.cost] if summary.cost else []
+    parts.append(_changes_part("Would change", summary.changes, nothing="Nothing would change."))
     if summary.drift is not None:
         parts.append(_changes_part("Has drifted", summary.drift, nothing="Nothing has drifted."))
     return cut_markdown(f"### {summary.environment}\n\n" + "\n".join(parts), limit=room)

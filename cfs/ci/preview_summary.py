@@ -19,6 +19,7 @@ class PreviewSummary(BaseModel):
 
     Attributes:
         drift: Differences between the account and the state; None if drift was not looked for.
+        cost: What the changes cost, as Markdown; "" if that was not estimated.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -26,6 +27,7 @@ class PreviewSummary(BaseModel):
     environment: str
     changes: tuple[PreviewChange, ...]
     drift: tuple[PreviewChange, ...] | None = None
+    cost: str = ""
 
 
 def read_preview_summaries(folder: Path, expected: str) -> dict[str, PreviewSummary | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from cfs.ci.preview_summary import PreviewSummary
+from cfs.cost.stack_cost import change_cost_section
 from cfs.engine import EngineError
 from cfs.environments import find_stack_environment
 from cfs.previews.changes import read_changes, read_preview_errors
@@ -19,7 +20,7 @@ def summarize_preview(environment: str, *, drift: bool) -> PreviewSummary:
     stack = find_stack_environment(environment)
     engine = stack.open_engine()
     try:
-        changes = read_changes(engine.query_json("preview", "--json"))
+        preview = engine.query_json("preview", "--json")
         # Compares the state with the account only: merged but undeployed changes are not drift.
         drifted = read_changes(engine.query_json("refresh", "--preview-only", "--json")) if drift else None
     except EngineError as error:
@@ -30,7 +31,8 @@ def summarize_preview(environment: str, *, drift: bool) -> PreviewSummary:
             f"`pulumi {error.operation}` failed on {environment}:\n{shown}",
             repair="check PULUMI_BACKEND_URL, the AWS credentials and GITHUB_TOKEN, and that the stack exists",
         ) from error
-    return PreviewSummary(environment=environment, changes=changes, drift=drifted)
+    cost = change_cost_section(environment, preview)
+    return PreviewSummary(environment=environment, changes=read_changes(preview), drift=drifted, cost=cost)
 
 
 def _engine_errors(printed: str) -> str:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from cfs.cluster import prices
 from cfs.cluster.node_runs import list_instances, possible_pools, runs_since, start_of_day
+from cfs.prices import ec2_prices as prices
 from costs import running_costs
 
 if TYPE_CHECKING:

@@ -89,15 +89,15 @@ def review_differences(reviewed: Review, now: Review) -> list[str]:
     return [*differences, *_change_differences(reviewed.changes, now.changes)]
 
 
-def review_summary(review: Review, complaints: Sequence[str]) -> str:
-    """Return the review as Markdown for a job's page."""
+def review_summary(review: Review, complaints: Sequence[str], *, cost: str = "") -> str:
+    """Return the review as Markdown for a job's page, with the cost of its changes, which is Markdown too."""
     parts = [
         f"### Preview of {review.environment}: {count_changes(review.changes) or 'no changes'}",
         f"Digest `{review.review_digest}`",
         _facts_table(review),
         *([_complaints_list(complaints)] if complaints else []),
         *([cut_markdown(changes_table(review.changes), limit=SUMMARY_LIMIT)] if review.changes else []),
-        PRICE_MARK,
+        f"{PRICE_MARK}\n{cost}",
         POLICY_MARK,
     ]
     return "\n\n".join(part.rstrip() for part in parts) + "\n"

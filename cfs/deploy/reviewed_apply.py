@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cfs.cost.stack_cost import change_cost_section
 from cfs.deploy.omissions import refuse_omissions
 from cfs.deploy.operator_changes import refuse_operator_changes
 from cfs.deploy.planned_stack import head_commit, open_stack, program_digest
@@ -52,14 +53,15 @@ def preview_for_review(wanted: WantedDeployment, *, file: Path) -> CommandResult
     """Preview the stack, and write the review to a file."""
     with open_stack(wanted.environment, cluster_size=wanted.cluster_size, applies=False) as stack:
         unfinished = stack.is_unfinished()
-        review, complaints, _ = _review_preview(stack, wanted)
+        review, complaints, previewed = _review_preview(stack, wanted)
     if not complaints:
         _write_review(file, review)
+    cost = change_cost_section(wanted.environment, previewed.content)
     note = _UNFINISHED_NOTE if unfinished else ""
     return CommandResult(
         text=review_text(review, complaints),
         notes=[note] if note else (),
-        job_summary=f"{review_summary(review, complaints)}\n{note}",
+        job_summary=f"{review_summary(review, complaints, cost=cost)}\n{note}",
         # A review that cannot be applied must not be approved either.
         job_outputs={"changes": str(len(review.changes))}
         | ({} if complaints else {"digest": review.review_digest, "review": str(file)}),

@@ -122,6 +122,10 @@ class Settings(BaseModel):
     adopt_encryption_key: values.KeyId = Field(examples=["1234abcd-12ab-34cd-56ef-1234567890ab"])
     daily_budget_usd: values.UsDollars = Field(examples=["100"])
     monthly_budget_usd: values.UsDollars = Field(examples=["3000"])
+    agent_tokens: Annotated[
+        list[values.ModelTokens],
+        values.at_most_items(10, "models", reason="the agents use few"),
+    ] = Field(examples=["us.anthropic.claude-haiku-4-5-20251001-v1:0,input=1.05,output=3.95"])
     alert_emails: Annotated[
         list[values.EmailAddress],
         values.distinct_items("addresses"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, PlainValidator
 
+from infra.config.agent_tokens import AgentTokens, parse_agent_tokens
 from infra.naming import S3_BUCKET
 
 if TYPE_CHECKING:
@@ -244,6 +245,7 @@ NodeCount = Annotated[int, _whole_number(0, 500, "nodes")]
 NodeDiskGib = Annotated[int, _whole_number(10, 16384, "GiB")]
 Percent = Annotated[int, _whole_number(0, 100, "percent")]
 UsDollars = Annotated[int, _whole_number(1, 1_000_000, "US dollars")]
+ModelTokens = Annotated[AgentTokens, PlainValidator(parse_agent_tokens)]
 WaitMinutes = Annotated[int, _whole_number(0, 43_200, "minutes")]
 """https://docs.github.com/en/rest/deployments/environments#create-or-update-an-environment"""
 RetentionDays = Annotated[

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from costs.price_list import (
-    LIST_PRICE_DAYS,
+    MAX_PRICE_DAYS,
     MissingPriceError,
     PriceList,
     ServicePrice,
@@ -50,7 +50,7 @@ def test_a_missing_price_is_an_error_that_names_it_and_the_region() -> None:
 
 
 def test_a_stale_price_is_an_error_unless_its_age_does_not_matter() -> None:
-    last_day = DATED + timedelta(days=LIST_PRICE_DAYS)
+    last_day = DATED + timedelta(days=MAX_PRICE_DAYS)
 
     assert make_prices(last_day).service_price(ServicePrice.KMS_KEY_MONTH) == 1
     stale = make_prices(last_day + timedelta(days=1))

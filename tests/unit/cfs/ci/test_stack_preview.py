@@ -59,3 +59,9 @@ def test_a_stack_that_does_not_exist_is_told_with_the_command_that_makes_it(pulu
     with pytest.raises(UserError, match="has no stack prod") as failure:
         stack_preview.summarize_preview("prod", drift=False)
     assert "cfs bootstrap --environment prod" in failure.value.repair
+
+
+def test_a_preview_says_what_it_costs_and_an_unknown_cost_does_not_fail_it(pulumi: Callable[[str], None]) -> None:
+    for config, said in (("{}", "| **total** |"), ('{"aws:region": "mars"}', "**Cost of prod:** unknown.")):
+        pulumi(f"""echo '{{"config": {config}, "steps": []}}'""")
+        assert said in stack_preview.summarize_preview("prod", drift=False).cost

@@ -20,13 +20,13 @@ from botocore.exceptions import (
 )
 
 from cfs.aws import CLIENT_CONFIG, AwsAccount, required_action
-from cfs.cluster import prices
 from cfs.cluster.auto_scaling_groups import choose_groups, discover_groups
 from cfs.cluster.down import stop_cluster
 from cfs.cluster.node_runs import list_instances
 from cfs.cluster.scaling_activities import read_activities
 from cfs.cluster.status import read_cluster_status
 from cfs.cluster.up import ClusterWindow, start_cluster
+from cfs.prices import ec2_prices as prices
 from costs.running_costs import CapacityPool
 from infra.project import PROJECT_FOLDER
 from local.aws.gaps import activities as emulated
@@ -149,8 +149,10 @@ def test_a_price_on_demand_is_known_only_where_the_list_gives_one_an_hour(
 
     client = SimpleNamespace(can_paginate=lambda _: True, get_paginator=lambda _: SimpleNamespace(paginate=paginate))
     aws = AwsAccount(session=boto3.Session(region_name=REGION), _clients={"pricing": client})
+    assert prices.on_demand_price(aws, "i4i.2xlarge") == usd
     found = prices.look_up_prices(aws, spot=[], on_demand=["i4i.2xlarge"], since=datetime.now(UTC))
-    assert found.current_price(CapacityPool(instance_type="i4i.2xlarge", zone="")) == usd
+    # The snapshot's where AWS shows none.
+    assert found.current_price(CapacityPool(instance_type="i4i.2xlarge", zone="")) == Decimal("0.686")
     filters = {given["Field"]: given["Value"] for given in asked["Filters"]}
     assert filters["instanceType"] == "i4i.2xlarge"
     assert filters["regionCode"] == REGION

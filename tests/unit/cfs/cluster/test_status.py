@@ -142,7 +142,7 @@ def test_nodes_on_demand_are_shown_and_priced_by_the_price_list(
 def test_an_unknown_price_is_unknown_and_not_nothing(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     start(cluster, groups=("storage-a",))
     cluster.now += timedelta(hours=1)
-    monkeypatch.setattr("cfs.cluster.prices._spot_prices", lambda *_, **__: {})
+    monkeypatch.setattr("cfs.prices.ec2_prices._spot_prices", lambda *_, **__: {})
     found = shown(cluster)
     assert found.figures["usdPerHour"] == {
         "known": None,

@@ -169,7 +169,7 @@ def test_force_starts_over_the_budget(cluster: Cluster, monkeypatch: pytest.Monk
 
 
 def test_an_unknown_price_is_no_reason_to_start(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cfs.cluster.prices._spot_prices", lambda *_, **__: {})
+    monkeypatch.setattr("cfs.prices.ec2_prices._spot_prices", lambda *_, **__: {})
     with pytest.raises(UserError, match=r"cannot be compared with .*: AWS shows no price of c7a\.xlarge in us-west-2a"):
         start(cluster, window())
     assert cluster.instances() == []

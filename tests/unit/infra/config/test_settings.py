@@ -209,6 +209,16 @@ BAD = [
         shown="us-west-2a, us-west-2b, us-west-2c",
         repair=f"pulumi config rm {CONFIG_NAMESPACE}:siteAZones",
     ),
+    *(
+        entry("agentTokens", value, "must be a model with its million tokens a day")
+        for value in (
+            "meta.llama3,input=1",
+            "us.anthropic.claude-haiku-4-5",
+            "us.anthropic.claude-haiku-4-5,input=-1",
+            "us.anthropic.claude-haiku-4-5,thought=1",
+            "us.anthropic.claude-haiku-4-5,input=1,input=2",
+        )
+    ),
     Bad(setting="egress", value="internet", allowed="one of nat, public-ip"),
     Bad(setting="egress", value="NAT", allowed="one of nat, public-ip"),
     Bad(setting="orchestratorInstanceType", value="c7g.2xlarge", allowed=AMD64),

@@ -6,11 +6,14 @@ A price that AWS does not show is omitted, never counted as zero.
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from costs.price_list import MissingPriceError, load_price_list
 from costs.running_costs import CapacityPool, KnownPrices, PriceStep
 
 if TYPE_CHECKING:
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
 
 SPOT_PRODUCT = "Linux/UNIX"
 """The nodes' operating system in the price history's terms."""
+
+_SPOT_DIGITS = Decimal("0.00001")
 
 _TYPES_PER_CALL = 100
 """Instance types per call of DescribeSpotPriceHistory; AWS accepts at most 1000:
@@ -41,12 +46,27 @@ def look_up_prices(
 ) -> KnownPrices:
     """Look up spot prices of instance types in all zones since a time, and on-demand prices of other types.
 
-    AWS includes the spot prices in force at `since`.
+    AWS includes the spot prices in force at `since`. A price on demand that it does not show is the snapshot's.
     """
     return KnownPrices(
         spot=_spot_prices(aws, sorted(spot), since=since),
-        on_demand={name: usd for name in sorted(on_demand) if (usd := _on_demand_price(aws, name)) is not None},
+        on_demand={name: usd for name in sorted(on_demand) if (usd := _known_on_demand_price(aws, name)) is not None},
     )
+
+
+def current_spot_price(aws: AwsAccount, instance_type: str) -> Decimal | None:
+    """Return the mean of the current spot prices in a region's zones, local zones left out; None if there are none."""
+    history = _spot_prices(aws, [instance_type], since=aws.clock())
+    zones = [steps[-1].usd for pool, steps in history.items() if re.fullmatch(f"{aws.region}[a-z]", pool.zone)]
+    return (sum(zones, Decimal(0)) / len(zones)).quantize(_SPOT_DIGITS) if zones else None
+
+
+def _known_on_demand_price(aws: AwsAccount, instance_type: str) -> Decimal | None:
+    usd = on_demand_price(aws, instance_type)
+    if usd is None and not aws.is_emulated:
+        with suppress(MissingPriceError):
+            usd = load_price_list(aws.region).on_demand_hour(instance_type)
+    return usd
 
 
 def _spot_prices(aws: AwsAccount, types: list[str], *, since: datetime) -> Mapping[CapacityPool, tuple[PriceStep, ...]]:
@@ -67,7 +87,8 @@ def _spot_prices(aws: AwsAccount, types: list[str], *, since: datetime) -> Mappi
     return {pool: tuple(sorted(prices, key=lambda step: step.since)) for pool, prices in steps.items()}
 
 
-def _on_demand_price(aws: AwsAccount, instance_type: str) -> Decimal | None:
+def on_demand_price(aws: AwsAccount, instance_type: str) -> Decimal | None:
+    """Return the Price List's price per hour of plain Linux on demand, or None if there is none."""
     wanted = {**_ON_DEMAND_FILTERS, "instanceType": instance_type, "regionCode": aws.region}
     products = aws.list_items(
         "pricing",

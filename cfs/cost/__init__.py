@@ -1,0 +1,1 @@
+"""`cfs cost`: what a stack costs, before it is deployed."""

@@ -1,0 +1,45 @@
+"""Settings of an environment from its file and the defaults, without the engine."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from infra.config.given import SECRET_SETTINGS
+from infra.config.problems import SettingsError
+from infra.config.settings import Settings, parse_settings
+from infra.naming import CONFIG_NAMESPACE
+from infra.project import PROJECT_FOLDER
+from terminal.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+_SECRETS = {f"{CONFIG_NAMESPACE}:{name}" for name in SECRET_SETTINGS}
+
+_EMULATED_ACCOUNT = "111122223333"
+"""AWS's example: an estimate needs no account, and a file has none before `cfs bootstrap`."""
+
+
+def read_stack_settings(file: Path, *, stack: str) -> Settings:
+    """Return the settings of a file `Pulumi.STACK.yaml`; secrets are left out."""
+    return settings_of_config((yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get("config", {}), stack=stack)
+
+
+def settings_of_config(given: Mapping[str, Any], *, stack: str) -> Settings:
+    """Return the settings of a stack's configuration, with the defaults of Pulumi.yaml; secrets are left out."""
+    declared = yaml.safe_load((PROJECT_FOLDER / "Pulumi.yaml").read_text(encoding="utf-8"))["config"]
+    defaults = {key: entry["default"] for key, entry in declared.items()}
+    account = {"aws:allowedAccountIds": [_EMULATED_ACCOUNT]}
+    values = {**defaults, **account, **{key: value for key, value in given.items() if key not in _SECRETS}}
+    try:
+        return parse_settings({key: _config_text(value) for key, value in values.items()}, stack=stack, secret_keys=[])
+    except SettingsError as error:
+        raise UserError(f"The settings of {stack} are wrong.\n{error}", repair="as each of them says") from error
+
+
+def _config_text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, default=str)

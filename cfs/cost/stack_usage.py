@@ -1,0 +1,135 @@
+"""What a stack uses of AWS in a day, from its settings: hours, GB and tokens. Prices come later."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from costs.running_costs import duration_hours
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from infra.config.node_groups import NodeGroup
+    from infra.config.settings import Settings
+    from infra.schedules.schedule import Calendar
+
+YEAR_DAYS = 365
+
+ARTIFACT_GB = Decimal(100)
+"""Releases and reviews in the artifact bucket; ClaudeFS's docs/A11-COST-OPTIMIZATION.md counts 100 GB."""
+
+LOGS_GB = Decimal("0.1")
+"""The agents' logs in a day; ClaudeFS's docs/COST-OPTIMIZATION-DEEP-DIVE.md counts 100 MB."""
+
+NAT_GB = Decimal(5)
+"""Through the NAT gateway in a day: an assumption, not measured; half a GB for each node's packages and the rest for
+the agents' builds."""
+
+STACK_SECRETS = 3
+"""Secrets that ClaudeFS's scripts read: GitHub's token, the SSH key and the key of Fireworks."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunningHours:
+    """Hours in a day.
+
+    Attributes:
+        average: Over the coming year.
+        running_day: On a day on which the cluster runs.
+    """
+
+    average: Decimal
+    running_day: Decimal
+
+
+ALWAYS = RunningHours(average=Decimal(24), running_day=Decimal(24))
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupUsage:
+    """Nodes of a group.
+
+    Attributes:
+        name: Its name.
+        role: Its role.
+        instance_types: What its nodes may run on, the usual one first.
+        count: How many nodes it has.
+        on_demand: How many of them are on demand.
+        disk_gib: Size of a node's root volume, and of data volumes if there were any, in GiB.
+        hours: When they run.
+    """
+
+    name: str
+    role: str
+    instance_types: tuple[str, ...]
+    count: int
+    on_demand: int
+    disk_gib: int
+    hours: RunningHours
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackUsage:
+    """What a stack uses.
+
+    Attributes:
+        region: AWS region.
+        orchestrator_type: Instance type of the orchestrator, which is on demand.
+        orchestrator_disk_gib: Size of its root volume, which stays while it is stopped.
+        orchestrator_hours: When it runs.
+        groups: The node groups.
+        has_nat: Whether there is a NAT gateway; else each machine has a public address.
+        artifact_gb: GB in S3.
+        log_retention_days: How long logs are kept.
+        tokens: Million tokens a day by model, then by kind.
+    """
+
+    region: str
+    orchestrator_type: str
+    orchestrator_disk_gib: int
+    orchestrator_hours: RunningHours
+    groups: tuple[GroupUsage, ...]
+    has_nat: bool
+    artifact_gb: Decimal = ARTIFACT_GB
+    log_retention_days: int
+    tokens: Mapping[str, Mapping[str, Decimal]]
+
+
+def usage_of_settings(settings: Settings, *, today: date) -> StackUsage:
+    """Return what the stack of some settings uses in the year from a day on."""
+    calendar = settings.orchestrator_calendar
+    return StackUsage(
+        region=settings.region,
+        orchestrator_type=settings.orchestrator_instance_type,
+        orchestrator_disk_gib=settings.orchestrator_disk_gib,
+        orchestrator_hours=ALWAYS if calendar is None else calendar_hours(calendar, today=today),
+        groups=tuple(_group_usage(group, settings.node_calendar, today) for group in settings.all_node_groups),
+        has_nat=settings.egress == "nat",
+        log_retention_days=settings.log_retention_days,
+        tokens={tokens.model: tokens.millions for tokens in settings.agent_tokens},
+    )
+
+
+def calendar_hours(calendar: Calendar, *, today: date) -> RunningHours:
+    """Return a calendar's hours in the year from a day on: weekdays, holidays and extra days as they fall."""
+    days = [day for number in range(YEAR_DAYS) if calendar.opens_on(day := today + timedelta(days=number))]
+    spans = [duration_hours(calendar.closing_time(day) - calendar.opening_time(day)) for day in days]
+    return RunningHours(average=sum(spans, Decimal(0)) / YEAR_DAYS, running_day=max(spans, default=Decimal(0)))
+
+
+def _group_usage(group: NodeGroup, stack_calendar: Calendar, today: date) -> GroupUsage:
+    certain = min(group.on_demand_base, group.count)
+    # Auto Scaling rounds the share on demand up: docs/cluster.md.
+    share = -(-(group.count - certain) * group.on_demand_percent // 100)
+    return GroupUsage(
+        name=group.name,
+        role=group.role,
+        instance_types=group.instance_types,
+        count=group.count,
+        on_demand=certain + share,
+        disk_gib=group.root_disk_gib,
+        hours=calendar_hours(group.group_calendar(stack_calendar), today=today),
+    )

@@ -1,0 +1,1 @@
+"""`cfs prices`: the snapshot of prices, refreshed from AWS."""

@@ -1,0 +1,45 @@
+"""The agents' tokens as a setting: an assumption that the cost estimate prices. Nothing is declared from it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping  # noqa: TC003 — pydantic reads the annotations when the program runs
+from dataclasses import dataclass
+from decimal import Decimal
+
+AGENT_TOKEN_KINDS = ("input", "output", "cache-read", "cache-write", "batch-input", "batch-output")
+"""What Bedrock charges for: https://aws.amazon.com/bedrock/pricing/"""
+
+_MODEL = re.compile(r"([a-z]+\.)?anthropic\.claude-[a-z0-9.:-]+")
+_MILLIONS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
+_REQUIREMENT = (
+    "must be a model with its million tokens a day, such as us.anthropic.claude-haiku-4-5-20251001-v1:0,input=1.05,"
+    f"output=3.95; the kinds are {', '.join(AGENT_TOKEN_KINDS)}"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentTokens:
+    """Tokens of the agents with one model.
+
+    Attributes:
+        model: ID of a model or inference profile of Bedrock.
+        millions: Million tokens a day by kind.
+    """
+
+    model: str
+    millions: Mapping[str, Decimal]
+
+
+def parse_agent_tokens(value: object) -> AgentTokens:
+    """Read `MODEL,KIND=MILLIONS,…`.
+
+    Raises:
+        ValueError: It is anything else; the message says what it must be.
+    """
+    model, *parts = str(value).split(",")
+    kinds = [part.partition("=") for part in parts]
+    good = all(kind in AGENT_TOKEN_KINDS and _MILLIONS.fullmatch(number) for kind, _, number in kinds)
+    if not _MODEL.fullmatch(model) or not kinds or not good or len({kind for kind, _, _ in kinds}) < len(kinds):
+        raise ValueError(_REQUIREMENT)
+    return AgentTokens(model=model, millions={kind: Decimal(number) for kind, _, number in kinds})
