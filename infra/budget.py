@@ -10,7 +10,7 @@ from pulumi_aws import budgets, sns
 
 from infra.access.statements import allow_service, render_policy, source_conditions
 from infra.component import Component
-from infra.naming import BUDGET, alert_topic_name, physical_name
+from infra.naming import BUDGET, LOCAL_STACK, alert_topic_name, physical_name
 from infra.tags import PROJECT_NAME
 
 if TYPE_CHECKING:
@@ -89,6 +89,12 @@ class Budget(Component):
     def __init__(self, name: str, *, args: BudgetArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare the budgets."""
         super().__init__(name, opts=opts)
+        if not args.emails and args.stack.environment != LOCAL_STACK:
+            pulumi.log.warn(
+                "no person gets the alerts of the budgets; add an address: "
+                "pulumi config set --path 'claudefs-infra:alertEmails[0]' you@example.org",
+                resource=self,
+            )
         topic, policy = self._declare_topic(name, args=args)
         daily = BudgetLimit(period="daily", usd=args.daily_usd, alerts=DAILY_ALERTS)
         monthly = BudgetLimit(period="monthly", usd=args.monthly_usd, alerts=MONTHLY_ALERTS)

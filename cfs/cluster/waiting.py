@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from cfs.cluster.auto_scaling_groups import discover_groups
 from cfs.cluster.node_runs import list_instances
 from cfs.cluster.scaling_activities import latest_failed_launch, read_activities
+from infra.cluster.lifecycle import BOOT_HOOK_SECONDS, DRAIN_HOOK_SECONDS
 from terminal.progress import show_progress
 
 if TYPE_CHECKING:
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
     from cfs.cluster.node_runs import NodeInstance
     from cfs.cluster.scaling_activities import ScalingActivity
 
-READY_SECONDS = 15 * 60.0
-"""Time limit for nodes to boot and to install ClaudeFS."""
+READY_SECONDS = float(BOOT_HOOK_SECONDS)
+"""Time limit for nodes to boot and to install ClaudeFS; then their group replaces them."""
 
-GONE_SECONDS = 10 * 60.0
-"""Time limit for terminations: draining takes at most two minutes, and EC2 takes some more."""
+GONE_SECONDS = float(BOOT_HOOK_SECONDS + DRAIN_HOOK_SECONDS)
+"""Time limit for nodes to be terminated: one that is still booting may wait in both lifecycle hooks."""
 
 PATIENCE_SECONDS = 90.0
 """Time to wait for another launch after a failed one. AWS tries other zones and types immediately."""

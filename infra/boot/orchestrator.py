@@ -40,6 +40,7 @@ ORCHESTRATOR_FILES = (
     BootFile(source="orchestrator/secrets.txt", path="/etc/cfs/secrets.txt"),
     BootFile(source="orchestrator/cloudwatch-agent.json", path="/etc/cfs/cloudwatch-agent.json"),
     BootFile(source="orchestrator/logrotate.conf", path="/etc/logrotate.d/cfs-agents"),
+    place_unit("orchestrator/cfs-boot.service"),
     place_unit("orchestrator/cfs-secrets.service"),
     place_unit("orchestrator/cfs-watchdog.service"),
     place_unit("orchestrator/cfs-watchdog.timer"),

@@ -122,6 +122,8 @@ class Cluster(Component):
             ],
             # Nodes name each other by the name that EC2's DNS has for each instance id, which no other node ever gets.
             private_dns_name_options={"hostname_type": "resource-name", "enable_resource_name_dns_a_record": True},
+            # By default burstable types are charged for processor time beyond their credits.
+            credit_specification={"cpu_credits": "standard"} if group.is_burstable else None,
             metadata_options={
                 "http_endpoint": "enabled",
                 "http_tokens": "required",

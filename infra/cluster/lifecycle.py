@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     import pulumi
 
 
-BOOT_HOOK_SECONDS = 900
-"""A node that says nothing for so long is taken for failed and replaced. It covers packages, disks and the release."""
+BOOT_HOOK_SECONDS = 1200
+"""Time after which a group replaces a node that has not answered: 8 minutes in which a boot retries what the network
+refuses, 4 for the release, and the reports."""
 
 DRAIN_HOOK = "drain"
 """A node that its group terminates waits in this hook until the runbook of `interruptions.py` has drained it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping  # noqa: TC003 — pydantic reads the annotations of its models at run time
 from dataclasses import dataclass, replace
 from datetime import time  # noqa: TC003 — pydantic reads the annotations when the program runs
@@ -103,6 +104,11 @@ class NodeGroup:
     def role_defaults(self) -> RoleDefaults:
         """Properties of its role."""
         return ROLE_DEFAULTS[self.role]
+
+    @property
+    def is_burstable(self) -> bool:
+        """Whether all its instance types earn CPU credits: T2, T3, T3a."""
+        return all(re.match(r"t\d", name) for name in self.instance_types)
 
     @property
     def max_nodes(self) -> int:

@@ -184,7 +184,7 @@ def test_every_group_waits_for_its_nodes_to_be_ready_and_to_be_drained(deployed:
             (hook["LifecycleHookName"], hook["LifecycleTransition"], hook["DefaultResult"], hook["HeartbeatTimeout"])
             for hook in hooks["LifecycleHooks"]
         } == {
-            ("boot", "autoscaling:EC2_INSTANCE_LAUNCHING", "ABANDON", 900),
+            ("boot", "autoscaling:EC2_INSTANCE_LAUNCHING", "ABANDON", 1200),
             ("drain", "autoscaling:EC2_INSTANCE_TERMINATING", "CONTINUE", 300),
         }
 

@@ -99,7 +99,7 @@ def test_every_command_of_the_way_to_a_real_account_works_and_destroying_leaves_
         sealed = stored["environments"][environment]["secrets"]["PULUMI_GITHUB_TOKEN"]["encrypted_value"]
         assert decrypt_secret(KeyPair(**stored["key"]), sealed) == token
 
-    [destroy] = shell_blocks("docs/bootstrap.md", "End")
+    [destroy] = shell_blocks("docs/bootstrap.md", "Destroy")
     run(destroy)
 
     aws = boto3.Session(PLACEHOLDER_ACCESS_KEY, PLACEHOLDER_ACCESS_KEY, region_name=LOCAL_REGION)

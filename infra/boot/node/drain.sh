@@ -24,11 +24,15 @@ fi
 SECONDS=0
 say "drain $reason: begins"
 mapfile -t names < <(units | tac)
-late=()
+late=() killed=()
 for unit in "${names[@]}"; do
   left=$((seconds - SECONDS))
   if ((left <= 0)) || ! timeout "$left" systemctl stop "$unit"; then
     late+=("$unit")
+  # systemd itself kills a unit after its TimeoutStopSec, and `stop` succeeds all the same.
+  elif [[ $(systemctl show --property Result --value "$unit") == timeout ]]; then
+    killed+=("$unit")
+    say "drain $reason: $unit did not stop, systemd killed it"
   fi
 done
 for unit in "${late[@]}"; do
@@ -36,7 +40,7 @@ for unit in "${late[@]}"; do
   systemctl kill --signal=KILL "$unit" || say "drain $reason: $unit could not be killed"
 done
 echo "$reason" >"$done_mark"
-if ((${#late[@]})); then
+if ((${#late[@]} + ${#killed[@]})); then
   say "drain $reason: failed after $SECONDS s"
   count DrainFailed 1
   exit 1

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Writes the arguments of cfs-repl, and restarts it where they have changed: nodes come and go, and it reads them only
-# when it starts.
+# Writes the arguments of cfs-repl, and restarts it if they have changed: nodes come and go, and it reads them only when
+# it starts. With --before-start, systemd is about to start it, and there is nothing to restart.
 #
 # Sites reach each other through the conduit, the conduit reaches a storage node of each. cfs-repl takes one address
 # for a site: the first by name.
@@ -38,5 +38,6 @@ fi
 echo "CFS_REPL_ARGUMENTS=$arguments" >"$file.new"
 mv "$file.new" "$file"
 say "replication: $arguments"
-# Its start waits for this program, which must therefore not wait for it.
-systemctl --no-block try-restart cfs-repl.service
+if [[ ${1:-} != --before-start ]]; then
+  systemctl --no-block try-restart cfs-repl.service
+fi

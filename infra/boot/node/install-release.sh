@@ -19,7 +19,7 @@ refuse() {
 
 # get <key> <file> [<sha256>]
 get() {
-  aws s3 cp "s3://$CFS_ARTIFACTS/$1" "$2" --only-show-errors
+  CFS_CALL_SECONDS=180 aws s3 cp "s3://$CFS_ARTIFACTS/$1" "$2" --only-show-errors
   if [[ -n ${3:-} ]] && ! sha256sum --check --status <<<"$3  $2"; then
     refuse "$1 has another SHA-256 than $3"
   fi
@@ -60,7 +60,7 @@ read_pointer() {
 
 # The node itself says which repository and workflow it trusts; what the release says of itself must only agree.
 verify_attestation() {
-  if ! HOME="$work" gh attestation verify "$1" --bundle "$2" --repo "$CFS_REPOSITORY" \
+  if ! HOME="$work" timeout 120 gh attestation verify "$1" --bundle "$2" --repo "$CFS_REPOSITORY" \
     --signer-workflow "$CFS_REPOSITORY/$CFS_SIGNER_WORKFLOW" --source-digest "$commit" --deny-self-hosted-runners; then
     refuse "its attestation does not prove that $CFS_SIGNER_WORKFLOW of $CFS_REPOSITORY has built it from $commit"
   fi

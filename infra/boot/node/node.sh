@@ -10,14 +10,20 @@ set -a
 # shellcheck source=/dev/null  # written by cloud-init
 source "$root/etc/cfs/machine.env"
 set +a
-export PATH="/snap/bin:$PATH"
+# systemd starts programs of root without a HOME, or with that of the unit's user.
+export PATH="/snap/bin:$PATH" HOME="$root/root"
+
+# Calls AWS with a limit on all attempts together, so that hanging calls do not outlast the launch hook.
+aws() {
+  timeout "${CFS_CALL_SECONDS:-60}" aws "$@"
+}
 
 # Reads instance metadata; status 4 where there is none of that name.
 imds() {
   local address=http://169.254.169.254/latest token answer
   token=$(curl --fail --silent --show-error --max-time 5 --retry 5 --request PUT \
     --header 'X-aws-ec2-metadata-token-ttl-seconds: 60' "$address/api/token") || return 1
-  answer=$(curl --silent --show-error --max-time 5 --write-out '\n%{http_code}' \
+  answer=$(curl --silent --show-error --max-time 5 --retry 5 --write-out '\n%{http_code}' \
     --header "X-aws-ec2-metadata-token: $token" "$address/meta-data/$1") || return 1
   case ${answer##*$'\n'} in
     200) echo "${answer%$'\n'*}" ;;

@@ -27,17 +27,22 @@ report() {
   return "$status"
 }
 
-# Answers the group's launch hook. A node that was launched by hand is in no group and has nothing to answer.
+# Answers the group's launch hook. A node that was launched by hand is in no group and has nothing to answer; neither has
+# one whose hook was answered before, by an earlier run of this program.
 complete_launch() {
-  local id found=0 try
+  local id found=0 try refusal
   imds autoscaling/target-lifecycle-state || found=$?
   if ((found == 4)); then
     return 0
   fi
   id=$(imds instance-id) || return 1
   for try in 1 2 3; do
-    if aws autoscaling complete-lifecycle-action --auto-scaling-group-name "$CFS_SCALING_GROUP" \
-      --lifecycle-hook-name "$CFS_LIFECYCLE_HOOK" --instance-id "$id" --lifecycle-action-result "$1"; then
+    if refusal=$(aws autoscaling complete-lifecycle-action --auto-scaling-group-name "$CFS_SCALING_GROUP" \
+      --lifecycle-hook-name "$CFS_LIFECYCLE_HOOK" --instance-id "$id" --lifecycle-action-result "$1" 2>&1); then
+      return 0
+    fi
+    echo "$refusal"
+    if [[ $refusal == *'No active Lifecycle Action'* ]]; then
       return 0
     fi
     sleep "$((try * ${CFS_PAUSE_SECONDS:-10}))"
@@ -48,6 +53,14 @@ complete_launch() {
 
 folders() {
   systemd-tmpfiles --create "$root/etc/tmpfiles.d/claudefs.conf"
+}
+
+# The daemon's user mounts with --allow-other, which fuse3 allows only to root unless this line is there.
+fuse() {
+  local file="$root/etc/fuse.conf"
+  if [[ $CFS_PROFILE == client ]] && ! grep --quiet --line-regexp user_allow_other "$file"; then
+    echo user_allow_other >>"$file"
+  fi
 }
 
 kernel() {
@@ -92,10 +105,11 @@ daemons() {
     systemctl enable --now claudefs-sites.timer
   fi
   systemctl enable --now claudefs-spot-watch.service
+  systemctl enable claudefs-boot-report.service
 }
 
 release() {
-  "$programs/install-release"
+  timeout 240 "$programs/install-release"
 }
 
 health() {
@@ -112,6 +126,7 @@ run packages
 run cloudwatch_agent
 run folders
 run kernel
+run fuse
 run github_cli
 run disks
 run daemons

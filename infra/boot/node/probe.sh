@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Checks that the node runs its release: probe [<version>]
 #
-# Its units are active, those that stay run the programs of the current release, it is of that version, and a storage
-# node's management API is ready. All that is wrong is printed; then the status is 1.
+# Its units are active and stay so for some seconds, those that keep running run the programs of the current release, it is
+# of that version, and a storage node's management API is ready. Every fault is printed; then the status is 1.
 set -euo pipefail
 
 # shellcheck source=infra/boot/node/node.sh
@@ -23,6 +23,12 @@ if (($#)) && [[ $1 != "$version" ]]; then
   wrong "the release is $version, not $1"
 fi
 
+# Prints what changes when systemd restarts a unit: its process and the number of restarts.
+restarts() {
+  systemctl show --property MainPID --property NRestarts "$1"
+}
+
+declare -A before=()
 while read -r unit; do
   if ! state=$(systemctl is-active "$unit"); then
     wrong "$unit is $state"
@@ -33,7 +39,18 @@ while read -r unit; do
   if ((pid)) && [[ $(readlink "$root/proc/$pid/exe") != "$current"/* ]]; then
     wrong "$unit runs $(readlink "$root/proc/$pid/exe"), not of release $version"
   fi
+  before[$unit]=$(restarts "$unit")
 done < <(units)
+
+# A unit whose program crashes after some seconds is active most of the time.
+if ((${#before[@]})); then
+  sleep "${CFS_PAUSE_SECONDS:-10}"
+fi
+for unit in "${!before[@]}"; do
+  if [[ $(restarts "$unit") != "${before[$unit]}" ]]; then
+    wrong "$unit keeps restarting: its program ends"
+  fi
+done
 
 if [[ $CFS_PROFILE == storage ]] && ! curl --fail --silent --show-error --output /dev/null --max-time 5 --retry 10 \
   --retry-delay 2 --retry-max-time 30 --retry-connrefused http://127.0.0.1:8443/ready; then

@@ -9,7 +9,7 @@ readonly list="${CFS_ROOT:-}/etc/cfs/secrets.txt" file="${CFS_ROOT:-}/run/cfs/se
 export PATH="/snap/bin:$PATH"
 
 value_of() {
-  aws secretsmanager get-secret-value --secret-id "$1" --query SecretString --output text |
+  timeout 60 aws secretsmanager get-secret-value --secret-id "$1" --query SecretString --output text |
     jq --raw-output --exit-status --arg key "$2" '.[$key]'
 }
 

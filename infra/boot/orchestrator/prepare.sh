@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prepares the agents' machine. cloud-init runs it on the first boot; it can be run again after a repair.
+# Prepares the agents' machine. The unit cfs-boot runs it on the first boot, and again until it succeeds.
 #
 # How it ended stands in /var/lib/cfs, and in the metric CFS/Orchestrator BootFailed.
 set -euo pipefail
@@ -10,7 +10,7 @@ readonly logs="$root/var/log/cfs-agents"
 
 report() {
   # A machine that works is not failed because a metric could not be sent.
-  if ! aws cloudwatch put-metric-data --namespace CFS/Orchestrator --metric-name BootFailed --value "$1" \
+  if ! timeout 60 aws cloudwatch put-metric-data --namespace CFS/Orchestrator --metric-name BootFailed --value "$1" \
     --dimensions "Environment=$CFS_ENVIRONMENT"; then
     echo "BootFailed=$1 could not be reported to CloudWatch"
   fi

@@ -55,14 +55,14 @@ run() {
   "$step"
 }
 
-# Repeats a command that fails during the first 10 minutes: the network may not be ready yet, and snapd and Ubuntu's own
-# updates hold locks. After 15 minutes a node's group has ended it.
+# Repeats a command that fails during the first 8 minutes: the network may not be ready yet, and snapd and Ubuntu's own
+# updates hold locks. After 15 minutes a node's group terminates it.
 retry() {
   local status
   while true; do
     status=0
     "$@" || status=$?
-    if ((status == 0 || SECONDS >= ${CFS_RETRY_SECONDS:-600})); then
+    if ((status == 0 || SECONDS >= ${CFS_RETRY_SECONDS:-480})); then
       return "$status"
     fi
     sleep "${CFS_PAUSE_SECONDS:-10}"

@@ -157,6 +157,8 @@ def _name_instances_by_their_ids() -> None:
     def resource_name(self: Instance) -> str:
         if getattr(self, "hostname_type", None) != "resource-name":
             return private_dns_name(self)
-        return f"{self.id}.{self.ec2_backend.region_name}.compute.internal"
+        region = self.ec2_backend.region_name
+        # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/hostname-types.html
+        return f"{self.id}.ec2.internal" if region == "us-east-1" else f"{self.id}.{region}.compute.internal"
 
     Instance.private_dns_name = property(resource_name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -35,6 +36,23 @@ def recorder(declare: Declare, tags: Tags) -> Recorder:
         return Budget("budget", args=args).topic_arn
 
     return declare(program)
+
+
+def test_budgets_that_alert_no_person_are_a_warning(
+    declare: Declare, tags: Tags, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr("pulumi.log.warn", lambda message, **_: warnings.append(message))
+
+    def program(*, emails: tuple[str, ...]) -> pulumi.Output[str]:
+        args = BudgetArgs(daily_usd=100, monthly_usd=2500, emails=emails, stack=secured_stack(tags, key_arn=KEY))
+        return Budget("budget", args=args).topic_arn
+
+    for emails in (EMAILS, ()):
+        declare(partial(program, emails=emails))
+
+    [warning] = warnings
+    assert "pulumi config set --path 'claudefs-infra:alertEmails[0]'" in warning
 
 
 def alerts(recorder: Recorder, name: str) -> list[tuple[str, str, float]]:

@@ -180,7 +180,8 @@ def test_the_rights_that_the_documentation_lists_are_those_that_the_console_uses
     policy = json.loads(re.findall(r"```json\n(.*?)```", text, re.DOTALL)[0])
     listed = [action for statement in policy["Statement"] for action in statement["Action"]]
     # GetCallerIdentity needs no right: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
-    assert sorted(listed) == sorted(used - {"sts:GetCallerIdentity"})
+    # Auto Scaling reads the launch template's image parameter with the caller's rights.
+    assert sorted(listed) == sorted((used - {"sts:GetCallerIdentity"}) | {"ssm:GetParameters"})
 
 
 def test_words_mean_groups_roles_and_beginnings(cluster: Cluster) -> None:

@@ -116,5 +116,5 @@ def test_nodes_that_do_not_end_are_named_with_the_reason(
         )
     with pytest.raises(UserError, match=told) as caught:
         stop(cluster)
-    assert "3 instances were not terminated within 10 minutes" in caught.value.problem
+    assert "3 instances were not terminated within 25 minutes" in caught.value.problem
     assert "terminate-instances --instance-ids i-" in caught.value.repair

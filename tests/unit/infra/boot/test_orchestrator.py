@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import re
 from dataclasses import fields
@@ -39,10 +40,10 @@ def unit(name: str) -> str:
     return written()[f"/etc/systemd/system/{name}"]
 
 
-def test_user_data_is_plain_text_within_ec2s_limit() -> None:
+def test_user_data_is_a_cloud_config_within_ec2s_limit() -> None:
     data = base64.b64decode(orchestrator.orchestrator_user_data(MACHINE))
-    assert data.startswith(b"#cloud-config\n")
     assert len(data) <= USER_DATA_LIMIT_BYTES
+    assert gzip.decompress(data).startswith(b"#cloud-config\n")
 
 
 def test_every_file_is_on_the_machine_and_each_has_its_place() -> None:
@@ -67,8 +68,16 @@ def test_the_agents_user_is_the_only_one_and_becomes_root_by_no_way() -> None:
     assert (config()["ssh_pwauth"], config()["disable_root"]) == (False, True)
 
 
-def test_cloud_init_runs_one_program_whose_end_it_reports() -> None:
-    assert config()["runcmd"] == [["/usr/local/libexec/cfs/prepare"]]
+def test_cloud_init_starts_one_unit_which_repeats_a_failed_boot_until_it_succeeds() -> None:
+    assert config()["runcmd"] == [["systemctl", "enable", "--now", "cfs-boot.service"]]
+    assert {
+        "ConditionPathExists=!/var/lib/cfs/boot-complete",
+        "ExecStart=/usr/local/libexec/cfs/prepare",
+        "Restart=on-failure",
+        "StartLimitIntervalSec=0",
+        "StandardError=journal+console",
+        "WantedBy=multi-user.target",
+    } <= set(unit("cfs-boot.service").splitlines())
     assert set(config()) == {"users", "ssh_pwauth", "disable_root", "runcmd", "write_files"}
 
 

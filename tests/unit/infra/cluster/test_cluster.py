@@ -110,6 +110,11 @@ def test_spot_is_in_the_groups_distribution_alone(declare: Declare, tags: Tags) 
         assert not template.keys() & {"instanceMarketOptions", "instanceType", "instanceRequirements", "keyName"}
 
 
+def test_burstable_nodes_never_spend_more_than_their_credits(recorder: Recorder) -> None:
+    credit = {name: recorder.one("LaunchTemplate", name).inputs.get("creditSpecification") for name in NAMES}
+    assert {name: each for name, each in credit.items() if each} == {"conduit": {"cpuCredits": "standard"}}
+
+
 def test_a_group_launches_the_newest_version_of_its_own_template_by_its_number(recorder: Recorder) -> None:
     for name in NAMES:
         policy = recorder.one("Group", name).inputs["mixedInstancesPolicy"]

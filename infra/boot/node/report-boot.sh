@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Reports the result of a boot after the first: ready, failed:disks or failed:health. Its status is 1 unless the node is
+# ready, so that systemd tries again.
+set -euo pipefail
+
+# shellcheck source=infra/boot/node/node.sh
+source "${CFS_ROOT:-}/usr/local/lib/cfs/node.sh"
+readonly programs="$root/usr/local/libexec/cfs"
+
+result=ready
+if [[ $CFS_PROFILE == storage ]] && ! systemctl is-active --quiet claudefs-disks.service; then
+  result=failed:disks
+elif [[ -e "$root/opt/claudefs/current" ]] && ! "$programs/probe"; then
+  result=failed:health
+fi
+"$programs/report" "$result"
+[[ $result == ready ]]
