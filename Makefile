@@ -74,5 +74,9 @@ lock: .venv/.ready ## resolve requirements.in anew into requirements.txt
 clean: ## remove the virtual environment; the local account and the cached toolchain stay
 	rm -rf .venv
 
+# A virtual environment contains its own path: one that was copied with the folder runs the original's code.
+ifneq ($(shell cat .venv/.ready 2>/dev/null),$(CURDIR))
+.PHONY: .venv/.ready
+endif
 .venv/.ready: requirements.txt pyproject.toml bin/make-venv
 	@bin/make-venv

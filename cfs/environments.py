@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import yaml
-
 from cfs.remote_engine import RemoteEngine
+from infra.config.settings_file import read_stack_config
 from infra.project import PROJECT_FOLDER
 from terminal.errors import UserError
 
@@ -41,7 +40,7 @@ class StackEnvironment(ABC):
     def aws_region(self) -> str:
         """The region in the stack's settings."""
         settings = self.settings_file
-        region = (yaml.safe_load(settings.read_text(encoding="utf-8")) or {}).get("config", {}).get("aws:region")
+        region = read_stack_config(settings).get("aws:region")
         if not isinstance(region, str):
             raise UserError(
                 f"{settings} does not set aws:region.",

@@ -51,8 +51,10 @@ class StackLock:
         try:
             process = psutil.Process(self.pid)
             # A killed process keeps its ID as a zombie until its parent waits for it, for example in a container
-            # without an init. A process that started after the lock was taken has merely reused the ID.
-            return process.status() != psutil.STATUS_ZOMBIE and process.create_time() <= self.taken
+            # without an init. A process that started after the lock was taken has merely reused the ID, unless it is an
+            # engine: then the clock was set back in between.
+            started_before = process.create_time() <= self.taken or process.name().startswith("pulumi")
+            return process.status() != psutil.STATUS_ZOMBIE and started_before
         except psutil.NoSuchProcess:
             return False
 
@@ -94,7 +96,7 @@ def find_locks(account: LocalAccount) -> list[StackLock]:
 
 def _read_lock(path: Path) -> StackLock | None:
     try:
-        lock = json.loads(path.read_text())
+        lock = json.loads(path.read_text(encoding="utf-8"))
         taken = datetime.fromisoformat(lock["timestamp"]).timestamp()
         return StackLock(path=path, pid=int(lock["pid"]), hostname=str(lock["hostname"]), taken=taken)
     except FileNotFoundError:

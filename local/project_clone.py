@@ -82,7 +82,7 @@ def link_environment(folder: Path) -> None:
     command = programs / "cfs"
     command.write_text(f"#!{programs / 'python'}\nfrom cli.app import main\n\nmain()\n")
     command.chmod(0o755)
-    (environment / ".ready").touch()
+    (environment / ".ready").write_text(f"{os.path.realpath(folder)}\n")
 
 
 def _redirect_settings(text: str, changed: Mapping[str, object]) -> str:

@@ -82,7 +82,8 @@ class RunningEmulator:
 
     Attributes:
         pid: The process ID.
-        created: Start time in seconds since the epoch; distinguishes the process from a later one with the same ID.
+        created: Start time in seconds since the machine's boot; tells the process from a later one with the same
+            ID. Unlike the time of day, it does not move when the clock is set.
         port: The port on loopback.
         code: Digest of the code that it runs, from `_code_digest`.
     """
@@ -101,7 +102,8 @@ class RunningEmulator:
         """Return whether the process is still running."""
         try:
             process = psutil.Process(self.pid)
-            return process.create_time() == self.created and process.status() != psutil.STATUS_ZOMBIE
+            is_same = abs(_seconds_from_boot(process) - self.created) < 1
+            return is_same and process.status() != psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
             return False
 
@@ -227,6 +229,10 @@ def _record_started(folder: Path, started: dict[Emulator, RunningEmulator]) -> N
     temporary.replace(folder / "servers.json")
 
 
+def _seconds_from_boot(process: psutil.Process) -> float:
+    return process.create_time() - psutil.boot_time()
+
+
 def _start_emulator(
     emulator: Emulator, folder: Path, *, before: RunningEmulator | None, spawn: SpawnEmulator
 ) -> RunningEmulator:
@@ -238,7 +244,7 @@ def _start_emulator(
     port = _choose_port(emulator, before=before)
     arguments = ["--port", str(port), "--state", str(folder / emulator.state_file), *emulator.arguments]
     pid = spawn(emulator, arguments, _log_file(emulator, folder))
-    return RunningEmulator(pid=pid, created=psutil.Process(pid).create_time(), port=port, code=_code_digest())
+    return RunningEmulator(pid=pid, created=_seconds_from_boot(psutil.Process(pid)), port=port, code=_code_digest())
 
 
 def _lost_its_port(emulator: Emulator, process: RunningEmulator, folder: Path) -> bool:
@@ -337,5 +343,5 @@ def _log_file(emulator: Emulator, folder: Path) -> Path:
 
 
 def _log_tail(log: Path) -> str:
-    lines: Sequence[str] = log.read_text(errors="replace").splitlines()
+    lines: Sequence[str] = log.read_text(encoding="utf-8", errors="replace").splitlines()
     return "\n".join(f"    {line}" for line in lines[-_LOG_TAIL_LINES:])

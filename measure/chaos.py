@@ -153,9 +153,9 @@ def _kill_and_converge(kill: PlannedKill, engine: LocalEngine, moment: float) ->
 
 def change_settings(path: Path, values: Mapping[str, str]) -> None:
     """Set values in a stack's file of settings."""
-    content = yaml.safe_load(path.read_text())
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
     content["config"] |= values
-    path.write_text(yaml.safe_dump(content))
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
 
 
 def chaos_report(outcomes: Sequence[KillOutcome], *, seed: int) -> CommandResult:

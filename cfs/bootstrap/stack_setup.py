@@ -7,9 +7,8 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from cfs.bootstrap.steps import Step
+from infra.config.settings_file import read_settings_file
 from infra.naming import CONFIG_NAMESPACE
 from terminal.errors import UserError
 
@@ -86,7 +85,7 @@ class StackSetup:
         yield self._setting_step(f"{CONFIG_NAMESPACE}:adoptEncryptionKey", self.key.find_id)
 
     def _read_settings(self) -> dict[str, Any]:
-        return yaml.safe_load(self.settings_file.read_text(encoding="utf-8")) or {}
+        return read_settings_file(self.settings_file)
 
     def _is_initialised(self) -> bool:
         return bool(self._read_settings().get("encryptedkey") and self._state_documents())

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
+from infra.config.settings_file import read_stack_config
 from infra.naming import CONFIG_NAMESPACE
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ RUN_OPTIONS = frozenset({"clusterSize"})
 
 def refuse_omissions(preview: Mapping[str, Any], settings: Path, *, stack: str) -> list[str]:
     """Return the refusal of a settings file, or nothing if it has all deployed settings."""
-    config = (yaml.safe_load(settings.read_text()) or {}).get("config") or {}
+    config = read_stack_config(settings)
     deployed = _deployed_settings(preview)
     omitted = [name for name in deployed if name not in RUN_OPTIONS and not _has_setting(config, name)]
     if not omitted:

@@ -142,7 +142,7 @@ def _verified_tarball(architecture: Architecture, tarball: Path, sums: dict[str,
 
 def _read_sums(path: Path) -> dict[str, str]:
     try:
-        lines = path.read_text().splitlines()
+        lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
             f"{path} cannot be read: {error}.",

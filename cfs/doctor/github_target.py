@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-import yaml
+from typing import TYPE_CHECKING
 
 from infra.config.problems import SettingsError
 from infra.config.settings import parse_settings
+from infra.config.settings_file import read_stack_config
 from infra.project import PROJECT_FOLDER
 from terminal.errors import UserError
 
@@ -57,6 +56,11 @@ def read_github_target(
             repair=f"create a token on https://github.com/settings/tokens (classic: scopes repo and workflow), and "
             f"`export {TOKEN_VARIABLE}`",
         )
+    if token.split() != [token]:
+        raise UserError(
+            f"{TOKEN_VARIABLE} contains a space or a line break, which no token has.",
+            repair=f'export {TOKEN_VARIABLE}="$(printf %s "${TOKEN_VARIABLE}" | tr -d "[:space:]")"',
+        )
     found = read_stack_settings(stack, settings or PROJECT_FOLDER / f"Pulumi.{stack}.yaml")
     # As in the provider. Only the emulated stack lacks this setting.
     address = found.github_base_url or variables.get(BASE_URL_VARIABLE) or GITHUB_API_URL
@@ -71,8 +75,8 @@ def read_stack_settings(stack: str, path: Path, *, defaults: Mapping[str, str] |
         path: Settings file.
         defaults: Values of settings that the file may lack.
     """
-    own: dict[str, Any] = yaml.safe_load(path.read_text())["config"]
-    project: dict[str, Any] = yaml.safe_load((PROJECT_FOLDER / "Pulumi.yaml").read_text())["config"]
+    own = read_stack_config(path)
+    project = read_stack_config(PROJECT_FOLDER / "Pulumi.yaml")
     config = {key: setting["default"] for key, setting in project.items()}
     config |= defaults or {}
     # No check needs a secret.

@@ -10,6 +10,7 @@ from cfs.doctor.existing_resources import UNKNOWN_STATE, RecordedResources, judg
 from cfs.doctor.findings import doubtful_finding, good_finding, raise_wrong_findings, wrong_finding
 from cfs.doctor.github_client import GitHubClient, GitHubForbidden, GitHubNotFound
 from cfs.doctor.other_workflows import judge_other_workflows
+from infra.config.repository import DEFAULT_BRANCH
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -70,7 +71,8 @@ def examine_repository(
         *_judge_repository(answer.body, settings),
         *_judge_environments(client, answer.body, settings),
         *_judge_actions(client, repository),
-        *_judge_subject(client, repository, settings),
+        # With another spelling its own repair would be refused.
+        *(_judge_subject(client, repository, settings) if answer.body["full_name"] == repository else ()),
         *judge_existing(client, answer.body, settings, recorded),
         *(
             _judge_managed(client, answer.body, settings, recorded.delivered_files if delivered is None else delivered)
@@ -106,13 +108,24 @@ def _missing_repository_finding(client: GitHubClient, settings: Settings, record
 
 def _judge_repository(repository: dict[str, Any], settings: Settings) -> Iterator[Finding]:
     asked = f"{settings.github_owner}/{settings.github_repository}"
-    if repository["full_name"].lower() != asked.lower():
+    if repository["full_name"] != asked:
         owner, _, name = repository["full_name"].partition("/")
+        is_renamed = repository["full_name"].lower() != asked.lower()
         yield wrong_finding(
             "repository",
-            f"{asked} was renamed to {repository['full_name']}.",
+            f"{asked} was renamed to {repository['full_name']}."
+            if is_renamed
+            else f"GitHub spells {asked} {repository['full_name']}, and so do the tokens of its jobs, which roles "
+            "compare letter by letter.",
             repair=f"pulumi config set github:owner {owner}; pulumi config set github:organization {owner}; "
             f"pulumi config set githubRepository {name}",
+        )
+    branch = repository["default_branch"]
+    if branch != DEFAULT_BRANCH:
+        yield wrong_finding(
+            "branch",
+            f"The default branch of {asked} is {branch}; roles, environments and workflows name {DEFAULT_BRANCH}.",
+            repair=f"gh api --method POST repos/{asked}/branches/{branch}/rename -f new_name={DEFAULT_BRANCH}",
         )
     if repository.get("archived"):
         yield wrong_finding("repository", f"{asked} is archived: nothing in it can be changed.", repair="unarchive it")

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-import yaml
-
+from infra.config.settings_file import read_stack_config
 from infra.naming import CONFIG_NAMESPACE
 from infra.project import PROJECT_FOLDER
 
@@ -25,7 +24,7 @@ def given_settings(config: Mapping[str, str]) -> list[str]:
     Args:
         config: All configuration values by full key, as the engine hands them over: defaults are among them.
     """
-    declared = yaml.safe_load((PROJECT_FOLDER / "Pulumi.yaml").read_text())["config"]
+    declared = read_stack_config(PROJECT_FOLDER / "Pulumi.yaml")
     defaults = {key: _as_given(of["default"]) for key, of in declared.items()}
     return sorted(
         name for key, value in config.items() if defaults.get(key, value) != value for name in _input_names(key, value)

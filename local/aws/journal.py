@@ -104,7 +104,7 @@ class Journal:
         self._answered: dict[str, RecordedAnswer] = {}
         path.parent.mkdir(parents=True, exist_ok=True)
         self._drop_torn_line(path)
-        for line in path.read_text().splitlines():
+        for line in path.read_text(encoding="utf-8").splitlines():
             self._replay_entry(json.loads(line))
         self.path = path
 

@@ -62,7 +62,7 @@ def download_release(version: str, target: Path) -> None:
 
 def verify_attestation(archive: Path, bundle: Path, commit: str) -> None:
     """Compare an archive with its attestation."""
-    attested = json.loads(bundle.read_text())
+    attested = json.loads(bundle.read_text(encoding="utf-8"))
     actual = {"sha256": hashlib.sha256(archive.read_bytes()).hexdigest(), "commit": commit}
     if attested != actual:
         raise UserError(f"verification failed: {attested} attested, {actual} found", repair="build it again")

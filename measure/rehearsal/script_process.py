@@ -85,9 +85,9 @@ def run_script(
         timeout_seconds: After so many seconds it is ended as by a cancellation, and has failed.
         is_cancelled: Asked all the time; once it says yes, the script is cancelled.
     """
-    with tempfile.TemporaryDirectory(prefix="step-") as work, Path(work, "log").open("w+") as log:
+    with tempfile.TemporaryDirectory(prefix="step-") as work, Path(work, "log").open("w+", encoding="utf-8") as log:
         file = Path(work, "script.sh")
-        file.write_text(script)
+        file.write_text(script, encoding="utf-8")
         files = {name: Path(work, name) for name in _FILES}
         for path in files.values():
             path.touch()
@@ -124,7 +124,7 @@ def _heed_interrupts() -> None:
 
 def read_assignments(file: Path) -> dict[str, str]:
     """Return the values of a file of `NAME=VALUE` lines; the project sets none of several lines."""
-    return dict(line.split("=", 1) for line in file.read_text().splitlines())
+    return dict(line.split("=", 1) for line in file.read_text(encoding="utf-8").splitlines())
 
 
 def _await_end(process: subprocess.Popen[bytes], *, deadline: float, is_cancelled: Callable[[], bool]) -> Outcome:

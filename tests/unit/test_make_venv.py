@@ -104,3 +104,18 @@ def test_where_pip_fails_the_message_names_the_network_and_nothing_counts_as_rea
     assert "The dependencies could not be installed" in failed.stderr
     assert "repair that (the network: HTTPS_PROXY" in failed.stderr
     assert not (checkout / ".venv" / ".ready").exists()
+
+
+def test_an_environment_that_was_copied_with_its_folder_is_made_anew(checkout: Path) -> None:
+    stand_in = program(
+        checkout / "programs",
+        "a-python",
+        'case "$*" in *pip*) exit 1 ;; *venv*) mkdir -p .venv/bin; cp "$0" .venv/bin/python ;; esac',
+    )
+    (checkout / ".venv").mkdir()
+    program(checkout / ".venv" / "bin", "python", "exit 0")
+    for content, kept in ((f"{checkout}\n", True), ("/somewhere/else\n", False)):
+        (checkout / ".venv" / "kept").touch()
+        (checkout / ".venv" / ".ready").write_text(content)
+        make_venv(checkout, PYTHON=str(stand_in))
+        assert (checkout / ".venv" / "kept").exists() is kept

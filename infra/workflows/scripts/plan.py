@@ -48,9 +48,9 @@ def job_matrix(tests: dict[str, Any], crates: list[str]) -> list[dict[str, str]]
 
 def main() -> None:
     """Write the matrix to the step's output."""
-    tests, workspace = (json.loads(Path(name).read_text()) for name in sys.argv[1:])
+    tests, workspace = (json.loads(Path(name).read_text(encoding="utf-8")) for name in sys.argv[1:])
     jobs = job_matrix(tests, [package["name"] for package in workspace["packages"]])
-    with Path(os.environ["GITHUB_OUTPUT"]).open("a") as output:
+    with Path(os.environ["GITHUB_OUTPUT"]).open("a", encoding="utf-8") as output:
         output.write(f"matrix={json.dumps({'include': jobs})}\n")
     sys.stdout.write("".join(f"{job['crate']} {job['slice']}\n" for job in jobs))
 

@@ -154,7 +154,7 @@ def main() -> None:
         cache=cache,
         tests=read_junit(options.junit) if options.junit else None,
     )
-    with Path(os.environ["GITHUB_STEP_SUMMARY"]).open("a") as file:
+    with Path(os.environ["GITHUB_STEP_SUMMARY"]).open("a", encoding="utf-8") as file:
         file.write(job_summary(report))
     if os.environ["GITHUB_REF"] == "refs/heads/main" and "AWS_ACCESS_KEY_ID" in os.environ:
         publish_metrics(job_metrics(report, workflow=os.environ["GITHUB_WORKFLOW"]))

@@ -54,7 +54,7 @@ def main() -> None:
     others = unsuccessful_jobs(json.loads(os.environ["NEEDS"]))
     if others:
         text += "\n" + "".join(f"- job `{job}`: {result}\n" for job, result in others.items())
-    with Path(os.environ["GITHUB_STEP_SUMMARY"]).open("a") as file:
+    with Path(os.environ["GITHUB_STEP_SUMMARY"]).open("a", encoding="utf-8") as file:
         file.write(text)
     sys.stdout.write(text)
     sys.exit(bool(others))

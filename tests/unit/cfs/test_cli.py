@@ -33,7 +33,7 @@ def test_the_start_of_a_command_waits_for_no_heavy_import() -> None:
 
 def test_status_tells_the_address_of_what_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CFS_LOCAL_DIR", str(tmp_path))
-    alive = {"pid": os.getpid(), "created": psutil.Process().create_time(), "port": 1234}
+    alive = {"pid": os.getpid(), "created": psutil.Process().create_time() - psutil.boot_time(), "port": 1234}
     (tmp_path / "servers.json").write_text(json.dumps({servers.GITHUB_EMULATOR.module: alive}))
 
     done = CliRunner().invoke(app, ["local", "status", "--json"])

@@ -27,7 +27,7 @@ class File:
     @cached_property
     def content(self) -> dict[str, Any]:
         """Its content; every scalar is text, so that `on` is no truth value."""
-        parsed = yaml.load(self.text, Loader=yaml.BaseLoader)  # noqa: S506 -- BaseLoader makes text alone
+        parsed = yaml.load(self.text, Loader=yaml.BaseLoader)
         assert isinstance(parsed, dict)
         return parsed
 

@@ -244,6 +244,28 @@ def test_an_older_delivery_is_no_edit(standin: StandIn) -> None:
     assert wrong(examine_repository(standin.target, delivered=[A_FILE])) == []
 
 
+@pytest.mark.parametrize("token", [CLASSIC + "\n", " " + CLASSIC, "two words"])
+def test_a_token_with_a_line_break_is_named_instead_of_blaming_the_network(token: str) -> None:
+    with pytest.raises(UserError, match="GITHUB_TOKEN contains a space or a line break") as caught:
+        read_github_target(LOCAL_STACK, environment={"GITHUB_TOKEN": token})
+    assert token.strip() not in str(caught.value)
+
+
+def test_another_spelling_than_github_s_is_repaired_before_the_subject(standin: StandIn) -> None:
+    fault = the_fault(standin.with_settings(github_owner=OWNER.title()))
+    assert f"GitHub spells {OWNER.title()}/{REPOSITORY} {OWNER}/{REPOSITORY}" in fault.message
+    assert f"pulumi config set github:owner {OWNER}; pulumi config set github:organization {OWNER}" in fault.repair
+
+
+def test_another_default_branch_is_renamed(standin: StandIn) -> None:
+    repository = standin.store.state.repository
+    repository.default_branch = "trunk"
+    repository.refs["refs/heads/trunk"] = repository.refs.pop("refs/heads/main")
+    [fault] = [each for each in wrong(examine_repository(standin.target)) if each.check == "branch"]
+    assert "The default branch" in fault.message
+    assert f"repos/{OWNER}/{REPOSITORY}/branches/trunk/rename -f new_name=main" in fault.repair
+
+
 def test_without_a_token_nothing_is_asked() -> None:
     with pytest.raises(UserError, match="GITHUB_TOKEN is not set"):
         read_github_target("local", environment={})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, cast
 
@@ -104,7 +105,7 @@ def test_its_image_is_what_canonicals_parameter_names(recorder: Recorder, instan
 
 
 def test_its_user_data_knows_the_stack(instance: Resource) -> None:
-    user_data = base64.b64decode(instance.inputs["userDataBase64"]).decode()
+    user_data = gzip.decompress(base64.b64decode(instance.inputs["userDataBase64"])).decode()
     assert user_data.startswith("#cloud-config\n")
     for fact in ("CFS_ENVIRONMENT=test", "AWS_REGION=us-west-2", "CFS_REPOSITORY=owner/claudefs"):
         assert fact in user_data
@@ -114,7 +115,10 @@ def test_its_logs_are_encrypted_kept_as_set_and_named_in_user_data(recorder: Rec
     logs = recorder.one("LogGroup")
     assert (logs.inputs["name"], logs.inputs["retentionInDays"]) == ("/cfs/test/orchestrator", 30)
     assert logs.inputs["kmsKeyId"] == KEY
-    assert "CFS_LOG_GROUP=/cfs/test/orchestrator" in base64.b64decode(instance.inputs["userDataBase64"]).decode()
+    assert (
+        "CFS_LOG_GROUP=/cfs/test/orchestrator"
+        in gzip.decompress(base64.b64decode(instance.inputs["userDataBase64"])).decode()
+    )
 
 
 def test_outputs_tell_where_it_is(recorder: Recorder) -> None:
