@@ -7,6 +7,7 @@ engine, and there is no import that takes longer than the command's own work.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -22,6 +23,7 @@ from terminal.errors import UserError
 from terminal.signals import raise_if_interrupted
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
     from typing import IO
 
@@ -81,7 +83,7 @@ class StackEngine(ABC):
         process = subprocess.Popen(
             command,
             cwd=PROJECT_FOLDER,
-            env=self.process_environment(),
+            env=_with_user(self.process_environment()),
             stdout=_STDERR if to_stderr else None,
             stderr=subprocess.PIPE,
             text=True,
@@ -101,7 +103,7 @@ class StackEngine(ABC):
             done = subprocess.run(
                 [*self._pulumi_command(*arguments), "--non-interactive"],
                 cwd=PROJECT_FOLDER,
-                env=self.process_environment(),
+                env=_with_user(self.process_environment()),
                 capture_output=True,
                 text=True,
                 check=False,
@@ -198,6 +200,11 @@ class EngineError(Exception):
         self.status = status
         self.stderr = stderr
         self.stdout = stdout
+
+
+def _with_user(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment with USER, which Pulumi needs if the user ID has no account, as in many containers."""
+    return {"USER": str(os.getuid()), **environment}
 
 
 class _StderrRelay:

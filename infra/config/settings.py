@@ -60,6 +60,8 @@ class Settings(BaseModel):
         extra="forbid",
         alias_generator=lambda name: f"{CONFIG_NAMESPACE}:{to_camel(name)}",
         validate_by_name=False,
+        # `pulumi config set --path` writes digits as a number.
+        coerce_numbers_to_str=True,
     )
 
     environment: values.StackName = Field(alias="stack", examples=["prod"])

@@ -290,8 +290,6 @@ GitHubAddress = Annotated[
 ]
 AccountId = Annotated[
     str,
-    # `pulumi config set --path` writes digits as a number.
-    BeforeValidator(lambda value: str(value) if isinstance(value, int) else value),
     _matching_text(r"[0-9]{12}", "must be the number of an AWS account: 12 digits, in quotes"),
 ]
 RepositoryName = Annotated[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -131,6 +132,13 @@ def test_an_emulator_that_died_meanwhile_is_named(engine_that: Callable[[str], L
     with pytest.raises(UserError, match="The emulated AWS account died while Pulumi was running") as failure:
         engine.query_text("up")
     assert "run the same command again" in failure.value.repair
+
+
+def test_the_engine_has_a_user_even_if_the_machine_knows_none(
+    engine_that: Callable[[str], LocalEngine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("USER", raising=False)
+    assert engine_that("echo user:$USER").query_text("whoami") == f"user:{os.getuid()}\n"
 
 
 def test_any_other_failure_keeps_the_engines_own_words(engine_that: Callable[[str], LocalEngine]) -> None:

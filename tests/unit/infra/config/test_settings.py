@@ -662,6 +662,11 @@ def test_a_secret_can_be_read_and_its_value_is_not_in_the_settings_text() -> Non
     assert "marker" not in repr(stack)
 
 
+def test_digits_that_pulumi_writes_as_a_number_are_text() -> None:
+    settings = read(reviewerUsers=[583231], deploymentBranches=[2026], owner=7)
+    assert (settings.reviewer_users, settings.deployment_branches, settings.owner) == (["583231"], ["2026"], "7")
+
+
 def test_providers_and_pulumi_check_their_own_settings() -> None:
     assert read(aws__s3UsePathStyle="true", github__writeDelayMs="1", pulumi__tags="{}").environment == "prod"
 
