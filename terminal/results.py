@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from _typeshed import DataclassInstance
+
+
+PIPE_COLUMNS = 160
+"""Width of tables where the output is not a terminal."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +88,9 @@ def finish_command(result: CommandResult, *, as_json: bool = False) -> None:
 
 
 def _print_for_people(result: CommandResult) -> None:
-    console = Console(highlight=False)
+    # Files and pipes have no width: rich would take 80 columns.
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_COLUMNS
+    console = Console(highlight=False, width=width)
     if result.table is not None:
         # The first column names the row and does not wrap. On a narrow screen other cells wrap; nothing is cut off.
         columns = [Column(head, no_wrap=not place, overflow="fold") for place, head in enumerate(result.table.columns)]

@@ -98,9 +98,7 @@ def write_logs(scope: Scope) -> Statement:
 
 def describe_instances() -> Statement:
     """See instances and their tags."""
-    return Statement(
-        sid="DescribeInstances", actions=("ec2:DescribeInstances", "ec2:DescribeTags"), resources=(EVERYTHING,)
-    )
+    return Statement(sid="DescribeInstances", actions=("ec2:DescribeInstances",), resources=(EVERYTHING,))
 
 
 def read_image_parameters(scope: Scope) -> Statement:

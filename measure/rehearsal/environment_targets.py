@@ -98,7 +98,7 @@ def prepare_target(connect: Connect, environment: str, *, github_environment: st
         environment: The environment.
         github_environment: The GitHub environment of its deployments.
     """
-    scope = _find_scope(connect, environment)
+    scope = find_scope(connect, environment)
     group = scaling_group_name(environment, NODE_GROUP)
     connect("autoscaling").update_auto_scaling_group(AutoScalingGroupName=group, MaxSize=1, DesiredCapacity=1)
     encrypted = connect("kms").encrypt(KeyId=scope.key_arn, Plaintext=b"data key")
@@ -115,7 +115,8 @@ def prepare_target(connect: Connect, environment: str, *, github_environment: st
     return target
 
 
-def _find_scope(connect: Connect, environment: str) -> JobScope:
+def find_scope(connect: Connect, environment: str) -> JobScope:
+    """Return what the policies of an environment's jobs name."""
     [vpc] = connect("ec2").describe_vpcs(Filters=_tag_filters({"Environment": environment}))["Vpcs"]
     aliases = connect("kms").get_paginator("list_aliases").paginate().build_full_result()["Aliases"]
     [key] = [of["TargetKeyId"] for of in aliases if of["AliasName"] == f"alias/{PROJECT_NAME}-{environment}"]

@@ -12,21 +12,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from infra.cluster.runbooks import NODE_NOTICES
 from local import servers
 from measure.rehearsal import first_deployment
 from measure.rehearsal.first_deployment import GITHUB_ENVIRONMENT, set_setting
 from measure.rehearsal.kills import run_kills
 from measure.rehearsal.rehearsed_account import ENVIRONMENT, REPOSITORY, set_up_account
+from measure.rehearsal.rights_use import find_rehearsed_scope, judge_rights, list_granted, rights_summary
 from measure.rehearsal.runner_host import WorkflowTrigger, nobody_cancels
 from measure.rehearsal.script_process import Outcome
 from terminal.errors import UserError
 from terminal.progress import console
-from terminal.results import CommandResult, ResultTable
+from terminal.results import CommandResult, ResultTable, to_figures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from measure.rehearsal.rehearsed_account import RehearsedAccount
+    from measure.rehearsal.rights_use import RightsUse
     from measure.rehearsal.workflow_runs import RunResult
 
 ADMINISTRATOR = "administrator"
@@ -74,6 +77,7 @@ class Rehearsal:
         commit: The commit of ClaudeFS that is deployed.
         runs: How many workflow runs there were.
         without: A right that a role lacks.
+        rights: What became of the roles' rights; None where it was not all gone through.
     """
 
     rehearsed: RehearsedAccount
@@ -81,6 +85,7 @@ class Rehearsal:
     steps: list[RehearsedStep] = field(default_factory=list)
     commit: str = ""
     runs: int = 0
+    rights: RightsUse | None = None
 
     def run_by_administrator(self, title: str, work: Callable[[], object]) -> None:
         """Do something as the administrator.
@@ -155,10 +160,12 @@ class Rehearsal:
         """Keep a step, and show it."""
         self.steps.append(step)
         console.print(
-            f"{step.seconds:6.1f} s  {step.role:24} {step.title}{': WRONG' if step.problem else ''}", markup=False
+            f"{step.seconds:6.1f} s  {step.role:24} {step.title}{': WRONG' if step.problem else ''}",
+            markup=False,
+            soft_wrap=True,
         )
         if step.problem:
-            console.print(step.problem, markup=False)
+            console.print(step.problem, markup=False, soft_wrap=True)
 
 
 def rehearse_short(rehearsal: Rehearsal) -> None:
@@ -190,10 +197,12 @@ def rehearse_changes(rehearsal: Rehearsal) -> None:
     for key, value in (
         ("claudefs-infra:orchestratorDiskGib", "200"),
         ("claudefs-infra:orchestratorInstanceType", "c7a.4xlarge"),
+        ("claudefs-infra:orchestratorHours", "weekdays"),
     ):
         set_setting(rehearsed, key, value)
     rehearsed.pin_project()
     rehearsal.run_workflow("larger machines", "deploy-prod.yml", inputs={"cluster-size": "10"})
+    _set_and_pin(rehearsed, "claudefs-infra:orchestratorHours", "")
     before = rehearsed.node_versions()
     failing = "v0.8.0"
     _emulate_fault(rehearsed, f"probe:{failing}")
@@ -203,6 +212,34 @@ def rehearse_changes(rehearsal: Rehearsal) -> None:
     rehearsal.commit = rehearsed.repository.release_version("v0.8.1")
     rehearsal.run_workflow("a release", "deploy-prod.yml", inputs={"version": "v0.8.1"})
     check_versions(rehearsal, "a release", "v0.8.1")
+    rehearsal.run_by_administrator("interrupt nodes", lambda: _interrupt_nodes(rehearsed))
+    check_versions(rehearsal, "interrupted nodes", "v0.8.1")
+
+
+def rehearse_end(rehearsal: Rehearsal) -> None:
+    """Destroy the environment, and compare what its roles could do with what they did."""
+    rehearsed = rehearsal.rehearsed
+    granted, scope = list_granted(rehearsed), find_rehearsed_scope(rehearsed)
+    destroy = ("cfs", "destroy", "--environment", ENVIRONMENT, "--yes-destroy", ENVIRONMENT)
+    rehearsal.run_by_administrator("destroy the environment", lambda: rehearsed.run_as_administrator(*destroy))
+    rehearsal.rights = judge_rights(rehearsed, granted, scope)
+    for problem in rehearsal.rights.problems:
+        rehearsal.expect_that("rights", holds=False, problem=problem)
+
+
+def _interrupt_nodes(rehearsed: RehearsedAccount) -> None:
+    """Let AWS take one spot node back, and the group of another terminate it."""
+    warning = NODE_NOTICES[0]
+    taken, ended = (node["InstanceId"] for node in rehearsed.find_nodes()[:2])
+    entry = {
+        "Source": warning.source,
+        "DetailType": warning.detail_type,
+        "Detail": json.dumps({"instance-id": taken, "instance-action": "terminate"}),
+    }
+    rehearsed.connect_client("events").put_events(Entries=[entry])
+    rehearsed.connect_client("autoscaling").terminate_instance_in_auto_scaling_group(
+        InstanceId=ended, ShouldDecrementDesiredCapacity=False
+    )
 
 
 def rehearse_kills(rehearsal: Rehearsal, *, count: int) -> None:
@@ -295,6 +332,8 @@ def run_rehearsal(*, short: bool, keep: bool, without: WithoutRight | None, kill
                 rehearse_changes(rehearsal)
             if kills and not find_problems(rehearsal):
                 rehearse_kills(rehearsal, count=kills)
+            if not short and not find_problems(rehearsal):
+                rehearse_end(rehearsal)
         except UserError as error:
             rehearsal.expect_that("the rehearsal", holds=False, problem=f"{error.problem}\n{error.repair}")
         return rehearsal
@@ -337,6 +376,7 @@ def rehearsal_report(rehearsal: Rehearsal) -> CommandResult:
         ),
         notes=[
             *(f"{step.title}: {step.problem}" for step in wrong),
+            *([rights_summary(rehearsal.rights)] if rehearsal.rights else []),
             f"{len(rehearsal.steps)} steps, {len(wrong)} wrong, {seconds:.0f} s",
         ],
         figures={
@@ -344,6 +384,7 @@ def rehearsal_report(rehearsal: Rehearsal) -> CommandResult:
                 {"title": step.title, "role": step.role, "seconds": round(step.seconds, 1), "problem": step.problem}
                 for step in rehearsal.steps
             ],
+            "rights": to_figures(rehearsal.rights) if rehearsal.rights else None,
             "wrong": len(wrong),
             "seconds": round(seconds, 1),
         },

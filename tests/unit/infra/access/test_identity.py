@@ -188,7 +188,6 @@ ITSELF = {"ec2:SourceInstanceARN": f"{EC2}:instance/i-1", "ec2:InstanceID": "i-1
         ("kms:Decrypt", KEY, THROUGH_S3),
         (READ_SECRET, secret("cfs/nodes/test/encryption"), {}),
         ("ec2:DescribeInstances", "*", {}),
-        ("ec2:DescribeTags", "*", {}),
         ("ec2:CreateTags", f"{EC2}:instance/i-1", ITSELF),
         ("ec2:CreateTags", f"{EC2}:instance/i-1", {**ITSELF, "aws:TagKeys": ("Name", "NodeNum")}),
         ("ec2:CreateTags", f"{EC2}:instance/i-1", {**ITSELF, "aws:TagKeys": "Version"}),

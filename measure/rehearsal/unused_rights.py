@@ -1,0 +1,65 @@
+"""Rights of machines and services that no rehearsal uses, since no machine boots in it, each with who uses them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_AGENTS = "ClaudeFS's agents and scripts on the orchestrator"
+_SSM_POLICY = "AmazonSSMManagedInstanceCore"
+_SSM_AGENT = "AWS's own policy for the SSM agent of the machine, which stands in for SSH"
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnusedRight:
+    """A statement some of whose actions no rehearsal uses.
+
+    Attributes:
+        purpose: The end of the role's name.
+        statement: The statement's Sid, or the name of AWS's policy.
+        reason: Who uses it.
+    """
+
+    purpose: str
+    statement: str
+    reason: str
+
+
+def _make_rows(purpose: str, reasons: dict[str, str]) -> tuple[UnusedRight, ...]:
+    return tuple(
+        UnusedRight(purpose=purpose, statement=name, reason=reason)
+        for names, reason in reasons.items()
+        for name in names.split()
+    )
+
+
+UNUSED_RIGHTS = (
+    *_make_rows(
+        "orchestrator",
+        {
+            "InvokeModels InvokeModelsThroughProfiles": f"{_AGENTS} write code with Anthropic's models",
+            "DescribeCompute ReadMetrics": f"{_AGENTS} watch the test cluster",
+            "RunTaggedInstances RunWithTaggedDisks RunOnTaggedSpotRequests RunInOwnNetwork RunFromImages "
+            "TagWhatIsLaunched ReadImageParameters PassRole EncryptDisks LendKeyToDisks": f"{_AGENTS} launch nodes",
+            "ManageTaggedInstances CancelTaggedSpotRequests ResizeTaggedGroups": f"{_AGENTS} resize and end them",
+            "UseSpot": "the account's first spot request makes AWS's role for it",
+            "ListObjects ReadAndWriteObjects DeleteObjects UseKey": f"{_AGENTS} use the build cache and artifacts",
+            "ReadSecrets": "fetch-secrets.sh, at boot",
+            "ReadOwnNodesSecrets": f"{_AGENTS} work with what nodes are given",
+            "PutMetrics WriteLogs": "the CloudWatch agent and the watchdog",
+            "ReadCosts ReadBudgets Publish": "ClaudeFS's cost monitor, which alerts and ends nodes",
+            _SSM_POLICY: _SSM_AGENT,
+        },
+    ),
+    *_make_rows(
+        "node",
+        {
+            "ListObjects": "install-release.sh looks for the pointer to the release",
+            "ReadSecrets": "mgmt-config.sh, and ClaudeFS's services",
+            "DescribeInstances": "peers.sh finds the other nodes",
+            "TagItself": "node.sh reports boots and installations",
+            "CompleteLifecycleActions": "prepare.sh, when the node is ready",
+            "PutMetrics WriteLogs": "the CloudWatch agent and node.sh",
+            _SSM_POLICY: _SSM_AGENT,
+        },
+    ),
+)

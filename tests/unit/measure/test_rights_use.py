@@ -1,0 +1,54 @@
+"""Rights against their use: each is used, or has a reason that holds."""
+
+from __future__ import annotations
+
+from infra.access.machine_grants import NODE_GRANTS, ORCHESTRATOR_GRANTS
+from measure.rehearsal.rights_use import GrantedRight, compare_rights
+from measure.rehearsal.unused_rights import UNUSED_RIGHTS, UnusedRight
+from tests.unit.infra.conftest import job_scope
+
+DEPLOY, NODE = "claudefs-prod-deploy", "claudefs-prod-node"
+TAGS = UnusedRight(purpose="node", statement="TagItself", reason="at boot")
+
+
+def right(role: str, action: str, statement: str = "Deploy1") -> GrantedRight:
+    return GrantedRight(role=role, action=action, statement=statement)
+
+
+def test_a_right_is_used_by_its_role_or_by_a_person_who_deploys_or_has_a_reason() -> None:
+    granted = [
+        right(DEPLOY, "s3:GetObject"),
+        right(DEPLOY, "ec2:CreateVpc"),
+        right(DEPLOY, "kms:UpdateAlias"),
+        right(NODE, "ec2:CreateTags", "TagItself"),
+    ]
+    use = compare_rights(
+        granted,
+        {DEPLOY: {"s3:GetObject"}},
+        person={"ec2:CreateVpc"},
+        explained={(DEPLOY, "kms:UpdateAlias")},
+        unused=[TAGS],
+    )
+    assert (use.used, use.by_person, use.explained, use.problems) == (1, 1, 2, ())
+
+
+def test_a_right_that_nothing_uses_is_a_problem_whatever_a_person_does_with_it_elsewhere() -> None:
+    use = compare_rights([right(NODE, "ec2:CreateVpc")], {}, person={"ec2:CreateVpc"}, explained=(), unused=())
+    assert use.problems == (f"{NODE}: nothing used ec2:CreateVpc (Deploy1)",)
+
+
+def test_a_reason_for_what_is_used_or_not_granted_is_a_problem() -> None:
+    tag = right(NODE, "ec2:CreateTags", "TagItself")
+    for granted, used in (([tag], {NODE: {"ec2:CreateTags"}}), ([], {})):
+        use = compare_rights(granted, used, person=(), explained=(), unused=[TAGS])
+        assert use.problems == (f"{NODE}: the reason for TagItself explains no unused right",)
+
+
+def test_every_reason_names_a_statement_that_its_role_has() -> None:
+    scope = job_scope("prod")
+    names = {
+        purpose: {statement.sid for grant in grants.values() for statement in grant(scope)}
+        for purpose, grants in (("node", NODE_GRANTS), ("orchestrator", ORCHESTRATOR_GRANTS))
+    }
+    strangers = [of for of in UNUSED_RIGHTS if of.statement not in {*names[of.purpose], "AmazonSSMManagedInstanceCore"}]
+    assert strangers == []
