@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infra.cluster.runbooks import NODE_NOTICES
 from local import servers
 from measure.rehearsal import first_deployment
 from measure.rehearsal.first_deployment import GITHUB_ENVIRONMENT, set_setting
+from measure.rehearsal.interruptions import interrupt_nodes
 from measure.rehearsal.kills import run_kills
 from measure.rehearsal.rehearsed_account import ENVIRONMENT, REPOSITORY, set_up_account
 from measure.rehearsal.rights_use import find_rehearsed_scope, judge_rights, list_granted, rights_summary
@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 ADMINISTRATOR = "administrator"
 PULL_REQUEST = 1
 _OUTPUT_LINES = 25
+
+
+class RehearsalEndedError(Exception):
+    """A step failed without which no other can be gone through."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,11 +95,18 @@ class Rehearsal:
         """Do something as the administrator.
 
         Raises:
-            UserError: It fails.
+            RehearsalEndedError: It fails, which its step says.
         """
         began = time.monotonic()
-        work()
-        self.add_step(RehearsedStep(title=title, role=ADMINISTRATOR, seconds=time.monotonic() - began))
+        problem = ""
+        try:
+            work()
+        except UserError as error:
+            problem = f"{error.problem}\n{error.repair}"
+        seconds = time.monotonic() - began
+        self.add_step(RehearsedStep(title=title, role=ADMINISTRATOR, seconds=seconds, problem=problem))
+        if problem:
+            raise RehearsalEndedError
 
     def run_workflow(
         self,
@@ -212,7 +223,7 @@ def rehearse_changes(rehearsal: Rehearsal) -> None:
     rehearsal.commit = rehearsed.repository.release_version("v0.8.1")
     rehearsal.run_workflow("a release", "deploy-prod.yml", inputs={"version": "v0.8.1"})
     check_versions(rehearsal, "a release", "v0.8.1")
-    rehearsal.run_by_administrator("interrupt nodes", lambda: _interrupt_nodes(rehearsed))
+    rehearsal.run_by_administrator("interrupt nodes", lambda: interrupt_nodes(rehearsed))
     check_versions(rehearsal, "interrupted nodes", "v0.8.1")
 
 
@@ -225,21 +236,6 @@ def rehearse_end(rehearsal: Rehearsal) -> None:
     rehearsal.rights = judge_rights(rehearsed, granted, scope)
     for problem in rehearsal.rights.problems:
         rehearsal.expect_that("rights", holds=False, problem=problem)
-
-
-def _interrupt_nodes(rehearsed: RehearsedAccount) -> None:
-    """Let AWS take one spot node back, and the group of another terminate it."""
-    warning = NODE_NOTICES[0]
-    taken, ended = (node["InstanceId"] for node in rehearsed.find_nodes()[:2])
-    entry = {
-        "Source": warning.source,
-        "DetailType": warning.detail_type,
-        "Detail": json.dumps({"instance-id": taken, "instance-action": "terminate"}),
-    }
-    rehearsed.connect_client("events").put_events(Entries=[entry])
-    rehearsed.connect_client("autoscaling").terminate_instance_in_auto_scaling_group(
-        InstanceId=ended, ShouldDecrementDesiredCapacity=False
-    )
 
 
 def rehearse_kills(rehearsal: Rehearsal, *, count: int) -> None:
@@ -334,6 +330,8 @@ def run_rehearsal(*, short: bool, keep: bool, without: WithoutRight | None, kill
                 rehearse_kills(rehearsal, count=kills)
             if not short and not find_problems(rehearsal):
                 rehearse_end(rehearsal)
+        except RehearsalEndedError:
+            pass
         except UserError as error:
             rehearsal.expect_that("the rehearsal", holds=False, problem=f"{error.problem}\n{error.repair}")
         return rehearsal
