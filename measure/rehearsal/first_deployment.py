@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from typing import TYPE_CHECKING
 
 from local.account import LOCAL_REGION
@@ -21,7 +23,24 @@ def deploy_first(rehearsed: RehearsedAccount) -> None:
     rehearsed.exported["PULUMI_BACKEND_URL"] = f"s3://{bucket}?region={LOCAL_REGION}&awssdk=v2"
     rehearsed.run_as_administrator("cfs", "bootstrap", "--environment", ENVIRONMENT)
     set_setting(rehearsed, "claudefs-infra:previewEnvironments[0]", GITHUB_ENVIRONMENT)
+    _make_way(rehearsed)
     rehearsed.run_as_administrator("pulumi", "up", "--yes", "--skip-preview", "--stack", ENVIRONMENT)
+
+
+def _make_way(rehearsed: RehearsedAccount) -> None:
+    """Let the repository have something that the stack declares, and give the commands that the doctor names for it."""
+    environment = f"/repos/{REPOSITORY}/environments/{GITHUB_ENVIRONMENT}"
+    custom = {"protected_branches": False, "custom_branch_policies": True}
+    rehearsed.call_github("PUT", environment, {"deployment_branch_policy": custom})
+    rehearsed.call_github("POST", f"{environment}/deployment-branch-policies", {"name": "main"})
+    for place in (f"/repos/{REPOSITORY}/actions", environment):
+        rehearsed.call_github("POST", f"{place}/variables", {"name": "AWS_REGION", "value": "eu-west-1"})
+    doctor = f"cfs doctor github --environment {ENVIRONMENT}"
+    found = rehearsed.run_as_administrator("sh", "-c", f"{doctor} --json 2>/dev/null || true")
+    for finding in json.loads(found)["findings"]:
+        if finding["verdict"] == "wrong":
+            rehearsed.run_as_administrator(*shlex.split(finding["repair"]))
+    rehearsed.run_as_administrator(*shlex.split(doctor))
 
 
 def set_setting(rehearsed: RehearsedAccount, key: str, value: str) -> None:

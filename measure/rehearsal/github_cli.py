@@ -1,4 +1,4 @@
-"""Stands in for GitHub's command line, `gh`: secrets and variables, downloads of releases, checks of attestations.
+"""Stands in for GitHub's command line, `gh`: secrets, variables, releases, attestations, deletions.
 
 Requests go where the GitHub provider sends its own, `GITHUB_BASE_URL`. Releases lie in the folder that
 `CFS_REHEARSED_RELEASES` names. An attestation names the archive's SHA-256 and the commit.
@@ -74,8 +74,13 @@ def run_command(given: argparse.Namespace) -> None:
         download_release(given.version, given.dir)
     elif given.group == "attestation":
         verify_attestation(given.archive, given.bundle, given.source_digest)
+    elif given.group == "api":
+        call_github("DELETE", given.path.removeprefix("repos/"))
     else:
         place = f"{given.repo}/environments/{given.env}" if given.env else f"{given.repo}/actions"
+        if given.command == "delete":
+            call_github("DELETE", f"{place}/variables/{given.name}")
+            return
         set_value = set_secret if given.group == "secret" else set_variable
         set_value(place, given.name, _read_line() if given.body is None else given.body)
 
@@ -84,24 +89,29 @@ def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="gh")
     groups = parser.add_subparsers(dest="group", required=True)
 
-    def add_command(group: str, command: str) -> argparse.ArgumentParser:
-        return groups.add_parser(group).add_subparsers(dest="command", required=True).add_parser(command)
+    def add_commands(group: str, *names: str) -> list[argparse.ArgumentParser]:
+        commands = groups.add_parser(group).add_subparsers(dest="command", required=True)
+        return [commands.add_parser(name) for name in names]
 
-    download = add_command("release", "download")
+    [download] = add_commands("release", "download")
     download.add_argument("version")
     download.add_argument("--dir", type=Path, required=True)
-    verify = add_command("attestation", "verify")
+    [verify] = add_commands("attestation", "verify")
     verify.add_argument("archive", type=Path)
     verify.add_argument("--bundle", type=Path, required=True)
     for option in ("--source-digest", "--repo", "--signer-workflow"):
         verify.add_argument(option, required=True)
     verify.add_argument("--deny-self-hosted-runners", action="store_true", required=True)
-    for group in ("secret", "variable"):
-        setting = add_command(group, "set")
+    settings = [*add_commands("secret", "set"), *add_commands("variable", "set", "delete")]
+    for setting in settings:
         setting.add_argument("name")
         setting.add_argument("--repo", required=True)
         setting.add_argument("--env")
+    for setting in settings[:2]:
         setting.add_argument("--body")
+    request = groups.add_parser("api")
+    request.add_argument("--method", choices=["DELETE"], required=True)
+    request.add_argument("path")
     return parser.parse_args()
 
 
