@@ -44,23 +44,25 @@ class Kill:
         step: The step that was cancelled.
         seconds: After how many seconds of it.
         cancelled: Whether it was still at work then.
+        left: What it left in disorder.
         problems: What was not in order after the next run; empty if all was.
     """
 
     step: str
     seconds: float
     cancelled: bool
+    left: tuple[str, ...]
     problems: tuple[str, ...]
 
 
-def run_kills(rehearsed: RehearsedAccount, *, count: int) -> list[Kill]:
+def run_kills(rehearsed: RehearsedAccount, *, count: int) -> Iterator[Kill]:
     """Cancel runs of the deployment at moments spread over its steps, and check what the run after each leaves.
 
     Args:
         rehearsed: An account with a deployed environment whose nodes run.
         count: How many runs to cancel in each step.
     """
-    return list(_KillSeries(rehearsed=rehearsed).run(count))
+    return _KillSeries(rehearsed=rehearsed).run(count)
 
 
 def cancel_after(step: str, seconds: float) -> Watcher:
@@ -94,11 +96,13 @@ class _KillSeries:
     def _kill_step(self, step: str, seconds: float) -> Kill:
         commit = self._make_change()
         killed = self._deploy(commit, cancel_after(step, seconds))
+        left = tuple(find_disorder(self.rehearsed))
         failure = _describe_failure(self._deploy(commit, nobody_cancels))
         return Kill(
             step=step,
             seconds=seconds,
             cancelled=killed.outcome == Outcome.CANCELLED,
+            left=left,
             problems=(*filter(None, [failure]), *find_disorder(self.rehearsed)),
         )
 

@@ -240,10 +240,13 @@ def rehearse_end(rehearsal: Rehearsal) -> None:
 
 def rehearse_kills(rehearsal: Rehearsal, *, count: int) -> None:
     """Cancel deployments at many moments, and check what the run after each leaves."""
+    began = time.monotonic()
     for kill in run_kills(rehearsal.rehearsed, count=count):
-        title = f"cancelled{'' if kill.cancelled else ' after its end'}, and run again: {kill.step}"
+        moment = f"{kill.seconds:.1f} s" if kill.cancelled else "its end"
+        title = f"{kill.step}, cancelled after {moment}: {len(kill.left)} in disorder, and run again"
+        seconds, began = time.monotonic() - began, time.monotonic()
         problem = "; ".join(kill.problems)
-        rehearsal.add_step(RehearsedStep(title=title, role=ADMINISTRATOR, seconds=kill.seconds, problem=problem))
+        rehearsal.add_step(RehearsedStep(title=title, role=ADMINISTRATOR, seconds=seconds, problem=problem))
 
 
 def _take_right(rehearsed: RehearsedAccount, without: WithoutRight) -> None:
