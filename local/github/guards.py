@@ -72,10 +72,11 @@ def check_rules(call: ApiCall, change: BranchChange, status: HTTPStatus) -> None
     Raises:
         ApiError: A rule forbids the change.
     """
+    exempt = {"always", "pull_requests_only"} if change.kind == "merge" else {"always"}
     violations = [
         violation
         for ruleset in branch_rulesets(call, change.branch)
-        if bypass_of_admins(ruleset.settings) != "always"
+        if bypass_of_admins(ruleset.settings) not in exempt
         for rule in ruleset.settings["rules"]
         if (violation := rule_violation(rule, change))
     ]

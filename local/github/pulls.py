@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from local.github import git
+from local.github import git, guards
 from local.github.accounts import node_id, simple_user
 from local.github.clock import current_timestamp, later_timestamp
 from local.github.commits import changed_files_json
@@ -13,6 +14,7 @@ from local.github.records import PullRequest
 from local.github.repositories import simple_repository_json
 from local.github.responses import ApiAnswer, ApiError, created_answer, failed_validation_error, not_found_error
 from local.github.routing import REPOSITORY_PATH, RouteTable
+from local.github.rules import BranchChange
 
 if TYPE_CHECKING:
     from local.github.calls import ApiCall
@@ -103,7 +105,7 @@ def _simple_json(call: ApiCall, pull: PullRequest) -> Json:
         "created_at": pull.created_at,
         "updated_at": pull.updated_at,
         "closed_at": pull.closed_at,
-        "merged_at": None,
+        "merged_at": pull.merged_at,
         "assignees": [],
         "requested_reviewers": [],
         "requested_teams": [],
@@ -119,11 +121,11 @@ def _simple_json(call: ApiCall, pull: PullRequest) -> Json:
 def _full_json(call: ApiCall, pull: PullRequest) -> Json:
     files = _pull_request_files(call, pull)
     return _simple_json(call, pull) | {
-        "merged": False,
+        "merged": pull.merged_at is not None,
         "mergeable": True,
         "rebaseable": True,
         "mergeable_state": "clean",
-        "merged_by": None,
+        "merged_by": simple_user(call) if pull.merged_at else None,
         "comments": 0,
         "review_comments": 0,
         "maintainer_can_modify": pull.maintainer_can_modify,
@@ -230,3 +232,22 @@ def update_pull_request(call: ApiCall, number: int) -> ApiAnswer:
     )
     call.repository.pulls[number] = pull
     return ApiAnswer(_full_json(call, pull))
+
+
+@pull_request_routes.serve_path("PUT", f"{_ONE}/merge")
+def merge_pull_request(call: ApiCall, number: int) -> ApiAnswer:
+    """Merge a pull request by moving its base forward; GitHub rebases where that is not possible.
+
+    Of the rules of its base only those are enforced that no review, check or queue fulfils.
+    """
+    pull = _find_pull_request(call, number)
+    reference = f"refs/heads/{pull.base}"
+    ancestors = {commit.sha for commit in git.commit_history(call.repository.objects, pull.head_sha)}
+    if pull.state != "open" or call.repository.refs[reference] not in ancestors:
+        raise ApiError(HTTPStatus.METHOD_NOT_ALLOWED, "Pull Request is not mergeable")
+    guards.check_rules(call, BranchChange(branch=pull.base, kind="merge"), HTTPStatus.METHOD_NOT_ALLOWED)
+    call.repository.refs[reference] = pull.head_sha
+    moment = later_timestamp(pull.updated_at)
+    merged = replace(pull, state="closed", closed_at=moment, merged_at=moment, updated_at=moment)
+    call.repository.pulls[number] = merged
+    return ApiAnswer({"sha": pull.head_sha, "merged": True, "message": "Pull Request successfully merged"})

@@ -167,6 +167,7 @@ class PullRequest:
     created_at: str
     updated_at: str
     closed_at: str | None = None
+    merged_at: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

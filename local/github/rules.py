@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from local.github.records import Json
 
-ChangeKind: TypeAlias = Literal["create", "update", "delete"]
+ChangeKind: TypeAlias = Literal["create", "update", "delete", "merge"]
 
 PULL_REQUEST_DEMAND = "Changes must be made through a pull request."
 _SIGNATURE_DEMAND = "Commits must have verified signatures."
@@ -61,8 +61,8 @@ def rule_violation(rule: Json, change: BranchChange) -> str:
     """Return GitHub's message if a rule forbids a change, or ""."""
     parameters = rule.get("parameters") or {}
     type_ = rule["type"]
-    if change.kind == "delete":
-        return "Cannot delete this protected ref." if type_ == "deletion" else ""
+    if change.kind in _ONLY_DEMANDS:
+        return _ONLY_DEMANDS[change.kind].get(type_, "")
     if change.kind == "create":
         return _creation_violation(type_, parameters, change.branch)
     if type_ == "non_fast_forward":
@@ -80,6 +80,12 @@ def _creation_violation(type_: str, parameters: Json, branch: str) -> str:
     is_misnamed = type_ == "branch_name_pattern" and not _fits_pattern(parameters, branch)
     return "Branch name must match a given pattern." if is_misnamed else ""
 
+
+_ONLY_DEMANDS: Mapping[str, Mapping[str, str]] = {
+    "delete": {"deletion": "Cannot delete this protected ref."},
+    "merge": {"update": "Cannot update this protected ref."},
+}
+"""The rules that refuse a deletion, and a merge that all reviews and checks allow."""
 
 _UPDATE_DEMANDS: Mapping[str, str] = {
     "code_scanning": "Code scanning is waiting for results.",

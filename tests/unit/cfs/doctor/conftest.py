@@ -54,11 +54,11 @@ class StandIn:
     def with_settings(self, **changed: object) -> GitHubTarget:
         return replace(self.target, settings=self.target.settings.model_copy(update=changed))
 
-    def put_file(self, path: str, content: str, message: str) -> None:
+    def put_file(self, path: str, content: str, message: str, **fields: str) -> None:
         self.repo(
             "PUT",
             f"/contents/{path}",
-            {"message": message, "content": base64.b64encode(content.encode()).decode()},
+            {"message": message, "content": base64.b64encode(content.encode()).decode(), **fields},
         )
 
 

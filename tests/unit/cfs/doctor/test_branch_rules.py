@@ -127,6 +127,18 @@ def is_committed(standin: StandIn, path: str) -> bool:
     return {201: True, 409: False}[status]
 
 
+def is_merged(standin: StandIn) -> bool:
+    """Return whether the stand-in merges a delivery's pull request."""
+    sha = standin.repo("GET", "/git/ref/heads/main")["object"]["sha"]
+    standin.store.state.repository.refs[f"refs/heads/{DELIVERY_BRANCH}"] = sha
+    standin.put_file("new", "new", "new", branch=DELIVERY_BRANCH)
+    standin.repo("POST", "/pulls", {"title": "Delivery", "head": DELIVERY_BRANCH, "base": "main"})
+    try:
+        return bool(standin.repo("PUT", "/pulls/1/merge")["merged"])
+    except urllib.error.HTTPError as refused:
+        return {405: False}[refused.code]
+
+
 def test_the_table_has_every_rule_that_github_shows_of_a_branch() -> None:
     known = {
         model.model_fields["type"].annotation.__args__[0]
@@ -149,6 +161,8 @@ def test_a_rule_is_judged_as_it_is_enforced(standin: StandIn, case: Case) -> Non
     assert (commit.verdict, request.verdict) == (case.commit, case.request)
     if commit.verdict == "wrong":
         assert (commit.repair == BY_REQUEST) is (request.verdict != "wrong")
+    if request.verdict != "wrong" or case.type == "update":
+        assert is_merged(standin) is (request.verdict != "wrong")
     if commit.verdict != "doubtful":
         assert is_committed(standin, A_FILE) is (commit.verdict == "good")
 

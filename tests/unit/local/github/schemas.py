@@ -83,6 +83,7 @@ MODELS = {
     f"POST {_HOME}/pulls": "PullRequest",
     f"GET {_HOME}/pulls/<int:number>": "PullRequest",
     f"PATCH {_HOME}/pulls/<int:number>": "PullRequest",
+    f"PUT {_HOME}/pulls/<int:number>/merge": "PullRequestMergeResult",
     f"GET {_HOME}/issues/<int:number>/comments": "list[IssueComment]",
     f"POST {_HOME}/issues/<int:number>/comments": "IssueComment",
     f"PATCH {_HOME}/issues/comments/<int:comment_id>": "IssueComment",

@@ -102,6 +102,7 @@ TRIES = [
     Try("GET", f"{HOME}/issues/1/comments"),
     Try("POST", f"{HOME}/issues/1/comments", {"body": "b"}),
     Try("PATCH", f"{HOME}/issues/comments/{{comment}}", {"body": "c"}),
+    Try("PUT", f"{HOME}/pulls/1/merge"),
     Try("POST", f"{PROTECTION}/required_signatures"),
     Try("GET", f"{HOME}/rulesets/{{ruleset}}"),
     Try("POST", f"{HOME}/rulesets", {"name": "new", "enforcement": "disabled"}),
