@@ -57,12 +57,12 @@ def test_a_token_names_its_package(token: str, package: str) -> None:
 
 
 def test_ratios_are_taken_within_a_round() -> None:
-    # The machine was ten times slower in the third round, for both alike.
+    # The machine was ten times slower in the third round, for both programs.
     slow_once = measured(floor=[1.0, 1.0, 10.0], stack=[2.0, 2.2, 21.0])
     assert bench.median_ratio(slow_once, "previewStack", "previewFloor") == pytest.approx(2.1)
 
 
-def test_the_cost_of_a_resource_is_what_is_above_the_floor() -> None:
+def test_the_cost_of_a_resource_is_the_time_above_the_floor() -> None:
     assert bench.seconds_per_resource(measured(floor=[1.0, 1.0, 1.0], stack=[1.2, 1.3, 9.0])) == pytest.approx(0.03)
 
 
@@ -88,7 +88,7 @@ def test_the_settings_of_a_larger_cluster_differ_in_two_counts(
     assert settings == yaml.safe_load((PROJECT_FOLDER / "Pulumi.local.yaml").read_text())
 
 
-def test_the_floor_program_loads_what_it_is_told_to(tmp_path: Path) -> None:
+def test_the_floor_program_loads_only_the_given_packages(tmp_path: Path) -> None:
     folder = bench.write_program(tmp_path / "floor", name="floor", packages=["pulumi_aws", "pulumi_aws.sns"])
     program = (folder / "__main__.py").read_text()
     check = "import sys; assert 'pulumi_aws.sns.topic' in sys.modules; assert 'pulumi_aws.ec2.vpc' not in sys.modules"

@@ -49,7 +49,7 @@ def test_kills_are_spread_over_the_whole_run(seed: int) -> None:
             assert LATEST_SHARE * part / count <= share <= LATEST_SHARE * (part + 1) / count
 
 
-def test_some_kills_end_the_command_with_its_engine() -> None:
+def test_some_kills_kill_the_command_together_with_its_engine() -> None:
     assert [kill.number for kill in plan_kills(10, seed=1) if kill.with_command] == [3, 6, 9]
 
 
@@ -74,12 +74,12 @@ def test_an_empty_deployment_is_an_empty_snapshot() -> None:
     assert take_snapshot({}) == take_snapshot({"resources": None, "pending_operations": None})
 
 
-def test_a_state_that_lost_nothing_and_finished_all_has_no_problem() -> None:
+def test_a_state_without_losses_and_pending_operations_has_no_problem() -> None:
     before = take_snapshot({"resources": [{"urn": VPC}]})
     assert state_problems(before, take_snapshot({"resources": [{"urn": VPC}, {"urn": SUBNET}]})) == []
 
 
-def test_what_the_state_lost_or_left_unfinished_is_a_problem() -> None:
+def test_lost_resources_and_unfinished_operations_are_problems() -> None:
     before = take_snapshot({"resources": [{"urn": VPC}]})
     after = take_snapshot(
         {

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     import pytest
 
 HEAVY = ("boto3", "botocore", "moto", "pulumi", "pydantic")
-"""Packages that take tens of milliseconds to import, and that most commands do without."""
+"""Packages that take tens of milliseconds to import, and that most commands do not need."""
 
 
-def test_the_start_of_a_command_waits_for_no_heavy_import() -> None:
+def test_starting_a_command_imports_no_heavy_package() -> None:
     program = f"import sys, cli.app; print([name for name in {HEAVY!r} if name in sys.modules])"
 
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
@@ -31,7 +31,7 @@ def test_the_start_of_a_command_waits_for_no_heavy_import() -> None:
     assert done.stdout == "[]\n"
 
 
-def test_status_tells_the_address_of_what_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_status_shows_the_url_of_each_running_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CFS_LOCAL_DIR", str(tmp_path))
     alive = {"pid": os.getpid(), "created": psutil.Process().create_time() - psutil.boot_time(), "port": 1234}
     (tmp_path / "servers.json").write_text(json.dumps({servers.GITHUB_EMULATOR.module: alive}))

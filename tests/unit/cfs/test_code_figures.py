@@ -1,4 +1,4 @@
-"""The figures of the code are those of a folder with known code, and this project keeps its bounds."""
+"""The code's figures are right for known code, and within the bounds for this project."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Running `pulumi` on the local account, and what its failures are turned into."""
+"""Runs of `pulumi` on the local account, and the errors of failed runs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def engine_that(tmp_path: Path) -> Callable[[str], LocalEngine]:
-    """Make an engine whose `pulumi` is a shell script."""
+    """Return a function that creates an engine whose `pulumi` is a shell script."""
     programs = tmp_path / "programs"
     programs.mkdir()
     (tmp_path / "account").mkdir()
@@ -47,7 +47,7 @@ def engine_that(tmp_path: Path) -> Callable[[str], LocalEngine]:
     return make
 
 
-def test_a_query_gives_what_the_engine_prints(engine_that: Callable[[str], LocalEngine]) -> None:
+def test_a_query_returns_the_engines_output(engine_that: Callable[[str], LocalEngine]) -> None:
     assert engine_that('echo "$@"').query_text("stack", "export") == "stack export --stack local --non-interactive\n"
 
 
@@ -74,7 +74,7 @@ def test_the_engine_sees_the_local_account_and_nothing_of_the_users_own(
     assert "of the user" not in seen
 
 
-def test_a_shell_for_the_local_account_forgets_what_would_lead_it_elsewhere(
+def test_a_shell_for_the_local_account_unsets_variables_that_would_redirect_it(
     engine_that: Callable[[str], LocalEngine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in OF_THE_USER:
@@ -114,7 +114,7 @@ def test_other_settings_are_passed_only_to_operations_that_take_them(
     ],
 )
 @pytest.mark.parametrize("way", ["run_operation", "query_text"])
-def test_what_the_user_can_repair_is_said_with_its_repair(
+def test_failures_that_the_user_can_repair_name_the_repair(
     engine_that: Callable[[str], LocalEngine], way: str, said: str, problem: str, repair: str
 ) -> None:
     engine = engine_that(f"echo '{said}' >&2; exit 255")
@@ -123,7 +123,7 @@ def test_what_the_user_can_repair_is_said_with_its_repair(
     assert repair in failure.value.repair
 
 
-def test_an_emulator_that_died_meanwhile_is_named(engine_that: Callable[[str], LocalEngine]) -> None:
+def test_a_dead_emulator_is_named(engine_that: Callable[[str], LocalEngine]) -> None:
     engine = engine_that("echo 'connection refused' >&2; exit 255")
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
@@ -163,7 +163,7 @@ def test_a_missing_engine_is_a_users_error(
     assert "make up" in failure.value.repair
 
 
-def test_the_stack_is_made_only_where_it_does_not_exist(
+def test_the_stack_is_created_only_if_it_does_not_exist(
     engine_that: Callable[[str], LocalEngine], tmp_path: Path
 ) -> None:
     engine = engine_that(f'echo "$@" >> {tmp_path}/calls')

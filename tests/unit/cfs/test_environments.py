@@ -1,4 +1,4 @@
-"""Environments: which there are, and which account and region each command reaches."""
+"""Environments: their names, and the account and region that each command reaches."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ EVERY_COMMAND = (
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
-    """What writes an environment's settings, while AWS's variables and the profile name another region."""
+    """Return a function that writes an environment's settings; AWS's variables and the profile name another region."""
     monkeypatch.setattr("cfs.environments.PROJECT_FOLDER", tmp_path)
     (tmp_path / "aws").write_text("[profile work]\nregion = eu-west-1\n")
     for name, value in {

@@ -1,4 +1,4 @@
-"""Locks, leftover processes, and what is adopted: the parts that need no engine."""
+"""Locks, leftover processes and adopted resources: the parts that need no engine."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def write_lock(engine: LocalEngine, *, pid: int, taken: float, hostname: str = "
 def process(marker: str = "", code: str = "import time; time.sleep(60)") -> Iterator[subprocess.Popen[bytes]]:
     started = subprocess.Popen([sys.executable, "-c", code], env=os.environ | {RUN_MARKER_VARIABLE: marker})
     try:
-        # Its environment is its parent's until it has begun to run its own program.
+        # The process has its parent's environment until it runs its own program.
         while psutil.Process(started.pid).environ().get(RUN_MARKER_VARIABLE) != marker:
             time.sleep(0.01)
         yield started
@@ -86,13 +86,13 @@ def test_the_lock_of_a_dead_run_is_removed(engine: LocalEngine) -> None:
     assert list(lock.parent.iterdir()) == []
 
 
-def test_the_lock_of_a_process_whose_number_was_given_again_is_removed(engine: LocalEngine) -> None:
+def test_the_lock_of_a_process_whose_id_was_reused_is_removed(engine: LocalEngine) -> None:
     lock = write_lock(engine, pid=os.getpid(), taken=psutil.Process().create_time() - 60)
     assert leftovers.clear_dead_run(engine.account)
     assert not lock.exists()
 
 
-def test_the_lock_of_a_killed_process_that_nobody_waited_for_is_removed(engine: LocalEngine) -> None:
+def test_the_lock_of_a_zombie_process_is_removed(engine: LocalEngine) -> None:
     with process() as killed:
         lock = write_lock(engine, pid=killed.pid, taken=time.time())
         killed.kill()
@@ -129,7 +129,7 @@ def test_leftover_processes_of_this_account_are_ended_and_no_others(engine: Loca
         assert unmarked.poll() is None
 
 
-def test_what_a_living_engine_has_started_is_left_alone(engine: LocalEngine, tmp_path: Path) -> None:
+def test_processes_of_a_living_engine_are_left_alone(engine: LocalEngine, tmp_path: Path) -> None:
     pulumi = tmp_path / "pulumi"
     pulumi.write_bytes(b"#!/bin/sh\nsleep 60 &\nwait\n")
     pulumi.chmod(0o755)
@@ -175,12 +175,12 @@ def test_a_role_and_its_profile_may_share_an_id() -> None:
     assert identify_resource(resource(ROLE, inputs=tagged("role")), INVENTORY, recorded) is None
 
 
-def test_what_replaces_a_recorded_resource_is_told_from_it() -> None:
+def test_a_replacement_is_distinguished_from_the_recorded_resource() -> None:
     recorded = frozenset({("aws:ec2/vpc:Vpc", "vpc-old")})
     assert identify_resource(resource("aws:ec2/vpc:Vpc", inputs=tagged("vpc")), INVENTORY, recorded) == "vpc-new"
 
 
-def test_a_resource_without_tags_is_not_looked_for() -> None:
+def test_a_resource_without_tags_and_import_id_is_not_identified() -> None:
     nameless = [TaggedResource(type="aws:s3/bucketPolicy:BucketPolicy", id="x", name="")]
     assert identify_resource(resource(nameless[0].type, inputs={}), nameless, frozenset()) is None
 
@@ -201,7 +201,9 @@ def test_a_resource_without_tags_is_not_looked_for() -> None:
         ),
     ],
 )
-def test_what_has_no_tags_is_named_as_an_import_names_it(kind: str, inputs: dict[str, str], identifier: str) -> None:
+def test_a_resource_without_tags_is_identified_by_its_import_id(
+    kind: str, inputs: dict[str, str], identifier: str
+) -> None:
     assert identify_resource(resource(kind, inputs=inputs), [], frozenset()) == identifier
 
 
@@ -211,14 +213,14 @@ def test_a_new_entry_is_added_at_the_end() -> None:
     assert with_entries([old], [new]) == [old, new]
 
 
-def test_a_replacement_stands_before_what_it_replaces() -> None:
+def test_a_replacement_comes_before_the_entry_that_it_replaces() -> None:
     old = resource(ROLE, inputs={}, id="old")
     new = resource(ROLE, inputs={}, id="new")
     dependent = resource(PROFILE, inputs={}, id="b")
     assert with_entries([old, dependent], [new]) == [new, {**old, "delete": True}, dependent]
 
 
-def test_an_entry_does_not_replace_what_is_to_be_deleted_anyway() -> None:
+def test_an_entry_does_not_replace_one_that_is_marked_for_deletion() -> None:
     condemned = resource(ROLE, inputs={}, id="old", delete=True)
     new = resource(ROLE, inputs={}, id="new")
     assert with_entries([condemned], [new]) == [condemned, new]
@@ -283,7 +285,7 @@ def aws(one_image: None) -> Iterator[AwsAccount]:  # noqa: ARG001
         yield AwsAccount(session=session)
 
 
-def test_the_inventory_finds_what_carries_the_stacks_tags(aws: AwsAccount) -> None:
+def test_the_inventory_finds_resources_with_the_stacks_tags(aws: AwsAccount) -> None:
     ec2 = boto3.client("ec2", region_name="us-west-2")
     s3 = boto3.client("s3", region_name="us-west-2")
     ours = [
@@ -317,7 +319,7 @@ def test_the_inventory_finds_what_carries_the_stacks_tags(aws: AwsAccount) -> No
     ]
 
 
-def test_the_inventory_leaves_out_terminated_instances(aws: AwsAccount) -> None:
+def test_the_inventory_omits_terminated_instances(aws: AwsAccount) -> None:
     ec2 = boto3.client("ec2", region_name="us-west-2")
     tags = [
         {"Key": key, "Value": value}

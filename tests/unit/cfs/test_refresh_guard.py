@@ -1,4 +1,4 @@
-"""A refresh loses nothing that is protected, and nothing that AWS does not say is gone."""
+"""A refresh keeps protected resources, and resources that AWS does not report as gone."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def guard(stack: RecordedStack) -> RefreshGuard:
 
 
 def made(stack: RecordedStack, kind: str) -> str:
-    """Make a resource in the account and give its id."""
+    """Create a resource in the account, and return its ID."""
     if kind in (BUCKET, BUCKET_POLICY):
         where = {"LocationConstraint": REGION}
         stack.session.client("s3").create_bucket(Bucket="a-bucket", CreateBucketConfiguration=where)
@@ -113,7 +113,7 @@ def drops(stack: RecordedStack, kind: str) -> Callable[[], None]:
 
 
 def answer(stack: RecordedStack, service: str, status: int) -> None:
-    """Let a service of AWS answer every call with a status."""
+    """Make a service of AWS answer every call with a status."""
 
     def respond(request: Any, **_: Any) -> AWSResponse:
         raw: Any = BytesIO(b"")
@@ -125,7 +125,7 @@ def answer(stack: RecordedStack, service: str, status: int) -> None:
 
 @pytest.mark.parametrize("kind", [BUCKET, KEY, VPC])
 @pytest.mark.parametrize("protect", [True, False])
-def test_what_aws_still_has_stays_in_the_state(stack: RecordedStack, kind: str, *, protect: bool) -> None:
+def test_a_resource_that_aws_still_has_stays_in_the_state(stack: RecordedStack, kind: str, *, protect: bool) -> None:
     stack.resources.append(recorded(kind, made(stack, kind), protect=protect))
     before = copy.deepcopy(stack.resources)
 
@@ -139,7 +139,7 @@ def test_what_aws_still_has_stays_in_the_state(stack: RecordedStack, kind: str, 
 
 
 @pytest.mark.parametrize("status", [400, 403, 405])
-def test_what_aws_gives_an_error_for_stays_in_the_state(stack: RecordedStack, status: int) -> None:
+def test_a_resource_for_which_aws_returns_an_error_stays_in_the_state(stack: RecordedStack, status: int) -> None:
     stack.resources.append(recorded(BUCKET, "a-bucket"))
     before = copy.deepcopy(stack.resources)
     answer(stack, "s3", status)
@@ -151,7 +151,9 @@ def test_what_aws_gives_an_error_for_stays_in_the_state(stack: RecordedStack, st
 
 
 @pytest.mark.parametrize("kind, identifier", [(BUCKET, "a-bucket"), (KEY, "a" * 36), (VPC, "vpc-1"), (ROLE, "role")])
-def test_what_is_gone_leaves_the_state_unless_it_is_protected(stack: RecordedStack, kind: str, identifier: str) -> None:
+def test_a_deleted_resource_leaves_the_state_unless_it_is_protected(
+    stack: RecordedStack, kind: str, identifier: str
+) -> None:
     stack.resources.append(recorded(kind, identifier))
     guard(stack).refresh(drops(stack, kind))
     assert stack.resources == [PROVIDER]
@@ -163,7 +165,7 @@ def test_what_is_gone_leaves_the_state_unless_it_is_protected(stack: RecordedSta
     assert ("`pulumi state unprotect --stack prod '" in refused.value.repair) is (kind != ROLE)
 
 
-def test_a_key_that_is_to_be_deleted_is_gone(stack: RecordedStack) -> None:
+def test_a_key_that_is_scheduled_for_deletion_counts_as_gone(stack: RecordedStack) -> None:
     key = made(stack, KEY)
     stack.session.client("kms").schedule_key_deletion(KeyId=key)
     stack.resources.append(recorded(KEY, key))
@@ -171,13 +173,15 @@ def test_a_key_that_is_to_be_deleted_is_gone(stack: RecordedStack) -> None:
     assert stack.resources == [PROVIDER]
 
 
-def test_a_protected_buckets_policy_may_go_since_the_next_deployment_puts_it_again(stack: RecordedStack) -> None:
+def test_a_protected_buckets_policy_may_leave_the_state_since_the_next_deployment_restores_it(
+    stack: RecordedStack,
+) -> None:
     stack.resources.append(recorded(BUCKET_POLICY, made(stack, BUCKET), protect=True))
     guard(stack).refresh(drops(stack, BUCKET_POLICY))
     assert stack.resources == [PROVIDER]
 
 
-def test_a_protected_buckets_policy_stays_where_the_bucket_cannot_be_seen(stack: RecordedStack) -> None:
+def test_a_protected_buckets_policy_stays_if_the_bucket_cannot_be_read(stack: RecordedStack) -> None:
     stack.resources.append(recorded(BUCKET_POLICY, "a-bucket", protect=True))
     answer(stack, "s3", 403)
     with pytest.raises(UserError, match=r"protected; AWS refused s3:HeadBucket .*403"):
@@ -198,14 +202,14 @@ def test_a_refresh_that_fails_halfway_loses_nothing_either(stack: RecordedStack)
 
 
 def dies_in_a_refresh(stack: RecordedStack, kind: str) -> None:
-    """Refresh by a command that is killed before it has looked at what the refresh has dropped."""
+    """Refresh with a command that is killed before it checks the dropped resources."""
     state = json.loads(stack.query_text("stack", "export"))
     guard(stack).kept.parent.mkdir()
     guard(stack).kept.write_text(json.dumps(state))
     drops(stack, kind)()
 
 
-def test_the_next_command_puts_back_what_a_refresh_has_lost_whose_command_died(stack: RecordedStack) -> None:
+def test_the_next_command_restores_the_losses_of_a_refresh_whose_command_died(stack: RecordedStack) -> None:
     stack.resources.append(recorded(BUCKET, made(stack, BUCKET), protect=True))
     dies_in_a_refresh(stack, BUCKET)
 
@@ -215,7 +219,7 @@ def test_the_next_command_puts_back_what_a_refresh_has_lost_whose_command_died(s
     guard(stack).settle()
 
 
-def test_a_state_of_before_a_refresh_does_not_undo_a_later_deployment(
+def test_the_state_from_before_a_refresh_does_not_undo_a_later_deployment(
     stack: RecordedStack, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stack.resources.append(recorded(BUCKET, made(stack, BUCKET), protect=True))
@@ -229,7 +233,7 @@ def test_a_state_of_before_a_refresh_does_not_undo_a_later_deployment(
     assert [path.name for path in stack.work_folder.iterdir()] == ["before-refresh-prod.old.json"]
 
 
-def test_the_state_from_before_a_refresh_is_for_nobody_else_to_read(stack: RecordedStack) -> None:
+def test_the_state_from_before_a_refresh_is_readable_only_by_its_user(stack: RecordedStack) -> None:
     modes = []
     guard(stack).refresh(lambda: modes.append(guard(stack).kept.stat().st_mode & 0o777))
     assert modes == [0o600]
@@ -242,7 +246,7 @@ def step(operation: str, kind: str, name: str, *, protect: bool) -> dict[str, An
     return {"op": operation, "urn": new["urn"], "newState": new}
 
 
-def test_what_the_program_protects_is_no_orphan_to_delete() -> None:
+def test_a_protected_resource_is_never_deleted_as_an_orphan() -> None:
     preview = {
         "steps": [
             step("create", BUCKET, "state", protect=True),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def engine_that(tmp_path: Path) -> Callable[[str], RemoteEngine]:
-    """Make an engine of the stack `prod` whose `pulumi` is a shell script."""
+    """Return a function that creates an engine of the stack `prod` whose `pulumi` is a shell script."""
 
     def make(script: str) -> RemoteEngine:
         (tmp_path / "pulumi").write_text(f"#!/bin/sh\n{script}\n")
@@ -29,7 +29,7 @@ def engine_that(tmp_path: Path) -> Callable[[str], RemoteEngine]:
     return make
 
 
-def test_the_engine_works_on_the_stack_with_the_callers_own_environment_but_for_what_would_lead_it_elsewhere(
+def test_the_engine_gets_the_callers_environment_without_variables_that_redirect_requests(
     engine_that: Callable[[str], RemoteEngine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_PROFILE", "work")
@@ -53,7 +53,7 @@ def test_the_engine_works_on_the_stack_with_the_callers_own_environment_but_for_
     ],
 )
 @pytest.mark.parametrize("way", ["run_operation", "query_text"])
-def test_why_the_engine_cannot_run_is_told_with_a_repair(
+def test_failures_that_the_user_can_repair_are_explained(
     engine_that: Callable[[str], RemoteEngine], way: str, said: str, problem: str, repair: str
 ) -> None:
     engine = engine_that(f'echo "{said}" >&2; exit 255')
@@ -62,7 +62,7 @@ def test_why_the_engine_cannot_run_is_told_with_a_repair(
     assert repair in failure.value.repair
 
 
-def test_an_engine_that_does_not_answer_is_ended(engine_that: Callable[[str], RemoteEngine]) -> None:
+def test_an_engine_that_does_not_answer_is_killed(engine_that: Callable[[str], RemoteEngine]) -> None:
     engine = replace(engine_that("exec sleep 60"), answer_seconds=0.2)
     with pytest.raises(UserError, match=r"`pulumi preview` did not answer within 0\.2 s\.") as failure:
         engine.query_text("preview")

@@ -1,4 +1,4 @@
-"""A simulated year finds no difference between the calendar and the actions, and finds a fault that is planted."""
+"""A simulated year finds no difference between the calendar and the actions, and finds planted faults."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def without_segment(calendar: Calendar, now: datetime) -> tuple[ScheduledAction,
 
 
 def without_end(calendar: Calendar, now: datetime) -> tuple[ScheduledAction, ...]:
-    """Let segments go on over their holiday."""
+    """Make segments continue past their end, through the holiday."""
     return tuple(replace(action, end_time=None) for action in schedule_year.expand_calendar(calendar, now))
 
 
@@ -90,7 +90,7 @@ def with_stops_on_weekdays(calendar: Calendar, now: datetime) -> tuple[Scheduled
 )
 def test_a_planted_fault_is_found(fault: schedule_year.Expansion, monkeypatch: pytest.MonkeyPatch) -> None:
     berlin = CASES[2]
-    monkeypatch.setattr(schedule_year, "HOURS_PER_YEAR", 100 * 24)  # with a change of clocks
+    monkeypatch.setattr(schedule_year, "HOURS_PER_YEAR", 100 * 24)  # includes a clock change
     [outcome] = schedule_year.simulate_years([berlin], expand=fault)
 
     assert outcome.differences
@@ -103,7 +103,7 @@ def outcome_without_segment() -> schedule_year.YearOutcome:
     return outcome
 
 
-def test_a_missing_segment_is_found_on_the_days_that_it_is_for() -> None:
+def test_a_missing_segment_is_found_on_the_days_that_it_covers() -> None:
     outcome = outcome_without_segment()
 
     days = {CASES[0].calendar.local_time(at).date() for at in outcome.differences}
@@ -115,7 +115,7 @@ def test_a_missing_segment_is_found_on_the_days_that_it_is_for() -> None:
     )
 
 
-def test_the_command_ends_red_on_a_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_fails_if_there_is_a_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schedule_year, "simulate_years", lambda _: [outcome_without_segment()])
 
     assert CliRunner().invoke(app, ["schedule", "year", "--json"]).exit_code == 1

@@ -1,4 +1,4 @@
-"""Whose account boto3 reaches, whatever the user's variables and files say."""
+"""The account that boto3 reaches, regardless of the user's variables and files."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Sts(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    """The address of a server that is up."""
+    """URL of a running server."""
     with HTTPServer(("127.0.0.1", 0), Sts) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -67,7 +67,7 @@ def url() -> Iterator[str]:
         ("ALL_PROXY", NOWHERE),
     ],
 )
-def test_the_local_account_is_reached_whatever_the_user_has_set(
+def test_the_local_account_is_reached_regardless_of_the_users_variables_and_files(
     url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, value: str
 ) -> None:
     (tmp_path / "config").write_text("not a configuration")
@@ -79,7 +79,7 @@ def test_the_local_account_is_reached_whatever_the_user_has_set(
 
 
 @pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_EC2"])
-def test_a_real_account_is_not_reached_where_a_variable_leads_a_service_elsewhere(
+def test_a_real_account_is_refused_if_a_variable_redirects_a_service(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv(name, NOWHERE)
@@ -88,7 +88,7 @@ def test_a_real_account_is_not_reached_where_a_variable_leads_a_service_elsewher
     assert refusal.value.repair == f"unset {name}"
 
 
-def test_a_profile_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_profile_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "nope")
     with pytest.raises(UserError, match="nope") as caught:
         connect_caller(region="us-west-2")

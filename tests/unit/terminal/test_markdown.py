@@ -1,4 +1,4 @@
-"""Markdown that GitHub shows as it is meant."""
+"""Markdown that GitHub renders as intended."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from terminal.markdown import code_span, cut_markdown, markdown_table
     "text, cell",
     [("a|b", r"a\|b"), (r"a\|b", r"a\\|b"), ("two\nlines", "two lines"), (code_span("a|b"), r"`a\|b`"), ("", "")],
 )
-def test_no_text_of_a_cell_ends_it(text: str, cell: str) -> None:
+def test_no_text_ends_its_table_cell(text: str, cell: str) -> None:
     assert markdown_table(("", "what"), [("1", text)]) == f"|  | what |\n| --- | --- |\n| 1 | {cell} |\n"
 
 
 @pytest.mark.parametrize("text, span", [("a", "`a`"), ("a`b", "`` a`b ``"), ("``", "``` `` ```"), ("", "")])
-def test_code_may_hold_backticks(text: str, span: str) -> None:
+def test_a_code_span_may_contain_backticks(text: str, span: str) -> None:
     assert code_span(text) == span
 
 
-def test_a_text_is_cut_at_a_line_and_says_so() -> None:
+def test_a_text_is_cut_after_a_line_with_a_note() -> None:
     text = "line\n" * 100
     assert cut_markdown(text, limit=500) == text
     cut = cut_markdown(text, limit=499)

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def outside_a_job(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the job that runs the tests out of them."""
+    """Hide the variables of the job that runs the tests."""
     for variable in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"):
         monkeypatch.delenv(variable, raising=False)
 
 
-def test_a_report_is_a_table_or_json_alone(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_result_is_printed_as_a_table_or_as_json_alone(capsys: pytest.CaptureFixture[str]) -> None:
     report = CommandResult(
         table=ResultTable(title="Times", columns=["what"], rows=[["preview"]]),
         notes=["note [x]"],

@@ -1,4 +1,4 @@
-"""A step of a job whose runner ends it: SIGINT to its entry process alone, then SIGTERM."""
+"""A step that GitHub's runner cancels: SIGINT only to its entry process, then SIGTERM."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_the_engine_is_interrupted_once_and_has_time_to_write_its_state(tmp_path
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_what_waits_ends_in_order(number: signal.Signals) -> None:
+def test_a_waiting_command_cleans_up_before_it_ends(number: signal.Signals) -> None:
     program = """
 from terminal.signals import install_signal_handlers
 import time

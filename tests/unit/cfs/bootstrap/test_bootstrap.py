@@ -1,4 +1,4 @@
-"""Bootstrapping and destroying an environment: what is made and deleted, what is refused, and what is run again."""
+"""Bootstrap and destruction of an environment: created and deleted resources, refusals, and repeated runs."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ STATE = ".pulumi/stacks/claudefs-infra/prod.json"
 
 @dataclass(frozen=True, kw_only=True)
 class RecordingEngine(RemoteEngine):
-    """Does to bucket and settings what Pulumi does, and records its commands."""
+    """Imitates Pulumi's effects on bucket and settings, and records its commands."""
 
     file: Path
     commands: list[tuple[str, ...]] = field(default_factory=list)
@@ -71,7 +71,7 @@ class RecordingEngine(RemoteEngine):
 
 @dataclass(frozen=True, kw_only=True)
 class TriedEnvironment(RealEnvironment):
-    """Production with a settings file and an engine of the test's own."""
+    """The environment `prod` with the test's settings file and engine."""
 
     file: Path
     engine: RecordingEngine
@@ -111,7 +111,7 @@ def destroy() -> None:
 
 
 def deploy(engine: RecordingEngine) -> None:
-    """Record what a deployment would have."""
+    """Record the resources of a deployment."""
     kept = ("aws:s3/bucket:Bucket", "aws:kms/key:Key", "aws:kms/alias:Alias")
     for type_ in (*kept, "aws:sns/topic:Topic"):
         retained = type_ == "aws:s3/bucket:Bucket"
@@ -152,7 +152,7 @@ def test_an_empty_account_gets_the_bucket_the_key_and_the_stack_with_their_setti
     assert engine.commands[0] == ("login", f"s3://{BUCKET}?region={REGION}&awssdk=v2")
 
 
-def test_a_dry_run_makes_nothing(engine: RecordingEngine) -> None:
+def test_a_dry_run_changes_nothing(engine: RecordingEngine) -> None:
     before = engine.file.read_text()
     bootstrap(dry_run=True)
     assert client("s3").list_buckets()["Buckets"] == []
@@ -160,7 +160,7 @@ def test_a_dry_run_makes_nothing(engine: RecordingEngine) -> None:
     assert (engine.commands, engine.file.read_text()) == ([], before)
 
 
-def test_a_command_that_ended_after_any_call_is_run_again_and_makes_nothing_twice(
+def test_a_bootstrap_killed_after_any_call_can_be_repeated_and_creates_nothing_twice(
     engine: RecordingEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     call = AwsAccount.call_operation
@@ -185,7 +185,7 @@ def test_a_command_that_ended_after_any_call_is_run_again_and_makes_nothing_twic
             deaths += 1
         else:
             break
-    # Key, alias, rotation, bucket, and what S3 configures of it.
+    # Key, alias, rotation, bucket, and the bucket's six configurations.
     assert deaths == 4 + 6
     assert len(client("kms").list_keys()["Keys"]) == 1
     changed = len(engine.commands)
@@ -218,7 +218,7 @@ def test_a_key_that_waits_for_its_deletion_is_refused(engine: RecordingEngine) -
         bootstrap()
 
 
-def test_a_bucket_without_the_tags_is_refused_and_adopted_unchanged_where_it_is_named(engine: RecordingEngine) -> None:
+def test_a_bucket_without_the_tags_is_refused_unless_it_is_adopted_unchanged(engine: RecordingEngine) -> None:
     make_bucket(BUCKET)
     with pytest.raises(UserError, match=rf"(?s){BUCKET} does not have the tags.*--adopt {BUCKET}"):
         bootstrap()
@@ -253,7 +253,7 @@ def test_a_bucket_of_another_account_or_region_is_refused(monkeypatch: pytest.Mo
         bootstrap()
 
 
-def test_settings_and_variables_that_lead_elsewhere_are_refused(
+def test_variables_and_settings_of_another_backend_key_or_account_are_refused(
     engine: RecordingEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://another")
@@ -270,7 +270,7 @@ def test_settings_and_variables_that_lead_elsewhere_are_refused(
         open_new_environment("prod")
 
 
-def test_destruction_deletes_the_resources_then_the_state_and_at_last_the_key(engine: RecordingEngine) -> None:
+def test_destruction_deletes_the_resources_then_the_state_and_finally_the_key(engine: RecordingEngine) -> None:
     before = yaml.safe_load(engine.file.read_text())
     bootstrap()
     key_id = open_new_environment("prod").key.find_id()
@@ -288,7 +288,7 @@ def test_destruction_deletes_the_resources_then_the_state_and_at_last_the_key(en
     destroyed = ("destroy", "--yes", "--skip-preview", "--ignore-protect", *(f"--exclude={urn}" for urn in kept))
     removed = ("stack", "rm", "--force", "--yes", "--preserve-config", "--remove-backups")
     assert [command for command in engine.commands if command[0] != "login"] == [destroyed, removed]
-    # Pulumi itself would delete the emptied one.
+    # The real engine would delete the emptied bucket.
     assert [of["Name"] for of in client("s3").list_buckets()["Buckets"]] == [artifacts]
     assert "Contents" not in client("s3").list_objects_v2(Bucket=artifacts)
     assert client("kms").describe_key(KeyId=key_id)["KeyMetadata"]["KeyState"] == "PendingDeletion"
@@ -298,7 +298,7 @@ def test_destruction_deletes_the_resources_then_the_state_and_at_last_the_key(en
     engine.commands.clear()
     destroy()
     assert engine.commands == []
-    # The name is free for another beginning.
+    # The environment can be bootstrapped again.
     bootstrap()
     assert open_new_environment("prod").key.find_id() not in ("", key_id)
 

@@ -1,4 +1,4 @@
-"""Which commit a deployment is of."""
+"""Resolution of the version and commit to deploy."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A checkout whose main has three commits; a clone's `origin/main` is where it is pushed to."""
+    """A checkout with three commits on main and `origin/main`."""
     git(tmp_path, "init", "--quiet", "--initial-branch=main")
     for number in range(3):
         git(tmp_path, "commit", "--quiet", "--allow-empty", "--message", f"Commit {number}")
@@ -35,13 +35,13 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_release_is_its_tags_commit(checkout: Path) -> None:
+def test_a_release_resolves_to_the_commit_of_its_tag(checkout: Path) -> None:
     git(checkout, "tag", "--annotate", "v0.7.0", "HEAD~1", "--message", "Seven")
     found = find_deploy_source(checkout, version="v0.7.0")
     assert (found.version, found.commit, found.built) == ("v0.7.0", git(checkout, "rev-parse", "HEAD~1"), True)
 
 
-def test_a_commit_after_a_tag_is_built_and_counts_from_it(checkout: Path) -> None:
+def test_a_commit_after_a_tag_is_built_with_a_version_counted_from_the_tag(checkout: Path) -> None:
     git(checkout, "tag", "v0.7.0", "HEAD~2")
     found = find_deploy_source(checkout, version="")
     assert found.commit == git(checkout, "rev-parse", "HEAD")
@@ -56,7 +56,7 @@ def test_a_tagged_commit_is_deployed_from_its_release(checkout: Path) -> None:
 
 
 @pytest.mark.parametrize("tag", ["v0.7.0", "v10.20.30", "v0.7.0-rc1", "v0.7.0rc1", "v0.7.0.1", "v0.7", "va.b.c"])
-def test_a_release_is_expected_of_exactly_the_tags_that_the_workflow_makes_one_of(checkout: Path, tag: str) -> None:
+def test_exactly_the_tags_for_which_the_workflow_creates_a_release_count_as_built(checkout: Path, tag: str) -> None:
     workflow = yaml.load((WORKFLOW_SOURCES / "release.yml").read_text(), Loader=yaml.BaseLoader)
     [pattern] = workflow["on"]["push"]["tags"]
     [notes] = re.findall(r'^tag_pattern = "(.*)"$', (WORKFLOW_SOURCES / "cliff.toml").read_text(), re.MULTILINE)
@@ -74,17 +74,17 @@ def test_before_the_first_version_commits_count_from_zero(checkout: Path) -> Non
 
 
 @pytest.mark.parametrize("version", ["0.7.0", "v0.7", "v0.7.0-rc1", "main", "--help", "v0.7.0\n"])
-def test_what_is_no_version_is_refused(checkout: Path, version: str) -> None:
+def test_an_invalid_version_is_refused(checkout: Path, version: str) -> None:
     with pytest.raises(UserError, match="is not a version"):
         find_deploy_source(checkout, version=version)
 
 
-def test_a_version_without_tag_is_named(checkout: Path) -> None:
+def test_a_version_without_a_tag_is_refused(checkout: Path) -> None:
     with pytest.raises(UserError, match=r"no tag v9\.9\.9"):
         find_deploy_source(checkout, version="v9.9.9")
 
 
-def test_what_is_not_on_main_is_not_deployed(checkout: Path) -> None:
+def test_a_commit_that_is_not_on_main_is_refused(checkout: Path) -> None:
     git(checkout, "commit", "--quiet", "--allow-empty", "--message", "Not merged")
     git(checkout, "tag", "v0.8.0")
     for version in ("", "v0.8.0"):

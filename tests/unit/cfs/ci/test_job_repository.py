@@ -1,4 +1,4 @@
-"""The comment and the issue on GitHub are written in place."""
+"""Comments and issues on GitHub are created once and then updated."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Tracker:
-    """Comments and issues, as GitHub keeps them."""
+    """Comments and issues on GitHub."""
 
     url: str = ""
     comments: list[dict[str, Any]] = field(default_factory=list)
@@ -100,7 +100,7 @@ def said(count: int) -> list[dict[str, Any]]:
     ]
 
 
-def test_the_first_preview_writes_a_comment_and_the_next_one_the_same(tracker: Tracker) -> None:
+def test_the_first_preview_creates_a_comment_and_the_next_one_updates_it(tracker: Tracker) -> None:
     tracker.comments = said(3)
     for text in ("first", "second"):
         tracker.repository().write_comment(7, f"{purpose_marker('preview')}\n{text}", purpose="preview")
@@ -114,7 +114,7 @@ def test_the_comment_is_found_among_hundreds(tracker: Tracker) -> None:
     assert tracker.comments[-1]["body"].endswith("new")
 
 
-def test_one_issue_is_opened_for_a_purpose_and_closed_when_that_is_gone(tracker: Tracker) -> None:
+def test_one_issue_per_purpose_is_opened_updated_and_closed(tracker: Tracker) -> None:
     repository = tracker.repository()
     for text in ("one", "two"):
         repository.write_issue("Drift", f"{purpose_marker('drift of prod')}\n{text}", purpose="drift of prod")
@@ -128,7 +128,7 @@ def test_one_issue_is_opened_for_a_purpose_and_closed_when_that_is_gone(tracker:
     assert len(tracker.issues) == 3
 
 
-def test_closing_where_nothing_is_open_is_no_failure(tracker: Tracker) -> None:
+def test_closing_an_issue_succeeds_if_none_is_open(tracker: Tracker) -> None:
     tracker.repository().close_issue(purpose="drift of prod")
     assert tracker.issues == []
 
@@ -139,7 +139,7 @@ def test_a_refusal_names_the_permission(tracker: Tracker) -> None:
         tracker.repository().write_comment(7, "text", purpose="preview")
 
 
-def test_an_environment_that_is_not_there_is_named(tracker: Tracker) -> None:
+def test_a_missing_environment_is_named(tracker: Tracker) -> None:
     tracker.environments = ["staging"]
     tracker.repository().require_environments(["staging"])
     with pytest.raises(UserError, match="o/r has no environment staging-preview"):
@@ -153,7 +153,7 @@ def test_outside_a_job_the_missing_variables_are_named(monkeypatch: pytest.Monke
         job_repository()
 
 
-def test_the_job_says_which_repository(monkeypatch: pytest.MonkeyPatch, tracker: Tracker) -> None:
+def test_the_repository_comes_from_the_jobs_variables(monkeypatch: pytest.MonkeyPatch, tracker: Tracker) -> None:
     monkeypatch.setenv("GITHUB_REPOSITORY", "owner/name")
     monkeypatch.setenv("GITHUB_TOKEN", "token")
     monkeypatch.setenv("GITHUB_API_URL", tracker.url)

@@ -1,4 +1,4 @@
-"""Summaries of previews, from one job to the next and into a comment."""
+"""Summaries of previews, which one job writes and another shows in a comment."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def summary(*changes: PreviewChange, drift: tuple[PreviewChange, ...] | None = N
     return PreviewSummary(environment="staging", changes=changes, drift=drift)
 
 
-def test_what_is_written_down_is_read_back() -> None:
+def test_a_summary_is_read_back_as_it_was_written() -> None:
     for written in (summary(*many(2), drift=many(1, "delete")), summary()):
         assert PreviewSummary.model_validate_json(written.model_dump_json()) == written
 
 
-def test_an_environment_without_a_summary_has_failed(tmp_path: Path) -> None:
+def test_an_environment_without_a_summary_counts_as_failed(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(PreviewSummary(environment="prod", changes=()).model_dump_json())
     found = read_preview_summaries(tmp_path, '["staging", "production"]')
     assert list(found) == ["staging", "production"]
@@ -42,21 +42,21 @@ def test_an_environment_without_a_summary_has_failed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("expected", ["staging", "", "3"])
-def test_environments_that_are_no_list_are_named(tmp_path: Path, expected: str) -> None:
+def test_environments_that_are_not_a_list_are_refused(tmp_path: Path, expected: str) -> None:
     with pytest.raises(UserError, match="cannot be read"):
         read_preview_summaries(tmp_path, expected)
 
 
-def test_the_comment_begins_with_what_finds_it_again() -> None:
+def test_the_comment_begins_with_the_marker_of_its_purpose() -> None:
     assert comment_text({}, title="T", purpose="preview").startswith(purpose_marker("preview"))
 
 
-def test_drift_that_nobody_looked_for_is_not_denied() -> None:
+def test_without_a_drift_check_the_summary_does_not_mention_drift() -> None:
     assert "drifted" not in summary_section(summary())
     assert "Nothing has drifted." in summary_section(summary(drift=()))
 
 
-def test_what_destroys_stands_first() -> None:
+def test_destructive_changes_come_first() -> None:
     text = summary_section(summary(*many(2), *many(1, "replace"), *many(1, "delete"), *many(1, "create")))
     order = [text.index(f"`{name}`") for name in ("delete-0", "replace-0", "update-0", "create-0")]
     assert order == sorted(order)
@@ -64,14 +64,14 @@ def test_what_destroys_stands_first() -> None:
     assert "**delete**" in text
 
 
-def test_a_failed_preview_is_told() -> None:
+def test_the_comment_reports_a_failed_preview() -> None:
     text = comment_text({"staging": None}, title="T", purpose="preview", page="https://example.org/run")
     assert "The preview failed" in text
     assert "https://example.org/run" in text
 
 
 @pytest.mark.parametrize("environments", [1, 2, 5])
-def test_a_comment_keeps_githubs_limit_and_its_sections(environments: int) -> None:
+def test_a_long_comment_is_cut_to_githubs_limit_and_keeps_its_sections(environments: int) -> None:
     changes = [*many(2000 // environments), *many(1, "delete")]
     summaries = {f"e{number}": summary(*changes) for number in range(environments)}
     text = comment_text(summaries, title="T", purpose="preview", sections=["### Price\n\n+3 $ a day"])

@@ -1,4 +1,4 @@
-"""A look at a real account's stack, with a stand-in for `pulumi`."""
+"""Previews of a real account's stack, with a stand-in for `pulumi`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ UPDATE = {"steps": [{"op": "update", "urn": BUCKET}]}
 
 @pytest.fixture
 def pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Put a shell script in the place of `pulumi`."""
+    """Replace `pulumi` with a shell script."""
     toolchain = Toolchain(origin="built", version="3.259.0", path=(tmp_path,), env={})
     monkeypatch.setattr("cfs.remote_engine.obtain_toolchain", lambda: toolchain)
 
@@ -32,7 +32,7 @@ def pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], N
     return write
 
 
-def test_drift_is_looked_for_only_where_it_is_wanted(pulumi: Callable[[str], None]) -> None:
+def test_drift_is_checked_only_on_request(pulumi: Callable[[str], None]) -> None:
     pulumi(f"""case "$*" in
         "preview --json --stack prod --non-interactive") echo '{{"steps": []}}' ;;
         "refresh --preview-only --json --stack prod --non-interactive") echo '{json.dumps(UPDATE)}' ;;
@@ -44,7 +44,7 @@ def test_drift_is_looked_for_only_where_it_is_wanted(pulumi: Callable[[str], Non
     assert stack_preview.summarize_preview("prod", drift=False).drift is None
 
 
-def test_a_failure_is_told_in_the_engines_words_wherever_it_has_written_them(pulumi: Callable[[str], None]) -> None:
+def test_a_failure_shows_the_engines_errors_from_stdout_and_stderr(pulumi: Callable[[str], None]) -> None:
     told = {"diagnostics": [{"severity": "error", "message": "no valid credential sources found"}]}
     pulumi(f"echo '{json.dumps(told)}'; echo 'error: preview failed' >&2; exit 255")
     with pytest.raises(UserError) as failure:
@@ -54,7 +54,7 @@ def test_a_failure_is_told_in_the_engines_words_wherever_it_has_written_them(pul
     assert "AWS credentials" in failure.value.repair
 
 
-def test_a_stack_that_does_not_exist_is_told_with_the_command_that_makes_it(pulumi: Callable[[str], None]) -> None:
+def test_a_missing_stack_is_reported_with_the_command_that_creates_it(pulumi: Callable[[str], None]) -> None:
     pulumi("echo \"error: no stack named 'prod' found\" >&2; exit 255")
     with pytest.raises(UserError, match="has no stack prod") as failure:
         stack_preview.summarize_preview("prod", drift=False)

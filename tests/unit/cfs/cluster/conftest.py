@@ -1,4 +1,4 @@
-"""Node groups as the stack makes them, on moto, at a time that tests choose."""
+"""Node groups as the stack declares them, in moto, at a time that tests choose."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ MONDAY_EVENING = datetime(2026, 11, 23, 20, 0, tzinfo=ZoneInfo(TIME_ZONE)).astim
 
 
 class Raw:
-    """A body as botocore reads it."""
+    """A response body as botocore reads it."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body
@@ -49,7 +49,7 @@ class Raw:
 
 
 class Tap:
-    """What hears of the console's calls. The clients are made once, since reading AWS's descriptions takes long."""
+    """Observes the console's calls. Clients are created once, because loading AWS's service descriptions is slow."""
 
     def __init__(self) -> None:
         core = cast("Any", botocore.session.Session())
@@ -86,7 +86,7 @@ class Tap:
 
 @dataclass(frozen=True, kw_only=True)
 class Pace:
-    """The account's time, for the console to wait by."""
+    """The console's clock, which follows the account's time."""
 
     cluster: Cluster
 
@@ -94,19 +94,19 @@ class Pace:
         return self.cluster.now
 
     def sleep(self, seconds: float) -> None:
-        """Let more time pass than the console asks for, which then looks as often as it takes and no more."""
+        """Let twelve times as much time pass, so the console polls less often."""
         self.cluster.now += timedelta(seconds=12 * seconds)
 
 
 @dataclass(kw_only=True)
 class Cluster:
-    """The account with the node groups, and what tests ask of it."""
+    """The account with the node groups, and helpers for tests."""
 
     tap: Tap
 
     @property
     def now(self) -> datetime:
-        """The time there."""
+        """The account's time."""
         return self.tap.now
 
     @now.setter
@@ -125,7 +125,7 @@ class Cluster:
 
     @contextmanager
     def hearing(self, event: Literal["before-call", "after-call"], hear: Callable[..., None]) -> Iterator[None]:
-        """Have a function hear of each of the console's calls."""
+        """Call a function on each of the console's calls."""
         self.tap.hear[event] = hear
         try:
             yield
@@ -133,7 +133,7 @@ class Cluster:
             del self.tap.hear[event]
 
     def client(self, service: str) -> Any:
-        """Return a client whose calls are none of the console's."""
+        """Return a client for the test's own calls, which are not observed."""
         return self.tap.client(service)
 
     def group(self, name: str) -> dict[str, Any]:
@@ -157,7 +157,7 @@ class Cluster:
         return [instance for reservation in reservations for instance in reservation["Instances"]]
 
     def add_group(self, name: str, *, role: str, nodes: int, rebalances: bool = False, scheduled: bool = True) -> None:
-        """Make a group as the stack declares it: nothing runs, and its scheduled actions are there."""
+        """Create a group as the stack declares it: without nodes, with its scheduled actions."""
         autoscaling = self.client("autoscaling")
         tags = {"project": "claudefs", "Environment": ENVIRONMENT, "Role": role, "NodeGroup": name}
         autoscaling.create_auto_scaling_group(
@@ -201,7 +201,7 @@ class Cluster:
 
 
 def full_name(name: str) -> str:
-    """Return an Auto Scaling group's name as the stack does."""
+    """Return the Auto Scaling group's name in the stack."""
     return f"claudefs-{ENVIRONMENT}-{name}"
 
 
@@ -218,7 +218,7 @@ def tap() -> Tap:
 
 @pytest.fixture
 def account(tap: Tap, monkeypatch: pytest.MonkeyPatch, one_image: None) -> Iterator[Cluster]:  # noqa: ARG001
-    """An account with a network, a launch template and a budget, and no group."""
+    """An account with a network, a launch template and a budget, but no group."""
     for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     tap.now = MONDAY_EVENING

@@ -1,4 +1,4 @@
-"""AWS as the console reaches it: all pages, bounded calls, and errors that say what to do."""
+"""The console's access to AWS: pagination, bounded calls, and errors with a repair."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def client_error(code: str) -> ClientError:
     (ConnectTimeoutError(endpoint_url="https://example.org"), "did not answer", "check the network"),
     (EndpointConnectionError(endpoint_url="https://example.org"), "did not answer", "check the network"),
 ])  # fmt: skip
-def test_what_aws_refuses_is_told_with_the_call_and_the_repair(error: Exception, problem: str, repair: str) -> None:
+def test_errors_of_aws_name_the_call_and_the_repair(error: Exception, problem: str, repair: str) -> None:
     with pytest.raises(UserError) as caught:
         refusing(error).call_operation("autoscaling", "describe_auto_scaling_groups")
     assert "autoscaling:DescribeAutoScalingGroups" in caught.value.problem
@@ -66,13 +66,13 @@ def test_what_aws_refuses_is_told_with_the_call_and_the_repair(error: Exception,
     assert repair in caught.value.repair
 
 
-def test_a_right_that_is_not_called_like_its_call_is_named_by_its_own_name() -> None:
+def test_an_action_that_differs_from_its_call_is_named_correctly() -> None:
     with pytest.raises(UserError) as caught:
         refusing(client_error("AccessDeniedException")).call_operation("budgets", "describe_budget")
     assert "budgets:ViewBudget" in caught.value.repair
 
 
-def test_a_busy_group_is_asked_again_and_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_call_to_a_busy_group_is_repeated_a_bounded_number_of_times(monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
     monkeypatch.setattr("tenacity.nap.time.sleep", waits.append)
     with pytest.raises(UserError, match="ResourceContention"):
@@ -101,7 +101,7 @@ def test_groups_of_other_environments_and_projects_are_not_found(cluster: Cluste
         discover_groups(cluster.aws, "staging")
 
 
-def test_a_group_that_does_not_say_how_many_nodes_it_has_is_named(cluster: Cluster) -> None:
+def test_a_group_without_its_number_of_nodes_is_named_in_the_error(cluster: Cluster) -> None:
     tag = {"ResourceId": full_name("storage-a"), "ResourceType": "auto-scaling-group", "Key": "Nodes"}
     cluster.client("autoscaling").create_or_update_tags(Tags=[{**tag, "Value": "many", "PropagateAtLaunch": False}])
     with pytest.raises(UserError, match="storage-a has no valid number of nodes: its tag Nodes is 'many'"):
@@ -138,7 +138,7 @@ def product(usd: str, unit: str = "Hrs") -> str:
     ([product("0.5", unit="Quantity")], None),
     ([product("0.6860000000"), product("0.7000000000")], None),
 ])  # fmt: skip
-def test_a_price_on_demand_is_known_only_where_the_list_gives_one_an_hour(
+def test_an_on_demand_price_is_known_only_if_the_list_has_one_price_per_hour(
     products: list[str], usd: Decimal | None
 ) -> None:
     asked: dict[str, Any] = {}
@@ -164,7 +164,7 @@ def test_the_rights_that_the_documentation_lists_are_those_that_the_console_uses
     used: set[str] = set()
 
     def note(model: Any, **_: Any) -> None:
-        # boto3 calls the service by the prefix of its rights in all of these.
+        # For all of these services, boto3's name is the prefix of the IAM actions.
         name = model.service_model.endpoint_prefix.removeprefix("api.")
         used.add(required_action(name, model.name))
 
@@ -184,7 +184,7 @@ def test_the_rights_that_the_documentation_lists_are_those_that_the_console_uses
     assert sorted(listed) == sorted((used - {"sts:GetCallerIdentity"}) | {"ssm:GetParameters"})
 
 
-def test_words_mean_groups_roles_and_beginnings(cluster: Cluster) -> None:
+def test_groups_are_chosen_by_name_role_or_prefix(cluster: Cluster) -> None:
     groups = discover_groups(cluster.aws, ENVIRONMENT)
 
     for words, meant in (

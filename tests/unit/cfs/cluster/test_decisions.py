@@ -1,4 +1,4 @@
-"""Durations, stops, prices, costs and failures: decisions that call nothing."""
+"""Durations, stops, prices, costs and failures: decisions without calls to AWS."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def at(hours: float) -> datetime:
 
 
 def a_group(**changes: Any) -> AutoScalingGroup:
-    """A group of three spot nodes that is stopped, with hours from 8 to 18 on weekdays."""
+    """Return a stopped group of three spot nodes, with hours from 8 to 18 on weekdays."""
     start = ScheduledAction(name="start", recurrence="0 8 * * 1-5", time_zone=TIME_ZONE, opens=True)
     stop = ScheduledAction(name="stop", recurrence="0 18 * * *", time_zone=TIME_ZONE, opens=False)
     whole: dict[str, Any] = {
@@ -72,7 +72,7 @@ def test_a_duration_is_hours_and_minutes(text: str, minutes: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "3", "h", "3d", "1.5h", "-3h", "30m1h", "3h30", "three", "3 h 5", "99999h"])
-def test_what_is_no_duration_is_named_with_how_to_write_one(text: str) -> None:
+def test_an_invalid_duration_is_refused_with_the_format(text: str) -> None:
     with pytest.raises(UserError, match="3h, 90m or 1h30m") as caught:
         durations.parse_duration(text)
     assert repr(text) in caught.value.problem
@@ -85,38 +85,38 @@ def test_a_duration_out_of_bounds_is_refused_with_the_bounds(text: str) -> None:
 
 
 @given(st.integers(15, 72 * 60))
-def test_a_duration_reads_as_it_is_written(minutes: int) -> None:
+def test_a_formatted_duration_parses_to_the_same_duration(minutes: int) -> None:
     assert durations.parse_duration(durations.duration_text(timedelta(minutes=minutes))) == timedelta(minutes=minutes)
 
 
 @pytest.mark.parametrize("now, hours, stop, reason", [
     (local(23, 20), 3, local(23, 23), "window"),
     (local(23, 20), 13, local(24, 18), "period"),
-    (local(23, 20), 12, local(24, 18), "period"),  # ends with the opening
-    (local(23, 20), 22, local(24, 18), "window"),  # ends with the closing
+    (local(23, 20), 12, local(24, 18), "period"),  # ends as the hours begin
+    (local(23, 20), 22, local(24, 18), "window"),  # ends as the hours end
     (local(24, 9), 1, local(24, 18), "period"),
     (local(24, 16), 6, local(24, 22), "window"),
     (local(28, 9), 5, local(28, 14), "window"),  # a Saturday
     (local(27, 17), 72, local(30, 18), "period"),  # from Friday over the weekend into Monday's hours
 ])  # fmt: skip
-def test_a_group_stops_at_the_end_of_the_window_or_of_the_hours_in_which_it_ends(
+def test_a_group_stops_at_the_end_of_the_window_or_of_the_hours_that_contain_it(
     now: datetime, hours: float, stop: datetime, reason: str
 ) -> None:
     planned = plan_stop(a_group(), now=now, duration=timedelta(hours=hours), shorten=False)
     assert (planned.at, planned.reason) == (stop, reason)
 
 
-def test_nodes_that_run_are_not_stopped_earlier_than_they_would_be_unless_asked_for() -> None:
+def test_running_nodes_are_not_stopped_earlier_unless_shorten_is_set() -> None:
     now, short = local(23, 20), timedelta(hours=3)
     held = a_group(stop=moved(local(24, 3)), desired=3)
     assert plan_stop(held, now=now, duration=short, shorten=False).at == local(24, 3)
     assert plan_stop(held, now=now, duration=short, shorten=False).reason == "held"
     assert plan_stop(held, now=now, duration=short, shorten=True).at == local(23, 23)
     assert plan_stop(held, now=now, duration=timedelta(hours=9), shorten=False).at == local(24, 5)
-    # What is left of a window whose nodes were stopped binds nobody.
+    # The leftover stop of a window whose nodes were stopped has no effect.
     over = a_group(stop=moved(local(24, 3)))
     assert plan_stop(over, now=now, duration=short, shorten=False).at == local(23, 23)
-    # AWS describes the next regular time as the start time, too.
+    # AWS also returns the next regular time as the start time.
     regular = a_group(stop=moved(local(24, 18)))
     assert plan_stop(regular, now=now, duration=short, shorten=False).at == local(23, 23)
 
@@ -125,7 +125,7 @@ def test_nodes_that_run_are_not_stopped_earlier_than_they_would_be_unless_asked_
     None,
     ScheduledAction(name="stop", recurrence=None, time_zone=None, start_time=local(24, 18), opens=False),
 ])  # fmt: skip
-def test_without_a_stop_that_recurs_there_is_no_plan(stop: ScheduledAction | None) -> None:
+def test_a_group_without_a_recurring_stop_is_refused(stop: ScheduledAction | None) -> None:
     with pytest.raises(UserError, match="no recurring scheduled action"):
         plan_stop(a_group(stop=stop), now=local(23, 20), duration=timedelta(hours=3), shorten=False)
 
@@ -152,12 +152,12 @@ def prices(**steps: list[tuple[float, str]]) -> KnownPrices:
     (run(A, began=1, ended=2), "0.10"),
     (run(A, began=1), "0.70"),  # an hour at 0.10 and three at 0.20
     (run(A, began=2, ended=3.5), "0.30"),
-    (run(A, began=4, ended=9), "0.20"),  # no longer than until now
+    (run(A, began=4, ended=9), "0.20"),  # only until now
     (run(A, began=3, ended=3), "0"),
-    (run(A, B, began=2, ended=3), "0.50"),  # the dearest of what it may have run on
+    (run(A, B, began=2, ended=3), "0.50"),  # the most expensive of the possible pools
     (run(CapacityPool(instance_type="t3.medium", zone=""), began=1, ended=3), "0.10"),
 ])  # fmt: skip
-def test_a_node_costs_the_price_that_held_for_as_long_as_it_held(ran: NodeRun, usd: str) -> None:
+def test_a_node_costs_each_price_for_the_time_it_was_in_force(ran: NodeRun, usd: str) -> None:
     known = prices(a=[(-5, "0.10"), (2, "0.20")], b=[(0, "0.50")])
     assert running_costs.run_cost(ran, known, until=at(5)) == Cost(usd=Decimal(usd))
 
@@ -195,7 +195,7 @@ def instance(identifier: str, *, market: Any = "spot", state: str = "running", l
     )
 
 
-def test_the_time_of_nodes_is_put_together_from_both_records() -> None:
+def test_running_times_combine_ec2s_instances_and_auto_scalings_activities() -> None:
     recorded = [
         activity("i-gone", launches=True, began=1),
         activity("i-gone", launches=False, began=2, ended=2.5),
@@ -226,7 +226,7 @@ def test_the_time_of_nodes_is_put_together_from_both_records() -> None:
     ("Instance failed to complete user's Lifecycle Action: token abandoned", "Lifecycle Action", False),
     ("You are not authorized to use launch template", "", False),
 ])  # fmt: skip
-def test_what_aws_says_of_a_failed_launch_is_told_with_a_repair(
+def test_the_reason_of_a_failed_launch_is_explained_with_a_repair(
     message: str, code: str, *, on_demand_helps: bool
 ) -> None:
     trouble = launch_trouble(message)
@@ -235,7 +235,7 @@ def test_what_aws_says_of_a_failed_launch_is_told_with_a_repair(
     assert trouble.repair
 
 
-def test_a_group_has_failed_only_when_no_launch_is_under_way() -> None:
+def test_a_group_has_failed_only_if_no_launch_is_in_progress() -> None:
     failed = activity("", launches=True, began=2, status="Failed")
     came = activity("i-1", launches=True, began=1)
     assert latest_failed_launch([failed, came]) is failed
@@ -255,7 +255,7 @@ def test_a_distribution_rounds_its_share_up(base: int, percent: int, nodes: int,
     ) == InstancesDistribution(base=base, percent=percent)
 
 
-def test_the_fallback_asks_for_exactly_what_then_runs() -> None:
+def test_the_fallback_distribution_matches_the_resulting_nodes_exactly() -> None:
     members = tuple(
         GroupMember(id=name, state=state, is_protected=False)
         for name, state in (("i-1", "InService"), ("i-2", "Pending:Wait"), ("i-3", "Terminating"))
@@ -265,7 +265,7 @@ def test_the_fallback_asks_for_exactly_what_then_runs() -> None:
     assert fallback_distribution(group, nodes) == InstancesDistribution(base=3, percent=0)
 
 
-def test_the_policy_keeps_all_but_the_distribution_and_names_the_template_once() -> None:
+def test_a_changed_policy_keeps_everything_except_the_distribution_and_names_the_template_once() -> None:
     described = {
         "LaunchTemplate": {
             "LaunchTemplateSpecification": {"LaunchTemplateId": "lt-1", "LaunchTemplateName": "n", "Version": "3"},

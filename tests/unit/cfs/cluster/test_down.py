@@ -1,4 +1,4 @@
-"""`cfs cluster down`: nothing runs, and nothing of a window is left that would keep later nodes running."""
+"""`cfs cluster down`: no node runs, and no leftover of a window keeps later nodes running."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def stop(cluster: Cluster, *words: str) -> StoppedGroups:
     return stop_cluster(cluster.aws, ENVIRONMENT, words, clock=cluster.pace)
 
 
-def test_no_node_is_left_and_the_next_start_is_the_schedules(cluster: Cluster) -> None:
+def test_no_node_is_left_and_the_next_start_is_the_scheduled_one(cluster: Cluster) -> None:
     start(cluster, 3)
     stopped = stop(cluster)
     assert cluster.instances("pending", "running", "shutting-down") == []
@@ -36,14 +36,14 @@ def test_no_node_is_left_and_the_next_start_is_the_schedules(cluster: Cluster) -
     assert (group["MinSize"], group["MaxSize"], group["DesiredCapacity"]) == (0, 2, 0)
 
 
-def test_other_groups_run_on(cluster: Cluster) -> None:
+def test_other_groups_keep_running(cluster: Cluster) -> None:
     start(cluster, 3)
     stop(cluster, "client")
     assert len(cluster.instances()) == 5
     assert cluster.stop("storage-a")["StartTime"] == local(23, 23)
 
 
-def test_a_stop_that_was_moved_past_its_regular_time_is_put_back(cluster: Cluster) -> None:
+def test_a_postponed_stop_is_restored_to_its_regular_time(cluster: Cluster) -> None:
     start(cluster, 72)
     assert cluster.stop("storage-a")["StartTime"] == local(26, 20)
     stop(cluster)
@@ -55,15 +55,15 @@ def test_a_stop_that_was_moved_past_its_regular_time_is_put_back(cluster: Cluste
     assert cluster.instances() == []
 
 
-def test_a_stop_is_never_put_to_a_later_time(cluster: Cluster) -> None:
+def test_a_stop_is_never_postponed(cluster: Cluster) -> None:
     start(cluster, 3)
     stop(cluster)
     assert cluster.stop("storage-a")["StartTime"] == local(23, 23)
 
 
-def test_killed_at_any_change_it_lets_nothing_run_longer_than_before(cluster: Cluster) -> None:
+def test_if_it_is_killed_at_any_change_no_node_runs_longer_than_before(cluster: Cluster) -> None:
     class KilledError(Exception):
-        """The console dies."""
+        """The console is killed."""
 
     start(cluster, 72)
     for number in range(1, 7):
@@ -81,7 +81,7 @@ def test_killed_at_any_change_it_lets_nothing_run_longer_than_before(cluster: Cl
     assert cluster.instances() == []
 
 
-def test_a_group_without_a_stop_is_stopped_all_the_same(cluster: Cluster) -> None:
+def test_a_group_without_a_stop_is_stopped_anyway(cluster: Cluster) -> None:
     start(cluster, 3)
     cluster.client("autoscaling").delete_scheduled_action(
         AutoScalingGroupName=full_name("storage-a"), ScheduledActionName="stop"
@@ -99,7 +99,7 @@ def test_a_cluster_that_is_stopped_stays_so(cluster: Cluster) -> None:
     ("protection", "is protected from scale-in"),
     ("suspension", "storage-a has Terminate suspended"),
 ])  # fmt: skip
-def test_nodes_that_do_not_end_are_named_with_the_reason(
+def test_nodes_that_are_not_terminated_are_named_with_the_reason(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch, hindrance: str, told: str
 ) -> None:
     start(cluster, 3)
@@ -110,7 +110,7 @@ def test_nodes_that_do_not_end_are_named_with_the_reason(
         autoscaling.set_instance_protection(AutoScalingGroupName=name, InstanceIds=ids, ProtectedFromScaleIn=True)
     else:
         autoscaling.suspend_processes(AutoScalingGroupName=name, ScalingProcesses=["Terminate"])
-        # moto terminates nonetheless.
+        # moto terminates it anyway.
         monkeypatch.setattr(
             "cfs.cluster.node_runs.NodeInstance.is_there", property(lambda node: node.group == "storage-a")
         )

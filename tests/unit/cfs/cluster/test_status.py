@@ -1,4 +1,4 @@
-"""`cfs cluster status`: what runs, why, until when, and what it costs; for people and for programs."""
+"""`cfs cluster status`: which nodes run, why, until when, and at what cost; for people and for programs."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_stopped_cluster_costs_nothing_and_says_when_it_starts(cluster: Cluste
     }
 
 
-def test_what_was_started_by_hand_says_until_when(cluster: Cluster) -> None:
+def test_nodes_started_by_hand_are_shown_with_their_stop(cluster: Cluster) -> None:
     start(cluster)
     found = row(cluster, "storage-a")
     assert (found["wanted"], found["running"], found["inService"]) == (3, 3, 3)
@@ -85,19 +85,21 @@ def test_what_was_started_by_hand_says_until_when(cluster: Cluster) -> None:
     (local(24, 9), "schedule", 3),
     (local(24, 19), "schedule", 0),
 ])  # fmt: skip
-def test_the_schedule_is_named_where_it_is_the_reason(cluster: Cluster, moment: Any, why: str, wanted: int) -> None:
+def test_nodes_started_by_the_schedule_are_shown_with_that_reason(
+    cluster: Cluster, moment: Any, why: str, wanted: int
+) -> None:
     cluster.now = moment
     found = row(cluster, "storage-a")
     assert (found["why"], found["wanted"]) == (why, wanted)
 
 
-def test_a_group_that_is_stopped_during_its_hours_was_stopped_by_somebody(cluster: Cluster) -> None:
+def test_a_group_stopped_during_its_hours_is_shown_as_stopped_by_hand_or_guard(cluster: Cluster) -> None:
     cluster.now = local(24, 9)
     stop_cluster(cluster.aws, ENVIRONMENT, ["storage-a"], clock=cluster.pace)
     assert row(cluster, "storage-a")["why"] == "stopped by hand or by a guard"
 
 
-def test_the_cost_is_that_of_the_time_that_each_node_has_run_today(cluster: Cluster) -> None:
+def test_the_cost_covers_the_time_that_each_node_has_run_today(cluster: Cluster) -> None:
     start(cluster, groups=("storage-a",))  # 3 nodes at 04:00 UTC
     cluster.now += timedelta(hours=1)
     start(cluster, groups=("storage-b",))  # 2 more at 05:00
@@ -139,7 +141,7 @@ def test_nodes_on_demand_are_shown_and_priced_by_the_price_list(
     assert found["usdPerNodeHour"] == {"lowest": "0.1000000000", "highest": "0.1000000000"}
 
 
-def test_an_unknown_price_is_unknown_and_not_nothing(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_price_is_not_counted_as_zero(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     start(cluster, groups=("storage-a",))
     cluster.now += timedelta(hours=1)
     monkeypatch.setattr("cfs.prices.ec2_prices._spot_prices", lambda *_, **__: {})
@@ -152,7 +154,7 @@ def test_an_unknown_price_is_unknown_and_not_nothing(cluster: Cluster, monkeypat
     assert [cells[3] for cells in table_rows(found)] == ["unknown"] * 3
 
 
-def test_the_budget_and_what_it_has_counted_are_named(cluster: Cluster) -> None:
+def test_the_budget_and_its_counted_spend_are_shown(cluster: Cluster) -> None:
     found = shown(cluster)
     assert found.figures["budget"] == {"name": "claudefs-test-daily", "usd": "100", "usdCounted": "0"}
     assert "the day's budget of $100.00; AWS Budgets, hours late, has counted $0.00" in found.notes[0]
@@ -172,7 +174,7 @@ def test_placeholders_of_the_emulated_account_are_never_shown_as_prices_of_aws(c
     assert not any("placeholder" in note for note in shown(cluster, is_emulated=False).notes)
 
 
-def test_programs_get_json_alone(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+def test_programs_get_only_json(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
     start(cluster)
     capsys.readouterr()
     finish_command(shown(cluster), as_json=True)
@@ -187,7 +189,7 @@ def test_people_get_times_in_the_schedules_time_zone(cluster: Cluster) -> None:
     )  # fmt: skip
 
 
-def test_looking_changes_nothing(cluster: Cluster) -> None:
+def test_status_changes_nothing(cluster: Cluster) -> None:
     seen: list[str] = []
     with cluster.hearing("before-call", lambda model, **_: seen.append(model.name)):
         shown(cluster)

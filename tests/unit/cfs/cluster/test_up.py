@@ -1,4 +1,4 @@
-"""`cfs cluster up`: what it starts, until when, and that nothing is ever started without a stop."""
+"""`cfs cluster up`: starts the chosen groups until their stops, and never starts a node without a stop."""
 
 from __future__ import annotations
 
@@ -60,14 +60,14 @@ def test_groups_that_are_not_chosen_stay_as_they_are(cluster: Cluster) -> None:
     assert moved == {"fuse-client", "storage-b"}
 
 
-def test_an_unknown_group_is_answered_with_those_that_there_are(cluster: Cluster) -> None:
+def test_an_unknown_group_is_refused_with_the_existing_ones(cluster: Cluster) -> None:
     with pytest.raises(UserError, match="'storge'") as caught:
         start(cluster, window(groups=("storge",)))
     assert "did you mean --group storage?" in caught.value.repair
     assert "fuse-client, storage-a, storage-b" in caught.value.repair
 
 
-def test_a_window_that_ends_within_the_hours_ends_at_their_regular_stop(cluster: Cluster) -> None:
+def test_a_window_that_ends_within_the_hours_lasts_until_their_regular_stop(cluster: Cluster) -> None:
     start(cluster, window(14))  # until Tuesday, 10:00
     assert cluster.stop("storage-a")["StartTime"] == REGULAR
     start(cluster, window(2, shorten=True))
@@ -75,7 +75,7 @@ def test_a_window_that_ends_within_the_hours_ends_at_their_regular_stop(cluster:
     assert cluster.stop("storage-a")["StartTime"] == REGULAR
 
 
-def test_a_later_stop_of_another_window_stays_unless_it_is_to_be_shortened(cluster: Cluster) -> None:
+def test_a_later_stop_of_another_window_stays_unless_shorten_is_set(cluster: Cluster) -> None:
     start(cluster, window(6))
     start(cluster, window(2))
     assert cluster.stop("storage-a")["StartTime"] == local(24, 2)
@@ -86,14 +86,14 @@ def test_a_later_stop_of_another_window_stays_unless_it_is_to_be_shortened(clust
 
 
 class KilledError(Exception):
-    """The console dies."""
+    """The console is killed."""
 
 
 CHANGING = ("PutScheduledUpdateGroupAction", "UpdateAutoScalingGroup")
-"""The calls that change something. What is there before one of them is what the one before has left."""
+"""Calls that change something. Between two of them the state stays the same, so tests kill only at these."""
 
 
-def test_killed_at_any_change_it_leaves_no_group_without_a_stop_in_time(cluster: Cluster) -> None:
+def test_if_it_is_killed_at_any_change_no_group_lacks_a_timely_stop(cluster: Cluster) -> None:
     for number in range(1, 7):
         _stop_all(cluster)
         with cluster.hearing("before-call", die_at(number)), pytest.raises(KilledError):
@@ -110,7 +110,7 @@ def test_killed_at_any_change_it_leaves_no_group_without_a_stop_in_time(cluster:
 
 
 def die_at(number: int) -> Callable[..., None]:
-    """Return what kills the console at a change: the first one, the second one and so on."""
+    """Return a function that kills the console at the change with this number, counted from 1."""
     seen: list[str] = []
 
     def die(model: Any, **_: Any) -> None:
@@ -122,7 +122,7 @@ def die_at(number: int) -> Callable[..., None]:
 
 
 def _stop_all(cluster: Cluster) -> None:
-    """Put the groups as the stack makes them."""
+    """Reset the groups to the stack's declaration."""
     autoscaling = cluster.client("autoscaling")
     for group in discover_groups(cluster.aws, ENVIRONMENT):
         autoscaling.update_auto_scaling_group(AutoScalingGroupName=group.full_name, MinSize=0, DesiredCapacity=0)
@@ -150,7 +150,7 @@ def test_a_group_whose_scheduled_actions_are_suspended_is_not_started(cluster: C
     assert cluster.instances() == []
 
 
-def test_what_would_go_over_the_days_budget_is_refused_with_the_figures(cluster: Cluster) -> None:
+def test_a_window_that_exceeds_the_days_budget_is_refused_with_the_figures(cluster: Cluster) -> None:
     cluster.add_group("many", role="jepsen", nodes=1200)
     # 20:00 in Los Angeles is 04:00 in UTC: 72 hours count until midnight, 20 hours of $0.03.
     with pytest.raises(UserError) as caught:
@@ -168,7 +168,7 @@ def test_force_starts_over_the_budget(cluster: Cluster, monkeypatch: pytest.Monk
     assert len(cluster.instances()) == 6
 
 
-def test_an_unknown_price_is_no_reason_to_start(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_window_with_an_unknown_price_is_refused(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cfs.prices.ec2_prices._spot_prices", lambda *_, **__: {})
     with pytest.raises(UserError, match=r"cannot be compared with .*: AWS shows no price of c7a\.xlarge in us-west-2a"):
         start(cluster, window())
@@ -183,7 +183,7 @@ def test_a_group_without_nodes_is_left_alone(cluster: Cluster) -> None:
         start(cluster, window(groups=("empty",)))
 
 
-def test_missing_spot_capacity_is_told_with_what_to_do_and_leaves_the_others_running(
+def test_missing_spot_capacity_is_reported_with_a_repair_and_other_nodes_keep_running(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(activities, "has_spot_capacity", lambda group: group.name != full_name("storage-b"))
@@ -209,7 +209,7 @@ def tags(cluster: Cluster, name: str) -> dict[str, str]:
 
 @pytest.fixture
 def no_spot(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Storage nodes of site A get one spot instance and no more."""
+    """AWS has only one spot instance for the storage nodes of site A."""
     monkeypatch.setattr(
         activities,
         "has_spot_capacity",
@@ -218,11 +218,11 @@ def no_spot(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("no_spot")
-def test_on_demand_launches_the_missing_nodes_alone_and_keeps_those_that_run(cluster: Cluster) -> None:
+def test_on_demand_launches_only_the_missing_nodes_and_keeps_the_running_ones(cluster: Cluster) -> None:
     start(cluster, window(on_demand=True))
     markets = [instance.get("InstanceLifecycle", "on-demand") for instance in cluster.instances()]
     assert sorted(markets) == ["on-demand"] * 2 + ["spot"] * 4
-    # Exactly what runs, so that AWS has nothing to replace; what was there before is noted.
+    # Exactly the running nodes, so AWS replaces none. The tag has the distribution to restore.
     assert distribution(cluster, "storage-a") == (2, 0)
     assert tags(cluster, "storage-a")["OnDemandFallback"] == "0:0"
     assert distribution(cluster, "storage-b") == (0, 0)
@@ -230,7 +230,7 @@ def test_on_demand_launches_the_missing_nodes_alone_and_keeps_those_that_run(clu
 
 
 @pytest.mark.usefixtures("no_spot")
-def test_the_next_command_after_the_nodes_on_demand_have_gone_puts_the_distribution_back(cluster: Cluster) -> None:
+def test_the_next_command_restores_the_distribution_once_the_on_demand_nodes_are_gone(cluster: Cluster) -> None:
     start(cluster, window(on_demand=True))
     start(cluster, window(on_demand=True))
     assert distribution(cluster, "storage-a") == (2, 0)
@@ -241,9 +241,7 @@ def test_the_next_command_after_the_nodes_on_demand_have_gone_puts_the_distribut
 
 
 @pytest.mark.usefixtures("no_spot")
-def test_on_demand_is_given_up_where_it_brings_no_node_either(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_fallback_ends_if_it_brings_no_node_either(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("local.aws.gaps.activities.launches_spot_next", lambda _: True)
     with pytest.raises(UserError, match="storage-a: 1 of 3"):
         start(cluster, window(on_demand=True))
@@ -252,7 +250,7 @@ def test_on_demand_is_given_up_where_it_brings_no_node_either(
 
 
 @pytest.mark.usefixtures("no_spot")
-def test_a_console_killed_amid_the_fallback_leaves_a_note_that_the_next_command_heeds(cluster: Cluster) -> None:
+def test_a_console_killed_during_the_fallback_leaves_a_tag_that_the_next_command_uses(cluster: Cluster) -> None:
     dead = False
 
     def die(model: Any, params: Any, **_: Any) -> None:
@@ -270,9 +268,7 @@ def test_a_console_killed_amid_the_fallback_leaves_a_note_that_the_next_command_
     assert distribution(cluster, "storage-a") == (2, 0)
 
 
-def test_nodes_that_do_not_come_up_are_waited_for_no_longer_than_the_bound(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_waiting_for_nodes_ends_at_the_time_limit(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cfs.cluster.auto_scaling_groups.GroupMember.is_in_service", property(lambda _: False))
     with pytest.raises(UserError, match="were not ready within 20 minutes"):
         start(cluster, window())
@@ -280,11 +276,13 @@ def test_nodes_that_do_not_come_up_are_waited_for_no_longer_than_the_bound(
     assert timedelta(minutes=20) <= waited < timedelta(minutes=21)
 
 
-def test_the_budget_counts_what_runs_on_until_its_own_stop(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_budget_check_counts_other_running_groups_until_their_own_stop(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
     start(cluster, window(3, groups=("storage-a",)))
     seen: list[Decimal] = []
     monkeypatch.setattr("cfs.cluster.up.check_budget", lambda _, *, spent, ahead: seen.append(spent.usd + ahead.usd))
     cluster.now = MONDAY_EVENING + timedelta(hours=1)
     start(cluster, window(1, groups=("storage-b",)))
-    # Three nodes for one hour gone and two ahead, and two nodes for an hour.
+    # Three nodes for one past hour and two hours ahead, and two nodes for one hour.
     assert seen == [Decimal("0.03") * (3 + 6 + 2)]

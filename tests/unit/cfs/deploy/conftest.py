@@ -1,4 +1,4 @@
-"""An environment whose nodes install, answer probes and fail as asked: in moto, or faster in memory."""
+"""An environment whose nodes install, answer probes and fail on request: in moto, or faster in memory."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ START = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
 
 class Killed(BaseException):
-    """The process is gone: nothing more is done by it."""
+    """The process was killed."""
 
 
 @dataclass
 class Clock:
-    """A clock on which time passes by sleeping alone."""
+    """A clock on which time passes only during sleeps."""
 
     time: datetime = START
     alarms: list[Callable[[datetime], None]] = field(default_factory=list)
@@ -75,12 +75,12 @@ class Clock:
 
 @dataclass
 class Wire:
-    """Count the calls of AWS, and fail or kill at any of them.
+    """Records calls to AWS, and can fail or kill the process at any of them.
 
     Attributes:
-        calls: The operations that were called, in order.
-        before: Called before each call; may raise.
-        memory: The account in memory that answers; None: moto.
+        calls: Called operations, in order.
+        before: Function called before each call; may raise.
+        memory: Account in memory that answers; None for moto.
     """
 
     calls: list[str] = field(default_factory=list)
@@ -141,7 +141,7 @@ def close_gaps_once() -> None:
 
 
 class Account(Protocol):
-    """What a world is made of: an emulated account."""
+    """An emulated account, with what a world needs of it."""
 
     def launch(self, tags: dict[str, str], count: int) -> list[str]: ...
 
@@ -209,7 +209,7 @@ class RefusedError(Exception):
 
 @dataclass
 class Instance:
-    """A node: its tags, and what runs on it."""
+    """A node with its tags, which include faults and the running version."""
 
     id: str
     tags: dict[str, str]
@@ -226,7 +226,7 @@ class Instance:
 
 
 class MemoryClient:
-    """A stand-in for boto3's client of one service, which spends most of a call's time on making a request of it."""
+    """A fast stand-in for one service's boto3 client, which spends most of a call's time building the request."""
 
     def __init__(self, service: str, account: MemoryAccount) -> None:
         self._service = service
@@ -237,11 +237,11 @@ class MemoryClient:
         return partial(self._call, name)
 
     def can_paginate(self, name: str) -> bool:
-        """Return whether a listing has pages: all of them have."""
+        """Return True: all listings have pages."""
         return bool(name)
 
     def get_paginator(self, name: str) -> Any:
-        """Return a paginator, which has a single page."""
+        """Return a paginator with a single page."""
 
         def paginate(*, PaginationConfig: object, **asked: Any) -> Iterator[dict[str, Any]]:  # noqa: ARG001, N803 — AWS's name
             yield self._call(name, **asked)
@@ -429,13 +429,13 @@ class World:
         self.clock = Clock()
 
     def launch(self, role: ResourceRole, count: int = 1, *, site: Site | None = None, fault: str = "") -> list[str]:
-        """Start nodes of one group; they boot by what the pointer names."""
+        """Launch nodes of one group; they boot with the release that the pointer names."""
         tags = Tags(environment=ENVIRONMENT, owner="team").for_resource("node", role=role, site=site)
         tags |= {"NodeGroup": f"{role}-{(site or '').lower()}"} | ({"EmulatedFault": fault} if fault else {})
         return self.account.launch(tags, count)
 
     def cluster(self) -> list[str]:
-        """Start nine nodes, as the stack's defaults do."""
+        """Launch nine nodes, as with the stack's defaults."""
         return [
             *self.launch("storage", 3, site="A"),
             *self.launch("storage", 2, site="B"),
@@ -451,7 +451,7 @@ class World:
         self.account.terminate(node)
 
     def booted(self, node: str, version: str) -> None:
-        """Let a node that was launched with the fault `boot` get ready."""
+        """Make a node ready that was launched with the fault `boot`."""
         self.account.tag(node, {"Version": version, "BootState": "ready", "EmulatedFault": ""})
 
     def published(self, version: str) -> ReleaseTarget:
@@ -473,7 +473,7 @@ class World:
         return release.roll_out_target
 
     def runs(self, version: str) -> ReleaseTarget:
-        """Let the pointer name a release, before nodes are launched."""
+        """Set the pointer to a release, before nodes are launched."""
         target = self.published(version)
         pointer = VersionPointer(release=target.release, sha256=target.sha256, previous=None)
         self.account.write(version_key(ENVIRONMENT), pointer.to_bytes())
@@ -506,11 +506,11 @@ class World:
         return rollout.run_roll_back(self.means())
 
     def versions(self) -> dict[str, str]:
-        """Return what each living node runs."""
+        """Return the version of each living node."""
         return {node.id: node.version for node in self.account.living()}
 
     def pointer(self) -> VersionPointer:
-        """Return the pointer, which must be there."""
+        """Return the pointer, which must exist."""
         body = self.account.read(version_key(ENVIRONMENT))
         assert body is not None
         return VersionPointer.parse_document(body, key="pointer")
@@ -547,7 +547,7 @@ def emulated_world(wire: Wire, one_image: None) -> Iterator[World]:  # noqa: ARG
 
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> MemoryAccount:
-    """Let real environments be in an account in memory."""
+    """Place real environments in an account in memory."""
     account = MemoryAccount()
     identity = SimpleNamespace(get_caller_identity=lambda: {"Account": DEFAULT_ACCOUNT_ID})
     aws = AwsAccount(session=_session(), _clients={"s3": MemoryClient("s3", account), "sts": identity})
@@ -557,7 +557,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> MemoryAccount:
 
 @pytest.fixture
 def pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bucket: MemoryAccount) -> Path:  # noqa: ARG001
-    """Put a stand-in for `pulumi` in the place of the real one, and give its folder."""
+    """Replace `pulumi` with a stand-in, and return the stand-in's folder."""
     folder = tmp_path / "bin"
     folder.mkdir()
     program = folder / "pulumi"

@@ -1,4 +1,4 @@
-"""A stand-in for `pulumi`: it notes what it is told, keeps a state, and refuses what is locked."""
+"""A stand-in for `pulumi`: it records its arguments, keeps a state, and refuses work on a locked stack."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ esac
 
 
 def show(folder: Path, preview: dict[str, Any] = PREVIEW, *, status: int = 0, state: object = None) -> None:
-    """Let it find this in a preview, and hold this state."""
+    """Set the output of previews and the state."""
     (folder / "preview.json").write_text(json.dumps(preview))
     (folder / "preview.status").write_text(str(status))
     (folder / "state.json").write_text(json.dumps({"version": 3, "deployment": state or {}}))
 
 
 def told(folder: Path) -> list[str]:
-    """Return its arguments, call by call; of what only reads the state, none."""
+    """Return the arguments of each call, except calls that only read the state."""
     return [line for line in (folder / "told").read_text().splitlines() if not line.startswith("stack export")]

@@ -1,4 +1,4 @@
-"""The account in memory answers as the emulated one does, so that what is shown on the one holds on the other."""
+"""The account in memory answers like the emulated one, so results on one hold for the other."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def story(world: World) -> list[Any]:
-    """Boot nodes, install, probe, drain, and let nodes fail in each way; give all answers."""
+    """Boot nodes, install, probe, drain, and make nodes fail in each way; return all answers."""
     first = world.published("v1.0.0")
     old, broken, gone, deaf = (
         world.launch("client", fault=fault)[0] for fault in ("probe:v1.0.0", "install:v1.0.0", "vanish:v1.0.0", "")
@@ -47,7 +47,7 @@ def story(world: World) -> list[Any]:
     return told
 
 
-def test_both_accounts_tell_the_same_story(request: pytest.FixtureRequest) -> None:
+def test_both_accounts_give_the_same_answers(request: pytest.FixtureRequest) -> None:
     in_memory = story(request.getfixturevalue("world"))
     assert story(request.getfixturevalue("emulated_world")) == in_memory
     assert in_memory[4] == [("broken", False), ("deaf", False), ("gone", False), ("late", True), ("old", False)]

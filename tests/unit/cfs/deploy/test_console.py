@@ -1,4 +1,4 @@
-"""The commands: what they take, what they write for people, programs and GitHub, and how they end."""
+"""The commands: their options, their output for people, programs and GitHub, and their exit codes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def run(*arguments: str) -> Any:
 
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Note what a roll-out was told instead of doing it."""
+    """Record the arguments of a roll-out instead of performing it."""
     seen: list[Any] = []
 
     def note(*arguments: object, **options: object) -> Any:
@@ -43,20 +43,20 @@ def test_a_command_ends_with_the_exit_code_of_its_result(told: list[Any]) -> Non
     assert told[:2] == [("prod", {"soak": 0.0}), ("bucket", "r", {"sha256": None})]
 
 
-def test_json_is_all_that_is_on_stdout(told: list[Any]) -> None:
+def test_stdout_has_only_json(told: list[Any]) -> None:
     done = run("roll-out", "--environment", "prod", "--release", "r", "--sha256", "s", "--json")
     assert json.loads(done.stdout) == {"n": 1}
     assert told[:2] == [("prod", {"soak": 60.0}), ("bucket", "r", {"sha256": "s"})]
 
 
 @pytest.mark.parametrize("soak", ["-1", "3601"])
-def test_a_soak_out_of_bounds_is_wrong_usage(told: list[Any], soak: str) -> None:
+def test_a_soak_out_of_bounds_is_a_usage_error(told: list[Any], soak: str) -> None:
     assert run("roll-out", "--environment", "prod", "--release", "r", "--soak", soak).exit_code == 2
     assert told == []
 
 
 @pytest.mark.parametrize("command", ["publish", "preview", "apply", "roll-out", "roll-back", "status"])
-def test_each_command_says_what_it_takes(command: str) -> None:
+def test_each_command_documents_its_options(command: str) -> None:
     done = run(command, "--help")
     assert done.exit_code == 0
     assert "--environment" in done.stdout

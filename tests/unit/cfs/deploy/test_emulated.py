@@ -1,4 +1,4 @@
-"""What only real clients and moto show of roll-outs; test_rights.py rolls releases out and back there too."""
+"""Roll-outs with real boto3 clients and moto. test_rights.py also rolls releases out and back with these."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_nodes_of_other_environments_and_the_orchestrator_are_left_alone(emulate
     assert [node.id for node in world.means().nodes.list_living()] == ours
 
 
-def test_a_stack_without_the_documents_is_named(emulated_world: World) -> None:
+def test_a_stack_without_its_documents_is_refused_with_the_repair(emulated_world: World) -> None:
     world = emulated_world
     world.runs("v1.0.0")
     world.launch("storage", site="A")
@@ -39,7 +39,7 @@ def test_a_stack_without_the_documents_is_named(emulated_world: World) -> None:
 
 
 def throttling(times: int) -> tuple[Callable[..., AWSResponse | None], list[str]]:
-    """Refuse the first calls as AWS does when there are too many."""
+    """Throttle the first calls as AWS does."""
     seen: list[str] = []
 
     def answer(request: Any, **_: Any) -> AWSResponse | None:
@@ -58,7 +58,7 @@ def throttling(times: int) -> tuple[Callable[..., AWSResponse | None], list[str]
 
 @pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let botocore's waits between retries, and before calls after them, take no time."""
+    """Skip botocore's waits between retries, and before later calls."""
     monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _seconds: None)
     monkeypatch.setattr("botocore.retries.bucket.TokenBucket.acquire", lambda *_, **__: True)
 
@@ -80,7 +80,7 @@ def test_a_call_that_aws_throttles_is_repeated(emulated_world: World) -> None:
 
 
 @pytest.mark.usefixtures("no_waiting")
-def test_throttling_that_does_not_end_stops_the_roll_out_and_the_same_command_ends_it(emulated_world: World) -> None:
+def test_endless_throttling_stops_the_roll_out_and_the_same_command_finishes_it(emulated_world: World) -> None:
     world = emulated_world
     world.runs("v1.0.0")
     nodes = world.launch("client")
@@ -100,7 +100,7 @@ def test_throttling_that_does_not_end_stops_the_roll_out_and_the_same_command_en
     assert world.versions() == dict.fromkeys(nodes, "v1.1.0")
 
 
-def test_an_environment_without_a_bucket_is_named(emulated_world: World) -> None:
+def test_an_environment_without_a_bucket_is_refused_with_the_repair(emulated_world: World) -> None:
     del emulated_world
     with pytest.raises(UserError, match="NoSuchBucket") as raised:
         ArtifactStore(console_aws(), bucket=f"{BUCKET}-{REGION}").read_object("key")

@@ -1,4 +1,4 @@
-"""`cfs deploy status`: what runs where, and who deploys."""
+"""`cfs deploy status`: the nodes' versions, and who deploys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever is interrupted, and whenever: the same command ends it, and nodes and pointer agree."""
+"""Interruptions at any time: the same command finishes the roll-out, and nodes and pointer agree."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ OLD, NEW = "v1.0.0", "v1.1.0"
 
 
 CHANGES = frozenset({"s3:PutObject", "ssm:SendCommand"})
-"""The calls that change something. A process that dies at any other leaves what it would leave at the next of these."""
+"""Calls that change something. A process that dies at another call leaves the same state as at the next of these."""
 
 
 class Watch:
-    """See every call, check what must hold at that moment, and kill the process before one of those that change."""
+    """Observes every call, checks the invariants, and kills the process before one of the changing calls."""
 
     def __init__(self, world: World, *, kill_at: int | None = None) -> None:
         self._world = world
@@ -55,13 +55,13 @@ class Watch:
             self._check_pointer()
 
     def _check_command(self, asked: dict[str, Any]) -> None:
-        """A stage begins only after the one before is green on all of its nodes that live."""
+        """A stage begins only after the previous one is green on all of its living nodes."""
         if self.candidate is None or asked["Parameters"].get("ReleaseKey") != [self.candidate.release]:
             return
         work = self._world.record().roll_out
         assert work is not None
         assert set(asked["InstanceIds"]) <= set(work.touched) or work.state == "settling"
-        # One that was taken back, and was killed before it could say so, is given a second time, from the beginning.
+        # A roll-out that was returned, and killed before it recorded that, is repeated from the beginning.
         self._told &= set(work.touched)
         new = set(asked["InstanceIds"]) - self._told
         before = [node for node in self._world.account.living() if node.id in self._told - set(asked["InstanceIds"])]
@@ -72,7 +72,7 @@ class Watch:
         living = self._world.account.living()
         reached = sum(node.id in self._told for node in living)
         stage = next(number for number, of in enumerate(stages) if reached <= of.node_count(len(living)))
-        # NodeLister that have gone since may have left a stage that is done with room for more.
+        # Terminated nodes may have left room for more nodes in a finished stage.
         assert len(work.stages_done) >= stage or reached <= stages[len(work.stages_done)].node_count(len(living))
         assert not [node for node in before if self._is_red(node.id)]
 
@@ -81,7 +81,7 @@ class Watch:
         return instance.version != NEW or f"probe:{NEW}" in instance.faults
 
     def _check_pointer(self) -> None:
-        """The pointer moves only to what has passed all stages."""
+        """The pointer moves only to a release that has passed all stages."""
         work = self._world.record().roll_out
         assert work is not None
         assert work.state == "rolling"
@@ -154,7 +154,7 @@ def changes_of(scenario: Callable[[World], None]) -> int:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_a_process_that_is_killed_at_any_call_is_gone_on_with(scenario: Callable[[World], None]) -> None:
+def test_a_roll_out_killed_at_any_call_is_resumed_by_the_same_command(scenario: Callable[[World], None]) -> None:
     for kill_at in range(1, changes_of(scenario) + 1):
         world, watching, wanted = begin(scenario, kill_at=kill_at)
         with pytest.raises(Killed):
@@ -167,7 +167,7 @@ def test_a_process_that_is_killed_at_any_call_is_gone_on_with(scenario: Callable
         done = world.record().last
         outcome = world.roll_out(wanted)
         if done is not None and done.outcome == "returned":
-            # It died after it was back: the same command has tried once more, to the same end.
+            # It died after the nodes had been returned: the same command tried again, with the same result.
             assert scenario in (fails_at_the_canary, fails_at_half)
         if outcome.result == "unchanged":
             assert done is not None
@@ -178,7 +178,7 @@ def test_a_process_that_is_killed_at_any_call_is_gone_on_with(scenario: Callable
 
 
 @pytest.mark.parametrize("scenario", [succeeds, fails_at_half])
-def test_a_process_that_is_killed_at_any_call_can_be_taken_back(scenario: Callable[[World], None]) -> None:
+def test_a_roll_out_killed_at_any_call_can_be_rolled_back(scenario: Callable[[World], None]) -> None:
     for kill_at in range(1, changes_of(scenario) + 1):
         world, watching, wanted = begin(scenario, kill_at=kill_at)
         with pytest.raises(Killed):
@@ -236,7 +236,7 @@ def test_any_history_of_failures_ends_with_one_version_that_the_pointer_names(
     watching.candidate = wanted
     outcome = until_it_ends(world, wanted, watching, kills=kills[1:])
     if outcome is None:
-        # Nothing was left to prove the release on.
+        # No node was left to verify the release on.
         assert not [node for node in world.account.living() if node.is_ready]
         return
     settled = {node.version for node in world.account.living() if node.is_ready}
@@ -251,7 +251,7 @@ def test_any_history_of_failures_ends_with_one_version_that_the_pointer_names(
 
 
 def schedule(world: World, events: list[tuple[int, str, int]]) -> None:
-    """Let nodes come, go, boot and recover at some times."""
+    """Launch, terminate, boot and heal nodes at the given times, in seconds."""
     began = world.clock.now()
     waiting = sorted(events)
     booting: list[tuple[str, str]] = []
@@ -277,7 +277,7 @@ def schedule(world: World, events: list[tuple[int, str, int]]) -> None:
 
 
 def until_it_ends(world: World, wanted: ReleaseTarget, watching: Watch, *, kills: list[int]) -> RollOutOutcome | None:
-    """Return the same command until it has ended, as an operator does."""
+    """Repeat the command until it is finished, as an operator does; return None if no node is left."""
     for _ in range(12):
         try:
             outcome = rollout.run_roll_out(world.means(), wanted=wanted)

@@ -1,4 +1,4 @@
-"""One deployment at a time: whoever does not hold the lease does nothing."""
+"""One deployment at a time: without the lease, a deployment does nothing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.unit.cfs.deploy.conftest import Wire, World
 
 
-def test_a_second_deployment_is_told_who_is_at_work_and_until_when(world: World) -> None:
+def test_a_second_deployment_is_refused_with_the_holder_and_the_expiry(world: World) -> None:
     with world.means(holder="robot, run 7").held_record.hold_lease(), pytest.raises(UserError) as raised:
         world.roll_out(world.published("v1.0.0"))
     assert raised.value.problem.startswith("robot, run 7 is deploying to test, last renewed at 2026-01-05 12:00:00")
@@ -68,7 +68,7 @@ def hold_and_die(world: World, held: Any) -> None:
         raise Killed
 
 
-def test_a_holder_that_was_taken_over_does_no_more(world: World) -> None:
+def test_a_holder_stops_once_its_lease_is_taken_over(world: World) -> None:
     slow = world.means(holder="slow")
     with slow.held_record.hold_lease():
         world.until_the_lease_expires()
@@ -80,7 +80,7 @@ def test_a_holder_that_was_taken_over_does_no_more(world: World) -> None:
     assert world.record().lease is None
 
 
-def test_two_that_begin_at_once_do_not_both_hold_the_lease(world: World, wire: Wire) -> None:
+def test_two_deployments_that_begin_at_once_do_not_both_hold_the_lease(world: World, wire: Wire) -> None:
     first, second = world.means(holder="first").held_record, world.means(holder="second").held_record
 
     def between(operation: str, _: dict[str, Any]) -> None:
@@ -96,7 +96,7 @@ def test_two_that_begin_at_once_do_not_both_hold_the_lease(world: World, wire: W
     assert lease.holder == "second"
 
 
-def test_a_holder_at_work_is_heard_of_while_it_waits(world: World) -> None:
+def test_a_waiting_holder_renews_its_lease(world: World) -> None:
     world.runs("v1.0.0")
     world.launch("client", 2)
     oldest = timedelta()
@@ -112,14 +112,14 @@ def test_a_holder_at_work_is_heard_of_while_it_waits(world: World) -> None:
     assert timedelta() < oldest <= timedelta(seconds=LEASE_HEARTBEAT_SECONDS + 30)
 
 
-def test_an_answer_that_was_lost_on_the_way_is_not_taken_for_somebody_elses_write(world: World) -> None:
-    """boto3 sends a call again whose answer is lost: the second one then finds what the first one has written."""
+def test_a_write_whose_response_was_lost_is_not_taken_for_somebody_elses(world: World) -> None:
+    """boto3 repeats a call whose response was lost; the second call then finds what the first one has written."""
     store = world.means().store
     etag = store.replace_object(record_key(ENVIRONMENT), b"mine", etag=None)
     assert store.replace_object(record_key(ENVIRONMENT), b"mine", etag=None) == etag
 
 
-def test_an_interrupted_deployment_gives_the_lease_back(world: World) -> None:
+def test_an_interrupted_deployment_releases_the_lease(world: World) -> None:
     held = world.means().held_record
     with pytest.raises(KeyboardInterrupt), held.hold_lease():
         raise KeyboardInterrupt
@@ -132,7 +132,7 @@ def test_a_record_that_a_newer_program_wrote_is_left_alone(world: World) -> None
         world.roll_out(world.published("v1.0.0"))
 
 
-def test_the_holder_is_the_run_of_the_workflow_or_somebody_on_a_machine() -> None:
+def test_the_holder_is_a_workflow_run_or_a_user_on_a_machine() -> None:
     variables = {
         "GITHUB_RUN_ID": "7",
         "GITHUB_SERVER_URL": "https://github.com",

@@ -1,4 +1,4 @@
-"""A deployment from a settings file that lacks what the stack was deployed with is refused."""
+"""A deployment from a settings file that lacks settings of the deployed stack is refused."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def refused(preview: dict[str, Any], settings: Path, **config: object) -> list[s
     return refuse_omissions(preview, settings, stack="prod")
 
 
-def test_what_is_missing_is_named_with_the_repair(settings: Path) -> None:
+def test_missing_settings_are_named_with_the_repair(settings: Path) -> None:
     preview = deployed_with("alertEmails", "environmentSecrets.KEPT", "environmentSecrets.LOST", "githubSubject")
 
     [refusal] = refused(preview, settings, alertEmails=["me@example.org"], environmentSecrets={"KEPT": ENCRYPTED})
@@ -51,10 +51,10 @@ def test_what_is_missing_is_named_with_the_repair(settings: Path) -> None:
         pytest.param("clusterSize", {}, id="what an option of a run has set"),
     ],
 )
-def test_what_is_there_in_another_form_is_not_missing(settings: Path, name: str, config: dict[str, object]) -> None:
+def test_a_setting_in_another_form_is_not_missing(settings: Path, name: str, config: dict[str, object]) -> None:
     assert refused(deployed_with(name), settings, **config) == []
 
 
 @pytest.mark.parametrize("preview", [{"steps": []}, {"steps": [{"op": "create"}]}, {}], ids=["none", "new", "failed"])
-def test_a_stack_that_has_recorded_nothing_lacks_nothing(settings: Path, preview: dict[str, Any]) -> None:
+def test_a_stack_without_recorded_settings_lacks_none(settings: Path, preview: dict[str, Any]) -> None:
     assert refused(preview, settings) == []

@@ -1,4 +1,4 @@
-"""What only a person may change, a job neither offers for approval nor begins."""
+"""A job neither offers for approval nor applies changes that only an administrator may make."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FOR_OPERATORS = [
         **step(ROLE, name="claudefs-prod-node", assumeRolePolicy="new"),
         "oldState": {"type": ROLE, "inputs": {"name": "claudefs-prod-node", "assumeRolePolicy": "old"}},
     },
-    # What is not known yet may be anybody's.
+    # A role whose name is not known yet may be any role.
     step(ATTACHMENT, op="create"),
 ]
 FOR_JOBS = [
@@ -45,18 +45,18 @@ FOR_JOBS = [
 
 
 @pytest.mark.parametrize("change", FOR_OPERATORS)
-def test_a_change_of_what_jobs_may_do_is_for_an_administrator(change: dict[str, Any]) -> None:
+def test_a_change_to_the_rights_of_jobs_is_reserved_for_an_administrator(change: dict[str, Any]) -> None:
     [refusal] = refuse_operator_changes({"steps": [*FOR_JOBS, change]}, stack="prod")
     assert f": {change['op']} it. " in refusal
     assert "pulumi up --stack prod" in refusal
 
 
-def test_a_job_may_change_the_roles_of_machines_and_all_else() -> None:
+def test_a_job_may_change_the_roles_of_machines_and_all_other_resources() -> None:
     assert refuse_operator_changes({"steps": FOR_JOBS}, stack="prod") == []
 
 
 @pytest.mark.parametrize("is_job", [True, False])
-def test_a_job_gives_no_digest_of_it_to_approve_and_a_person_does(
+def test_only_a_person_gets_a_digest_of_such_a_change_to_approve(
     pulumi: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_job: bool
 ) -> None:
     for name in ("SERVER_URL", "REPOSITORY", "RUN_ID"):

@@ -86,21 +86,21 @@ def test_a_release_is_published_with_its_description_last(world: World, wire: Wi
 
 
 @pytest.mark.usefixtures("world")
-def test_the_same_release_again_is_fine_and_writes_nothing(folder: Path) -> None:
+def test_publishing_the_same_release_again_writes_nothing(folder: Path) -> None:
     first, again = run(folder), run(folder)
     assert again.target == first.target
     assert again.written == ()
     assert "was published before, with the same content" in publish.publish_result(again).text
 
 
-def test_an_upload_that_broke_off_is_completed(world: World, folder: Path) -> None:
+def test_an_interrupted_upload_is_completed(world: World, folder: Path) -> None:
     run(folder)
     del world.account.objects[f"releases/{COMMIT}/release.json"]  # type: ignore[attr-defined]  # of the one in memory
     assert run(folder).written == (f"releases/{COMMIT}/release.json",)
 
 
 @pytest.mark.parametrize("name", ["claudefs-x86_64.tar.zst", "claudefs-x86_64.tar.zst.sigstore.json", "release.json"])
-def test_other_content_under_the_same_key_is_refused_and_left(world: World, folder: Path, name: str) -> None:
+def test_other_content_under_the_same_key_is_refused_and_kept(world: World, folder: Path, name: str) -> None:
     key = f"releases/{COMMIT}/{name}"
     world.account.write(key, b"{} ")
     with pytest.raises(UserError, match=f"{name} exists with other content") as raised:
@@ -109,7 +109,7 @@ def test_other_content_under_the_same_key_is_refused_and_left(world: World, fold
     assert world.account.read(key) == b"{} "
 
 
-def test_a_tarball_that_is_not_what_was_built_is_not_published(world: World, folder: Path) -> None:
+def test_a_tarball_that_differs_from_its_sum_is_not_published(world: World, folder: Path) -> None:
     (folder / "claudefs-x86_64.tar.zst").write_bytes(b"other")
     with pytest.raises(UserError, match=f"SHA256SUMS has {hashlib.sha256(b'binaries').hexdigest()}"):
         run(folder)
@@ -124,7 +124,7 @@ def test_a_tarball_that_is_not_what_was_built_is_not_published(world: World, fol
         ("SHA256SUMS", "SHA256SUMS cannot be read"),
     ],
 )
-def test_a_file_that_is_missing_is_named(folder: Path, missing: str, problem: str) -> None:
+def test_a_missing_file_is_named(folder: Path, missing: str, problem: str) -> None:
     (folder / missing).unlink()
     with pytest.raises(UserError, match=problem):
         publish.find_tarballs(folder)
@@ -138,7 +138,7 @@ def test_a_file_that_is_missing_is_named(folder: Path, missing: str, problem: st
         (f"{'0' * 64}  other.tar.zst", "has no sum of claudefs-x86_64"),
     ],
 )
-def test_sums_that_are_none_are_refused(folder: Path, text: str, problem: str) -> None:
+def test_a_malformed_or_missing_sum_is_refused(folder: Path, text: str, problem: str) -> None:
     (folder / "SHA256SUMS").write_text(text)
     with pytest.raises(UserError, match=problem):
         publish.find_tarballs(folder)
@@ -151,7 +151,7 @@ def test_sums_are_read_in_each_form_that_sha256sum_writes(folder: Path, line: st
     assert publish.find_tarballs(folder)[0].sha256 == digest
 
 
-def test_a_bundle_that_is_no_json_is_refused(folder: Path) -> None:
+def test_a_bundle_that_is_not_json_is_refused(folder: Path) -> None:
     (folder / "claudefs-x86_64.tar.zst.sigstore.json").write_text("<html>")
     with pytest.raises(UserError, match="is not an attestation bundle"):
         publish.find_tarballs(folder)
@@ -172,7 +172,7 @@ def test_a_bundle_that_is_no_json_is_refused(folder: Path) -> None:
         ("signer_workflow", ".github/workflows/../x.yml"),
     ],
 )
-def test_a_value_of_the_wrong_form_is_named(folder: Path, field: str, value: str) -> None:
+def test_a_malformed_value_is_named(folder: Path, field: str, value: str) -> None:
     source = BuildSource(**{**SOURCE.__dict__, field: value})
     with pytest.raises(UserError) as raised:
         publish.describe_release(publish.find_tarballs(folder), source)
@@ -180,7 +180,7 @@ def test_a_value_of_the_wrong_form_is_named(folder: Path, field: str, value: str
 
 
 @pytest.mark.parametrize("version", ["v0.7.0", "v0.7.0-rc.1", "v0.7.0-3-g1f75e51"])
-def test_versions_are_those_of_tags_and_of_git_describe(folder: Path, version: str) -> None:
+def test_versions_of_tags_and_of_git_describe_are_accepted(folder: Path, version: str) -> None:
     source = BuildSource(**{**SOURCE.__dict__, "version": version})
     release = publish.describe_release(publish.find_tarballs(folder), source)
     assert Release.parse_document(release.to_bytes(), key=release.object_key) == release

@@ -1,4 +1,4 @@
-"""An apply that was killed: its lock is broken only where it is known to be dead, and its creations are adopted."""
+"""A killed apply: its lock is broken only if the apply is known to be dead, and its resources are adopted."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def dead_run(*, run: str = f"{RUNS}/7", hostname: str = "runner") -> ApplyRun:
 
 @dataclass(frozen=True, kw_only=True)
 class DeadApply:
-    """What a killed apply has left.
+    """Leftovers of a killed apply.
 
     Attributes:
         pulumi: Folder of the stand-in for the engine.
-        bucket: The account with the record.
-        completed: Runs that GitHub calls completed.
+        bucket: Account with the record.
+        completed: Runs that GitHub reports as completed.
     """
 
     pulumi: Path
@@ -116,7 +116,7 @@ def test_no_other_lock_is_broken_and_its_holder_is_named(
 
 
 @pytest.mark.parametrize("ends", [True, False])
-def test_an_engine_that_outlives_its_command_may_write_its_state_and_is_killed_in_the_end(
+def test_an_engine_that_outlives_its_command_may_write_its_state_before_it_is_killed(
     dead: DeadApply, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, ends: bool
 ) -> None:
     monkeypatch.setattr("cfs.deploy.stack_locks.ORPHAN_SECONDS", 10.0 if ends else 0.2)
@@ -143,7 +143,7 @@ def test_every_apply_is_recorded_before_it_can_lock_the_stack(dead: DeadApply, t
     assert [run.run for run in runs] == [*[f"{RUNS}/7"] * 9, f"{RUNS}/8"]
 
 
-def test_what_a_dead_run_had_created_is_adopted_under_its_broken_lock(dead: DeadApply) -> None:
+def test_resources_of_a_dead_run_are_adopted_after_its_lock_is_broken(dead: DeadApply) -> None:
     dead.completed.add(f"{RUNS}/7")
     dead.leave(dead_run())
     group: dict[str, Any] = {
@@ -158,12 +158,12 @@ def test_what_a_dead_run_had_created_is_adopted_under_its_broken_lock(dead: Dead
 
     state = json.loads((dead.pulumi / "state.json").read_text())["deployment"]
     assert state == {"resources": [{**group, "id": "claudefs-prod-storage"}], "pending_operations": []}
-    # The stand-in's refresh reads nothing: the entry would not stay unread.
+    # The stand-in's refresh reads nothing; a real one would fill in the entry.
     assert [line.split()[0] for line in told(dead.pulumi)] == ["stack", "cancel", "stack", "refresh"]
     assert result.figures == {"environment": "prod", "repaired": True}
 
 
-def test_a_preview_says_that_a_run_has_died_and_repairs_nothing(dead: DeadApply, tmp_path: Path) -> None:
+def test_a_preview_reports_a_dead_run_and_repairs_nothing(dead: DeadApply, tmp_path: Path) -> None:
     show(dead.pulumi, state={"pending_operations": [{"type": "creating", "resource": {}}]})
     result = preview_for_review(WANTED, file=tmp_path / "review.json")
     assert "An earlier run died" in result.job_summary

@@ -1,4 +1,4 @@
-"""What is reviewed: all that decides what is done, and no secrets; what would do the same has one digest."""
+"""A review covers everything that determines the effect, and no secrets. Equal effects have equal digests."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def changed(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
     return preview
 
 
-def test_what_changes_is_reviewed_with_the_paths_of_its_properties() -> None:
+def test_changes_are_reviewed_with_the_paths_of_their_properties() -> None:
     found = {change.urn: change for change in of(PREVIEW).changes}
     assert {urn: change.operation for urn, change in found.items()} == {
         VPC: "replace",
@@ -90,7 +90,7 @@ def test_what_changes_is_reviewed_with_the_paths_of_its_properties() -> None:
     "change",
     [
         lambda preview: preview["steps"].reverse(),
-        # The provider draws a new name at each preview.
+        # The provider generates a new random name in each preview.
         lambda preview: preview["steps"][3]["newState"]["inputs"]["nested"][0].update(drawn="b"),
         lambda preview: preview["steps"][1]["diffReasons"].reverse(),
         lambda preview: preview["steps"][1]["oldState"].update(modified="2026-02-05T12:00:00Z"),
@@ -101,7 +101,7 @@ def test_what_changes_is_reviewed_with_the_paths_of_its_properties() -> None:
         lambda preview: preview["steps"][2].update(provider=PROVIDER.replace("a4f2fe1b", "00000000")),
     ],
 )
-def test_previews_that_would_do_the_same_have_one_digest(change: Callable[[dict[str, Any]], object]) -> None:
+def test_previews_with_the_same_effect_have_the_same_digest(change: Callable[[dict[str, Any]], object]) -> None:
     assert of(changed(change)).review_digest == of(PREVIEW).review_digest
 
 
@@ -125,7 +125,7 @@ def test_previews_that_would_do_the_same_have_one_digest(change: Callable[[dict[
             "not reviewed: replace aws:sns/topic:Topic alerts",
         ),
         (
-            # A drift: the way to the reviewed state begins elsewhere.
+            # Drift: the current state differs, the target state does not.
             lambda preview: preview["steps"][2]["oldState"]["inputs"].update(retentionInDays=7),
             "update aws:cloudwatch/logGroup:LogGroup orchestrator: different current state",
         ),
@@ -156,7 +156,7 @@ def test_previews_that_would_do_the_same_have_one_digest(change: Callable[[dict[
         ),
     ],
 )
-def test_whatever_would_be_done_otherwise_has_another_digest_and_is_named(
+def test_a_preview_with_another_effect_has_another_digest_and_the_difference_is_named(
     change: Callable[[dict[str, Any]], object], said: str
 ) -> None:
     now = of(changed(change))
@@ -171,7 +171,7 @@ def test_another_program_commit_engine_or_environment_has_another_digest(field: 
     assert [said.partition(":")[0] for said in review.review_differences(of(PREVIEW), now)] == [field]
 
 
-def test_what_is_the_same_has_no_differences() -> None:
+def test_equal_reviews_have_no_differences() -> None:
     assert review.review_differences(of(PREVIEW), of(PREVIEW)) == []
 
 
@@ -181,20 +181,20 @@ def test_a_review_is_read_as_it_was_written() -> None:
     assert len(found.review_digest) == 64
 
 
-def test_no_value_of_a_property_is_in_the_review() -> None:
+def test_the_review_contains_no_property_values() -> None:
     written = of(PREVIEW).to_bytes().decode()
     assert "10.3.0.0/16" not in written
     assert json.loads(written)["settings"]["claudefs-infra:actionsSecrets"] == "[secret]"
 
 
-def test_what_is_stored_and_its_digest_stay_what_they_were() -> None:
+def test_the_stored_form_and_its_digest_stay_the_same() -> None:
     assert hashlib.sha256(of(PREVIEW).to_bytes()).hexdigest() == (
         "6913e64fd697d1dced74a15aaddc69af7faf4005c25be9333319849c730d6439"
     )
     assert of(PREVIEW).review_digest == "1ead4ef3dbe79575da5dcd89684275a9019baa99526d27e30ae2ce3dacf5f281"
 
 
-def test_the_summary_lists_what_goes_before_what_comes_and_has_places_for_price_and_policies() -> None:
+def test_the_summary_lists_deletions_first_and_has_placeholders_for_price_and_policies() -> None:
     said = review.review_summary(of(PREVIEW), ["it is protected"])
     assert said.startswith("### Preview of prod: 1 delete, 1 replace, 1 update, 1 create\n")
     rows = [line.split("|")[1].strip() for line in said.splitlines() if "`aws:" in line]

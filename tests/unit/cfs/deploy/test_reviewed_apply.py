@@ -1,4 +1,4 @@
-"""Preview and apply on a real account's stack, with a stand-in for `pulumi` that notes what it is told."""
+"""Preview and apply on a real account's stack, with a stand-in for `pulumi` that records its arguments."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def reviewed(file: Path, wanted: WantedDeployment = WANTED) -> str:
     return applying.preview_for_review(wanted, file=file).job_outputs["digest"]
 
 
-def test_what_was_reviewed_is_applied_by_the_plan_of_the_second_preview(pulumi: Path, tmp_path: Path) -> None:
+def test_the_reviewed_changes_are_applied_with_the_plan_of_the_second_preview(pulumi: Path, tmp_path: Path) -> None:
     file = tmp_path / "review.json"
     digest = reviewed(file)
     result = applying.apply_reviewed(WANTED, digest=digest, file=file)
@@ -42,7 +42,7 @@ def test_what_was_reviewed_is_applied_by_the_plan_of_the_second_preview(pulumi: 
     assert up[up.index("--stack") + 1] == "prod"
 
 
-def test_the_plan_and_the_settings_of_the_run_are_gone_in_the_end(pulumi: Path, tmp_path: Path) -> None:
+def test_the_plan_and_the_settings_of_the_run_are_deleted(pulumi: Path, tmp_path: Path) -> None:
     digest = reviewed(tmp_path / "review.json")
     applying.apply_reviewed(WANTED, digest=digest, file=None)
     words = told(pulumi)[-1].split()
@@ -50,7 +50,9 @@ def test_the_plan_and_the_settings_of_the_run_are_gone_in_the_end(pulumi: Path, 
         assert not (tmp_path / words[words.index(option) + 1]).exists()
 
 
-def test_what_github_would_refuse_is_not_applied(pulumi: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changes_that_github_would_refuse_are_not_applied(
+    pulumi: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "review.json"
     secret = {"type": "github:index/actionsSecret:ActionsSecret", "inputs": {"secretName": "TOKEN"}}
     urn = "urn:pulumi:prod::claudefs-infra::github:index/actionsSecret:ActionsSecret::TOKEN"
@@ -62,7 +64,7 @@ def test_what_github_would_refuse_is_not_applied(pulumi: Path, tmp_path: Path, m
     assert not (pulumi / "applied").exists()
 
 
-def test_github_is_not_asked_where_nothing_there_is_changed(
+def test_github_is_not_queried_if_nothing_on_it_changes(
     pulumi: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GITHUB_TOKEN", "")
@@ -71,7 +73,7 @@ def test_github_is_not_asked_where_nothing_there_is_changed(
     assert (pulumi / "applied").exists()
 
 
-def test_what_differs_is_not_applied_and_is_named(pulumi: Path, tmp_path: Path) -> None:
+def test_a_preview_that_differs_is_not_applied_and_the_differences_are_named(pulumi: Path, tmp_path: Path) -> None:
     file = tmp_path / "review.json"
     digest = reviewed(file)
     other = copy.deepcopy(PREVIEW)
@@ -84,7 +86,7 @@ def test_what_differs_is_not_applied_and_is_named(pulumi: Path, tmp_path: Path) 
     assert not (pulumi / "applied").exists()
 
 
-def test_without_the_file_a_refusal_says_what_would_be_done(pulumi: Path) -> None:
+def test_without_the_review_file_a_refusal_lists_the_current_changes(pulumi: Path) -> None:
     result = applying.apply_reviewed(WANTED, digest="0" * 64, file=None)
     assert result.exit_code == applying.DIFFERS_EXIT_CODE
     assert "create aws:sns/topic:Topic alerts would be done now" in result.text
@@ -101,7 +103,7 @@ def test_a_file_of_another_preview_is_refused(pulumi: Path, tmp_path: Path) -> N
     assert not (pulumi / "applied").exists()
 
 
-def test_a_preview_that_fails_gives_no_digest_and_says_why(pulumi: Path, tmp_path: Path) -> None:
+def test_a_failed_preview_has_no_digest_and_names_the_reason(pulumi: Path, tmp_path: Path) -> None:
     show(pulumi, {**PREVIEW, "diagnostics": [COMPLAINT]}, status=1)
     result = applying.preview_for_review(WANTED, file=tmp_path / "review.json")
     assert (result.exit_code, result.job_outputs) == (1, {"changes": "1"})
@@ -109,7 +111,7 @@ def test_a_preview_that_fails_gives_no_digest_and_says_why(pulumi: Path, tmp_pat
     assert not (tmp_path / "review.json").exists()
 
 
-def test_what_the_engine_has_begun_to_refuse_since_is_not_applied(pulumi: Path, tmp_path: Path) -> None:
+def test_changes_that_the_engine_refuses_since_the_review_are_not_applied(pulumi: Path, tmp_path: Path) -> None:
     digest = reviewed(tmp_path / "review.json")
     show(pulumi, {**PREVIEW, "diagnostics": [COMPLAINT]}, status=1)
     with pytest.raises(UserError, match="cannot be applied: unable to replace resource"):
@@ -117,7 +119,7 @@ def test_what_the_engine_has_begun_to_refuse_since_is_not_applied(pulumi: Path, 
     assert not (pulumi / "applied").exists()
 
 
-def test_a_preview_from_a_commit_without_a_setting_gives_no_digest_and_names_it(pulumi: Path, tmp_path: Path) -> None:
+def test_a_preview_from_a_commit_without_a_setting_has_no_digest_and_names_it(pulumi: Path, tmp_path: Path) -> None:
     state = {"type": "pulumi:pulumi:Stack", "outputs": {"settings": ["alertEmails"]}}
     show(pulumi, {**PREVIEW, "steps": [*PREVIEW["steps"], {"op": "same", "urn": URN, "oldState": state}]})
     result = applying.preview_for_review(WANTED, file=tmp_path / "review.json")
@@ -125,7 +127,7 @@ def test_a_preview_from_a_commit_without_a_setting_gives_no_digest_and_names_it(
     assert "- Pulumi.prod.yaml lacks alertEmails" in result.job_summary
 
 
-def test_a_preview_that_says_nothing_of_use_is_the_engines_error(pulumi: Path, tmp_path: Path) -> None:
+def test_a_preview_without_usable_output_raises_the_engines_error(pulumi: Path, tmp_path: Path) -> None:
     show(pulumi, {}, status=3)
     with pytest.raises(EngineError, match="pulumi preview ended with status 3"):
         applying.preview_for_review(WANTED, file=tmp_path / "review.json")
@@ -167,7 +169,7 @@ def test_the_commit_is_that_of_the_job_or_of_this_project(tmp_path: Path, monkey
     ],
     ids=["another user's", "no commit", "no git"],
 )
-def test_a_commit_that_git_does_not_say_is_an_error_with_the_repair(
+def test_a_commit_that_git_does_not_show_is_an_error_with_the_repair(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, git: str | None, problem: str
 ) -> None:
     folder = tmp_path / "path"
@@ -199,7 +201,7 @@ def test_an_empty_commit_is_not_reviewed(tmp_path: Path) -> None:
         lambda folder: (folder / "Pulumi.prod.yaml").write_text("changed"),
     ],
 )
-def test_the_programs_sum_sees_every_file_that_declares(
+def test_the_programs_digest_covers_every_declaring_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], object]
 ) -> None:
     (tmp_path / "infra").mkdir()

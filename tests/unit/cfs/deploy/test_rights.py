@@ -1,4 +1,4 @@
-"""The rights of `cfs deploy` are what it calls, and no more."""
+"""The rights of `cfs deploy` cover exactly its calls."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ OBJECTS = SCOPE.artifact_bucket_arn
 OURS = {"ssm:resourceTag/project": "claudefs", "ssm:resourceTag/Environment": ENVIRONMENT}
 
 Request = tuple[str, str, tuple[tuple[str, str], ...]]
-"""An action, the ARN that it touches, and the condition keys of the request."""
+"""Action, resource ARN, and condition keys of a request."""
 
 INDIRECT = {"s3:ListBucket", "kms:Decrypt", "kms:GenerateDataKey"}
-"""What S3 asks for on behalf of a call: for its answer that nothing is there, and for its encryption."""
+"""Actions that S3 requires of other calls: to answer that an object does not exist, and for encryption."""
 
 
 def requests(operation: str, asked: dict[str, Any]) -> Iterator[Request]:
-    """Say what IAM checks of a call."""
+    """Yield the requests that IAM evaluates for a call."""
     if operation.startswith("s3:"):
         keys = {"IfNoneMatch": "s3:if-none-match", "IfMatch": "s3:if-match"}
         context = tuple((key, asked[name]) for name, key in keys.items() if name in asked)
@@ -56,7 +56,7 @@ def instance(node: str) -> str:
 
 
 def everything(world: World, folder: Path) -> None:
-    """Publish, roll out, fail with and without a version before, take back, and look."""
+    """Publish, roll out, fail with and without a previous version, roll back, and read the status."""
     (folder / "SHA256SUMS").write_text(f"{publish._file_sha256(tarball(folder))}  claudefs-x86_64.tar.zst\n")  # noqa: SLF001
     built = publish.find_tarballs(folder)
     source = BuildSource(
@@ -101,7 +101,7 @@ def test_every_call_is_allowed(called: set[Request]) -> None:
     assert refused == []
 
 
-def test_nothing_is_allowed_that_is_not_called(called: set[Request]) -> None:
+def test_every_allowed_action_is_called(called: set[Request]) -> None:
     statements = json.loads(POLICY)["Statement"]
     allowed = {
         action
@@ -115,7 +115,7 @@ def test_nothing_is_allowed_that_is_not_called(called: set[Request]) -> None:
 @pytest.mark.parametrize(
     "action,arn,context",
     [
-        # A release is never overwritten, by whatever condition.
+        # A release is never overwritten, whatever the condition.
         ("s3:PutObject", f"{OBJECTS}/releases/{'a' * 40}/release.json", {}),
         ("s3:PutObject", f"{OBJECTS}/releases/{'a' * 40}/release.json", {"s3:if-match": "etag"}),
         ("s3:PutObject", f"{OBJECTS}/environments/{ENVIRONMENT}/version.json", {}),
@@ -128,11 +128,11 @@ def test_nothing_is_allowed_that_is_not_called(called: set[Request]) -> None:
         ("ssm:SendCommand", instance("i-other"), {}),
     ],
 )
-def test_what_a_deployment_must_not_do_is_refused(action: str, arn: str, context: dict[str, str]) -> None:
+def test_requests_that_a_deployment_must_not_make_are_refused(action: str, arn: str, context: dict[str, str]) -> None:
     assert not policy_allows(POLICY, action, arn, context)
 
 
-def test_the_calls_are_those_of_the_emulated_account_too(
+def test_the_emulated_account_receives_the_same_calls(
     emulated_world: World, wire: Wire, tmp_path: Path, called: set[Request]
 ) -> None:
     wire.memory = None

@@ -1,4 +1,4 @@
-"""A roll-out reaches every node stage by stage, or leaves every node at the version before."""
+"""A roll-out reaches every node stage by stage, or leaves every node at the previous version."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_the_same_release_again_repairs_a_node_that_does_not_run_it(world: World
 
 
 @pytest.mark.parametrize("fault", ["probe:v1.1.0", "install:v1.1.0"])
-def test_a_canary_that_fails_is_brought_back_and_nobody_else_is_touched(world: World, wire: Wire, fault: str) -> None:
+def test_a_failed_canary_is_rolled_back_and_no_other_node_is_touched(world: World, wire: Wire, fault: str) -> None:
     old, new = world.runs("v1.0.0"), world.published("v1.1.0")
     nodes = world.cluster()
     for node in nodes[:3]:
@@ -129,7 +129,7 @@ def test_a_canary_that_fails_is_brought_back_and_nobody_else_is_touched(world: W
     assert (last.outcome, last.reason) == ("returned", outcome.reason)
 
 
-def test_a_failure_at_half_brings_every_node_back(world: World) -> None:
+def test_a_failure_at_half_rolls_every_node_back(world: World) -> None:
     world.runs("v1.0.0")
     nodes = world.cluster()
     world.fault(nodes[5], "probe:v1.1.0")
@@ -155,7 +155,7 @@ def test_a_node_that_turns_red_while_its_stage_is_watched_fails_the_stage(world:
     assert outcome.reason.startswith("stage canary")
 
 
-def test_a_probe_that_turns_green_in_time_is_no_failure(world: World) -> None:
+def test_a_probe_that_turns_green_in_time_is_not_a_failure(world: World) -> None:
     world.runs("v1.0.0")
     (node,) = world.launch("storage", site="A", fault="probe:v1.1.0")
 
@@ -168,7 +168,7 @@ def test_a_probe_that_turns_green_in_time_is_no_failure(world: World) -> None:
     assert world.roll_out(world.published("v1.1.0")).result == "done"
 
 
-def test_the_first_release_that_fails_leaves_stopped_nodes_and_no_pointer(world: World) -> None:
+def test_a_failed_first_release_leaves_stopped_nodes_and_no_pointer(world: World) -> None:
     (node,) = world.launch("storage", 1, site="A", fault="probe:v1.0.0")
     outcome = world.roll_out(world.published("v1.0.0"))
     assert (outcome.result, outcome.version) == ("returned", "")
@@ -201,8 +201,8 @@ def test_a_canary_that_vanishes_is_replaced_by_another(world: World) -> None:
     assert set(world.versions().values()) == {"v1.1.0"}
 
 
-def test_a_node_whose_units_stop_before_it_is_taken_away_is_no_failure(world: World) -> None:
-    """A spot node drains first, and is red for up to two minutes before it is gone."""
+def test_a_node_that_drains_before_its_termination_is_not_a_failure(world: World) -> None:
+    """A spot node drains first, and is red for up to two minutes before its termination."""
     world.runs("v1.0.0")
     nodes = world.cluster()
     for node in nodes[:5]:
@@ -219,7 +219,7 @@ def test_a_node_whose_units_stop_before_it_is_taken_away_is_no_failure(world: Wo
     assert world.versions() == dict.fromkeys(nodes[5:], "v1.1.0")
 
 
-def test_a_node_that_boots_by_the_old_pointer_is_brought_to_the_release(world: World) -> None:
+def test_a_node_that_booted_with_the_old_pointer_gets_the_release(world: World) -> None:
     world.runs("v1.0.0")
     world.cluster()
     late: list[str] = []
@@ -228,7 +228,7 @@ def test_a_node_that_boots_by_the_old_pointer_is_brought_to_the_release(world: W
     def replacement(now: datetime) -> None:
         if not late:
             late.extend(world.launch("storage", site="A", fault="boot"))
-        # It has read the pointer long before, and gets ready when the pointer has moved.
+        # It has read the old pointer, and becomes ready after the pointer has moved.
         elif (now - began).total_seconds() >= 700:
             world.booted(late[0], "v1.0.0")
             world.clock.alarms.clear()
@@ -240,7 +240,7 @@ def test_a_node_that_boots_by_the_old_pointer_is_brought_to_the_release(world: W
     assert set(world.versions().values()) == {"v1.1.0"}
 
 
-def test_a_node_that_never_boots_leaves_the_roll_out_unsettled_and_the_same_command_ends_it(world: World) -> None:
+def test_a_node_that_never_boots_leaves_the_roll_out_unsettled_and_the_same_command_finishes_it(world: World) -> None:
     world.runs("v1.0.0")
     world.launch("client", 2)
     (stuck,) = world.launch("client", fault="boot")
@@ -272,12 +272,12 @@ def test_a_node_that_systems_manager_does_not_reach_fails_the_stage_and_says_so(
     world.runs("v1.0.0")
     world.launch("storage", site="A", fault="unreachable")
     outcome = world.roll_out(world.published("v1.1.0"))
-    # It cannot be told to go back either.
+    # It cannot be told to return either.
     assert (outcome.result, rollout.roll_out_exit_code(outcome)) == ("unsettled", 4)
     assert "Systems Manager does not reach it" in next(iter(outcome.red_nodes.values()))
 
 
-def test_without_a_node_nothing_is_proven_and_nothing_moves(world: World) -> None:
+def test_without_a_node_the_roll_out_is_refused_and_the_pointer_stays(world: World) -> None:
     old = world.runs("v1.0.0")
     with pytest.raises(UserError, match="No node of test runs"):
         world.roll_out(world.published("v1.1.0"))
@@ -335,7 +335,7 @@ def test_a_pointer_that_somebody_else_has_moved_stops_the_roll_out(world: World,
     assert sorted(world.versions().values()) == [*["v1.0.0"] * 8, "v1.0.5"]
 
 
-def test_going_back_brings_the_version_before_to_all_nodes_and_does_not_swing(world: World) -> None:
+def test_a_roll_back_reaches_all_nodes_and_a_second_one_does_not_return_to_the_release(world: World) -> None:
     old = world.runs("v1.0.0")
     nodes = world.cluster()
     world.roll_out(world.published("v1.1.0"))
@@ -348,7 +348,7 @@ def test_going_back_brings_the_version_before_to_all_nodes_and_does_not_swing(wo
         world.roll_back()
 
 
-def test_going_back_shows_on_one_node_that_the_version_before_still_starts(world: World) -> None:
+def test_a_roll_back_stops_if_the_previous_version_does_not_start_on_its_first_node(world: World) -> None:
     world.runs("v1.0.0")
     nodes = world.cluster()
     world.roll_out(world.published("v1.1.0"))
@@ -360,13 +360,13 @@ def test_going_back_shows_on_one_node_that_the_version_before_still_starts(world
     assert world.versions() == dict.fromkeys(nodes, "v1.1.0")
 
 
-def test_there_is_nothing_to_go_back_to_before_a_release(world: World) -> None:
+def test_a_roll_back_before_the_first_release_is_refused(world: World) -> None:
     world.launch("storage", site="A")
     with pytest.raises(UserError, match="no release was deployed to test"):
         world.roll_back()
 
 
-def test_nodes_are_told_50_at_a_time(world: World, wire: Wire) -> None:
+def test_commands_are_sent_to_50_nodes_at_a_time(world: World, wire: Wire) -> None:
     world.runs("v1.0.0")
     world.launch("client", 120)
     sent: list[tuple[str, tuple[str, ...]]] = []

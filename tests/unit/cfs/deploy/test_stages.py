@@ -1,4 +1,4 @@
-"""Which nodes a stage takes: spread over sites and roles, growing, and never a site's quorum while it can be spared."""
+"""Choice of a stage's nodes: spread over sites and roles, growing, and preserving each site's quorum if possible."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_site_spares_as_many_voters_as_leave_more_than_half(voters: int, spare
     assert spare_voters(voters) == spared
 
 
-def test_half_of_the_default_cluster_spares_both_sites_quorum() -> None:
+def test_half_of_the_default_cluster_preserves_both_sites_quorum() -> None:
     assert roles(choose_stage_nodes(CANARY_STAGE, DEFAULT, touched=())) == [("storage", "A")]
     half = choose_stage_nodes(ROLL_OUT[2], DEFAULT, touched=())
     assert roles(half) == [("client", ""), ("client", ""), ("conduit", ""), ("storage", "A")]
@@ -102,7 +102,7 @@ def test_large_groups_are_taken_in_proportion() -> None:
     }
 
 
-def test_a_cluster_of_storage_alone_gives_up_one_sites_quorum_only_for_the_node_that_is_missing() -> None:
+def test_a_cluster_without_clients_exceeds_one_sites_spare_nodes_by_only_one() -> None:
     nodes = [*group("storage", "A", 5), *group("storage", "B", 5)]
     assert sorted(lost(choose_stage_nodes(ROLL_OUT[2], nodes, touched=())).values()) == [2, 3]
 
@@ -117,7 +117,7 @@ def test_the_canary_is_a_storage_node_of_the_largest_site(nodes: list[Node]) -> 
 
 
 @given(CLUSTERS)
-def test_each_stage_holds_the_one_before_and_the_last_holds_all(nodes: list[Node]) -> None:
+def test_each_stage_contains_the_previous_one_and_the_last_contains_all_nodes(nodes: list[Node]) -> None:
     touched: set[str] = set()
     for stage in ROLL_OUT:
         taken = {node.id for node in choose_stage_nodes(stage, nodes, touched=touched)}
@@ -140,7 +140,7 @@ def test_no_site_loses_its_quorum_before_the_last_stage_unless_it_must(nodes: li
     taken = choose_stage_nodes(stage, nodes, touched=())
     (canary,) = choose_stage_nodes(CANARY_STAGE, nodes, touched=())
     voters, hurt = lost(nodes), lost(taken)
-    # Where no site can spare a node, the canary costs one its quorum.
+    # If no site can spare a node, the canary costs one site its quorum.
     spared = {
         site: max(spare_voters(voters[site]), int(site == canary.site and canary.role == STORAGE_ROLE))
         for site in voters
@@ -158,7 +158,7 @@ def test_no_site_loses_more_than_half_while_another_can_lose_half(nodes: list[No
 
 
 @given(CLUSTERS, st.data())
-def test_nodes_that_have_got_the_release_stay_in_the_stage(nodes: list[Node], data: st.DataObject) -> None:
+def test_nodes_that_have_the_release_stay_in_the_stage(nodes: list[Node], data: st.DataObject) -> None:
     touched = data.draw(st.sets(st.sampled_from([node.id for node in nodes])))
     stage = data.draw(st.sampled_from(ROLL_OUT))
     taken = choose_stage_nodes(stage, nodes, touched=touched)
@@ -167,7 +167,7 @@ def test_nodes_that_have_got_the_release_stay_in_the_stage(nodes: list[Node], da
 
 
 @given(CLUSTERS)
-def test_batches_spare_every_sites_quorum_and_reach_all(nodes: list[Node]) -> None:
+def test_batches_preserve_every_sites_quorum_and_reach_all_nodes(nodes: list[Node]) -> None:
     waiting, voters, rounds = list(nodes), lost(nodes), 0
     while waiting:
         together = choose_batch(waiting, nodes)
@@ -183,7 +183,7 @@ def test_nodes_without_a_vote_are_installed_at_once() -> None:
     assert len(choose_batch(nodes, nodes)) == 101
 
 
-def test_a_site_with_a_node_that_boots_gives_none_while_that_would_cost_its_quorum() -> None:
+def test_a_site_with_a_booting_node_is_skipped_while_an_installation_would_cost_its_quorum() -> None:
     up, down = group("storage", "A", 2), group("storage", "A", 1, ready=False)
     assert choose_batch(up, [*up, *down]) == []
     assert choose_batch(up, [*up, *down], hurry=True) == up[:1]
@@ -191,12 +191,12 @@ def test_a_site_with_a_node_that_boots_gives_none_while_that_would_cost_its_quor
     assert choose_batch(more, [*more, *down]) == more[:1]
 
 
-def test_a_node_that_boots_holds_up_its_own_site_alone() -> None:
+def test_a_booting_node_delays_only_its_own_site() -> None:
     up, down, other = group("storage", "A", 2), group("storage", "A", 1, ready=False), group("storage", "B", 3)
     assert choose_batch([*up, *other], [*up, *down, *other]) == other[:1]
 
 
-def test_a_stage_of_nodes_that_are_all_gone_takes_others() -> None:
+def test_a_stage_whose_nodes_are_all_gone_takes_others() -> None:
     nodes = group("client", "", 4)
     assert choose_stage_nodes(FULL_STAGE, nodes, touched={"i-gone"}) == nodes
     assert choose_stage_nodes(CANARY_STAGE, nodes, touched={"i-gone"}) == nodes[:1]

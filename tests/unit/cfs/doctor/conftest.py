@@ -21,20 +21,20 @@ if TYPE_CHECKING:
     from cfs.doctor.findings import Finding
 
 OWNER, REPOSITORY = "local-owner", "claudefs"
-# Written in two parts, so that nothing takes them for real tokens.
+# Written in two parts, so secret scanners do not take them for real tokens.
 CLASSIC = "gh" + "p_" + "c" * 36
 
 
 @dataclass(frozen=True, kw_only=True)
 class StandIn:
-    """A running stand-in and the target that a doctor examines."""
+    """A running stand-in and the target that the doctor examines."""
 
     url: str
     store: StateStore
     target: GitHubTarget
 
     def call(self, method: str, path: str, body: object = None) -> Any:
-        """Call it as a person with a browser would."""
+        """Call the stand-in as a person with a browser would."""
         request = urllib.request.Request(
             f"{self.url}{path}",
             method=method,
@@ -64,7 +64,7 @@ class StandIn:
 
 @pytest.fixture(scope="module")
 def shared_standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
-    """One server for all tests: to make its application takes longer than most of them."""
+    """One server for all tests, because creating its application takes longer than most tests."""
     path = tmp_path_factory.mktemp("shared") / "state.json"
     store = StateStore.open_file(path, owner=OWNER, repository=REPOSITORY)
     with serve_on_loopback(create_app(store)) as url:
@@ -82,7 +82,7 @@ def standin(shared_standin: StandIn) -> StandIn:
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Send calls again at once."""
+    """Retry calls without waiting."""
     monkeypatch.setattr("cfs.doctor.github_client.GITHUB_RETRY_SECONDS", 0.01)
 
 

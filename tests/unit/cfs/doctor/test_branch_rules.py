@@ -1,4 +1,4 @@
-"""Every rule of GitHub's: what the doctor says of a delivery, and what the stand-in does with its commits."""
+"""The doctor's verdict on a delivery agrees, for every rule, with what the stand-in does with its commits."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ EVERYWHERE = {"conditions": {"ref_name": {"include": ["~ALL"], "exclude": []}}}
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A ruleset and what becomes of a delivery.
+    """A ruleset with one rule, and the verdicts on a delivery.
 
     Attributes:
-        type: The rule.
-        parameters: Its own.
-        ruleset: Fields of the ruleset that differ from an active one of the default branch.
-        commit: The verdict on commits to the default branch.
-        request: The verdict on a pull request.
+        type: Type of the rule.
+        parameters: Parameters of the rule.
+        ruleset: Fields of the ruleset that differ from an active ruleset for the default branch.
+        commit: Verdict on commits to the default branch.
+        request: Verdict on a pull request.
     """
 
     type: str
@@ -118,7 +118,7 @@ def delivery_finding(standin: StandIn, method: str) -> Finding:
 
 
 def is_committed(standin: StandIn, path: str) -> bool:
-    """Return whether the stand-in takes a delivery's commit."""
+    """Return whether the stand-in accepts a delivery's commit."""
     try:
         standin.put_file(path, "name: delivered\n", delivery_message(path))
         status = 201
@@ -183,7 +183,7 @@ PROTECTION: dict[str, Any] = {
         ({"required_pull_request_reviews": {}, "enforce_admins": False}, "", "good", "good"),
         ({"required_status_checks": {"strict": True, "contexts": ["build"]}}, "", "wrong", "good"),
         ({"required_status_checks": {"strict": True, "contexts": []}}, "", "good", "good"),
-        # Who may push never binds administrators.
+        # Restrictions on who may push never bind administrators.
         ({"restrictions": {"users": [], "teams": [], "apps": []}}, "", "good", "good"),
         ({"lock_branch": True}, "", "wrong", "wrong"),
         ({"required_linear_history": True, "allow_force_pushes": False}, "", "good", "good"),
@@ -204,7 +204,7 @@ def test_a_protection_is_judged_as_it_is_enforced(
     assert is_committed(standin, A_FILE) is (commit == "good")
 
 
-def test_rules_of_the_deliverys_branch_refuse_it_at_github_too(standin: StandIn) -> None:
+def test_the_stand_in_enforces_rules_on_creating_and_force_pushing_branches(standin: StandIn) -> None:
     rules = [{"type": "creation"}, {"type": "deletion"}, {"type": "non_fast_forward"}]
     standin.repo("POST", "/rulesets", {"name": "rules", "enforcement": "active", "rules": rules, **EVERYWHERE})
     sha = standin.repo("GET", "/git/ref/heads/main")["object"]["sha"]

@@ -1,4 +1,4 @@
-"""`cfs doctor github` against the stand-in: one clear message for everything that can be wrong at GitHub."""
+"""`cfs doctor github` against the stand-in: one clear message for everything that can be wrong on GitHub."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_new_repository_and_a_classic_token_with_its_scopes_are_good(standin: 
 TAGGED = "steps: [{uses: actions/checkout@v4}, {uses: ./own}, {run: 'true'}]"
 
 
-def test_what_the_stack_would_stop_is_listed_before_it_does(standin: StandIn) -> None:
+def test_workflows_that_the_stack_would_break_are_listed_beforehand(standin: StandIn) -> None:
     standin.repo("PUT", "/actions/permissions/workflow", {"default_workflow_permissions": "write"})
     standin.put_file(".github/workflows/old.yml", f"jobs: {{a: {{{TAGGED}}}}}", "old")
     standin.put_file(".github/workflows/good.yml", "permissions: {}\njobs: {a: {uses: $/.github/b.yml}}", "good")
@@ -71,7 +71,7 @@ def test_what_the_stack_would_stop_is_listed_before_it_does(standin: StandIn) ->
 
 
 @pytest.mark.parametrize("named, verdict", [(f"{OWNER}/{REPOSITORY}", "good"), (f"{OWNER}/other", "wrong")])
-def test_jobs_must_be_able_to_check_this_project_out(standin: StandIn, named: str, verdict: str) -> None:
+def test_jobs_must_be_able_to_check_out_this_project(standin: StandIn, named: str, verdict: str) -> None:
     standin.repo("POST", "/actions/variables", {"name": "INFRA_REPOSITORY", "value": named})
     [found] = [of for of in examine_repository(standin.target) if of.check == "infrastructure"]
     assert found.verdict == verdict
@@ -79,7 +79,7 @@ def test_jobs_must_be_able_to_check_this_project_out(standin: StandIn, named: st
 
 
 @pytest.mark.parametrize("verdict, code", [("good", 0), ("doubtful", 0), ("wrong", 1)])
-def test_the_command_fails_where_something_is_wrong(verdict: Verdict, code: int) -> None:
+def test_the_command_fails_if_something_is_wrong(verdict: Verdict, code: int) -> None:
     found = Finding(check="plan", verdict=verdict, message="")
     assert findings_report([found], title="").exit_code == code
 
@@ -120,7 +120,7 @@ def test_a_token_that_shows_no_scopes_is_doubtful_with_what_it_needs(kind: token
         ("something", tokens.TokenKind.UNKNOWN),
     ],
 )
-def test_a_tokens_kind_is_told_by_its_prefix(token: str, kind: tokens.TokenKind) -> None:
+def test_a_tokens_kind_is_recognized_by_its_prefix(token: str, kind: tokens.TokenKind) -> None:
     assert tokens.token_kind(token) is kind
 
 
@@ -130,7 +130,7 @@ def test_a_missing_repo_scope_is_named() -> None:
     assert "lacks the scope `repo`" in finding.message
 
 
-def test_a_missing_repository_is_told_from_a_missing_owner_and_what_a_refresh_would_drop(standin: StandIn) -> None:
+def test_a_missing_repository_or_owner_is_named_with_the_resources_a_refresh_would_drop(standin: StandIn) -> None:
     standin.fault("missing-repository")
     fault = the_fault(standin.target, recorded=RecordedResources(resources=[{}, {}]))
     assert fault.check == "repository"
@@ -153,7 +153,7 @@ def test_a_missing_repository_is_told_from_a_missing_owner_and_what_a_refresh_wo
         ("server-error", {"status": 503}, "answered 503, 3 times in a row"),
     ],
 )
-def test_whatever_keeps_github_from_answering_is_one_message_with_a_repair(
+def test_every_failure_of_github_is_one_message_with_a_repair(
     standin: StandIn, fault: str, options: dict[str, object], said: str
 ) -> None:
     standin.fault(fault, **options)
@@ -168,13 +168,15 @@ def test_whatever_keeps_github_from_answering_is_one_message_with_a_repair(
     assert time.monotonic() - began < 10
 
 
-def test_an_error_that_passes_is_not_noticed(standin: StandIn) -> None:
+def test_a_temporary_error_is_retried(standin: StandIn) -> None:
     standin.fault("server-error", requests=2)
 
     assert wrong(examine_repository(standin.target)) == []
 
 
-def test_a_github_that_keeps_silent_is_given_up_on(standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_github_that_does_not_answer_is_reported_after_the_time_out(
+    standin: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("cfs.doctor.github_client.GITHUB_TIMEOUT_SECONDS", 0.2)
     standin.fault("slow", seconds=1)
 
@@ -182,14 +184,14 @@ def test_a_github_that_keeps_silent_is_given_up_on(standin: StandIn, monkeypatch
         examine_repository(standin.target)
 
 
-def test_nobody_there_is_one_message() -> None:
+def test_an_unreachable_github_is_one_message() -> None:
     nobody = GitHubClient(token=CLASSIC, base_url="http://127.0.0.1:1/")
 
     with pytest.raises(UserError, match="cannot be reached"):
         nobody.get_json("user")
 
 
-def test_the_form_of_the_subject_is_compared_with_what_roles_trust(standin: StandIn) -> None:
+def test_the_form_of_the_subject_is_compared_with_the_one_that_roles_trust(standin: StandIn) -> None:
     standin.repo("PUT", "/actions/oidc/customization/sub", {"use_default": True, "use_immutable_subject": False})
     fault = the_fault(standin.target)
     assert (fault.check, fault.repair) == ("subject", "pulumi config rm claudefs-infra:githubSubject")
@@ -207,14 +209,14 @@ def test_a_subject_of_other_claims_is_refused(standin: StandIn) -> None:
     assert "consists of ['repo', 'actor']" in the_fault(standin.target).message
 
 
-def test_disabled_actions_are_told(standin: StandIn) -> None:
+def test_disabled_actions_are_reported(standin: StandIn) -> None:
     standin.repo("PUT", "/actions/permissions", {"enabled": False})
 
     [finding] = [finding for finding in examine_repository(standin.target) if finding.check == "actions"]
     assert finding.verdict == "doubtful"
 
 
-def test_a_private_repository_of_an_unknown_plan_doubts_reviewers(standin: StandIn) -> None:
+def test_reviewers_of_a_private_repository_on_an_unknown_plan_are_doubtful(standin: StandIn) -> None:
     standin.repo("PATCH", "", {"private": True})
 
     [finding] = [finding for finding in examine_repository(standin.target) if finding.check == "plan"]
@@ -222,7 +224,7 @@ def test_a_private_repository_of_an_unknown_plan_doubts_reviewers(standin: Stand
     assert "reviewers need GitHub Enterprise" in finding.message
 
 
-def test_an_edited_file_is_refused_until_a_setting_says_that_it_is_overwritten(standin: StandIn) -> None:
+def test_an_edited_file_is_refused_until_a_setting_allows_overwriting_it(standin: StandIn) -> None:
     standin.put_file(A_FILE, "name: edited\n", "Repair the build")
 
     fault = the_fault(standin.target, delivered=[A_FILE])
@@ -232,13 +234,13 @@ def test_an_edited_file_is_refused_until_a_setting_says_that_it_is_overwritten(s
     assert wrong(examine_repository(standin.with_settings(overwrite_edited_workflows=True), delivered=[A_FILE])) == []
 
 
-def test_a_file_that_was_there_before_the_first_delivery_is_taken_over(standin: StandIn) -> None:
+def test_a_file_that_existed_before_the_first_delivery_is_taken_over(standin: StandIn) -> None:
     standin.put_file(A_FILE, "name: of old\n", "Add a workflow")
 
     assert wrong(examine_repository(standin.target, delivered=[])) == []
 
 
-def test_an_older_delivery_is_no_edit(standin: StandIn) -> None:
+def test_an_older_delivery_is_not_an_edit(standin: StandIn) -> None:
     standin.put_file(A_FILE, "name: older\n", f"Update {A_FILE} from claudefs-infra")
 
     assert wrong(examine_repository(standin.target, delivered=[A_FILE])) == []
@@ -266,7 +268,7 @@ def test_another_default_branch_is_renamed(standin: StandIn) -> None:
     assert f"repos/{OWNER}/{REPOSITORY}/branches/trunk/rename -f new_name=main" in fault.repair
 
 
-def test_without_a_token_nothing_is_asked() -> None:
+def test_without_a_token_github_is_not_queried() -> None:
     with pytest.raises(UserError, match="GITHUB_TOKEN is not set"):
         read_github_target("local", environment={})
 
@@ -284,7 +286,7 @@ def test_every_stack_can_be_examined(stack: str, tmp_path: Path) -> None:
     assert CLASSIC not in repr(target)
 
 
-def test_only_the_emulated_github_is_where_a_variable_says(tmp_path: Path) -> None:
+def test_only_the_emulated_stack_takes_githubs_url_from_a_variable(tmp_path: Path) -> None:
     elsewhere = {"GITHUB_TOKEN": CLASSIC, "GITHUB_BASE_URL": "https://github.example.org/"}
     assert read_github_target(LOCAL_STACK, environment=elsewhere).base_url == "https://github.example.org/"
 
@@ -295,7 +297,7 @@ def test_only_the_emulated_github_is_where_a_variable_says(tmp_path: Path) -> No
     assert target.base_url == GITHUB_API_URL
 
 
-def test_all_that_is_wrong_is_said_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     faults = [Finding(check=f"check {n}", verdict="wrong", message=f"fault {n}", repair=f"repair {n}") for n in (1, 2)]
 
     with pytest.raises(UserError) as refused:

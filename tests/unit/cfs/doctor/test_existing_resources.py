@@ -1,4 +1,4 @@
-"""What a repository has before the first deployment: named with the command that makes way for it."""
+"""Resources that exist before the first deployment are named, with the command that removes them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_variables_that_github_would_not_create_again_are_named_with_their_remov
     assert "'old'" in refused[0].message
 
 
-def test_what_the_state_has_is_no_finding_and_without_a_state_none_stops_anything(standin: StandIn) -> None:
+def test_recorded_resources_are_no_findings_and_without_a_state_findings_are_only_doubtful(standin: StandIn) -> None:
     standin.repo("POST", "/actions/variables", {"name": "AWS_REGION", "value": "old"})
 
     assert found(standin, RecordedResources(resources=[recorded_variable("AWS_REGION")])) == []
@@ -58,7 +58,7 @@ def test_what_the_state_has_is_no_finding_and_without_a_state_none_stops_anythin
     assert "state cannot be read" in finding.message
 
 
-def test_an_environment_is_named_with_what_a_deployment_replaces_refuses_and_leaves(standin: StandIn) -> None:
+def test_an_environments_replaced_protection_and_refused_and_remaining_policies_are_named(standin: StandIn) -> None:
     environment = standin.target.settings.github_environment
     [branch, *_] = standin.target.settings.deployment_branches
     standin.repo("PUT", f"/environments/{environment}", {"wait_timer": 5, "deployment_branch_policy": CUSTOM_BRANCHES})
@@ -74,7 +74,7 @@ def test_an_environment_is_named_with_what_a_deployment_replaces_refuses_and_lea
         assert finding.repair == f"gh api --method DELETE repos/{FULL_NAME}{place}/{number}"
 
 
-def test_files_from_before_are_named_and_an_open_pull_request_of_a_delivery_is_refused(standin: StandIn) -> None:
+def test_existing_files_are_named_and_an_open_pull_request_of_a_delivery_is_refused(standin: StandIn) -> None:
     path = next(iter(delivered_files()))
     standin.put_file(path, "name: of old\n", "Add a workflow")
     [finding] = found(standin, NOTHING)

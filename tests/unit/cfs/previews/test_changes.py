@@ -21,7 +21,7 @@ def steps(*operations: tuple[str, str]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "operation", ["same", "refresh", "read", "discard", "discard-replaced", "remove-pending-replace"]
 )
-def test_what_changes_nothing_is_no_change(operation: str) -> None:
+def test_steps_that_change_nothing_are_not_changes(operation: str) -> None:
     assert changing_steps(steps((operation, VPC))) == []
 
 
@@ -47,7 +47,7 @@ def test_a_replacement_is_one_change(parts: list[str]) -> None:
     assert count_changes(changes) == "1 replace, 1 update"
 
 
-def test_a_deletion_that_an_interrupted_replacement_left_to_do_is_a_change() -> None:
+def test_a_deletion_left_over_from_an_interrupted_replacement_is_a_change() -> None:
     preview = steps(("delete-replaced", VPC), ("replace", GROUP), ("delete-replaced", GROUP))
 
     assert [(step["op"], step["urn"]) for step in changing_steps(preview)] == [
@@ -63,7 +63,7 @@ def test_a_change_names_its_resource_and_what_differs_without_values() -> None:
     assert change.properties == ("tags.Name",)
 
 
-def test_a_row_marks_what_destroys_and_what_is_protected_and_names_the_narrowest_paths() -> None:
+def test_a_row_marks_destructive_and_protected_changes_and_names_the_narrowest_paths() -> None:
     step = {
         "op": "replace",
         "urn": VPC,
@@ -77,7 +77,7 @@ def test_a_row_marks_what_destroys_and_what_is_protected_and_names_the_narrowest
     assert row in changes_table(read_changes({"steps": [step]})).splitlines()
 
 
-def test_errors_are_told_without_the_engines_last_word() -> None:
+def test_errors_are_returned_without_the_engines_closing_message() -> None:
     preview = {
         "diagnostics": [
             {"severity": "error", "message": 'error: unable to replace resource "urn"\nas it is protected\n'},
