@@ -62,7 +62,7 @@ _SIGN_IN = (
 _REPAIR_BY_CODE = {
     **dict.fromkeys(
         ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation"),
-        "ask for the right to the action {action}: docs/cluster-console.md and docs/deploy.md list what commands need",
+        "ask for permission to use {action}: docs/cluster-console.md and docs/deploy.md list what commands need",
     ),
     **dict.fromkeys(
         (

@@ -151,7 +151,7 @@ class StackEngine(ABC):
         path = self.process_environment()["PATH"]
         pulumi = shutil.which("pulumi", path=path)
         if pulumi is None:
-            raise UserError(f"There is no pulumi on {path}.", repair="run `make up`, which gets it")
+            raise UserError(f"There is no pulumi on {path}.", repair="run `make up`, which installs it")
         names_stack = operation != "login" and not (operation == "stack" and "init" in arguments)
         stack = ["--stack", self.stack_name] if names_stack else []
         settings = (

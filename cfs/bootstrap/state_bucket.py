@@ -83,8 +83,8 @@ class EnvironmentBucket:
             raise UserError(
                 f"The bucket {self.name} is not the account {owner}'s, or you may not read it: AWS answers "
                 f"{error.code}.",
-                repair=f"sign in to its account (`aws sts get-caller-identity`), ask for the right s3:ListBucket on "
-                f"it, or name another one in Pulumi.{self.scope.environment}.yaml (adoptStateBucket)",
+                repair=f"sign in to its account (`aws sts get-caller-identity`), ask for permission to use "
+                f"s3:ListBucket on it, or name another in Pulumi.{self.scope.environment}.yaml (adoptStateBucket)",
             ) from error
         region = found.get("BucketRegion") or self.scope.region
         if region != self.scope.region:
@@ -149,7 +149,7 @@ class EnvironmentBucket:
             if errors := answer.get("Errors"):
                 raise UserError(
                     f"S3 did not delete {errors[0]['Key']} of {self.name}: {errors[0]['Message']}.",
-                    repair="ask for the right s3:DeleteObjectVersion, and run the same command again",
+                    repair="ask for permission to use s3:DeleteObjectVersion, and run the same command again",
                 )
 
     def holds_objects(self) -> bool:

@@ -157,7 +157,7 @@ def _judge_environments(client: GitHubClient, repository: dict[str, Any], settin
         yield doubtful_finding(
             "plan",
             f"The repository is private: reviewers need GitHub Enterprise, and the plan is {plan or 'not shown'}.",
-            repair="see the owner's billing page; without Enterprise set no reviewerUsers and reviewerTeams",
+            repair="see the owner's billing page; without Enterprise, do not set reviewerUsers and reviewerTeams",
         )
     else:
         yield good_finding("plan", f"The repository is private, on the plan {plan}.")

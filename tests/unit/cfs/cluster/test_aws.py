@@ -53,7 +53,7 @@ def client_error(code: str) -> ClientError:
     (NoCredentialsError(), "needs AWS credentials", "aws sso login"),
     (TokenRetrievalError(provider="sso", error_msg="expired"), "needs AWS credentials", "aws sso login"),
     (client_error("ExpiredToken"), "because (ExpiredToken)", "aws sso login"),
-    (client_error("AccessDenied"), "because (AccessDenied)", "the action autoscaling:DescribeAutoScalingGroups"),
+    (client_error("AccessDenied"), "because (AccessDenied)", "permission to use autoscaling:DescribeAutoScalingGroups"),
     (client_error("ValidationError"), "because (ValidationError)", "the same command again"),
     (ConnectTimeoutError(endpoint_url="https://example.org"), "did not answer", "check the network"),
     (EndpointConnectionError(endpoint_url="https://example.org"), "did not answer", "check the network"),
