@@ -27,7 +27,7 @@ LAZY_COMMANDS = {
     ),
     "deploy": LazyCommand(target="cfs.deploy.app:app", summary="Publish releases, apply reviews, roll releases out."),
     "cluster": LazyCommand(target="cfs.cluster.app:app", summary="Start and stop the test cluster; show its cost."),
-    "cost": LazyCommand(target="cfs.cost.app:app", summary="Estimate what a stack costs before it is deployed."),
+    "cost": LazyCommand(target="cfs.cost.app:app", summary="Estimate a stack's cost before its deployment."),
     "prices": LazyCommand(target="cfs.prices.app:app", summary="Refresh the snapshot of AWS's prices."),
     "refresh": LazyCommand(
         target="cfs.recovery.app:refresh_app", summary="Refresh a stack's state without losing resources."

@@ -19,7 +19,7 @@ class PreviewSummary(BaseModel):
 
     Attributes:
         drift: Differences between the account and the state; None if drift was not looked for.
-        cost: What the changes cost, as Markdown; "" if that was not estimated.
+        cost: Cost of the changes as Markdown; "" if it was not estimated.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

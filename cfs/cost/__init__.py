@@ -1,1 +1,1 @@
-"""`cfs cost`: what a stack costs, before it is deployed."""
+"""`cfs cost`: estimates the cost of a stack before its deployment."""

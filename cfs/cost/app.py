@@ -13,16 +13,16 @@ from cfs.cost.stack_cost import estimate_environment, read_preview
 from terminal.options import EnvironmentOption, JsonOption
 from terminal.results import finish_command
 
-app = typer.Typer(no_args_is_help=True, help="Estimate what a stack costs before it is deployed.")
+app = typer.Typer(no_args_is_help=True, help="Estimate a stack's cost before its deployment.")
 
 
 @app.callback()
 def _declare_group() -> None:
-    """Make the application a group, although it has one command."""
+    """Keep `estimate` a subcommand: Typer would replace a group of one command by that command."""
 
 
 @app.command("estimate")
-def cost_estimate(  # noqa: PLR0913 — one parameter an option
+def cost_estimate(  # noqa: PLR0913 — one parameter per option
     environment: EnvironmentOption,
     preview: Annotated[Path | None, typer.Option(help="file of `pulumi preview --json`: price this change")] = None,
     settings: Annotated[Path | None, typer.Option(help="settings instead of Pulumi.ENVIRONMENT.yaml")] = None,
@@ -31,7 +31,7 @@ def cost_estimate(  # noqa: PLR0913 — one parameter an option
     allow_stale_prices: Annotated[bool, typer.Option("--allow-stale-prices", help="use prices of any age")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Show a stack's cost by component and lever; exit with status 1 if a running day is over the day's limit."""
+    """Show a stack's cost by component and lever; exit with status 1 if a running day exceeds the day's limit."""
     report = estimate_environment(
         environment,
         today=datetime.now(UTC).date(),

@@ -1,4 +1,4 @@
-"""An estimate as a table, as figures and as Markdown, against the day's limit and the target."""
+"""A cost estimate as table, figures and Markdown, compared with the day's limit and the target."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
     from costs.price_list import PriceList
 
 TARGET_USD = 70
-"""Target of ClaudeFS's cost plan for a day, in US dollars."""
+"""Daily target of ClaudeFS's cost plan, in US dollars."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CostReport:
-    """What a stack costs.
+    """Cost of a stack.
 
     Attributes:
         environment: The stack's name.
-        limit_usd: The day's limit, the setting `dailyBudgetUsd`.
-        components: What each component costs.
-        before: The same before a change; None where no change is priced.
-        levers: What each lever of the savings plan saves.
+        limit_usd: Limit of a day: the setting `dailyBudgetUsd`.
+        components: Cost of each component.
+        before: Cost of each component before a change; None if no change is priced.
+        levers: Saving of each lever of the savings plan.
         region: AWS region.
-        oldest: Date of the oldest price that was used.
-        stands_for: Region from which prices are taken to be the same; "" if none.
+        oldest: Date of the oldest price in the region's price list.
+        stands_for: Region whose prices are used where those of `region` are unknown; "" if none.
     """
 
     environment: str
@@ -50,21 +50,21 @@ class CostReport:
 
     @property
     def is_over(self) -> bool:
-        """Whether a day on which the cluster runs costs more than the limit, at the prices now."""
+        """Whether a day on which the cluster runs costs more than the limit, at current prices."""
         return sum_costs(self.components).running_day > self.limit_usd
 
 
 def make_cost_report(
     usage: StackUsage, prices: PriceList, *, environment: str, limit_usd: int, before: Sequence[StackUsage] | None
 ) -> CostReport:
-    """Price a stack's usage.
+    """Return the cost report of a stack's usage.
 
     Args:
-        usage: What it uses.
-        prices: The prices of its region.
+        usage: Usage of the stack.
+        prices: Prices of the stack's region.
         environment: The stack's name.
-        limit_usd: The day's limit.
-        before: What it used before a change: one usage, or nothing if the change creates the stack; None: no change.
+        limit_usd: Limit of a day.
+        before: Usage before a change: one element, or none if the change creates the stack; None if there is no change.
 
     Raises:
         PriceError: A price is missing or stale.
@@ -100,7 +100,7 @@ def present_cost_report(report: CostReport) -> CommandResult:
 
 
 def cost_figures(report: CostReport) -> dict[str, Any]:
-    """Return a report for programs."""
+    """Return a report as figures for programs."""
     total = sum_costs(report.components)
     figures = {
         "environment": report.environment,
@@ -131,7 +131,7 @@ def cost_figures(report: CostReport) -> dict[str, Any]:
 
 
 def cost_markdown(report: CostReport) -> str:
-    """Return a report for a comment or a job's page: before, after and difference of what a change touches."""
+    """Return a report for a comment or a job summary: before, after and difference of each changed component."""
     after = {part.name: part.cost for part in report.components}
     before = {part.name: part.cost for part in report.before or ()}
     names = [name for name in {**after, **before} if report.before is not None]

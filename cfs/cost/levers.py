@@ -1,4 +1,4 @@
-"""The levers of the savings plan: what each saves a day, by an estimate with and without it."""
+"""Levers of the savings plan, each with its saving per day: the difference of estimates with and without the lever."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from costs.price_list import PriceList
 
 DATA_VOLUME_GIB = 1875
-"""Data volume of each storage node in ClaudeFS's former Terraform, besides the local disks of the same size."""
+"""Data volume of each storage node in ClaudeFS's former Terraform, in addition to local disks of the same size."""
 
 FORMER_MODELS: Mapping[str, Decimal] = {
     "global.anthropic.claude-opus-4-6-v1": Decimal("0.2"),
     "global.anthropic.claude-sonnet-4-6": Decimal("0.6"),
     "us.anthropic.claude-haiku-4-5-20251001-v1:0": Decimal("0.2"),
 }
-"""Share of each model in the agents' tokens before; ClaudeFS's docs/PHASE3-PRODUCTION-READINESS.md."""
+"""Former share of each model in the agents' tokens, from ClaudeFS's docs/PHASE3-PRODUCTION-READINESS.md."""
 
 BATCH_SHARE = Decimal("0.1")
 """Share of the tokens that could wait for batch inference: an assumption, for the watchdog's diagnostics."""
@@ -33,13 +33,13 @@ SMALLER_ORCHESTRATOR = "c7a.xlarge"
 
 @dataclass(frozen=True, kw_only=True)
 class Lever:
-    """A way to save.
+    """A lever of the savings plan.
 
     Attributes:
-        name: Its name in the savings plan.
-        summary: What it does.
-        is_applied: Whether the settings have it; `changed` then takes it away, and else applies it.
-        changed: Returns the usage without a lever that is applied, or with one that is not.
+        name: Name in the savings plan.
+        summary: Description.
+        is_applied: Returns whether the settings apply the lever.
+        changed: Returns the usage without the lever if it is applied, else with it.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Lever:
 
 @dataclass(frozen=True, kw_only=True)
 class LeverSaving:
-    """What a lever saves, in US dollars a day over the year."""
+    """Saving of a lever, in US dollars per day on the year's average."""
 
     name: str
     summary: str
@@ -59,7 +59,7 @@ class LeverSaving:
 
 
 def price_levers(usage: StackUsage, prices: PriceList) -> tuple[LeverSaving, ...]:
-    """Return what each lever saves, or would save.
+    """Return the saving of each lever that is applied, and the possible saving of each other lever.
 
     Raises:
         PriceError: A price is missing or stale.
@@ -91,7 +91,7 @@ def _with_former_models(usage: StackUsage) -> StackUsage:
 
 
 def _batching_lever(prices: PriceList) -> Lever:
-    """Return the lever of batch inference, for the models that have a price for it."""
+    """Return the lever of batch inference, for models with a batch price."""
 
     def move(model: str, millions: Mapping[str, Decimal]) -> Mapping[str, Decimal]:
         if not all(token_name(model, kind) in prices.prices for kind in ("batch-input", "batch-output")):
@@ -166,4 +166,4 @@ LEVERS = (
         changed=lambda usage: replace(usage, has_nat=not usage.has_nat),
     ),
 )
-"""The savings plan's levers but for batching, and what the stack saves besides."""
+"""Levers of the savings plan except batching, and further savings of the stack."""

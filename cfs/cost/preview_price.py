@@ -1,6 +1,6 @@
-"""What a stack used before a change, from a preview's JSON: the usage afterwards with the old inputs of what changes.
+"""A stack's usage before a change: the usage after it, with the old inputs of changed resources in a preview's JSON.
 
-Only what costs money is read: the orchestrator, node groups with their disks and hours, and the NAT gateway.
+Only resources that cost money are read: the orchestrator, node groups with their disks and hours, and the NAT gateway.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _NEVER = RunningHours(average=Decimal(0), running_day=Decimal(0))
 
 
 def usage_before_change(after: StackUsage, preview: Mapping[str, Any]) -> StackUsage | None:
-    """Return what the stack used before a change, or None if the change creates it.
+    """Return the stack's usage before a change, or None if the change creates the stack.
 
-    Hours of a group whose start or stop changes are its hours afterwards by the ratio of the two durations: days
-    that a change adds to a schedule or takes from it are not seen. Tokens are taken to be the same.
+    If a group's start or stop changes, its hours afterwards are scaled by the ratio of the two durations; days that the
+    change adds to the schedule or removes from it are ignored. Tokens are assumed to be unchanged.
 
     Args:
-        after: What it uses afterwards, from its settings.
+        after: Usage after the change, from the settings.
         preview: Output of `pulumi preview --json`.
     """
     steps = changing_steps(preview)
@@ -83,7 +83,7 @@ def _group_with_disk(group: GroupUsage, step: Mapping[str, Any] | None) -> Group
 
 
 def _hours_before(group: GroupUsage, steps: Sequence[Mapping[str, Any]]) -> RunningHours:
-    """Return a group's hours before the change, by the minutes of the day at which it was started and stopped."""
+    """Return a group's hours before the change, from the old and new minutes of the day of its start and stop."""
     times: dict[str, tuple[int, int]] = {}
     for step in steps:
         name = _resource_name(step)

@@ -1,4 +1,4 @@
-"""The cost report of an environment: settings, prices and, for a change, its preview."""
+"""Cost report of an environment, from its settings, the prices and, for a change, a preview."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def read_preview(file: Path) -> Mapping[str, Any]:
-    """Return the preview of a file that `pulumi preview --json` wrote."""
+    """Read a file that `pulumi preview --json` wrote."""
     try:
         preview: Mapping[str, Any] = {**json.loads(file.read_text(encoding="utf-8"))}
     except (OSError, ValueError, TypeError) as error:
@@ -34,7 +34,7 @@ def read_preview(file: Path) -> Mapping[str, Any]:
 
 
 def change_cost_section(environment: str, preview: Mapping[str, Any]) -> str:
-    """Return a change's cost as Markdown for a comment or a job's page; where it is unknown, why."""
+    """Return a change's cost as Markdown for a comment or a job summary, or the reason why it is unknown."""
     try:
         return cost_markdown(estimate_environment(environment, today=datetime.now(UTC).date(), preview=preview))
     except UserError as error:
@@ -49,14 +49,14 @@ def estimate_environment(
     preview: Mapping[str, Any] | None = None,
     allow_stale: bool = False,
 ) -> CostReport:
-    """Return what an environment costs, and with a preview what it cost before.
+    """Return an environment's cost, and with a preview also the cost before the change.
 
     Args:
         environment: The stack's name.
-        today: The day from which a year is counted, and on which prices must not be stale.
-        settings_file: The settings; default: Pulumi.ENVIRONMENT.yaml.
-        preview: Output of `pulumi preview --json`, whose configuration goes before the file's.
-        allow_stale: Whether the prices' age does not matter.
+        today: First day of the year to estimate; prices must not be stale on this day.
+        settings_file: Settings file; None for Pulumi.ENVIRONMENT.yaml.
+        preview: Output of `pulumi preview --json`; its configuration takes precedence over the file.
+        allow_stale: Accept prices of any age.
     """
     file = settings_file or PROJECT_FOLDER / f"Pulumi.{environment}.yaml"
     if not file.exists():

@@ -1,4 +1,4 @@
-"""US dollars a day of what a stack uses, by component. Pure arithmetic, in exact decimals."""
+"""Cost of a stack's usage in US dollars per day, by component. Pure arithmetic in exact decimals."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _ZERO = Decimal(0)
 
 @dataclass(frozen=True, kw_only=True)
 class DayCost:
-    """US dollars in a day.
+    """US dollars per day.
 
     Attributes:
-        average: Over the year, at the prices now.
-        running_day: On a day on which the cluster runs, at the prices now.
-        worst_day: On such a day with every node on demand.
+        average: Average of the year, at current prices.
+        running_day: A day on which the cluster runs, at current prices.
+        worst_day: Such a day with every node on demand.
     """
 
     average: Decimal = _ZERO
@@ -56,7 +56,7 @@ class DayCost:
 
 @dataclass(frozen=True, kw_only=True)
 class ComponentCost:
-    """Cost of a component: orchestrator, a node group, disks, network, …; `category` tells agents from the rest."""
+    """Cost of a component, such as the orchestrator, a node group, disks or the network."""
 
     name: str
     category: CostCategory = "infrastructure"
@@ -64,13 +64,13 @@ class ComponentCost:
 
 
 def sum_costs(components: Iterable[ComponentCost], category: CostCategory | None = None) -> DayCost:
-    """Return the total of components, or of those of a category."""
+    """Return the total of all components, or of those in a category."""
     chosen = (each.cost for each in components if category in (None, each.category))
     return sum(chosen, start=DayCost())
 
 
 def estimate_components(usage: StackUsage, prices: PriceList) -> tuple[ComponentCost, ...]:
-    """Return what each component costs.
+    """Return the cost of each component.
 
     Raises:
         PriceError: A price is missing or stale.
@@ -79,12 +79,12 @@ def estimate_components(usage: StackUsage, prices: PriceList) -> tuple[Component
 
 
 def spot_price(instance_types: Iterable[str], prices: PriceList) -> Decimal:
-    """Return the spot hour of the cheapest of some types, which AWS's strategy `price-capacity-optimized` prefers.
+    """Return the hourly spot price of the cheapest type, which AWS's strategy `price-capacity-optimized` prefers.
 
-    A type without a price is one that AWS does not offer on spot there, or that nobody has looked up.
+    A type has no price if AWS does not offer it on spot in the region, or if its price was never read.
 
     Raises:
-        MissingPriceError: None of them has a price.
+        MissingPriceError: No type has a price.
     """
     known: list[Decimal] = []
     missing: list[str] = []
@@ -142,7 +142,7 @@ def _disks_cost(usage: StackUsage, prices: PriceList) -> DayCost:
 
 
 def _network_cost(usage: StackUsage, prices: PriceList) -> DayCost:
-    """Return the cost of addresses, and of the NAT gateway, which has one too."""
+    """Return the cost of public addresses, or of the NAT gateway with its own address."""
     address = prices.service_price(ServicePrice.PUBLIC_IPV4_HOUR)
     if not usage.has_nat:
         nodes = (_by_hours(group.hours, address * group.count) for group in usage.groups)
@@ -157,7 +157,7 @@ def _logs_cost(usage: StackUsage, prices: PriceList) -> DayCost:
 
 
 _GUARD_RUNS = 288
-"""Runs of the guard in a day: one every five minutes."""
+"""Runs of the guard per day: one every five minutes."""
 
 _GUARD_UNITS: dict[ServicePrice, Decimal] = {
     ServicePrice.LAMBDA_REQUEST: Decimal(_GUARD_RUNS),
@@ -168,7 +168,7 @@ _GUARD_UNITS: dict[ServicePrice, Decimal] = {
     ServicePrice.ALARM_MONTH: 2 / DAYS_PER_MONTH,
     ServicePrice.METRIC_MONTH: 3 / DAYS_PER_MONTH,
 }
-"""Units a day that the guard uses."""
+"""Units per day that the guard uses."""
 
 
 def _guard_cost(prices: PriceList) -> DayCost:

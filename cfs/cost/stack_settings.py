@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 _SECRETS = {f"{CONFIG_NAMESPACE}:{name}" for name in SECRET_SETTINGS}
 
 _EMULATED_ACCOUNT = "111122223333"
-"""AWS's example: an estimate needs no account, and a file has none before `cfs bootstrap`."""
+"""AWS's example ID. An estimate needs no account, and a settings file has none before `cfs bootstrap`."""
 
 
 def read_stack_settings(file: Path, *, stack: str) -> Settings:
-    """Return the settings of a file `Pulumi.STACK.yaml`; secrets are left out."""
+    """Return the settings in a file `Pulumi.STACK.yaml`, without secrets."""
     return settings_of_config((yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get("config", {}), stack=stack)
 
 
 def settings_of_config(given: Mapping[str, Any], *, stack: str) -> Settings:
-    """Return the settings of a stack's configuration, with the defaults of Pulumi.yaml; secrets are left out."""
+    """Return the settings of a stack's configuration, with the defaults of Pulumi.yaml and without secrets."""
     declared = yaml.safe_load((PROJECT_FOLDER / "Pulumi.yaml").read_text(encoding="utf-8"))["config"]
     defaults = {key: entry["default"] for key, entry in declared.items()}
     account = {"aws:allowedAccountIds": [_EMULATED_ACCOUNT]}
@@ -38,7 +38,7 @@ def settings_of_config(given: Mapping[str, Any], *, stack: str) -> Settings:
     try:
         return parse_settings({key: _config_text(value) for key, value in values.items()}, stack=stack, secret_keys=[])
     except SettingsError as error:
-        raise UserError(f"The settings of {stack} are wrong.\n{error}", repair="as each of them says") from error
+        raise UserError(f"The settings of {stack} are wrong.\n{error}", repair="change them as described") from error
 
 
 def _config_text(value: object) -> str:

@@ -1,4 +1,4 @@
-"""What a stack uses of AWS in a day, from its settings: hours, GB and tokens. Prices come later."""
+"""A stack's daily usage of AWS, from its settings: hours, GB and tokens, without prices."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ if TYPE_CHECKING:
 YEAR_DAYS = 365
 
 ARTIFACT_GB = Decimal(100)
-"""Releases and reviews in the artifact bucket; ClaudeFS's docs/A11-COST-OPTIMIZATION.md counts 100 GB."""
+"""Size of the artifact bucket's releases and reviews: 100 GB in ClaudeFS's docs/A11-COST-OPTIMIZATION.md."""
 
 LOGS_GB = Decimal("0.1")
-"""The agents' logs in a day; ClaudeFS's docs/COST-OPTIMIZATION-DEEP-DIVE.md counts 100 MB."""
+"""The agents' logs per day: 100 MB in ClaudeFS's docs/COST-OPTIMIZATION-DEEP-DIVE.md."""
 
 NAT_GB = Decimal(5)
-"""Through the NAT gateway in a day: an assumption, not measured; half a GB for each node's packages and the rest for
-the agents' builds."""
+"""Traffic through the NAT gateway per day, assumed and not measured: half a GB for each node's packages,
+the rest for the agents' builds."""
 
 STACK_SECRETS = 3
-"""Secrets that ClaudeFS's scripts read: GitHub's token, the SSH key and the key of Fireworks."""
+"""Number of secrets that ClaudeFS's scripts read: GitHub token, SSH key and Fireworks key."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunningHours:
-    """Hours in a day.
+    """Running hours per day.
 
     Attributes:
-        average: Over the coming year.
-        running_day: On a day on which the cluster runs.
+        average: Average of the coming year.
+        running_day: Hours on a day on which the cluster runs.
     """
 
     average: Decimal
@@ -50,16 +50,16 @@ ALWAYS = RunningHours(average=Decimal(24), running_day=Decimal(24))
 
 @dataclass(frozen=True, kw_only=True)
 class GroupUsage:
-    """Nodes of a group.
+    """Usage of a node group.
 
     Attributes:
-        name: Its name.
-        role: Its role.
-        instance_types: What its nodes may run on, the usual one first.
-        count: How many nodes it has.
-        on_demand: How many of them are on demand.
-        disk_gib: Size of a node's root volume, and of data volumes if there were any, in GiB.
-        hours: When they run.
+        name: Name of the group.
+        role: Role of its nodes.
+        instance_types: Possible instance types, the usual one first.
+        count: Number of nodes.
+        on_demand: Number of on-demand nodes among them.
+        disk_gib: Total size of a node's root and data volumes, in GiB.
+        hours: Running hours of the nodes.
     """
 
     name: str
@@ -73,18 +73,18 @@ class GroupUsage:
 
 @dataclass(frozen=True, kw_only=True)
 class StackUsage:
-    """What a stack uses.
+    """Usage of a stack.
 
     Attributes:
         region: AWS region.
         orchestrator_type: Instance type of the orchestrator, which is on demand.
-        orchestrator_disk_gib: Size of its root volume, which stays while it is stopped.
-        orchestrator_hours: When it runs.
+        orchestrator_disk_gib: Size of the orchestrator's root volume, which also costs while it is stopped.
+        orchestrator_hours: Running hours of the orchestrator.
         groups: The node groups.
-        has_nat: Whether there is a NAT gateway; else each machine has a public address.
+        has_nat: Whether there is a NAT gateway; if not, each machine has a public address.
         artifact_gb: GB in S3.
-        log_retention_days: How long logs are kept.
-        tokens: Million tokens a day by model, then by kind.
+        log_retention_days: Retention of logs.
+        tokens: Millions of tokens per day, by model and kind.
     """
 
     region: str
@@ -99,7 +99,7 @@ class StackUsage:
 
 
 def usage_of_settings(settings: Settings, *, today: date) -> StackUsage:
-    """Return what the stack of some settings uses in the year from a day on."""
+    """Return the usage of a stack with these settings, in the year that begins today."""
     calendar = settings.orchestrator_calendar
     return StackUsage(
         region=settings.region,
@@ -114,7 +114,7 @@ def usage_of_settings(settings: Settings, *, today: date) -> StackUsage:
 
 
 def calendar_hours(calendar: Calendar, *, today: date) -> RunningHours:
-    """Return a calendar's hours in the year from a day on: weekdays, holidays and extra days as they fall."""
+    """Return a calendar's hours in the year that begins today, with its weekdays, holidays and extra days."""
     days = [day for number in range(YEAR_DAYS) if calendar.opens_on(day := today + timedelta(days=number))]
     spans = [duration_hours(calendar.closing_time(day) - calendar.opening_time(day)) for day in days]
     return RunningHours(average=sum(spans, Decimal(0)) / YEAR_DAYS, running_day=max(spans, default=Decimal(0)))
@@ -122,7 +122,7 @@ def calendar_hours(calendar: Calendar, *, today: date) -> RunningHours:
 
 def _group_usage(group: NodeGroup, stack_calendar: Calendar, today: date) -> GroupUsage:
     certain = min(group.on_demand_base, group.count)
-    # Auto Scaling rounds the share on demand up: docs/cluster.md.
+    # Auto Scaling rounds the on-demand share up: docs/cluster.md.
     share = -(-(group.count - certain) * group.on_demand_percent // 100)
     return GroupUsage(
         name=group.name,

@@ -90,7 +90,7 @@ def review_differences(reviewed: Review, now: Review) -> list[str]:
 
 
 def review_summary(review: Review, complaints: Sequence[str], *, cost: str = "") -> str:
-    """Return the review as Markdown for a job's page, with the cost of its changes, which is Markdown too."""
+    """Return the review as Markdown for a job summary, with the cost of its changes, also in Markdown."""
     parts = [
         f"### Preview of {review.environment}: {count_changes(review.changes) or 'no changes'}",
         f"Digest `{review.review_digest}`",

@@ -1,1 +1,1 @@
-"""`cfs prices`: the snapshot of prices, refreshed from AWS."""
+"""`cfs prices`: refreshes the snapshot of AWS's prices."""

@@ -13,14 +13,14 @@ from infra.project import PROJECT_FOLDER
 from terminal.options import EnvironmentOption, JsonOption
 from terminal.results import CommandResult, finish_command
 
-app = typer.Typer(no_args_is_help=True, help="Look after the snapshot of AWS's prices.")
+app = typer.Typer(no_args_is_help=True, help="Maintain the snapshot of AWS's prices.")
 
 SNAPSHOT = PROJECT_FOLDER / "costs" / "prices.json"
 
 
 @app.callback()
 def _declare_group() -> None:
-    """Make the application a group, although it has one command."""
+    """Keep `refresh` a subcommand: Typer would replace a group of one command by that command."""
 
 
 @app.command("refresh")
@@ -34,7 +34,7 @@ def prices_refresh(
     *,
     json: JsonOption = False,
 ) -> None:
-    """Read prices from the Price List and the spot price history, and write them into the snapshot."""
+    """Read prices from the Price List and the spot price history, and write them to the snapshot."""
     stack = find_stack_environment(environment)
     file = output or SNAPSHOT
     refreshed = refresh_prices(
@@ -47,7 +47,7 @@ def prices_refresh(
     finish_command(
         CommandResult(
             text=f"{len(refreshed.prices)} prices written to {file}.",
-            notes=[f"AWS shows none, so the snapshot keeps what it had: {name}" for name in refreshed.unknown],
+            notes=[f"AWS shows no price, so the snapshot keeps its own: {name}" for name in refreshed.unknown],
             figures={"written": len(refreshed.prices), "unknown": list(refreshed.unknown), "file": str(file)},
         ),
         as_json=json,

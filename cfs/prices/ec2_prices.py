@@ -46,7 +46,7 @@ def look_up_prices(
 ) -> KnownPrices:
     """Look up spot prices of instance types in all zones since a time, and on-demand prices of other types.
 
-    AWS includes the spot prices in force at `since`. A price on demand that it does not show is the snapshot's.
+    AWS includes the spot prices in force at `since`. An on-demand price that AWS does not show comes from the snapshot.
     """
     return KnownPrices(
         spot=_spot_prices(aws, sorted(spot), since=since),
@@ -55,7 +55,7 @@ def look_up_prices(
 
 
 def current_spot_price(aws: AwsAccount, instance_type: str) -> Decimal | None:
-    """Return the mean of the current spot prices in a region's zones, local zones left out; None if there are none."""
+    """Return the mean of the current spot prices in a region's zones, without local zones; None if there are none."""
     history = _spot_prices(aws, [instance_type], since=aws.clock())
     zones = [steps[-1].usd for pool, steps in history.items() if re.fullmatch(f"{aws.region}[a-z]", pool.zone)]
     return (sum(zones, Decimal(0)) / len(zones)).quantize(_SPOT_DIGITS) if zones else None
@@ -88,7 +88,7 @@ def _spot_prices(aws: AwsAccount, types: list[str], *, since: datetime) -> Mappi
 
 
 def on_demand_price(aws: AwsAccount, instance_type: str) -> Decimal | None:
-    """Return the Price List's price per hour of plain Linux on demand, or None if there is none."""
+    """Return the Price List's on-demand price per hour of plain Linux, or None if the list has none or several."""
     wanted = {**_ON_DEMAND_FILTERS, "instanceType": instance_type, "regionCode": aws.region}
     products = aws.list_items(
         "pricing",

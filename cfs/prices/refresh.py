@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cfs.aws import AwsAccount
 
 SOURCE_URL = "https://api.pricing.us-east-1.amazonaws.com/"
-"""AWS Price List API; spot prices are those of EC2's DescribeSpotPriceHistory:
+"""AWS Price List API. Spot prices come from EC2's DescribeSpotPriceHistory.
 https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/using-price-list-query-api.html"""
 
 
@@ -28,8 +28,8 @@ class PriceRefresh:
     """Outcome of a refresh.
 
     Attributes:
-        prices: The prices that AWS gave.
-        unknown: Names, with their region, of those that it does not show; the snapshot keeps what it had.
+        prices: Prices that AWS shows.
+        unknown: Names and regions of prices that AWS does not show; the snapshot keeps its own.
     """
 
     prices: Sequence[NewPrice]
@@ -39,14 +39,14 @@ class PriceRefresh:
 def refresh_prices(
     connect: Callable[[str], AwsAccount], regions: Sequence[str], *, types: Sequence[str], snapshot: Path, output: Path
 ) -> PriceRefresh:
-    """Read prices of regions, and write them into a copy of the snapshot or over it.
+    """Read the prices of regions, and write the snapshot with these prices to a file.
 
     Args:
         connect: Returns the account in a region.
         regions: Names of AWS regions.
-        types: Instance types besides those that the snapshot has in each region.
-        snapshot: The snapshot.
-        output: Where it is written; the emulated account's placeholders may not go into the snapshot itself.
+        types: Instance types in addition to those that the snapshot has in each region.
+        snapshot: File of the snapshot.
+        output: File to write. The emulated account's placeholders must not be written to the snapshot itself.
     """
     text = snapshot.read_text(encoding="utf-8")
     prices: list[NewPrice] = []
@@ -56,7 +56,7 @@ def refresh_prices(
         account = connect(region)
         if account.is_emulated and output == snapshot:
             raise UserError(
-                "The emulated account's prices are placeholders, which must not get into the snapshot.",
+                "The emulated account's prices are placeholders, which must not be written to the snapshot.",
                 repair="give --environment of a real account, or another file to --output",
             )
         for price, name in _read_region(account, sorted({*types, *_known_types(text, region)})):

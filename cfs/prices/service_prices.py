@@ -1,4 +1,4 @@
-"""Prices of services from the Price List: which product is which price of the snapshot."""
+"""Prices of services from the Price List, with the usage type of each price in the snapshot."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cfs.aws import AwsAccount
 
 _PREFIX = r"([A-Z]{2,4}[0-9]?-)?"
-"""Region in a usage type, such as `USW2-`; us-east-1 has none in most:
+"""Region prefix of a usage type, such as `USW2-`; most usage types of us-east-1 have none:
 https://docs.aws.amazon.com/cur/latest/userguide/Lineitem-columns.html"""
 
 
@@ -25,9 +25,9 @@ class PricedUsage:
     """Usage that AWS charges for.
 
     Attributes:
-        service: Service code of the Price List.
-        usage_type: Usage type without the region.
-        unit: The unit, for people.
+        service: Service code in the Price List.
+        usage_type: Usage type without the region prefix.
+        unit: Name of the unit, for people.
     """
 
     service: str
@@ -71,13 +71,13 @@ PRICED_USAGES: Mapping[str, PricedUsage] = {
     ServicePrice.SNS_REQUEST: PricedUsage(service="AmazonSNS", usage_type="Requests-Tier1", unit="request"),
     ServicePrice.SQS_REQUEST: PricedUsage(service="AWSQueueService", usage_type="Requests-Tier1", unit="request"),
 }
-"""The prices that a refresh reads, by name. Tokens of Claude are sold through AWS Marketplace and not in the list."""
+"""Prices that a refresh reads, by name. AWS Marketplace sells Claude's tokens, so the Price List does not have them."""
 
 
 def service_price(aws: AwsAccount, usage: PricedUsage) -> Decimal | None:
     """Return the Price List's price of one unit in the account's region, or None if it has none or several.
 
-    Of a price in tiers it is the first that is not free.
+    If the price has tiers, this is the price of the first tier that is not free.
     """
     products = aws.list_items(
         "pricing",

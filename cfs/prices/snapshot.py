@@ -1,4 +1,4 @@
-"""The text of a snapshot of prices: merged with new ones, and written so that each price is a line of its own."""
+"""Text of a price snapshot: merged with new prices, and formatted with one price per line."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class NewPrice:
     Attributes:
         region: Name of the AWS region.
         name: Name of the price in the snapshot.
-        usd: US dollars for `per` units.
-        per: How many units that buys.
-        unit: The unit, for people.
+        usd: US dollars per `per` units.
+        per: Number of units that the price covers.
+        unit: Name of the unit, for people.
     """
 
     region: str
@@ -32,7 +32,7 @@ class NewPrice:
 
 
 def merge_prices(text: str, new: Iterable[NewPrice], *, source: str, url: str, dated: date) -> str:
-    """Return a snapshot in which prices have a new source; sources that no price has any more are removed."""
+    """Return a snapshot with new prices and their source, without the sources that no price refers to any more."""
     snapshot = json.loads(text)
     sources, regions = snapshot["sources"], snapshot["prices"]
     source_id = f"{source}-{dated}"
@@ -46,7 +46,7 @@ def merge_prices(text: str, new: Iterable[NewPrice], *, source: str, url: str, d
 
 
 def format_snapshot(snapshot: Mapping[str, Any]) -> str:
-    """Return the text of a snapshot, sorted, with a line for each price: a change of one price changes one line."""
+    """Return a snapshot as text, sorted, with one line per price, so a changed price changes one line."""
     regions = [
         f"    {json.dumps(region)}: {{\n{_format_lines(prices, indent=6)}\n    }}"
         for region, prices in sorted(snapshot["prices"].items())

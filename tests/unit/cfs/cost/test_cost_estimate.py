@@ -1,4 +1,4 @@
-"""What a stack costs: the former baseline, the shipped settings, schedules, spot, levers, and against the limit."""
+"""Cost of a stack: the former baseline, the shipped settings, schedules, spot, levers, and the limit."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def report(**options: Any) -> CostReport:
     return estimate_environment("test", today=TODAY, settings_file=BASELINE, **options)
 
 
-def test_settings_that_describe_the_former_baseline_cost_what_it_did() -> None:
+def test_the_former_baselines_settings_cost_as_much_as_the_baseline_did() -> None:
     day = cost_figures(report())["per_running_day_usd"]
 
     assert day["components"]["orchestrator"] == pytest.approx(10, rel=0.05)
@@ -60,7 +60,7 @@ def test_production_as_shipped_costs_less_than_sixty_dollars_and_its_infrastruct
 
 
 @pytest.mark.parametrize("environment", ["prod", "staging", "local"])
-def test_each_lever_of_the_plan_is_a_line_with_what_it_saves(environment: str) -> None:
+def test_each_lever_of_the_plan_is_a_line_with_its_saving(environment: str) -> None:
     levers = {lever["name"]: lever for lever in cost_figures(estimate_environment(environment, today=TODAY))["levers"]}
 
     assert levers.keys() >= PLAN
@@ -88,7 +88,7 @@ def test_a_group_that_no_schedule_starts_costs_nothing_and_one_on_demand_its_pri
     assert costs["group storage-a"] == pytest.approx(3 * 8 * 0.686, abs=0.001)
 
 
-def test_a_running_day_over_the_limit_ends_with_status_one(tmp_path: Path) -> None:
+def test_a_running_day_over_the_limit_exits_with_status_one(tmp_path: Path) -> None:
     file = tmp_path / "estimate.md"
     arguments = ["cost", "estimate", "--environment", "test", "--settings", str(BASELINE), "--markdown", str(file)]
     within = CliRunner().invoke(app, [*arguments, "--allow-stale-prices", "--json"])
@@ -151,7 +151,9 @@ def group_inputs(count: int, *types: str) -> dict[str, Any]:
     ],
     ids=["larger orchestrator", "NAT gateway", "a node more", "an hour more", "everything", "nothing"],
 )
-def test_the_price_of_a_change_is_the_difference_to_what_was_there(step: dict[str, Any], difference: object) -> None:
+def test_the_price_of_a_change_is_the_difference_between_after_and_before(
+    step: dict[str, Any], difference: object
+) -> None:
     priced = report(preview={"steps": [step]})
     change = cost_figures(priced)["change_usd"]
     if difference is None:
@@ -170,7 +172,7 @@ def test_a_preview_in_which_a_node_is_added_costs_that_node_and_its_disk() -> No
     assert components["group storage-a"] / 3 < change < components["group storage-a"] / 3 + 0.1
 
 
-def test_the_settings_of_a_preview_go_before_those_of_the_file() -> None:
+def test_the_settings_of_a_preview_take_precedence_over_those_of_the_file() -> None:
     config = {**yaml.safe_load(BASELINE.read_text())["config"], "claudefs-infra:orchestratorInstanceType": "c7a.xlarge"}
     priced = report(
         preview={"config": {key: json.dumps(v) if not isinstance(v, str) else v for key, v in config.items()}}

@@ -1,4 +1,4 @@
-"""`cfs prices refresh`: AWS's prices get into the snapshot, the emulated account's do not."""
+"""`cfs prices refresh`: the snapshot gets AWS's prices, but never those of the emulated account."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def account(monkeypatch: pytest.MonkeyPatch, *answers: list[str], url: str | Non
     return AwsAccount(session=session, url=url, clock=lambda: NOW, _clients=clients)
 
 
-def test_prices_of_aws_replace_the_snapshots_and_what_it_does_not_show_stays(
+def test_aws_prices_replace_the_snapshots_and_prices_that_aws_does_not_show_stay(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     snapshot = tmp_path / "prices.json"
@@ -84,7 +84,7 @@ def test_prices_of_aws_replace_the_snapshots_and_what_it_does_not_show_stays(
     assert "old" not in json.loads(snapshot.read_text())["sources"]
 
 
-def test_placeholders_of_the_emulated_account_do_not_get_into_the_snapshot(
+def test_placeholders_of_the_emulated_account_are_not_written_to_the_snapshot(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     snapshot, other = tmp_path / "prices.json", tmp_path / "other.json"
