@@ -1,10 +1,10 @@
-"""The emulated AWS account: moto's server, with the gaps that the real provider meets closed.
+"""The emulated AWS account: moto's server, with additions for calls that moto lacks.
 
-IAM policies are enforced where that is switched on (`iam`).
+IAM policies are enforced if this is switched on (`iam`).
 
-Scheduled actions of Auto Scaling groups are carried out, by a clock that can be moved forward.
+Scheduled actions of Auto Scaling groups run, on a clock that can be moved forward.
 
-Known differences from AWS: resources exist at once, quotas are not enforced, nothing runs on
-instances, there is always spot capacity, and no mail or message leaves the machine. Prices are placeholders: one for
-all spot instances, one for all on demand.
+Known differences from AWS: resources are created immediately, quotas are not enforced, instances run nothing,
+spot capacity is always available, and no mail or message leaves the machine. Prices are placeholders: one for all spot
+instances, and one for all on-demand instances.
 """

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 LISTEN_ADDRESS = "127.0.0.1"
 SERVER_THREADS = 32
-"""Enough for all connections of one engine, so that none waits for another's pause."""
+"""Enough threads for all connections of one engine, so that no connection waits for an idle one."""
 
 HEALTH_PATH = "/_control/health"
 
 
 def with_health(app: WSGIApplication, *, changes: int) -> WSGIApplication:
-    """Answer `/_control/health` and leave all else to `app`."""
+    """Serve `/_control/health`, and forward all other requests to `app`."""
 
     def serve_health(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"] != HEALTH_PATH:
@@ -40,17 +40,17 @@ def with_health(app: WSGIApplication, *, changes: int) -> WSGIApplication:
 
 
 def load_account(state: Path) -> tuple[Journal, WSGIApplication]:
-    """Load moto, and bring the account to where its journal ends.
+    """Load moto, and replay the account's journal.
 
     Args:
-        state: The journal.
+        state: The journal's file.
 
     Returns:
         The journal, and the application that serves the account.
     """
-    # All that is made until the account is there stays; to look for garbage in it takes a third of the time.
+    # Objects created while loading are never freed; collecting garbage among them would take a third of the time.
     gc.disable()
-    # Read when moto is imported. Without the policies, AWS's own ones cannot be attached to a role.
+    # Read when moto is imported. Without it, AWS managed policies cannot be attached to a role.
     os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: PLC0415
 
@@ -80,7 +80,7 @@ def load_account(state: Path) -> tuple[Journal, WSGIApplication]:
 
 
 def lock_journal(state: Path) -> FileLock:
-    """Take an account's journal for this process alone, which ends where another one has it."""
+    """Lock an account's journal, or exit if another process has locked it."""
     lock = FileLock(state.with_suffix(".lock"), timeout=0)
     try:
         lock.acquire()
@@ -90,25 +90,27 @@ def lock_journal(state: Path) -> FileLock:
 
 
 def serve_account(app: WSGIApplication, *, port: int) -> None:
-    """Serve until ended."""
-    # Not werkzeug's own server, which is for development alone and opens a connection for each request.
+    """Serve until stopped."""
+    # Not werkzeug's own server, which is only for development and opens a connection for each request.
     import waitress  # noqa: PLC0415 — with moto, after the checks
 
-    # It warns of each request that waits; here they all do, since the journal serves one at a time.
+    # It logs a warning for each queued request; here all requests queue, as the journal serves one at a time.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     waitress.serve(app, host=LISTEN_ADDRESS, port=port, threads=SERVER_THREADS)
 
 
 def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read what the command is told: its `port`, and the journal, `state`."""
+    """Parse the options: the `port`, and the journal's file, `state`."""
     parser = argparse.ArgumentParser(prog="python -m local.aws", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--state", type=Path, required=True, help="the journal of what changed the account")
+    parser.add_argument(
+        "--state", type=Path, required=True, help="file of the journal of requests that changed the account"
+    )
     return parser.parse_args(arguments)
 
 
 def main() -> None:
-    """Serve until ended."""
+    """Serve until stopped."""
     told = parse_options()
     with lock_journal(told.state):
         _, app = load_account(told.state)

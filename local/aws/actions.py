@@ -1,7 +1,7 @@
-"""Which rights the calls of a run need: what the rights of a role are compared with.
+"""Records the IAM actions that a run's calls need, to compare them with a role's rights.
 
-This layer in front of moto names the operation of each request, by AWS's own descriptions of its services, which
-botocore brings; `names.py` knows what IAM calls it.
+This layer in front of moto determines the operation of each request from the service models in
+botocore; `names.py` maps operations to IAM actions.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ _CBOR = re.compile(r"/service/[^/]+/operation/(\w+)")
 _PLACES = ("querystring", "header")
 _FORM_TYPE = "application/x-www-form-urlencoded"
 _UNSIGNED_OPERATIONS = {"AssumeRoleWithWebIdentity": "sts"}
-"""Services of the operations that nobody signs."""
+"""Services of operations whose requests are not signed."""
 
 _HOST = re.compile(r"^https?://[^/]+")
 _S3_CONTROL = "/v20180820/"
-"""How paths of S3's control API begin, whose requests are signed as S3's."""
+"""Path prefix of the S3 Control API, whose requests are signed for the service `s3`."""
 
 
 class ActionRecorder:
-    """A WSGI application around another that remembers which IAM actions its requests need.
+    """WSGI middleware that records the IAM actions that requests need.
 
-    `GET /_control/actions` answers all since the last `DELETE`, sorted. An operation that cannot be named is answered
+    `GET /_control/actions` returns the actions since the last `DELETE`, sorted. An unknown operation is listed
     as `service:METHOD /path`, which no role allows.
     """
 
@@ -74,10 +74,10 @@ class CalledOperation:
     """The operation that a request calls.
 
     Attributes:
-        service: The name that requests of the service are signed by.
-        name: The operation, as AWS's API reference names it; "" of one that is unknown.
-        path_values: What the path says, by the names of AWS's description.
-        actions: The IAM actions that it needs. One that is unknown needs what no role allows.
+        service: The service's signing name.
+        name: The operation's name in AWS's API reference; "" if unknown.
+        path_values: Parameters in the path, by their names in AWS's service model.
+        actions: The required IAM actions. An unknown operation requires one that no role allows.
     """
 
     service: str
@@ -87,7 +87,10 @@ class CalledOperation:
 
 
 def called_operation(request: Request) -> CalledOperation | None:
-    """Return the operation of a request to AWS, or None where nobody signed it who must; its body can be read again."""
+    """Return the operation of a request to AWS, or None if a required signature is missing.
+
+    The request's body can be read again afterwards.
+    """
     signed = _CREDENTIAL.search(request.headers.get("Authorization", ""))
     named = _named_operation(request)
     service = signed[1] if signed else _UNSIGNED_OPERATIONS.get(named or "")
@@ -104,13 +107,13 @@ def called_operation(request: Request) -> CalledOperation | None:
 
 
 def needed_actions(request: Request) -> tuple[str, ...]:
-    """Return the IAM actions that a signed request to AWS needs; its body can be read again afterwards."""
+    """Return the IAM actions that a request to AWS needs; its body can be read again afterwards."""
     called = called_operation(request)
     return called.actions if called else ()
 
 
 def _named_operation(request: Request) -> str | None:
-    """Return the operation where the protocol names it: AWS JSON, query and CBOR."""
+    """Return the operation's name if the protocol has it: AWS JSON, query and CBOR."""
     if target := request.headers.get("X-Amz-Target"):
         return target.rpartition(".")[2]
     if cbor := _CBOR.fullmatch(request.path):
@@ -123,16 +126,16 @@ def _named_operation(request: Request) -> str | None:
 
 
 def _addressed_operation(service: str, request: Request) -> _OperationAddress:
-    """Return the address of a REST request's operation: the one that fits and asks for most."""
+    """Return the address of a REST request's operation: the most specific one that matches."""
     model = "s3control" if service == "s3" and request.path.startswith(_S3_CONTROL) else service
     fitting = (address for address in _operation_addresses(model) if address.matches_request(request))
     return max(fitting, key=_OperationAddress.match_rank, default=_NO_OPERATION)
 
 
 def _raw_path(request: Request) -> str:
-    """Return the path as it was sent: a slash within a name, such as an ARN's, is none between names.
+    """Return the path as sent, in which an encoded slash within a name, for example an ARN, separates nothing.
 
-    Who takes this account for a proxy sends whole addresses: S3 Control's host names do not exist on loopback.
+    Clients that use this account as a proxy send whole URLs, because S3 Control's host names do not exist on loopback.
     """
     sent: str = request.environ.get("REQUEST_URI") or request.environ.get("RAW_URI") or request.path
     return _HOST.sub("", sent.partition("?")[0])
@@ -140,15 +143,15 @@ def _raw_path(request: Request) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class _OperationAddress:
-    """Where an operation of a REST service is called.
+    """The address of an operation of a REST service.
 
     Attributes:
-        operation: Its name, or None of no operation.
+        operation: The operation's name, or None for no operation.
         method: The HTTP method.
-        path: What the path matches.
-        query: Parameters that it must have; "" is any value.
-        headers: Headers that it must have.
-        fixed: How many characters of the path are its own.
+        path: The pattern of the path.
+        query: Required query parameters; "" means any value.
+        headers: Required headers.
+        fixed: Number of literal characters in the path.
     """
 
     operation: str | None
@@ -159,7 +162,7 @@ class _OperationAddress:
     fixed: int
 
     def matches_request(self, request: Request) -> bool:
-        """Return whether a request may be meant for the operation."""
+        """Return whether a request matches the address."""
         return (
             self.method == request.method
             and self.path.fullmatch(_raw_path(request)) is not None
@@ -168,12 +171,12 @@ class _OperationAddress:
         )
 
     def read_path(self, request: Request) -> dict[str, str]:
-        """Return what a request's path says."""
+        """Return the parameters in a request's path."""
         found = self.path.fullmatch(_raw_path(request))
         return {name: unquote(value) for name, value in found.groupdict().items()} if found else {}
 
     def match_rank(self) -> tuple[int, int]:
-        """Rank it among those that fit: the one that asks for most is meant."""
+        """Return the rank among matching addresses; the highest is the most specific."""
         return len(self.query) + len(self.headers), self.fixed
 
 
@@ -189,7 +192,7 @@ def _operation_addresses(service: str) -> tuple[_OperationAddress, ...]:
         return ()
     model = session.get_service_model(service)
     operations = map(model.operation_model, model.operation_names)
-    # S3 calls the older forms of some by the same address.
+    # Deprecated versions of some S3 operations have the same address.
     return tuple(_operation_address(operation) for operation in operations if not operation.deprecated)
 
 

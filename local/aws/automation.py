@@ -1,7 +1,7 @@
-"""Systems Manager's Automation, which moto has not: runs a document's steps against the emulated account.
+"""Systems Manager Automation, which moto lacks: runs a document's steps against the emulated account.
 
-It knows the actions and step properties that this project's documents have. Steps take no time. Where the account's
-gate is on, they have the rights of the document's role.
+It supports the actions and step properties of this project's documents. Steps take no time. If the account's gate is
+on, steps run with the rights of the document's role.
 """
 
 from __future__ import annotations
@@ -31,25 +31,25 @@ DocumentStep = dict[str, Any]
 
 _AUTOMATION_INPUTS = ("Service", "Api", "PropertySelector", "DesiredValues")
 _MAX_STEPS = 100
-"""More than any document has: a document whose steps lead round in a circle ends."""
+"""Limit that ends a document with a loop; more than the steps of any document."""
 
 
 class StepError(Exception):
-    """A step that failed; the message says why."""
+    """A step has failed, for the reason in the message."""
 
 
 class ParametersError(Exception):
-    """Parameters that a document does not take; the message names the first."""
+    """A document does not accept the parameters; the message describes the first problem."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StepExecution:
-    """What became of one step.
+    """The result of one step.
 
     Attributes:
         name: The step's name.
-        action: What it did.
-        failure: Why it failed, or "".
+        action: The step's action.
+        failure: The reason for its failure, or "".
     """
 
     name: str
@@ -58,7 +58,7 @@ class StepExecution:
 
     @property
     def step_status(self) -> str:
-        """How Systems Manager calls it."""
+        """Systems Manager's status of the step."""
         return "Failed" if self.failure else "Success"
 
 
@@ -67,11 +67,11 @@ class AutomationExecution:
     """One run of a document.
 
     Attributes:
-        id: Its id.
+        id: The execution ID.
         document: The document's name.
-        parameters: What it was told.
-        status: `Success`, or `Failed` where a critical step failed.
-        steps: What its steps did, in the order in which they ran.
+        parameters: The parameters of the run.
+        status: `Success`, or `Failed` if a critical step failed.
+        steps: Results of the steps, in order of execution.
     """
 
     id: str
@@ -85,7 +85,7 @@ def run_document(name: str, content: str, parameters: Mapping[str, list[str]], *
     """Run a document to its end.
 
     Raises:
-        ParametersError: It is not told what it wants to be told.
+        ParametersError: The parameters are not those that the document declares.
     """
     document = json.loads(content)
     _check_parameters(document.get("parameters", {}), parameters)
@@ -100,7 +100,7 @@ def run_document(name: str, content: str, parameters: Mapping[str, list[str]], *
 
 
 def _assume_role(role: str, execution_id: str, region: str) -> Principal | None:
-    """Assume the role that a document runs under; Systems Manager does it before the first step."""
+    """Assume a document's role, as Systems Manager does before the first step."""
     return ACCOUNT_GATE.assume_for_service(
         "ssm.amazonaws.com",
         role,
@@ -136,12 +136,12 @@ def _check_parameters(declared: Mapping[str, Mapping[str, str]], given: Mapping[
 
 
 def _fill_parameters(text: str, parameters: Mapping[str, list[str]]) -> str:
-    """Replace references to parameters, which stand inside strings of a JSON text, by their values."""
+    """Replace references to parameters, within strings of a JSON text, by their values."""
     return re.sub(r"\{\{ *(\w+) *\}\}", lambda found: json.dumps(parameters[found[1]][0])[1:-1], text)
 
 
 def _next_step(step: DocumentStep, *, failed: bool) -> str | None:
-    """Return the name of the next step, "" for the one that is written next, None at the end."""
+    """Return the name of the next step; "" for the following one in the document, None at the end."""
     on_failure: str = step.get("onFailure", "Abort")
     if failed and on_failure.startswith("step:"):
         return on_failure.removeprefix("step:")
@@ -151,7 +151,7 @@ def _next_step(step: DocumentStep, *, failed: bool) -> str | None:
 
 
 def _run_step(step: DocumentStep, region: str) -> str:
-    """Carry a step out and say why it failed, or nothing."""
+    """Run a step; return the reason for its failure, or ""."""
     try:
         _ACTIONS[step["action"]](step["inputs"], region)
     except (StepError, ClientError, BotoCoreError) as error:
@@ -160,7 +160,7 @@ def _run_step(step: DocumentStep, region: str) -> str:
 
 
 def _call_api(service: str, api: str, parameters: Mapping[str, Any], region: str) -> Any:
-    """Call the emulated account from inside, where a request of its own would wait for the one that is served."""
+    """Call the emulated account in-process, as a network request would wait for the current one to finish."""
     client = _in_process_client(service, region)
     operations = {named: method for method, named in client.meta.method_to_api_mapping.items()}
     return getattr(client, operations[api])(**parameters)
@@ -172,7 +172,7 @@ def _in_process_client(service: str, region: str) -> Any:
         service,
         region_name=region,
         aws_access_key_id="automation",
-        aws_secret_access_key="automation",  # noqa: S106 — the emulator checks none
+        aws_secret_access_key="automation",  # noqa: S106 — the emulator does not check it
     )
     guard_client(client, ACCOUNT_GATE.admit_own_call)
     inside = BotocoreStubber()
@@ -187,7 +187,7 @@ def _execute_api(inputs: Mapping[str, Any], region: str) -> Any:
 
 
 def _assert_property(inputs: Mapping[str, Any], region: str) -> None:
-    # A path of names and places means the same to JSONPath, but for its beginning, as to JMESPath.
+    # A path of names and indices is the same in JSONPath and JMESPath, except for the leading `$.`.
     found = jmespath.search(inputs["PropertySelector"].removeprefix("$."), _execute_api(inputs, region))
     if found not in inputs["DesiredValues"]:
         raise StepError(f"{inputs['PropertySelector']} is {found}, not one of {inputs['DesiredValues']}")
@@ -203,7 +203,7 @@ def _run_command(inputs: Mapping[str, Any], region: str) -> None:
 
 
 def _skip_sleep(_inputs: Mapping[str, Any], _region: str) -> None:
-    """Take no time."""
+    """Return immediately."""
 
 
 _ACTIONS = {

@@ -1,4 +1,4 @@
-"""The emulated account's clock: the machine's, until somebody moves it forward."""
+"""The emulated account's clock: the machine's, unless it is moved forward."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CLOCK_PATH = "/_control/clock"
-"""Where the emulated account tells its time, and is told another."""
+"""Path to read and set the account's clock."""
 
 
 class AccountClock:
-    """Tells the account's time; it goes on as the machine's does, from wherever it has been moved to."""
+    """The account's clock: runs at the machine's speed, with an offset."""
 
     def __init__(self) -> None:
-        """Begin with the machine's time."""
+        """Start with the machine's time."""
         self._ahead = timedelta()
         self._replayed: datetime | None = None
 
     def machine_time(self) -> datetime:
-        """Return the machine's time, or in a replay the one at which the replayed request came."""
+        """Return the machine's time, or during a replay the time of the replayed request."""
         return self._replayed or datetime.now(UTC)
 
     def account_time(self) -> datetime:
@@ -33,7 +33,7 @@ class AccountClock:
         """Move the account's time forward.
 
         Raises:
-            ValueError: It would go back.
+            ValueError: The new time is before the current one.
         """
         if to < self.account_time():
             raise ValueError(f"{to.isoformat()} lies before the account's time, {self.account_time().isoformat()}")
@@ -41,7 +41,7 @@ class AccountClock:
 
     @contextmanager
     def replaying_at(self, machine: datetime) -> Iterator[None]:
-        """Let the machine's time be that of a request that is replayed."""
+        """Set the machine's time to a replayed request's, within the block."""
         self._replayed = machine
         try:
             yield

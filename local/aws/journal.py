@@ -1,10 +1,10 @@
-"""Keeps the emulated account across restarts: a journal of the requests that changed it.
+"""Preserves the emulated account across restarts, by a journal of the requests that changed it.
 
-moto holds its account in memory. Every changing request is written down before it is carried out, and moto's random
-numbers, from which it makes ids, are seeded by the request's number; so the same requests give the same account.
-A restart, or the death of the server at any moment, loses nothing.
+moto keeps its account in memory. Every changing request is recorded before it is executed, and moto's random
+numbers, from which it generates IDs, are seeded with the request's number; so a replay produces the same account.
+A restart, or a kill of the server at any moment, loses nothing.
 
-Beside each request stands when it came, which the account's clock shows again while the request is replayed.
+The journal also records each request's time, to which the account's clock is set during the replay.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def changes_account(request: Request) -> bool:
 
 
 def _operation_name(request: Request) -> str | None:
-    """Return the operation's name where the protocol has one (AWS JSON and query); REST has none."""
+    """Return the operation's name if the protocol has one (AWS JSON and query, not REST)."""
     target = request.headers.get("X-Amz-Target")
     if target:
         return target.rpartition(".")[2]
@@ -61,7 +61,7 @@ def _services_in_use() -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class RecordedAnswer:
-    """What the application has answered to one request."""
+    """The application's response to a request."""
 
     status: str
     headers: list[tuple[str, str]]
@@ -69,10 +69,10 @@ class RecordedAnswer:
 
 
 class Journal:
-    """A WSGI application around moto's that writes down what changes the account.
+    """WSGI middleware around moto that records requests that change the account.
 
     Attributes:
-        path: Where it writes. A copy of this process may go on in a copy of the file.
+        path: The journal's file. A copy of this process may continue in a copy of the file.
     """
 
     def __init__(
@@ -84,15 +84,15 @@ class Journal:
         next_due_request: Callable[[], Request | None] = lambda: None,
         admit: Callable[[Request], RecordedAnswer | None] = lambda _: None,
     ) -> None:
-        """Wrap `app` and replay what `path` holds from earlier runs.
+        """Wrap `app`, and replay the requests of earlier runs from `path`.
 
         Args:
             app: moto's application.
-            path: The journal.
+            path: The journal's file.
             clock: The account's clock.
-            next_due_request: Returns a request that the account makes to itself before the next one, or None.
-            admit: Returns the refusal of a request, which is then neither carried out nor kept, or None. What is
-                replayed was admitted when it came.
+            next_due_request: Returns an internal request to serve before the next one, or None.
+            admit: Returns the refusal of a request, or None to admit it. Refused requests are neither executed nor
+                recorded. Replayed requests are not checked again.
         """
         self._app = app
         self._clock = clock
@@ -110,14 +110,14 @@ class Journal:
 
     @property
     def change_count(self) -> int:
-        """How many changing requests the account has seen, over all runs."""
+        """The number of changing requests over all runs."""
         return self._count
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""
         body = Request(environ).get_data()
         environ["wsgi.input"] = io.BytesIO(body)
-        # moto reads the path as it was sent from here, where not every server puts it.
+        # moto reads the raw path from this variable, which not every server sets.
         environ.setdefault("RAW_URI", environ.get("REQUEST_URI", ""))
         request = Request({**environ, "wsgi.input": io.BytesIO(body)})
         with self._lock:
@@ -140,12 +140,12 @@ class Journal:
         services = _services_in_use()
         answer = self._forward_request(environ)
         if _services_in_use() != services:
-            # The first look at a service makes its defaults (a default VPC), which draws random numbers too.
+            # The first request to a service creates its defaults (a default VPC), which also draws random numbers.
             self._append_entry(entry)
         return answer
 
     def _journal_entry(self, request: Request) -> dict[str, Any]:
-        """Return what the journal keeps of a request."""
+        """Return the journal entry of a request."""
         return {
             "at": self._clock.machine_time().isoformat(),
             "method": request.method,
@@ -160,10 +160,10 @@ class Journal:
         return RecordedAnswer(status=status, headers=list(headers), body=b"".join(body))
 
     def _remember_answer(self, invocation: str | None, answer: RecordedAnswer) -> None:
-        """Keep an answer for the client that sends a call again since it has not got it.
+        """Store a response for a client that does not receive it and retries.
 
-        AWS's clients number their calls and send one again whose connection breaks. Carried out twice, it would find
-        that what it creates exists already, and that what it deletes does not.
+        AWS's clients give each call an ID, and retry a call whose connection breaks. Executing it twice would
+        fail: a creation because the resource exists, a deletion because it does not.
         """
         if invocation is not None:
             self._answered[invocation] = answer
@@ -187,13 +187,13 @@ class Journal:
             headers=entry["headers"],
             data=base64.b64decode(entry["body"]),
         )
-        # Journals of earlier versions do not say when.
+        # Journals of earlier versions have no times.
         at = datetime.fromisoformat(entry["at"]) if "at" in entry else self._clock.machine_time()
         with self._clock.replaying_at(at):
             Client(self._app).open(builder)
 
     @staticmethod
     def _drop_torn_line(path: Path) -> None:
-        """Cut a last line that a killed server left without its end; its request was not carried out."""
+        """Remove an incomplete last line, left by a killed server; its request was not executed."""
         text = path.read_bytes() if path.exists() else b""
         path.write_bytes(text[: text.rfind(b"\n") + 1])

@@ -1,6 +1,6 @@
-"""How IAM names what AWS's APIs are asked for: mostly alike, and here is where not.
+"""Maps API operations to IAM actions; most have the same name, and the exceptions are listed here.
 
-The source is the Service Authorization Reference, page by page of each service:
+The source is the Service Authorization Reference, on the page of each service:
 https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 """
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 IAM_PREFIXES: Mapping[str, str] = {"monitoring": "cloudwatch"}
-"""IAM's prefix of a service whose requests are signed by another name."""
+"""IAM's service prefix by signing name, for services where they differ."""
 
 UNRESTRICTED_ACTIONS = frozenset({"sts:GetCallerIdentity"})
-"""What everybody may call: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html"""
+"""Actions that need no permission: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html"""
 
 IAM_ACTION_NAMES: Mapping[str, tuple[str, ...]] = {
     "budgets:CreateBudget": ("budgets:ModifyBudget",),
@@ -59,15 +59,15 @@ IAM_ACTION_NAMES: Mapping[str, tuple[str, ...]] = {
     "s3:PutPublicAccessBlock": ("s3:PutBucketPublicAccessBlock",),
     "s3:UploadPart": ("s3:PutObject",),
 }
-"""The IAM actions of operations whose own names are none."""
+"""IAM actions of operations that have no action of the same name."""
 
 
 def iam_actions(service: str, operation: str) -> tuple[str, ...]:
     """Return the IAM actions that an operation needs.
 
     Args:
-        service: The name that requests of the service are signed by, such as `monitoring`.
-        operation: The operation, as AWS's API reference names it.
+        service: The service's signing name, for example `monitoring`.
+        operation: The operation's name in AWS's API reference.
     """
     called = f"{IAM_PREFIXES.get(service, service)}:{operation}"
     if called in UNRESTRICTED_ACTIONS:

@@ -1,10 +1,10 @@
-"""What runs on the emulated account's instances: nodes that boot, install releases, answer probes, and fail on demand.
+"""Emulated nodes on the account's instances: they boot, install releases, answer probes, and fail on demand.
 
-An instance of a node group (tag `NodeGroup`) boots by installing what its environment's version pointer names, and
-then does what the environment's Command documents `install`, `probe` and `drain` say. Its tag `EmulatedFault` makes it
-fail: words of the form `install:v1.2.3` (cannot install that version), `probe:v1.2.3` (is not ready while it runs it),
-`vanish:v1.2.3` (is terminated while it installs it), `boot` (never gets ready by itself) or `unreachable` (its agent is
-not running).
+An instance of a node group (tag `NodeGroup`) boots by installing the release that its environment's version pointer
+names, and then executes the environment's Command documents `install`, `probe` and `drain`. The tag `EmulatedFault`
+makes it fail; its words are `install:v1.2.3` (cannot install that version), `probe:v1.2.3` (not ready while running
+it), `vanish:v1.2.3` (is terminated while installing it), `boot` (never becomes ready by itself) or `unreachable` (its
+agent is not running).
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ FAULT_TAG = "EmulatedFault"
 """The tag that makes a node fail."""
 
 NO_VERSION = "none"
-"""The tag `Version` of a node that has booted before there was a release."""
+"""Value of the tag `Version` on a node that booted before the first release."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NodeCommandResult:
-    """How a command on a node has ended.
+    """The result of a command on a node.
 
     Attributes:
-        succeeded: Whether it succeeded.
-        output: What it printed.
+        succeeded: Whether the command succeeded.
+        output: The command's output.
     """
 
     succeeded: bool
@@ -51,11 +51,11 @@ class NodeCommandResult:
 
 
 _DRAINED_NODES: WeakSet[Any] = WeakSet()
-"""Nodes whose units are stopped."""
+"""Nodes with stopped units."""
 
 
 def boot_node(instance: Instance) -> None:
-    """Let a new instance of a node group boot."""
+    """Boot a new instance if it belongs to a node group."""
     tags = _instance_tags(instance)
     if "NodeGroup" not in tags or "boot" in _node_faults(tags):
         return
@@ -72,12 +72,12 @@ def boot_node(instance: Instance) -> None:
 
 
 def is_reachable(instance: Instance) -> bool:
-    """Return whether Systems Manager reaches an instance."""
+    """Return whether Systems Manager can reach an instance."""
     return instance.state == "running" and "unreachable" not in _node_faults(_instance_tags(instance))
 
 
 def run_node_command(instance: Instance, document: str, parameters: Mapping[str, str]) -> NodeCommandResult:
-    """Do what one of the environment's documents says."""
+    """Run one of the environment's Command documents on a node."""
     if document == "install":
         return _install_release(instance, parameters["ReleaseKey"], parameters["Sha256"])
     if document == "drain":
@@ -125,7 +125,7 @@ def _read_artifact(instance: Instance, key: str) -> bytes | None:
 
 
 def _may_read(instance: Instance, path: str) -> bool:
-    """Return whether an instance may read an object under the role of its profile, where the account's gate is on."""
+    """Return whether an instance may read an object with its profile's role; always true while the gate is off."""
     if not ACCOUNT_GATE.enforced:
         return True
     role = find_profile_role((instance.iam_instance_profile or {}).get("Arn", ""))

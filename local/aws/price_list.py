@@ -1,4 +1,4 @@
-"""AWS's Price List, which moto has not: every instance type at one price. It is a placeholder, and none of AWS's."""
+"""AWS's Price List, which moto lacks: all instance types have the same price, a placeholder that is not AWS's."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 GET_PRODUCTS_TARGET = "AWSPriceListService.GetProducts"
 ON_DEMAND_PLACEHOLDER_USD = "0.1000000000"
-"""An hour of any instance type on demand."""
+"""Hourly on-demand price of every instance type."""
 
 
 def with_price_list(app: WSGIApplication) -> WSGIApplication:
-    """Answer GetProducts and leave all else to `app`."""
+    """Serve GetProducts, and forward all other requests to `app`."""
 
     def serve_price_list(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ.get("HTTP_X_AMZ_TARGET") != GET_PRODUCTS_TARGET:
@@ -29,7 +29,7 @@ def with_price_list(app: WSGIApplication) -> WSGIApplication:
 
 
 def get_products(query: dict[str, Any]) -> dict[str, Any]:
-    """Return the one product that filters by type and region mean."""
+    """Return the single product for a filter by instance type, or none without this filter."""
     wanted = {given["Field"]: given["Value"] for given in query.get("Filters", [])}
     if "instanceType" not in wanted:
         return {"FormatVersion": "aws_v1", "PriceList": []}

@@ -1,7 +1,7 @@
-"""Carries out the scheduled actions of the account's Auto Scaling groups, which moto only keeps.
+"""Runs the scheduled actions of the account's Auto Scaling groups, which moto only stores.
 
-What is due is carried out before the next request is served: nobody can look at the account in between. It is a
-request itself, `POST /_control/clock`, so that the journal replays it in its place.
+Due actions run before the next request is served, so no client can see the account before they have run. They are
+triggered by a request, `POST /_control/clock`, so the journal replays them in order.
 """
 
 from __future__ import annotations
@@ -42,16 +42,16 @@ def group_timetable(group: FakeAutoScalingGroup) -> Timetable:
 
 
 def next_action_time() -> datetime | None:
-    """Return the time of the account's next scheduled action, or None where there is none."""
+    """Return the time of the account's next scheduled action, or None."""
     return min(
         (waiting.at for group in _all_groups() if (waiting := group_timetable(group).next_action())), default=None
     )
 
 
 def run_due_actions(until: datetime) -> None:
-    """Carry out, in order, what is due until an instant."""
+    """Run, in order, the actions that are due by a given time."""
     while (at := next_action_time()) is not None and at <= until:
-        # The order of groups that have something to do at one time is not said; theirs is as good as any.
+        # AWS does not specify the order of groups with actions at the same time; any order will do.
         for group in list(_all_groups()):
             waiting = group_timetable(group).next_action()
             if waiting is not None and waiting.at == at:
@@ -60,7 +60,7 @@ def run_due_actions(until: datetime) -> None:
 
 
 def due_request_source(clock: AccountClock) -> Callable[[], Request | None]:
-    """Return the account's request to itself to carry out what is due, where something is."""
+    """Return a function that returns the internal request to run due actions, or None if none are due."""
 
     def next_due_request() -> Request | None:
         at = next_action_time()
@@ -71,9 +71,9 @@ def due_request_source(clock: AccountClock) -> Callable[[], Request | None]:
 
 
 def with_clock(app: WSGIApplication, clock: AccountClock) -> WSGIApplication:
-    """Answer `/_control/clock` and leave all else to `app`.
+    """Serve `/_control/clock`, and forward all other requests to `app`.
 
-    `GET` gives the account's time, `PUT {"now": …}` moves it forward, and `POST` carries out what is due.
+    `GET` returns the account's time, `PUT {"now": …}` moves it forward, and `POST` runs due actions.
     """
 
     def serve_clock(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -107,7 +107,7 @@ def _all_groups() -> Iterator[FakeAutoScalingGroup]:
 
 
 def _apply_sizes(group: FakeAutoScalingGroup, sizes: GroupSizes, *, name: str) -> None:
-    """Return a group new sizes, or leave it as it is where they contradict those that it has."""
+    """Set a group's sizes, unless they contradict its other sizes or scheduled actions are suspended."""
     if any(process["ProcessName"] == "ScheduledActions" for process in group.suspended_processes):
         return
     resulting = GroupSizes(
@@ -127,7 +127,7 @@ def _apply_sizes(group: FakeAutoScalingGroup, sizes: GroupSizes, *, name: str) -
 
 
 def keep_timetables(clock: AccountClock) -> None:
-    """Let each group keep its actions by AWS's rules; moto has one list for all groups, by the actions' names alone."""
+    """Store each group's actions by AWS's rules; moto has a single list for all groups, keyed only by action name."""
 
     def put_action(
         self: AutoScalingBackend,
@@ -196,7 +196,7 @@ def _describe_action(group: FakeAutoScalingGroup, waiting: PendingAction) -> Fak
 
 @contextmanager
 def _translate_refusals() -> Iterator[None]:
-    """Answer what a timetable refuses as AWS does."""
+    """Convert a timetable's refusal to AWS's error."""
     try:
         yield
     except TimetableError as error:
@@ -217,5 +217,5 @@ def _parse_instant(given: str | datetime | None) -> datetime | None:
 
 
 def _parse_size(given: str | int | None) -> int | None:
-    """Read a size; without one, or with -1, the group's stays as it is."""
+    """Parse a size; absent or -1 means that the group's size does not change."""
     return None if given in (None, "", -1, "-1") else int(given)

@@ -1,8 +1,8 @@
-"""Scheduled actions of Auto Scaling groups as AWS carries them out, without groups: what is due, and when.
+"""Timetable of an Auto Scaling group's scheduled actions by AWS's rules, independent of the group.
 
-A recurring action with a start time is done at that time and then by its recurrence. Each action has one next time,
-which AWS describes as its start time. Done with, an action is gone: one without recurrence once it is done, another
-once its next time would lie behind its end.
+A recurring action with a start time runs at that time, and then by its recurrence. Each action has one next time,
+which AWS reports as its start time. An action is deleted when it is finished: without recurrence after it has run,
+otherwise when its next time would be after its end time.
 https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-scheduled-scaling.html
 """
 
@@ -30,24 +30,24 @@ class TimetableError(ValueError):
     """
 
     def __init__(self, message: str, *, code: str = "ValidationError") -> None:
-        """Refuse an action."""
+        """Create the error."""
         super().__init__(message)
         self.code = code
 
 
 @dataclass(frozen=True, kw_only=True)
 class GroupSizes:
-    """What an action makes of its group's sizes; None leaves one as it is."""
+    """An action's sizes for its group; None leaves a size unchanged."""
 
     minimum: int | None = None
     maximum: int | None = None
     desired: int | None = None
 
     def check_bounds(self) -> None:
-        """Refuse sizes that contradict each other.
+        """Check that the sizes are consistent.
 
         Raises:
-            TimetableError: They do.
+            TimetableError: They contradict each other.
         """
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
             raise TimetableError(f"Min bound, {self.minimum}, is greater than max bound, {self.maximum}")
@@ -61,15 +61,15 @@ class GroupSizes:
 
 @dataclass(frozen=True, kw_only=True)
 class PendingAction:
-    """A scheduled action that waits for its next time.
+    """A scheduled action with its next time.
 
     Attributes:
-        name: Its name, unique in its group.
-        sizes: What it makes of the group.
-        recurrence: Five fields of cron, or None.
-        time_zone: The zone of the recurrence; None for UTC.
-        at: When it is done next.
-        end_time: When it is done no more; None for never.
+        name: The action's name, unique in its group.
+        sizes: The sizes that it sets.
+        recurrence: A cron expression of five fields, or None.
+        time_zone: The recurrence's time zone; None for UTC.
+        at: The next time that it runs.
+        end_time: The time after which it no longer runs; None for no end.
     """
 
     name: str
@@ -80,7 +80,7 @@ class PendingAction:
     end_time: datetime | None
 
     def following_action(self) -> PendingAction | None:
-        """Return what waits once it is done, or None where it is done with."""
+        """Return the action with its following time, or None if it never runs again."""
         action = ScheduledAction(
             name=self.name, recurrence=self.recurrence, time_zone=self.time_zone, end_time=self.end_time, opens=True
         )
@@ -92,18 +92,18 @@ class Timetable:
     """The scheduled actions of one group."""
 
     def __init__(self) -> None:
-        """Begin without any."""
+        """Create an empty timetable."""
         self._waiting: dict[str, PendingAction] = {}
 
     def __iter__(self) -> Iterator[PendingAction]:
-        """Return what waits, in the order in which it was put."""
+        """Iterate over the pending actions in order of creation."""
         return iter(list(self._waiting.values()))
 
     def put_action(self, action: ScheduledAction, sizes: GroupSizes, *, now: datetime) -> None:
-        """Take an action, in place of another one of its name.
+        """Add an action, or replace the one of the same name.
 
         Raises:
-            TimetableError: AWS would refuse it.
+            TimetableError: AWS would refuse the action.
         """
         _check_action(action, sizes, now=now)
         at = action.start_time or next_occurrence(action, after=now)
@@ -129,21 +129,21 @@ class Timetable:
         """Delete an action.
 
         Raises:
-            TimetableError: There is none of that name.
+            TimetableError: There is no action of that name.
         """
         if name not in self._waiting:
             raise TimetableError("Scheduled action name not found")
         del self._waiting[name]
 
     def next_action(self) -> PendingAction | None:
-        """Return what is done next."""
+        """Return the action that runs next, or None."""
         return min(self._waiting.values(), key=lambda waiting: waiting.at, default=None)
 
     def take_next_action(self) -> PendingAction:
-        """Return what is done next and let its following time wait.
+        """Return the action that runs next, and advance it to its following time.
 
         Raises:
-            TimetableError: Nothing waits.
+            TimetableError: The timetable is empty.
         """
         done = self.next_action()
         if done is None:

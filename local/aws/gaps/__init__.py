@@ -1,7 +1,6 @@
-"""What the real AWS provider asks for and moto 5.2 does not answer: one module for each service.
+"""Features that the real AWS provider needs and moto 5.2 lacks, in one module for each service.
 
-Each function closes one gap by replacing one method of moto, so that a newer moto that closes it itself needs one
-deletion here.
+Each function closes one gap by replacing one method of moto, so it can be deleted when a newer moto closes the gap.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Auto Scaling's record of what groups have launched and ended, of which moto keeps none, and failed launches in it."""
+"""Scaling activities of Auto Scaling groups, which moto lacks: launches, failed launches and terminations."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NO_SPOT_CAPACITY = (
     "Could not launch Spot Instances. UnfulfillableCapacity - Unable to fulfill capacity due to your request "
     "configuration. Please adjust your request and try again. Launching EC2 instance failed."
 )
-"""What AWS says where it has no spot capacity."""
+"""AWS's message if there is no spot capacity."""
 
 _PAGE_SIZE = 100
 
@@ -38,7 +38,7 @@ def close_activity_gaps() -> None:
 
 
 def use_account_clock(clock: AccountClock) -> None:
-    """Let launches and their record have the account's time, where moto takes the machine's."""
+    """Use the account's clock for launches and activities; moto uses the machine's."""
 
     def utcnow() -> datetime:
         return clock.account_time().astimezone(UTC).replace(tzinfo=None)
@@ -48,7 +48,7 @@ def use_account_clock(clock: AccountClock) -> None:
 
 
 def has_spot_capacity(_group: FakeAutoScalingGroup) -> bool:
-    """Return whether a group gets a spot instance now; tests replace this."""
+    """Return whether spot capacity is available to a group; tests replace this."""
     return True
 
 
@@ -84,7 +84,7 @@ def _record_terminations() -> None:
 
 
 def _retry_launch_after_updates() -> None:
-    """Launch what a group lacks once it is changed: AWS goes on trying, moto does not."""
+    """Launch a group's missing instances after an update: AWS keeps retrying, moto does not."""
     update: Callable[..., None] = FakeAutoScalingGroup.update
 
     def update_and_try_again(self: FakeAutoScalingGroup, **changes: Any) -> None:
@@ -139,7 +139,7 @@ def _record_activity(
 
 
 def _group_activities(group: FakeAutoScalingGroup | None) -> list[dict[str, Any]]:
-    """Return a group's record, the oldest first."""
+    """Return a group's activities, oldest first."""
     if group is None:
         return []
     if not hasattr(group, "activities"):

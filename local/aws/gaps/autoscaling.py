@@ -1,4 +1,4 @@
-"""Auto Scaling: what groups and lifecycle hooks answer and keep, and nodes as their template says."""
+"""Auto Scaling: attributes of groups and lifecycle hooks, and nodes launched as their template specifies."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _answer_defaults_of_groups() -> None:
 
 
 def _update_whole_groups() -> None:
-    """Keep what an update does not name, and take what moto reads over."""
+    """Keep settings that an update does not name, and apply one that moto ignores."""
     update_auto_scaling_group: Callable[[AutoScalingResponse], Any] = AutoScalingResponse.update_auto_scaling_group
     update: Callable[..., None] = FakeAutoScalingGroup.update
 
@@ -59,7 +59,7 @@ def _update_whole_groups() -> None:
 
 
 def _policy_by_template_id(group: FakeAutoScalingGroup) -> dict[str, Any] | None:
-    """Return a group's policy as a request may have it, which names the template by its id or its name, not both."""
+    """Return a group's policy in the form of a request, which names the template by ID or by name, but not by both."""
     if not group.mixed_instances_policy:
         return None
     template = group.mixed_instances_policy["LaunchTemplate"]
@@ -73,7 +73,7 @@ def _policy_by_template_id(group: FakeAutoScalingGroup) -> dict[str, Any] | None
 
 
 def _launch_by_version_and_subnet() -> None:
-    """Launch nodes from the template's version that the group names, over all its subnets, on demand or on spot."""
+    """Launch nodes from the group's template version, across all its subnets, as on-demand or spot instances."""
     launch: Callable[[FakeAutoScalingGroup, int, dict[str, str]], None] = (
         FakeAutoScalingGroup.replace_autoscaling_group_instances
     )
@@ -124,14 +124,14 @@ def launches_spot_next(group: FakeAutoScalingGroup) -> bool:
 
 
 def _on_demand_count(distribution: dict[str, Any], *, node_count: int) -> int:
-    """Return how many of so many nodes are on demand; AWS rounds their share up."""
+    """Return the number of on-demand instances among a group's nodes; AWS rounds their share up."""
     base = min(node_count, int(distribution.get("OnDemandBaseCapacity", 0)))
     percent = int(distribution.get("OnDemandPercentageAboveBaseCapacity", 100))
     return base + math.ceil((node_count - base) * percent / 100)
 
 
 def _terminate_oldest_nodes_first() -> None:
-    """Keep the order of a group's nodes, which moto mixes: the same requests have to end the same nodes again."""
+    """Keep the order of a group's nodes, which moto shuffles, so that a replay terminates the same nodes."""
     set_desired_capacity: Callable[[FakeAutoScalingGroup, int | None], None] = FakeAutoScalingGroup.set_desired_capacity
 
     def set_in_order(self: FakeAutoScalingGroup, new_capacity: int | None) -> None:
@@ -158,7 +158,7 @@ def _omit_unset_hook_targets() -> None:
 
 
 def _complete_lifecycle_actions() -> None:
-    """Let a node of a group with a hook go on. moto's nodes wait in no hook, so there is nothing to be done."""
+    """Accept CompleteLifecycleAction; it does nothing, as moto's nodes never wait for a hook."""
 
     def complete_lifecycle_action(self: AutoScalingResponse) -> ActionResult:
         group, hook = self._get_param("AutoScalingGroupName"), self._get_param("LifecycleHookName")
@@ -170,9 +170,9 @@ def _complete_lifecycle_actions() -> None:
 
 
 def _set_hook_targets(hook: LifecycleHook, request: AutoScalingResponse) -> None:
-    hook.role_arn = request._get_param("RoleARN")  # noqa: SLF001 — moto's own handlers read parameters so
-    hook.notification_target_arn = request._get_param("NotificationTargetARN")  # noqa: SLF001 — likewise
-    hook.notification_metadata = request._get_param("NotificationMetadata")  # noqa: SLF001 — likewise
+    hook.role_arn = request._get_param("RoleARN")  # noqa: SLF001 — moto's own handlers read parameters this way
+    hook.notification_target_arn = request._get_param("NotificationTargetARN")  # noqa: SLF001 — same reason
+    hook.notification_metadata = request._get_param("NotificationMetadata")  # noqa: SLF001 — same reason
 
 
 def _delete_hooks_with_their_groups() -> None:

@@ -21,8 +21,8 @@ def close_budget_gaps() -> None:
 
 
 def _find_budget(response: BudgetsResponse, name: str) -> Budget:
-    account_id = response._get_param("AccountId")  # noqa: SLF001 — moto's own handlers read parameters so
-    response.backend.describe_budget(account_id=account_id, budget_name=name)  # answers an unknown name as AWS does
+    account_id = response._get_param("AccountId")  # noqa: SLF001 — moto's own handlers read parameters this way
+    response.backend.describe_budget(account_id=account_id, budget_name=name)  # raises AWS's error for an unknown name
     return response.backend.budgets[account_id][name]
 
 

@@ -39,7 +39,7 @@ def _keep_attributes_of_new_instances() -> None:
         for instance in answer.result.instances:
             instance.disable_api_termination = bool(self._get_param("DisableApiTermination"))
             if not instance.security_groups:
-                # They came with the network interface, as for every instance with a public address.
+                # The request has them on the network interface, as for every instance with a public address.
                 instance.security_groups = instance.nics[0].group_set
         return answer
 
@@ -52,7 +52,7 @@ def _free_addresses_of_deleted_nat_gateways() -> None:
     def delete_and_free(self: NatGatewayBackend, nat_gateway_id: str) -> Any:
         gateway = delete_nat_gateway(self, nat_gateway_id)
         for address in self.describe_addresses():
-            if address.eni is not None and address.eni.id == gateway._eni.id:  # noqa: SLF001 — the one place that has it
+            if address.eni is not None and address.eni.id == gateway._eni.id:  # noqa: SLF001 — not available elsewhere
                 self.disassociate_address(association_id=address.association_id)
         return gateway
 
@@ -60,7 +60,7 @@ def _free_addresses_of_deleted_nat_gateways() -> None:
 
 
 def _omit_empty_addresses() -> None:
-    """Answer no association where there is no public address, which moto answers as an empty one."""
+    """Omit the association if there is no public address; moto returns an empty one."""
     association: Callable[[NetworkInterface], dict[str, Any]] = NetworkInterface.association.fget
 
     def association_or_none(self: NetworkInterface) -> dict[str, Any] | None:
@@ -70,7 +70,7 @@ def _omit_empty_addresses() -> None:
 
 
 def _keep_whole_template_versions() -> None:
-    """Keep a template's own tags off what it launches, and the user data of later versions as that of the first."""
+    """Do not apply a template's own tags to its instances, and decode user data in later versions as in the first."""
     create_version: Callable[[LaunchTemplate, dict[str, Any], str], LaunchTemplateVersion] = (
         LaunchTemplate.create_version
     )
@@ -86,19 +86,19 @@ def _keep_whole_template_versions() -> None:
 
 
 def _answer_current_template_tags() -> None:
-    """Answer a template's tags as they are, not as they were at its creation."""
+    """Return a template's current tags, not those at its creation."""
 
     def current_tags(self: LaunchTemplate) -> list[dict[str, str]]:
         return cast("list[dict[str, str]]", self.get_tags())
 
     def keep_none(_self: LaunchTemplate, _tags: list[dict[str, str]]) -> None:
-        """Take what moto's constructor sets."""
+        """Ignore the value that moto's constructor sets."""
 
     LaunchTemplate.tags = property(current_tags, keep_none)
 
 
 def _resolve_images_of_templates() -> None:
-    """Return the image that an SSM parameter names at the time of a launch."""
+    """Resolve an image that is given as an SSM parameter, at launch."""
     prefix = "resolve:ssm:"
 
     def image_id(self: LaunchTemplateVersion) -> str:
@@ -113,7 +113,7 @@ def _resolve_images_of_templates() -> None:
 
 
 def _launch_whole_templates() -> None:
-    """Launch with the network interface, the metadata options, the profile and the tags of disks of a template."""
+    """Apply a template's network interface, metadata options, instance profile, disks and tags at launch."""
     run_instances: Callable[..., Reservation] = InstanceBackend.run_instances
 
     def run_whole_template(
@@ -128,7 +128,7 @@ def _launch_whole_templates() -> None:
             "security_group_ids": interface.get("Groups", []),
             "associate_public_ip": interface.get("AssociatePublicIpAddress"),
             "metadata_options": data.get("MetadataOptions", {}),
-            # Beside its own root volume, which moto makes unless it is given one.
+            # In addition to the root volume, which moto creates unless one is given.
             "block_device_mappings": data.get("BlockDeviceMappings", []),
         }
         whole = {**wanted, **{key: value for key, value in given.items() if value and not wanted.get(key)}}
@@ -151,7 +151,7 @@ def _complete_instance(ec2: EC2Backend, instance: Instance, data: dict[str, Any]
 
 
 def _name_instances_by_their_ids() -> None:
-    """Return the private name that follows the id, for instances that were launched with such names."""
+    """Return a private DNS name based on the instance ID, for instances launched with resource names."""
     private_dns_name: Callable[[Instance], str] = Instance.private_dns_name.fget
 
     def resource_name(self: Instance) -> str:

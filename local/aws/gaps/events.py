@@ -1,4 +1,4 @@
-"""EventBridge: a rule starts an Automation document, which moto refuses as a target."""
+"""EventBridge: Automation documents as targets of rules, which moto does not support."""
 
 from __future__ import annotations
 
@@ -49,17 +49,17 @@ def _start_runbook(rule: Rule, target: dict[str, dict[str, str]], event: EventMe
     transformer = target["InputTransformer"]
     parameters = EventTemplateParser.parse(transformer["InputTemplate"], transformer["InputPathsMap"], event)
     name = str(target["Arn"]).rpartition("/")[2].partition(":")[0]
-    # Who puts an event does not hear of a target that refuses it.
+    # The caller of PutEvents is not notified if a target fails.
     with contextlib.suppress(SSMException, AccessRefusedError):
         _check_target(rule, str(target.get("RoleArn", "")), name)
         ssm.start_automation(ssm_backends[rule.account_id][rule.region_name], name, parameters)
 
 
 def _check_target(rule: Rule, role: str, document: str) -> None:
-    """Ask whether EventBridge may start a document under the target's role, where the account's gate is on.
+    """Check that EventBridge may start a document with the target's role; does nothing while the gate is off.
 
     Raises:
-        AccessRefusedError: It may not.
+        AccessRefusedError: EventBridge may not start it.
     """
     principal = ACCOUNT_GATE.assume_for_service("events.amazonaws.com", role, session=rule.name, source_arn=rule.arn)
     start = ApiRequest(

@@ -1,4 +1,4 @@
-"""Instances of node groups boot and run the environment's commands; moto's do nothing and say that all went well."""
+"""Nodes that boot and run the environment's commands; moto's instances do nothing and always report success."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NODE_DOCUMENTS = ("install", "probe", "drain")
 
 
 def close_node_gaps() -> None:
-    """Close the gaps of the nodes."""
+    """Close the gaps of nodes."""
     _boot_nodes()
     _run_commands()
     _list_invocations()
@@ -43,7 +43,7 @@ def _boot_nodes() -> None:
 
 
 def _run_commands() -> None:
-    # In place of moto's and not around it, so that a second call of close() changes nothing.
+    # This replaces moto's method instead of wrapping it, so a second call changes nothing.
     def send_command(self: SimpleSystemManagerBackend, **given: Any) -> Command:
         name = given["document_name"]
         document = name.rpartition("-")[2]
@@ -57,7 +57,7 @@ def _run_commands() -> None:
         asked = list(given["instance_ids"])
         command = Command(account_id=self.account_id, backend_region=self.region_name, **given)
         if not given["targets"]:
-            # moto takes no target for all instances.
+            # Without targets, moto selects all instances.
             command.instance_ids = asked
             command.invocations = [of for of in command.invocations if of["InstanceId"] in asked]
         if ours:
@@ -78,8 +78,8 @@ def _run_commands() -> None:
 
 
 def _check_command(backend: SimpleSystemManagerBackend, name: str, parameters: dict[str, list[str]]) -> None:
-    """Refuse what Systems Manager would: a document that is not there, parameters that it does not declare so."""
-    if name not in backend._documents:  # noqa: SLF001 — the one place that has them
+    """Refuse a missing document, and parameters that contradict the document's declaration, as Systems Manager does."""
+    if name not in backend._documents:  # noqa: SLF001 — not available elsewhere
         raise SSMException("InvalidDocument", f"Document {name} does not exist.")
     declared = json.loads(backend._documents[name].get_default_version().content)["parameters"]  # noqa: SLF001
     wrong = [

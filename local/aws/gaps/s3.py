@@ -1,4 +1,4 @@
-"""S3: tags that come with a new bucket, and lifecycle rules that keep some versions."""
+"""S3: tags of a new bucket, and lifecycle rules that keep a number of versions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def close_s3_gaps() -> None:
 
 
 def _tag_buckets_at_creation() -> None:
-    bucket_response_put = S3Response._bucket_response_put  # noqa: SLF001 — the one place that creates buckets
+    bucket_response_put = S3Response._bucket_response_put  # noqa: SLF001 — only this method creates buckets
 
     def put_tagged_bucket(self: S3Response, request: Any, bucket_name: str, querystring: dict[str, Any]) -> Any:
         answer = bucket_response_put(self, request, bucket_name, querystring)
@@ -38,7 +38,7 @@ def _tag_buckets_at_creation() -> None:
 
 
 def _keep_newest_superseded_versions() -> None:
-    """Answer how many superseded versions a lifecycle rule keeps, which moto reads over."""
+    """Store and return the number of noncurrent versions that a lifecycle rule keeps, which moto ignores."""
     set_lifecycle: Callable[[FakeBucket, list[dict[str, Any]]], None] = FakeBucket.set_lifecycle
     get_lifecycle: Callable[[S3Response], Any] = S3Response.get_bucket_lifecycle
 
@@ -52,7 +52,7 @@ def _keep_newest_superseded_versions() -> None:
 
         def with_newest_kept(answer: ActionResult) -> Any:
             result = cast("Any", answer.result)
-            # An error is serialized on the same way.
+            # Errors are also serialized here.
             answered_rules = result["Rules"] if isinstance(result, dict) and "Rules" in result else []
             for rule, answered in zip(self.backend.get_bucket(self.bucket_name).rules, answered_rules, strict=False):
                 if rule.newest_kept is not None:
@@ -67,5 +67,5 @@ def _keep_newest_superseded_versions() -> None:
 
 
 def _leave_policies_to_the_gate() -> None:
-    """Let `local.aws.iam` judge bucket policies, of which moto reads no principals and no conditions."""
+    """Leave bucket policies to `local.aws.iam`; moto ignores their principals and conditions."""
     FakeBucket.get_permission = lambda *_: PermissionResult.NEUTRAL

@@ -1,4 +1,4 @@
-"""Security groups: rules between them, and the descriptions that EC2 refuses."""
+"""Security groups: rules between groups, and descriptions that EC2 refuses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 ACCEPTED = "a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*"
-"""The characters of descriptions, as EC2 lists them in its error."""
+"""Allowed characters of descriptions, as listed in EC2's error message."""
 
 _DESCRIPTION = re.compile(r"[a-zA-Z0-9. _\-:/()#,@\[\]+=&;{}!$*]{0,255}")
 
@@ -27,13 +27,13 @@ def close_security_group_gaps() -> None:
 
 
 def _describe_rules_between_groups() -> None:
-    """Answer the description of a rule whose source is a group, and that group as one of the same account."""
+    """Return the description of a rule with a group as source, and that group as one of the same account."""
 
     def description(self: SecurityGroupRule) -> str | None:
         return cast("str | None", self.ip_range.get("Description") or self.source_group.get("Description"))
 
     def referenced_group_info(self: SecurityGroupRule) -> dict[str, str] | None:
-        # The owner is left out, as the provider, which is told no account here, would take any for another account.
+        # Omit the owner: the provider does not know the account's ID here, and would take any owner for another account.
         return {"GroupId": self.source_group["GroupId"]} if self.source_group else None
 
     SecurityGroupRule.description = property(description)
@@ -51,8 +51,8 @@ def _refuse_descriptions_of_groups() -> None:
 
 
 def _refuse_descriptions_of_rules() -> None:
-    """Refuse them in requests that authorize rules and in those that describe rules anew."""
-    read_rules: Callable[[SecurityGroups], Iterator[dict[str, Any]]] = SecurityGroups._process_rules_from_querystring  # noqa: SLF001 — where moto reads all of them
+    """Refuse invalid descriptions in requests that authorize rules or update their descriptions."""
+    read_rules: Callable[[SecurityGroups], Iterator[dict[str, Any]]] = SecurityGroups._process_rules_from_querystring  # noqa: SLF001 — moto reads all rules here
 
     def read_described_rules(self: SecurityGroups) -> Iterator[dict[str, Any]]:
         for rule in read_rules(self):
@@ -60,7 +60,7 @@ def _refuse_descriptions_of_rules() -> None:
                 _require_accepted("rule", source.get("Description"))
             yield rule
 
-    SecurityGroups._process_rules_from_querystring = read_described_rules  # noqa: SLF001 — likewise
+    SecurityGroups._process_rules_from_querystring = read_described_rules  # noqa: SLF001 — same reason
 
 
 def _refuse_changed_descriptions() -> None:
@@ -75,9 +75,9 @@ def _refuse_changed_descriptions() -> None:
 
 
 def _require_accepted(of: str, description: str | None) -> None:
-    """Answer EC2's error to a description that it does not accept.
+    """Raise EC2's error for a description that it refuses.
 
-    The words are EC2's: https://github.com/aws-cloudformation/cfn-lint/issues/173
+    The message is EC2's: https://github.com/aws-cloudformation/cfn-lint/issues/173
     """
     if not _DESCRIPTION.fullmatch(description or ""):
         raise InvalidParameterValue(

@@ -1,4 +1,4 @@
-"""Spot prices in the form in which AWS gives them. They are placeholders, and none of AWS's."""
+"""Spot prices in AWS's format. They are placeholders, not AWS's prices."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from moto.core.responses import ActionResult
 from moto.ec2.responses.spot_instances import SpotInstances
 
 SPOT_PLACEHOLDER_USD = "0.030000"
-"""An hour of any instance type in any zone."""
+"""Hourly spot price of every instance type in every zone."""
 
 IN_FORCE_SINCE = "2020-01-01T00:00:00.000Z"
 

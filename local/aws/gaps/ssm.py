@@ -1,4 +1,4 @@
-"""Systems Manager: the public parameters that name Canonical's images, and Automation."""
+"""Systems Manager: public parameters for Canonical's images, and Automation."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def close_ssm_gaps() -> None:
 def start_automation(
     backend: SimpleSystemManagerBackend, name: str, parameters: Mapping[str, list[str]]
 ) -> automation.AutomationExecution:
-    """Run an Automation document of the account, and keep what became of it."""
-    content = json.dumps(backend._get_documents(name).get_default_version().content_json)  # noqa: SLF001 — answers an unknown name as AWS does
+    """Run an Automation document of the account, and store its execution."""
+    content = json.dumps(backend._get_documents(name).get_default_version().content_json)  # noqa: SLF001 — raises AWS's error for an unknown name
     try:
         execution = automation.run_document(name, content, parameters, region=backend.region_name)
     except automation.ParametersError as error:
@@ -99,7 +99,7 @@ def _run_automations() -> None:
             for of in _automation_executions(self.ssm_backend).values()
             if of.document.startswith(prefixes)
         ]
-        # The newest come first.
+        # Newest first.
         return ActionResult({"AutomationExecutionMetadataList": found[::-1]})
 
     SimpleSystemManagerResponse.start_automation_execution = start_automation_execution
@@ -108,7 +108,7 @@ def _run_automations() -> None:
 
 
 def _automation_executions(backend: SimpleSystemManagerBackend) -> dict[str, automation.AutomationExecution]:
-    """Return the backend's executions by id; moto has no place for them."""
+    """Return the backend's executions by ID; moto does not store them."""
     executions: dict[str, automation.AutomationExecution] = vars(backend).setdefault("automation_executions", {})
     return executions
 

@@ -1,4 +1,4 @@
-"""STS: session tokens that a replay of the journal makes again."""
+"""STS: session tokens that are the same after a replay of the journal."""
 
 from __future__ import annotations
 
