@@ -33,7 +33,7 @@ def _describe_rules_between_groups() -> None:
         return cast("str | None", self.ip_range.get("Description") or self.source_group.get("Description"))
 
     def referenced_group_info(self: SecurityGroupRule) -> dict[str, str] | None:
-        # Omit the owner: the provider does not know the account's ID here, and would take any owner for another account.
+        # Omit the owner: the provider does not know the account here, and would take any owner for another account.
         return {"GroupId": self.source_group["GroupId"]} if self.source_group else None
 
     SecurityGroupRule.description = property(description)

@@ -1,4 +1,4 @@
-"""IAM as AWS enforces it on the emulated account, where that is switched on."""
+"""Enforcement of IAM policies on the emulated account, as AWS does; off unless switched on."""
 
 IAM_PATH = "/_control/iam"
-"""Where it is switched, and says what was refused and used: `gate.py`."""
+"""Path to switch enforcement, and to read refused and used rights; see `gate.py`."""

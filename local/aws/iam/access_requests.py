@@ -1,4 +1,4 @@
-"""What a call needs to be allowed: each action on each resource, with the condition keys that AWS compares."""
+"""The access that a call requires: each action on each resource, with AWS's condition keys."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _CREATION_TAGGING: Mapping[str, str] = {
     "sns:CreateTopic": "sns:TagResource",
     "ssm:CreateDocument": "ssm:AddTagsToResource",
 }
-"""What creating something with tags needs besides."""
+"""Additional action that a creation with tags requires."""
 
 _PASSED_ROLES = {
     action: (jmespath.compile(roles), service)
@@ -58,7 +58,7 @@ _PASSED_ROLES = {
         "ssm:StartAutomationExecution": ("Parameters.AutomationAssumeRole", "ssm.amazonaws.com"),
     }.items()
 }
-"""Where a call hands a role over, as JMESPath, and to whom."""
+"""JMESPath of the role that an action passes, and the service that receives it."""
 
 _S3_KEY_USES: Mapping[str, tuple[str, ...]] = {
     "s3:GetObject": ("kms:Decrypt",),
@@ -68,13 +68,13 @@ _S3_KEY_USES: Mapping[str, tuple[str, ...]] = {
 
 
 def service_access(request: ApiRequest) -> Iterator[AccessRequest]:
-    """Return what a call of any service but EC2 needs."""
+    """Yield the access that a call of any service except EC2 requires."""
     for action in request.actions:
         for resource in touched_resources(request, action):
             context = _resource_context(request, resource) | _request_context(request, action)
             yield AccessRequest(action=action, resource=resource, context=RequestContext(context))
             if action == "s3:GetObject" and not _object_exists(resource):
-                # S3 says only to those who may list a bucket that an object is not there:
+                # S3 reports that an object is missing only to principals that may list the bucket:
                 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
                 yield AccessRequest(action="s3:ListBucket", resource=resource.partition("/")[0])
         yield from _used_keys(request, action)
@@ -87,14 +87,14 @@ def service_access(request: ApiRequest) -> Iterator[AccessRequest]:
 
 
 def pass_role(role: str, service: str) -> AccessRequest:
-    """Return what it needs to hand a role over to a service."""
+    """Return the access required to pass a role to a service."""
     found = find_role(role)
     arn = str(found.arn) if found else role
     return AccessRequest(action="iam:PassRole", resource=arn, context=RequestContext({"iam:PassedToService": service}))
 
 
 def use_key(action: str, key: str, *, service: str, region: str, **context: str) -> Iterator[AccessRequest]:
-    """Return what a service needs to use a customer's key for its caller; AWS's own keys need nothing."""
+    """Yield the access required for a service to use a customer managed key; AWS managed keys require none."""
     found = find_key(key, region)
     if found is not None and found.key_manager == "CUSTOMER":
         keys = {"kms:ViaService": f"{service}.{region}.amazonaws.com", "kms:CallerAccount": ACCOUNT_ID}
@@ -103,7 +103,7 @@ def use_key(action: str, key: str, *, service: str, region: str, **context: str)
 
 
 def requested_tags(parameters: Mapping[str, Any]) -> dict[str, str]:
-    """Return the tags that a request gives to something."""
+    """Return the tags in a request."""
     for name in ("Tags", "tags", "ResourceTags", "CreateBucketConfiguration"):
         tags = parameters.get(name)
         if isinstance(tags, dict) and name == "tags":
@@ -115,13 +115,13 @@ def requested_tags(parameters: Mapping[str, Any]) -> dict[str, str]:
 
 
 def tag_context(tags: Mapping[str, str]) -> ContextValues:
-    """Return the condition keys of tags that a request gives."""
+    """Return the condition keys of the tags in a request."""
     context: ContextValues = {f"aws:RequestTag/{key}": value for key, value in tags.items()}
     return context | ({"aws:TagKeys": tuple(tags)} if tags else {})
 
 
 def find_resource_policy(access: AccessRequest) -> Policy | None:
-    """Return the policy of the resource that is touched, or None where it has none."""
+    """Return the policy of the accessed resource, or None."""
     _, _, service, region, _, name = access.resource.split(":", 5) if access.resource != "*" else [""] * 6
     kind, document = PolicyKind.RESOURCE, None
     if service == "s3" and (bucket := find_bucket(name.partition("/")[0])):
@@ -132,7 +132,7 @@ def find_resource_policy(access: AccessRequest) -> Policy | None:
         document = topic.policy
     elif access.action.startswith("sts:AssumeRole"):
         role = find_role(name)
-        # A role that is not there trusts nobody.
+        # A missing role trusts nobody.
         kind, document = PolicyKind.TRUST, role.assume_role_policy_document if role else '{"Statement": []}'
     if not document:
         return None
@@ -141,7 +141,7 @@ def find_resource_policy(access: AccessRequest) -> Policy | None:
 
 
 def _request_context(request: ApiRequest, action: str) -> ContextValues:
-    """Return the condition keys that a request itself has."""
+    """Return the condition keys from a request."""
     parameters, context = request.parameters, tag_context(requested_tags(request.parameters))
     if keys := next((parameters[name] for name in ("TagKeys", "tagKeys", "ResourceTagKeys") if name in parameters), ()):
         context["aws:TagKeys"] = tuple(keys)
@@ -171,10 +171,10 @@ def _request_context(request: ApiRequest, action: str) -> ContextValues:
 
 
 def _resource_context(request: ApiRequest, resource: str) -> ContextValues:
-    """Return the condition keys that a resource has."""
+    """Return the condition keys of a resource."""
     name = resource.rpartition("/")[2]
     if request.service == "iam" and ":role/" in resource:
-        # A role that is made bears what the request gives it, whatever bears its name already.
+        # For CreateRole, only the request counts, even if a role of the same name exists.
         role = None if "iam:CreateRole" in request.actions else find_role(name)
         boundary = request.parameters.get("PermissionsBoundary") or (role and role.permissions_boundary_arn)
         return {"iam:PermissionsBoundary": boundary} if boundary else {}
@@ -198,7 +198,7 @@ def _passed_roles(request: ApiRequest, action: str) -> Iterator[AccessRequest]:
 
 
 def _used_keys(request: ApiRequest, action: str) -> Iterator[AccessRequest]:
-    """Return what the service asks KMS for on behalf of its caller."""
+    """Yield the access to KMS keys that the service requires on behalf of its caller."""
     if action in _S3_KEY_USES and request.method != "HEAD":
         key = _object_key(request, action)
         for used in _S3_KEY_USES[action]:
@@ -220,7 +220,7 @@ def _object_exists(arn: str) -> bool:
 
 
 def _object_key(request: ApiRequest, action: str) -> str:
-    """Return the KMS key by which an object that is there, or its bucket for one that is written, is encrypted."""
+    """Return the KMS key of an existing object for a read, or the key for a new object for a write; "" for none."""
     copied = request.headers.get("x-amz-copy-source")
     path = unquote(copied) if copied and action == "s3:GetObject" else request.path
     name, _, key = path.strip("/").partition("/")

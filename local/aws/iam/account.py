@@ -1,6 +1,6 @@
-"""What the emulated account holds that decisions need: roles, policies of resources, tags.
+"""Reads the emulated account's roles, resource policies and tags, for access decisions.
 
-Nothing here makes one of moto's backends: a first look at a service makes its defaults, which the journal must know of.
+Nothing here creates a moto backend: the first access to a service creates its defaults, which the journal must record.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 ACCOUNT_ID: str = DEFAULT_ACCOUNT_ID
 _PARTITION = "aws"
-"""Where moto keeps what belongs to no region."""
+"""moto's key for global resources, in place of a region."""
 
 
 def _find_backend(service: str, region: str = _PARTITION) -> Any:
-    """Return moto's backend of a service, or None where nobody has looked at it yet."""
+    """Return moto's backend of a service, or None if it does not exist yet."""
     return next(
         (
             found
@@ -33,7 +33,7 @@ def _find_backend(service: str, region: str = _PARTITION) -> Any:
 
 
 def iam_backend() -> Any:
-    """Return moto's IAM, or None."""
+    """Return moto's IAM backend, or None."""
     return _find_backend("iam")
 
 
@@ -52,7 +52,7 @@ def find_profile_role(name_or_arn: str) -> Any:
 
 
 def find_session(access_key: str) -> Any:
-    """Return the session of a role that an access key was made for, or None."""
+    """Return the role session of an access key, or None."""
     backend = _find_backend("sts")
     return backend.get_assumed_role_from_access_key(access_key) if backend else None
 
@@ -70,7 +70,7 @@ def find_bucket(name: str) -> Any:
 
 
 def find_key(name: str, region: str) -> Any:
-    """Return a KMS key by its id, its ARN, or an alias; None where there is none."""
+    """Return a KMS key by its ID, ARN or alias, or None."""
     backend = _find_backend("kms", region)
     keys: Iterable[Any] = backend.keys.values() if backend else ()
     names = {name, name.rpartition(":")[2], name.rpartition("/")[2]}
@@ -91,9 +91,9 @@ def find_secret(name_or_arn: str, region: str) -> Any:
 
 
 def find_document_role(name: str, region: str) -> str:
-    """Return the role that an Automation document runs under, or ""."""
+    """Return the role that an Automation document assumes, or ""."""
     backend = _find_backend("ssm", region)
-    document = backend._documents.get(name) if backend else None  # noqa: SLF001 — the one place that has them
+    document = backend._documents.get(name) if backend else None  # noqa: SLF001 — not available elsewhere
     return str(document.get_default_version().content_json.get("assumeRole", "")) if document else ""
 
 
@@ -104,7 +104,7 @@ def find_group(name: str, region: str) -> Any:
 
 
 def find_template_data(specification: Mapping[str, str], region: str) -> tuple[str, Mapping[str, Any]] | None:
-    """Return the id of a launch template and what the version that is asked for says, or None."""
+    """Return a launch template's ID and the data of the requested version, or None."""
     backend = _find_backend("ec2", region)
     templates: Iterable[Any] = backend.launch_templates.values() if backend else ()
     wanted = specification.get("LaunchTemplateId"), specification.get("LaunchTemplateName")
@@ -115,13 +115,13 @@ def find_template_data(specification: Mapping[str, str], region: str) -> tuple[s
 
 
 def ec2_tags(resource_id: str, region: str) -> Mapping[str, str]:
-    """Return the tags of a resource of EC2."""
+    """Return the tags of an EC2 resource."""
     backend = _find_backend("ec2", region)
     return dict(backend.tags.get(resource_id, {})) if backend else {}
 
 
 def ec2_vpc(resource_id: str, region: str) -> str:
-    """Return the id of the VPC in which a subnet, a security group or a route table is, or ""."""
+    """Return the ID of the VPC of a subnet, security group or route table, or ""."""
     backend = _find_backend("ec2", region)
     if backend is None:
         return ""
@@ -132,7 +132,7 @@ def ec2_vpc(resource_id: str, region: str) -> str:
 
 
 def association_resource(association: str, region: str) -> str:
-    """Return the id of the route table or the address that an association is about, or ""."""
+    """Return the ID of an association's route table or address, or ""."""
     backend = _find_backend("ec2", region)
     if backend is None:
         return ""

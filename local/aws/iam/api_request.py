@@ -1,4 +1,4 @@
-"""A request to AWS's API as the services read it: the operation and its parameters."""
+"""Parses a request to AWS's API into its operation and parameters."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ if TYPE_CHECKING:
 
 _SCOPE = re.compile(r"Credential=(?P<key>[^/]+)/[0-9]{8}/(?P<region>[^/]+)/")
 _MODELS = {"monitoring": "cloudwatch", "servicequotas": "service-quotas"}
-"""botocore's names of services that sign by another one."""
+"""botocore's name by signing name, for services where they differ."""
 
 _DEFAULT_REGION = "us-east-1"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ApiRequest:
-    """A request.
+    """A request to AWS's API.
 
     Attributes:
         service: IAM's prefix of the service.
         operation: The operation's name.
-        actions: The IAM actions that it needs.
-        region: The region that it goes to.
-        parameters: Its parameters by the names of AWS's API reference.
-        path: Its path, with which S3 names buckets and objects.
-        method: Its HTTP method.
-        headers: Its headers, by their names in small letters.
-        query: The parameters in its address.
-        access_key: Whose credentials it has; None of one that nobody signed.
+        actions: The required IAM actions.
+        region: The target region.
+        parameters: Parameters by their names in AWS's API reference.
+        path: The path, which names buckets and objects of S3.
+        method: The HTTP method.
+        headers: Headers by name in lower case.
+        query: Query parameters.
+        access_key: The access key ID of the signature; None for an unsigned request.
     """
 
     service: str
@@ -61,7 +61,7 @@ class ApiRequest:
 
 
 def read_api_request(request: Request) -> ApiRequest | None:
-    """Read a request, or return None where it is for no service."""
+    """Parse a request; return None if it is not for an AWS service."""
     called = called_operation(request)
     if called is None:
         return None
@@ -81,13 +81,13 @@ def read_api_request(request: Request) -> ApiRequest | None:
 
 
 def _bucket_path(called: CalledOperation) -> str:
-    """Return the path of the bucket that a request to S3 Control names by its ARN; empty of other requests."""
+    """Return the path of the bucket whose ARN a request to S3 Control names; "" for other requests."""
     arn = unquote(called.path_values.get("resourceArn", "")) if called.service == "s3" else ""
     return arn.replace("arn:aws:s3:::", "/", 1) if arn.startswith("arn:aws:s3:::") else ""
 
 
 def _read_parameters(request: Request, called: CalledOperation) -> Mapping[str, Any]:
-    """Return the parameters; none of what the service itself will refuse to read, nor of S3's, which are not needed."""
+    """Return the parameters; only those in the path for most S3 operations, and for requests that cannot be parsed."""
     if not called.name or (called.service == "s3" and called.name not in ("CreateBucket", "DeleteObjects")):
         return called.path_values
     model = get_service_model(_MODELS.get(called.service, called.service))
@@ -103,6 +103,6 @@ def _read_parameters(request: Request, called: CalledOperation) -> Mapping[str, 
                 "url_params": called.path_values,
             }
         )
-    except Exception:  # noqa: BLE001 — moto's parsers raise whatever they meet
+    except Exception:  # noqa: BLE001 — moto's parsers may raise anything
         return called.path_values
     return parsed

@@ -1,4 +1,4 @@
-"""Conditions, patterns and variables of IAM policies.
+"""Evaluates conditions, patterns and variables of IAM policies.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
@@ -15,26 +15,26 @@ if TYPE_CHECKING:
 _WILDCARDS = {"*": ".*", "?": "."}
 _VARIABLE_OR_WILDCARD = re.compile(r"\$\{([^}]*)\}|[*?]")
 _ARN_COLONS = 5
-"""An ARN has six parts; only the last may have colons of its own."""
+"""Number of separators in an ARN, which has six parts; only the last part may contain colons."""
 
 
 class UnsupportedPolicyError(ValueError):
-    """A policy has something that this package does not evaluate; the message names it."""
+    """A policy uses a feature that this package does not support; the message names it."""
 
 
 class RequestContext:
-    """The condition keys of a request with their values. IAM does not distinguish the case of keys."""
+    """The condition keys of a request with their values. Keys are not case-sensitive."""
 
     def __init__(self, values: Mapping[str, str | Sequence[str]]) -> None:
-        """Take the values; a key without any is absent."""
+        """Create a context; a key without values is absent."""
         self._values = {key.lower(): (of,) if isinstance(of, str) else tuple(of) for key, of in values.items()}
 
     def key_values(self, key: str) -> tuple[str, ...]:
-        """Return the values of a key; none where the request does not have it."""
+        """Return the values of a key; empty if the request lacks the key."""
         return self._values.get(key.lower(), ())
 
     def with_values(self, values: Mapping[str, str | Sequence[str]]) -> RequestContext:
-        """Return the context with further keys."""
+        """Return the context with additional keys."""
         extended = RequestContext(values)
         extended._values = {**self._values, **extended._values}
         return extended
@@ -44,7 +44,7 @@ NO_CONTEXT = RequestContext({})
 
 
 def list_texts(value: Any) -> tuple[str, ...]:
-    """Return what a policy says as one value or as a list, as texts; JSON's booleans are texts to IAM."""
+    """Return a policy's single value or list as strings; IAM treats JSON booleans as strings."""
     values = value if isinstance(value, list) else [value]
     return tuple(str(one).lower() if isinstance(one, bool) else str(one) for one in values)
 
@@ -52,7 +52,7 @@ def list_texts(value: Any) -> tuple[str, ...]:
 def matches_pattern(
     pattern: str, text: str, context: RequestContext = NO_CONTEXT, *, ignore_case: bool = False
 ) -> bool:
-    """Return whether a text matches a pattern with `*`, `?` and policy variables."""
+    """Return whether a string matches a pattern with `*`, `?` and policy variables."""
     return _matches_value(pattern, text, context, wildcards=_WILDCARDS, flags=re.IGNORECASE if ignore_case else 0)
 
 
@@ -85,7 +85,7 @@ def _condition_holds(operator: str, key: str, wanted: tuple[str, ...], context: 
         return all(results)
     if quantifier == "ForAnyValue":
         return any(results)
-    # A key that is absent equals nothing.
+    # An absent key equals nothing.
     return all(results) if negated else any(results)
 
 
@@ -107,7 +107,7 @@ def _matches_value(
 
 
 def _variable_value(variable: str, context: RequestContext) -> str | None:
-    """Return the value of a variable, or None where the request has none and the policy no default."""
+    """Return the value of a variable or its default, or None."""
     if variable in ("*", "?", "$"):
         return variable
     name, comma, default = variable.partition(",")
@@ -140,4 +140,4 @@ _COMPARISONS: Mapping[str, Callable[[str, str, RequestContext], bool]] = {
     "ArnLike": _arn_like,
     "Bool": _equal_ignoring_case,
 }
-"""Operators by name; with `Not` in it, one holds where its comparison holds for none of the wanted values."""
+"""Comparisons by operator. A negated operator (`Not` in its name) holds if no wanted value matches."""

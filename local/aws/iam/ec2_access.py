@@ -1,4 +1,4 @@
-"""What calls of EC2 need: it checks each resource of a call on its own, by what exists for its type.
+"""The access that EC2 calls require: EC2 checks each resource of a call separately, by its type.
 
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html
 """
@@ -47,7 +47,7 @@ _TYPES: Mapping[str, str] = {
     "vpc": "vpc",
     "vpce": "vpc-endpoint",
 }
-"""EC2's resource types by how the ids of their resources begin."""
+"""EC2's resource types by ID prefix."""
 
 _ASSOCIATION = "assoc-"
 _OF_NO_ACCOUNT = ("image", "snapshot")
@@ -58,13 +58,13 @@ _DISK_KEY_USES = ("kms:DescribeKey", "kms:Decrypt", "kms:GenerateDataKeyWithoutP
 
 
 def ec2_access(request: ApiRequest) -> Iterator[AccessRequest]:
-    """Return what a call of EC2 needs."""
+    """Yield the access that an EC2 call requires."""
     if request.operation == "RunInstances":
         yield from launch_access(request, request.parameters)
         return
     named = _named_ids(request)
     if any(_ASSOCIATION in one for one in named):
-        # One that is gone belongs to nothing that could be judged: EC2 says that it is not there.
+        # The association is gone, so there is no resource to check; EC2 answers that it does not exist.
         return
     for action in request.actions:
         types = resource_types(action)
@@ -85,7 +85,7 @@ def ec2_access(request: ApiRequest) -> Iterator[AccessRequest]:
 
 
 def launch_access(request: ApiRequest, launch: Mapping[str, Any]) -> Iterator[AccessRequest]:
-    """Return what it needs to launch instances, as `RunInstances` is told to or as Auto Scaling asks EC2 for others.
+    """Yield the access required to launch instances by `RunInstances` or, on behalf of a caller, by Auto Scaling.
 
     https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-launch-template-permissions.html
     """
@@ -125,7 +125,7 @@ def launch_access(request: ApiRequest, launch: Mapping[str, Any]) -> Iterator[Ac
 
 
 def group_launch_access(request: ApiRequest) -> Iterator[AccessRequest]:
-    """Return what EC2 checks for whoever makes or changes an Auto Scaling group with a launch template."""
+    """Yield the access that EC2 checks when an Auto Scaling group with a launch template is created or changed."""
     mixed = (request.parameters.get("MixedInstancesPolicy") or {}).get("LaunchTemplate") or {}
     template = request.parameters.get("LaunchTemplate") or mixed.get("LaunchTemplateSpecification")
     if template:
@@ -135,7 +135,7 @@ def group_launch_access(request: ApiRequest) -> Iterator[AccessRequest]:
 
 
 def _launch_ids(launch: Mapping[str, Any], template: str) -> tuple[str, ...]:
-    """Return the ids of what a launch uses."""
+    """Return the IDs of existing resources that a launch uses."""
     interfaces = _items(launch, "NetworkInterfaces")
     subnets = [launch.get("SubnetId"), *(one.get("SubnetId") for one in interfaces)]
     groups = [
@@ -147,13 +147,13 @@ def _launch_ids(launch: Mapping[str, Any], template: str) -> tuple[str, ...]:
 
 
 def _items(parameters: Mapping[str, Any], name: str) -> Sequence[Any]:
-    """Return a list; moto keeps one that a launch template has by what its query says."""
+    """Return a list parameter; in launch templates, moto stores some under the singular name of the query."""
     found = parameters.get(name) or parameters.get(name.removesuffix("s")) or ()
     return found if isinstance(found, list) else tuple(found)
 
 
 def _named_ids(request: ApiRequest) -> list[str]:
-    """Return the ids that a request names, each of an association's resource in place of the association's."""
+    """Return the IDs in a request; an association's ID is replaced by its resource's."""
     ids: list[str] = []
     for value in request.parameters.values():
         ids += [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, str)]
@@ -168,13 +168,13 @@ def _id_type(id_: str) -> str:
 
 
 def _is_created(row: Mapping[str, Any]) -> bool:
-    """Return whether an action makes resources of a type: they get tags and have none yet."""
+    """Return whether an action creates resources of a type: it sets tags, and there are no existing ones to check."""
     keys = row["condition_keys"]
     return "aws:RequestTag/${TagKey}" in keys and "aws:ResourceTag/${TagKey}" not in keys
 
 
 def _specified_tags(parameters: Mapping[str, Any], type_: str) -> dict[str, str]:
-    """Return the tags that a request gives to what it creates of a type."""
+    """Return the tags in a request for new resources of a type."""
     specifications = _items(parameters, "TagSpecifications")
     tags = (_items(one, "Tags") for one in specifications if one.get("ResourceType") == type_)
     return {tag["Key"]: tag.get("Value", "") for listed in tags for tag in listed}

@@ -1,4 +1,4 @@
-"""How AWS decides on a request within one account.
+"""AWS's policy evaluation for requests within one account.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
@@ -30,7 +30,7 @@ _STATEMENT_ELEMENTS = {
 
 
 class PolicyKind(StrEnum):
-    """What a policy is, in the words of AWS's refusals."""
+    """Policy types, in the wording of AWS's error messages."""
 
     IDENTITY = "identity-based policy"
     BOUNDARY = "permissions boundary"
@@ -44,9 +44,9 @@ class Policy:
     """A policy.
 
     Attributes:
-        kind: What it is.
-        name: Its ARN, or its name where it has none.
-        document: Its JSON text.
+        kind: The policy's type.
+        name: The policy's ARN, or its name if it has no ARN.
+        document: The JSON text.
     """
 
     kind: PolicyKind
@@ -55,27 +55,27 @@ class Policy:
 
     @property
     def is_required(self) -> bool:
-        """Whether it is a resource's and nobody gets past it.
+        """Whether access requires this resource's policy to grant it: a role's trust policy or a KMS key's policy.
 
-        A key's: https://docs.aws.amazon.com/kms/latest/developerguide/key-policies.html
+        https://docs.aws.amazon.com/kms/latest/developerguide/key-policies.html
         """
         return self.kind is PolicyKind.TRUST or (self.kind is PolicyKind.RESOURCE and ":kms:" in self.name)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Principal:
-    """Who makes a request.
+    """The principal that makes a request.
 
     Attributes:
-        kind: A user or a role's session, which have identity-based policies; a service or a token's subject, which have
-            none.
-        arn: Its ARN; a service's name, or the identity provider of a token.
-        account_id: Its account; "" of a service.
+        kind: A user or a role session, which have identity-based policies, or a service or federated identity, which
+            have none.
+        arn: The principal's ARN; for a service its name, for a federated identity its provider's ARN.
+        account_id: The principal's account; "" for a service.
         role_arn: The role of a session.
         user_id: The value of `aws:userid`.
-        policies: Its identity-based policies.
-        boundary: Its permissions boundary.
-        session_policies: Those that were given when the session began.
+        policies: Identity-based policies.
+        boundary: The permissions boundary.
+        session_policies: Session policies.
     """
 
     kind: Literal["user", "session", "service", "federated"]
@@ -90,11 +90,11 @@ class Principal:
 
 @dataclass(frozen=True, kw_only=True)
 class AccessRequest:
-    """One action on one resource, which is what policies are evaluated for; a call may need several.
+    """One action on one resource, the unit of policy evaluation; a call may require several.
 
     Attributes:
         action: The IAM action.
-        resource: The ARN; `*` of an action that knows no resources.
+        resource: The resource's ARN; `*` for an action without resource types.
         context: The condition keys.
     """
 
@@ -105,13 +105,13 @@ class AccessRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """What becomes of a request.
+    """The decision on a request.
 
     Attributes:
-        allowed: Whether it is allowed.
-        reason: Why not, in AWS's words.
-        policy: Name of the policy that allowed or denied it; "" where none did.
-        sid: Its statement.
+        allowed: Whether the request is allowed.
+        reason: The reason for a denial, in AWS's wording.
+        policy: Name of the policy that explicitly allowed or denied the request, or "".
+        sid: Sid of the policy's statement.
     """
 
     allowed: bool
@@ -121,22 +121,22 @@ class Decision:
 
 
 class _Reach(IntEnum):
-    """How far a statement of a resource's policy reaches a principal.
+    """The effect of a resource-based policy's statement on a principal.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-basics-single-account.html
     """
 
     NOBODY = 0
     ACCOUNT = 1
-    """It leaves the decision to the account's identity-based policies."""
+    """The statement delegates the decision to the account's identity-based policies."""
     ROLE = 2
-    """It grants as an identity-based policy does; boundary and session policies limit it."""
+    """The statement grants access like an identity-based policy, limited by boundary and session policies."""
     DIRECT = 3
-    """It grants by itself."""
+    """The statement grants access by itself."""
 
 
 def decide_access(request: AccessRequest, principal: Principal, resource_policy: Policy | None = None) -> Decision:
-    """Decide on a request by all policies that apply to it.
+    """Evaluate all policies that apply to a request.
 
     Raises:
         UnsupportedPolicyError: A policy cannot be evaluated.
@@ -157,7 +157,7 @@ def decide_access(request: AccessRequest, principal: Principal, resource_policy:
 def policy_allows(
     document: str, action: str, resource: str, context: Mapping[str, str | Sequence[str]] | None = None
 ) -> bool:
-    """Return whether an identity-based policy alone allows an action."""
+    """Return whether a single identity-based policy allows an action."""
     policy = Policy(kind=PolicyKind.IDENTITY, name="policy", document=document)
     request = AccessRequest(action=action, resource=resource, context=RequestContext(context or {}))
     return decide_access(request, Principal(kind="user", arn="user", policies=[policy])).allowed
@@ -173,7 +173,7 @@ def _explicit_deny(request: AccessRequest, principal: Principal, resource_policy
 
 
 def _decide_by_identity(request: AccessRequest, principal: Principal, *, granted: Decision | None) -> Decision:
-    """Decide by what the principal's policies, or a resource's one in their place, allow within their limits."""
+    """Decide by identity-based policies, or by a resource-based grant in their place, within boundary and session."""
     allowed = granted or _find_allow(principal.policies, request, principal)
     if allowed is None:
         return _implicit_deny(request, PolicyKind.IDENTITY)
@@ -200,7 +200,7 @@ def _find_allow(policies: Iterable[Policy], request: AccessRequest, principal: P
 def _resource_grant(
     policy: Policy | None, request: AccessRequest, principal: Principal
 ) -> tuple[Decision | None, _Reach]:
-    """Return what the resource's policy grants and how far."""
+    """Return the widest grant of a resource-based policy, and its reach."""
     found: tuple[Decision | None, _Reach] = None, _Reach.NOBODY
     for statement in _applying_statements(policy, "Allow", request, principal) if policy else ():
         reach = _principal_reach(statement["Principal"], principal)
@@ -212,7 +212,7 @@ def _resource_grant(
 def _applying_statements(
     policy: Policy, effect: str, request: AccessRequest, principal: Principal
 ) -> Iterator[Mapping[str, Any]]:
-    """Return the statements of a policy that apply to a request."""
+    """Yield the statements of a policy that apply to a request."""
     for statement in _parse_statements(policy.document):
         if (
             statement["Effect"] == effect
@@ -243,7 +243,7 @@ def _names_action(statement: Mapping[str, Any], request: AccessRequest) -> bool:
 
 
 def _names_resource(statement: Mapping[str, Any], request: AccessRequest) -> bool:
-    """Return whether a statement is for the resource; a trust policy is for its role, and a key's `*` for the key."""
+    """Return whether a statement covers the resource; without a resource element, it covers its policy's own."""
     if "Resource" not in statement and "NotResource" not in statement:
         return True
     patterns = list_texts(statement.get("Resource", statement.get("NotResource")))
@@ -258,9 +258,9 @@ def _names_principal(statement: Mapping[str, Any], principal: Principal) -> bool
 
 
 def _principal_reach(named: str | Mapping[str, Any], principal: Principal) -> _Reach:
-    """Return how far the principals that a statement names reach the one of a request.
+    """Return the effect of a statement's principals on the principal of a request.
 
-    Neither a boundary nor session policies limit what is granted to everybody:
+    A grant to everybody is not limited by permissions boundaries and session policies:
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
     """
     by_kind = {"AWS": named} if isinstance(named, str) else named

@@ -1,7 +1,7 @@
-"""The gate in front of the emulated account that lets pass what AWS would, once it is switched on.
+"""The gate in front of the emulated account that enforces its IAM policies, once it is switched on.
 
-`PUT /_control/iam {"enforced": true, "issuers": {ISSUER: ADDRESS OF ITS KEYS}}` switches it; `GET` answers what was
-refused last, and what each principal used since the last `DELETE`.
+`PUT /_control/iam {"enforced": true, "issuers": {ISSUER: URL OF ITS KEYS}}` switches it; `GET` returns the latest
+refusals, and the rights that each principal has used, since the last `DELETE`.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ _WEB_IDENTITY = "AssumeRoleWithWebIdentity"
 
 
 class AccessRefusedError(Exception):
-    """A service of the account may not do what it wants to; the message is AWS's."""
+    """A service of the account lacks a right; the message is AWS's."""
 
 
 class AccessGate:
-    """Judges requests to the account by its own policies; off until it is switched on."""
+    """Checks requests to the account against its policies; off until switched on."""
 
     def __init__(self) -> None:
-        """Begin switched off."""
+        """Create a gate that is off."""
         self.enforced = False
         self._issuers: Mapping[str, str] = {}
         self._denials: deque[dict[str, str]] = deque(maxlen=_DENIALS_KEPT)
@@ -58,13 +58,13 @@ class AccessGate:
         """Switch the gate.
 
         Args:
-            enforced: Whether it refuses anything.
-            issuers: Where the keys are by which tokens are verified, by the issuer's URL.
+            enforced: Whether policies are enforced.
+            issuers: URLs of the keys that verify tokens, by the issuer's URL.
         """
         self.enforced, self._issuers = enforced, issuers
 
     def describe(self) -> dict[str, Any]:
-        """Return what was refused last, and what was used."""
+        """Return the latest refusals, and the used rights."""
         names = ("action", "resource", "policy", "statement")
         return {
             "enforced": self.enforced,
@@ -78,13 +78,13 @@ class AccessGate:
         }
 
     def forget(self) -> None:
-        """Forget what was refused and what was used."""
+        """Discard the recorded refusals and used rights."""
         self._denials.clear()
         self._used.clear()
         self._undetermined.clear()
 
     def admit(self, request: Request) -> RecordedAnswer | None:
-        """Return the refusal of a request, or None where it may pass."""
+        """Return the refusal of a request, or None to admit it."""
         if not self.enforced or request.path.startswith(_CONTROL):
             return None
         called = read_api_request(request)
@@ -103,16 +103,16 @@ class AccessGate:
         return refuse_request(request, protocol, denial_code(protocol, called.service), refusal)
 
     def assume_for_service(self, service: str, role: str, *, session: str, source_arn: str) -> Principal | None:
-        """Return the session of a role that a service of AWS assumes; None while the gate is off.
+        """Return the role session of an AWS service that assumes a role; None while the gate is off.
 
         Args:
-            service: The service, such as `ssm.amazonaws.com`.
+            service: The service, for example `ssm.amazonaws.com`.
             role: The role's ARN.
             session: The session's name.
-            source_arn: For what the service does it.
+            source_arn: The value of `aws:SourceArn`: the resource on whose behalf the service acts.
 
         Raises:
-            AccessRefusedError: The role does not trust it.
+            AccessRefusedError: The role does not trust the service.
         """
         if not self.enforced:
             return None
@@ -124,7 +124,7 @@ class AccessGate:
 
     @contextmanager
     def acting_as(self, principal: Principal | None) -> Iterator[None]:
-        """Judge calls that the account makes to itself as those of a principal; as nobody's where it is None."""
+        """Check the account's in-process calls as a principal's within the block; None leaves them unchecked."""
         before, self._acting = self._acting, principal
         try:
             yield
@@ -132,7 +132,7 @@ class AccessGate:
             self._acting = before
 
     def admit_own_call(self, request: Request) -> RecordedAnswer | None:
-        """Return the refusal of a call that the account makes to itself, or None."""
+        """Return the refusal of an in-process call of the account, or None."""
         called = read_api_request(request)
         if self._acting is None or called is None or not (refusal := self.judge_call(called, self._acting)):
             return None
@@ -140,7 +140,7 @@ class AccessGate:
         return refuse_request(request, protocol, denial_code(protocol, called.service), refusal)
 
     def judge_call(self, called: ApiRequest, principal: Principal) -> str:
-        """Return why a principal may not make a call, or ""."""
+        """Return AWS's message if a principal may not make a call, or ""."""
         common = {"aws:RequestedRegion": called.region}
         instance = principal.arn.rpartition("/")[2]
         if principal.kind == "session" and _INSTANCE_ID.fullmatch(instance):
@@ -152,12 +152,12 @@ class AccessGate:
         return refusal
 
     def judge_access(self, access: AccessRequest, principal: Principal, **context: str) -> str:
-        """Return why a principal may not do something to a resource, or "".
+        """Return AWS's message if a principal may not perform an action on a resource, or "".
 
         Args:
-            access: What is to be done.
-            principal: Who wants to do it.
-            context: Further condition keys.
+            access: The action and the resource.
+            principal: The principal of the request.
+            context: Additional condition keys.
         """
         if access.resource == ANYTHING and resource_types(access.action):
             self._undetermined.add(access.action)
@@ -187,7 +187,7 @@ class AccessGate:
         )
 
     def _admit_web_identity(self, request: Request, called: ApiRequest) -> RecordedAnswer | None:
-        # Slow to load, and needed by nobody whose gate is off.
+        # Imported here because it is slow to load, and not needed while the gate is off.
         from local.aws.iam.web_identity import WebIdentityError, verify_token  # noqa: PLC0415
 
         try:
@@ -201,11 +201,11 @@ class AccessGate:
 
 
 ACCOUNT_GATE = AccessGate()
-"""The gate of the account that this process serves."""
+"""The gate of this process's account."""
 
 
 def with_iam_control(app: WSGIApplication, gate: AccessGate) -> WSGIApplication:
-    """Answer `/_control/iam` and leave all else to `app`."""
+    """Serve `/_control/iam`, and forward all other requests to `app`."""
 
     def serve_iam(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"] != IAM_PATH:
@@ -231,12 +231,12 @@ def _needed_access(called: ApiRequest) -> Iterator[AccessRequest]:
 
 
 def _principal_context(principal: Principal) -> dict[str, str | Sequence[str]]:
-    """Return the condition keys that every request has, and those of whoever makes it.
+    """Return the condition keys of every request, and those of its principal.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
     """
     context: dict[str, str | Sequence[str]] = {
-        # Clients reach AWS by TLS; the emulated account is on loopback.
+        # On AWS, clients use TLS; on loopback they do not.
         "aws:SecureTransport": "true",
     }
     if principal.account_id:

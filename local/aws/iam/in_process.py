@@ -1,4 +1,4 @@
-"""Clients of the account inside its own process, whose requests are judged as those that come by the network."""
+"""boto3 clients in the account's own process, with the same access checks as for requests from the network."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def guard_client(client: Any, admit: Callable[[Request], RecordedAnswer | None]) -> None:
-    """Let a client of boto3 send only what is admitted; for what is refused it raises a ClientError."""
+    """Make a boto3 client send only admitted requests; for a refused one it raises a ClientError."""
 
     def refuse(event_name: str, request: Any, **_: Any) -> None:
         refusal = admit(_received_request(request))
@@ -26,15 +26,15 @@ def guard_client(client: Any, admit: Callable[[Request], RecordedAnswer | None])
                 "headers": HeadersDict(dict(refusal.headers)),
                 "body": refusal.body,
             }
-            # An answer in place of an exception would not keep moto from carrying the request out.
-            parsed = client._response_parser.parse(answer, None)  # noqa: SLF001 — what reads each answer of this client
+            # Raise the error, as returning the response would not stop moto from executing the request.
+            parsed = client._response_parser.parse(answer, None)  # noqa: SLF001 — the parser of this client's responses
             raise ClientError(parsed, event_name.rpartition(".")[2])
 
     client.meta.events.register_first("before-send", refuse)
 
 
 def _received_request(sent: Any) -> Request:
-    """Return a request of botocore's as a server receives it."""
+    """Convert botocore's request to the one that a server would receive."""
     headers = {name: value.decode() if isinstance(value, bytes) else value for name, value in sent.headers.items()}
     body = sent.body.read() if hasattr(sent.body, "read") else sent.body or b""
     if hasattr(sent.body, "seek"):

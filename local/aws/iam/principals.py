@@ -1,4 +1,4 @@
-"""Who makes a request: the principal of its credentials, with the policies that AWS evaluates for it."""
+"""The principal of a request's credentials, with its policies."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 ADMINISTRATOR_KEY = "test"
-"""The access key of the account's administrator; everything in this repository signs by it unless told otherwise."""
+"""The access key of the account's administrator, with which this repository's code signs by default."""
 
 SERVICE_SUFFIX = ".amazonaws.com"
-"""How access keys end that stand for a service of AWS, such as `ec2.amazonaws.com`, which assumes a machine's role."""
+"""Suffix of access keys that represent an AWS service, for example `ec2.amazonaws.com`, which assumes instances' roles.
+"""
 
 _ADMINISTRATOR_POLICY = Policy(
     kind=PolicyKind.IDENTITY,
@@ -26,7 +27,7 @@ _ADMINISTRATOR_POLICY = Policy(
 
 
 class CredentialsFault(StrEnum):
-    """What is wrong with credentials."""
+    """Reasons to reject credentials."""
 
     MISSING = "missing"
     UNKNOWN = "unknown"
@@ -37,16 +38,16 @@ class CredentialsError(Exception):
     """A request's credentials are not accepted."""
 
     def __init__(self, fault: CredentialsFault) -> None:
-        """Keep the fault."""
+        """Create the error."""
         super().__init__(fault)
         self.fault = fault
 
 
 def identify_principal(access_key: str | None, session_token: str | None) -> Principal:
-    """Return whose credentials a request has.
+    """Return the principal of a request's credentials.
 
     Raises:
-        CredentialsError: They are not accepted.
+        CredentialsError: The credentials are rejected.
     """
     if access_key is None:
         raise CredentialsError(CredentialsFault.MISSING)
@@ -72,10 +73,10 @@ def identify_principal(access_key: str | None, session_token: str | None) -> Pri
 
 
 def session_principal(role_arn: str, session_name: str, *, session_policy: str | None = None) -> Principal:
-    """Return the principal of a role's session, with the policies that the role has now.
+    """Return the principal of a role session, with the role's current policies.
 
     Raises:
-        CredentialsError: The role is gone.
+        CredentialsError: The role does not exist any more.
     """
     role = find_role(role_arn)
     if role is None or role.arn != role_arn:
@@ -118,7 +119,7 @@ def _boundary_document(holder: Any) -> Policy | None:
     if not arn:
         return None
     managed = iam_backend().managed_policies.get(arn)
-    # A boundary that is gone allows nothing.
+    # A deleted boundary allows nothing.
     document = _default_version(managed) if managed else '{"Statement":[]}'
     return Policy(kind=PolicyKind.BOUNDARY, name=arn, document=document)
 

