@@ -1,1 +1,1 @@
-"""The measuring harness: how long runs take, whether killed ones recover, and the code's own figures."""
+"""The measuring harness: durations of runs, recovery after kills, and metrics of the code."""

@@ -25,7 +25,7 @@ def run_bench(
     *,
     json: JsonOption = False,
 ) -> None:
-    """Time previews against the floor, on a local account of its own."""
+    """Time previews against the floor, on a separate local account."""
     finish_command(benchmark.bench_report(benchmark.measure_previews(runs=runs)), as_json=json)
 
 
@@ -36,19 +36,19 @@ def run_chaos(
     *,
     json: JsonOption = False,
 ) -> None:
-    """Kill the engine at many moments and check that `up` converges each time."""
+    """Kill the engine at many moments, and check that `up` converges each time."""
     finish_command(campaign.chaos_report(campaign.run_kills(kills=kills, seed=seed), seed=seed), as_json=json)
 
 
 @figures_app.command("figures")
 def show_code_figures(*, json: JsonOption = False) -> None:
-    """Count names, lines and functions of the code itself."""
+    """Count names, lines and functions of the code."""
     finish_command(figures_result(count_code()), as_json=json)
 
 
 @schedule_app.callback()
 def _declare_group() -> None:
-    """Keep `year` a command of a group: Typer would make a group of one command that command."""
+    """Keep `year` a subcommand: without a callback, Typer would merge a group with its only command."""
 
 
 @schedule_app.command("year")
@@ -57,6 +57,6 @@ def simulate_schedule_year(
     *,
     json: JsonOption = False,
 ) -> None:
-    """Simulate a year in three time zones and compare the calendar with what the scheduled actions make of it."""
+    """Simulate a year in three time zones, and compare the calendar with the effect of the scheduled actions."""
     outcomes = simulation.simulate_years(simulation.year_cases(year))
     finish_command(simulation.years_report(outcomes), as_json=json)

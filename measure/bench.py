@@ -1,6 +1,6 @@
-"""How long previews take, against the floor: what any program that imports the same SDK modules takes.
+"""Times previews against the floor: the time of any program that imports the same SDK modules.
 
-And whether a larger cluster takes longer: the same stack with more nodes has as many resources.
+Also checks that a larger cluster takes no longer, as more nodes do not add resources to the stack.
 """
 
 from __future__ import annotations
@@ -43,22 +43,22 @@ TITLES = {
     "cfsUpStack": "cfs local up, nothing to change",
     "obtainToolchain": "toolchain.obtain_toolchain(), warm",
 }
-"""What is timed, for people, by its name among the figures."""
+"""Descriptions of the timed commands, by their names in the figures."""
 
 PREVIEW_BY_NODES = {5: "previewStack", 50: "preview50StorageNodes", 500: "preview500StorageNodes"}
-"""Previews by the number of storage nodes, of which the settings' default is 5."""
+"""Previews by the number of storage nodes; the settings' default is 5."""
 
 _DEADLINE_SECONDS = 120.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class TimedCommand:
-    """What is timed.
+    """A command to time.
 
     Attributes:
-        arguments: The command.
-        folder: Where it runs.
-        environment: Its environment, which says on which account.
+        arguments: The command line.
+        folder: The working directory.
+        environment: The environment, which selects the account.
     """
 
     arguments: Sequence[str]
@@ -68,12 +68,12 @@ class TimedCommand:
 
 @dataclass(frozen=True, kw_only=True)
 class BenchMeasurement:
-    """What the runs have shown.
+    """The results of all runs.
 
     Attributes:
-        seconds: The times of each command of `TITLES`, in the order of the rounds.
-        resources: How many resources the stack has, by its number of storage nodes.
-        loaded: What the program loads of the SDKs.
+        seconds: The times of each command in `TITLES`, in the order of the rounds.
+        resources: Number of the stack's resources, by number of storage nodes.
+        loaded: SDK modules that the program loads.
     """
 
     seconds: Mapping[str, Sequence[float]]
@@ -82,7 +82,7 @@ class BenchMeasurement:
 
 
 def measure_previews(*, runs: int) -> BenchMeasurement:
-    """Deploy to an account of its own and time everything there."""
+    """Deploy to a new account, and time all commands there."""
     loaded = sdk_imports.load_program()
     with _deployed_clusters() as engines:
         commands = _timed_commands(engines, loaded)
@@ -101,7 +101,7 @@ def measure_previews(*, runs: int) -> BenchMeasurement:
 
 @contextmanager
 def _deployed_clusters() -> Iterator[dict[int, LocalEngine]]:
-    """Deploy the stack with each number of storage nodes, on accounts of their own: one deployment, resized."""
+    """Deploy the stack once, and resize copies of its account to each number of storage nodes."""
     with ExitStack() as accounts:
         first = accounts.enter_context(scratch_engine())
         with show_progress("Deploying what is measured"):
@@ -117,7 +117,7 @@ def _deployed_clusters() -> Iterator[dict[int, LocalEngine]]:
 
 
 def write_node_settings(folder: Path, *, nodes: int) -> Path:
-    """Write the local stack's settings with so many storage nodes, three of five in site A."""
+    """Write the local stack's settings with a number of storage nodes, three fifths of them in site A."""
     settings = yaml.safe_load((PROJECT_FOLDER / f"Pulumi.{LOCAL_STACK}.yaml").read_text())
     in_site_a = nodes * 3 // 5
     settings["config"][f"{CONFIG_NAMESPACE}:nodeGroups"] = {
@@ -131,7 +131,7 @@ def write_node_settings(folder: Path, *, nodes: int) -> Path:
 
 def _timed_commands(engines: Mapping[int, LocalEngine], loaded: sdk_imports.LoadedModules) -> dict[str, TimedCommand]:
     environments = {
-        # Of all these accounts only the last opened one is that of this process.
+        # This process's own variables select only the account that was opened last.
         nodes: {**engine.account.command_environment(), "CFS_LOCAL_DIR": str(engine.account.folder)}
         for nodes, engine in engines.items()
     }
@@ -153,7 +153,7 @@ def _timed_commands(engines: Mapping[int, LocalEngine], loaded: sdk_imports.Load
         "cfsUpStack": ((*CFS_COMMAND, "local", "up"), PROJECT_FOLDER),
         "obtainToolchain": (obtain, PROJECT_FOLDER),
     }
-    # One round runs them all, so that a machine that is slow for a while is slow for all of them.
+    # Each round runs all commands, so that a temporary slowdown of the machine affects all of them.
     commands = {
         name: TimedCommand(arguments=arguments, folder=where, environment=environment)
         for name, (arguments, where) in timed.items()
@@ -168,12 +168,12 @@ def _timed_commands(engines: Mapping[int, LocalEngine], loaded: sdk_imports.Load
 
 
 def write_program(folder: Path, *, name: str, packages: Sequence[str]) -> Path:
-    """Write a Pulumi program that loads some packages of the SDKs and declares nothing."""
+    """Write a Pulumi program that loads the given SDK packages and declares nothing."""
     folder.mkdir()
     runtime = {"name": "python", "options": {"toolchain": "pip", "virtualenv": sys.prefix}}
     (folder / "Pulumi.yaml").write_text(yaml.safe_dump({"name": name, "runtime": runtime}))
     sdks = sorted({package.partition(".")[0] for package in packages})
-    # The SDK defers a service's package to the first look at one of its attributes, there or not.
+    # The SDK loads a service's package on the first access to any attribute, even a missing one.
     looks = [f"hasattr({package}, 'anything')" for package in packages]
     lines = ["import pulumi", *(f"import {module}" for module in sdks), *looks]
     (folder / "__main__.py").write_text("\n".join(lines) + "\n")
@@ -202,28 +202,28 @@ def _time_command(command: TimedCommand) -> float:
 
 
 def median_ratio(measured: BenchMeasurement, numerator: str, denominator: str) -> float:
-    """Compare two commands: the median of their ratios within each round."""
+    """Return the median of the ratios of two commands' times within each round."""
     pairs = zip(measured.seconds[numerator], measured.seconds[denominator], strict=True)
     return median(above / below for above, below in pairs)
 
 
 def seconds_per_resource(measured: BenchMeasurement) -> float:
-    """Return what each resource adds to a preview, in seconds: the median over the rounds.
+    """Return the time that each resource adds to a preview, in seconds: the median over the rounds.
 
-    It includes the providers' start, which the floor does without.
+    It includes the start of the providers, which the floor does not need.
     """
     pairs = zip(measured.seconds["previewStack"], measured.seconds["previewFloor"], strict=True)
     return median((stack - floor) / measured.resources[5] for stack, floor in pairs)
 
 
 def unused_packages(loaded: sdk_imports.LoadedModules) -> list[str]:
-    """Name the packages that are loaded although no resource and no function that the program uses is in them."""
+    """Return the loaded packages that contain no resource and no function that the program uses."""
     needed = {sdk_imports.token_package(token) for token in loaded.tokens} | set(sdk_imports.SDK_NAMES)
     return [package for package in sdk_imports.module_packages(loaded.modules) if package not in needed]
 
 
 def bench_report(measured: BenchMeasurement) -> CommandResult:
-    """Tell what was measured."""
+    """Return the report of the measurements."""
     medians = {name: median(seconds) for name, seconds in measured.seconds.items()}
     floor_ratios = {name: median_ratio(measured, name, "previewFloor") for name in medians}
     node_ratios = {nodes: median_ratio(measured, name, "previewStack") for nodes, name in PREVIEW_BY_NODES.items()}

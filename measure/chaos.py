@@ -1,4 +1,4 @@
-"""Kills the engine at many moments and checks each time that the next `cfs local up` converges by itself."""
+"""Kills the engine at many moments, and checks each time that the next `cfs local up` converges by itself."""
 
 from __future__ import annotations
 
@@ -32,30 +32,30 @@ EARLIER_SETTINGS = {
     "claudefs-infra:dailyBudgetUsd": "50",
     "claudefs-infra:owner": "another-team",
 }
-"""What a stack had been deployed with before the update that is killed: each is another value than the default."""
+"""Settings of the stack before an update is killed; all differ from the defaults."""
 
 COLUMNS = ("#", "run", "killed", "at", "in flight", "recorded", "adopted", "orphans", "converged", "result")
-"""What is shown of each kill."""
+"""Columns of the report."""
 
 _EARLIER_FACTOR = 0.7
-"""How much sooner to kill at the next attempt, where a run had ended before its kill."""
+"""Factor for the next attempt's moment if a run ended before its kill."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class KillOutcome:
-    """What became of one kill.
+    """The result of one kill.
 
     Attributes:
         kill: The kill.
-        seconds: How long the engine had been running.
-        in_flight: Names of the resources that it was at work on.
-        recorded_before: How many resources the state held at that moment.
-        recorded_after: How many it holds after the next `up`.
-        adopted: How many resources that `up` took over that had been created but not recorded.
-        orphans: How many it left and listed, each with the command that deletes it.
-        survivors: How many of the engine's processes outlived it at that moment.
-        converge_seconds: How long the next `up` took.
-        problems: What is not as it should be; empty if all is well.
+        seconds: Time for which the engine had been running, in seconds.
+        in_flight: Names of the resources with operations in progress.
+        recorded_before: Number of resources in the state at the kill.
+        recorded_after: Number of resources in the state after the next `up`.
+        adopted: Number of created but unrecorded resources that the next `up` adopted.
+        orphans: Number of orphans after the next `up`, which are listed with the command that deletes each.
+        survivors: Number of the run's processes that outlived the engine.
+        converge_seconds: Duration of the next `up`, in seconds.
+        problems: Failed checks; empty if all passed.
     """
 
     kill: PlannedKill
@@ -71,7 +71,7 @@ class KillOutcome:
 
 
 def run_kills(*, kills: int, seed: int) -> list[KillOutcome]:
-    """Carry out all kills."""
+    """Execute all kills."""
     with tempfile.TemporaryDirectory(prefix="cfs-") as folder:
         with show_progress("Undisturbed runs, to know how long they take"):
             durations = _measure_durations(earlier=Path(folder))
@@ -86,7 +86,7 @@ def run_kills(*, kills: int, seed: int) -> list[KillOutcome]:
 
 
 def _measure_durations(*, earlier: Path) -> Mapping[KillPhase, float]:
-    """Deploy once for each phase; leave in `earlier` the account that updates begin from."""
+    """Time one deployment of each phase, and store the initial account of updates in `earlier`."""
     with scratch_engine() as engine:
         create = _undisturbed_seconds(engine)
     with scratch_engine() as engine:
@@ -123,7 +123,7 @@ def _kill_once(kill: PlannedKill, duration: float, *, earlier: Path) -> KillOutc
 
 
 def _kill_and_converge(kill: PlannedKill, engine: LocalEngine, moment: float) -> KillOutcome | None:
-    """Kill the engine and let `up` converge; None if the engine had ended before."""
+    """Kill the engine, and check that `up` converges; return None if the engine had already exited."""
     with KillableUp(engine) as deployment:
         seconds = deployment.kill_after(moment, with_command=kill.with_command)
         if seconds is None:
@@ -152,14 +152,14 @@ def _kill_and_converge(kill: PlannedKill, engine: LocalEngine, moment: float) ->
 
 
 def change_settings(path: Path, values: Mapping[str, str]) -> None:
-    """Set values in a stack's file of settings."""
+    """Set values in a stack's settings file."""
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     content["config"] |= values
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
 
 
 def chaos_report(outcomes: Sequence[KillOutcome], *, seed: int) -> CommandResult:
-    """Tell of all kills."""
+    """Return the report of all kills."""
     failed = sum(1 for outcome in outcomes if outcome.problems)
     totals = {
         "kills": len(outcomes),

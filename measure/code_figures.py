@@ -1,4 +1,4 @@
-"""Figures of the code itself: how telling names are, which are used twice, how long functions and kinds of code are."""
+"""Metrics of the code: one-word names, names shared by modules, lengths of functions, and lines by kind of code."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ KINDS = {
     "measuring harness": ("measure",),
     "tests": ("tests",),
 }
-"""The kinds of code, each with its folders and files."""
+"""Kinds of code with their folders and files."""
 
 _GIT_SECONDS = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class CodeFigures:
-    """What was counted in Python files; names and functions are those outside tests.
+    """Counts in Python files; names and functions in tests are not counted.
 
     Attributes:
         lines: Lines of each kind of code.
-        functions: Functions and methods, special methods left out.
-        one_word_functions: Those whose name is one word.
-        names: Public names at the top of modules: functions, classes, constants; one for each module that has it.
-        shared_names: The modules of each name that two or more have.
+        functions: Functions and methods, except special methods.
+        one_word_functions: Functions with a name of one word.
+        names: Public names at module level (functions, classes, constants), counted once for each module.
+        shared_names: Names in two or more modules, with these modules.
         longest_function: The longest function, as `file:name`.
-        longest_lines: Its lines.
+        longest_lines: Number of lines in the longest function.
     """
 
     lines: dict[str, int] = field(default_factory=dict)
@@ -50,12 +50,12 @@ class CodeFigures:
 
     @property
     def one_word_percent(self) -> float:
-        """Share of functions whose name is one word, in percent."""
+        """Share of functions with a name of one word, in percent."""
         return 100 * self.one_word_functions / self.functions
 
     @property
     def shared_percent(self) -> float:
-        """Share of public names that two or more modules have, in percent."""
+        """Share of public names that occur in two or more modules, in percent."""
         return 100 * sum(map(len, self.shared_names.values())) / self.names
 
 
@@ -93,7 +93,7 @@ def count_code(folder: Path = PROJECT_FOLDER) -> CodeFigures:
 
 
 def figures_result(figures: CodeFigures) -> CommandResult:
-    """Return the figures as a table and as JSON."""
+    """Return the report of the figures."""
     rows = [
         *((f"lines, {kind}", f"{count:,}") for kind, count in figures.lines.items()),
         ("functions", f"{figures.functions:,}"),

@@ -1,4 +1,4 @@
-"""What an account must look like when `up` has converged after a kill."""
+"""Checks that an account has converged after a kill and another `up`."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class StateSnapshot:
     """The stack's state at one moment.
 
     Attributes:
-        urns: What it recorded.
-        in_flight: Names of what the engine was at work on.
-        unfinished: URNs that are marked for deletion or have never been read.
+        urns: URNs of the recorded resources.
+        in_flight: Names of the resources with pending operations.
+        unfinished: URNs of the resources marked for deletion.
     """
 
     urns: frozenset[str]
@@ -44,13 +44,13 @@ class StateSnapshot:
 
 @dataclass(frozen=True, kw_only=True)
 class Convergence:
-    """What was found after the kill and the `up` that followed.
+    """The result of the checks after a kill and another `up`.
 
     Attributes:
-        recorded: How many resources the state holds.
-        adopted: How many that `up` adopted.
-        orphans: How many it listed with the command that deletes each.
-        problems: What is not as it should be.
+        recorded: Number of resources in the state.
+        adopted: Number of resources that the `up` adopted.
+        orphans: Number of orphans.
+        problems: Failed checks.
     """
 
     recorded: int
@@ -60,13 +60,13 @@ class Convergence:
 
 
 def read_snapshot(engine: LocalEngine) -> StateSnapshot:
-    """Read the state's file itself, without an engine that would touch it."""
+    """Return a snapshot from the state's file, without starting an engine, which could change it."""
     checkpoint = json.loads(engine.checkpoint_file.read_text())["checkpoint"]
     return take_snapshot(checkpoint.get("latest") or {})
 
 
 def take_snapshot(deployment: dict[str, Any]) -> StateSnapshot:
-    """Take from a deployment what the checks look at."""
+    """Return a snapshot of a deployment."""
     resources = deployment.get("resources") or []
     operations = deployment.get("pending_operations") or []
     return StateSnapshot(
@@ -77,10 +77,10 @@ def take_snapshot(deployment: dict[str, Any]) -> StateSnapshot:
 
 
 def check_convergence(engine: LocalEngine, deployment: KillableUp, *, before: StateSnapshot) -> Convergence:
-    """Check an account on which `up` has ended, and delete the orphans by the commands that are listed."""
+    """Check an account after `up` has ended, and delete orphans with the listed commands."""
     if deployment.exit_status != 0:
         lines = deployment.output.splitlines()
-        # The engine prints the outputs after its errors, which the last lines alone may therefore lack.
+        # The engine prints the outputs after its errors, so the last lines may not include the errors.
         tail = "\n".join([*(line for line in lines[:-_OUTPUT_LINES] if "error:" in line), *lines[-_OUTPUT_LINES:]])
         after = read_snapshot(engine)
         failure = f"`cfs local up` ended with status {deployment.exit_status}: {tail}"
@@ -142,7 +142,7 @@ def _orphan_problems(engine: LocalEngine, expected: Sequence[str]) -> list[str]:
 
 
 def _duplicate_problems(engine: LocalEngine) -> list[str]:
-    """Find resources that exist twice; those recorded are declared once each."""
+    """Return resources that exist twice; the program declares each only once."""
     seen: set[tuple[str, str]] = set()
     problems = []
     for found in find_tagged_resources(engine.connect_aws(), LOCAL_STACK):
@@ -154,7 +154,7 @@ def _duplicate_problems(engine: LocalEngine) -> list[str]:
 
 
 def _run_cfs(*arguments: str) -> str:
-    """Run a command of `cfs` and give what it says."""
+    """Run a command of `cfs`, and return its output."""
     command = " ".join(("cfs", *arguments))
     repair = f"run `.venv/bin/{command}` and repair what it says"
     try:

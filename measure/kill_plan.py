@@ -1,4 +1,4 @@
-"""When to kill the engine: moments spread over whole runs, the same for the same seed."""
+"""Plans when to kill the engine: moments spread over whole runs, reproducible by a seed."""
 
 from __future__ import annotations
 
@@ -7,33 +7,33 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 LATEST_SHARE = 0.95
-"""The last moment, as a share of a run: later, a run that is a little faster has ended."""
+"""The latest moment, as a share of a run; after it, a slightly faster run would already have ended."""
 
 UPDATES_EVERY = 5
-"""Every fifth kill hits a run that changes and replaces; the others hit a first deployment."""
+"""Every fifth kill hits an update; the others hit a first deployment."""
 
 WITH_COMMAND_EVERY = 3
-"""Every third kill ends `cfs` together with the engine that it has started."""
+"""Every third kill hits `cfs` together with its engine."""
 
 
 class KillPhase(StrEnum):
-    """What the engine is at work on when it is killed."""
+    """The kind of run to kill."""
 
     CREATE = "create"
     """The first `up` on an empty account."""
     UPDATE = "update"
-    """An `up` that replaces the network with all that is in it and changes other settings in place."""
+    """An `up` that replaces the network with everything in it, and changes other settings in place."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedKill:
-    """One kill that is to come.
+    """A planned kill.
 
     Attributes:
-        number: Counts from 1.
-        phase: What kind of run it hits.
-        share: When, as a share of an undisturbed run's duration, 0 to `LATEST_SHARE`.
-        with_command: Whether `cfs` itself is killed with the engine.
+        number: The kill's number, from 1.
+        phase: The kind of run to kill.
+        share: The moment, as a share of an undisturbed run's duration, 0 to `LATEST_SHARE`.
+        with_command: Whether to kill `cfs` together with the engine.
     """
 
     number: int
@@ -43,8 +43,8 @@ class PlannedKill:
 
 
 def plan_kills(count: int, *, seed: int) -> list[PlannedKill]:
-    """Choose the kills: in each phase one random moment in each of as many equal parts of the run as it has kills."""
-    chance = random.Random(seed)  # noqa: S311 — to be repeated, not to be secret
+    """Plan kills: divide each phase's run into as many equal parts as it has kills, with a random moment in each."""
+    chance = random.Random(seed)  # noqa: S311 — reproducible, not secret
     phases = [KillPhase.UPDATE if number % UPDATES_EVERY == 0 else KillPhase.CREATE for number in range(1, count + 1)]
     shares = {phase: _spread_shares(phases.count(phase), chance) for phase in KillPhase}
     return [

@@ -1,4 +1,4 @@
-"""`cfs local up` as a process of its own, whose engine can be killed."""
+"""Runs `cfs local up` as a separate process, with an engine that can be killed."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ if TYPE_CHECKING:
     from local.engine import LocalEngine
 
 CFS_COMMAND = (sys.executable, "-c", "from cli.app import main; main()")
-"""`cfs`, in whatever Python runs this."""
+"""The command line of `cfs` with this process's Python."""
 
 _DEADLINE_SECONDS = 300.0
 _POLL_SECONDS = 0.005
 
 
 class KillableUp:
-    """A running `cfs local up`; what is left of it when the block is left early, as by Ctrl-C, is killed."""
+    """A running `cfs local up`; its processes are killed if the block ends with an exception, for example by Ctrl-C."""
 
     def __init__(self, engine: LocalEngine) -> None:
-        """Prepare it for the engine's account, which the environment names too."""
+        """Prepare a run on the engine's account."""
         self._engine = engine
         self._log = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 — __exit__ closes it
         self._environment = os.environ | {"CFS_LOCAL_DIR": str(engine.account.folder)}
         self.output = ""
 
     def __enter__(self) -> Self:
-        """Start it, in a process group of its own, so that a Ctrl-C meant for this process does not reach it."""
+        """Start the run in a new process group, so that Ctrl-C in this process does not reach it."""
         self._process = subprocess.Popen(
             [*CFS_COMMAND, "local", "up"],
             cwd=PROJECT_FOLDER,
@@ -55,7 +55,7 @@ class KillableUp:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Keep its output; kill it where something went wrong here."""
+        """Store the output, and kill all processes after an exception."""
         if kind is not None:
             self._kill_processes(*self.live_processes(), psutil.Process(self._process.pid))
         self._log.seek(0)
@@ -64,11 +64,11 @@ class KillableUp:
 
     @property
     def exit_status(self) -> int | None:
-        """Its exit status once it has been waited for."""
+        """The run's exit status, or None before it has been waited for."""
         return self._process.returncode
 
     def wait_for_end(self) -> None:
-        """Wait for it to end."""
+        """Wait for the run to end."""
         try:
             self._process.wait(_DEADLINE_SECONDS)
         except subprocess.TimeoutExpired as error:
@@ -78,7 +78,7 @@ class KillableUp:
             ) from error
 
     def seconds_at_work(self) -> float:
-        """Wait for it to end and give how long its engine deployed."""
+        """Wait for the run to end, and return the duration of the engine's deployment."""
         engine = self.await_engine()
         began = time.monotonic()
         while _is_alive(engine):
@@ -88,10 +88,10 @@ class KillableUp:
         return seconds
 
     def kill_after(self, seconds: float, *, with_command: bool) -> float | None:
-        """Kill the engine, and `cfs` as well if wanted, when the engine has been running for so long.
+        """Kill the engine, and optionally `cfs`, after the engine has been running for some time.
 
         Returns:
-            How long it had run; None if it had ended.
+            The time for which the engine had been running, in seconds; None if it had already exited.
         """
         engine = self.await_engine()
         began = time.monotonic()
@@ -111,20 +111,20 @@ class KillableUp:
         return at
 
     def live_processes(self) -> list[psutil.Process]:
-        """Return the processes of the account's runs that live, engines and all."""
+        """Return the running processes of the account's runs, including engines."""
         return [
             process for process in psutil.process_iter() if _carries_marker(process, self._engine.account.run_marker)
         ]
 
     def send_interrupt(self, *, number: int = signal.SIGINT, group: bool = True) -> None:
-        """Send a signal to all of it, as a terminal does on Ctrl-C, or to `cfs` alone."""
+        """Send a signal to the whole process group, as a terminal does on Ctrl-C, or only to `cfs`."""
         if group:
             os.killpg(self._process.pid, number)
         else:
             self._process.send_signal(number)
 
     def await_engine(self) -> psutil.Process:
-        """Wait for the engine to begin to deploy."""
+        """Wait until the engine starts to deploy, and return its process."""
         while self._process.poll() is None:
             engine = self._find_engine()
             if engine is not None:
@@ -137,7 +137,7 @@ class KillableUp:
         )
 
     def _find_engine(self) -> psutil.Process | None:
-        """Find the engine that deploys, not one that answers a query."""
+        """Return the process of the engine that deploys, not of one that runs a query."""
         with suppress(psutil.Error):
             for child in psutil.Process(self._process.pid).children():
                 if child.cmdline()[1:2] == ["up"]:

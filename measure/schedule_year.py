@@ -1,8 +1,9 @@
-"""A simulated year: do the scheduled actions keep the calendar at every quarter of an hour, clock changes and all?
+"""Simulates a year, to check in every quarter of an hour that the scheduled actions match the calendar.
 
-Two ways lead to each answer. The calendar compares local times. The scheduled actions that it becomes are carried out
-by the emulated account's executor, which asks a cron library. They are deployed once for the whole year, and then over
-and over at all hours of the day, as people run `pulumi up`: a deployment must neither start nor stop anything.
+Each check compares two independent results. The calendar compares local times. The scheduled actions derived from it
+run in the emulated account's scheduler, which uses a cron library. They are deployed once for the whole year, and in
+another simulation repeatedly at all hours of the day, as people run `pulumi up`: a deployment must neither start nor
+stop anything. The year includes clock changes.
 """
 
 from __future__ import annotations
@@ -31,12 +32,12 @@ SHOWN_DIFFERENCES = 5
 
 @dataclass(frozen=True, kw_only=True)
 class YearCase:
-    """One simulated year.
+    """A year to simulate.
 
     Attributes:
-        calendar: What is to be kept.
-        begins: When the year begins: at a stop, so that nothing runs.
-        deployed_every: How often the actions are deployed anew, or None for once.
+        calendar: The calendar.
+        begins: Beginning of the year, at a stop, so that no nodes are running.
+        deployed_every: Interval between deployments; None for a single deployment.
     """
 
     calendar: Calendar
@@ -46,14 +47,14 @@ class YearCase:
 
 @dataclass(frozen=True, kw_only=True)
 class YearOutcome:
-    """What a simulated year has shown.
+    """The result of a simulated year.
 
     Attributes:
-        case: The year.
-        compared: Quarters of an hour at which the calendar and the actions' result were compared.
-        carried_out: How many actions were carried out.
-        deployments: How often they were deployed.
-        differences: The instants at which nodes ran and should not, or the other way about.
+        case: The simulated year.
+        compared: Number of quarters of an hour in which the calendar was compared with the actions' effect.
+        carried_out: Number of actions that ran.
+        deployments: Number of deployments.
+        differences: Times at which nodes were running but should not be, or vice versa.
     """
 
     case: YearCase
@@ -64,7 +65,7 @@ class YearOutcome:
 
 
 def year_cases(year: int) -> list[YearCase]:
-    """Return the years to simulate: office hours, hours over night, and a zone whose clocks change by 30 minutes."""
+    """Return the years to simulate: daytime hours, overnight hours, and a zone with clock changes of 30 minutes."""
     hours = (
         ("America/Los_Angeles", time(8), time(18)),
         ("Europe/Berlin", time(20), time(4)),
@@ -74,13 +75,13 @@ def year_cases(year: int) -> list[YearCase]:
     return [
         YearCase(calendar=calendar, begins=_first_stop(calendar, year), deployed_every=every)
         for calendar in calendars
-        # Five hours, so that deployments fall on all hours of the day.
+        # Every five hours, so that deployments fall on all hours of the day.
         for every in (None, timedelta(hours=5))
     ]
 
 
 def _clock_change_calendar(zone: str, start: time, stop: time, year: int) -> Calendar:
-    """Return a calendar that opens on the days of clock changes and closes after them, besides the usual holidays."""
+    """Return a calendar that opens around clock changes and is closed on the next day, with the usual holidays."""
     changed = {change.begins.date() for change in clock_changes(zone, since=date(year, 1, 1), years=1)}
     return Calendar(
         time_zone=zone,
@@ -101,22 +102,22 @@ def _first_stop(calendar: Calendar, year: int) -> datetime:
 
 
 def expand_calendar(calendar: Calendar, now: datetime) -> tuple[ScheduledAction, ...]:
-    """Return the actions that a deployment declares at an instant."""
+    """Return the actions that a deployment at a given time declares."""
     return schedule.calendar_actions(calendar, now=now)
 
 
 def simulate_years(years: Sequence[YearCase], *, expand: Expansion = expand_calendar) -> list[YearOutcome]:
-    """Simulate some years.
+    """Simulate years.
 
     Args:
-        years: What to simulate.
-        expand: Makes actions of a calendar; another one than the project's own shows whether a fault would be found.
+        years: The years to simulate.
+        expand: Derives actions from a calendar; a faulty function shows whether the simulation detects the fault.
     """
     return [_simulate_year(case, expand) for case in years]
 
 
 class _SimulatedAccount:
-    """An account with one group of nodes."""
+    """An account with one node group."""
 
     def __init__(self) -> None:
         self.timetable = Timetable()
@@ -127,7 +128,7 @@ class _SimulatedAccount:
         self._next = self.timetable.next_action()
 
     def deploy_actions(self, actions: Sequence[ScheduledAction], *, now: datetime) -> None:
-        """Make the actions what they are to be, as Pulumi does: what has changed is deleted and put anew."""
+        """Deploy actions as Pulumi does: changed ones are deleted and created again."""
         wanted = {action.name: action for action in actions}
         there = {waiting.name for waiting in self.timetable}
         for name, action in self.deployed.items():
@@ -141,7 +142,7 @@ class _SimulatedAccount:
         self._next = self.timetable.next_action()
 
     def carry_out(self, until: datetime) -> None:
-        """Do what is due."""
+        """Run the due actions."""
         while self._next is not None and self._next.at <= until:
             self.is_running = self.timetable.take_next_action().sizes.desired == 1
             self.carried_out += 1
@@ -169,7 +170,7 @@ def _simulate_year(case: YearCase, expand: Expansion) -> YearOutcome:
 
 
 def years_report(outcomes: Sequence[YearOutcome]) -> CommandResult:
-    """Tell what the years have shown."""
+    """Return the report of the simulated years."""
     rows = [
         (
             outcome.case.calendar.time_zone,

@@ -1,4 +1,4 @@
-"""Local accounts of a measurement's own, which leave nothing behind."""
+"""Temporary local accounts for measurements."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _USER_VARIABLES = ("CFS_LOCAL_DIR", servers.AWS_EMULATOR.port_variable, servers.GITHUB_EMULATOR.port_variable)
-"""What would lead to the user's own account, or fix the ports that it takes."""
+"""Variables that would select the user's own account or its ports."""
 
 _COPIED_NAMES = (servers.AWS_EMULATOR.state_file, servers.GITHUB_EMULATOR.state_file, "pulumi")
-"""What makes up an account at rest: the emulators' state and the stack's."""
+"""Files and folders of a stopped account: the state of the emulators and of the stack."""
 
 
 @contextmanager
 def scratch_engine(*, like: Path | None = None) -> Iterator[LocalEngine]:
-    """Open an account in a new folder, and in the end stop its emulators and remove it.
+    """Open an account in a new folder; at the end, stop its emulators and remove it.
 
-    While it is open, commands started without an environment of their own work on it.
+    While it is open, commands that inherit this process's environment use it.
 
     Args:
-        like: The folder of an account at rest that the new one begins as a copy of.
+        like: Folder of a stopped account to copy.
     """
     before = {name: os.environ.pop(name) for name in _USER_VARIABLES if name in os.environ}
     folder = Path(tempfile.mkdtemp(prefix="cfs-"))
@@ -52,7 +52,7 @@ def scratch_engine(*, like: Path | None = None) -> Iterator[LocalEngine]:
 
 
 def copy_account(source: Path, target: Path) -> None:
-    """Copy an account whose emulators are stopped or at rest."""
+    """Copy an account with emulators that are stopped or idle."""
     for name in _COPIED_NAMES:
         path = source / name
         if path.is_dir():

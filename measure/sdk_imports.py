@@ -1,7 +1,6 @@
-"""Which modules of the generated SDKs the program loads: they are most of what a preview waits for.
+"""Lists the modules of the generated SDKs that the program loads, which take most of a preview's time.
 
-`python -m measure.sdk_imports` runs the program against mocks, without an engine, and prints what it has
-loaded as JSON.
+`python -m measure.sdk_imports` runs the program with mocks, without an engine, and prints the loaded modules as JSON.
 """
 
 from __future__ import annotations
@@ -27,11 +26,11 @@ SDK_NAMES = ("pulumi_aws", "pulumi_github")
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedModules:
-    """What running the program has loaded.
+    """SDK modules that the program has loaded.
 
     Attributes:
-        modules: Modules of the SDKs that have been executed, as `sys.modules` names them.
-        tokens: Types of the resources that it declares and names of the functions that it calls.
+        modules: Executed SDK modules, by their names in `sys.modules`.
+        tokens: Tokens of the resource types that it declares and of the functions that it calls.
     """
 
     modules: Sequence[str]
@@ -39,7 +38,7 @@ class LoadedModules:
 
 
 def load_program() -> LoadedModules:
-    """Run the program in a Python of its own."""
+    """Run the program in a new Python process."""
     done = subprocess.run(
         [sys.executable, "-m", "measure.sdk_imports"],
         cwd=PROJECT_FOLDER,
@@ -56,21 +55,21 @@ def load_program() -> LoadedModules:
 
 
 def module_packages(modules: Collection[str]) -> list[str]:
-    """Return the packages that modules lie in: an SDK itself, or one service's, such as `pulumi_aws.ec2`."""
+    """Return the packages of modules: an SDK itself, or one of its services, for example `pulumi_aws.ec2`."""
     parts = [module.split(".") for module in modules]
     services = {f"{sdk}.{rest[0]}" for sdk, *rest in parts if len(rest) > 1}
     return sorted({sdk for sdk, *_ in parts} | services)
 
 
 def token_package(token: str) -> str:
-    """Return the package that holds a type or a function: `aws:ec2/vpc:Vpc` is in `pulumi_aws.ec2`."""
+    """Return the package of a type or function, for example `pulumi_aws.ec2` for `aws:ec2/vpc:Vpc`."""
     provider, module, _ = token.split(":")
     service = module.partition("/")[0]
     return f"pulumi_{provider}" if service == "index" else f"pulumi_{provider}.{service}"
 
 
 def _run_program() -> LoadedModules:
-    import pulumi  # noqa: PLC0415 — what it loads is counted from here
+    import pulumi  # noqa: PLC0415 — imported only in the counting process
     import yaml  # noqa: PLC0415
 
     tokens: set[str] = set()
@@ -93,8 +92,8 @@ def _run_program() -> LoadedModules:
     pulumi.runtime.set_mocks(Mocks(), project=project["name"], stack=LOCAL_STACK, preview=True)
     sys.path.insert(0, str(PROJECT_FOLDER))
 
-    # It waits until all outputs are known.
-    @pulumi.runtime.test  # type: ignore[untyped-decorator]  # the SDK gives it no types
+    # The decorator waits until all outputs are known.
+    @pulumi.runtime.test  # type: ignore[untyped-decorator]  # untyped in the SDK
     def run_main() -> None:
         runpy.run_path(str(PROJECT_FOLDER / "__main__.py"), run_name="__main__")
 
@@ -108,7 +107,7 @@ def _run_program() -> LoadedModules:
 
 
 def _is_lazy(module: object) -> bool:
-    """Return whether a module waits to be executed until somebody asks for one of its attributes."""
+    """Return whether a module has not been executed yet, as none of its attributes has been accessed."""
     return type(module).__name__ == "_LazyModule"
 
 
@@ -117,6 +116,6 @@ def _as_config_value(value: object) -> str:
 
 
 if __name__ == "__main__":
-    gc.disable()  # A quarter of its time, and nothing to collect.
+    gc.disable()  # Collection would take a quarter of the time, and there is nothing to collect.
     loaded = _run_program()
     sys.stdout.write(json.dumps({"modules": list(loaded.modules), "tokens": list(loaded.tokens)}))
