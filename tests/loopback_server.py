@@ -1,4 +1,4 @@
-"""A WSGI application that a test serves on loopback."""
+"""Serves a test's WSGI application on loopback."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def serve_on_loopback(app: WSGIApplication) -> Iterator[str]:
-    """Serve an application in threads of this process, and yield its address."""
+    """Serve an application in threads of this process, and yield its URL."""
     server = make_server(LOOPBACK, 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()

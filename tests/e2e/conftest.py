@@ -1,4 +1,4 @@
-"""The real engine and the real providers at work on emulators of this test run's own."""
+"""Fixtures with the real engine and the real providers on emulators of this test run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tests.e2e.stacks import Stack
 
 HOLIDAY, EXTRA_DAY = "2090-12-25", "2090-12-30"
-"""Days that lie far in the future."""
+"""Days in the distant future."""
 CHANGED_SETTINGS: dict[str, object] = {
     "nodeGroups": {
         "storage-a": {"count": 300, "onDemandBase": 2, "onDemandPercent": 40},
@@ -43,7 +43,7 @@ CHANGED_SETTINGS: dict[str, object] = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with tests that do not wait for the deployed account, and end with short ones, so that all workers work."""
+    """Run tests that do not need the deployed account first, and short ones last, to keep all workers busy."""
     items.sort(key=_place_of)
 
 
@@ -58,14 +58,14 @@ def _place_of(item: pytest.Item) -> int:
 
 @pytest.fixture(scope="session")
 def blank_account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
-    """Starts emulators that hold nothing yet."""
+    """A fork server of emulators with an empty account."""
     with ForkServer.start_for(tmp_path_factory.mktemp("blank")) as nursery:
         yield nursery
 
 
 @pytest.fixture
 def empty_stack(blank_account: ForkServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
-    """A stack that has not been deployed, on an account of its own."""
+    """A stack that has not been deployed, on a separate account."""
     stack = new_stack(tmp_path / "account", monkeypatch, spawn=blank_account.spawn_copy)
     yield stack
     servers.stop_emulators(stack.folder)
@@ -73,14 +73,14 @@ def empty_stack(blank_account: ForkServer, tmp_path: Path, monkeypatch: pytest.M
 
 @dataclass(frozen=True, kw_only=True)
 class Deployed:
-    """The deployed account at rest, and what starts emulators on copies of it.
+    """The deployed account, stopped, with a fork server of emulators on copies of it.
 
     Attributes:
-        account: Its folder.
-        nursery: Starts emulators on copies.
-        reviewed: What `cfs deploy preview` printed of the empty account.
-        applied: What `cfs deploy apply` then printed.
-        actions: The IAM actions that both have called.
+        account: The account's folder.
+        nursery: The fork server.
+        reviewed: Output of `cfs deploy preview` on the empty account.
+        applied: Output of the following `cfs deploy apply`.
+        actions: The IAM actions that both needed.
     """
 
     account: Path
@@ -92,7 +92,7 @@ class Deployed:
 
 @pytest.fixture(scope="session")
 def deployed_account(tmp_path_factory: pytest.TempPathFactory, blank_account: ForkServer) -> Iterator[Deployed]:
-    """The account with the deployed stack: one worker deploys it, and all copy it."""
+    """The account with the deployed stack; one worker deploys it, and all workers copy it."""
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID", os.getpid())
     folder = tmp_path_factory.getbasetemp().parent / f"deployed-{run}"
     record = folder / "deployment.json"
@@ -115,7 +115,7 @@ def deployed_account(tmp_path_factory: pytest.TempPathFactory, blank_account: Fo
 
 
 def deploy_as_reviewed(stack: Stack) -> dict[str, Any]:
-    """Deploy as the workflow does, by the console's commands, and return what they print and call."""
+    """Deploy with the workflow's commands, and return their output and IAM actions."""
     review = str(stack.folder / "review.json")
     reviewed = run_cfs(stack.folder, "deploy", "preview", "--environment", "local", "--review", review, "--json").json()
     approved = ("--digest", reviewed["digest"], "--review", review)
@@ -125,7 +125,7 @@ def deploy_as_reviewed(stack: Stack) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def deployed(deployed_account: Deployed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The deployed stack, for tests that change nothing."""
+    """The deployed stack, shared by tests that change nothing."""
     folder = tmp_path_factory.mktemp("deployed") / "account"
     with pytest.MonkeyPatch.context() as monkeypatch:
         stack = new_stack(folder, monkeypatch, spawn=deployed_account.nursery.spawn_copy, like=deployed_account.account)
@@ -135,7 +135,7 @@ def deployed(deployed_account: Deployed, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture
 def stack(deployed_account: Deployed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
-    """The deployed stack on an account of the test's own."""
+    """The deployed stack on a separate account for the test."""
     folder = tmp_path / "account"
     copied = new_stack(folder, monkeypatch, spawn=deployed_account.nursery.spawn_copy, like=deployed_account.account)
     yield copied
@@ -144,16 +144,16 @@ def stack(deployed_account: Deployed, tmp_path: Path, monkeypatch: pytest.Monkey
 
 @dataclass(frozen=True, kw_only=True)
 class Changed:
-    """The deployed stack after many settings have been changed at once.
+    """The deployed stack after a deployment that changed many settings.
 
     Attributes:
-        stack: It.
-        before: The ids of what providers had made before.
-        previewed: What the preview showed.
-        node: The id of a fuse-client node that ran before.
-        deploying: The IAM actions that the deployment has called.
-        previewing: Those that a preview with a refresh has called then.
-        changes: What that preview showed.
+        stack: The stack.
+        before: IDs of resources before the change, by URN.
+        previewed: Steps in the preview of the change.
+        node: ID of a fuse-client node that was running before the change.
+        deploying: The IAM actions that the deployment needed.
+        previewing: The IAM actions that a following preview with a refresh needed.
+        changes: Steps in that preview.
     """
 
     stack: Stack
@@ -167,9 +167,9 @@ class Changed:
 
 @pytest.fixture(scope="session")
 def changed(deployed_account: Deployed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Changed]:
-    """A stack with changed settings, on an account with nodes that run and an orchestrator that was stopped before.
+    """A stack with changed settings, on an account with running nodes and a stopped orchestrator.
 
-    Tests that use it are one group of xdist's, so that one worker alone makes it.
+    Tests that use it are in one xdist group, so only one worker creates it.
     """
     folder = tmp_path_factory.mktemp("changed") / "account"
     with pytest.MonkeyPatch.context() as monkeypatch:
@@ -200,13 +200,13 @@ def changed(deployed_account: Deployed, tmp_path_factory: pytest.TempPathFactory
 
 @dataclass(frozen=True, kw_only=True)
 class Destroyed:
-    """What destroying has left.
+    """A stack after its destruction.
 
     Attributes:
         stack: The stack.
-        state_bucket: The name of its state bucket.
-        key_id: The id of its encryption key.
-        actions: The IAM actions that the destruction has called.
+        state_bucket: Name of the state bucket.
+        key_id: ID of the encryption key.
+        actions: The IAM actions that the destruction needed.
     """
 
     stack: Stack
@@ -217,14 +217,14 @@ class Destroyed:
 
 @pytest.fixture(scope="session")
 def destroyed(changed: Changed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Destroyed]:
-    """The changed stack, destroyed on an account of its own."""
+    """The changed stack, destroyed on a separate account."""
     folder = tmp_path_factory.mktemp("destroyed") / "account"
     with pytest.MonkeyPatch.context() as monkeypatch:
         stack = new_stack(folder, monkeypatch, spawn=servers.spawn_emulator, like=changed.stack.folder)
     outputs = stack.outputs()
     launch_nodes(stack, "storage-b", 3)
     before = stack.ids()
-    # Its preview refuses it; without one the engine would destroy all else before it came to what is protected.
+    # The preview refuses this; without it, the engine would destroy other resources before reaching a protected one.
     with pytest.raises(EngineError, match="protect"):
         stack.engine.query_text("destroy", "--yes")
     assert stack.ids() == before

@@ -1,4 +1,4 @@
-"""Commands of the console as tests give them: as a process of their own, or in the test's."""
+"""Runs the console's commands in a separate process, or in the test's process."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 CFS = PROJECT_FOLDER / ".venv" / "bin" / "cfs"
 LIMIT = 300
-"""Seconds for a command."""
+"""Time limit for a command, in seconds."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Done:
-    """What a command came to.
+    """The outcome of a command.
 
     Attributes:
-        status: Its exit status.
-        stdout: What it printed as its result.
-        stderr: What it told meanwhile.
+        status: The exit status.
+        stdout: Standard output: the result.
+        stderr: Standard error: progress and messages.
     """
 
     status: int
@@ -36,14 +36,14 @@ class Done:
     stderr: str
 
     def json(self) -> dict[str, Any]:
-        """Return the result of a command that succeeded with `--json`."""
+        """Return the result of a successful command with `--json`."""
         assert self.status == 0, self.stdout + self.stderr
         figures: dict[str, Any] = json.loads(self.stdout)
         return figures
 
 
 def run_cfs(folder: Path, *arguments: str) -> Done:
-    """Run a command on the local account in `folder` as a user does."""
+    """Run a command on the local account in `folder`, as a user does."""
     done = subprocess.run(
         [CFS, *arguments],
         env={**os.environ, "CFS_LOCAL_DIR": str(folder)},
@@ -56,6 +56,6 @@ def run_cfs(folder: Path, *arguments: str) -> Done:
 
 
 def call_cfs(*arguments: str) -> Done:
-    """Run a command in this process, on the local account that the environment names; its errors are raised."""
+    """Run a command in this process, on the local account selected by the environment; errors propagate."""
     done = CliRunner().invoke(app, arguments, catch_exceptions=False)
     return Done(status=done.exit_code, stdout=done.stdout, stderr=done.stderr)

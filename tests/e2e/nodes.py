@@ -15,7 +15,7 @@ GROUPS = {
     "conduit": ("conduit", "A", 1),
     "jepsen": ("jepsen", "A", 1),
 }
-"""Role, site and number of nodes by default."""
+"""Default role, site and number of nodes of each group."""
 
 
 def describe_group(stack: Stack, group: str) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def tags_of(described: dict[str, Any]) -> dict[str, str]:
 
 
 def launch_nodes(stack: Stack, group: str, count: int, *, most: int | None = None) -> list[dict[str, Any]]:
-    """Start a group's nodes as an operator would, outside Pulumi, and describe them."""
+    """Launch a group's nodes outside Pulumi, as an operator would, and describe them."""
     name = f"claudefs-local-{group}"
     sizes = {"MaxSize": most} if most is not None else {}
     stack.client("autoscaling").update_auto_scaling_group(

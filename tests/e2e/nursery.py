@@ -1,7 +1,7 @@
-"""Emulators that start with a deployed account in memory: copies of a process that has replayed its journal once.
+"""A fork server for emulators: each is a fork of a process that has already replayed the account's journal.
 
-A start replays the journal otherwise, which takes seconds of processor time; most end-to-end tests want an account of
-their own. What a copy serves is what a start from the same journal serves, by the same code.
+Most end-to-end tests need their own account, and starting an emulator normally replays the journal, which takes seconds
+of processor time. A fork serves the same account, with the same code, as an emulator started from the same journal.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ _REPOSITORY_ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True, kw_only=True)
 class ForkServer:
-    """The process as its owner sees it; it ends with the block, and its copies go on."""
+    """The fork server's process; it ends with the block, but its copies continue."""
 
     process: subprocess.Popen[str]
 
     @classmethod
     def start_for(cls, account: Path) -> Self:
-        """Start one for copies of an account at rest, which is in a folder."""
+        """Start a fork server for copies of the stopped account in a folder."""
         command = [sys.executable, "-m", "tests.e2e.nursery", str(account / servers.AWS_EMULATOR.state_file)]
         return cls(
             process=subprocess.Popen(
@@ -49,28 +49,28 @@ class ForkServer:
         )
 
     def spawn_copy(self, emulator: servers.Emulator, arguments: Sequence[str], log: Path) -> int:
-        """Start an emulator on a copy of the account, and give its process's number."""
+        """Start an emulator on a copy of the account, and return its process ID."""
         if self.process.stdin is None or self.process.stdout is None:
             raise TypeError("the process has no pipes")
         self.process.stdin.write(json.dumps([emulator.module, list(arguments), str(log)]) + "\n")
         return int(self.process.stdout.readline())
 
     def __enter__(self) -> Self:
-        """Begin."""
+        """Return the running server."""
         self.process.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Let it end, as nobody will ask it any more."""
+        """Close the pipes, which ends the process, and wait for it."""
         self.process.__exit__(kind, error, traceback)
 
 
 def main() -> None:
-    """Make a copy of this process for each line that comes, until its owner is gone."""
-    from local.aws import __main__ as aws  # noqa: PLC0415 — the owner has no use for it
-    from local.github import __main__ as github  # noqa: PLC0415 — likewise
+    """Fork a copy of this process for each line on stdin, until its owner closes the pipe."""
+    from local.aws import __main__ as aws  # noqa: PLC0415 — not needed in the owner's process
+    from local.github import __main__ as github  # noqa: PLC0415 — same reason
 
     journal, app = aws.load_account(Path(sys.argv[1]))
 
@@ -84,7 +84,7 @@ def main() -> None:
         servers.AWS_EMULATOR.module: serve_aws,
         servers.GITHUB_EMULATOR.module: github.main,
     }
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a copy that ends
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nothing waits for copies that exit
     for line in sys.stdin:
         module, arguments, log = json.loads(line)
         copy = os.fork()
@@ -96,9 +96,9 @@ def main() -> None:
 
 
 def _detach_process(log: str) -> None:
-    """Make a copy a process like one that was started by itself."""
+    """Detach a copy, as if it had been started as a separate process."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    atexit.register(os._exit, 0)  # to free what moto holds, object by object, takes a second
+    atexit.register(os._exit, 0)  # freeing moto's objects one by one would take a second
     os.setsid()
     messages = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for number, file in enumerate((os.open(os.devnull, os.O_RDONLY), messages, messages)):

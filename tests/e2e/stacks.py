@@ -1,4 +1,4 @@
-"""A stack on a local account of a test's own."""
+"""A stack on a separate local account for a test."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ROOT_TYPE = "pulumi:pulumi:Stack"
 
 @dataclass(frozen=True, kw_only=True)
 class Stack:
-    """A stack on its own local account, with what tests ask of both."""
+    """A stack on its own local account, with helpers for tests."""
 
     engine: LocalEngine
     settings: Path
@@ -46,7 +46,7 @@ class Stack:
         return self.engine.connect_aws().session.client(service, endpoint_url=self.engine.account.aws_url)
 
     def call_github(self, method: str, path: str, body: object = None) -> Any:
-        """Call the emulated GitHub as a person with a browser would, outside Pulumi."""
+        """Call the emulated GitHub outside Pulumi, as a user in a browser would."""
         request = urllib.request.Request(
             f"{self.engine.account.github_url}{path}",
             method=method,
@@ -58,21 +58,21 @@ class Stack:
         return json.loads(text) if text else None
 
     def forget_actions(self) -> None:
-        """Begin to record the actions of calls afresh."""
+        """Discard the recorded IAM actions."""
         url = f"{self.engine.account.aws_url}/_control/actions"
         urllib.request.urlopen(urllib.request.Request(url, method="DELETE"), timeout=10).close()
 
     def called_actions(self) -> set[str]:
-        """Return the IAM actions that calls of the emulated account have needed."""
+        """Return the IAM actions that calls of the emulated account have needed since the last `forget_actions`."""
         with urllib.request.urlopen(f"{self.engine.account.aws_url}/_control/actions", timeout=10) as answer:
             return set(json.load(answer))
 
     def up(self) -> str:
-        """Deploy and return what the engine said."""
+        """Deploy, and return the engine's output."""
         return self.engine.query_text("up", "--yes", "--skip-preview")
 
     def outputs(self) -> dict[str, Any]:
-        """Return the stack's outputs as its state holds them; asking the engine would take it a start."""
+        """Return the stack's outputs, read from the state to avoid starting the engine."""
         [root] = [of for of in self.resources() if of["type"] == ROOT_TYPE]
         outputs: dict[str, Any] = root["outputs"]
         return outputs
@@ -84,21 +84,21 @@ class Stack:
         return resources
 
     def ids(self) -> dict[str, str]:
-        """Return the ids of all that providers made, by URN."""
+        """Return the IDs of all custom resources by URN."""
         return {of["urn"]: of["id"] for of in self.resources() if of.get("id")}
 
     def preview(self, *arguments: str) -> list[dict[str, Any]]:
-        """Preview and return the steps that would change something."""
+        """Preview, and return the steps that would change something."""
         steps = self.engine.query_json("preview", "--json", *arguments)["steps"]
         return [step for step in steps if step["op"] not in ("same", "refresh")]
 
     def changes(self, *arguments: str) -> dict[str, int]:
-        """Preview and return how many resources would change, by operation; `same` is left out."""
+        """Preview, and return the number of resources by operation, except `same`."""
         preview = self.engine.query_json("preview", "--json", *arguments)
         return {operation: count for operation, count in preview["changeSummary"].items() if operation != "same"}
 
     def forget_creations(self, *types: str) -> None:
-        """Leave the state as a run does that dies while it creates the resources of some types."""
+        """Change the state to that of a run that died while creating the resources of the given types."""
         document = json.loads(self.engine.checkpoint_file.read_text())
         latest = document["checkpoint"]["latest"]
         made = [resource for resource in latest["resources"] if resource["type"] in types]
@@ -109,7 +109,7 @@ class Stack:
         self.engine.checkpoint_file.write_text(json.dumps(document))
 
     def set_secret(self, path: str, value: str) -> None:
-        """Set a secret as the documents say: the value comes by standard input, not on an argument list."""
+        """Set a secret as documented: the value is passed by standard input, not as an argument."""
         account = self.engine.account
         subprocess.run(
             [
@@ -127,24 +127,24 @@ class Stack:
         )
 
     def stored_repository(self) -> dict[str, Any]:
-        """Return what the emulated GitHub has stored of its repository."""
+        """Return the repository's record in the emulated GitHub's state."""
         state: dict[str, Any] = json.loads((self.folder / servers.GITHUB_EMULATOR.state_file).read_text())
         repository: dict[str, Any] = state["repository"]
         return repository
 
     def find_tagged(self) -> list[TaggedResource]:
-        """Return what carries the stack's tags in the account."""
+        """Return the account's resources with the stack's tags."""
         return list(find_tagged_resources(self.engine.connect_aws(), self.engine.stack_name))
 
     def change(self, **settings: object) -> None:
-        """Change settings of this stack alone, to any values."""
+        """Change settings of this test's stack."""
         document = yaml.safe_load(self.settings.read_text())
         document["config"] |= {f"{CONFIG_NAMESPACE}:{key}": value for key, value in settings.items()}
         self.settings.write_text(yaml.safe_dump(document))
 
 
 def type_of(urn: str) -> str:
-    """Return the last part of a resource's type: `Group` of `aws:autoscaling/group:Group`."""
+    """Return the last part of a resource's type, for example `Group` for `aws:autoscaling/group:Group`."""
     return urn.split("::")[2].rpartition(":")[2]
 
 
@@ -156,7 +156,7 @@ def name_of(urn: str) -> str:
 def new_stack(
     folder: Path, monkeypatch: pytest.MonkeyPatch, *, spawn: servers.SpawnEmulator, like: Path | None = None
 ) -> Stack:
-    """Start a local account in `folder`, with a stack that has not been deployed or is like one at rest."""
+    """Start a local account in `folder`, empty or as a copy of the stopped account in `like`, and open its stack."""
     monkeypatch.setenv("CFS_LOCAL_DIR", str(folder))
     settings = folder / "Pulumi.local.yaml"
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Declares components against a recording stand-in for the engine: no network, no credentials, no processes."""
+"""Declares components with a recording stand-in for the engine, without network, credentials or processes."""
 
 from __future__ import annotations
 
@@ -42,28 +42,28 @@ ZONES = [f"{REGION}{letter}" for letter in "abcd"]
 """The account's availability zones."""
 ACCOUNT_ID: str = DEFAULT_ACCOUNT_ID
 TREE: list[dict[str, str]] = []
-"""The files of the repository's default branch; tests replace it."""
+"""Files of the repository's default branch; tests change this list."""
 IMAGE = "ami-0123456789abcdef0"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Resource:
-    """A resource as the program registered it.
+    """A resource registered by the program.
 
     Attributes:
-        type: Its type token, such as `aws:s3/bucket:Bucket` or `claudefs:infra:Storage`.
-        name: Its logical name.
-        custom: False of a component.
-        parent: Name of its parent, or None where that is the stack.
-        parent_type: Type of its parent, or None where that is the stack.
-        inputs: Its inputs, in camel case, with every output resolved.
-        protect: Whether the engine refuses to delete or replace it.
-        retain_on_delete: Whether the engine leaves it in the account when it leaves the stack.
-        delete_before_replace: Whether a replacement deletes first.
-        replacement_trigger: What makes the engine replace it when it changes, or None.
-        ignore_changes: Inputs whose changes the engine ignores.
-        import_id: The id of the existing resource that is adopted, or "".
-        awaits: Types and names of the resources that it waits for.
+        type: Type token, for example `aws:s3/bucket:Bucket` or `claudefs:infra:Storage`.
+        name: Logical name.
+        custom: False for a component.
+        parent: Name of the parent, or None for the stack.
+        parent_type: Type of the parent, or None for the stack.
+        inputs: Inputs in camel case, with every output resolved.
+        protect: Whether the engine refuses to delete or replace the resource.
+        retain_on_delete: Whether the engine keeps the resource in the account when it is removed from the stack.
+        delete_before_replace: Whether a replacement deletes the old resource first.
+        replacement_trigger: Value whose change triggers a replacement, or None.
+        ignore_changes: Inputs with changes that the engine ignores.
+        import_id: ID of the existing resource to adopt, or "".
+        awaits: Types and names of the resources on which it depends.
     """
 
     type: str
@@ -82,25 +82,25 @@ class Resource:
 
     @property
     def depends_on(self) -> frozenset[str]:
-        """Names of the resources that it waits for."""
+        """Names of the resources on which it depends."""
         return frozenset(name for _, name in self.awaits)
 
     @property
     def tags(self) -> dict[str, str]:
-        """Its tags; an Auto Scaling group has them as a list, each with whether its nodes get it too."""
+        """The resource's tags; an Auto Scaling group has a list, with a flag for propagation to nodes."""
         tags = self.inputs.get("tags", {})
         if isinstance(tags, list):
             return {tag["key"]: tag["value"] for tag in tags}
         return cast("dict[str, str]", tags)
 
     def document(self, key: str = "policy") -> dict[str, Any]:
-        """Read an input that is a JSON document."""
+        """Parse an input that is a JSON document."""
         return cast("dict[str, Any]", json.loads(self.inputs[key]))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Invoke:
-    """A look-up that the program made."""
+    """A call of a provider function by the program."""
 
     token: str
     args: dict[str, Any]
@@ -108,13 +108,13 @@ class Invoke:
 
 @dataclass
 class Recorder:
-    """What one program registered.
+    """Registrations of a program.
 
     Attributes:
         resources: Components and resources, in order.
-        invokes: Look-ups, in order.
-        outputs: Registered outputs by the URN's last part: the component's name; the stack's own under its name.
-        result: What the program returned, outputs resolved.
+        invokes: Calls of provider functions, in order.
+        outputs: Registered outputs by the name of the component or stack.
+        result: The program's return value, with outputs resolved.
     """
 
     resources: list[Resource] = field(default_factory=list)
@@ -123,33 +123,33 @@ class Recorder:
     result: Any = None
 
     def of(self, type_: str) -> list[Resource]:
-        """Return the resources of one type; `Bucket` means any type token that ends in `:Bucket`."""
+        """Return the resources of a type; `Bucket` matches any type token that ends with `:Bucket`."""
         return [of for of in self.resources if of.type == type_ or of.type.endswith(f":{type_}")]
 
     def every(self, type_: str) -> list[Resource]:
-        """Return the resources of one type, of which there must be some."""
+        """Return the resources of a type, and assert that there are some."""
         assert self.of(type_), f"no {type_} is declared"
         return self.of(type_)
 
     def one(self, type_: str, name: str | None = None) -> Resource:
-        """Return the one resource of a type and, where given, a name."""
+        """Return the only resource of a type, with a name if given."""
         found = [of for of in self.of(type_) if name in (None, of.name)]
         assert len(found) == 1, f"{type_} {name or ''}: {[of.name for of in self.of(type_)]}"
         return found[0]
 
     @property
     def custom(self) -> list[Resource]:
-        """What providers make."""
+        """Resources of providers."""
         return [of for of in self.resources if of.custom]
 
     @property
     def components(self) -> list[Resource]:
-        """What groups others."""
+        """Component resources."""
         return [of for of in self.resources if not of.custom]
 
 
 class _Answers(pulumi_mocks.Mocks):
-    """Answers as a provider would where the program reads an output that is no input."""
+    """Answers like a provider, with outputs that are not inputs if the program reads them."""
 
     def call(self, args: pulumi_mocks.MockCallArgs) -> dict[str, Any]:  # type: ignore[override]  # the mocks take a bare dictionary too
         answers: dict[str, dict[str, Any]] = {
@@ -190,7 +190,7 @@ class _Answers(pulumi_mocks.Mocks):
 
 
 class _Monitor(pulumi_mocks.MockMonitor):
-    """Records the whole request: the SDK's mocks hide parents and options."""
+    """Records complete requests, as the SDK's mocks hide parents and options."""
 
     def __init__(self, recorder: Recorder) -> None:
         super().__init__(_Answers())
@@ -244,19 +244,19 @@ def _parent(urn: str) -> tuple[str | None, str | None]:
 
 Program = Callable[[], Any]
 Declare = Callable[[Program], Recorder]
-"""Runs a program to its end and gives what it registered. Tests name these types under TYPE_CHECKING."""
+"""Runs a program and returns its registrations. Tests import these types under TYPE_CHECKING."""
 
 
 @pytest.fixture(scope="session")
 def declare() -> Declare:
-    """Declare a program: `declare(lambda: Storage("storage", args=…).state_bucket).result`."""
+    """The function that declares a program: `declare(lambda: Storage("storage", args=…).state_bucket).result`."""
     return run
 
 
 def run(program: Program, *, stack: str = STACK, preview: bool = False, into: list[Recorder] | None = None) -> Recorder:
-    """Run a program to its end; its result, outputs resolved, becomes `result`.
+    """Run a program; `result` is its return value with outputs resolved.
 
-    The recorder is put `into` a list before, for programs that fail.
+    The recorder is first appended to `into`, for programs that fail.
     """
     recorder = Recorder()
     if into is not None:
@@ -264,7 +264,7 @@ def run(program: Program, *, stack: str = STACK, preview: bool = False, into: li
     monitor = _Monitor(recorder)
 
     async def main() -> None:
-        # One thread, so that what its requests leave open can be closed again.
+        # A single thread, so that the event loop that its requests create can be closed.
         with ThreadPoolExecutor(max_workers=1) as thread:
             asyncio.get_running_loop().set_default_executor(thread)
             pulumi_mocks.set_mocks(monitor.mocks, project=PROJECT, stack=stack, preview=preview, monitor=monitor)
@@ -277,11 +277,11 @@ def run(program: Program, *, stack: str = STACK, preview: bool = False, into: li
         recorder.result = await pulumi.Output.from_input(program()).future()
 
     with warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch:
-        # Loading a module of the SDK loads its superseded classes too.
+        # Loading a module of the SDK also loads deprecated classes.
         warnings.filterwarnings("ignore", ".* has been deprecated in favor of ", DeprecationWarning)
-        # The engine shows where a resource was declared; finding that out is a quarter of a program's time.
+        # For the engine, the SDK records where each resource is declared, which takes a quarter of a program's time.
         patch.setattr("pulumi.runtime.resource._get_stack_trace", StackTrace)
-        # Compressing six groups' user data is another quarter, and most programs have the same.
+        # Compressing the user data of six groups takes another quarter, and is the same for most programs.
         patch.setattr("infra.boot.userdata.compress_reproducibly", _compress_once)
         asyncio.run(main())
     return recorder
@@ -291,7 +291,7 @@ _compress_once = cache(compress_reproducibly)
 
 
 def _close_event_loop() -> None:
-    """Close the loop that the SDK makes in each thread that answers requests."""
+    """Close the event loop that the SDK creates in each thread that serves requests."""
     with contextlib.suppress(RuntimeError):  # no request, no loop
         asyncio.get_event_loop_policy().get_event_loop().close()
         asyncio.set_event_loop(None)
@@ -299,12 +299,12 @@ def _close_event_loop() -> None:
 
 @pytest.fixture(scope="session")
 def tags() -> Tags:
-    """Return tags of a stack."""
+    """The tags of a stack."""
     return Tags(environment=STACK, owner="claudefs-team")
 
 
 def known(value: T) -> pulumi.Output[T]:
-    """Make an output of a value, for arguments that other components compute."""
+    """Return an output with a value, for arguments that are outputs of other components."""
     return pulumi.Output.from_input(value)
 
 
@@ -314,7 +314,7 @@ Context = Mapping[str, str | Sequence[str]]
 
 @dataclass(frozen=True, kw_only=True)
 class Root:
-    """A folder that stands for a machine's root, with stand-ins for the programs that change a machine.
+    """A folder in place of a machine's root, with stand-ins for programs that change a machine.
 
     Attributes:
         path: The folder.
@@ -323,15 +323,15 @@ class Root:
     path: Path
 
     def stand_in(self, name: str, script: str = "", *, folder: str = "stand-ins") -> None:
-        """Put a program in the place of the real one. It notes that it was called, and does what the script says."""
+        """Replace a program by one that records its call and runs a script."""
         program = self.path / folder / name
         program.parent.mkdir(parents=True, exist_ok=True)
-        # A shell that starts sooner than bash: a boot calls about 60 of these.
+        # sh starts faster than bash, and a boot calls about 60 of these.
         program.write_text(f'#!/bin/sh\necho "{name} $*" >>"$CFS_ROOT/calls"\n{script}\n')
         program.chmod(0o755)
 
     def refuse_twice(self, name: str, call: str, otherwise: str = "") -> None:
-        """Let a program fail the first two times that it is called with arguments that match a shell's pattern."""
+        """Make a program fail in the first two calls with arguments that match a shell pattern."""
         counted = f'"$CFS_ROOT/refused-{name}"'
         refusal = f'echo >>{counted}; if [ "$(wc -l <{counted})" -le 2 ]; then exit 100; fi'
         self.stand_in(name, f'case "$*" in {call}) {refusal} ;; esac\n{otherwise}')
@@ -370,7 +370,7 @@ MakeRoot = Callable[[list[dict[str, str]]], Root]
 
 @pytest.fixture
 def make_root(tmp_path: Path) -> MakeRoot:
-    """Make a root in which cloud-init has written its files."""
+    """A function that creates a root with the files from cloud-init."""
 
     def make(files: list[dict[str, str]]) -> Root:
         for file in files:
@@ -389,7 +389,7 @@ KEY_ARN = f"arn:aws:kms:{REGION}:{ACCOUNT_ID}:key/key"
 
 
 def secured_stack(tags: Tags, *, key_arn: str = KEY_ARN) -> SecuredStack:
-    """Return the stack that components under test belong to."""
+    """Return the stack for components under test."""
     known = pulumi.Output.from_input
     return SecuredStack(
         account_id=known(ACCOUNT_ID),
@@ -402,7 +402,7 @@ def secured_stack(tags: Tags, *, key_arn: str = KEY_ARN) -> SecuredStack:
 
 
 def job_scope(environment: str = STACK, **changed: str) -> JobScope:
-    """Return what the policies of an environment name, with names as the stack gives them."""
+    """Return the scope of an environment's policies, with the stack's names."""
     known = {
         "account_id": ACCOUNT_ID,
         "region": REGION,

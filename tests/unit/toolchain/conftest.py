@@ -1,4 +1,4 @@
-"""Stand-ins for the commands and hosts that getting a toolchain needs."""
+"""Stand-ins for the commands and hosts that provide a toolchain."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def bin_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An own folder that is all of PATH, but for the system's shell utilities."""
+    """A folder that is first on PATH, which otherwise has only the system's shell utilities."""
     folder = tmp_path / "commands"
     folder.mkdir()
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
@@ -36,7 +36,7 @@ def bin_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def command(bin_folder: Path) -> Callable[[str, str], Path]:
-    """Make a command on PATH from the lines of a shell script."""
+    """A function that creates a command on PATH from a shell script."""
 
     def make(name: str, script: str) -> Path:
         return write_script(bin_folder / name, script)
@@ -52,12 +52,12 @@ def write_script(file: Path, script: str) -> Path:
 
 @dataclass
 class Site:
-    """A host on the loopback interface."""
+    """A web server on loopback."""
 
     url: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
     cut_off: Counter[str] = field(default_factory=Counter)
-    """Paths to the number of answers that break off in their middle."""
+    """Number of responses to break off halfway, by path."""
     asked: Counter[str] = field(default_factory=Counter)
 
 

@@ -1,4 +1,4 @@
-"""The workflow files and actions, of ClaudeFS and of this project, as they are parsed."""
+"""The parsed workflow and action files of ClaudeFS and of this project."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ WORKSPACE = Path(__file__).parent / "workspace.json"
 
 @dataclass(frozen=True, kw_only=True)
 class File:
-    """One YAML file."""
+    """A YAML file."""
 
     place: str
     text: str
 
     @cached_property
     def content(self) -> dict[str, Any]:
-        """Its content; every scalar is text, so that `on` is no truth value."""
+        """The file's content; every scalar is a string, so `on` is not a boolean."""
         parsed = yaml.load(self.text, Loader=yaml.BaseLoader)
         assert isinstance(parsed, dict)
         return parsed
 
     @property
     def steps(self) -> list[dict[str, Any]]:
-        """All steps of its jobs, or of the action."""
+        """All steps of the workflow's jobs, or of the action."""
         jobs = self.content["jobs"].values() if "jobs" in self.content else [self.content["runs"]]
         return [step for job in jobs for step in job.get("steps", [])]
 
 
 def _files(part: str) -> list[File]:
-    """Return the files below a folder of `.github`; those of this project are marked as such."""
+    """Return the files below a folder of `.github`; this project's have the prefix `claudefs-infra/`."""
     both = {**{f"claudefs-infra/{place}": path for place, path in own_workflow_files().items()}, **delivered_files()}
     return [
         File(place=place, text=path.read_text())
@@ -54,7 +54,7 @@ ACTIONS = _files("actions")
 
 @pytest.fixture
 def workflows() -> list[File]:
-    """All workflows, of ClaudeFS and of this project."""
+    """All workflows of ClaudeFS and of this project."""
     return WORKFLOWS
 
 
@@ -66,7 +66,7 @@ def files() -> list[File]:
 
 @pytest.fixture
 def workspace() -> dict[str, Any]:
-    """What ClaudeFS's workspace has."""
+    """A description of ClaudeFS's workspace."""
     content = json.loads(WORKSPACE.read_text())
     assert isinstance(content, dict)
     return content

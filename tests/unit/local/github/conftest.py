@@ -1,4 +1,4 @@
-"""A stand-in in memory and on disk for each test, every answer of which is checked by GitHub's schema."""
+"""A stand-in for each test, with all responses validated against GitHub's schema."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 OWNER = "octo-owner"
 REPOSITORY = "octo-repository"
-# Written in two parts, so that nothing takes them for real tokens.
+# Written in two parts, so that secret scanners do not report them.
 CLASSIC = "gh" + "p_" + "c" * 36
 FINE_GRAINED = "github" + "_pat_" + "f" * 36
 
 
 class GitHub:
-    """A client of one stand-in."""
+    """A client of a stand-in."""
 
     def __init__(self, app: Flask, store: StateStore) -> None:
         self.app = app
@@ -43,19 +43,19 @@ class GitHub:
         body: object = None,
         headers: dict[str, str] | None = None,
     ) -> TestResponse:
-        """Send a request to an absolute path."""
+        """Send a request."""
         sent = dict(headers or {})
         if self.token is not None:
             sent["Authorization"] = f"Bearer {self.token}"
         return self.app.test_client().open(path, method=method, json=body, headers=sent)
 
     def repo(self, method: str, path: str = "", body: object = None, **headers: str) -> TestResponse:
-        """Send a request about the repository."""
+        """Send a request to a path below the repository's."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return self.request(method, f"/repos/{OWNER}/{REPOSITORY}{path}", body, named)
 
     def get(self, path: str = "") -> Any:
-        """Read something that must be there."""
+        """Return the JSON of an existing resource of the repository."""
         response = self.repo("GET", path)
         assert response.status_code == 200, response.text
         return response.json
@@ -66,22 +66,22 @@ class GitHub:
         assert response.status_code == 200, response.text
 
     def encrypt(self, value: str) -> dict[str, str]:
-        """Make the body that stores a secret."""
+        """Return the request body that stores a secret."""
         key = self.get("/actions/secrets/public-key")
         sealed = SealedBox(PublicKey(base64.b64decode(key["key"]))).encrypt(value.encode())
         return {"key_id": key["key_id"], "encrypted_value": base64.b64encode(sealed).decode()}
 
     def put_file(self, path: str, content: str, **fields: str) -> TestResponse:
-        """Create a file, or replace it with `sha`."""
+        """Create a file, or replace it if `sha` is given."""
         encoded = base64.b64encode(content.encode()).decode()
         return self.repo("PUT", f"/contents/{path}", {"message": f"Write {path}", "content": encoded, **fields})
 
     def read_file(self, path: str, ref: str = "main") -> str:
-        """Read a file's content."""
+        """Return a file's content."""
         return base64.b64decode(self.get(f"/contents/{path}?ref={ref}")["content"]).decode()
 
     def branch(self, name: str) -> str:
-        """Create a branch at the default branch's end."""
+        """Create a branch from `main`, and return its commit's hash."""
         sha: str = self.get("/git/ref/heads/main")["object"]["sha"]
         response = self.repo("POST", "/git/refs", {"ref": f"refs/heads/{name}", "sha": sha})
         assert response.status_code == 201, response.text
@@ -89,7 +89,7 @@ class GitHub:
 
 
 class OpenGitHub(Protocol):
-    """Starts a stand-in on a state file, new or from before."""
+    """Opens a stand-in on a new or existing state file."""
 
     def __call__(self, path: Path) -> GitHub: ...
 
@@ -99,7 +99,7 @@ def open_github() -> OpenGitHub:
     def opened(path: Path) -> GitHub:
         app = create_app(store := StateStore.open_file(path, owner=OWNER, repository=REPOSITORY))
         app.after_request(check_response)
-        # An answer that does not fit its model then raises in the test.
+        # With this, a response that violates the schema raises an error in the test.
         app.testing = True
         return GitHub(app, store)
 
@@ -108,7 +108,7 @@ def open_github() -> OpenGitHub:
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory, open_github: OpenGitHub) -> GitHub:
-    """The application of `github`: to make a new one for each test would take most of the time."""
+    """The application for `github`, shared because creating one for each test would take most of the time."""
     return open_github(tmp_path_factory.mktemp("shared") / "state.json")
 
 

@@ -1,4 +1,4 @@
-"""GitHub's published schema, by which every answer of the stand-in is checked."""
+"""Validates the stand-in's responses against GitHub's published schema."""
 
 from __future__ import annotations
 
@@ -88,14 +88,14 @@ MODELS = {
     f"POST {_HOME}/issues/<int:number>/comments": "IssueComment",
     f"PATCH {_HOME}/issues/comments/<int:comment_id>": "IssueComment",
 }
-"""The model of each route's answer: a name, `list[name]`, several joined by ` | `, or `NO_BODY`."""
+"""The model of each route's response: a name, `list[name]`, several joined by ` | `, or `NO_BODY`."""
 
 _UNPUBLISHED = {"can_admins_bypass"}
-"""Fields that GitHub sends, and its own clients read, although its schema leaves them out."""
+"""Fields that GitHub sends and its own clients read, but that are missing from its schema."""
 
 
 class SchemaError(Exception):
-    """An answer does not fit its model; the message names both."""
+    """A response does not match its model; the message names the model and the fields."""
 
 
 def _model_annotation(expression: str) -> Any:
@@ -109,12 +109,12 @@ def _model_annotation(expression: str) -> Any:
 
 @cache
 def model_adapter(expression: str) -> TypeAdapter[Any]:
-    """Find the model, or the combination of models, that a route names."""
+    """Return an adapter for an expression in `MODELS`."""
     return TypeAdapter(_model_annotation(expression))
 
 
 def _unknown_fields(body: object, known: object, where: str = "") -> list[str]:
-    """Name the fields of a body that its model has dropped, wherever they are nested."""
+    """Return the fields of a body, at any depth, that its model does not have."""
     if isinstance(body, dict) and isinstance(known, dict):
         unknown = [f"{where}.{name}" for name in body.keys() - known.keys() - _UNPUBLISHED]
         for name in body.keys() & known.keys():
@@ -127,11 +127,11 @@ def _unknown_fields(body: object, known: object, where: str = "") -> list[str]:
 
 
 def check_answer(expression: str, body: object) -> None:
-    """Check an answer.
+    """Validate a response.
 
     Args:
         expression: The route's model.
-        body: The answer's body, as it was decoded from JSON.
+        body: The response's body, decoded from JSON.
 
     Raises:
         SchemaError: A field is missing, has a wrong type, or is unknown to the schema.
@@ -140,7 +140,7 @@ def check_answer(expression: str, body: object) -> None:
     try:
         parsed = adapter.validate_python(body)
     except ValidationError as error:
-        # Without the values: they would stand in the log.
+        # Without the values, which would otherwise appear in the log.
         problems = [
             f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
             for problem in error.errors(include_input=False, include_url=False)
@@ -152,7 +152,7 @@ def check_answer(expression: str, body: object) -> None:
 
 
 def check_response(response: Response) -> Response:
-    """Check a successful answer of a route by its model."""
+    """Validate a route's successful response against its model."""
     if request.endpoint in MODELS and response.status_code in {HTTPStatus.OK, HTTPStatus.CREATED}:
         check_answer(MODELS[request.endpoint], response.get_json())
     return response

@@ -1,4 +1,4 @@
-"""An account with a gate that is switched on, in this process."""
+"""An account in this process that enforces its IAM policies."""
 
 from __future__ import annotations
 
@@ -36,23 +36,23 @@ def document(*statements: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Guarded:
-    """The account.
+    """An account with an active gate.
 
     Attributes:
-        gate: Its gate.
+        gate: The gate.
     """
 
     gate: AccessGate
 
     def client(self, service: str, **credentials: str) -> Any:
-        """Return a client; the administrator's, unless others' credentials are given."""
+        """Return a client with the given credentials, by default the administrator's."""
         given = credentials or {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
         client = boto3.client(service, region_name=REGION, config=_CONFIG, **given)
         guard_client(client, self.gate.admit)
         return client
 
     def role(self, name: str, *statements: Mapping[str, Any], trust: Mapping[str, Any] = TRUST) -> str:
-        """Make a role, and return its ARN."""
+        """Create a role, and return its ARN."""
         iam = self.client("iam")
         arn: str = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document(trust))["Role"]["Arn"]
         if statements:
@@ -66,7 +66,7 @@ class Guarded:
         )
 
     def acting(self, service: str, *statements: Mapping[str, Any], name: str = "Actor") -> Any:
-        """Return a client of a new role."""
+        """Return a client with the credentials of a new role."""
         return self.client(service, **self.credentials(self.role(name, *statements)))
 
 
@@ -79,7 +79,7 @@ def session_credentials(answered: Mapping[str, str]) -> dict[str, str]:
 
 
 def refusal(call: Any, **parameters: Any) -> tuple[str, str]:
-    """Return the code and the message of a call that must be refused."""
+    """Assert that a call is refused, and return the error's code and message."""
     with pytest.raises(ClientError) as caught:
         call(**parameters)
     error = caught.value.response["Error"]
