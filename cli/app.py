@@ -29,6 +29,7 @@ LAZY_COMMANDS = {
     "cluster": LazyCommand(target="cfs.cluster.app:app", summary="Start and stop the test cluster; show its cost."),
     "cost": LazyCommand(target="cfs.cost.app:app", summary="Estimate a stack's cost before its deployment."),
     "prices": LazyCommand(target="cfs.prices.app:app", summary="Refresh the snapshot of AWS's prices."),
+    "guard": LazyCommand(target="cfs.guard.app:app", summary="Show the cost guard, pause it, resume it."),
     "refresh": LazyCommand(
         target="cfs.recovery.app:refresh_app", summary="Refresh a stack's state without losing resources."
     ),

@@ -87,6 +87,42 @@ SCHEDULE_GROUP = TextRule(
     pattern=re.compile(r"[0-9A-Za-z_.-]+"),
     source="https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateScheduleGroup.html",
 )
+LAMBDA_FUNCTION = TextRule(
+    subject="Lambda function",
+    max_length=64,
+    pattern=re.compile(r"[a-zA-Z0-9_-]+"),
+    source="https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html",
+)
+DYNAMODB_TABLE = TextRule(
+    subject="DynamoDB table",
+    max_length=255,
+    pattern=re.compile(r"[a-zA-Z0-9_.-]{3,}"),
+    source="https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.html",
+)
+SQS_QUEUE = TextRule(
+    subject="SQS queue",
+    max_length=80,
+    pattern=re.compile(r"[a-zA-Z0-9_-]+"),
+    source="https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html",
+)
+METRIC_ALARM = TextRule(
+    subject="CloudWatch alarm",
+    max_length=255,
+    pattern=re.compile(r"[ -~]+"),
+    source="https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html",
+)
+SSM_PARAMETER = TextRule(
+    subject="SSM parameter",
+    max_length=1011,
+    pattern=re.compile(r"(?!aws|ssm)[a-zA-Z0-9_./-]+", re.IGNORECASE),
+    source="https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html",
+)
+COST_ANOMALY_NAME = TextRule(
+    subject="cost anomaly monitor or subscription",
+    max_length=1024,
+    pattern=re.compile(r"[\S\s]+"),
+    source="https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_AnomalyMonitor.html",
+)
 LAUNCH_TEMPLATE = TextRule(
     subject="launch template",
     max_length=128,
@@ -126,6 +162,26 @@ def document_name(environment: str, purpose: str) -> str:
 def alert_topic_name(environment: str) -> str:
     """Return the name of the topic that alerts are published to."""
     return physical_name(SNS_TOPIC, PROJECT_NAME, environment, "budget-alerts")
+
+
+def guard_function_name(environment: str) -> str:
+    """Return the name of the cost guard's function."""
+    return physical_name(LAMBDA_FUNCTION, PROJECT_NAME, environment, "guard")
+
+
+def guard_table_name(environment: str) -> str:
+    """Return the name of the cost guard's ledger."""
+    return physical_name(DYNAMODB_TABLE, PROJECT_NAME, environment, "guard-ledger")
+
+
+def guard_queue_name(environment: str) -> str:
+    """Return the name of the queue of events that the cost guard failed to handle."""
+    return physical_name(SQS_QUEUE, PROJECT_NAME, environment, "guard-failures")
+
+
+def agents_mode_name(environment: str) -> str:
+    """Return the name of the parameter that says how agents may spend: `normal`, `economy` or `paused`."""
+    return physical_name(SSM_PARAMETER, PROJECT_NAME, environment, "agents-mode")
 
 
 def scaling_group_name(environment: str, node_group: str) -> str:

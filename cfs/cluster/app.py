@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from cfs.cluster.down import stop_cluster
-from cfs.cluster.durations import parse_duration
 from cfs.cluster.reports import start_report, status_report, stop_report
 from cfs.cluster.status import read_cluster_status
 from cfs.cluster.up import ClusterWindow, start_cluster
+from cfs.durations import parse_duration
 from cfs.environments import find_stack_environment
 from terminal.options import EnvironmentOption, JsonOption
 from terminal.results import finish_command

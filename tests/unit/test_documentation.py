@@ -18,7 +18,21 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 PAGES = {path.relative_to(ROOT).as_posix(): path for path in (ROOT / "README.md", *ROOT.glob("docs/**/*.md"))}
-FOLDERS = ("bin", "cfs", "cli", "costs", "docs", "infra", "local", "measure", "terminal", "tests", "toolchain", ".ci")
+FOLDERS = (
+    "bin",
+    "cfs",
+    "cli",
+    "costs",
+    "docs",
+    "guard",
+    "infra",
+    "local",
+    "measure",
+    "terminal",
+    "tests",
+    "toolchain",
+    ".ci",
+)
 
 COMMAND = re.compile(
     r"(?:^|[`$(;&|] ?|: )cfs((?: [a-z][a-z-]*)+)((?: --?[a-z-]+(?:[ =][^\s`-][^\s`]*)?)*)", re.MULTILINE

@@ -20,17 +20,23 @@ def test_every_rule_names_its_source() -> None:
     assert rules.keys() == {
         "AUTO_SCALING_GROUP",
         "BUDGET",
+        "COST_ANOMALY_NAME",
+        "DYNAMODB_TABLE",
         "EVENT_RULE",
         "IAM_INSTANCE_PROFILE",
         "IAM_POLICY",
         "IAM_ROLE",
         "KMS_ALIAS",
+        "LAMBDA_FUNCTION",
         "LAUNCH_TEMPLATE",
         "LOG_GROUP",
+        "METRIC_ALARM",
         "S3_BUCKET",
         "SCHEDULE_GROUP",
         "SNS_TOPIC",
+        "SQS_QUEUE",
         "SSM_DOCUMENT",
+        "SSM_PARAMETER",
     }
 
 

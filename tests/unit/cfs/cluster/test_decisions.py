@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cfs.cluster import durations
+from cfs import durations
 from cfs.cluster.auto_scaling_groups import AutoScalingGroup, GroupMember, InstancesDistribution
 from cfs.cluster.node_runs import NodeInstance, assemble_runs
 from cfs.cluster.on_demand_fallback import changed_policy, fallback_distribution

@@ -22,13 +22,13 @@ def parse_duration(text: str) -> timedelta:
     if match is None:
         raise UserError(
             f"{text!r} is not a duration: write hours and minutes as 3h, 90m or 1h30m.",
-            repair="for three hours: cfs cluster up --for 3h",
+            repair="for three hours: --for 3h",
         )
     duration = timedelta(hours=int(match["hours"] or 0), minutes=int(match["minutes"] or 0))
     if not SHORTEST_WINDOW <= duration <= LONGEST_WINDOW:
         raise UserError(
             f"{text!r} is out of bounds: "
-            f"a window lasts from {duration_text(SHORTEST_WINDOW)} to {duration_text(LONGEST_WINDOW)}.",
+            f"it must be from {duration_text(SHORTEST_WINDOW)} to {duration_text(LONGEST_WINDOW)}.",
             repair="give --for a duration between them; for longer, change the schedule's settings",
         )
     return duration

@@ -1,0 +1,1 @@
+"""The harness of the cost guard: `make guard-bench`, `guard-faults` and `guard-replay`."""
