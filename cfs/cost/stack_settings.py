@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _SECRETS = {f"{CONFIG_NAMESPACE}:{name}" for name in SECRET_SETTINGS}
 
-_EMULATED_ACCOUNT = "111122223333"
+_EXAMPLE_ACCOUNT = "111122223333"
 """AWS's example ID. An estimate needs no account, and a settings file has none before `cfs bootstrap`."""
 
 
@@ -33,7 +33,7 @@ def settings_of_config(given: Mapping[str, Any], *, stack: str) -> Settings:
     """Return the settings of a stack's configuration, with the defaults of Pulumi.yaml and without secrets."""
     declared = yaml.safe_load((PROJECT_FOLDER / "Pulumi.yaml").read_text(encoding="utf-8"))["config"]
     defaults = {key: entry["default"] for key, entry in declared.items()}
-    account = {"aws:allowedAccountIds": [_EMULATED_ACCOUNT]}
+    account = {"aws:allowedAccountIds": [_EXAMPLE_ACCOUNT]}
     values = {**defaults, **account, **{key: value for key, value in given.items() if key not in _SECRETS}}
     try:
         return parse_settings({key: _config_text(value) for key, value in values.items()}, stack=stack, secret_keys=[])
