@@ -1,1 +1,1 @@
-"""Runs the delivered workflows against the emulated account, each job under its own role."""
+"""Runs the delivered workflows on the emulated account, each job under its own role."""

@@ -1,4 +1,4 @@
-"""What stands in for each action that the delivered workflows use; one that has no stand-in is an error."""
+"""Stand-ins for the actions that the delivered workflows use; an action without a stand-in is an error."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ONE_ATTEMPT = Config(signature_version=UNSIGNED, connect_timeout=5, read_timeou
 
 
 class StepError(Exception):
-    """An action has failed; the job goes on as its conditions say."""
+    """An action has failed; the job continues with the steps whose conditions allow it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,10 +39,10 @@ class ActionCall:
     """A step that uses an action.
 
     Attributes:
-        host: Where it runs.
-        inputs: Its inputs.
+        host: The runner.
+        inputs: The action's inputs.
         variables: The step's environment.
-        artifacts: The run's artifacts, a folder each.
+        artifacts: Folder of the run's artifacts, with a subfolder for each.
     """
 
     host: RunnerHost
@@ -52,12 +52,12 @@ class ActionCall:
 
     @property
     def workspace(self) -> Path:
-        """The job's folder."""
+        """The job's workspace folder."""
         return self.host.workspace
 
 
 ActionStandIn: TypeAlias = "Callable[[ActionCall], Mapping[str, str]]"
-"""Does what the action would, and returns the variables that it sets for the steps that follow."""
+"""Performs an action, and returns the variables that it sets for later steps."""
 
 
 def check_out(call: ActionCall) -> dict[str, str]:
@@ -69,16 +69,16 @@ def check_out(call: ActionCall) -> dict[str, str]:
     target = call.workspace / call.inputs.get("path", "")
     clone_commit(source, target, call.inputs.get("ref") or call.variables["GITHUB_SHA"])
     if (target / "Pulumi.yaml").exists():
-        # Each job would install the same pinned packages again.
+        # Otherwise each job would install the same pinned packages again.
         link_environment(target)
     return {}
 
 
 def clone_commit(source: Path, target: Path, commit: str) -> None:
-    """Clone a repository with its history and tags, and check a commit out.
+    """Clone a repository with its history and tags, and check out a commit.
 
     Raises:
-        StepError: Git refuses; the message says why.
+        StepError: Git failed; the message is Git's.
     """
     _run_git("clone", "--quiet", "--no-checkout", str(source), str(target))
     _run_git("-C", str(target), "checkout", "--quiet", "--detach", commit)
@@ -93,12 +93,12 @@ def _run_git(*arguments: str) -> None:
 
 
 def set_up_python(call: ActionCall) -> dict[str, str]:
-    """Put this process's Python first, as actions/setup-python does with another."""
+    """Put this process's Python first on PATH, as actions/setup-python does with the Python that it installs."""
     return {"PATH": f"{Path(sys.base_prefix, 'bin')}:{call.variables['PATH']}"}
 
 
 def assume_role(call: ActionCall) -> dict[str, str]:
-    """Exchange the job's token for credentials of a role, as aws-actions/configure-aws-credentials does."""
+    """Assume a role with the job's token, as aws-actions/configure-aws-credentials does."""
     region = call.inputs["aws-region"]
     sts = boto3.client("sts", region_name=region, endpoint_url=call.variables["AWS_ENDPOINT_URL"], config=_ONE_ATTEMPT)
     try:
@@ -121,10 +121,10 @@ def assume_role(call: ActionCall) -> dict[str, str]:
 
 
 def request_id_token(variables: Mapping[str, str]) -> str:
-    """Return the token that says which job this is.
+    """Return the job's OpenID Connect token.
 
     Raises:
-        StepError: The job has no permission `id-token: write`.
+        StepError: The job lacks the permission `id-token: write`.
     """
     url = variables.get("ACTIONS_ID_TOKEN_REQUEST_URL")
     if url is None:
@@ -135,7 +135,7 @@ def request_id_token(variables: Mapping[str, str]) -> str:
 
 
 def upload_artifact(call: ActionCall) -> dict[str, str]:
-    """Keep files of the workspace for later jobs."""
+    """Store files of the workspace as an artifact for later jobs."""
     paths = sorted(call.workspace.glob(call.inputs["path"]))
     if not paths:
         raise StepError(f"No files were found with the provided path: {call.inputs['path']}")
@@ -150,7 +150,7 @@ def upload_artifact(call: ActionCall) -> dict[str, str]:
 
 
 def download_artifacts(call: ActionCall) -> dict[str, str]:
-    """Put what earlier jobs have kept into the workspace; without `merge-multiple`, one that is named."""
+    """Copy artifacts of earlier jobs into the workspace: the one in `name`, or all that match `pattern`."""
     pattern = call.inputs.get("name") or call.inputs["pattern"]
     found = [folder for folder in sorted(call.artifacts.glob("*")) if fnmatchcase(folder.name, pattern)]
     if not found and "name" in call.inputs:
@@ -167,15 +167,11 @@ ACTION_STANDINS: Mapping[str, ActionStandIn] = {
     "actions/download-artifact": download_artifacts,
     "aws-actions/configure-aws-credentials": assume_role,
 }
-"""By the action's repository."""
+"""Stand-ins by the action's repository."""
 
 
 def find_standin(uses: str) -> ActionStandIn:
-    """Return what stands in for an action.
-
-    Raises:
-        UserError: Nothing does.
-    """
+    """Return the stand-in for an action."""
     standin = ACTION_STANDINS.get(uses.partition("@")[0])
     if standin is None:
         raise UserError(

@@ -22,6 +22,6 @@ def run_rehearse(
     keep: Annotated[bool, typer.Option("--keep", help="leave the account and its folder")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Rehearse a real account: set up by a person, deployed by the workflows' own steps under their roles."""
+    """Rehearse a real account: set up by an administrator, deployed by the workflows' own steps under their roles."""
     rehearsal = run_rehearsal(short=short, keep=keep, without=parse_without(without), kills=kills)
     finish_command(rehearsal_report(rehearsal), as_json=json)

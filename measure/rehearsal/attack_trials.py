@@ -1,4 +1,4 @@
-"""Tries the attacks on an account that judges every call, with credentials that roles get as they do on AWS."""
+"""Tries the attacks on an account that enforces IAM, with credentials that roles obtain as on AWS."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from measure.rehearsal.environment_targets import EnvironmentTarget
 
 DENIALS = frozenset({"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"})
-"""The error codes by which services refuse who may not make a call."""
+"""Error codes of services for a denied call."""
 
 ALLOWED, DENIED = "allowed", "denied"
 _ONE_ATTEMPT = Config(connect_timeout=5, read_timeout=30, retries={"total_max_attempts": 1})
@@ -33,13 +33,13 @@ _ONE_ATTEMPT = Config(connect_timeout=5, read_timeout=30, retries={"total_max_at
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """How an attack has ended.
+    """The result of an attack.
 
     Attributes:
-        name: The attack, and the environment that it aims at.
-        role: The role that tried.
-        wanted: What it has to end in: `denied` or `allowed`.
-        ended: What it ended in, or the error where that was no denial.
+        name: The attack and its target environment.
+        role: The role that tried it.
+        wanted: The expected result: `denied` or `allowed`.
+        ended: The actual result: `denied`, `allowed`, or the message of another error.
     """
 
     name: str
@@ -53,8 +53,8 @@ class Attackers:
     """The roles of one environment.
 
     Attributes:
-        account: The account, which judges every call.
-        own: Their environment.
+        account: The account, which enforces IAM.
+        own: The roles' environment.
     """
 
     account: LocalAccount
@@ -64,7 +64,7 @@ class Attackers:
         """Try all attacks.
 
         Args:
-            other: The environment that is attacked.
+            other: The environment to attack.
         """
         clients = {role: self._connect_role(role) for role in {attack.role for attack in (*REACHES, *FORBIDDEN)}}
         for attacks, target, wanted in (
@@ -80,7 +80,7 @@ class Attackers:
             yield Trial(name=claim.name, role=claim.role, wanted=DENIED, ended=ended)
 
     def _connect_role(self, purpose: str) -> Callable[[str], Any]:
-        """Return what makes clients with the credentials that a role's machines, services or jobs have."""
+        """Return a function that creates clients with credentials obtained like those of the role's actual users."""
         if service := PASSED_ROLES.get(purpose):
             answer = self._connect_sts(service).assume_role(RoleArn=self._role_arn(purpose), RoleSessionName="attack")
         else:
@@ -100,7 +100,7 @@ class Attackers:
         )
 
     def _assume_by_token(self, purpose: str, job: Mapping[str, str]) -> Any:
-        """Assume a role as a job on GitHub does."""
+        """Assume a role as a GitHub Actions job does."""
         variables = send_request(f"{self.account.github_url}/_control/jobs", "POST", job)
         return self._connect_sts(AUDIENCE).assume_role_with_web_identity(
             RoleArn=self._role_arn(purpose), RoleSessionName="attack", WebIdentityToken=request_id_token(variables)
@@ -121,7 +121,7 @@ class Attackers:
 
 
 def _try_call(call: Callable[[], object]) -> str:
-    """Make a call and return how it ended."""
+    """Make a call, and return its result."""
     try:
         call()
     except ClientError as error:

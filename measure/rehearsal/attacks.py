@@ -1,6 +1,6 @@
-"""Calls that the roles of an environment must not make: on another environment of the account, or at all.
+"""Calls that the roles of an environment must not make: on another environment of the account, or on any.
 
-Each is tried with real credentials, and has to be refused by a denial: one that fails otherwise shows nothing.
+Each is tried with real credentials, and must fail with a denial: any other error proves nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from measure.rehearsal.environment_targets import EnvironmentTarget
 
 AttackCall: TypeAlias = Callable[[Callable[[str], Any], "EnvironmentTarget", "EnvironmentTarget"], object]
-"""Given a role's clients, its own environment and the one that is attacked, makes a call."""
+"""Makes a call, given a role's clients, its own environment, and the attacked environment."""
 
 ADMINISTRATOR_ACCESS = "arn:aws:iam::aws:policy/AdministratorAccess"
 _EVERYTHING = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
@@ -38,8 +38,8 @@ class Attack:
     """A call that a role must not make.
 
     Attributes:
-        name: What it would do.
-        role: The purpose of the role that tries.
+        name: The effect of the call.
+        role: The purpose of the attacking role.
         call: The call.
     """
 
@@ -50,12 +50,12 @@ class Attack:
 
 @dataclass(frozen=True, kw_only=True)
 class TokenClaim:
-    """A job on GitHub that asks for a role which is not its own.
+    """A GitHub Actions job that tries to assume a role that it must not get.
 
     Attributes:
-        name: Which job.
+        name: A description of the job.
         role: The purpose of the role.
-        job: What its token says, besides what a push to the default branch does.
+        job: The claims in which its token differs from that of a push to the default branch.
     """
 
     name: str
@@ -120,7 +120,7 @@ REACHES = (
             MinCount=1,
             MaxCount=1,
             LaunchTemplate={"LaunchTemplateName": own.group},
-            # The template names the own one already.
+            # The template already names the role's own profile.
             **({} if t is own else {"IamInstanceProfile": {"Name": t.name("node")}}),
         ),
     ),
@@ -221,7 +221,7 @@ REACHES = (
     ),
     _attack("deploy", "delete logs", lambda c, _, t: c("logs").delete_log_group(logGroupName=t.node_logs)),
 )
-"""Refused on another environment, allowed on the role's own; those that destroy come last."""
+"""Attacks that are denied on another environment and allowed on the role's own; destructive ones are last."""
 
 FORBIDDEN = (
     _attack("node", "replace a release", lambda c, _, t: c("s3").put_object(**t.release, Body=b"bad")),
@@ -343,15 +343,15 @@ FORBIDDEN = (
         lambda c, _, t: c("iam").create_user(UserName=t.name("attacked")),
     ),
 )
-"""Refused on every environment, the role's own too."""
+"""Attacks that are denied on every environment, including the role's own."""
 
 
 def token_claims(own: str, other: str, *, repository: str) -> tuple[TokenClaim, ...]:
     """Return the jobs that must not get a role of an environment.
 
     Args:
-        own: The GitHub environment of its deployments.
-        other: That of another stack.
+        own: The GitHub environment for its deployments.
+        other: The GitHub environment of another stack.
         repository: The repository, OWNER/NAME.
     """
     pull_request = {"event_name": "pull_request", "ref": "refs/pull/1/merge"}

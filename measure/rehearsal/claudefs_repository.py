@@ -1,4 +1,4 @@
-"""ClaudeFS's repository as jobs check it out, with what the stack has delivered to it, and what its builds leave."""
+"""A stand-in for ClaudeFS's repository, with the files delivered by the stack, and for its builds and releases."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class ClaudefsRepository:
     """A Git repository with a branch `main`.
 
     Attributes:
-        folder: Its working copy, which jobs clone.
-        releases: The files of its releases, a folder for each version.
+        folder: The working copy, which jobs clone.
+        releases: Folder of the releases' files, with a subfolder for each version.
     """
 
     folder: Path
     releases: Path
 
     def deliver_files(self, github_url: str, repository: str, *, token: str) -> str:
-        """Commit what the GitHub stand-in has on `main` of the files that the stack delivers, and return the commit."""
+        """Commit the delivered files as they are on `main` in the GitHub stand-in, and return the commit."""
         if not self.folder.exists():
             self._run_git("init", "--quiet", "--initial-branch", "main", str(self.folder))
         for path in delivered_files():
@@ -44,14 +44,14 @@ class ClaudefsRepository:
         return self.commit_change("Deliver the workflow files")
 
     def commit_change(self, message: str) -> str:
-        """Commit what is there and return the commit; one without changes counts too."""
+        """Commit all changes, even if there are none, and return the commit."""
         here = ("-C", str(self.folder))
         self._run_git(*here, "add", "--all")
         self._run_git(*here, *_IDENTITY, "commit", "--quiet", "--allow-empty", "--message", message)
         return self._run_git(*here, "rev-parse", "HEAD")
 
     def release_version(self, version: str) -> str:
-        """Tag a new commit and keep the files of its release, and return the commit."""
+        """Tag a new commit, write its release's files, and return the commit."""
         commit = self.commit_change(version)
         self._run_git("-C", str(self.folder), "tag", version)
         write_release(self.releases / version, commit)
@@ -64,13 +64,13 @@ class ClaudefsRepository:
 
 
 def write_build(artifacts: Path, commit: str) -> None:
-    """Leave what `release-build.yml` does: an artifact for each architecture, attested."""
+    """Write the artifacts of `release-build.yml`: an attested archive for each architecture."""
     for architecture in ARCHITECTURES:
         _write_archive(artifacts / f"release-{architecture}", architecture, commit)
 
 
 def write_release(folder: Path, commit: str) -> None:
-    """Leave the files of a release."""
+    """Write the files of a release."""
     for architecture in ARCHITECTURES:
         _write_archive(folder, architecture, commit)
 

@@ -1,4 +1,4 @@
-"""JSON requests to the emulators, as a person or a job sends them outside Pulumi."""
+"""JSON requests to the emulators, as a user or a job sends them outside Pulumi."""
 
 from __future__ import annotations
 
@@ -17,11 +17,7 @@ ANSWER_SECONDS = 10.0
 
 
 def send_request(url: str, method: str, body: Mapping[str, object] | None = None, *, token: str = "") -> Any:
-    """Send JSON to an emulator and return the JSON that it answers; None if it answers nothing.
-
-    Raises:
-        UserError: It refuses; the message has its answer.
-    """
+    """Send a request with a JSON body to an emulator, and return the JSON of its response; None if that is empty."""
     request = urllib.request.Request(
         url,
         method=method,

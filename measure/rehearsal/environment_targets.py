@@ -1,4 +1,4 @@
-"""What an attack can aim at: an environment's own things in an emulated account, and what people keep with them."""
+"""Targets of attacks: an environment's resources in an emulated account, and objects and secrets stored there."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class EnvironmentTarget:
     """One environment of an account.
 
     Attributes:
-        scope: Its name, region, key and buckets.
-        github_environment: The GitHub environment of its deployments.
-        node: The instance of one of its nodes.
-        orchestrator: Its orchestrator's instance.
-        ciphertext: What its key has encrypted.
+        scope: The environment's name, region, key and buckets.
+        github_environment: The GitHub environment for its deployments.
+        node: Instance ID of one of its nodes.
+        orchestrator: Instance ID of its orchestrator.
+        ciphertext: Data encrypted with its key.
     """
 
     scope: JobScope
@@ -42,38 +42,38 @@ class EnvironmentTarget:
 
     @property
     def environment(self) -> str:
-        """Its name."""
+        """The environment's name."""
         return self.scope.environment
 
     @property
     def artifacts(self) -> str:
-        """The bucket of its releases."""
+        """The bucket for releases."""
         return self.scope.bucket_name("artifacts")
 
     @property
     def state(self) -> dict[str, str]:
-        """The object that holds its Pulumi state."""
+        """The object with the Pulumi state."""
         return {"Bucket": self._state_bucket, "Key": f".pulumi/stacks/{CONFIG_NAMESPACE}/{self.environment}.json"}
 
     @property
     def lock(self) -> dict[str, str]:
-        """The object that locks its Pulumi state."""
+        """The object that locks the Pulumi state."""
         folder = f".pulumi/locks/organization/{CONFIG_NAMESPACE}/{self.environment}"
         return {"Bucket": self._state_bucket, "Key": f"{folder}/attacked.json"}
 
     @property
     def release(self) -> dict[str, str]:
-        """A release."""
+        """The object of a release."""
         return {"Bucket": self.artifacts, "Key": _RELEASE}
 
     @property
     def secret(self) -> str:
-        """A secret of its nodes."""
+        """The name of a secret of nodes."""
         return f"{NODE_SECRETS_PREFIX}{self.environment}/attacked"
 
     @property
     def node_logs(self) -> str:
-        """The log group of its nodes."""
+        """The log group of nodes."""
         return f"{LOG_GROUP_PREFIX}/{self.environment}/nodes"
 
     @property
@@ -86,17 +86,17 @@ class EnvironmentTarget:
         return self.scope.state_bucket_arn.rpartition(":")[2]
 
     def name(self, purpose: str) -> str:
-        """Return the name of its role or instance profile for a purpose."""
+        """Return the name of the environment's role or instance profile for a purpose."""
         return role_name(self.environment, purpose)
 
 
 def prepare_target(connect: Connect, environment: str, *, github_environment: str) -> EnvironmentTarget:
-    """Start a node of a deployed environment, and put into its buckets and secrets what an attack can aim at.
+    """Launch a node in a deployed environment, and create objects and a secret as targets of attacks.
 
     Args:
-        connect: Returns an administrator's client of a service.
+        connect: Returns an administrator's client for a service.
         environment: The environment.
-        github_environment: The GitHub environment of its deployments.
+        github_environment: The GitHub environment for its deployments.
     """
     scope = find_scope(connect, environment)
     group = scaling_group_name(environment, NODE_GROUP)
@@ -116,7 +116,7 @@ def prepare_target(connect: Connect, environment: str, *, github_environment: st
 
 
 def find_scope(connect: Connect, environment: str) -> JobScope:
-    """Return what the policies of an environment's jobs name."""
+    """Return the scope of the policies of an environment's jobs."""
     [vpc] = connect("ec2").describe_vpcs(Filters=_tag_filters({"Environment": environment}))["Vpcs"]
     aliases = connect("kms").get_paginator("list_aliases").paginate().build_full_result()["Aliases"]
     [key] = [of["TargetKeyId"] for of in aliases if of["AliasName"] == f"alias/{PROJECT_NAME}-{environment}"]

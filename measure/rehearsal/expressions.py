@@ -1,4 +1,4 @@
-"""The expressions of GitHub's workflows, as far as the delivered files use them; anything else is an error.
+"""Evaluates expressions of GitHub's workflows. Syntax that the delivered files do not use is an error.
 
 https://docs.github.com/en/actions/reference/workflows-and-actions/expressions
 """
@@ -15,13 +15,13 @@ from typing import TypeAlias
 from terminal.errors import UserError
 
 Value: TypeAlias = "bool | float | str | list[Value] | Mapping[str, Value] | None"
-"""What an expression evaluates to."""
+"""The value of an expression."""
 
 Functions: TypeAlias = "Mapping[str, Callable[..., Value]]"
-"""Functions by name, in small letters."""
+"""Functions by name."""
 
 STATUS_FUNCTIONS = frozenset({"always", "cancelled", "failure", "success"})
-"""What says how a job went so far. A condition without one of these holds only if nothing has failed."""
+"""Status check functions. A condition without any of these implies `success()`."""
 
 _TEMPLATE = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
 _TOKEN = re.compile(
@@ -32,11 +32,11 @@ _LITERALS: Mapping[str, Value] = {"true": True, "false": False, "null": None}
 
 @dataclass(frozen=True, kw_only=True)
 class ExpressionContext:
-    """What expressions can name.
+    """The names available in expressions.
 
     Attributes:
-        values: The contexts, such as `github` and `vars`.
-        functions: The functions that say how the job goes.
+        values: The contexts, for example `github` and `vars`.
+        functions: The status check functions.
     """
 
     values: Mapping[str, Value]
@@ -44,18 +44,18 @@ class ExpressionContext:
 
 
 def expand_text(text: str, context: ExpressionContext) -> str:
-    """Return a text with the values of its expressions."""
+    """Return a text with its expressions replaced by their values."""
     return _TEMPLATE.sub(lambda found: as_text(evaluate_expression(found[1], context)), text)
 
 
 def expand_value(text: str, context: ExpressionContext) -> Value:
-    """Return the value of a text that is one expression, or the text with the values of its expressions."""
+    """Return the value of a text that is a single expression, or else the text with its expressions replaced."""
     whole = _TEMPLATE.fullmatch(text.strip())
     return evaluate_expression(whole[1], context) if whole else expand_text(text, context)
 
 
 def is_condition_met(condition: str, context: ExpressionContext) -> bool:
-    """Return whether the condition of a job or a step holds; an empty one holds where nothing has failed."""
+    """Return whether the condition of a job or step is true; an empty condition means `success()`."""
     whole = _TEMPLATE.fullmatch(condition.strip())
     source = whole[1] if whole else condition
     names = set(re.findall(r"(\w+)\s*\(", source))
@@ -65,14 +65,11 @@ def is_condition_met(condition: str, context: ExpressionContext) -> bool:
 
 
 def evaluate_expression(source: str, context: ExpressionContext) -> Value:
-    """Return the value of one expression.
+    """Return the value of an expression.
 
     Args:
         source: The expression, without `${{` and `}}`.
-        context: What it can name.
-
-    Raises:
-        UserError: It uses what this module does not know.
+        context: The names available in it.
     """
     parser = _Parser(source=source, tokens=_split_tokens(source), context=context)
     value = parser.parse_or()
@@ -82,12 +79,12 @@ def evaluate_expression(source: str, context: ExpressionContext) -> Value:
 
 
 def is_truthy(value: Value) -> bool:
-    """Return whether a value counts as true."""
+    """Return whether a value is truthy."""
     return value not in (None, False, 0, "")
 
 
 def as_text(value: Value) -> str:
-    """Return a value as it stands in a text."""
+    """Convert a value to text."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -111,12 +108,12 @@ def _split_tokens(source: str) -> list[str]:
 def _unknown_error(source: str, what: str) -> UserError:
     return UserError(
         f"The expression {source.strip()!r} has {what!r}, which the rehearsal does not evaluate.",
-        repair="write it otherwise, or teach measure/rehearsal/expressions.py",
+        repair="rewrite the expression, or extend measure/rehearsal/expressions.py",
     )
 
 
 def _are_equal(left: Value, right: Value) -> bool:
-    """Compare as GitHub does: strings without case, and values of two types as numbers, of which null and '' are 0."""
+    """Compare as GitHub does: strings ignoring case; different types as numbers, with null and '' as 0."""
     if isinstance(left, str) and isinstance(right, str):
         return left.casefold() == right.casefold()
     if type(left) is type(right):
@@ -147,9 +144,9 @@ _FUNCTIONS: Functions = {"contains": _contains_item, "fromJSON": _from_json}
 
 @dataclass(kw_only=True)
 class _Parser:
-    """Evaluates while it reads.
+    """A parser that evaluates while parsing.
 
-    Both sides of `&&` and `||` are evaluated: nothing here has effects.
+    It evaluates both sides of `&&` and `||`, as expressions have no side effects.
     """
 
     source: str
@@ -160,7 +157,7 @@ class _Parser:
         return _unknown_error(self.source, self.tokens[0] if self.tokens else "the end")
 
     def take_token(self, *wanted: str) -> str | None:
-        """Take the next token if it is one of these."""
+        """Consume and return the next token if it is one of those wanted."""
         return self.tokens.pop(0) if self.tokens and self.tokens[0] in wanted else None
 
     def expect_token(self, token: str) -> None:

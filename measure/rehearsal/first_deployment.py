@@ -1,4 +1,4 @@
-"""The administrator's part of a rehearsal: an environment's first deployment, and what GitHub's jobs need after it."""
+"""The administrator's part of a rehearsal: an environment's first deployment, and setup for GitHub's jobs."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ GITHUB_ENVIRONMENT = "production"
 
 
 def deploy_first(rehearsed: RehearsedAccount) -> None:
-    """Take an empty account to a deployed stack whose state lies in the bucket that it manages."""
+    """Deploy the stack to an empty account, with the state in the bucket that the stack manages."""
     account_id = rehearsed.connect_client("sts").get_caller_identity()["Account"]
     bucket = f"claudefs-{ENVIRONMENT}-state-{account_id}-{LOCAL_REGION}"
-    # In place of a login, which would be everybody's on this machine.
+    # Instead of `pulumi login`, which is not limited to this shell.
     rehearsed.exported["PULUMI_BACKEND_URL"] = f"s3://{bucket}?region={LOCAL_REGION}&awssdk=v2"
     rehearsed.run_as_administrator("cfs", "bootstrap", "--environment", ENVIRONMENT)
     set_setting(rehearsed, "claudefs-infra:previewEnvironments[0]", GITHUB_ENVIRONMENT)
@@ -28,7 +28,7 @@ def deploy_first(rehearsed: RehearsedAccount) -> None:
 
 
 def _make_way(rehearsed: RehearsedAccount) -> None:
-    """Let the repository have something that the stack declares, and give the commands that the doctor names for it."""
+    """Create something that the stack declares in the repository, and run the repairs that the doctor reports."""
     environment = f"/repos/{REPOSITORY}/environments/{GITHUB_ENVIRONMENT}"
     custom = {"protected_branches": False, "custom_branch_policies": True}
     rehearsed.call_github("PUT", environment, {"deployment_branch_policy": custom})
@@ -49,7 +49,7 @@ def set_setting(rehearsed: RehearsedAccount, key: str, value: str) -> None:
 
 
 def prepare_repository(rehearsed: RehearsedAccount) -> str:
-    """Set what GitHub's jobs deploy with, and return ClaudeFS's commit with the delivered files."""
+    """Set the secrets and variables for GitHub's jobs, and return ClaudeFS's commit with the delivered files."""
     for environment in (GITHUB_ENVIRONMENT, f"{GITHUB_ENVIRONMENT}-preview"):
         secret = ("PULUMI_GITHUB_TOKEN", "--repo", REPOSITORY, "--env", environment)
         rehearsed.run_as_administrator("gh", "secret", "set", *secret, typed=PERSON_TOKEN)

@@ -1,7 +1,7 @@
-"""Stands in for GitHub's command line, `gh`: secrets, variables, releases, attestations, deletions.
+"""A stand-in for GitHub's command line, `gh`: secrets, variables, releases, attestations, deletions.
 
-Requests go where the GitHub provider sends its own, `GITHUB_BASE_URL`. Releases lie in the folder that
-`CFS_REHEARSED_RELEASES` names. An attestation names the archive's SHA-256 and the commit.
+Requests are sent to the GitHub provider's URL, `GITHUB_BASE_URL`. Releases are in the folder
+`CFS_REHEARSED_RELEASES`. An attestation contains the archive's SHA-256 and the commit.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from terminal.errors import UserError
 
 
 def install_github_cli(folder: Path) -> None:
-    """Put a program `gh` into a folder, which is made."""
+    """Create a folder with a program `gh`."""
     folder.mkdir(parents=True, exist_ok=True)
     program = folder / "gh"
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m {__name__} "$@"\n')
@@ -36,7 +36,7 @@ def call_github(method: str, path: str, body: dict[str, str] | None = None) -> A
 
 
 def set_secret(place: str, name: str, value: str) -> None:
-    """Encrypt a secret for the repository's key, and put it."""
+    """Encrypt a secret with the repository's key, and create or replace it."""
     key = call_github("GET", f"{place}/secrets/public-key")
     sealed = SealedBox(PublicKey(base64.b64decode(key["key"]))).encrypt(value.encode())
     body = {"encrypted_value": base64.b64encode(sealed).decode(), "key_id": key["key_id"]}
@@ -61,7 +61,7 @@ def download_release(version: str, target: Path) -> None:
 
 
 def verify_attestation(archive: Path, bundle: Path, commit: str) -> None:
-    """Compare an archive with its attestation."""
+    """Check an archive against its attestation."""
     attested = json.loads(bundle.read_text(encoding="utf-8"))
     actual = {"sha256": hashlib.sha256(archive.read_bytes()).hexdigest(), "commit": commit}
     if attested != actual:
@@ -123,13 +123,13 @@ def _read_token() -> str:
 
 
 def _read_line() -> str:
-    """Return one line of standard input, and leave the rest to the next command."""
+    """Read one line of standard input, and leave the rest to the next command."""
     with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as raw:
         return raw.readline().decode().strip()
 
 
 def main() -> None:
-    """Run the command that is given; without a token none is."""
+    """Run the given command; fail without a token."""
     given = _parse_arguments()
     try:
         _read_token()

@@ -1,4 +1,4 @@
-"""Nodes that AWS takes back or a group terminates: what answers it runs under the roles of events and runbooks."""
+"""Rehearses interruptions and terminations of nodes; rules and runbooks handle them under their own roles."""
 
 from __future__ import annotations
 
@@ -16,11 +16,7 @@ if TYPE_CHECKING:
 
 
 def interrupt_nodes(rehearsed: RehearsedAccount) -> None:
-    """Announce the end of a node in each way that AWS does, and end it.
-
-    Raises:
-        UserError: A runbook has not answered, or has failed.
-    """
+    """Send all of AWS's notices of a node's end, terminate the node, and check that every runbook succeeded."""
     node = rehearsed.find_nodes()[0]
     instance, group = node["InstanceId"], node["aws:autoscaling:groupName"]
     detail = {

@@ -1,4 +1,4 @@
-"""One job: its steps in order, with what each leaves to the next, under the identity that its environment gives it."""
+"""Runs a job: its steps in order, with the state passed between them, under the identity of its environment."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from measure.rehearsal.workflow_files import WorkflowJob, WorkflowStep
 
 DEFAULT_STEP_MINUTES = 15.0
-"""Longer than any step of a rehearsal takes; GitHub's own default is six hours."""
+"""Default time limit of a step in minutes, longer than any step of a rehearsal takes; GitHub's default is six hours."""
 
 ROLE_SESSION_VARIABLE = "AWS_SESSION_TOKEN"
 _OWN_ACTIONS = "$/"
@@ -31,15 +31,15 @@ _OWN_ACTIONS = "$/"
 
 @dataclass(frozen=True, kw_only=True)
 class StepReport:
-    """How one step has ended.
+    """The result of a step.
 
     Attributes:
         job: The job's name in the file.
-        title: What GitHub shows.
-        role: The role it ran as; empty without one.
-        outcome: How it ended.
-        seconds: How long it took.
-        output: What it printed.
+        title: The step's title on GitHub.
+        role: The AWS role of the step; empty without one.
+        outcome: The outcome.
+        seconds: The duration in seconds.
+        output: The step's output.
     """
 
     job: str
@@ -52,18 +52,18 @@ class StepReport:
 
 @dataclass(frozen=True, kw_only=True)
 class JobRequest:
-    """A job that is to run.
+    """A job to run.
 
     Attributes:
-        name: Its name in the file.
-        job: What the file says.
+        name: The job's name in the file.
+        job: The job's definition.
         environment: The GitHub environment; empty without one.
-        trigger: What started the run.
-        host: Where it runs.
+        trigger: The run's trigger.
+        host: The runner.
         settings: Variables and secrets.
         contexts: The contexts `inputs`, `matrix` and `needs`.
-        checkout: The commit of the workflow, checked out, for the repository's own actions.
-        artifacts: The run's artifacts.
+        checkout: A checkout of the workflow's commit, for the repository's own actions.
+        artifacts: Folder of the run's artifacts.
     """
 
     name: str
@@ -79,15 +79,15 @@ class JobRequest:
 
 @dataclass(kw_only=True)
 class JobRun:
-    """A job at work.
+    """A running job.
 
     Attributes:
-        request: What is run.
+        request: The job to run.
         variables: The environment of the next step.
-        role: The role whose credentials the job has.
+        role: The AWS role that the job has assumed.
         steps: The context `steps`.
-        reports: How the steps have ended.
-        summary: The page of the run.
+        reports: Results of the steps so far.
+        summary: The job's part of the run's summary page.
     """
 
     request: JobRequest
@@ -101,7 +101,7 @@ class JobRun:
     _sessions: list[int] = field(default_factory=list)
 
     def run_job(self) -> Outcome:
-        """Run all steps and say how the job has ended."""
+        """Run all steps, and return the job's outcome."""
         request = self.request
         request.host.empty_workspace()
         github = request.trigger.github_context(request.host, job=request.name)
@@ -116,7 +116,7 @@ class JobRun:
 
     @property
     def outcome(self) -> Outcome:
-        """How the job goes so far."""
+        """The job's outcome so far."""
         if self._cancelled:
             return Outcome.CANCELLED
         return Outcome.FAILURE if self._failed else Outcome.SUCCESS
@@ -127,7 +127,7 @@ class JobRun:
         return {name: expand_text(text, context) for name, text in self.request.job.outputs.items()}
 
     def _identity_variables(self) -> dict[str, str]:
-        """Ask GitHub for what the job gets its token with, if its permissions let it have one."""
+        """Return GitHub's variables to request a token, or none if the job's permissions do not allow it."""
         request = self.request
         if request.job.permissions.get("id-token") != "write":
             return {}
@@ -204,7 +204,7 @@ class JobRun:
         return ScriptResult(outcome=Outcome.SUCCESS, variables=set_variables)
 
     def _run_composite(self, step: WorkflowStep, context: ExpressionContext) -> None:
-        """Run the steps of one of the repository's own actions; its inputs are all that they see of the caller's."""
+        """Run the steps of one of the repository's own actions, which see only its inputs."""
         action = read_action(self.request.checkout / step.uses.removeprefix(_OWN_ACTIONS) / "action.yml")
         given = {name: expand_text(text, context) for name, text in step.inputs.items()}
         inputs = {name: given.get(name, declared.default) for name, declared in action.inputs.items()}
@@ -231,7 +231,7 @@ class JobRun:
 
 
 def matrix_values(job: WorkflowJob, context: ExpressionContext) -> list[dict[str, Value]]:
-    """Return the combinations of a job's matrix, which has one dimension here; one empty combination without."""
+    """Return the combinations of a job's matrix, which must have one dimension; a single empty one without a matrix."""
     if job.strategy is None:
         return [{}]
     [(name, values)] = job.strategy.matrix.items()

@@ -1,4 +1,4 @@
-"""What a job gets from the repository: variables, secrets, and an environment that allows its branch."""
+"""A job's variables and secrets from the repository and from its environment, which must allow the run's branch."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class JobSettings:
-    """Variables and secrets of one job.
+    """Variables and secrets of a job.
 
     Attributes:
-        variables: The repository's; the environment's win.
-        secrets: The same for secrets.
+        variables: Variables of the repository and the environment; the environment's take precedence.
+        secrets: Secrets of the repository and the environment; the environment's take precedence.
     """
 
     variables: Mapping[str, str]
@@ -33,15 +33,12 @@ class JobSettings:
 
 
 def read_job_settings(account: LocalAccount, *, environment: str, trigger: WorkflowTrigger) -> JobSettings:
-    """Return what the GitHub stand-in has for a job.
+    """Read a job's variables and secrets from the GitHub stand-in; its environment must exist and allow the branch.
 
     Args:
         account: The emulated account.
         environment: The job's environment; empty if it has none.
-        trigger: What started the run.
-
-    Raises:
-        UserError: There is no such environment, or it does not allow the run's branch.
+        trigger: The run's trigger.
     """
     state = json.loads((account.folder / servers.GITHUB_EMULATOR.state_file).read_text())
     repository = state["repository"]
@@ -51,7 +48,7 @@ def read_job_settings(account: LocalAccount, *, environment: str, trigger: Workf
         found = repository["environments"].get(environment)
         if found is None:
             raise UserError(
-                f"The repository has no environment {environment!r}; GitHub would make one without protection.",
+                f"The repository has no environment {environment!r}; GitHub would create one without protection.",
                 repair="deploy the stack that declares it first",
             )
         _check_branch(environment, found, trigger.ref)
@@ -67,9 +64,9 @@ def read_job_settings(account: LocalAccount, *, environment: str, trigger: Workf
 
 
 def _check_branch(environment: str, settings: Mapping[str, Any], ref: str) -> None:
-    """Refuse a run of a branch that the environment's policies do not name."""
+    """Refuse a run of a branch that the environment's policies do not allow."""
     patterns = [policy["name"] for policy in settings["policies"].values()]
-    # A pull request's run is judged by `refs/pull/N/merge`, as its policy writes it.
+    # For pull requests, the policy matches the full ref `refs/pull/N/merge`.
     named = ref if ref.startswith("refs/pull/") else ref.removeprefix("refs/heads/")
     if patterns and not any(fnmatchcase(named, pattern) for pattern in patterns):
         raise UserError(

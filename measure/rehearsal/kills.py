@@ -1,4 +1,4 @@
-"""Runs of the deployment that are cancelled at many moments, and the runs after them, which put all in order."""
+"""Cancels runs of the deployment at many moments, and checks that the next run leaves everything in order."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from measure.rehearsal.workflow_runs import RunResult
 
 KILLED_STEPS = ("Change the infrastructure", "Roll out")
-"""The steps that are cancelled; each changes what a run after it has to find as it is."""
+"""The steps to cancel: those that change the account, which the next run must handle in any state."""
 
 _DEPLOYMENT = "deploy-prod.yml"
 _FIRST_RUN_ID = 10_000
@@ -38,14 +38,14 @@ _OUTPUT_CHARACTERS = 3000
 
 @dataclass(frozen=True, kw_only=True)
 class Kill:
-    """A cancelled run and the run after it.
+    """A cancelled run and the next run.
 
     Attributes:
-        step: The step that was cancelled.
-        seconds: After how many seconds of it.
-        cancelled: Whether it was still at work then.
-        left: What it left in disorder.
-        problems: What was not in order after the next run; empty if all was.
+        step: The cancelled step.
+        seconds: Time from the start of the step to its cancellation, in seconds.
+        cancelled: Whether the step was still running then.
+        left: Problems that the cancelled run left.
+        problems: Problems after the next run; empty if there were none.
     """
 
     step: str
@@ -56,17 +56,17 @@ class Kill:
 
 
 def run_kills(rehearsed: RehearsedAccount, *, count: int) -> Iterator[Kill]:
-    """Cancel runs of the deployment at moments spread over its steps, and check what the run after each leaves.
+    """Cancel runs of the deployment at moments spread over its steps, and check the result of each following run.
 
     Args:
-        rehearsed: An account with a deployed environment whose nodes run.
-        count: How many runs to cancel in each step.
+        rehearsed: An account with a deployed environment and running nodes.
+        count: Number of runs to cancel in each step.
     """
     return _KillSeries(rehearsed=rehearsed).run(count)
 
 
 def cancel_after(step: str, seconds: float) -> Watcher:
-    """Return what cancels a step after some seconds of it."""
+    """Return a watcher that cancels a step some seconds after its start."""
 
     def watch(title: str) -> Callable[[], bool]:
         if title != step:
@@ -84,10 +84,10 @@ class _KillSeries:
     durations: dict[str, float] = field(default_factory=dict)
 
     def run(self, count: int) -> Iterator[Kill]:
-        """Time an undisturbed run, then cancel others."""
+        """Time an undisturbed run, and then cancel others."""
         result = self._deploy(self._make_change(), nobody_cancels)
         if problem := _describe_failure(result):
-            raise UserError(f"A run that nobody cancels fails: {problem}", repair="mend the deployment first")
+            raise UserError(f"A run without a cancellation failed: {problem}", repair="repair the deployment first")
         self.durations = {report.title: report.seconds for report in result.reports if report.title in KILLED_STEPS}
         for number in range(count):
             for step in KILLED_STEPS:
@@ -107,7 +107,7 @@ class _KillSeries:
         )
 
     def _make_change(self) -> str:
-        """Change what a deployment creates, deletes and updates, and return a commit whose version no node has."""
+        """Change settings so that a deployment creates, deletes and updates resources; return a commit to roll out."""
         file = self.rehearsed.project / f"Pulumi.{ENVIRONMENT}.yaml"
         document = yaml.safe_load(file.read_text())
         config = document["config"]
@@ -134,7 +134,7 @@ class _KillSeries:
 
 
 def find_disorder(rehearsed: RehearsedAccount) -> Iterator[str]:
-    """Return what a deployment that has ended must not leave."""
+    """Yield problems that a finished deployment must not leave."""
     s3 = rehearsed.connect_client("s3")
     aws = connect_emulated(url=rehearsed.account.aws_url, region=LOCAL_REGION)
     [bucket] = [of["Name"] for of in s3.list_buckets()["Buckets"] if f"-{ENVIRONMENT}-state-" in of["Name"]]
@@ -153,7 +153,7 @@ def find_disorder(rehearsed: RehearsedAccount) -> Iterator[str]:
 
 
 def _read_deployment(rehearsed: RehearsedAccount) -> dict[str, Any]:
-    """Return the recorded state, in whatever form the backend keeps it."""
+    """Export the stack's state with the engine, which can read any format of the backend."""
     exported = rehearsed.project.parent / "state.json"
     rehearsed.run_as_administrator("pulumi", "stack", "export", "--stack", ENVIRONMENT, "--file", str(exported))
     deployment: dict[str, Any] = json.loads(exported.read_text())["deployment"]
@@ -161,7 +161,7 @@ def _read_deployment(rehearsed: RehearsedAccount) -> dict[str, Any]:
 
 
 def _describe_failure(result: RunResult) -> str:
-    """Return why a run has not succeeded; "" if it has."""
+    """Return the reason why a run did not succeed; "" if it did."""
     if result.outcome == Outcome.SUCCESS:
         return ""
     failed = result.failed_step()

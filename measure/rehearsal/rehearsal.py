@@ -1,4 +1,4 @@
-"""The way to a real account: set up by a person, deployed by GitHub's jobs with the rights that they have."""
+"""Rehearses a real account: set up by an administrator, deployed by GitHub's jobs with their own rights."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ _OUTPUT_LINES = 25
 
 
 class RehearsalEndedError(Exception):
-    """A step failed without which no other can be gone through."""
+    """A step failed that all further steps need."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RehearsedStep:
-    """One step of a rehearsal.
+    """A step of a rehearsal.
 
     Attributes:
-        title: What was done.
-        role: Who did it.
-        seconds: How long it took.
-        problem: What was not as expected; empty if all was.
+        title: The step's description.
+        role: The AWS role of the step, or the administrator.
+        seconds: The duration in seconds.
+        problem: A deviation from the expected result, or "".
     """
 
     title: str
@@ -60,7 +60,7 @@ class RehearsedStep:
 
 @dataclass(frozen=True, kw_only=True)
 class WithoutRight:
-    """A right that a role is to lack, so that the rehearsal shows where it is needed.
+    """A right to deny a role, so that the rehearsal shows where it is needed.
 
     Attributes:
         role: The role.
@@ -73,15 +73,15 @@ class WithoutRight:
 
 @dataclass(kw_only=True)
 class Rehearsal:
-    """A rehearsal at work.
+    """A running rehearsal.
 
     Attributes:
         rehearsed: The account.
-        steps: What was done so far.
-        commit: The commit of ClaudeFS that is deployed.
-        runs: How many workflow runs there were.
-        without: A right that a role lacks.
-        rights: What became of the roles' rights; None where it was not all gone through.
+        steps: Steps so far.
+        commit: The commit of ClaudeFS to deploy.
+        runs: Number of workflow runs so far.
+        without: A right that is denied to a role.
+        rights: Use of the roles' rights; None if the rehearsal was not complete.
     """
 
     rehearsed: RehearsedAccount
@@ -92,10 +92,10 @@ class Rehearsal:
     rights: RightsUse | None = None
 
     def run_by_administrator(self, title: str, work: Callable[[], object]) -> None:
-        """Do something as the administrator.
+        """Run a function as a step of the administrator.
 
         Raises:
-            RehearsalEndedError: It fails, which its step says.
+            RehearsalEndedError: The function failed; the step contains the problem.
         """
         began = time.monotonic()
         problem = ""
@@ -117,14 +117,14 @@ class Rehearsal:
         pull_request: bool = False,
         failing: str = "",
     ) -> RunResult:
-        """Run a workflow and compare how it ends with what is expected.
+        """Run a workflow, and compare its result with the expected one.
 
         Args:
-            title: What the run shows.
-            file: The workflow's file.
-            inputs: What a person chooses.
-            pull_request: Whether a pull request starts it.
-            failing: The title of the step that has to fail; empty if none may.
+            title: The run's description.
+            file: The workflow's file name.
+            inputs: Inputs of `workflow_dispatch`.
+            pull_request: Whether a pull request triggers the run.
+            failing: Title of the step that must fail; empty if all must succeed.
         """
         self.runs += 1
         result = self.rehearsed.runner.run_workflow(file, self._make_trigger(inputs or {}, pull_request=pull_request))
@@ -147,7 +147,7 @@ class Rehearsal:
         return result
 
     def expect_that(self, title: str, holds: bool, problem: str) -> None:  # noqa: FBT001 — reads as an assertion
-        """Add a step that failed where something does not hold."""
+        """Add a failed step if an expectation does not hold."""
         if not holds:
             self.add_step(RehearsedStep(title=title, role=ADMINISTRATOR, seconds=0, problem=problem))
 
@@ -168,7 +168,7 @@ class Rehearsal:
         return "\n".join([*lines, *output.splitlines()[-_OUTPUT_LINES:]])
 
     def add_step(self, step: RehearsedStep) -> None:
-        """Keep a step, and show it."""
+        """Record and print a step."""
         self.steps.append(step)
         console.print(
             f"{step.seconds:6.1f} s  {step.role:24} {step.title}{': WRONG' if step.problem else ''}",
@@ -180,7 +180,7 @@ class Rehearsal:
 
 
 def rehearse_short(rehearsal: Rehearsal) -> None:
-    """From an empty account to a release on all nodes."""
+    """Rehearse the way from an empty account to a version on all nodes."""
     rehearsed = rehearsal.rehearsed
     rehearsal.run_by_administrator("first deployment", lambda: first_deployment.deploy_first(rehearsed))
     if rehearsal.without is not None:
@@ -199,7 +199,10 @@ def rehearse_short(rehearsal: Rehearsal) -> None:
 
 
 def rehearse_changes(rehearsal: Rehearsal) -> None:
-    """Deploy again: nothing, what only a person may change, larger machines, releases bad and good."""
+    """Rehearse further deployments: no change, one that only an administrator may make, larger machines, and releases.
+
+    It also interrupts nodes.
+    """
     rehearsed = rehearsal.rehearsed
     rehearsal.run_workflow("nothing new", "deploy-prod.yml")
     _set_and_pin(rehearsed, "claudefs-infra:costCenter", "storage")
@@ -228,7 +231,7 @@ def rehearse_changes(rehearsal: Rehearsal) -> None:
 
 
 def rehearse_end(rehearsal: Rehearsal) -> None:
-    """Destroy the environment, and compare what its roles could do with what they did."""
+    """Destroy the environment, and compare the rights of its roles with their use."""
     rehearsed = rehearsal.rehearsed
     granted, scope = list_granted(rehearsed), find_rehearsed_scope(rehearsed)
     destroy = ("cfs", "destroy", "--environment", ENVIRONMENT, "--yes-destroy", ENVIRONMENT)
@@ -239,7 +242,7 @@ def rehearse_end(rehearsal: Rehearsal) -> None:
 
 
 def rehearse_kills(rehearsal: Rehearsal, *, count: int) -> None:
-    """Cancel deployments at many moments, and check what the run after each leaves."""
+    """Cancel deployments at many moments, and check the result of each following run."""
     began = time.monotonic()
     for kill in run_kills(rehearsal.rehearsed, count=count):
         moment = f"{kill.seconds:.1f} s" if kill.cancelled else "its end"
@@ -266,7 +269,7 @@ def check_versions(rehearsal: Rehearsal, title: str, version: str) -> None:
 
 
 def _pull_request(rehearsed: RehearsedAccount) -> Mapping[str, object]:
-    """Make a branch and return the pull request that proposes it."""
+    """Create a branch with a change, and return the request body of its pull request."""
     path = f"/repos/{REPOSITORY}"
     head = rehearsed.call_github("GET", f"{path}/git/ref/heads/main")["object"]["sha"]
     rehearsed.call_github("POST", f"{path}/git/refs", {"ref": "refs/heads/change", "sha": head})
@@ -284,7 +287,7 @@ def _set_and_pin(rehearsed: RehearsedAccount, key: str, value: str) -> None:
 
 
 def _emulate_fault(rehearsed: RehearsedAccount, fault: str) -> None:
-    """Let the last node of the cluster fail."""
+    """Set a fault on the cluster's last node."""
     node = max(rehearsed.find_nodes(), key=lambda tags: (tags["NodeGroup"], tags["InstanceId"]))
     rehearsed.connect_client("ec2").create_tags(
         Resources=[node["InstanceId"]], Tags=[{"Key": "EmulatedFault", "Value": fault}]
@@ -293,7 +296,7 @@ def _emulate_fault(rehearsed: RehearsedAccount, fault: str) -> None:
 
 @contextmanager
 def rehearsal_folder(*, keep: bool) -> Iterator[Path]:
-    """Make a folder for an account of the rehearsal's own; in the end stop its emulators and remove it."""
+    """Create a folder for the rehearsal's account; at the end, unless `keep`, stop its emulators and remove it."""
     folder = Path(tempfile.mkdtemp(prefix="cfs-rehearsal-"))
     before = os.environ.get("CFS_LOCAL_DIR")
     os.environ["CFS_LOCAL_DIR"] = str(folder / "account")
@@ -314,13 +317,13 @@ def rehearsal_folder(*, keep: bool) -> Iterator[Path]:
 
 
 def run_rehearsal(*, short: bool, keep: bool, without: WithoutRight | None, kills: int = 0) -> Rehearsal:
-    """Rehearse on an account of its own, with IAM enforced from the first job on.
+    """Rehearse on a new account that enforces IAM.
 
     Args:
         short: End after the first deployment by GitHub's jobs.
-        keep: Leave the account as it is.
-        without: A right that a role is to lack.
-        kills: How many deployments to cancel in each of their steps that change something.
+        keep: Keep the account and its folder.
+        without: A right to deny a role.
+        kills: Number of deployments to cancel in each step that changes something.
     """
     with rehearsal_folder(keep=keep) as folder:
         rehearsal = Rehearsal(rehearsed=set_up_account(folder, watch=nobody_cancels), without=without)
@@ -341,11 +344,7 @@ def run_rehearsal(*, short: bool, keep: bool, without: WithoutRight | None, kill
 
 
 def parse_without(text: str) -> WithoutRight | None:
-    """Read `ROLE=SERVICE:ACTION`; None where it is empty.
-
-    Raises:
-        UserError: It has another form.
-    """
+    """Parse `ROLE=SERVICE:ACTION`; return None for an empty text."""
     if not text:
         return None
     role, _, action = text.partition("=")
@@ -358,12 +357,12 @@ def parse_without(text: str) -> WithoutRight | None:
 
 
 def find_problems(rehearsal: Rehearsal) -> list[RehearsedStep]:
-    """Return the steps that were not as expected."""
+    """Return the steps with a problem."""
     return [step for step in rehearsal.steps if step.problem]
 
 
 def rehearsal_report(rehearsal: Rehearsal) -> CommandResult:
-    """Report each step with the role that it ran as and its time."""
+    """Return the report of all steps, with roles and durations."""
     wrong = find_problems(rehearsal)
     seconds = sum(step.seconds for step in rehearsal.steps)
     return CommandResult(

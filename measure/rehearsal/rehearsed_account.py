@@ -1,4 +1,4 @@
-"""An emulated account set up as the README sets a real one up: bootstrap, first deployment, GitHub's variables."""
+"""An emulated account, set up like a real one by the README: bootstrap, first deployment, GitHub's variables."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ REPOSITORY = f"{servers.LOCAL_OWNER}/{servers.LOCAL_REPOSITORY}"
 INFRA_REPOSITORY = f"{servers.LOCAL_OWNER}/claudefs-infra"
 COMMAND_SECONDS = 600.0
 
-PERSON_TOKEN = "ghp_person"  # noqa: S105 — any token is a person's to the stand-in
+PERSON_TOKEN = "ghp_person"  # noqa: S105 — the stand-in accepts any token
 
 
 @dataclass(frozen=True, kw_only=True)
 class RehearsedAccount:
-    """An account with an environment that a person has set up.
+    """An account with an environment set up by an administrator.
 
     Attributes:
         account: The emulated AWS and GitHub.
-        project: The person's checkout of this project.
+        project: The administrator's checkout of this project.
         repository: ClaudeFS's repository.
-        runner: Runs its workflows.
-        exported: What the administrator has exported to the shell.
+        runner: The runner of its workflows.
+        exported: Variables that the administrator has exported in the shell.
     """
 
     account: LocalAccount
@@ -54,14 +54,11 @@ class RehearsedAccount:
     exported: dict[str, str] = field(default_factory=dict)
 
     def run_as_administrator(self, *command: str, typed: str = "") -> str:
-        """Run a command of the README in the checkout, with all rights, and return what it prints.
+        """Run a command of the README in the checkout, with all rights, and return its output.
 
         Args:
             command: The command and its arguments.
-            typed: What it reads from standard input.
-
-        Raises:
-            UserError: It fails; the message has what it printed.
+            typed: The command's standard input.
         """
         done = subprocess.run(
             command,
@@ -88,7 +85,7 @@ class RehearsedAccount:
         return {**variables, **self.exported, "PATH": path}
 
     def connect_client(self, service: str) -> Any:
-        """Return an administrator's client of the account."""
+        """Return a boto3 client with the administrator's credentials."""
         return boto3.client(
             service,
             endpoint_url=self.account.aws_url,
@@ -98,20 +95,20 @@ class RehearsedAccount:
         )
 
     def enforce_iam(self) -> None:
-        """Let the account judge every call from now on, and begin to record which rights are used."""
+        """Enforce IAM on the account from now on, and start to record used rights."""
         enforce_iam(self.account)
 
     def read_enforcement(self) -> dict[str, Any]:
-        """Return what was denied, and the rights that each principal has used."""
+        """Return the denials, and the rights that each principal has used."""
         answer: dict[str, Any] = send_request(f"{self.account.aws_url}{IAM_PATH}", "GET")
         return answer
 
     def call_github(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Any:
-        """Call the GitHub stand-in as a person with a browser would."""
+        """Call the GitHub stand-in as a user in a browser would."""
         return send_request(f"{self.account.github_url}{path}", method, body, token=PERSON_TOKEN)
 
     def pin_project(self) -> str:
-        """Commit what has changed in the administrator's checkout, let jobs check that out, and return the commit."""
+        """Commit the changes in the administrator's checkout, make jobs use that commit, and return it."""
         identity = ("-c", "user.name=administrator", "-c", "user.email=administrator@example.org")
         self.run_as_administrator(
             "git", *identity, "commit", "--quiet", "--allow-empty", "--all", "--message", "Settings"
@@ -122,7 +119,7 @@ class RehearsedAccount:
         return commit
 
     def find_nodes(self) -> list[dict[str, str]]:
-        """Return the tags of the nodes that run, each with its `InstanceId`."""
+        """Return the tags of the running nodes, each with its `InstanceId`."""
         filters = [
             {"Name": "tag:Environment", "Values": [ENVIRONMENT]},
             {"Name": "tag-key", "Values": ["NodeGroup"]},
@@ -137,16 +134,16 @@ class RehearsedAccount:
         ]
 
     def node_versions(self) -> set[str]:
-        """Return the versions that nodes run; `none` of one without."""
+        """Return the versions of the running nodes; `none` for a node without a version."""
         return {node.get("Version", "none") for node in self.find_nodes()}
 
 
 def set_up_account(folder: Path, *, watch: Watcher) -> RehearsedAccount:
-    """Set an environment up on a new emulated account, step by step as the README says.
+    """Prepare a new emulated account, with a clone of this project and a runner for workflows.
 
     Args:
-        folder: All that belongs to it; `CFS_LOCAL_DIR` names its part `account`.
-        watch: Who may cancel steps of jobs.
+        folder: Folder for all files of the rehearsal; `CFS_LOCAL_DIR` must be its subfolder `account`.
+        watch: Cancels steps of jobs.
     """
     account = open_account()
     install_github_cli(folder / "programs")
@@ -165,7 +162,7 @@ def set_up_account(folder: Path, *, watch: Watcher) -> RehearsedAccount:
 
 
 def enforce_iam(account: LocalAccount) -> None:
-    """Let an account judge every call from now on, and begin to record which rights are used."""
+    """Enforce IAM on an account from now on, and start to record used rights."""
     keys = f"{account.github_url}{DISCOVERY_PATH}/jwks"
     send_request(f"{account.aws_url}{IAM_PATH}", "DELETE")
     send_request(f"{account.aws_url}{IAM_PATH}", "PUT", {"enforced": True, "issuers": {TOKEN_ISSUER: keys}})

@@ -1,4 +1,4 @@
-"""What the roles of the environment may do, compared with what the rehearsal used of it."""
+"""Compares the rights of the environment's roles with their use in the rehearsal."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ if TYPE_CHECKING:
     from measure.rehearsal.unused_rights import UnusedRight
 
 _PERSONS_JOBS = ("deploy", "preview")
-"""The jobs that do to the stack what an administrator does in the rehearsal: deploy all of it, and destroy it."""
+"""Jobs with rights for operations that only the administrator performs in the rehearsal: a full deployment, and a
+destruction."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class GrantedRight:
-    """An action that a role may do.
+    """An action that a role may perform.
 
     Attributes:
         role: The role's name.
         action: The IAM action.
-        statement: The statement's Sid; of AWS's own policies, the policy's name.
+        statement: The statement's Sid, or the policy's name if there is no Sid.
     """
 
     role: str
@@ -40,13 +41,13 @@ class GrantedRight:
 
 @dataclass(frozen=True, kw_only=True)
 class RightsUse:
-    """What became of the rights.
+    """The use of rights.
 
     Attributes:
-        used: How many the role itself used.
-        by_person: How many only the administrator used, who deployed and destroyed the same stack.
-        explained: How many nobody used, each with a reason.
-        problems: Rights without either, and reasons that explain nothing.
+        used: Number of rights that their role used.
+        by_person: Number of rights that only the administrator used, in deploying and destroying the same stack.
+        explained: Number of unused rights with a reason.
+        problems: Unused rights without a reason, and reasons that explain no unused right.
     """
 
     used: int
@@ -56,7 +57,7 @@ class RightsUse:
 
 
 def list_granted(rehearsed: RehearsedAccount) -> list[GrantedRight]:
-    """Return the rights of the environment's roles, as IAM has them."""
+    """Return the rights of the environment's roles, read from IAM."""
     iam = rehearsed.connect_client("iam")
     names = [role["RoleName"] for role in iam.get_paginator("list_roles").paginate().build_full_result()["Roles"]]
     prefix = role_name(ENVIRONMENT, "")
@@ -71,12 +72,12 @@ def list_granted(rehearsed: RehearsedAccount) -> list[GrantedRight]:
 
 
 def judge_rights(rehearsed: RehearsedAccount, granted: Collection[GrantedRight], scope: JobScope) -> RightsUse:
-    """Compare the rights with what the account has recorded of their use.
+    """Compare rights with the use that the account has recorded.
 
     Args:
         rehearsed: The account.
-        granted: The rights, from before the environment was destroyed.
-        scope: What the policies of jobs name.
+        granted: The rights, read before the environment was destroyed.
+        scope: The scope of the jobs' policies.
     """
     used = {
         principal.rpartition("/")[2]: {right["action"] for right in rights}
@@ -99,8 +100,8 @@ def compare_rights(
         granted: The rights.
         used: The actions that each role used.
         person: The actions that the administrator used.
-        explained: Roles of jobs, each with an action for which `infra/access/rights` has a reason.
-        unused: Reasons for rights of machines and services.
+        explained: Roles of jobs with actions for which `infra/access/rights` gives a reason.
+        unused: Reasons for unused rights of machines and services.
     """
     reasons = {(role_name(ENVIRONMENT, of.purpose), of.statement) for of in unused}
     deployers = {role_name(ENVIRONMENT, job) for job in _PERSONS_JOBS}
@@ -130,15 +131,15 @@ def compare_rights(
 
 
 def rights_summary(use: RightsUse) -> str:
-    """Return the counts as one line."""
+    """Return the counts in one line."""
     return (
-        f"rights of roles: {use.used} used, {use.by_person} used by a person's deployment alone, {use.explained} "
+        f"rights of roles: {use.used} used, {use.by_person} used only by the administrator, {use.explained} "
         f"unused with a reason, {len(use.problems)} without"
     )
 
 
 def find_rehearsed_scope(rehearsed: RehearsedAccount) -> JobScope:
-    """Return what the environment's policies name."""
+    """Return the scope of the policies of the environment's jobs."""
     return find_scope(rehearsed.connect_client, ENVIRONMENT)
 
 

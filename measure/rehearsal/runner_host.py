@@ -1,4 +1,4 @@
-"""Where jobs run, and what they find there: folders, the emulated account, and the repositories that they check out."""
+"""The runner of jobs: folders, environment variables, the emulated account, and the repositories to check out."""
 
 from __future__ import annotations
 
@@ -19,37 +19,38 @@ if TYPE_CHECKING:
     from measure.rehearsal.expressions import Value
 
 _NETWORK_PREFIXES = ("GIT_SSL_", "PIP_", "SSL_CERT_", "UV_")
-"""Beginnings of the names of variables by which jobs reach the packages that they install."""
+"""Prefixes of variables that jobs need to download packages."""
 
 Watcher: TypeAlias = Callable[[str], Callable[[], bool]]
-"""Given a step's title, returns what is asked all the time while it runs whether the run is cancelled."""
+"""Given a step's title, returns a function that is polled while the step runs: whether the run is cancelled."""
 
 
 def nobody_cancels(_step: str) -> Callable[[], bool]:
-    """Return what never cancels."""
+    """Return a function that never cancels the run."""
     return never_cancels
 
 
 def network_variables() -> dict[str, str]:
-    """Return the caller's variables by which packages are reached."""
+    """Return the caller's variables that are needed to download packages."""
     return {name: value for name, value in os.environ.items() if name.startswith(_NETWORK_PREFIXES)}
 
 
 def emulated_account_variables(account: LocalAccount) -> dict[str, str]:
-    """Return the variables that engines need on the emulated account alone.
+    """Return the variables that engines need only on the emulated account.
 
-    S3 Control's host name begins with the account's number, which loopback cannot: the emulator serves it as a proxy.
-    The engine writes its whole state after each step, and the emulator keeps all versions in memory: so compressed.
+    S3 Control's host names begin with the account ID and do not exist on loopback, so the emulator acts as a proxy.
+    The engine writes its whole state after each step, and the emulator keeps all versions in memory, so the state is
+    compressed.
     """
     return {"HTTP_PROXY": account.aws_url, "PULUMI_DIY_BACKEND_GZIP": "true"}
 
 
 def person_variables(account: LocalAccount, *, folder: Path) -> dict[str, str]:
-    """Return the environment of a person who works on the emulated account as on a real one.
+    """Return the environment of an administrator who uses the emulated account like a real one.
 
     Args:
         account: The emulated account.
-        folder: Keeps the person's login to a backend; what it has in `programs` is found before all other programs.
+        folder: Folder for the administrator's Pulumi login; its subfolder `programs` is first on PATH.
     """
     variables = account.command_environment()
     for name in ("PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE", "PULUMI_STACK"):
@@ -58,7 +59,7 @@ def person_variables(account: LocalAccount, *, folder: Path) -> dict[str, str]:
         **variables,
         **network_variables(),
         **emulated_account_variables(account),
-        # Else everybody's on this machine where Pulumi was built.
+        # Otherwise, a built Pulumi would share the login with all users of its cache.
         "PULUMI_CREDENTIALS_PATH": str(folder / "login"),
         "PATH": os.pathsep.join([str(folder / "programs"), variables["PATH"]]),
     }
@@ -66,14 +67,14 @@ def person_variables(account: LocalAccount, *, folder: Path) -> dict[str, str]:
 
 @dataclass(frozen=True, kw_only=True)
 class RunnerHost:
-    """The machine of the jobs.
+    """The machine that runs the jobs.
 
     Attributes:
-        folder: All that runs leave.
+        folder: Folder for all files of runs.
         account: The emulated AWS and GitHub.
-        repositories: Bare Git repositories by OWNER/NAME; the first is the one whose workflows run.
-        releases: The files of the repository's releases, a folder for each version.
-        watch: Who may cancel.
+        repositories: Git repositories by OWNER/NAME; the workflows of the first one run.
+        releases: Folder of the repository's releases, with a subfolder for each version.
+        watch: Cancels steps.
     """
 
     folder: Path
@@ -84,27 +85,27 @@ class RunnerHost:
 
     @property
     def repository(self) -> str:
-        """The repository whose workflows run, OWNER/NAME."""
+        """The repository with the workflows, OWNER/NAME."""
         return next(iter(self.repositories))
 
     @property
     def programs(self) -> Path:
-        """The programs that jobs find before all others."""
+        """The folder of programs that is first on PATH in jobs."""
         return self.folder / "programs"
 
     @property
     def workspace(self) -> Path:
-        """The folder that jobs work in; the same for all, and empty when a job begins."""
+        """The jobs' workspace, which is the same for all jobs and empty at the start of each."""
         name = self.repository.partition("/")[2]
         return self.folder / "work" / name / name
 
     def empty_workspace(self) -> None:
-        """Remove what the job before has left."""
+        """Remove the previous job's files."""
         shutil.rmtree(self.workspace, ignore_errors=True)
         self.workspace.mkdir(parents=True)
 
     def base_variables(self) -> dict[str, str]:
-        """Return what the environment of each job begins with."""
+        """Return the initial environment of each job."""
         path = os.pathsep.join([str(self.programs), os.environ.get("PATH", os.defpath)])
         laboratory = {
             name: value
@@ -119,7 +120,7 @@ class RunnerHost:
             "PATH": path,
             "CI": "true",
             "GITHUB_ACTIONS": "true",
-            # Emulated nodes are green at once, or never.
+            # Emulated nodes are healthy immediately, or never.
             "CFS_SOAK_SECONDS": "1",
             "CFS_REHEARSED_RELEASES": str(self.releases),
         }
@@ -127,17 +128,17 @@ class RunnerHost:
 
 @dataclass(frozen=True, kw_only=True)
 class WorkflowTrigger:
-    """What starts a run.
+    """The trigger of a run.
 
     Attributes:
-        event_name: GitHub's name, such as `workflow_dispatch`.
-        ref: The full name of the branch or pull request.
+        event_name: The event's name, for example `workflow_dispatch`.
+        ref: The full ref of the branch or pull request.
         sha: The commit.
-        actor: Who.
-        inputs: What a person chose.
+        actor: The user who triggered the run.
+        inputs: Inputs of `workflow_dispatch`.
         event: Further fields of the event.
-        run_id: The run's number; a second attempt has the same.
-        run_attempt: Counts from 1.
+        run_id: The run's ID, which is the same for all attempts.
+        run_attempt: The attempt, from 1.
     """
 
     event_name: str
@@ -171,7 +172,7 @@ class WorkflowTrigger:
 
 
 def context_variables(context: Mapping[str, Value]) -> dict[str, str]:
-    """Return the context `github` as the variables that every step gets, without the token."""
+    """Convert the context `github` to the variables of every step, without the token."""
     return {
         f"GITHUB_{name.upper()}": value for name, value in context.items() if isinstance(value, str) and name != "token"
     }

@@ -1,7 +1,7 @@
-"""A `run:` step's process, started and cancelled as GitHub's runner does it.
+"""Runs the process of a `run:` step, and cancels it as GitHub's runner does.
 
-On cancellation and at a time-out the runner sends SIGINT to the process that it has started and to no other, SIGTERM
-7.5 seconds later, and kills the whole tree 2.5 seconds after that:
+On cancellation and at a time-out the runner sends SIGINT only to the process that it has started, SIGTERM 7.5 seconds
+later, and kills the whole process tree 2.5 seconds after that:
 https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-cancellation
 """
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 SIGNALS = ((signal.SIGINT, 7.5), (signal.SIGTERM, 2.5))
-"""What the runner sends, and for how many seconds it then waits."""
+"""The runner's signals, each with the following wait in seconds."""
 
 SHELL = ("bash", "--noprofile", "--norc", "-e", "-o", "pipefail")
 """`shell: bash`: https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#jobsjob_idstepsshell"""
@@ -34,7 +34,7 @@ _FILES = ("GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH", "GITHUB_STEP_SUMMARY")
 
 
 class Outcome(StrEnum):
-    """How a step or a job has ended."""
+    """The outcome of a step or job."""
 
     SUCCESS = "success"
     FAILURE = "failure"
@@ -44,15 +44,15 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class ScriptResult:
-    """How a script has ended, and what it has left.
+    """The result of a script.
 
     Attributes:
-        outcome: How it ended.
-        session: The session of its processes, which may live on without it.
-        output: What it printed.
+        outcome: The outcome.
+        session: Session ID of the script's processes, some of which may still be running.
+        output: The script's output.
         outputs: The step's outputs.
-        variables: Variables for the steps that follow.
-        summary: Markdown for the page of the run.
+        variables: Variables for later steps.
+        summary: Markdown for the run's summary page.
     """
 
     outcome: Outcome
@@ -64,7 +64,7 @@ class ScriptResult:
 
 
 def never_cancels() -> bool:
-    """Return False: nobody cancels."""
+    """Return False."""
     return False
 
 
@@ -76,14 +76,14 @@ def run_script(
     timeout_seconds: float,
     is_cancelled: Callable[[], bool] = never_cancels,
 ) -> ScriptResult:
-    """Run a script to its end, its time-out or its cancellation.
+    """Run a script until it ends, times out or is cancelled.
 
     Args:
-        script: Bash.
-        folder: Where it runs.
-        variables: Its whole environment.
-        timeout_seconds: After so many seconds it is ended as by a cancellation, and has failed.
-        is_cancelled: Asked all the time; once it says yes, the script is cancelled.
+        script: The Bash script.
+        folder: The working directory.
+        variables: The script's complete environment.
+        timeout_seconds: Time limit, after which the script is stopped as by a cancellation, and counts as failed.
+        is_cancelled: Polled while the script runs; once it returns True, the script is cancelled.
     """
     with tempfile.TemporaryDirectory(prefix="step-") as work, Path(work, "log").open("w+", encoding="utf-8") as log:
         file = Path(work, "script.sh")
@@ -99,7 +99,7 @@ def run_script(
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_heed_interrupts,  # noqa: PLW1509 — it calls nothing that another thread could hold
+            preexec_fn=_heed_interrupts,  # noqa: PLW1509 — takes no lock that another thread could hold
         )
         try:
             outcome = _await_end(process, deadline=time.monotonic() + timeout_seconds, is_cancelled=is_cancelled)
@@ -118,12 +118,12 @@ def run_script(
 
 
 def _heed_interrupts() -> None:
-    """Undo what a command that a shell has started in the background inherits: it ignores SIGINT."""
+    """Restore SIGINT's default action: commands that a shell starts in the background inherit an ignored SIGINT."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def read_assignments(file: Path) -> dict[str, str]:
-    """Return the values of a file of `NAME=VALUE` lines; the project sets none of several lines."""
+    """Parse a file of `NAME=VALUE` lines; the project's workflows set no values of several lines."""
     return dict(line.split("=", 1) for line in file.read_text(encoding="utf-8").splitlines())
 
 
@@ -150,7 +150,7 @@ def _cancel_process(process: subprocess.Popen[bytes]) -> None:
 
 
 def kill_session(session: int) -> None:
-    """Kill the processes of a session: the runner does so at the end of a job with what steps have left running."""
+    """Kill the processes of a session, as the runner does at the end of a job with processes that steps have left."""
     left = []
     for candidate in psutil.process_iter():
         with suppress(psutil.Error, ProcessLookupError):

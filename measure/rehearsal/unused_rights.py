@@ -1,4 +1,4 @@
-"""Rights of machines and services that no rehearsal uses, since no machine boots in it, each with who uses them."""
+"""Reasons for rights of machines and services that no rehearsal uses, because no machine boots in it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _SSM_AGENT = "AWS's own policy for the SSM agent of the machine, which stands in
 
 @dataclass(frozen=True, kw_only=True)
 class UnusedRight:
-    """A statement some of whose actions no rehearsal uses.
+    """A statement with actions that no rehearsal uses.
 
     Attributes:
-        purpose: The end of the role's name.
+        purpose: The role's purpose, which is the end of its name.
         statement: The statement's Sid, or the name of AWS's policy.
-        reason: Who uses it.
+        reason: The programs that use it, and for what.
     """
 
     purpose: str
@@ -40,13 +40,13 @@ UNUSED_RIGHTS = (
             "DescribeCompute ReadMetrics": f"{_AGENTS} watch the test cluster",
             "RunTaggedInstances RunWithTaggedDisks RunOnTaggedSpotRequests RunInOwnNetwork RunFromImages "
             "TagWhatIsLaunched ReadImageParameters PassRole EncryptDisks LendKeyToDisks": f"{_AGENTS} launch nodes",
-            "ManageTaggedInstances CancelTaggedSpotRequests ResizeTaggedGroups": f"{_AGENTS} resize and end them",
-            "UseSpot": "the account's first spot request makes AWS's role for it",
+            "ManageTaggedInstances CancelTaggedSpotRequests ResizeTaggedGroups": f"{_AGENTS} resize and terminate them",
+            "UseSpot": "the account's first spot request creates AWS's service-linked role",
             "ListObjects ReadAndWriteObjects DeleteObjects UseKey": f"{_AGENTS} use the build cache and artifacts",
             "ReadSecrets": "fetch-secrets.sh, at boot",
             "ReadOwnNodesSecrets": f"{_AGENTS} work with what nodes are given",
             "PutMetrics WriteLogs": "the CloudWatch agent and the watchdog",
-            "ReadCosts ReadBudgets Publish": "ClaudeFS's cost monitor, which alerts and ends nodes",
+            "ReadCosts ReadBudgets Publish": "ClaudeFS's cost monitor, which alerts and terminates nodes",
             _SSM_POLICY: _SSM_AGENT,
         },
     ),

@@ -1,4 +1,4 @@
-"""Workflow files and composite actions as types. A key that the rehearsal does not know is an error, never ignored."""
+"""Types of workflow files and composite actions. An unknown key is an error, never ignored."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class WorkflowStep(_Part):
 
     @property
     def title(self) -> str:
-        """What GitHub shows."""
+        """The step's title on GitHub."""
         return self.name or self.uses.partition("@")[0] or self.run.splitlines()[0]
 
 
@@ -77,7 +77,7 @@ class Workflow(_Part):
     jobs: dict[str, WorkflowJob]
 
     def default_inputs(self) -> dict[str, str]:
-        """Return the defaults of what a person chooses who starts it by hand."""
+        """Return the default inputs of `workflow_dispatch`."""
         inputs = (self.triggers.get("workflow_dispatch") or {}).get("inputs", {})
         return {name: _as_text(declared.get("default", "")) for name, declared in inputs.items()}
 
@@ -94,7 +94,7 @@ class _CompositeRuns(_Part):
 
 
 class CompositeAction(_Part):
-    """A composite action of the repository itself."""
+    """A composite action in the repository."""
 
     name: str
     description: str = ""
@@ -105,7 +105,7 @@ class CompositeAction(_Part):
 def read_workflow(file: Path) -> Workflow:
     """Read a workflow file."""
     document = yaml.safe_load(file.read_text(encoding="utf-8"))
-    # YAML 1.1 takes the key `on` for a truth value.
+    # YAML 1.1 parses the key `on` as a boolean.
     return Workflow.model_validate({"on" if key is True else key: value for key, value in document.items()})
 
 

@@ -1,4 +1,4 @@
-"""A run of a workflow: its jobs in the order of their needs, as GitHub decides which of them run."""
+"""Runs a workflow: its jobs in the order of their needs, under GitHub's rules for which jobs run."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ WORKFLOWS_FOLDER = ".github/workflows"
 
 @dataclass(frozen=True, kw_only=True)
 class JobResult:
-    """How a job has ended; of a matrix, how all of it has.
+    """The result of a job, or of all jobs of a matrix.
 
     Attributes:
-        outcome: How.
-        outputs: Its outputs.
-        reports: Its steps.
-        summary: Its part of the run's page.
-        refusal: Why it could not begin; empty if it could.
+        outcome: The outcome.
+        outputs: The job's outputs.
+        reports: Results of the steps.
+        summary: The job's part of the run's summary page.
+        refusal: The reason why the job could not start; empty if it did.
     """
 
     outcome: Outcome
@@ -46,17 +46,17 @@ class JobResult:
 
 @dataclass(frozen=True, kw_only=True)
 class RunResult:
-    """How a run has ended.
+    """The result of a run.
 
     Attributes:
-        jobs: Its jobs by name.
+        jobs: Results of the jobs by name.
     """
 
     jobs: Mapping[str, JobResult]
 
     @property
     def outcome(self) -> Outcome:
-        """How all of it has ended."""
+        """The outcome of the whole run."""
         outcomes = {job.outcome for job in self.jobs.values()}
         for outcome in (Outcome.FAILURE, Outcome.CANCELLED):
             if outcome in outcomes:
@@ -78,9 +78,9 @@ class WorkflowRunner:
     """Runs workflows of one repository.
 
     Attributes:
-        host: Where.
-        reusable: What stands in for the reusable workflows that jobs call: given the run's artifacts and commit, it
-            leaves what they would.
+        host: The runner.
+        reusable: Stand-ins for reusable workflows, by file name; each takes the run's artifact folder and commit, and
+            writes the workflow's artifacts.
     """
 
     host: RunnerHost
@@ -90,11 +90,8 @@ class WorkflowRunner:
         """Run a workflow of the repository at the trigger's commit.
 
         Args:
-            file: Its file's name.
-            trigger: What starts it.
-
-        Raises:
-            UserError: A file or an expression uses what the rehearsal does not know.
+            file: The workflow's file name.
+            trigger: The run's trigger.
         """
         checkout = self.host.folder / "runs" / f"{trigger.run_id}-{trigger.run_attempt}" / "workflow"
         artifacts = self.host.folder / "runs" / str(trigger.run_id) / "artifacts"
@@ -108,12 +105,12 @@ class WorkflowRunner:
         return RunResult(jobs=run.results)
 
     def find_reusable(self, job: WorkflowJob) -> Callable[[Path, str], None]:
-        """Return what stands in for the workflow that a job calls."""
+        """Return the stand-in for the reusable workflow that a job calls."""
         standin = self.reusable.get(job.uses.rpartition("/")[2])
         if standin is None:
             raise UserError(
                 f"A job calls {job.uses}, for which the rehearsal has no stand-in.",
-                repair="name one where the WorkflowRunner is made",
+                repair="add one where the WorkflowRunner is created",
             )
         return standin
 
@@ -189,7 +186,7 @@ class _WorkflowRun:
 
 
 def _needed_order(workflow: Workflow) -> list[str]:
-    """Return the jobs, each after those that it needs; GitHub's own check has seen that this is possible."""
+    """Return the jobs in an order in which each follows those that it needs; GitHub rejects cycles."""
     order: list[str] = []
     while left := [name for name in workflow.jobs if name not in order]:
         order.append(next(name for name in left if set(workflow.jobs[name].needs) <= set(order)))
