@@ -1,1 +1,1 @@
-"""Weekly hours in a time zone, as AWS and people count them."""
+"""Weekly schedules in a time zone, and the scheduled actions for them."""

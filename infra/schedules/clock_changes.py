@@ -1,7 +1,7 @@
 """Clock changes of a time zone, and the times of day that they skip or repeat.
 
-AWS does not say what becomes of a scheduled action whose time is skipped or occurs twice. So the project lets no such
-time into a schedule: every time that it accepts occurs exactly once on each day of the coming years.
+AWS does not document what happens to a scheduled action when its time is skipped or repeated. So the project refuses
+such times: every time in a schedule occurs exactly once on each day of the coming years.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 CHECKED_YEARS = 10
-"""How far ahead times are checked. Parliaments change their clocks' rules at shorter notice; a time that they make
-unfit is refused by the first preview with the new rules."""
+"""Number of years for which times are checked. Rules for clock changes may change at shorter notice; the first preview
+with the new rules then refuses a time that has become invalid."""
 
 _DAY = timedelta(days=1)
 _SECOND = timedelta(seconds=1)
@@ -25,12 +25,12 @@ _QUARTER_MINUTES = 15
 
 @dataclass(frozen=True, kw_only=True)
 class ClockChange:
-    """One change of a zone's clocks.
+    """One clock change of a time zone.
 
     Attributes:
-        begins: The first local time that is skipped or repeated, without a zone.
-        ends: The first one after it that is not.
-        skips_times: Whether the times between do not exist; else they occur twice.
+        begins: First local time that is skipped or repeated, as a naive datetime.
+        ends: First local time after the skipped or repeated ones.
+        skips_times: True if the times in between do not exist, False if they occur twice.
     """
 
     begins: datetime
@@ -38,7 +38,7 @@ class ClockChange:
     skips_times: bool
 
     def affected_day(self, at: time) -> date | None:
-        """Return the day on which it makes a time of the day unfit, or None."""
+        """Return the day on which the change skips or repeats a time of day, or None."""
         for day in (self.begins.date(), self.ends.date()):
             if self.begins <= datetime.combine(day, at) < self.ends:
                 return day
@@ -47,9 +47,9 @@ class ClockChange:
 
 @cache
 def zone_names() -> frozenset[str]:
-    """Return the names of time zones that AWS takes: the canonical ones, and not `US/Pacific` or `EST`.
+    """Return the names of time zones that AWS accepts: canonical names, and not `US/Pacific` or `EST`.
 
-    Those are the places of the zone database's `zone.tab`, and `Etc/UTC`.
+    These are the zones in the zone database's `zone.tab`, and `Etc/UTC`.
     https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_PutScheduledUpdateGroupAction.html
     """
     table = files("tzdata.zoneinfo").joinpath("zone.tab").read_text(encoding="utf-8")
@@ -58,14 +58,14 @@ def zone_names() -> frozenset[str]:
 
 
 def similar_zones(name: str) -> list[str]:
-    """Return the zones that a wrong name may mean: the one that it is another name of, else those spelled alike."""
+    """Return the zones that a wrong name may mean: the canonical zone of an alias, otherwise similar names."""
     data = files("tzdata.zoneinfo").joinpath("tzdata.zi").read_text(encoding="utf-8")
     lines = [line.split(" ") for line in data.splitlines() if line.startswith("L ")]
     links = {other: canonical for _, canonical, other in lines}
     if links.get(name) in zone_names():
         return [links[name]]
     known = {zone.lower(): zone for zone in zone_names()}
-    # A city alone is what people remember.
+    # People often remember only the city.
     known |= {zone.rpartition("/")[2].lower(): zone for zone in zone_names()}
     found = difflib.get_close_matches(name.lower().replace(" ", "_"), known, n=2, cutoff=0.7)
     return list(dict.fromkeys(known[match] for match in found))
@@ -73,9 +73,9 @@ def similar_zones(name: str) -> list[str]:
 
 @cache
 def clock_changes(zone: str, *, since: date, years: int = CHECKED_YEARS) -> tuple[ClockChange, ...]:
-    """Return a zone's changes of the clock in the years from a day on, in order."""
+    """Return a zone's clock changes in the given number of years from `since`, in order."""
     rules = ZoneInfo(zone)
-    # A day earlier and later, since it is another date elsewhere.
+    # One day more at both ends, since local dates differ from UTC dates.
     instant = datetime.combine(since, time(), tzinfo=UTC) - _DAY
     days = [instant + number * _DAY for number in range(366 * years + 3)]
     offsets = [_utc_offset(rules, day) for day in days]
@@ -87,7 +87,7 @@ def clock_changes(zone: str, *, since: date, years: int = CHECKED_YEARS) -> tupl
 
 
 def first_unfit_day(zone: str, at: time, *, since: date) -> tuple[date, ClockChange] | None:
-    """Return the first day of the coming years on which a time does not exist or occurs twice, with its reason."""
+    """Return the first day in the checked years on which a time is skipped or repeated, with the clock change."""
     for change in clock_changes(zone, since=since):
         day = change.affected_day(at)
         if day is not None:
@@ -96,10 +96,10 @@ def first_unfit_day(zone: str, at: time, *, since: date) -> tuple[date, ClockCha
 
 
 def nearest_fit_time(zone: str, at: time, *, since: date) -> time:
-    """Return the quarter of an hour nearest to a time that occurs once on every day of the coming years."""
+    """Return the nearest quarter of an hour that occurs exactly once on every day of the checked years."""
     minute = at.hour * 60 + at.minute
     quarters = [time(hour=hour, minute=minute) for hour in range(24) for minute in range(0, 60, _QUARTER_MINUTES)]
-    # Later rather than earlier where both are as near.
+    # Of two equally near times, the later one comes first.
     quarters.sort(key=lambda fit: (abs(fit.hour * 60 + fit.minute - minute), -fit.hour))
     return next(fit for fit in quarters if first_unfit_day(zone, fit, since=since) is None)
 
@@ -109,7 +109,7 @@ def _utc_offset(rules: ZoneInfo, instant: datetime) -> timedelta:
 
 
 def _change_between(rules: ZoneInfo, before: datetime, after: datetime) -> ClockChange:
-    """Find the one change between two instants, to the second."""
+    """Return the clock change between two instants, exact to the second."""
     old, new = _utc_offset(rules, before), _utc_offset(rules, after)
     while after - before > _SECOND:
         middle = before + (after - before) // 2

@@ -1,7 +1,7 @@
-"""Occurrences of scheduled actions, and the hours of a group's nodes that follow from its actions.
+"""Occurrences of scheduled actions, and the hours of a group that follow from its actions.
 
-For who has no settings at hand, only what AWS describes: `ScheduledAction` as DescribeScheduledActions gives it. There
-the start time of a recurring action is the time at which it is done next, whether it was given so or not.
+Works from the actions that DescribeScheduledActions returns, without the stack's settings. The start time of a
+recurring action is its next occurrence there, whether a start time was set or not.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 _LOOK_BACK = timedelta(days=2)
-"""Longer than any period and the time between two stops, which is a day."""
+"""Longer than any period, and longer than the day between two stops."""
 
 _LOOK_AHEAD = timedelta(days=366)
 
 
 def parse_scheduled_action(answer: Mapping[str, Any], *, opens: bool) -> ScheduledAction:
-    """Read one of the `ScheduledUpdateGroupActions` that DescribeScheduledActions gives.
+    """Return the action for an item of `ScheduledUpdateGroupActions` in DescribeScheduledActions' response.
 
     Args:
-        answer: It as boto3 gives it.
-        opens: Whether its sizes start nodes.
+        answer: The item, as returned by boto3.
+        opens: Whether the action starts nodes.
     """
     return ScheduledAction(
         name=answer["ScheduledActionName"],
@@ -41,7 +41,7 @@ def parse_scheduled_action(answer: Mapping[str, Any], *, opens: bool) -> Schedul
 
 
 def action_occurrences(action: ScheduledAction, *, after: datetime, before: datetime) -> Iterator[datetime]:
-    """Return the instants at which an action is done, later than `after` and no later than `before`, in order."""
+    """Return the instants at which an action runs, later than `after` and no later than `before`, in order."""
     if action.end_time is not None:
         before = min(before, action.end_time)
     if action.start_time is not None:
@@ -53,16 +53,16 @@ def action_occurrences(action: ScheduledAction, *, after: datetime, before: date
 
 
 def next_occurrence(action: ScheduledAction, *, after: datetime) -> datetime | None:
-    """Return the first instant later than `after` at which an action is done, or None where it is done no more."""
+    """Return the first instant later than `after` at which an action runs, or None if it never runs again."""
     last = max(after, action.start_time or after) + _LOOK_AHEAD
     return next(action_occurrences(action, after=after, before=last), None)
 
 
 def is_scheduled_open(actions: Sequence[ScheduledAction], instant: datetime) -> bool:
-    """Return whether nodes are to run by a group's actions: whether the last one that is done until then starts them.
+    """Return whether nodes should run according to a group's actions: whether the latest one by then is a start.
 
-    A start that is done no more leaves no trace once it is done: until the stop of its period, the day of an extra
-    start reads as closed, and so may the day before a holiday.
+    AWS removes an action after its last occurrence. So on the day of an extra start, the group reads as closed from
+    the start until its stop; the same may happen on the day before a holiday.
     """
     done = [
         (done_at, action.opens)
@@ -73,29 +73,29 @@ def is_scheduled_open(actions: Sequence[ScheduledAction], instant: datetime) -> 
 
 
 def next_scheduled_start(actions: Sequence[ScheduledAction], instant: datetime) -> datetime | None:
-    """Return the next time after an instant at which nodes are started, or None where they are not."""
+    """Return the next scheduled start after an instant, or None."""
     return _earliest_occurrence(actions, instant, opens=True)
 
 
 def next_scheduled_stop(actions: Sequence[ScheduledAction], instant: datetime) -> datetime | None:
-    """Return the next time after an instant at which nodes are stopped, or None where they are not."""
+    """Return the next scheduled stop after an instant, or None."""
     return _earliest_occurrence(actions, instant, opens=False)
 
 
 def window_end(
     actions: Sequence[ScheduledAction], now: datetime, duration: timedelta, *, running: bool = False
 ) -> datetime:
-    """Return the time to which the stop is moved for who wants nodes from now on for a while.
+    """Return the new time of the stop for an operator who needs nodes from now on for a limited time.
 
-    That is the end of the window, or where it ends within a period, that period's regular stop: the stop's own
-    recurrence, since its start time may have been moved by an earlier window.
+    This is the end of the window, or, if the window ends within a scheduled period, the regular stop of that period.
+    The regular stop follows from the stop's recurrence, since an earlier window may have moved its start time.
 
     Args:
         actions: The group's actions.
-        now: When the window begins.
-        duration: How long it is.
-        running: Whether the group has nodes already. The stop that is before them is then not brought forward: it
-            may be that of an extra day, or the end of somebody else's window.
+        now: Start of the window.
+        duration: Length of the window.
+        running: Whether the group already has nodes. The result is then no earlier than the next scheduled stop, which
+            may belong to an extra day or another operator's window.
     """
     end = now + duration
     if is_scheduled_open(actions, end):
@@ -110,10 +110,10 @@ def _earliest_occurrence(actions: Sequence[ScheduledAction], instant: datetime, 
 
 
 def _with_past_occurrences(action: ScheduledAction) -> ScheduledAction:
-    """Return an action with the times at which it has been done already, or would have been.
+    """Return an action that includes its past occurrences.
 
-    What AWS describes begins at the next time. Only a segment that follows a holiday has a first time: its name
-    tells the holiday.
+    The start time that AWS returns is the next occurrence. Only a segment after a holiday has a real start time, which
+    is derived from the holiday in its name.
     """
     if action.recurrence is None:
         return action

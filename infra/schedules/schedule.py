@@ -1,7 +1,7 @@
-"""The schedule of a cluster: hours, weekdays, holidays and extra days, and the scheduled actions for them.
+"""Calendars with hours, weekdays, holidays and extra days, and the scheduled actions for them.
 
-Pure arithmetic on dates. A period belongs to the day on which it begins, so overnight hours (20:00 to 04:00) of a
-Friday end on Saturday. Times are local to a time zone and occur once on every day: the settings let no other pass.
+A period belongs to the day on which it begins, so Friday's overnight hours (20:00 to 04:00) end on Saturday. Times are
+local to a time zone and occur once every day, since the settings refuse other times.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_SCHEDULED_ACTIONS = 125
-"""Scheduled actions that one Auto Scaling group can have:
+"""Maximum number of scheduled actions of an Auto Scaling group:
 https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-scheduled-scaling.html"""
 
 START_ACTION, START_AFTER_PREFIX, EXTRA_START_PREFIX, STOP_ACTION = "start", "start-after-", "extra-", "stop"
-"""Names of scheduled actions, and what the names of those that are for a date begin with."""
+"""Names of scheduled actions; those for a date have a prefix and the date."""
 
 _DAY = timedelta(days=1)
 _MINUTE = timedelta(minutes=1)
 
 
 class ScheduleError(ValueError):
-    """A calendar that AWS cannot keep; the message says why."""
+    """A calendar or an action that AWS cannot schedule; the message states the reason."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,15 +36,15 @@ class Calendar:
     """Hours and days of a node group or the orchestrator.
 
     Attributes:
-        time_zone: Name of the IANA time zone that the times are local to.
-        start: When it is started on a day on which it opens, or None where no schedule ever starts it.
-        stop: When it is stopped, every day; not after `start` means on the next day.
-        days: The days of the week on which it starts.
-        holidays: Dates on which it does not start.
-        extra_days: Dates on which it starts although they are holidays or other days of the week.
+        time_zone: Name of the IANA time zone of all times.
+        start: Time of the start on opening days, or None if the schedule never starts it.
+        stop: Time of the stop, every day; if it is not after `start`, a period ends on the next day.
+        days: Days of the week with a start.
+        holidays: Dates without a start.
+        extra_days: Additional dates with a start, even if they are holidays.
 
     Raises:
-        ScheduleError: It has no days of the week.
+        ScheduleError: The calendar has no days of the week.
     """
 
     time_zone: str
@@ -55,7 +55,7 @@ class Calendar:
     extra_days: frozenset[date] = frozenset()
 
     def __post_init__(self) -> None:
-        """Refuse a calendar that would look for its next day for ever."""
+        """Refuse a calendar without days, whose next opening would be searched for forever."""
         if not self.days:
             raise ScheduleError("a calendar needs a day of the week on which it starts")
 
@@ -70,14 +70,14 @@ class Calendar:
         return self.start is not None and (regular or day in self.extra_days)
 
     def is_regular(self, day: date) -> bool:
-        """Return whether it starts on this day of the week, holidays apart."""
+        """Return whether the day's weekday is one of the calendar's, regardless of holidays."""
         return Weekday.of(day) in self.days
 
     def opening_time(self, day: date) -> datetime:
         """Return the instant at which a day's period begins, or would begin if it opened.
 
         Raises:
-            ScheduleError: No schedule ever starts it.
+            ScheduleError: The calendar has no start.
         """
         if self.start is None:
             raise ScheduleError("a calendar without a start has no openings")
@@ -100,14 +100,14 @@ class ScheduledAction:
     """A scheduled action of an Auto Scaling group.
 
     Attributes:
-        name: Its name, unique in the group.
-        recurrence: Five fields of cron, in its time zone; None for an action that is done once.
-        time_zone: Name of an IANA time zone; None beside no recurrence, where AWS allows none.
-        start_time: When it is done first; None where the recurrence alone says it. A recurring action is done at
-            this instant **and then** by its recurrence:
+        name: Name of the action, unique in the group.
+        recurrence: Cron expression with five fields, in `time_zone`; None for a one-time action.
+        time_zone: Name of an IANA time zone; None for a one-time action, since AWS then allows none.
+        start_time: First run, or None if only the recurrence determines it. A recurring action runs at this instant
+            **and then** by its recurrence:
             https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_PutScheduledUpdateGroupAction.html
-        end_time: When it is done no more; None for never.
-        opens: Whether it starts the group's nodes; else it stops them.
+        end_time: Time after which the action no longer runs, or None.
+        opens: True if the action starts the group's nodes, False if it stops them.
     """
 
     name: str
@@ -119,7 +119,7 @@ class ScheduledAction:
 
 
 def is_calendar_open(calendar: Calendar, instant: datetime) -> bool:
-    """Return whether a period is under way: its first instant belongs to it, its last one does not."""
+    """Return whether an instant is within a period; a period includes its start and excludes its stop."""
     if calendar.start is None:
         return False
     local = calendar.local_time(instant)
@@ -130,7 +130,7 @@ def is_calendar_open(calendar: Calendar, instant: datetime) -> bool:
 
 
 def next_calendar_stop(calendar: Calendar, instant: datetime) -> datetime:
-    """Return the first stop after an instant; there is one every day, whether a period has begun or not."""
+    """Return the first stop after an instant; every day has one, even without a start."""
     day = calendar.local_time(instant).date() - _DAY
     while calendar.closing_time(day) <= instant:
         day += _DAY
@@ -138,14 +138,14 @@ def next_calendar_stop(calendar: Calendar, instant: datetime) -> datetime:
 
 
 def calendar_actions(calendar: Calendar, *, now: datetime) -> tuple[ScheduledAction, ...]:
-    """Return the scheduled actions of a calendar from now on, none in the past and no two at the same time.
+    """Return the scheduled actions of a calendar from `now` on; no two run at the same time.
 
-    An action that recurs cannot leave out a day. So the start is cut into segments: each begins at the first opening
-    after a holiday and ends before the opening that the next one takes away. What lies behind falls away: a holiday
-    once its period would be over, an extra day or a segment once its last opening is.
+    A recurring action cannot skip a day. So the start is split into segments: each begins at the first opening after a
+    holiday and ends before the opening that the next holiday cancels. Past dates need no action: a holiday is dropped
+    once its period would be over, and an extra day or a segment once its last opening is past.
 
     Raises:
-        ScheduleError: They are more than a group can have.
+        ScheduleError: A group cannot have so many actions.
     """
     stop = ScheduledAction(
         name=STOP_ACTION,
@@ -185,7 +185,7 @@ def _regular_starts(calendar: Calendar, now: datetime) -> Iterator[ScheduledActi
 
 
 def _opens_between(calendar: Calendar, before: date | None, after: date, now: datetime) -> bool:
-    """Return whether there is a regular opening to come between two holidays."""
+    """Return whether a regular opening between two holidays is still to come."""
     last = after - _DAY
     while not calendar.is_regular(last):
         last -= _DAY
@@ -200,7 +200,7 @@ def _next_regular_day(calendar: Calendar, day: date) -> date:
 
 
 def _extra_starts(calendar: Calendar, now: datetime) -> Iterator[ScheduledAction]:
-    """Start once on each day to come that no regular start is for."""
+    """Return one-time starts for future extra days that the regular start does not cover."""
     if calendar.start is None:
         return
     for day in sorted(calendar.extra_days):

@@ -1,4 +1,4 @@
-"""Days of the week: which ones nodes are started on, and how cron writes them."""
+"""Days of the week, and their notation in cron expressions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Weekday(IntEnum):
-    """A day of the week, numbered as in cron."""
+    """A day of the week, with its number in cron."""
 
     MONDAY = 1
     TUESDAY = 2
@@ -29,12 +29,12 @@ class Weekday(IntEnum):
 
 
 WORKING_DAYS = frozenset({Weekday.MONDAY, Weekday.TUESDAY, Weekday.WEDNESDAY, Weekday.THURSDAY, Weekday.FRIDAY})
-"""The days on which every calendar of a stack opens, but for holidays."""
+"""Days with a start in every calendar of a stack, except holidays."""
 
 
 def cron_days(days: Collection[Weekday]) -> str:
-    """Return days as the day field of a cron expression, such as `1-5` or `0,2-4`."""
+    """Return the day-of-week field of a cron expression, such as `1-5` or `0,2-4`."""
     numbered = enumerate(sorted(days))
-    # Days that follow each other are all as far from their place in the list.
+    # Consecutive days have the same difference between their number and their index.
     runs = [[day for _, day in run] for _, run in groupby(numbered, key=lambda item: item[1] - item[0])]
     return ",".join(f"{run[0]:d}" if len(run) == 1 else f"{run[0]:d}-{run[-1]:d}" for run in runs)
