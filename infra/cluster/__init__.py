@@ -1,1 +1,1 @@
-"""The test cluster: groups of spot nodes, their schedules, and what AWS does with a node that comes or goes."""
+"""The test cluster: groups of spot nodes, their schedules, lifecycle hooks, commands and interruptions."""

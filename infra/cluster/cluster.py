@@ -1,4 +1,4 @@
-"""The spot test cluster: for each node group one launch template and one Auto Scaling group, whatever its size."""
+"""The spot test cluster: one launch template and one Auto Scaling group for each node group."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from infra.stack_context import SecuredStack
 
 SIZE_PROPERTIES = ["minSize", "maxSize", "desiredCapacity"]
-"""Properties that a deployment sets once and then ignores: schedules and operators start and stop nodes."""
+"""Properties that a deployment sets only on creation, since schedules and operators start and stop nodes."""
 
 ROOT_DEVICE = "/dev/sda1"
-"""Root device of Canonical's images; a mapping with another name would add a volume."""
+"""Root device name of Canonical's images; any other name would add a second volume."""
 
 HEALTH_CHECK_GRACE_SECONDS = 300
-"""Grace period for EC2's status checks while a node boots."""
+"""Grace period of EC2's status checks while a node boots, in seconds."""
 
 GROUP_METRICS = [
     "GroupDesiredCapacity",
@@ -42,7 +42,7 @@ GROUP_METRICS = [
     "GroupTerminatingInstances",
     "GroupTotalInstances",
 ]
-"""The group's own metrics that answer whether it has the nodes that it should have. Group metrics cost nothing:
+"""Group metrics that show whether the group has its desired nodes. Group metrics are free:
 https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-metrics.html"""
 
 
@@ -52,16 +52,16 @@ class ClusterArgs:
 
     Attributes:
         stack: The stack.
-        network: Where the nodes run. A schedule or an operator may start them as soon as there is a group.
-        groups: Its node groups.
-        image_parameter: Public SSM parameter that names the AMI, read by EC2 whenever a node is launched: nodes live
-            for hours, so each start has Canonical's newest image without a deployment, and a new image is no change
-            in a preview. A parameter with a date instead of `current` keeps all nodes at one image.
-        instance_profile: Their identity.
-        artifact_bucket: Where they install releases from.
-        repository: The repository that releases come from, `owner/name` on GitHub.
-        calendar: When they run.
-        now: What lies before is left out of the schedules.
+        network: Network of the nodes. Schedules and operators may start nodes as soon as a group exists.
+        groups: The stack's node groups.
+        image_parameter: Public SSM parameter that names the AMI. EC2 resolves it at each launch, so nodes, which live
+            for hours, get Canonical's newest image without a deployment, and previews show no change when an image
+            is published. A parameter with a date instead of `current` keeps all nodes at one image.
+        instance_profile: Instance profile of the nodes.
+        artifact_bucket: Bucket that nodes install releases from.
+        repository: GitHub repository of the releases, as `owner/name`.
+        calendar: The stack's calendar; groups may have their own hours.
+        now: Current time; scheduled actions before it are omitted.
     """
 
     stack: SecuredStack
@@ -76,11 +76,11 @@ class ClusterArgs:
 
 
 class Cluster(Component):
-    """The node groups. They are made with nothing to run: schedules and operators start them.
+    """The node groups, created without nodes: schedules and operators start them.
 
     Attributes:
-        group_names: The Auto Scaling group of each node group, by the node group's name.
-        log_group: Where the nodes' logs are shipped to.
+        group_names: Names of the Auto Scaling groups, by node group.
+        log_group: Name of the log group for the nodes' logs.
     """
 
     group_names: Mapping[str, pulumi.Output[str]]
@@ -96,7 +96,7 @@ class Cluster(Component):
         self.register_declared_outputs()
 
     def _group_tags(self, group: NodeGroup) -> dict[str, str]:
-        """Return the tags of a group, of its nodes and of what comes with them."""
+        """Return the tags of a group, its launch template, its nodes, and their volumes and network interfaces."""
         return {
             **self._args.stack.tags.for_resource(group.name, role=group.role, site=group.site),
             "NodeGroup": group.name,
@@ -120,7 +120,7 @@ class Cluster(Component):
                     "delete_on_termination": "true",
                 }
             ],
-            # Nodes name each other by the name that EC2's DNS has for each instance id, which no other node ever gets.
+            # Nodes address each other by EC2's DNS names, which contain the instance ID and so are never reused.
             private_dns_name_options={"hostname_type": "resource-name", "enable_resource_name_dns_a_record": True},
             # By default burstable types are charged for processor time beyond their credits.
             credit_specification={"cpu_credits": "standard"} if group.is_burstable else None,
@@ -166,7 +166,7 @@ class Cluster(Component):
         )
 
     def _declare_node_group(self, group: NodeGroup) -> pulumi.Output[str]:
-        """Declare a group with what starts and stops its nodes and waits for them, and give its name."""
+        """Declare a group with its scheduled actions and lifecycle hooks, and return its name."""
         name: pulumi.Output[str] = self._declare_scaling_group(
             group, template=self._declare_launch_template(group)
         ).name
@@ -194,8 +194,8 @@ class Cluster(Component):
                 "launch_template": {
                     "launch_template_specification": {
                         "launch_template_id": template.id,
-                        # By its number, so that a new version is a change that a preview shows; running nodes keep
-                        # theirs, since nothing refreshes the group.
+                        # The version number, so that previews show a new version. Running nodes keep their version,
+                        # since no instance refresh is configured.
                         "version": template.latest_version.apply(str),
                     },
                     "overrides": [{"instance_type": type_} for type_ in group.instance_types],
@@ -204,27 +204,27 @@ class Cluster(Component):
                     "on_demand_allocation_strategy": "prioritized",
                     "on_demand_base_capacity": group.on_demand_base,
                     "on_demand_percentage_above_base_capacity": group.on_demand_percent,
-                    # AWS's advice for spot. No highest price: without one it is the price on demand.
+                    # The strategy that AWS recommends for spot. The maximum price defaults to the On-Demand price.
                     "spot_allocation_strategy": "price-capacity-optimized",
                 },
             },
             capacity_rebalance=group.role_defaults.is_replaceable,
-            # It terminates nodes, with the data or the test run that is on them, only to have the zones even.
+            # AZRebalance terminates nodes, with their data or test runs, only to balance the zones.
             suspended_processes=["AZRebalance"],
             health_check_type="EC2",
             health_check_grace_period=HEALTH_CHECK_GRACE_SECONDS,
             enabled_metrics=GROUP_METRICS,
             metrics_granularity="1Minute",
-            # Nobody waits for nodes here: spot capacity may come in an hour or not at all.
+            # A deployment does not wait for nodes: spot capacity may take an hour or never become available.
             wait_for_capacity_timeout="0",
-            # Deleting the group ends its nodes, and does not wait for what they still want to do.
+            # Deleting the group terminates its nodes without waiting for lifecycle hooks.
             force_delete=True,
             tags=[
                 *(
                     {"key": key, "value": value, "propagate_at_launch": True}
                     for key, value in self._group_tags(group).items()
                 ),
-                # How many nodes it has when it runs: of the group alone, since a node is one of them.
+                # The number of nodes while the group runs; not propagated, since it describes the group.
                 {"key": "Nodes", "value": str(group.count), "propagate_at_launch": False},
             ],
             opts=self.child_options(ignore_changes=SIZE_PROPERTIES, depends_on=args.network.way_out),

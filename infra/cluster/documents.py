@@ -1,4 +1,4 @@
-"""Common parts of SSM documents: names and checked parameters."""
+"""Checked parameters of SSM documents."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ class DocumentParameter:
     """Parameter of a document.
 
     Attributes:
-        name: Its name, in CamelCase.
-        description: What it is.
-        pattern: A regular expression for the whole value, from `^` to `$`; Systems Manager refuses any other value
-            before anything is run. Values stand in commands, so it must take nothing that a shell interprets.
-        example: A value that it takes.
+        name: Parameter name, in CamelCase.
+        description: Description shown by Systems Manager.
+        pattern: Regular expression for the whole value, from `^` to `$`. Systems Manager refuses other values before
+            it runs anything. Values are inserted into commands, so the pattern must exclude shell metacharacters.
+        example: A value that matches the pattern.
 
     Raises:
-        ValueError: The pattern is not anchored at both ends, or does not take its example.
+        ValueError: The pattern is not anchored at both ends, or does not match the example.
     """
 
     name: str
@@ -27,7 +27,7 @@ class DocumentParameter:
     example: str
 
     def __post_init__(self) -> None:
-        """Refuse a pattern that says nothing of the whole value."""
+        """Refuse a pattern that is not anchored or does not match the example."""
         if not (self.pattern.startswith("^") and self.pattern.endswith("$")):
             raise ValueError(f"parameter {self.name}: the pattern {self.pattern} must begin with ^ and end with $")
         if not re.fullmatch(self.pattern, self.example):
@@ -35,9 +35,9 @@ class DocumentParameter:
 
     @property
     def parameter_reference(self) -> str:
-        """Placeholder that Systems Manager replaces by the value."""
+        """Placeholder that Systems Manager replaces with the value."""
         return f"{{{{ {self.name} }}}}"
 
     def to_json(self) -> dict[str, str]:
-        """Return the parameter as a document declares it."""
+        """Return the parameter's declaration in a document."""
         return {"type": "String", "description": self.description, "allowedPattern": self.pattern}

@@ -1,4 +1,4 @@
-"""The scheduled actions of one Auto Scaling group: they start its nodes and stop them."""
+"""Scheduled actions that start and stop the nodes of an Auto Scaling group."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from infra.schedules.schedule import Calendar, ScheduledAction
 
 SIZE_UNCHANGED = -1
-"""Value that pulumi-aws omits, so that the action leaves the group's size unchanged. No value would mean 0."""
+"""Value that pulumi-aws omits, so the action leaves the group's size unchanged. Without a value the size would be 0."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,11 +26,11 @@ class GroupScheduleArgs:
     """Inputs of a group's scheduled actions.
 
     Attributes:
-        group_name: The Auto Scaling group's name.
-        calendar: When it runs.
-        node_count: How many nodes it has then.
-        max_nodes: Its largest size. A deployment sets it at the group's creation alone, so each start sets it too.
-        now: What lies before is left out.
+        group_name: Name of the Auto Scaling group.
+        calendar: Calendar of the group.
+        node_count: Number of nodes while the group runs.
+        max_nodes: The group's maximum size. Deployments set it only on creation, so each start sets it too.
+        now: Current time; actions before it are omitted.
     """
 
     group_name: pulumi.Output[str]
@@ -41,7 +41,7 @@ class GroupScheduleArgs:
 
 
 def declare_group_schedule(component: Component, name: str, *, args: GroupScheduleArgs) -> list[autoscaling.Schedule]:
-    """Declare a group's scheduled actions as children of the component that has the group."""
+    """Declare a group's scheduled actions as children of the component that declares the group."""
     return [
         _declare_action(component, f"{name}-{of.name}", of, args=args)
         for of in calendar_actions(args.calendar, now=args.now)
@@ -63,14 +63,14 @@ def _declare_action(
         min_size=0,
         max_size=most,
         desired_capacity=nodes,
-        # The provider keeps what AWS has computed: an end that is taken away would stay without a word, and the next
-        # start, by then past, would be sent along with any other change and refused. So a changed action is made
-        # anew, and the old one of the same name goes first.
+        # The provider keeps computed values: a removed end time would silently stay, and the computed start time would
+        # be sent with any other change and refused because it is past by then. So a changed action is replaced, and the
+        # old one, which has the same name, is deleted first.
         # https://github.com/hashicorp/terraform-provider-aws/issues/38983
         opts=component.child_options(delete_before_replace=True, replacement_trigger=f"{action} {nodes} of {most}"),
     )
 
 
 def _format_utc(instant: datetime | None) -> str | None:
-    """Write an instant as AWS and the provider do."""
+    """Return an instant in the format that AWS and the provider use."""
     return None if instant is None else f"{instant:%Y-%m-%dT%H:%M:%SZ}"

@@ -1,4 +1,4 @@
-"""Nodes that go: who hears of it, what is done, and where it is written down."""
+"""Handling of nodes that are about to terminate: event rules, runbooks and the event log."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ if TYPE_CHECKING:
     from infra.stack_context import SecuredStack
 
 LAUNCH_FAILURE_RULE = "launch-failure"
-"""The rule for instances that a group wanted and did not get, most often for lack of spot capacity."""
+"""Rule for failed launches of a group's instances, which mostly fail for lack of spot capacity."""
 
 LAUNCH_FAILURES_METRIC = "LaunchFailures"
-"""Their metric, by the dimension `AutoScalingGroupName`."""
+"""Metric that counts failed launches, with the dimension `AutoScalingGroupName`."""
 
 LAUNCH_UNSUCCESSFUL_EVENT = "EC2 Instance Launch Unsuccessful"
-"""Auto Scaling's names for them."""
+"""Auto Scaling's detail type for failed launches."""
 
 EVENT_LOG_WRITERS = {"EventBridge": "events.amazonaws.com", "LogDelivery": "delivery.logs.amazonaws.com"}
-"""Whom CloudWatch Logs takes events of EventBridge from:
+"""Services that deliver EventBridge events to CloudWatch Logs:
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-cloudwatchlogs-permissions"""
 
 MAX_DELIVERY_RETRIES = 185
-"""As often as EventBridge tries by default; the event's age ends it before."""
+"""EventBridge's default; the maximum event age ends the retries earlier."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +59,7 @@ class InterruptionsArgs:
     Attributes:
         stack: The stack.
         groups: The environment's node groups.
-        commands: The Command documents, of which the runbooks run one.
+        commands: The Command documents; the runbooks run one of them.
     """
 
     stack: SecuredStack
@@ -68,16 +68,16 @@ class InterruptionsArgs:
 
 
 class Interruptions(Component):
-    """A rule, a runbook and a log entry for each event that announces a node's end.
+    """A rule and a runbook for each event that announces a node's termination, and a log of these events.
 
     Attributes:
-        log_group: Where the events are written down.
+        log_group: Name of the log group for the events.
     """
 
     log_group: pulumi.Output[str]
 
     def __init__(self, name: str, *, args: InterruptionsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        """Declare rules, targets, runbooks, their roles and the log."""
+        """Declare the rules, targets, runbooks, roles and the log."""
         super().__init__(name, opts=opts)
         self._args = args
         self._environment = args.stack.environment
@@ -95,7 +95,7 @@ class Interruptions(Component):
         self.register_declared_outputs()
 
     def _declare_roles(self) -> tuple[BoundedRole, BoundedRole]:
-        """Declare the role that runbooks work under and the one that EventBridge starts them under."""
+        """Declare the role that runbooks assume and the role that EventBridge assumes to start them."""
         worker = self._declare_role(
             "runbooks",
             "ClaudeFS's runbooks: drain this environment's nodes and let them go",
@@ -130,7 +130,7 @@ class Interruptions(Component):
         )
 
     def _declare_notice(self, notice: NodeNotice, *, worker: BoundedRole, starter: BoundedRole) -> cloudwatch.EventRule:
-        """Declare a notice's rule, its runbook, and that the one starts the other."""
+        """Declare a notice's rule and runbook, and make the runbook the rule's target."""
         rule = self._declare_rule(notice.name, notice.description, pattern=notice.event_pattern(self._group_names))
         runbook = ssm.Document(
             notice.name,
@@ -141,7 +141,7 @@ class Interruptions(Component):
                 lambda role_arn: runbooks.runbook_content(notice, environment=self._environment, role_arn=role_arn)
             ),
             tags=self._args.stack.tags.for_resource(notice.name, role="interruptions"),
-            # Nothing starts it before it may do its work and has what it runs.
+            # The runbook must not start before its role's policies and the document that it runs exist.
             opts=self.child_options(depends_on=[*worker.policies, self._args.commands]),
         )
         cloudwatch.EventTarget(
@@ -167,7 +167,7 @@ class Interruptions(Component):
         return rule
 
     def _declare_event_log(self, name: str, rules: Mapping[str, cloudwatch.EventRule]) -> cloudwatch.LogGroup:
-        """Declare the log of all events, and what is counted in it."""
+        """Declare the log of all events, and its metric filter for failed launches."""
         logs = declare_log_group(self, f"{name}-events", stack=self._args.stack, purpose="events", tag="events-logs")
         policy = cloudwatch.LogResourcePolicy(
             f"{name}-events",
@@ -203,7 +203,7 @@ class Interruptions(Component):
 
 
 def launch_failure_pattern(groups: Sequence[str]) -> str:
-    """Return the pattern of launches in these Auto Scaling groups that failed."""
+    """Return the event pattern for failed launches in these Auto Scaling groups."""
     return json.dumps(
         {
             "source": ["aws.autoscaling"],
@@ -214,7 +214,7 @@ def launch_failure_pattern(groups: Sequence[str]) -> str:
 
 
 def runbooks_trust(scope: Scope) -> Statement:
-    """Let Automation assume the role, for executions in this account alone.
+    """Return a trust statement that lets Automation assume the role, only for executions in this account and region.
 
     https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-setup-iam.html
     """
@@ -223,11 +223,11 @@ def runbooks_trust(scope: Scope) -> Statement:
 
 
 def runbooks_grant(scope: Scope) -> tuple[Statement, ...]:
-    """Return a runbook's grants: describe and drain this environment's nodes, complete their hooks, count."""
+    """Return a runbook's grants: describe and drain nodes, complete their lifecycle actions, put metrics."""
     return (
         describe_instances(),
         *send_commands(scope, [document_name(scope.environment, "drain")]),
-        # Systems Manager cannot limit whose commands are seen.
+        # Systems Manager cannot restrict these actions to the environment's commands.
         Statement(
             sid="FollowCommands",
             actions=(
@@ -244,7 +244,7 @@ def runbooks_grant(scope: Scope) -> tuple[Statement, ...]:
 
 
 def events_trust(scope: Scope) -> Statement:
-    """Let EventBridge assume the role, for this environment's rules alone.
+    """Return a trust statement that lets EventBridge assume the role, only for this environment's rules.
 
     https://docs.aws.amazon.com/eventbridge/latest/userguide/cross-service-confused-deputy-prevention.html
     """
@@ -254,8 +254,8 @@ def events_trust(scope: Scope) -> Statement:
 def events_grant(scope: Scope) -> tuple[Statement, ...]:
     """Return EventBridge's grants: start the runbooks and pass them their role.
 
-    A start is checked against the document and the execution that it makes. Until AWS has retired the older
-    `automation-definition` ARNs, a caller may meet either:
+    AWS checks StartAutomationExecution against the document and the execution. Until AWS has retired the older
+    `automation-definition` ARNs, it may check either form of the document's ARN:
     https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-setup-identity-based-policies.html
     """
     documents = [document_name(scope.environment, notice.name) for notice in NODE_NOTICES]
@@ -277,14 +277,14 @@ INTERRUPTION_GRANTS: Mapping[str, Callable[[Scope], tuple[Statement, ...]]] = {
     "runbooks": runbooks_grant,
     "events": events_grant,
 }
-"""Grants of the two roles, by purpose."""
+"""Grants of the two roles, by the role's purpose."""
 
 
 def event_log_policy(log_group_arn: str, scope: Scope) -> str:
-    """Let EventBridge write down the events of this environment's rules.
+    """Return the resource policy that lets EventBridge log the events of this environment's rules.
 
-    The condition that names the rules holds for writing alone: making a stream comes without it, as the provider's
-    example has it, https://registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/cloudwatch_event_target
+    Only PutLogEvents carries the condition on the rules; CreateLogStream does not, as in the provider's example:
+    https://registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/cloudwatch_event_target
     """
     rules = arn_like("aws:SourceArn", _rule_arns(scope))
     return render_policy(

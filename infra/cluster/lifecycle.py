@@ -1,4 +1,4 @@
-"""Lifecycle hooks of a group: a node reports that it is ready, and stops its services before it is terminated."""
+"""Lifecycle hooks of a group: one waits until a new node is ready, the other until a terminating node is drained."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 BOOT_HOOK_SECONDS = 1200
-"""Time after which a group replaces a node that has not answered: 8 minutes in which a boot retries what the network
-refuses, 4 for the release, and the reports."""
+"""Time in seconds after which a group replaces a node that has not reported success: 8 minutes in which a boot retries
+failing network requests, 4 for the release, and the reports."""
 
 DRAIN_HOOK = "drain"
-"""A node that its group terminates waits in this hook until the runbook of `interruptions.py` has drained it."""
+"""Hook in which a terminating node waits until the runbook of `interruptions.py` has drained it."""
 
 DRAIN_HOOK_SECONDS = 300
-"""Time after which a group terminates an undrained node: the drain's 110 seconds and the runbook's steps."""
+"""Time in seconds after which a group terminates an undrained node: the drain's 110 s and the runbook's other steps."""
 
 
 def declare_lifecycle_hooks(
@@ -28,16 +28,16 @@ def declare_lifecycle_hooks(
 ) -> tuple[pulumi.Resource, ...]:
     """Declare the two lifecycle hooks of an Auto Scaling group.
 
-    They are resources beside the group, not inside it, so that a change of one is an update and not a replacement of
-    the group. No instance slips through before they are there: a group is created without any.
+    They are separate resources and not part of the group, so changing one does not replace the group. No instance can
+    bypass them, since a group is created without instances.
 
-    A hook does not hold a spot instance whose capacity EC2 takes back:
+    A hook does not delay the interruption of a spot instance:
     https://docs.aws.amazon.com/autoscaling/ec2/userguide/lifecycle-hooks.html#lifecycle-hook-considerations
 
     Args:
-        name: The group's logical name.
-        group_name: Its physical name.
-        opts: The options of a child of the component that declares the group.
+        name: Logical name of the group.
+        group_name: Physical name of the group.
+        opts: Child options of the component that declares the group.
     """
     return (
         autoscaling.LifecycleHook(

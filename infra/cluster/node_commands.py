@@ -1,7 +1,7 @@
-"""Commands on nodes: three programs, each an SSM Command document with checked parameters.
+"""Commands on nodes: three programs, each run by an SSM Command document with checked parameters.
 
-Who may send one of the documents runs its program and nothing else. AWS's own `AWS-RunShellScript` would be a shell of
-root's for everybody who deploys.
+A principal that may send one of these documents can run only its program. With AWS's `AWS-RunShellScript`, everybody
+who deploys would have a root shell.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ CommandName = Literal["drain", "install", "probe"]
 
 @dataclass(frozen=True, kw_only=True)
 class NodeCommand:
-    """A program on the nodes and how it is run.
+    """A program on the nodes and its document's parameters.
 
     Attributes:
-        program: Its path on a node.
-        description: What it does.
-        parameters: Its arguments, in their order.
-        timeout_seconds: When the agent on the node ends it and counts it as failed.
+        program: Path of the program on a node.
+        description: Description of the document.
+        parameters: Arguments of the program, in order.
+        timeout_seconds: Time after which the SSM agent kills the program and reports failure, in seconds.
     """
 
     program: str
@@ -46,7 +46,7 @@ class NodeCommand:
     timeout_seconds: int
 
     def document_content(self) -> str:
-        """Return the document, by schema 2.2.
+        """Return the document in schema 2.2.
 
         https://docs.aws.amazon.com/systems-manager/latest/userguide/documents-command-ssm-plugin-reference.html
         """
@@ -61,7 +61,7 @@ class NodeCommand:
                         "action": "aws:runShellScript",
                         "name": "run",
                         "inputs": {
-                            # exec: the program's exit status is the command's.
+                            # exec makes the program's exit status the command's.
                             "runCommand": [f"exec {self.program} {arguments}"],
                             "timeoutSeconds": str(self.timeout_seconds),
                         },
@@ -73,7 +73,7 @@ class NodeCommand:
 
 
 DRAIN_SECONDS = 110
-"""Spot instances get two minutes' notice; 10 seconds of it go by until the node hears of it:
+"""Time-out of the drain. Spot instances get two minutes' notice, of which 10 seconds are reserved for its delivery:
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html"""
 
 DRAIN_REASON_PARAMETER = DocumentParameter(
@@ -121,7 +121,7 @@ NODE_COMMANDS: Mapping[CommandName, NodeCommand] = {
         timeout_seconds=60,
     ),
 }
-"""The documents' contents by name; the whole name is `claudefs-<environment>-<name>`."""
+"""The commands by name; a document's full name is `claudefs-<environment>-<name>`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +139,7 @@ class NodeCommands(Component):
     """The Command documents of one environment.
 
     Attributes:
-        documents: Their names, by what they run.
+        documents: Names of the documents, by command.
     """
 
     documents: Mapping[CommandName, pulumi.Output[str]]

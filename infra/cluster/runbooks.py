@@ -1,8 +1,8 @@
 """Runbooks for nodes that are about to be terminated: one SSM Automation document per event.
 
-Events of EC2 bear an instance's id and nothing else, so every environment of an account sees all of them. Each
-runbook's first step is therefore to look at the instance's tags, and it leaves alone what is not its environment's.
-For the same reason it is the runbook that counts, and no filter on the events' log: that would count the others' too.
+EC2's events contain only the instance ID, so every environment of an account receives all of them. Each runbook
+therefore checks the instance's tags first and ignores instances of other environments. For the same reason the
+runbook puts the metric: a metric filter on the event log would count the other environments' events too.
 
 https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-actions.html
 """
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 CLUSTER_METRICS_NAMESPACE = "CFS/Cluster"
-"""Metric namespace of interruptions, with the dimension `Environment`."""
+"""Namespace of the metrics; runbooks use the dimension `Environment`."""
 
 RunbookMetric = Literal["SpotInterruptions", "RebalanceRecommendations", "Terminations", "DrainCommandsFailed"]
-"""What runbooks count. A drain's command also fails where the node does not answer; `DrainFailed` is counted by a node
-itself, where its services did not stop in time."""
+"""Metrics that runbooks put. `DrainCommandsFailed` includes nodes that do not respond. A node itself puts
+`DrainFailed` if its services did not stop in time."""
 
 SEND_COMMAND_SECONDS = 30
-"""Time in which Run Command tries to reach a node, its minimum: a node that does not answer cannot drain.
+"""Delivery time-out of Run Command, in seconds; the minimum, since a node that does not respond cannot be drained.
 https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_SendCommand.html"""
 
 API_CALL_SECONDS = 30
-"""Time-out of one call of an AWS service."""
+"""Time-out of a step that calls an AWS API, in seconds."""
 
 INSTANCE_PARAMETER = DocumentParameter(
     name="InstanceId",
@@ -52,18 +52,18 @@ GROUP_PARAMETER = DocumentParameter(
 
 @dataclass(frozen=True, kw_only=True)
 class NodeNotice:
-    """An event that announces a node's end, and the response to it.
+    """An event that announces a node's termination, and the response to it.
 
     Attributes:
-        name: Its name: of the rule, of the runbook, and the reason that the node is told.
-        description: What it means.
-        source: The service that it comes from.
-        detail_type: What it is called there.
-        instance_path: The instance's place in the event, as a JSON path.
-        group_path: The Auto Scaling group's place in the event of a lifecycle hook; "" where no hook waits.
-        drains: Whether the node is drained.
-        metric: What it is counted as.
-        useful_seconds: How long an answer is of use: an event that could not be delivered by then is dropped.
+        name: Name of the rule and the runbook, and the reason passed to the node.
+        description: Description of the rule and the runbook.
+        source: The event's `source`.
+        detail_type: The event's `detail-type`.
+        instance_path: JSON path of the instance ID in the event.
+        group_path: JSON path of the Auto Scaling group in a lifecycle hook's event; "" if no hook waits.
+        drains: Whether the runbook drains the node.
+        metric: Metric that counts the event.
+        useful_seconds: Maximum age of the event, in seconds; an event not delivered by then is dropped.
     """
 
     name: str
@@ -78,14 +78,14 @@ class NodeNotice:
 
     @property
     def event_parameters(self) -> Mapping[DocumentParameter, str]:
-        """Parameters of the runbook, and the path of each in the event."""
+        """Parameters of the runbook, with the JSON path of each value in the event."""
         return {
             INSTANCE_PARAMETER: self.instance_path,
             **({GROUP_PARAMETER: self.group_path} if self.group_path else {}),
         }
 
     def event_pattern(self, groups: Sequence[str]) -> str:
-        """Return the pattern of the events that it stands for.
+        """Return the EventBridge pattern that matches the event.
 
         Args:
             groups: Names of the environment's Auto Scaling groups.
@@ -106,7 +106,7 @@ NODE_NOTICES = (
         metric="SpotInterruptions",
         useful_seconds=120,
     ),
-    # It is a guess, and often comes to nothing: a node of a quorum is not given up for it.
+    # Often no interruption follows a recommendation, so nodes, which may belong to a quorum, are not drained.
     # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/rebalance-recommendations.html
     NodeNotice(
         name="rebalance-recommendation",
@@ -130,16 +130,15 @@ NODE_NOTICES = (
         useful_seconds=300,
     ),
 )
-"""The events that are answered."""
+"""The handled events."""
 
 
 def match_groups(groups: Sequence[str]) -> dict[str, object]:
-    """Choose the events of Auto Scaling groups in a pattern, by their whole names.
-
-    What a name begins with would not do: the groups of an environment `dev-eu` begin like those of `dev`.
+    """Return the part of an event pattern that matches exactly these Auto Scaling groups.
 
     Args:
-        groups: Their names. None match no event: EventBridge refuses an empty list.
+        groups: Names of the groups. An empty sequence yields a pattern that matches no event, since EventBridge
+            refuses an empty list.
     """
     return {"AutoScalingGroupName": [*groups] or [{"exists": False}]}
 
@@ -149,14 +148,14 @@ class RunbookStep:
     """One action of a runbook.
 
     Attributes:
-        name: Its name in the document.
-        action: What Automation does.
-        inputs: What it does it with.
-        timeout_seconds: When it counts as failed.
-        next_step: The step after it, or "" for the one that is written next.
-        on_failure: The step after it where it failed, or "" for the one that is written next.
-        is_critical: Whether the runbook counts as failed where the step does.
-        is_last: Whether the runbook ends with it.
+        name: Name of the step in the document.
+        action: Automation action, such as `aws:runCommand`.
+        inputs: Inputs of the action.
+        timeout_seconds: Time-out of the step, in seconds.
+        next_step: Step to run after success, or "" for the following one.
+        on_failure: Step to run after failure, or "" for the following one.
+        is_critical: Whether a failure of the step fails the runbook.
+        is_last: Whether the runbook ends after the step.
     """
 
     name: str
@@ -169,7 +168,7 @@ class RunbookStep:
     is_last: bool = False
 
     def to_json(self) -> dict[str, object]:
-        """Return the step as a document has it."""
+        """Return the step's declaration in a document."""
         return {
             "name": self.name,
             "action": self.action,
@@ -183,12 +182,12 @@ class RunbookStep:
 
 
 def runbook_content(notice: NodeNotice, *, environment: str, role_arn: str) -> str:
-    """Return the runbook of a notice, by schema 0.3.
+    """Return the content of a notice's runbook, in schema 0.3.
 
     Args:
-        notice: What is answered.
-        environment: The environment whose nodes it may touch.
-        role_arn: The role that the steps run under.
+        notice: The event to handle.
+        environment: The environment; the runbook ignores other environments' nodes.
+        role_arn: Role that Automation assumes to run the steps.
     """
     return json.dumps(
         {
@@ -203,9 +202,10 @@ def runbook_content(notice: NodeNotice, *, environment: str, role_arn: str) -> s
 
 
 def runbook_steps(notice: NodeNotice, environment: str) -> Iterator[RunbookStep]:
-    """Return the steps: whose node it is, the drain, the group that waits, the count, and the end for others' nodes.
+    """Return the steps: check the node's tags, drain it, complete the lifecycle action, put the metric.
 
-    A drain that fails is counted and holds nobody up: the node goes, drained or not.
+    The last step is the end for other environments' nodes. A failed drain is counted but does not stop the runbook,
+    since the node terminates either way.
     """
     yield _assert_instance_step(
         "belongs",
@@ -213,7 +213,7 @@ def runbook_steps(notice: NodeNotice, environment: str) -> Iterator[RunbookStep]
         otherwise="leave",
     )
     if notice.group_path:
-        # A spot instance that is gone already, or is known to Run Command no more, is not waited for.
+        # An instance that is no longer running cannot be drained.
         yield _assert_instance_step("runs", {"instance-state-name": "running"}, otherwise="release")
     if notice.drains:
         yield _drain_step(notice, environment)
@@ -232,19 +232,19 @@ def runbook_steps(notice: NodeNotice, environment: str) -> Iterator[RunbookStep]
             },
         )
     yield _count_step("count", notice.metric, environment, is_last=True)
-    # Automation can go to a step where another failed, but not to the end.
+    # `onFailure` can name a step, but cannot end a runbook successfully.
     yield RunbookStep(name="leave", action="aws:sleep", inputs={"Duration": "PT1S"}, is_last=True)
 
 
 def _assert_instance_step(name: str, filters: Mapping[str, str], *, otherwise: str) -> RunbookStep:
-    """Ask whether the instance is of a kind; that it is not is no failure of the runbook."""
+    """Return a step that goes to `otherwise` unless the instance matches the filters; no match is not a failure."""
     return RunbookStep(
         name=name,
         action="aws:assertAwsResourceProperty",
         inputs={
             "Service": "ec2",
             "Api": "DescribeInstances",
-            # As a filter, for an id that EC2 does not know would be an error as a parameter.
+            # The ID is a filter, because EC2 answers an unknown ID in the parameter InstanceIds with an error.
             "Filters": [
                 {"Name": key, "Values": [value]}
                 for key, value in {"instance-id": INSTANCE_PARAMETER.parameter_reference, **filters}.items()
