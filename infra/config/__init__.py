@@ -1,1 +1,1 @@
-"""The stack's settings: what they may be, and the rules that they keep together."""
+"""The stack's settings: their types and the rules between them."""

@@ -1,4 +1,4 @@
-"""A rule between settings that is broken, and the commands that remove settings."""
+"""Violations of rules between settings, and the commands that remove settings."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class RuleBreach:
-    """A rule that is broken.
+    """A violation of a rule between settings.
 
     Attributes:
-        setting: The setting to change, by its field's name.
-        value: What it is, or None where it is not set.
-        allowed: What would be right.
-        path: Which value inside a list or an object is wrong: the names and places that lead to it.
-        example: A value that would be right, where the setting's usual one might not be.
-        repair: The command that repairs it, where setting the example does not.
+        setting: Field name of the setting to change.
+        value: The current value, or None if it is not set.
+        allowed: Description of the allowed values.
+        path: Keys and indexes of the wrong value inside a list or an object.
+        example: A valid value, if the setting's usual example might not be valid.
+        repair: The command that fixes the problem, if setting the example does not.
     """
 
     setting: str
@@ -31,10 +31,10 @@ class RuleBreach:
 
 
 def value_path_text(path: Sequence[str | int]) -> str:
-    """Write a path as `pulumi config set --path` takes it: `.name[0]`."""
+    """Return a path in the syntax of `pulumi config set --path`, such as `.name[0]`."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
 
 
 def removal_command(key: str, *path: str | int) -> str:
-    """Return the command that removes a setting, or a value inside it."""
+    """Return the command that removes a setting or a value inside it."""
     return f"pulumi config rm --path '{key}{value_path_text(path)}'" if path else f"pulumi config rm {key}"

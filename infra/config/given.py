@@ -1,4 +1,4 @@
-"""Names of the settings with which a stack is deployed; it records them, so that no later deployment omits one."""
+"""Names of the settings a stack is deployed with; an output records them so that no later deployment omits one."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ SECRET_SETTINGS = ("actionsSecrets", "environmentSecrets", "previewSecrets")
 def given_settings(config: Mapping[str, str]) -> list[str]:
     """Return the names of the project's settings that differ from their defaults, sorted.
 
-    A secret has a name of its own, such as `actionsSecrets.TOKEN`. No value is returned.
+    Each secret is listed separately, such as `actionsSecrets.TOKEN`. Values are not returned.
 
     Args:
-        config: All configuration values by full key, as the engine hands them over: defaults are among them.
+        config: All configuration values by full key, as the engine passes them, including defaults.
     """
     declared = read_stack_config(PROJECT_FOLDER / "Pulumi.yaml")
     defaults = {key: _as_given(of["default"]) for key, of in declared.items()}
@@ -40,5 +40,5 @@ def _input_names(key: str, value: str) -> Iterator[str]:
 
 
 def _as_given(default: object) -> str:
-    """Return a default as the engine hands it over: lists and objects as JSON without spaces."""
+    """Return a default as the engine passes it: lists and objects as JSON without spaces."""
     return default if isinstance(default, str) else json.dumps(default, separators=(",", ":"))

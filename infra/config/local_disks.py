@@ -1,4 +1,4 @@
-"""The local NVMe disks of EC2's storage-optimized types, which ClaudeFS keeps its data on. Data only."""
+"""Sizes of the local NVMe disks of EC2's storage-optimized types, which hold ClaudeFS's data."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MIN_STORAGE_GB = 1800
-"""Minimum of a storage node, in GB: the i4i.2xlarge of ClaudeFS's plans has 1,875."""
+"""Minimum local NVMe of a storage node, in GB: the i4i.2xlarge of ClaudeFS's plans has 1,875."""
 
 LOCAL_NVME_GB: Mapping[str, int] = {
     "i3.large": 475,
@@ -58,15 +58,15 @@ LOCAL_NVME_GB: Mapping[str, int] = {
     "i7ie.metal-24xl": 8 * 7500,
     "i7ie.metal-48xl": 16 * 7500,
 }
-"""All x86-64 types of the families with local NVMe for storage, and what their disks hold together, in GB.
+"""Total local NVMe in GB of all x86-64 types in the storage-optimized families with NVMe disks.
 
-https://docs.aws.amazon.com/ec2/latest/instancetypes/so.html#so_instance-store; i4g, i8g and others with a `g` are
-arm64, and d2, d3, d3en and h1 have hard disks. A test compares the table with what EC2 itself has answered.
+https://docs.aws.amazon.com/ec2/latest/instancetypes/so.html#so_instance-store. Families with a `g`, such as i4g and
+i8g, are arm64; d2, d3, d3en and h1 have hard disks. A test compares the table with recorded answers of EC2.
 """
 
 
 def storage_instance_types() -> tuple[str, ...]:
-    """Return the types that a storage node can be, the smallest disks first."""
+    """Return the instance types allowed for storage nodes, smallest disks first."""
     return tuple(
         sorted(
             (instance_type for instance_type, size in LOCAL_NVME_GB.items() if size >= MIN_STORAGE_GB),

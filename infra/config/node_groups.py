@@ -1,4 +1,4 @@
-"""Node groups as data: what the cluster consists of, from defaults and what the settings change. Arithmetic only."""
+"""Node groups as data: the cluster's default groups and the changes made by settings."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from infra.schedules.schedule import Calendar
 
 NodeRole = Literal["storage", "client", "conduit", "jepsen"]
-"""Role of a node: its tag `Role`, by which ClaudeFS's scripts select nodes, and the name of its boot profile."""
+"""Role of a node: its tag `Role`, which ClaudeFS's scripts select nodes by, and the name of its boot profile."""
 
 MAX_INSTANCE_TYPES = 40
-"""Instance types that an Auto Scaling group takes:
+"""Maximum number of instance types in an Auto Scaling group:
 https://docs.aws.amazon.com/cdk/api/v1/python/aws_cdk.aws_autoscaling/MixedInstancesPolicy.html"""
 
 MAX_NODE_GROUPS = 30
-"""Groups of a stack: the pattern of an EventBridge rule names them all, and has at most 2,048 characters:
+"""Maximum number of groups in a stack: an EventBridge pattern lists them all and is limited to 2,048 characters:
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html"""
 
 
@@ -35,12 +35,12 @@ class RoleDefaults:
     """Properties of all nodes of one role.
 
     Attributes:
-        security_group: Which security group they are in.
-        instance_types: What they run on unless their group says otherwise, the usual one first: on demand the first
-            that is there is taken, on spot whichever is least likely to be interrupted at a low price.
-        root_disk_gib: Size of their root volume, in GiB.
-        is_replaceable: Whether losing one does no harm, so that it is replaced when an interruption is near.
-            A storage node has data on it, and a Jepsen controller the run of hours.
+        security_group: The nodes' security group.
+        instance_types: Default instance types, the preferred one first. On-Demand capacity uses the first available
+            type; spot capacity uses the one least likely to be interrupted at a low price.
+        root_disk_gib: Size of the root volume, in GiB.
+        is_replaceable: Whether losing a node does no harm, so that it may be replaced before an interruption.
+            A storage node holds data, and a Jepsen controller the state of an hours-long run.
     """
 
     security_group: SecurityGroupName
@@ -50,12 +50,12 @@ class RoleDefaults:
 
 
 _FOUR_CPUS = ("c7a.xlarge", "c7i.xlarge", "c6a.xlarge", "c6i.xlarge", "m7a.xlarge", "m7i.xlarge", "m6a.xlarge")
-"""4 processors and 8 or 16 GiB; a pool more is an interruption less."""
+"""4 vCPUs and 8 or 16 GiB; more spot pools mean fewer interruptions."""
 
 ROLE_DEFAULTS: Mapping[NodeRole, RoleDefaults] = {
     "storage": RoleDefaults(
         security_group="storage",
-        # 8 to 16 processors and the least local NVMe (infra/config/local_disks.py).
+        # 8 to 16 vCPUs and at least the minimum of local NVMe (infra/config/local_disks.py).
         instance_types=("i4i.2xlarge", "i7i.2xlarge", "i3en.2xlarge", "i7ie.2xlarge", "i4i.4xlarge", "i3en.3xlarge"),
         root_disk_gib=50,
         is_replaceable=False,
@@ -69,24 +69,24 @@ ROLE_DEFAULTS: Mapping[NodeRole, RoleDefaults] = {
     ),
     "jepsen": RoleDefaults(security_group="client", instance_types=_FOUR_CPUS, root_disk_gib=50, is_replaceable=False),
 }
-"""The roles. A new role is a line here, a boot profile with its name, and a value of the tag `Role`."""
+"""Defaults by role. A new role needs an entry here, a boot profile of the same name, and a value of the tag `Role`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NodeGroup:
-    """Nodes that are alike: one launch template and one Auto Scaling group, whatever their number.
+    """Nodes of the same kind: one launch template and one Auto Scaling group, whatever their number.
 
     Attributes:
-        name: Unique in the stack; part of the names and the tag `NodeGroup`.
-        role: What the nodes are for.
-        site: Where they run: in the zones of this site and no others.
-        count: How many there are while the group runs.
-        instance_types: What they run on, the usual one first.
-        root_disk_gib: Size of their root volume, in GiB. Data is on the local disks.
-        on_demand_base: So many nodes are on demand before any is a spot instance.
-        on_demand_percent: The share of the nodes above them that is on demand too, in percent.
-        start: When the schedule starts it; None: at the stack's hour; "none": never, so that only operators do.
-        stop: When it is stopped, every day and whoever started it; None: at the stack's hour.
+        name: Name of the group, unique in the stack; part of resource names, and the tag `NodeGroup`.
+        role: Role of the nodes.
+        site: Site of the nodes, which run only in its zones.
+        count: Number of nodes while the group runs.
+        instance_types: Instance types, the preferred one first.
+        root_disk_gib: Size of the root volume, in GiB. Data is on the local disks.
+        on_demand_base: Number of On-Demand nodes to launch before any spot instance.
+        on_demand_percent: Percentage of On-Demand nodes above that base.
+        start: Time at which the schedule starts the group; None: the stack's; "none": never, operators start it.
+        stop: Time at which it is stopped every day, whoever started it; None: the stack's.
     """
 
     name: str
@@ -102,7 +102,7 @@ class NodeGroup:
 
     @property
     def role_defaults(self) -> RoleDefaults:
-        """Properties of its role."""
+        """Defaults of the group's role."""
         return ROLE_DEFAULTS[self.role]
 
     @property
@@ -112,23 +112,23 @@ class NodeGroup:
 
     @property
     def max_nodes(self) -> int:
-        """The largest number of nodes at any time: one more where a node's successor may come before the node goes."""
+        """Maximum number of nodes: one extra for replaceable nodes, whose replacement may start before they end."""
         return self.count + 1 if self.count and self.role_defaults.is_replaceable else self.count
 
     def group_calendar(self, stack_calendar: Calendar) -> Calendar:
-        """Return its hours: the stack's, but for its own."""
+        """Return the group's calendar: the stack's, with the group's own hours."""
         start = stack_calendar.start if self.start is None else self.start
         return replace(stack_calendar, start=None if start == "none" else start, stop=self.stop or stack_calendar.stop)
 
 
 class NodeGroupChange(BaseModel):
-    """A setting's changes to a default group, or its definition of a new one; omitted fields keep their values.
+    """Changes to a default group, or the definition of a new one; omitted fields keep their defaults.
 
     Attributes:
-        enabled: False removes the group from the stack. With a count of 0 it stays, with nothing to run.
-        role: What the nodes of a new group are for; a default group keeps its own.
-        site: See `NodeGroup`; a new group is in site A.
-        count: See `NodeGroup`; overrides the number that the setting `clusterSize` gives.
+        enabled: False removes the group from the stack. A count of 0 keeps it, without nodes.
+        role: Role of a new group's nodes; a default group's role cannot be changed.
+        site: See `NodeGroup`; the default for a new group is site A.
+        count: See `NodeGroup`; overrides the number derived from the setting `clusterSize`.
         instance_types: See `NodeGroup`.
         root_disk_gib: See `NodeGroup`.
         on_demand_base: See `NodeGroup`.
@@ -160,11 +160,11 @@ class NodeGroupChange(BaseModel):
 
 
 STORAGE_COUNTS: Mapping[int, Mapping[Site, int]] = {3: {"A": 2, "B": 1}, 5: {"A": 3, "B": 2}, 10: {"A": 6, "B": 4}}
-"""Storage nodes of each site by cluster size."""
+"""Number of storage nodes per site, by cluster size."""
 
 
 def default_groups(cluster_size: int) -> tuple[NodeGroup, ...]:
-    """Return the groups of a cluster with so many storage nodes, as ClaudeFS's tests expect it."""
+    """Return the default groups for a number of storage nodes, as ClaudeFS's tests expect them."""
 
     def make_group(name: str, role: NodeRole, *, count: int = 1, site: Site = "A") -> NodeGroup:
         kind = ROLE_DEFAULTS[role]
@@ -189,13 +189,13 @@ def default_groups(cluster_size: int) -> tuple[NodeGroup, ...]:
 
 
 DEFAULT_GROUP_NAMES = tuple(group.name for group in default_groups(5))
-"""The groups that are there without any setting."""
+"""Names of the default groups."""
 
 
 def resolve_node_groups(cluster_size: int, changes: Mapping[str, NodeGroupChange]) -> tuple[NodeGroup, ...]:
-    """Return the groups of a stack: the default ones as changed, then new ones in the order of their names.
+    """Return the groups of a stack: the default groups with their changes, then new groups in order of name.
 
-    A new group without a role, which the settings' rules refuse, is left out.
+    A new group without a role is skipped; the rules between settings refuse it.
     """
     groups = {group.name: group for group in default_groups(cluster_size)}
     for name, change in sorted(changes.items()):

@@ -1,4 +1,4 @@
-"""Checks with AWS, before anything is declared, that the account has the network's zones."""
+"""Check with AWS, before anything is declared, that the account has the network's availability zones."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 def require_offered_zones(settings: Settings) -> None:
-    """Ask AWS for the account's zones, and refuse settings that name others.
+    """Raise an error if the settings name availability zones that AWS does not offer the account.
 
     Raises:
-        SettingsError: The account does not have all of them.
+        SettingsError: The account lacks one of the zones.
     """
     offered = aws.get_availability_zones().names
     problem = find_zone_problem(settings.region, settings.network_zones, offered=offered)
@@ -30,12 +30,12 @@ def require_offered_zones(settings: Settings) -> None:
 
 
 def find_zone_problem(region: str, zones: Sequence[str], *, offered: Collection[str]) -> SettingProblem | None:
-    """Return what is wrong with the zones of a network, or None.
+    """Return the problem with the network's zones, or None if the account has them all.
 
     Args:
         region: The region.
         zones: The network's zones.
-        offered: What AWS offers the account in the region; local and Wavelength Zones may be among it.
+        offered: Zones that AWS offers the account in the region, possibly including Local and Wavelength Zones.
     """
     usable = sorted(zone for zone in offered if zone[:-1] == region)
     missing = [zone for zone in zones if zone not in usable]

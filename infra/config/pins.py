@@ -1,8 +1,8 @@
-"""Settings that keep the environment from deciding what a stack is deployed to.
+"""Rules that require settings which pin a stack's target, so that environment variables cannot redirect it.
 
-The providers take from variables what no setting says. The engine records the settings of providers in the state, and a
-refresh or a destruction reads them there without running the program. So what is pinned by a setting holds for plain
-`pulumi` too: docs/environment.md.
+Providers read environment variables for every option that is not set. The engine records the providers' settings in
+the state, and `pulumi refresh` and `pulumi destroy` read them from there without running the program. So a pinned
+setting also protects plain `pulumi` commands: docs/environment.md.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _REGIONAL_S3 = re.compile(r"https://s3\.(?P<region>[a-z0-9-]+)\.amazonaws\.com/?
 
 
 def owner_is_pinned(*, github_owner: str, github_organization: str) -> Iterator[RuleBreach]:
-    """Require the owner a second time, as what GITHUB_ORGANIZATION and GITHUB_OWNER do not win over."""
+    """Require the owner in `github:organization` too, which GITHUB_ORGANIZATION and GITHUB_OWNER do not override."""
     if github_organization != github_owner:
         yield RuleBreach(
             setting="github_organization",
@@ -31,7 +31,10 @@ def owner_is_pinned(*, github_owner: str, github_organization: str) -> Iterator[
 
 
 def github_address_is_pinned(*, environment: str, github_base_url: str) -> Iterator[RuleBreach]:
-    """Require GitHub's address, which else GITHUB_BASE_URL would decide; the emulated one's port changes."""
+    """Require GitHub's address, which GITHUB_BASE_URL could change otherwise.
+
+    The local stack is exempt, because the port of the emulated GitHub changes.
+    """
     if not github_base_url and environment != LOCAL_STACK:
         yield RuleBreach(
             setting="github_base_url",
@@ -41,10 +44,10 @@ def github_address_is_pinned(*, environment: str, github_base_url: str) -> Itera
 
 
 def account_is_pinned(*, environment: str, allowed_account_ids: Sequence[str]) -> Iterator[RuleBreach]:
-    """Require the number of the one account, which otherwise the caller's credentials decide.
+    """Require the ID of the one allowed account, which depends on the caller's credentials otherwise.
 
-    The provider does not ask for the emulated account's: it would then look for each bucket's tags under a host name
-    of the account, which loopback has not.
+    The local stack is exempt: if the provider knew the emulated account's ID, it would read each bucket's tags from
+    a host name that contains the ID, which does not resolve to loopback.
     """
     if len(allowed_account_ids) != 1 and environment != LOCAL_STACK:
         yield RuleBreach(
@@ -59,7 +62,7 @@ def account_is_pinned(*, environment: str, allowed_account_ids: Sequence[str]) -
 def s3_address_is_pinned(
     *, environment: str, region: str, aws_endpoints: Sequence[Mapping[str, str]]
 ) -> Iterator[RuleBreach]:
-    """Require the address of S3, which a variable for another object store would else decide."""
+    """Require S3's endpoint, which a variable for another object store could change otherwise."""
     address = next((of["s3"] for of in aws_endpoints if of.get("s3")), None)
     of_region = _REGIONAL_S3.fullmatch(address or "")
     if address is None and environment != LOCAL_STACK:

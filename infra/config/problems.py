@@ -1,4 +1,4 @@
-"""A problem with a setting, and the command that repairs it."""
+"""Problems with settings, and the commands that fix them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class SettingProblem:
-    """One setting that is wrong.
+    """A setting with a wrong value.
 
     Attributes:
-        key: The full configuration key.
-        value: What is set, or None where nothing is; `[secret]` for a secret.
-        allowed: What would be right.
-        repair: The command that repairs it.
+        key: Full configuration key.
+        value: The current value, or None if it is not set; `[secret]` for a secret.
+        allowed: Description of the allowed values.
+        repair: The command that fixes the problem.
     """
 
     key: str
@@ -28,7 +28,7 @@ class SettingProblem:
     repair: str
 
     def __str__(self) -> str:
-        """Return it in two lines."""
+        """Return the problem and its repair, on two lines."""
         found = "is not set" if self.value is None else f"is {self.value!r}"
         return f"{self.key} {found}: {self.allowed}\n    repair: {self.repair}"
 
@@ -44,10 +44,10 @@ class SettingsError(pulumi.RunError):
 
 
 class RedirectedError(pulumi.RunError):
-    """Variables would lead the providers elsewhere; nothing has been declared. Pulumi prints it without a traceback."""
+    """Environment variables would redirect provider requests; nothing has been declared. Printed without traceback."""
 
     def __init__(self, variables: Sequence[str]) -> None:
-        """Name the variables and how to get rid of them."""
+        """Name the variables and the command that unsets them."""
         names = ", ".join(variables)
         super().__init__(
             f"{names}: the AWS provider would follow the environment and not the stack's settings; nothing was "

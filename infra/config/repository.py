@@ -1,20 +1,20 @@
-"""Assumptions of settings and components about the GitHub repository."""
+"""Constants of the GitHub repository that settings and components share."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 DeliveryMethod = Literal["commit", "pull-request"]
-"""Ways in which files reach the default branch."""
+"""How workflow files reach the default branch: directly or through a pull request."""
 
 DEFAULT_BRANCH = "main"
 """ClaudeFS's default branch."""
 
 PULL_REQUEST_REFS = "refs/pull/*/merge"
-"""Refs of pull requests' jobs, in the form of an environment's branch policy."""
+"""Refs of jobs that run for pull requests, as a pattern for an environment's branch policy."""
 
 REPOSITORY_VARIABLES = ("AWS_REGION", "AWS_ROLE_ARN", "CACHE_BUCKET", "CACHE_ROLE_ARN", "PREVIEW_ENVIRONMENTS")
-"""Actions variables that the managing stack declares for all jobs."""
+"""Actions variables that the stack which manages the repository declares for all jobs."""
 
 JOB_VARIABLES = ("ARTIFACT_BUCKET", "AWS_REGION", "AWS_ROLE_ARN", "PULUMI_STACK", "STATE_BUCKET")
-"""Actions variables that a stack declares in each of its environments."""
+"""Actions variables that each stack declares in its GitHub environments."""

@@ -1,4 +1,4 @@
-"""Rules between settings: what is right alone may be wrong beside another."""
+"""Rules between settings: values that are valid alone may be invalid in combination."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ MAX_REVIEWERS = 6
 
 
 def find_breaches(values: Mapping[str, Any]) -> Iterator[RuleBreach]:
-    """Find the broken rules among the settings that are right by themselves.
+    """Return the violations of rules between settings.
 
     Args:
-        values: The settings by field name; a rule that wants one which is missing is not judged.
+        values: Valid settings by field name; a rule that reads a missing one is skipped.
     """
     known = {**values, **_derived_values(values)}
     for rule in _RULES:
@@ -44,7 +44,7 @@ def find_breaches(values: Mapping[str, Any]) -> Iterator[RuleBreach]:
 
 
 def _derived_values(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what several rules read, as far as the settings are right: zones, groups and the known time zone."""
+    """Return values that several rules read, if the settings they depend on are valid: zones, groups, time zone."""
     derived: dict[str, Any] = {}
     if values.keys() >= {"region", "availability_zones"}:
         zones = choose_zones(values["region"], values["availability_zones"])
@@ -62,7 +62,7 @@ def _removal_command(setting: str, *path: str | int) -> str:
 
 
 def set_zones_command(zones: Sequence[str]) -> str:
-    """Return the commands that choose the network's zones."""
+    """Return the commands that set the network's zones."""
     key = f"{CONFIG_NAMESPACE}:availabilityZones"
     return "; ".join(f"pulumi config set --path '{key}[{index}]' {zone}" for index, zone in enumerate(zones))
 
@@ -193,7 +193,7 @@ def _occurs_once_a_day(zone: str, at: time, *, setting: str, path: tuple[str, ..
 
 
 EVENING_HOUR = 18
-"""The hour from which on a start is one for the night."""
+"""Hour from which a time counts as evening: a suggested stop is then the next morning."""
 
 
 def _start_and_stop_differ(*, schedule_start: time, schedule_stop: time) -> Iterator[RuleBreach]:
@@ -347,7 +347,7 @@ def _nodes_have_addresses(
 
 
 RESERVED_ADDRESSES = 5
-"""Addresses of each subnet: https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html"""
+"""Addresses that AWS reserves in each subnet: https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html"""
 
 
 def _secrets_of_the_repository_have_one_stack(
@@ -429,4 +429,4 @@ _RULES: tuple[Callable[..., Iterator[RuleBreach]], ...] = (
     pins.account_is_pinned,
     pins.s3_address_is_pinned,
 )
-"""Each rule takes the settings and derived values that it reads, by name."""
+"""All rules. The parameters of each name the settings and derived values that it reads."""

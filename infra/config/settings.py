@@ -1,7 +1,7 @@
-"""Every value of a stack, typed and validated before the first resource is declared.
+"""The stack's settings, typed and validated before the first resource is declared.
 
-Validation is offline. All errors are reported at once, each with the key, its value, what is allowed and the
-command that repairs it. `Pulumi.yaml` declares the same keys with their defaults; a test keeps the two equal.
+Validation works offline. It reports all errors at once, each with the key, the value, the allowed values and the
+command that fixes it. `Pulumi.yaml` declares the same keys with their defaults; a test compares the two.
 """
 
 from __future__ import annotations
@@ -42,18 +42,18 @@ if TYPE_CHECKING:
     from infra.config.breaches import RuleBreach
 
 ProtectableResource = Literal["orchestrator", "artifactBucket", "encryptionKey"]
-"""What only an explicit setting lets Pulumi delete or replace. The state bucket is not among them: nothing does."""
+"""Resources that Pulumi deletes or replaces only if a setting allows it. No setting does so for the state bucket."""
 
 
 OrchestratorHoursMode = Literal["always", "weekdays"]
-"""Whether the orchestrator keeps the schedule's hours."""
+"""Whether the orchestrator always runs, or only during the schedule's hours."""
 
 OidcProviderMode = Literal["create", "existing"]
-"""Whether the stack makes AWS's record of GitHub as an identity provider. An account has one, whatever uses it."""
+"""Whether the stack creates the IAM OIDC provider for GitHub or uses the existing one. An account has only one."""
 
 
 class Settings(BaseModel):
-    """The settings of one stack, as the components read them; `Pulumi.yaml` says what each is for."""
+    """The settings of one stack; `Pulumi.yaml` describes each."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -164,7 +164,7 @@ class Settings(BaseModel):
 
     @property
     def network_zones(self) -> tuple[str, ...]:
-        """The network's availability zones: those that are set, else the region's first."""
+        """The network's availability zones: the configured ones, or the region's defaults."""
         return choose_zones(self.region, self.availability_zones)
 
     @property
@@ -174,7 +174,7 @@ class Settings(BaseModel):
 
     @property
     def node_calendar(self) -> Calendar:
-        """When nodes run."""
+        """Calendar of the nodes."""
         return Calendar(
             time_zone=self.schedule_time_zone,
             start=self.schedule_start,
@@ -185,12 +185,12 @@ class Settings(BaseModel):
 
     @property
     def orchestrator_calendar(self) -> Calendar | None:
-        """When the orchestrator runs, or None where it always does."""
+        """Calendar of the orchestrator, or None if it always runs."""
         return self.node_calendar if self.orchestrator_hours == "weekdays" else None
 
     @property
     def all_node_groups(self) -> tuple[NodeGroup, ...]:
-        """The node groups: the default ones as changed, and those that are added."""
+        """The node groups: the default groups with their changes, and added groups."""
         return resolve_node_groups(self.cluster_size, self.node_groups)
 
     @property
@@ -200,46 +200,46 @@ class Settings(BaseModel):
 
     @property
     def github_environment(self) -> str:
-        """The repository's environment that the stack's deployments run in."""
+        """The GitHub environment of the stack's deployments."""
         return "production" if self.environment == "prod" else self.environment
 
     @property
     def full_repository(self) -> str:
-        """The repository that agents work on and releases come from, `owner/name` on GitHub."""
+        """The GitHub repository that agents work on and releases come from, as `owner/name`."""
         return f"{self.github_owner}/{self.github_repository}"
 
     @property
     def github_subject_prefix(self) -> str:
-        """How the subjects of the repository's OIDC tokens begin."""
+        """Prefix of the `sub` claim in the repository's OIDC tokens."""
         return self.github_subject or f"repo:{self.full_repository}"
 
     @property
     def preview_environments_json(self) -> str:
-        """The environments that pull requests are previewed in, as workflows read them; "" where there are none."""
+        """The environments in which pull requests are previewed, as JSON for the workflows; "" if there are none."""
         return json.dumps(self.preview_environments) if self.preview_environments else ""
 
     @property
     def preview_branches(self) -> list[str]:
-        """The branches whose jobs may preview: those that may deploy, and what a pull request would make of one."""
+        """Branch patterns whose jobs may preview: those that may deploy, and the merge refs of pull requests."""
         return [*(self.deployment_branches or [DEFAULT_BRANCH]), PULL_REQUEST_REFS]
 
     def is_protected(self, resource: ProtectableResource) -> bool:
-        """Return whether Pulumi is to refuse the resource's deletion and replacement."""
+        """Return whether Pulumi must refuse to delete or replace the resource."""
         return resource not in self.unprotected
 
 
 def read_config() -> dict[str, str]:
-    """Read all configuration values of the running program's stack, by full key, defaults included."""
-    # The official language host passes configuration in the environment, others set it in the process.
+    """Return all configuration values of the running program's stack by full key, including defaults."""
+    # The official language host passes configuration in environment variables; others set it in the process.
     return {**get_config_env(), **CONFIG.get()}
 
 
 def load_settings() -> Settings:
-    """Read the settings of the running program's stack.
+    """Return the validated settings of the running program's stack.
 
     Raises:
-        SettingsError: Some are wrong.
-        RedirectedError: The environment would lead the providers elsewhere.
+        SettingsError: Some settings are wrong.
+        RedirectedError: Environment variables would redirect provider requests.
     """
     redirects = find_redirects(os.environ, unbeatable_only=True)
     if redirects:
@@ -256,12 +256,12 @@ def parse_settings(config: Mapping[str, str], *, stack: str, secret_keys: Collec
     """Validate a stack's configuration, offline.
 
     Args:
-        config: All configuration values by full key, lists and objects as JSON, as the engine hands them over.
+        config: All configuration values by full key, as the engine passes them: lists and objects as JSON.
         stack: The stack's name.
-        secret_keys: The keys whose values are stored encrypted.
+        secret_keys: Keys with encrypted values.
 
     Raises:
-        SettingsError: Some are wrong.
+        SettingsError: Some settings are wrong.
     """
     given = {key: value for key, value in config.items() if key in SETTING_FIELDS or not _is_plugin_key(key)}
     given[_STACK_KEY] = stack
@@ -283,26 +283,26 @@ def parse_settings(config: Mapping[str, str], *, stack: str, secret_keys: Collec
 
 
 SETTING_FIELDS: Mapping[str, FieldInfo] = {field.alias or name: field for name, field in Settings.model_fields.items()}
-"""The settings' fields by configuration key."""
+"""Fields of `Settings` by configuration key."""
 
 _STACK_KEY = "stack"
 _SECRET_KEYS = tuple(f"{CONFIG_NAMESPACE}:{name}" for name in SECRET_SETTINGS)
 _NODE_GROUPS_KEY = f"{CONFIG_NAMESPACE}:nodeGroups"
 _GROUP_LIST_FIELD = "instanceTypes"
-"""The one field of a node group that is a list."""
+"""The only list field of a node group."""
 _PLUGIN_NAMESPACES = ("aws", "github", "pulumi")
 _ValuePath = tuple[str | int, ...]
-"""The names and places that lead to a value inside a setting."""
+"""Keys and indexes of a value inside a setting."""
 _JSON_START = re.compile(r"\s*[\[{]")
 
 
 def _is_plugin_key(key: str) -> bool:
-    """Return whether a key configures a provider or Pulumi itself, which check it themselves."""
+    """Return whether a key configures a provider or Pulumi itself, which validate their own keys."""
     return key.partition(":")[0] in _PLUGIN_NAMESPACES
 
 
 def _decode_value(key: str, value: str) -> object:
-    """Turn the JSON of a list or an object into one; leave all else to the field's own type."""
+    """Decode the JSON of a list or an object; leave other values to the field's type."""
     if key in SETTING_FIELDS and _JSON_START.match(value):
         try:
             return json.loads(value)
@@ -312,9 +312,9 @@ def _decode_value(key: str, value: str) -> object:
 
 
 def _valid_fields(given: Mapping[str, str], *, wrong: Sequence[_ValuePath]) -> Iterator[tuple[str, Any]]:
-    """Read the fields that are right beside some that are wrong, so that rules between them are reported at once.
+    """Return the valid fields of a wrong configuration, so that rules between them can be checked in the same run.
 
-    Of the node groups those are left out that are wrong, and the others read.
+    Wrong node groups are omitted; the others are returned.
     """
     groups = {path[1] for path in wrong if path[0] == _NODE_GROUPS_KEY and len(path) > 1}
     keys = {path[0] for path in wrong if path[0] != _NODE_GROUPS_KEY or len(path) == 1}
@@ -340,13 +340,13 @@ def _field_adapter(name: str) -> TypeAdapter[Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class _ProblemReport:
-    """Words problems: never with a secret's value, always with the command that repairs."""
+    """Creates problems with a repair command and without secret values."""
 
     given: Mapping[str, str]
     secret_keys: Collection[str]
 
     def plain_text_secrets(self) -> list[SettingProblem]:
-        """Find secrets that are stored readable."""
+        """Return the problems of secrets that are stored in plain text."""
         return [
             SettingProblem(
                 key=key,
@@ -359,7 +359,7 @@ class _ProblemReport:
         ]
 
     def field_problem(self, details: ErrorDetails) -> SettingProblem:
-        """Word what a field's type refuses."""
+        """Return the problem for a validation error of a field."""
         key, *inner = (str(part) for part in details["loc"])
         if details["type"] == "extra_forbidden" and not inner:
             return self._unknown_setting_problem(key)
@@ -380,7 +380,7 @@ class _ProblemReport:
         )
 
     def rule_problem(self, breach: RuleBreach) -> SettingProblem:
-        """Word a rule between settings that is broken."""
+        """Return the problem for a violated rule between settings."""
         key = Settings.model_fields[breach.setting].alias or breach.setting
         return SettingProblem(
             key=key + value_path_text(breach.path),
@@ -415,7 +415,7 @@ class _ProblemReport:
         )
 
     def _displayed_value(self, key: str, value: object) -> str:
-        # A misspelt key may hold what was meant for a secret one.
+        # A misspelt key may hold a secret.
         secret = key in (*self.secret_keys, *_SECRET_KEYS) or (
             key not in SETTING_FIELDS and bool(_similar_keys(key, _SECRET_KEYS))
         )
@@ -423,14 +423,14 @@ class _ProblemReport:
 
 
 def _similar_keys(key: str, keys: Iterable[str]) -> list[str]:
-    """Return the key that may have been meant, by its part after the namespace."""
+    """Return the key most similar to a wrong one, comparing only the parts after the namespace."""
     by_name = {known.rpartition(":")[2].lower(): known for known in keys}
     names = difflib.get_close_matches(key.rpartition(":")[2].lower(), by_name, n=1)
     return [by_name[name] for name in names]
 
 
 def _allowed_text(details: ErrorDetails) -> str:
-    """Say what a field wants, in the words of its own check or else in pydantic's."""
+    """Return a field's requirement: the project's wording, or otherwise pydantic's."""
     known = {
         "missing": "must be set",
         "list_type": "must be a list",
@@ -443,20 +443,20 @@ def _allowed_text(details: ErrorDetails) -> str:
 
 
 def _is_collection(key: str, path: _ValuePath) -> bool:
-    """Return whether a path ends at a list or an object, into which a value cannot be set while another is there."""
+    """Return whether a path leads to a list or an object, whose old value must be removed before one is set in it."""
     if key == _NODE_GROUPS_KEY and path[1:] == (_GROUP_LIST_FIELD,):
         return True
     return not path and get_origin(SETTING_FIELDS[key].annotation) in (list, dict)
 
 
 def _value_path(key: str, location: Sequence[str | int]) -> _ValuePath:
-    """Read the path from where pydantic found a value, which names its own checks and a bad key of an object too."""
+    """Return the path for a location reported by pydantic, without its markers for validators and bad object keys."""
     names = get_origin(SETTING_FIELDS[key].annotation) is dict if key in SETTING_FIELDS else False
     return tuple(part for part in location if isinstance(part, int) or (names and part != "[key]"))
 
 
 def _node_group_fields() -> Mapping[str, FieldInfo]:
-    """Return the fields of a node group by the names that settings have for them."""
+    """Return the fields of a node group by their names in the settings."""
     return {field.alias or name: field for name, field in NodeGroupChange.model_fields.items()}
 
 
@@ -465,7 +465,7 @@ def _set_command(key: str, *, path: _ValuePath = (), example: str | None = None)
     if key == _STACK_KEY:
         return f"pulumi stack rename {value}"
     if key in _SECRET_KEYS:
-        # Without a value on the command line pulumi asks for it, so that no secret gets into the shell's history.
+        # Without a value on the command line pulumi prompts for it, so no secret enters the shell's history.
         return f"pulumi config set --secret --path '{key}{value_path_text(path or ('NAME',))}'"
     if key == _NODE_GROUPS_KEY:
         path, value = _settable_group_value(path)
@@ -480,7 +480,7 @@ def _set_command(key: str, *, path: _ValuePath = (), example: str | None = None)
 
 
 def _settable_group_value(path: _ValuePath) -> tuple[_ValuePath, str]:
-    """Return the nearest value of a node group that can be set, and a good one for it."""
+    """Return the path extended to a value of a node group that can be set, and an example for it."""
     usual: _ValuePath = ("storage-a", "count")
     path = path + usual[len(path) :]
     field = str(path[1])

@@ -1,4 +1,4 @@
-"""The types of the settings' values: each accepts what AWS or GitHub accepts and says what that is otherwise."""
+"""Types of the settings' values: each accepts what AWS or GitHub accepts, and its error states the requirement."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
 PRIVATE_IPV4_NETWORKS = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
-"""Addresses of private networks: https://www.rfc-editor.org/rfc/rfc1918#section-3"""
+"""Private IPv4 networks: https://www.rfc-editor.org/rfc/rfc1918#section-3"""
 
 WIDEST_VPC_PREFIX, NARROWEST_VPC_PREFIX = 16, 20
-"""AWS allows a VPC /16 to /28; the subnets of three zones want a sixteenth each, of /24 at least."""
+"""AWS allows a VPC /16 to /28. The subnets of three zones need a sixteenth of it each, of at least /24."""
 
 WIDEST_ADMIN_PREFIX = {4: 16, 6: 32}
-"""The widest network of administrators by IP version: a large site's; anything wider is the internet's."""
+"""Shortest prefix of an administrators' network, by IP version: the network of a large site."""
 
 LOG_RETENTION_DAYS = frozenset(
     {1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
@@ -30,11 +30,11 @@ LOG_RETENTION_DAYS = frozenset(
 """https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html"""
 
 CLUSTER_SIZES = (3, 5, 10)
-"""Storage nodes of the clusters that ClaudeFS's `deploy-prod` workflow offers."""
+"""Numbers of storage nodes that ClaudeFS's `deploy-prod` workflow offers."""
 
 
 def _require(test: Callable[[Any], object], requirement: str) -> AfterValidator:
-    """Refuse values that fail a test, and say what they `must` be."""
+    """Refuse values that fail a test, with `requirement` as the error."""
 
     def check(value: object) -> object:
         if not test(value):
@@ -45,7 +45,7 @@ def _require(test: Callable[[Any], object], requirement: str) -> AfterValidator:
 
 
 def _matching_text(pattern: str, requirement: str) -> AfterValidator:
-    """Accept text that matches `pattern` as a whole."""
+    """Accept text that matches the whole `pattern`."""
     return _require(re.compile(pattern, re.ASCII).fullmatch, requirement)
 
 
@@ -67,7 +67,7 @@ def _parse_flag(value: object) -> bool:
 
 
 def _one_of_numbers(allowed: Collection[int], requirement: str) -> BeforeValidator:
-    """Accept one of some whole numbers; `requirement` has `{}` where they are listed."""
+    """Accept one of the given whole numbers, which replace `{}` in `requirement`."""
 
     def check_number(value: object) -> int:
         if str(value) not in map(str, allowed):
@@ -119,7 +119,7 @@ _INSTANCE_TYPE = re.compile(
 def _is_x86_linux_type(value: str) -> bool:
     """https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-type-names.html."""
     parts = _INSTANCE_TYPE.fullmatch(value)
-    # After the generation, g means Graviton; a1 was the first of them, and mac is no Linux machine.
+    # A g after the generation means Graviton; a1 was the first Graviton type, and mac instances do not run Linux.
     return parts is not None and parts["letters"] not in ("a", "mac") and "g" not in parts["extras"]
 
 
@@ -141,7 +141,7 @@ def _parse_group_start(value: object) -> time | Literal["none"]:
 
 
 def _parse_day(value: object) -> date:
-    # A date that stands in a YAML file without quotes comes as its midnight.
+    # An unquoted date in a YAML file arrives as midnight of that day.
     text = str(value).removesuffix("T00:00:00Z")
     try:
         if re.fullmatch(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}", text):
@@ -152,22 +152,22 @@ def _parse_day(value: object) -> date:
 
 
 def distinct_items(noun: str) -> AfterValidator:
-    """Refuse a list that names something twice."""
+    """Refuse a list with duplicates."""
     return _require(lambda values: len(set(values)) == len(values), f"must name each of the {noun} once")
 
 
 def at_most_items(count: int, noun: str, *, reason: str) -> AfterValidator:
-    """Refuse a list that is too long."""
+    """Refuse a list with more than `count` items."""
     return _require(lambda values: len(values) <= count, f"must be at most {count} {noun}: {reason}")
 
 
 def not_empty_list(noun: str) -> AfterValidator:
-    """Refuse a list without entries."""
+    """Refuse an empty list."""
     return _require(bool, f"must name at least one {noun}")
 
 
 def one_of_words(allowed: Collection[str]) -> BeforeValidator:
-    """Accept one of some words."""
+    """Accept one of the given words."""
 
     def check_word(value: object) -> object:
         if value not in allowed:
@@ -178,7 +178,7 @@ def one_of_words(allowed: Collection[str]) -> BeforeValidator:
 
 
 StackName = Annotated[
-    # Rights name what `prod` has by `claudefs-prod-*`: with hyphens they would reach all of `prod-eu`.
+    # Grants for `prod` match `claudefs-prod-*`: if names had hyphens, they would include all of `prod-eu`.
     str,
     _matching_text(
         r"[a-z][a-z0-9]{0,19}",
@@ -186,7 +186,7 @@ StackName = Annotated[
     ),
 ]
 AwsRegion = Annotated[
-    # Regions of China and GovCloud are other partitions, with accounts, prices and ARNs of their own.
+    # China and GovCloud are separate partitions, with their own accounts, prices and ARNs.
     str,
     _matching_text(
         r"(af|ap|ca|eu|il|me|mx|sa|us)-(central|east|north|northeast|northwest|south|southeast|southwest|west)-[1-9]",
@@ -215,7 +215,7 @@ InstanceType = Annotated[
 ImageParameter = Annotated[
     str,
     _matching_text(
-        # Even years' .04 are the releases with long-term support; images younger than gp3 have no such parameter.
+        # LTS releases are the .04 of even years; newer images have parameters for gp3 only.
         r"/aws/service/canonical/ubuntu/server(-minimal)?/(2[2-8]\.04|jammy|noble)/stable/(current|20[0-9]{6}(\.[0-9]+)?)"
         r"(?<!2[357]\.04/stable/current)/amd64/hvm/ebs-gp[23]/ami-id",
         "must be one of Canonical's public SSM parameters for an amd64 image of an Ubuntu LTS, "
@@ -224,7 +224,7 @@ ImageParameter = Annotated[
 ]
 DiskGib = Annotated[int, _whole_number(30, 16384, "GiB")]
 TimeZoneName = Annotated[
-    # Whether there is such a zone is a rule, which can propose the one that was meant.
+    # A rule checks that the zone exists, since a rule can suggest a similar name.
     str,
     _matching_text(r"[A-Za-z0-9_+/-]{1,64}", "must be the name of an IANA time zone, such as America/Los_Angeles"),
 ]
@@ -241,7 +241,7 @@ GroupName = Annotated[
     ),
 ]
 NodeCount = Annotated[int, _whole_number(0, 500, "nodes")]
-# The image's own files take 8 GiB.
+# The image's files take 8 GiB.
 NodeDiskGib = Annotated[int, _whole_number(10, 16384, "GiB")]
 Percent = Annotated[int, _whole_number(0, 100, "percent")]
 UsDollars = Annotated[int, _whole_number(1, 1_000_000, "US dollars")]

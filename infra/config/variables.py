@@ -1,7 +1,7 @@
-"""Environment variables that engine, providers and SDKs read besides the stack's settings, and what each decides.
+"""Environment variables that the providers and SDKs read in addition to the stack's settings, and their effects.
 
-Taken from the sources of the GitHub provider 6.13.0 (`github/provider.go`) and the AWS provider 6.34.0
-(`internal/provider/sdkv2/provider.go`, `provider_gen.go`), and from AWS's list for its SDKs:
+Sources: the GitHub provider 6.13.0 (`github/provider.go`), the AWS provider 6.34.0
+(`internal/provider/sdkv2/provider.go`, `provider_gen.go`), and AWS's list for its SDKs:
 https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
 """
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 Decision = Literal["owner", "address", "credentials", "tags", "client"]
-"""What a variable decides: whose repository it is, where requests go, by whose rights, which tags resources get, and
-how GitHub is asked."""
+"""Effect of a variable: the repository's owner, the address of requests, their credentials, the tags of resources, or
+the behaviour of the GitHub client."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Redirect:
-    """Variables that must not decide what a stack is deployed to; its settings do.
+    """Environment variables that must not change a stack's target, which its settings define.
 
     Attributes:
-        names: The name, with `*` for any characters.
-        decides: What a provider lets it decide.
-        beats_settings: Whether a setting that the state records cannot win over it, so that a run has to refuse it.
+        names: Name or pattern, with `*` for any characters.
+        decides: Effect on a provider.
+        beats_settings: Whether it overrides settings recorded in the state, so that runs must refuse it.
     """
 
     names: str
@@ -35,18 +35,18 @@ class Redirect:
 
 
 REDIRECTS = (
-    # `github:organization` wins over both; `github:owner` over neither.
+    # `github:organization` overrides both; `github:owner` overrides neither.
     Redirect(names="GITHUB_ORGANIZATION", decides="owner"),
     Redirect(names="GITHUB_OWNER", decides="owner"),
     Redirect(names="GITHUB_BASE_URL", decides="address"),
-    # They win over GITHUB_TOKEN, by which `cfs doctor github` asks.
+    # They override GITHUB_TOKEN, which `cfs doctor github` uses.
     Redirect(names="GITHUB_APP_ID", decides="credentials"),
     Redirect(names="GITHUB_APP_INSTALLATION_ID", decides="credentials"),
     Redirect(names="GITHUB_APP_PEM_FILE", decides="credentials"),
     Redirect(names="GITHUB_CACHE_PATH", decides="client"),
     Redirect(names="GITHUB_LEGACY_CLIENT", decides="client"),
     Redirect(names="GITHUB_MAX_PER_PAGE", decides="client"),
-    # They lead the calls of one service elsewhere.
+    # They redirect the calls of one service.
     Redirect(names="AWS_ENDPOINT_URL_*", decides="address", beats_settings=True),
     Redirect(names="AWS_DYNAMODB_ENDPOINT", decides="address", beats_settings=True),
     Redirect(names="AWS_IAM_ENDPOINT", decides="address", beats_settings=True),
@@ -56,17 +56,17 @@ REDIRECTS = (
     Redirect(names="TF_AWS_DEFAULT_TAGS_*", decides="tags", beats_settings=True),
     Redirect(names="TF_AWS_IGNORE_TAGS_*", decides="tags", beats_settings=True),
 )
-"""All that leads elsewhere. What is not here may decide what it does: GITHUB_TOKEN, by which `cfs doctor github` asks;
-AWS_PROFILE and the other credentials of AWS, and AWS_ENDPOINT_URL, which leads all calls to one place: the provider
-asks there whose account it is, and `aws:allowedAccountIds` says which it must be."""
+"""All variables that redirect a deployment. Others are allowed on purpose: GITHUB_TOKEN, which `cfs doctor github`
+uses; AWS_PROFILE and the other AWS credentials; and AWS_ENDPOINT_URL, which redirects all calls to one place, where the
+provider reads the account ID and compares it with `aws:allowedAccountIds`."""
 
 
 def find_redirects(names: Iterable[str], *, unbeatable_only: bool = False) -> list[str]:
-    """Return the names of the variables that would lead a deployment elsewhere, in order.
+    """Return the variables that would redirect a deployment, sorted.
 
     Args:
-        names: Names of variables that are set.
-        unbeatable_only: Whether to leave out those that the stack's settings win over.
+        names: Names of the variables that are set.
+        unbeatable_only: Whether to omit variables that the stack's settings override.
     """
     patterns = [redirect.names for redirect in REDIRECTS if redirect.beats_settings or not unbeatable_only]
     return sorted(name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns))
