@@ -1,4 +1,4 @@
-"""ClaudeFS's infrastructure: wires the components of one stack."""
+"""The Pulumi program: wires the components of one stack."""
 
 from __future__ import annotations
 

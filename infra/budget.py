@@ -1,4 +1,4 @@
-"""The day's and the month's budget and where their alerts go."""
+"""The daily and the monthly budget, and the topic and addresses that receive their alerts."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class BudgetAlert:
     """An alert of a budget.
 
     Attributes:
-        kind: `ACTUAL` for what is spent, `FORECASTED` for what the period will have cost at its end.
-        percentage: The share of the budget at which they are told, in percent.
+        kind: `ACTUAL` for the cost so far, `FORECASTED` for the expected cost of the whole period.
+        percentage: Threshold of the alert, in percent of the budget.
     """
 
     kind: Literal["ACTUAL", "FORECASTED"]
@@ -37,9 +37,9 @@ class BudgetLimit:
     """Limit of a budget.
 
     Attributes:
-        period: How long it is; part of the budget's name.
-        usd: The limit, in US dollars.
-        alerts: When subscribers are told.
+        period: Length of the period; part of the budget's name.
+        usd: Limit in US dollars.
+        alerts: Alerts sent to the subscribers.
     """
 
     period: Literal["daily", "monthly"]
@@ -48,11 +48,11 @@ class BudgetLimit:
 
 
 DAILY_ALERTS = (BudgetAlert(kind="ACTUAL", percentage=80), BudgetAlert(kind="ACTUAL", percentage=100))
-"""ACTUAL alone: AWS forecasts no DAILY budget,
+"""ACTUAL only, since AWS does not forecast DAILY budgets:
 https://docs.aws.amazon.com/cost-management/latest/userguide/budgets-best-practices.html"""
 
 MONTHLY_ALERTS = (BudgetAlert(kind="FORECASTED", percentage=100), BudgetAlert(kind="ACTUAL", percentage=100))
-"""The forecast warns while there is still something to save."""
+"""The forecast warns while spending can still be reduced."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,10 +61,10 @@ class BudgetArgs:
 
     Attributes:
         stack: The stack.
-        daily_usd: The limit, in US dollars a day.
-        monthly_usd: The limit, in US dollars a month.
-        emails: Who is told, at most 10 addresses. Budgets writes to them itself; they do not subscribe to the topic
-            too, so an alert is one message, and nobody has to confirm a subscription.
+        daily_usd: Limit in US dollars per day.
+        monthly_usd: Limit in US dollars per month.
+        emails: Recipients of alerts, at most 10 addresses. AWS Budgets sends the e-mails itself. The addresses are
+            not also subscribed to the topic, so each alert is one message and no subscription has to be confirmed.
     """
 
     stack: SecuredStack
@@ -74,12 +74,12 @@ class BudgetArgs:
 
 
 class Budget(Component):
-    """A DAILY and a MONTHLY cost budget that tell an encrypted SNS topic and e-mail addresses.
+    """A DAILY and a MONTHLY cost budget that notify an encrypted SNS topic and e-mail addresses.
 
     Attributes:
-        topic_arn: The topic that alerts are published to.
-        budget_name: The day's budget.
-        monthly_budget_name: The month's budget.
+        topic_arn: ARN of the topic that alerts are published to.
+        budget_name: Name of the daily budget.
+        monthly_budget_name: Name of the monthly budget.
     """
 
     topic_arn: pulumi.Output[str]
@@ -133,7 +133,7 @@ class Budget(Component):
             time_unit=limit.period.upper(),
             limit_amount=str(limit.usd),
             limit_unit="USD",
-            # The topic's ARN comes from its policy: Budgets checks at creation that it may publish.
+            # The ARN is read from the topic's policy, because Budgets checks on creation that it may publish.
             notifications=[_alert_notification(alert, policy.arn, args.emails) for alert in limit.alerts],
             tags=args.stack.tags.for_resource(f"{limit.period}-budget", role="alerts"),
             opts=self.child_options(),
@@ -154,7 +154,7 @@ def _alert_notification(
 
 
 def alert_topic_policy(*, topic_arn: str, account_id: str) -> str:
-    """Let AWS Budgets publish for this account and nobody else; the account's own roles need no statement here.
+    """Return a policy that lets AWS Budgets publish, for this account only; the account's own roles need no statement.
 
     https://docs.aws.amazon.com/cost-management/latest/userguide/budgets-sns-policy.html
     """

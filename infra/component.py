@@ -1,4 +1,4 @@
-"""The base of every component: one form of type token, one parent, outputs that are never empty."""
+"""Base class of all components: uniform type tokens, children with the right parent, registered outputs."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class ChildOptions(TypedDict, total=False):
 
 
 class Component(pulumi.ComponentResource):
-    """A group of resources that belong together and are read as one value."""
+    """Base class of the stack's components."""
 
     def __init__(self, name: str, *, opts: pulumi.ResourceOptions | None = None) -> None:
         """Register the component under `claudefs:infra:<Class>`."""
         super().__init__(f"{COMPONENT_PACKAGE}:{type(self).__name__}", name, None, opts)
 
     def child_options(self, **options: Unpack[ChildOptions]) -> pulumi.ResourceOptions:
-        """Options of a resource inside this component; the parent cannot be replaced by a caller."""
+        """Return the options of a child resource; callers cannot override the parent."""
         return pulumi.ResourceOptions(parent=self, **options)
 
     def register_declared_outputs(self) -> None:

@@ -1,4 +1,4 @@
-"""Log groups: encrypted, kept for as long as the stack's settings say."""
+"""Encrypted log groups with the stack's retention period."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def declare_log_group(
 
     Args:
         parent: The component.
-        name: Its logical name.
-        stack: The stack that it belongs to.
-        purpose: The end of its name: `/cfs/<environment>/<purpose>`.
-        tag: The end of its tag `Name`.
+        name: Logical name of the log group.
+        stack: The stack that owns it.
+        purpose: Last part of its physical name, `/cfs/<environment>/<purpose>`.
+        tag: Last part of its tag `Name`.
     """
     return cloudwatch.LogGroup(
         name,

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ManagedRepository:
-    """Inputs of the managed repository.
+    """Components of the managed repository.
 
     Attributes:
-        access: The roles of its jobs.
+        access: Roles of the repository's jobs.
         workflow_files: The delivered workflow files.
-        deployments: The environment of this stack's deployments.
+        deployments: GitHub environment of this stack's deployments.
     """
 
     access: GitHubAccess
@@ -42,14 +42,14 @@ def declare_repository(
     storage: Storage,
     region: pulumi.Output[str],
 ) -> ManagedRepository:
-    """Declare what this stack has in the repository.
+    """Declare this stack's part of the repository.
 
     Args:
         settings: The stack's settings.
         stack: The stack.
-        scope: What the policies of jobs name.
-        storage: The buckets that jobs use.
-        region: The region that jobs work in.
+        scope: Resources that the policies of jobs refer to.
+        storage: Buckets that jobs use.
+        region: AWS region of the jobs.
     """
     access = _declare_access(settings, stack=stack, scope=scope)
     _declare_variables(settings, storage=storage, access=access, region=region)
@@ -95,7 +95,7 @@ def _declare_variables(
                 "CACHE_BUCKET": storage.cache_bucket,
                 "CACHE_ROLE_ARN": access.role_arns["ci-read"],
                 "AWS_ROLE_ARN": access.role_arns["ci-write"],
-                # INFRA_REPOSITORY and INFRA_REF, which say what jobs deploy with, are not for a deployment to set.
+                # A deployment must not set INFRA_REPOSITORY and INFRA_REF, which select the code that jobs deploy with.
                 "PREVIEW_ENVIRONMENTS": settings.preview_environments_json,
             },
             secrets=settings.actions_secrets,
@@ -106,7 +106,7 @@ def _declare_variables(
 def _declare_environments(
     settings: Settings, *, storage: Storage, access: GitHubAccess, region: pulumi.Output[str]
 ) -> DeploymentEnvironment:
-    """Declare the environments of deployments and of previews, and return that of deployments."""
+    """Declare the environments for deployments and previews, and return the one for deployments."""
     job_variables: dict[str, pulumi.Input[str]] = {
         "AWS_REGION": region,
         "PULUMI_STACK": settings.environment,

@@ -1,4 +1,4 @@
-"""Physical names that keep each service's rules: a name is hashed or refused, never cut silently."""
+"""Physical names that obey each service's rules: a long name is shortened with a hash, an invalid one is refused."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ CONFIG_NAMESPACE = "claudefs-infra"
 """The project's name in `Pulumi.yaml`, which prefixes its configuration keys."""
 
 LOCAL_STACK = "local"
-"""The stack on the emulated account of `make up`."""
+"""Name of the stack that `make up` deploys on the emulated account."""
 
 LOG_GROUP_PREFIX = "/cfs"
-"""Log groups are named `/cfs/<environment>/…`; the key encrypts no others."""
+"""Log groups are named `/cfs/<environment>/…`; the KMS key encrypts no other log groups."""
 
 _HASH_LENGTH = 8
 
@@ -138,10 +138,9 @@ AUTO_SCALING_GROUP = TextRule(
 
 
 def physical_name(rule: TextRule, *parts: str) -> str:
-    """Join `parts` with hyphens to a name that `rule` accepts.
+    """Join `parts` with hyphens into a name that `rule` accepts.
 
-    A name that is too long keeps its beginning and ends in a hash of the whole, so that two long names
-    never become one.
+    A name that is too long is cut and ends in a hash of the full name, so two long names stay different.
 
     Raises:
         InvalidTextError: The name has characters that the service refuses.
@@ -155,7 +154,7 @@ def physical_name(rule: TextRule, *parts: str) -> str:
 
 
 def document_name(environment: str, purpose: str) -> str:
-    """Name an environment's document, of either type: they share one space of names."""
+    """Return the name of an SSM document; Command and Automation documents share one namespace."""
     return physical_name(SSM_DOCUMENT, PROJECT_NAME, environment, purpose)
 
 

@@ -1,4 +1,4 @@
-"""Outputs of the stack: one table; a test keeps docs/outputs.md equal to it."""
+"""The stack's outputs in one table; a test compares docs/outputs.md with it."""
 
 from __future__ import annotations
 
@@ -56,21 +56,21 @@ OUTPUT_DESCRIPTIONS: Mapping[str, str] = {
     "deployRoleArn": "the IAM role of jobs on GitHub that deploy this stack",
     "settings": "the names of the settings that the stack was deployed with, other than their defaults",
 }
-"""Each output and what it is."""
+"""Descriptions of the outputs, by output name."""
 
 
 def shell_command(instance_id: pulumi.Output[str], *, region: pulumi.Input[str]) -> pulumi.Output[str]:
-    """Return the command that opens a shell on an instance: Session Manager, since SSH is off."""
+    """Return the command that opens a shell on an instance with Session Manager, since SSH is disabled."""
     return pulumi.Output.concat("aws ssm start-session --region ", region, " --target ", instance_id)
 
 
 @dataclass(frozen=True, kw_only=True)
 class StackParts:
-    """The parts of a stack that outputs are read from.
+    """The parts of a stack that the outputs are read from.
 
     Attributes:
-        region: The region, as the provider reports it.
-        given: The names of the settings that differ from their defaults.
+        region: The region reported by the provider.
+        given: Names of the settings that differ from their defaults.
     """
 
     region: pulumi.Output[str]
@@ -130,10 +130,10 @@ def export_outputs(parts: StackParts) -> None:
 
 
 def export_values(values: Mapping[str, pulumi.Input[object]]) -> None:
-    """Export values under the names of the table.
+    """Export values under the names in `OUTPUT_DESCRIPTIONS`.
 
     Raises:
-        ValueError: They are not exactly those of the table.
+        ValueError: The names differ from the table's.
     """
     if values.keys() != OUTPUT_DESCRIPTIONS.keys():
         raise ValueError(f"the outputs differ from the table's: {sorted(values.keys() ^ OUTPUT_DESCRIPTIONS.keys())}")

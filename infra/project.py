@@ -1,8 +1,8 @@
-"""The Pulumi project: where it is."""
+"""Location of the Pulumi project."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent
-"""The folder of `Pulumi.yaml`, which is also the root of the repository."""
+"""The folder that contains `Pulumi.yaml`, which is also the repository's root."""

@@ -1,4 +1,4 @@
-"""All that the stack grants to the roles of its machines, runbooks and schedules."""
+"""All grants of the stack's roles for machines, runbooks and schedules."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def stack_grants(scope: SecuredScope) -> Iterator[Statement]:
-    """Return every statement of these roles; the boundary is drawn around them."""
+    """Return every statement granted to these roles; the permissions boundary is built from them."""
     for grant in (*ORCHESTRATOR_GRANTS.values(), *NODE_GRANTS.values(), *INTERRUPTION_GRANTS.values()):
         yield from grant(scope)
     yield from scheduler_grants(scope, instance_id="*")

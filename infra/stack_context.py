@@ -18,8 +18,8 @@ class StackContext:
     """The stack's account, region and tags.
 
     Attributes:
-        account_id: The AWS account.
-        region: Its region.
+        account_id: ID of the AWS account.
+        region: AWS region.
         tags: The stack's tags.
     """
 
@@ -34,7 +34,7 @@ class StackContext:
 
     @property
     def scope(self) -> pulumi.Output[Scope]:
-        """Scope of the stack's rights."""
+        """Scope of the stack's grants."""
         return self.account_id.apply(
             lambda account_id: Scope(account_id=account_id, region=self.region, environment=self.environment)
         )
@@ -42,12 +42,12 @@ class StackContext:
 
 @dataclass(frozen=True, kw_only=True)
 class SecuredStack(StackContext):
-    """The same stack with what protects its resources.
+    """The stack with its encryption key, permissions boundary and log retention.
 
     Attributes:
-        key_arn: The KMS key that encrypts disks, objects, logs and alerts.
-        boundary_arn: The policy that limits what the stack's roles can be allowed.
-        log_retention_days: How long logs are kept, in days.
+        key_arn: ARN of the KMS key that encrypts disks, objects, logs and alerts.
+        boundary_arn: ARN of the permissions boundary of the stack's roles.
+        log_retention_days: Retention of logs, in days.
     """
 
     key_arn: pulumi.Output[str]

@@ -1,4 +1,4 @@
-"""Required tags as a type, so that no resource goes without them."""
+"""The required tags as a type, so no resource can be declared without them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PROJECT_NAME = "claudefs"
 """Value of the tag `project`. ClaudeFS's scripts filter on exactly this key and value; EC2 compares case."""
 
 MANAGED_BY_TAG = "pulumi"
-"""Value of the tag `ManagedBy`: who changes such a resource by hand loses the change at the next deployment."""
+"""Value of the tag `ManagedBy`, which warns that the next deployment reverts manual changes."""
 
 ResourceRole = Literal[
     "network",
@@ -33,10 +33,10 @@ ResourceRole = Literal[
     "interruptions",
     "delivery",
 ]
-"""Purpose of a resource: the tag `Role`, by which ClaudeFS's scripts select nodes."""
+"""Purpose of a resource: the tag `Role`. ClaudeFS's scripts select nodes by it."""
 
 Site = Literal["A", "B"]
-"""A ClaudeFS site: nodes of one site share its availability zones."""
+"""A ClaudeFS site; each site has its own availability zones."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,9 +44,9 @@ class Tags:
     """The tags of one stack's resources.
 
     Attributes:
-        environment: The stack's name, such as `prod`; finds what a stack owns in a shared account.
-        owner: The team that answers for the resources.
-        cost_center: Who pays, for cost allocation; "" where nobody asks.
+        environment: The stack's name, such as `prod`; identifies the stack's resources in a shared account.
+        owner: The team responsible for the resources.
+        cost_center: Cost center for cost allocation; "" omits the tag.
     """
 
     environment: str
@@ -57,13 +57,13 @@ class Tags:
         """Return the tags of one resource.
 
         Args:
-            name: The resource's name, unique in its stack and type; becomes the tag `Name`, by which a resource
-                that a dead run has created but not recorded is found again.
-            role: What the resource is for.
-            site: The site that it belongs to, if to one alone.
+            name: The resource's name, unique in its stack and type. It becomes the tag `Name`, which recovery uses
+                to find a resource that an interrupted run created but did not record.
+            role: The resource's purpose.
+            site: The resource's site, or None if it belongs to no single site.
 
         Raises:
-            InvalidTextError: AWS would refuse a value.
+            InvalidTextError: A value is not valid for AWS.
         """
         tags = {
             "project": PROJECT_NAME,

@@ -1,4 +1,4 @@
-"""Texts that AWS restricts: one that a service would refuse is refused before anything is declared."""
+"""Rules for texts that AWS restricts, checked before anything is declared."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ class InvalidTextError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class TextRule:
-    """Constraints of a service on a text.
+    """A service's constraints on a text.
 
     Attributes:
-        subject: What the text is, for messages.
-        max_length: Longest text, in characters.
-        pattern: What the whole text must match.
-        source: Where the service documents the rule.
+        subject: Description of the text, for messages.
+        max_length: Maximum length in characters.
+        pattern: Regular expression that the whole text must match.
+        source: URL of the service's documentation of the rule.
     """
 
     subject: str
@@ -30,7 +30,7 @@ class TextRule:
 SECURITY_GROUP_DESCRIPTION = TextRule(
     subject="description of a security group or of one of its rules",
     max_length=255,
-    # A group's own may have & too, which a rule that names another group may not.
+    # A group's own description may also contain &, but the description of a rule that refers to a group may not.
     pattern=re.compile(r"[a-zA-Z0-9 ._\-:/()#,@\[\]+=;{}!$*]+"),
     source="https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_UserIdGroupPair.html",
 )
@@ -43,17 +43,17 @@ IAM_DESCRIPTION = TextRule(
 TAG_VALUE = TextRule(
     subject="value of a tag",
     max_length=256,
-    # Some services accept further characters, and EventBridge Scheduler no empty value.
+    # The strictest of all services: some accept more characters, but EventBridge Scheduler refuses empty values.
     pattern=re.compile(r"[\w .:/=+@-]+"),
     source="https://docs.aws.amazon.com/IAM/latest/APIReference/API_Tag.html",
 )
 
 
 def check_text(rule: TextRule, text: str) -> str:
-    """Return `text` as it is.
+    """Return `text` unchanged.
 
     Raises:
-        InvalidTextError: It is too long or has characters that the service refuses.
+        InvalidTextError: The text is too long or has characters that the service refuses.
     """
     if len(text) > rule.max_length or not rule.pattern.fullmatch(text):
         message = (
