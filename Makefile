@@ -78,5 +78,5 @@ clean: ## remove the virtual environment; the local account and the cached toolc
 ifneq ($(shell cat .venv/.ready 2>/dev/null),$(CURDIR))
 .PHONY: .venv/.ready
 endif
-.venv/.ready: requirements.txt pyproject.toml bin/make-venv
+.venv/.ready: requirements.txt pyproject.toml bin/make-venv toolchain/faster_sdk.py
 	@bin/make-venv

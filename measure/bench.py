@@ -138,8 +138,8 @@ def _timed_commands(engines: Mapping[int, LocalEngine], loaded: sdk_imports.Load
     folder, environment = engines[5].account.folder, environments[5]
     pulumi = shutil.which("pulumi", path=environment["PATH"]) or "pulumi"
     preview = (pulumi, "preview", "--non-interactive", "--stack", LOCAL_STACK)
-    empty = write_program(folder / "empty", name="empty", packages=[])
-    floor = write_program(folder / "floor", name="floor", packages=sdk_imports.module_packages(loaded.modules))
+    empty = write_program(folder / "empty", name="empty", modules=[])
+    floor = write_program(folder / "floor", name="floor", modules=loaded.modules)
     for program in (empty, floor):
         arguments = (pulumi, "stack", "init", LOCAL_STACK, "--no-select", "--non-interactive")
         _time_command(TimedCommand(arguments=arguments, folder=program, environment=environment))
@@ -167,15 +167,12 @@ def _timed_commands(engines: Mapping[int, LocalEngine], loaded: sdk_imports.Load
     return commands
 
 
-def write_program(folder: Path, *, name: str, packages: Sequence[str]) -> Path:
-    """Write a Pulumi program that loads the given SDK packages and declares nothing."""
+def write_program(folder: Path, *, name: str, modules: Sequence[str]) -> Path:
+    """Write a Pulumi program that loads the given SDK modules and declares nothing."""
     folder.mkdir()
     runtime = {"name": "python", "options": {"toolchain": "pip", "virtualenv": sys.prefix}}
     (folder / "Pulumi.yaml").write_text(yaml.safe_dump({"name": name, "runtime": runtime}))
-    sdks = sorted({package.partition(".")[0] for package in packages})
-    # The SDK loads a service's package on the first access to any attribute, even a missing one.
-    looks = [f"hasattr({package}, 'anything')" for package in packages]
-    lines = ["import pulumi", *(f"import {module}" for module in sdks), *looks]
+    lines = ["import pulumi", *(f"import {module}" for module in modules)]
     (folder / "__main__.py").write_text("\n".join(lines) + "\n")
     return folder
 

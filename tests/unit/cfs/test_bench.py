@@ -88,8 +88,8 @@ def test_the_settings_of_a_larger_cluster_differ_in_two_counts(
     assert settings == yaml.safe_load((PROJECT_FOLDER / "Pulumi.local.yaml").read_text())
 
 
-def test_the_floor_program_loads_only_the_given_packages(tmp_path: Path) -> None:
-    folder = bench.write_program(tmp_path / "floor", name="floor", packages=["pulumi_aws", "pulumi_aws.sns"])
+def test_the_floor_program_loads_only_the_given_modules(tmp_path: Path) -> None:
+    folder = bench.write_program(tmp_path / "floor", name="floor", modules=["pulumi_aws", "pulumi_aws.sns.topic"])
     program = (folder / "__main__.py").read_text()
     check = "import sys; assert 'pulumi_aws.sns.topic' in sys.modules; assert 'pulumi_aws.ec2.vpc' not in sys.modules"
     subprocess.run([sys.executable, "-c", f"{program}{check}"], check=True)
