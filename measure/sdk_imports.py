@@ -49,7 +49,7 @@ def load_program() -> LoadedModules:
     )
     if done.returncode != 0:
         raise UserError(
-            f"The program failed against mocks:\n{done.stderr}", repair="repair the program: `make preview` says more"
+            f"The program failed against mocks:\n{done.stderr}", repair="repair the program: `make preview` shows more"
         )
     return LoadedModules(**json.loads(done.stdout))
 

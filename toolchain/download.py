@@ -152,7 +152,7 @@ def _install_plugin(work: Path, name: str) -> None:
         except subprocess.CalledProcessError as failure:
             problem = failure.stderr
         except subprocess.TimeoutExpired:
-            problem = f"no end after {PLUGIN_TIMEOUT_SECONDS} s"
+            problem = f"not finished after {PLUGIN_TIMEOUT_SECONDS} s"
         else:
             return
     raise transfer.UnavailableError(f"the plugin {name} could not be installed: {problem}")

@@ -122,7 +122,7 @@ class GoWorkspace:
             )
         if command != "build" and network.is_network_failure(output):
             return _NetworkFailedError(network.output_tail(output))
-        end = " was ended, as it took too long" if is_late else " failed"
+        end = " took too long and was stopped" if is_late else " failed"
         return UserError(
             f"`go {command}`{end}; its full output is in {self.log}:\n{network.output_tail(output)}",
             repair="Repeat the command; if it fails again, install Pulumi yourself "

@@ -36,7 +36,7 @@ class AccountClock:
             ValueError: The new time is before the current one.
         """
         if to < self.account_time():
-            raise ValueError(f"{to.isoformat()} lies before the account's time, {self.account_time().isoformat()}")
+            raise ValueError(f"{to.isoformat()} is before the account's time, {self.account_time().isoformat()}")
         self._ahead = to - self.machine_time()
 
     @contextmanager

@@ -108,7 +108,7 @@ class Timetable:
         _check_action(action, sizes, now=now)
         at = action.start_time or next_occurrence(action, after=now)
         if at is None or (action.end_time is not None and at > action.end_time):
-            raise TimetableError("The end time lies before the first time of the scheduled action")
+            raise TimetableError("The end time is before the first time of the scheduled action")
         others = [other for other in self if other.name != action.name]
         if any(other.at == at for other in others):
             raise TimetableError(
@@ -166,7 +166,7 @@ def _check_action(action: ScheduledAction, sizes: GroupSizes, *, now: datetime) 
         if action.start_time is None:
             raise TimetableError("Either Recurrence or StartTime must be given")
         if action.time_zone is not None:
-            raise TimetableError("A time zone can be given only beside a recurrence")
+            raise TimetableError("A time zone can be given only with a recurrence")
         return
     if action.time_zone is not None and action.time_zone not in zone_names():
         raise TimetableError(f"{action.time_zone} is not the canonical name of a time zone")

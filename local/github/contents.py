@@ -94,7 +94,7 @@ def _find_target(call: ApiCall, path: str) -> _FileTarget:
         raise ApiError(HTTPStatus.NOT_FOUND, f"Branch {branch} not found")
     target = _FileTarget(path=path, branch=branch, head=head, files=commit_files(call, head))
     if any(path.startswith(f"{name}/") or name.startswith(f"{path}/") for name in target.files):
-        raise invalid_request_error(f"{path} is a directory, or lies below a file.")
+        raise invalid_request_error(f"{path} is a directory, or is below a file.")
     guards.check_workflow_scope(call, path)
     sha = call.fields.optional_value("sha", str)
     if sha is None and target.current_sha is not None:

@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 ENVIRONMENT = "test"
 REGION = "us-west-2"
 TIME_ZONE = "America/Los_Angeles"
-"""One that moto knows."""
+"""A time zone that moto accepts."""
 
 BUDGET_USD = "100"
 MONDAY_EVENING = datetime(2026, 11, 23, 20, 0, tzinfo=ZoneInfo(TIME_ZONE)).astimezone(UTC)
-"""The schedule's hours are weekdays from 8 to 18."""
+"""A time outside the schedule's hours, which are weekdays from 8 to 18."""
 
 
 class Raw:
@@ -206,7 +206,7 @@ def full_name(name: str) -> str:
 
 
 def local(day: int, hour: int, minute: int = 0) -> datetime:
-    """Return a time of November 2026 in the schedule's time zone."""
+    """Return a time in November 2026, given in the schedule's time zone."""
     return datetime(2026, 11, day, hour, minute, tzinfo=ZoneInfo(TIME_ZONE)).astimezone(UTC)
 
 

@@ -109,7 +109,7 @@ def _asked(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
 
 
 def client(service: str, *, watched: bool = True) -> Any:
-    """Return a client of moto or of the account in memory; the tests' own calls are not watched."""
+    """Return a client of moto or of the account in memory; `watched` is false for the tests' own calls."""
     if WIRE.memory and watched:
         return MemoryClient(service, WIRE.memory)
     return _boto3_client(service, watched=watched)
@@ -125,7 +125,7 @@ def _boto3_client(service: str, *, watched: bool) -> Any:
 
 
 def console_aws(*, watched: bool = True) -> AwsAccount:
-    """Return the account as the console reaches it."""
+    """Return the account for the console."""
     clients = {service: client(service, watched=watched) for service in ("ec2", "s3", "ssm")}
     return AwsAccount(session=_session(), _clients=clients)
 
@@ -157,7 +157,7 @@ class Account(Protocol):
 
 
 class MotoAccount:
-    """An account in moto, as `make up` serves it; a call takes tens of milliseconds."""
+    """An account in moto, as in `make up`; a call takes tens of milliseconds."""
 
     def __init__(self) -> None:
         close_gaps_once()
@@ -259,7 +259,7 @@ class MemoryClient:
 
 
 class MemoryAccount:
-    """An account in memory; its nodes behave as those of `local/aws/nodes.py`."""
+    """An account in memory; its nodes behave like those in `local/aws/nodes.py`."""
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
@@ -532,14 +532,14 @@ def wire() -> Iterator[Wire]:
 
 @pytest.fixture
 def world(wire: Wire) -> World:
-    """An environment in memory, fast enough for hundreds of roll-outs."""
+    """An environment in memory, fast enough for hundreds of rollouts."""
     wire.memory = MemoryAccount()
     return World(wire.memory)
 
 
 @pytest.fixture
 def emulated_world(wire: Wire, one_image: None) -> Iterator[World]:  # noqa: ARG001
-    """An environment in the account that `make up` emulates."""
+    """An environment in moto, as in `make up`."""
     wire.memory = None
     with mock_aws():
         yield World(MotoAccount())

@@ -89,7 +89,7 @@ def test_what_is_described_as_next_moves_on_each_time() -> None:
     [
         (replace(ONCE, start_time=NOW - timedelta(seconds=1)), TWO, "in the past"),
         (replace(ONCE, start_time=None), TWO, "Either Recurrence or StartTime"),
-        (replace(ONCE, time_zone="Europe/Berlin"), TWO, "only beside a recurrence"),
+        (replace(ONCE, time_zone="Europe/Berlin"), TWO, "only with a recurrence"),
         (replace(DAILY, recurrence="0 8 * *"), TWO, "is invalid"),
         (replace(DAILY, recurrence="0 25 * * *"), TWO, "is invalid"),
         (replace(DAILY, time_zone="US/Pacific"), TWO, "not the canonical name"),
@@ -132,7 +132,7 @@ def test_the_clock_goes_on_from_where_it_was_moved_to_and_never_back() -> None:
     later = clock.account_time() + timedelta(days=30)
     clock.move_forward(later)
     assert later <= clock.account_time() < later + timedelta(minutes=1)
-    with pytest.raises(ValueError, match="lies before"):
+    with pytest.raises(ValueError, match="is before"):
         clock.move_forward(later - timedelta(days=1))
 
 
