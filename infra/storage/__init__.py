@@ -1,1 +1,1 @@
-"""Buckets, the key that encrypts them and all else, and how releases lie in a bucket."""
+"""The stack's buckets, and the KMS key that encrypts its data."""

@@ -1,4 +1,4 @@
-"""A bucket as every one here is: private, encrypted with the stack's key, versioned, reached over TLS, cleaned up."""
+"""The stack's kind of bucket: private, encrypted with the stack's key, versioned, TLS only, with lifecycle rules."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 UNFINISHED_UPLOAD_DAYS = 7
-"""Parts of an upload that nobody finished cost as much as objects and are listed nowhere."""
+"""Days after which an incomplete multipart upload is aborted: its parts cost as much as objects but are not listed."""
 
 MIN_EXPIRATION_DAYS = 1
-"""The least that S3 offers."""
+"""S3's minimum, in days."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,9 +26,9 @@ class Lifecycle:
     """Lifecycle rules of a bucket.
 
     Attributes:
-        superseded_days: Versions that are no longer current, so long after they were superseded.
-        superseded_kept: How many of them stay however old they are.
-        expire_days: Current versions, so long after they were written; None: never.
+        superseded_days: Days after which noncurrent versions are deleted.
+        superseded_kept: Number of noncurrent versions to keep regardless of age, or None.
+        expire_days: Days after which current versions expire; None: never.
     """
 
     superseded_days: int
@@ -41,13 +41,13 @@ class PrivateBucketArgs:
     """Inputs of the bucket.
 
     Attributes:
-        name: Its name.
-        adopted_bucket: The same name, if the bucket exists already and is to be taken into the stack; else "".
-        key_arn: The KMS key that encrypts its objects.
-        lifecycle: When S3 deletes what.
-        protected: Whether Pulumi refuses to delete or replace it.
-        retain_on_delete: Whether it stays in the account even when it leaves the stack.
-        tags: Its tags; an adopted bucket keeps those that it has.
+        name: Name of the bucket.
+        adopted_bucket: The same name if the stack adopts an existing bucket, otherwise "".
+        key_arn: ARN of the KMS key that encrypts its objects.
+        lifecycle: Lifecycle rules.
+        protected: Whether Pulumi refuses to delete or replace the bucket.
+        retain_on_delete: Whether the bucket stays in the account when it is removed from the stack.
+        tags: Tags of the bucket; an adopted bucket keeps its own tags.
     """
 
     name: pulumi.Output[str]
@@ -60,11 +60,11 @@ class PrivateBucketArgs:
 
 
 class PrivateBucket(Component):
-    """The bucket and all that S3 configures apart from it, which is protected and retained together with it.
+    """The bucket and its separate configuration resources, which are protected and retained with it.
 
     Attributes:
-        bucket: Its name.
-        arn: Its ARN.
+        bucket: Name of the bucket.
+        arn: ARN of the bucket.
     """
 
     bucket: pulumi.Output[str]
@@ -73,7 +73,7 @@ class PrivateBucket(Component):
     def __init__(self, name: str, *, args: PrivateBucketArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare the bucket."""
         super().__init__(name, opts=opts)
-        # Never force_destroy: a bucket with objects in it is not deleted, by whatever mistake.
+        # Never force_destroy, so no mistake can delete a bucket that contains objects.
         bucket = s3.Bucket(
             name,
             bucket=args.name,
@@ -82,7 +82,7 @@ class PrivateBucket(Component):
                 protect=args.protected,
                 retain_on_delete=args.retain_on_delete,
                 import_=args.adopted_bucket or None,
-                # Pulumi adopts only what is declared exactly as it is.
+                # Pulumi imports a resource only if its declaration matches its actual state.
                 ignore_changes=["tags"] if args.adopted_bucket else [],
             ),
         )
@@ -122,7 +122,7 @@ class PrivateBucket(Component):
                         "sse_algorithm": "aws:kms",
                         "kms_master_key_id": key_arn,
                     },
-                    # One data key serves many objects: next to no KMS requests.
+                    # A bucket key serves many objects, which saves nearly all KMS requests.
                     "bucket_key_enabled": True,
                 }
             ],
@@ -144,7 +144,7 @@ class PrivateBucket(Component):
         )
         s3.BucketLifecycleConfiguration(
             f"{self._name}-lifecycle",
-            # Through the versioning, so that rules for versions come when there are such.
+            # A dependency on the versioning: the rules for versions need it.
             bucket=versioning.bucket,
             rules=lifecycle_rules(lifecycle),
             opts=self._options,
@@ -152,7 +152,7 @@ class PrivateBucket(Component):
 
 
 def lifecycle_rules(lifecycle: Lifecycle) -> list[s3.BucketLifecycleConfigurationRuleArgsDict]:
-    """Return the rules of a lifecycle; each is for the whole bucket."""
+    """Return the lifecycle rules; each applies to the whole bucket."""
     superseded: s3.BucketLifecycleConfigurationRuleNoncurrentVersionExpirationArgsDict = {
         "noncurrent_days": lifecycle.superseded_days
     }
@@ -185,9 +185,10 @@ def lifecycle_rules(lifecycle: Lifecycle) -> list[s3.BucketLifecycleConfiguratio
 
 
 def bucket_policy(bucket_arn: str, key_arn: str) -> str:
-    """Refuse whatever comes without TLS, and objects that their writer wants encrypted in any other way.
+    """Return a policy that denies requests without TLS, and uploads that ask for any other encryption.
 
-    A writer that asks for nothing gets the bucket's own encryption: only what is there (`Null` is false) is judged.
+    Uploads that name no encryption get the bucket's default: the statements apply only if the header is present
+    (`Null` is false).
     """
     encryption = "s3:x-amz-server-side-encryption"
     key_id = f"{encryption}-aws-kms-key-id"

@@ -1,4 +1,4 @@
-"""The key that encrypts what the stack stores: objects, disks, logs, alerts."""
+"""The KMS key that encrypts the stack's objects, disks, logs and alerts."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ LAUNCHING_ROLES = {
     "autoscaling.amazonaws.com": "AWSServiceRoleForAutoScaling",
     "spot.amazonaws.com": "AWSServiceRoleForEC2Spot",
 }
-"""The roles under which Auto Scaling and EC2 Spot launch nodes, by service."""
+"""Service-linked roles with which Auto Scaling and EC2 Spot launch nodes, by service."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +87,7 @@ class EncryptionArgs:
     Attributes:
         stack: The stack.
         protected: Whether Pulumi refuses to delete or replace the key.
-        adopted_key: Id of the key that `cfs bootstrap` has made, with its alias, for the stack to take over; or "".
+        adopted_key: ID of a key that `cfs bootstrap` created, which the stack adopts with its alias; or "".
     """
 
     stack: StackContext
@@ -96,10 +96,10 @@ class EncryptionArgs:
 
 
 class Encryption(Component):
-    """One customer-managed KMS key, rotated every year, and its alias.
+    """A customer-managed KMS key with yearly rotation, and its alias.
 
     Attributes:
-        key_arn: The key.
+        key_arn: ARN of the key.
     """
 
     key_arn: pulumi.Output[str]
@@ -112,8 +112,8 @@ class Encryption(Component):
             name,
             description=key_description(environment),
             enable_key_rotation=True,
-            # A deleted key can be had back for 30 days, which is AWS's own waiting period and the longest. It is not
-            # declared, since AWS does not tell it: a key that is adopted would differ.
+            # A deleted key can be restored for 30 days, which is AWS's default and maximum waiting period. It is not
+            # declared here: AWS does not return it, so an adopted key would differ from its declaration.
             policy=args.stack.scope.apply(key_policy),
             tags=key_tags(args.stack.tags),
             opts=self.child_options(protect=args.protected, import_=args.adopted_key or None),
@@ -145,12 +145,12 @@ def key_tags(tags: Tags) -> dict[str, str]:
 
 
 def key_policy(scope: Scope) -> str:
-    """Return the key policy: it allows IAM policies of the account, and services that act on behalf of nobody.
+    """Return the key policy: it enables IAM policies, and allows services that do not act on behalf of a caller.
 
-    S3, EBS, SNS and Secrets Manager use the key with the rights of their caller, so they stand in no statement.
+    S3, EBS, SNS and Secrets Manager use the key with their caller's permissions, so they need no statement.
     """
-    # KMS refuses a policy that names a role which does not exist yet, and AWS makes these at their first use. So the
-    # statements name everybody, and their conditions allow callers of this account that are one of these roles.
+    # KMS refuses a policy with a principal that does not exist, and AWS creates these roles on first use. So the
+    # principal is everybody, and the conditions limit the statements to these roles of this account.
     everybody = Principal(kind="AWS", value="*")
     launching = (
         string_equals("kms:CallerAccount", scope.account_id),

@@ -1,4 +1,4 @@
-"""Buckets: the stack's state, ClaudeFS's build artifacts and the build cache."""
+"""The buckets for the stack's state, ClaudeFS's releases and the build cache."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from infra.tags import ResourceRole
 
 STATE_LIFECYCLE = Lifecycle(superseded_days=90, superseded_kept=20)
-"""A state that a mistake has overwritten is found within a quarter, and the last 20 are there however old."""
+"""A mistake in the state should be noticed within a quarter; the last 20 versions are kept regardless of age."""
 
 ARTIFACT_LIFECYCLE = Lifecycle(superseded_days=30)
-"""Releases stay; one that was overwritten or deleted can be had back for a month."""
+"""Releases do not expire; an overwritten or deleted one can be restored for 30 days."""
 
 BUILD_CACHE_LIFECYCLE = Lifecycle(superseded_days=MIN_EXPIRATION_DAYS, expire_days=30)
-"""Cache entries that no build has written for a month are not worth their storage."""
+"""Cache entries expire 30 days after they were written; after that they are rarely worth their storage."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,15 +40,15 @@ class StorageArgs:
 
 
 class Storage(Component):
-    """The state bucket, which nothing here deletes, the artifact bucket and the build cache.
+    """The state bucket, which the stack never deletes, the artifact bucket and the build cache.
 
     Attributes:
-        state_bucket: Name of the bucket that holds Pulumi's state.
-        state_bucket_arn: Its ARN.
-        artifact_bucket: Name of the bucket that holds releases.
-        artifact_bucket_arn: Its ARN.
-        cache_bucket: Name of the bucket that holds what builds reuse.
-        cache_bucket_arn: Its ARN.
+        state_bucket: Name of the bucket for Pulumi's state.
+        state_bucket_arn: ARN of the state bucket.
+        artifact_bucket: Name of the bucket for releases.
+        artifact_bucket_arn: ARN of the artifact bucket.
+        cache_bucket: Name of the bucket for the build cache.
+        cache_bucket_arn: ARN of the cache bucket.
     """
 
     state_bucket: pulumi.Output[str]
