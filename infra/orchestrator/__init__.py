@@ -1,1 +1,1 @@
-"""The machine on which the agents work, and its hours."""
+"""The machine that runs the agents, and its hours."""

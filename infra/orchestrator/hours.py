@@ -1,8 +1,8 @@
-"""Starts and stops the orchestrator at the schedule's hours, by EventBridge Scheduler.
+"""EventBridge Scheduler schedules that start and stop the orchestrator.
 
-There is no dead-letter queue: a call that failed to its end is counted in CloudWatch (`AWS/Scheduler`,
-`TargetErrorCount` and `InvocationDroppedCount`, by schedule group), to call hours later would be wrong, and the next
-day calls again.
+They have no dead-letter queue: CloudWatch counts failed and dropped calls (`AWS/Scheduler`, `TargetErrorCount` and
+`InvocationDroppedCount`, by schedule group), repeating a call hours later would be wrong, and the schedule calls again
+the next day.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from infra.stack_context import SecuredStack
 
 MAX_RETRY_DURATION = timedelta(hours=1)
-"""Time for retries of a failed call, for instance while EC2 has no capacity for the instance."""
+"""Maximum time for retries of a failed call, for example while EC2 has no capacity for the instance."""
 
 MAX_SCHEDULER_RETRIES = 185
-"""EventBridge Scheduler's largest number, so that the time alone decides:
+"""EventBridge Scheduler's maximum, so only the time limits the retries:
 https://docs.aws.amazon.com/scheduler/latest/APIReference/API_RetryPolicy.html"""
 
 _DAY = timedelta(days=1)
@@ -50,9 +50,9 @@ class OrchestratorHoursArgs:
 
     Attributes:
         stack: The stack.
-        instance_id: The orchestrator's instance, the only one that is started and stopped.
-        calendar: When it runs.
-        now: What lies before is left out.
+        instance_id: ID of the orchestrator's instance.
+        calendar: Calendar of the orchestrator.
+        now: Current time; actions before it are omitted.
     """
 
     stack: SecuredStack
@@ -62,11 +62,11 @@ class OrchestratorHoursArgs:
 
 
 class OrchestratorHours(Component):
-    """One schedule for each scheduled action of the calendar; a deployment itself starts and stops nothing.
+    """One schedule for each scheduled action of the calendar; deployments do not start or stop the orchestrator.
 
     Attributes:
-        group_name: The schedule group.
-        role_arn: The role that starts and stops the orchestrator.
+        group_name: Name of the schedule group.
+        role_arn: ARN of the role that starts and stops the orchestrator.
     """
 
     group_name: pulumi.Output[str]
@@ -138,14 +138,14 @@ class OrchestratorHours(Component):
 
 
 def schedule_group_name(environment: str) -> str:
-    """Name the schedule group; environments of one account have groups of their own."""
+    """Return the name of the environment's schedule group."""
     return physical_name(SCHEDULE_GROUP, PROJECT_NAME, environment, HOURS_NAME)
 
 
 def scheduler_trust(scope: Scope) -> Statement:
-    """Let EventBridge Scheduler assume the role for this group of schedules, and for no other.
+    """Return a trust statement that lets EventBridge Scheduler assume the role, only for this schedule group.
 
-    It cannot be limited to single schedules:
+    The trust cannot be limited to single schedules:
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
     """
     group = scope.regional_arn("scheduler", f"schedule-group/{schedule_group_name(scope.environment)}")
@@ -153,7 +153,7 @@ def scheduler_trust(scope: Scope) -> Statement:
 
 
 def scheduler_grants(scope: SecuredScope, *, instance_id: str) -> tuple[Statement, Statement]:
-    """Start and stop one instance; at its start EC2 asks for its disks' data key again.
+    """Return grants to start and stop one instance; on start, EC2 needs a KMS grant to decrypt the disks' data key.
 
     https://docs.aws.amazon.com/solutions/latest/instance-scheduler-on-aws/security-1
     """
@@ -176,7 +176,7 @@ def scheduler_grants(scope: SecuredScope, *, instance_id: str) -> tuple[Statemen
                 is_true("kms:GrantIsForAWSResource"),
                 only("kms:GrantOperations", "Decrypt"),
                 only("kms:EncryptionContextKeys", "aws:ebs:id"),
-                # Without any value "for all" would hold.
+                # ForAllValues also matches if the key is missing.
                 is_present("kms:GrantOperations"),
                 is_present("kms:EncryptionContextKeys"),
             ),
@@ -185,10 +185,10 @@ def scheduler_grants(scope: SecuredScope, *, instance_id: str) -> tuple[Statemen
 
 
 def action_expression(calendar: Calendar, action: ScheduledAction) -> str:
-    """Write when an action is done as EventBridge Scheduler reads it, in the calendar's time zone.
+    """Return an action's schedule in EventBridge Scheduler's syntax, in the calendar's time zone.
 
-    Its cron has a year more than a scheduled action's, a `?` for one of the two fields of days, and other numbers of
-    the days of the week, so that they stand by name here:
+    Unlike a scheduled action's cron, this syntax has a field for the year, a `?` in one of the two day fields, and
+    different numbers for weekdays, so weekdays are written by name:
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
 
     Raises:
@@ -204,18 +204,18 @@ def action_expression(calendar: Calendar, action: ScheduledAction) -> str:
 
 
 def retry_seconds(calendar: Calendar) -> int:
-    """Return how long a failed call is tried again, in seconds: never so long that the opposite call is due."""
+    """Return the time for retries of a failed call, in seconds; retries end before the opposite call is due."""
     if calendar.start is None:
         return int(MAX_RETRY_DURATION.total_seconds())
     start, stop = calendar.start, calendar.stop
     open_for = timedelta(hours=stop.hour - start.hour, minutes=stop.minute - start.minute) % _DAY
-    # A clock change may take an hour from either.
+    # A clock change may shorten either by an hour.
     longest = min(MAX_RETRY_DURATION, open_for - MAX_RETRY_DURATION, _DAY - open_for - MAX_RETRY_DURATION)
     return int(max(_MINUTE, longest).total_seconds())
 
 
 def _recurrence_bound(action: ScheduledAction) -> datetime | None:
-    """Return the date from which on a recurring schedule counts, which here is only a bound and no time of its own."""
+    """Return the start date of a recurring schedule: a lower bound, unlike the first run of a scheduled action."""
     return None if action.recurrence is None or action.start_time is None else action.start_time - _MINUTE
 
 

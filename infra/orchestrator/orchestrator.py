@@ -1,4 +1,4 @@
-"""The one machine that is always on: it runs the agents that write ClaudeFS."""
+"""The orchestrator, the machine that runs the agents which write ClaudeFS."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from infra.stack_context import SecuredStack
 
 CREATION_ONLY_PROPERTIES = ["ami", "userData", "userDataBase64"]
-"""What a running orchestrator keeps. A newer image would replace a machine that has work on it. User data runs on an
-instance's first boot alone, so changing it would stop and start the machine and do nothing else. Both are taken anew
-when the instance is created anew. An instance that is adopted after a run has died shows its user data as `userData`,
-a hash, which must not be taken for user data to remove."""
+"""Properties that are set only on creation. A newer image would replace a machine that holds work. User data runs only
+on an instance's first boot, so changing it would stop and start the machine without any other effect. A replacement
+instance gets both. An instance that is adopted after an interrupted run reports its user data as a hash in `userData`,
+which must not be treated as user data to remove."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,13 +29,13 @@ class OrchestratorArgs:
 
     Attributes:
         stack: The stack.
-        network: Where it runs: in the first subnet of site A.
-        instance_type: Its EC2 instance type.
-        disk_gib: Size of its root volume, in GiB.
+        network: Network of the machine, which runs in the first subnet of site A.
+        instance_type: EC2 instance type.
+        disk_gib: Size of the root volume, in GiB.
         image_parameter: Public SSM parameter that names the AMI.
-        instance_profile: Its identity.
-        repository: The repository that its agents work on, `owner/name` on GitHub.
-        protected: Whether Pulumi refuses to delete or replace it, and EC2 to terminate it.
+        instance_profile: Instance profile of the machine.
+        repository: GitHub repository that the agents work on, as `owner/name`.
+        protected: Whether Pulumi refuses to delete or replace the instance, and EC2 refuses to terminate it.
     """
 
     stack: SecuredStack
@@ -49,14 +49,14 @@ class OrchestratorArgs:
 
 
 class Orchestrator(Component):
-    """The orchestrator's instance: on demand, encrypted disk, IMDSv2 only, no SSH.
+    """The orchestrator's instance: On-Demand, with an encrypted disk, IMDSv2 only, and no SSH.
 
     Attributes:
-        instance_id: The EC2 instance.
-        private_ip: Its address inside the VPC.
-        public_ip: Its public address, "" where it has none.
-        image_id: The AMI that it was created from.
-        log_group: Where its logs are shipped to.
+        instance_id: ID of the EC2 instance.
+        private_ip: IP address in the VPC.
+        public_ip: Public IP address, or "".
+        image_id: ID of the AMI that the instance was created from.
+        log_group: Name of the log group for the machine's logs.
     """
 
     instance_id: pulumi.Output[str]
@@ -99,8 +99,8 @@ class Orchestrator(Component):
             iam_instance_profile=args.instance_profile,
             associate_public_ip_address=args.network.assigns_public_ips,
             disable_api_termination=args.protected,
-            # EC2's own metrics come every 5 minutes at no cost, and the CloudWatch agent adds what they lack: memory
-            # and disk. Detailed monitoring would cost $2.10 a month for the same seven metrics every minute.
+            # EC2's free metrics have a period of 5 minutes, and the CloudWatch agent adds memory and disk. Detailed
+            # monitoring would cost $2.10 a month for the same seven metrics every minute.
             monitoring=False,
             metadata_options={
                 "http_endpoint": "enabled",
@@ -113,8 +113,8 @@ class Orchestrator(Component):
                 "encrypted": True,
                 "kms_key_id": args.stack.key_arn,
             },
-            # Part of the launch itself, which jobs on GitHub may make only with tags for the volume. The provider sets
-            # tags of `root_block_device` in a second request.
+            # These are part of the RunInstances request, which jobs on GitHub may send only with tags for the volume.
+            # The provider sets the tags of `root_block_device` in a second request.
             volume_tags=tags,
             user_data_base64=user_data,
             user_data_replace_on_change=False,
