@@ -1,1 +1,1 @@
-"""The network: subnets by site and zone, and which traffic passes."""
+"""The network: subnets by site and zone, and security groups."""

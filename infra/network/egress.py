@@ -5,4 +5,4 @@ from __future__ import annotations
 from typing import Literal
 
 EgressMode = Literal["nat", "public-ip"]
-"""Route of nodes to the internet; nothing on the internet reaches them."""
+"""Route of nodes to the internet; the internet cannot connect to nodes in either mode."""

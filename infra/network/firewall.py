@@ -1,4 +1,4 @@
-"""The security groups of the nodes, from the table of ports."""
+"""Security groups of the machines, built from the table of ports."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class FirewallArgs:
 
     Attributes:
         stack: The stack.
-        vpc_id: The VPC.
-        vpc_cidr: Its addresses.
-        admin_cidrs: Networks outside that may reach the services for administrators.
+        vpc_id: ID of the VPC.
+        vpc_cidr: IPv4 network of the VPC.
+        admin_cidrs: External networks that may reach the services for administrators.
     """
 
     stack: StackContext
@@ -45,12 +45,12 @@ class FirewallArgs:
 
 
 class Firewall(Component):
-    """One security group for each kind of node; they name each other, not addresses, as who may come in.
+    """One security group for each kind of machine; ingress rules refer to groups, not to addresses.
 
-    A group lets out whatever stays in the VPC, since the receiver's group decides there, and HTTP and HTTPS.
+    Egress is allowed to the whole VPC, where the receiver's group decides, and to the internet for HTTP and HTTPS.
 
     Attributes:
-        group_ids: The groups by kind of node.
+        group_ids: IDs of the groups, by kind of machine.
     """
 
     group_ids: Mapping[SecurityGroupName, pulumi.Output[str]]
@@ -73,7 +73,7 @@ class Firewall(Component):
         self.register_declared_outputs()
 
     def _declare_security_group(self, kind: SecurityGroupName, *, vpc_id: pulumi.Output[str]) -> ec2.SecurityGroup:
-        # The name is Pulumi's, with a random end: a group in use can be replaced by another only beside it.
+        # Pulumi generates the name, since a group in use can only be replaced if the new one has another name.
         return ec2.SecurityGroup(
             f"{self._name}-{kind}",
             vpc_id=vpc_id,

@@ -1,4 +1,4 @@
-"""The network that the nodes run in: a VPC over three zones, and one way out of it."""
+"""The network of the machines: a VPC in three zones, with one kind of egress."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class NetworkArgs:
 
     Attributes:
         stack: The stack.
-        cidr: The VPC's addresses.
-        zones: Its availability zones; the NAT gateway, where there is one, is in the first.
-        sites: The zones of each site.
-        egress: How nodes reach the internet.
-        protected: Whether Pulumi refuses to delete or replace the VPC, as for what runs in it: a change that would
-            replace both is then refused before the first of the network's resources is touched.
+        cidr: IPv4 network of the VPC.
+        zones: Availability zones; the first contains the NAT gateway, if there is one.
+        sites: Zones of each site.
+        egress: Route of nodes to the internet.
+        protected: Whether Pulumi refuses to delete or replace the VPC. The orchestrator has the same protection, so a
+            change that would replace both is refused before any resource of the network is changed.
     """
 
     stack: StackContext
@@ -55,16 +55,16 @@ class _ZoneResources:
 
 
 class Network(Component):
-    """A VPC with a private and a public subnet in each of three zones, each zone belonging to one site.
+    """A VPC with a private and a public subnet in each of three zones; each zone belongs to one site.
 
-    With egress `nat` nodes run in private subnets, behind one NAT gateway: a second and third would outlive the loss
-    of a zone, at $1.20 a day each, and the nodes' work is repeated anyway. With `public-ip` they run in public ones,
-    each with an address of its own. S3 is reached through a gateway endpoint, which is free, either way.
+    With egress `nat`, nodes run in private subnets behind one NAT gateway. A gateway in each zone would survive the
+    loss of a zone, but costs $1.20 a day, and the nodes' work can be repeated. With `public-ip`, nodes run in public
+    subnets, each with a public address. In both modes S3 is reached through a gateway endpoint, which is free.
 
     Attributes:
-        vpc_id: The VPC.
-        node_subnet_ids: The subnets that nodes of each site run in, in the order of its zones.
-        assigns_public_ips: Whether a node gets a public IPv4 address; it could reach nothing outside without.
+        vpc_id: ID of the VPC.
+        node_subnet_ids: IDs of the nodes' subnets by site, in the order of the site's zones.
+        assigns_public_ips: Whether nodes get public IPv4 addresses, which are then their only route to the internet.
     """
 
     vpc_id: pulumi.Output[str]
@@ -104,7 +104,7 @@ class Network(Component):
             tags=tags.for_resource("vpc", role="network"),
             opts=self.child_options(protect=self._args.protected),
         )
-        # The default group of a VPC allows traffic between its members; emptied, it cannot be used by mistake.
+        # A VPC's default group allows traffic between its members; without rules it is harmless if used by mistake.
         ec2.DefaultSecurityGroup(
             f"{self._name}-default",
             vpc_id=vpc.id,
@@ -122,7 +122,7 @@ class Network(Component):
                 vpc_id=vpc.id,
                 availability_zone=plan.zone,
                 cidr_block=str(network),
-                # An instance's own settings decide, so that none gets a public address by where it happens to run.
+                # Only the instance's settings assign public addresses, never the subnet.
                 map_public_ip_on_launch=False,
                 tags=self._args.stack.tags.for_resource(f"{kind}-{plan.zone}", role="network", site=plan.site),
                 opts=self.child_options(),
@@ -175,14 +175,14 @@ class Network(Component):
 
     def _declare_nat_gateway(self, subnet: ec2.Subnet, *, after: pulumi.Resource) -> ec2.NatGateway:
         tags = self._args.stack.tags.for_resource("nat", role="network")
-        # Without a route to the internet gateway neither is of use.
+        # Both are useless without a route to the internet gateway.
         address = ec2.Eip(f"{self._name}-nat", domain="vpc", tags=tags, opts=self.child_options(depends_on=[after]))
         return ec2.NatGateway(
             f"{self._name}-nat",
             allocation_id=address.allocation_id,
             subnet_id=subnet.id,
             tags=tags,
-            # The address is kept, and only one gateway can have it.
+            # A replacement gateway uses the same address, which only one gateway can have.
             opts=self.child_options(depends_on=[after], delete_before_replace=True),
         )
 

@@ -1,4 +1,4 @@
-"""The network as machines use it: where they run, what they may receive, and what they wait for."""
+"""The parts of the network that machines need: subnets, security groups, and dependencies of the launch."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class NodeNetwork:
     """Network of machines.
 
     Attributes:
-        subnet_ids: The subnets that machines of each site run in.
-        security_group_ids: The security groups by kind of machine.
-        assigns_public_ips: Whether machines get public addresses: only where that is their way out.
-        way_out: What must exist before a machine is launched: all that it needs to reach the internet. Its first boot
-            installs packages, and a NAT gateway takes minutes to be created.
+        subnet_ids: IDs of the machines' subnets, by site.
+        security_group_ids: IDs of the security groups, by kind of machine.
+        assigns_public_ips: Whether machines get public addresses, as with egress `public-ip`.
+        way_out: Resources that must exist before a machine is launched, so that it can reach the internet: its first
+            boot installs packages, and creating a NAT gateway takes minutes.
     """
 
     subnet_ids: Mapping[Site, Sequence[pulumi.Output[str]]]
@@ -35,7 +35,7 @@ class NodeNetwork:
 
     @classmethod
     def through(cls, network: Network, firewall: Firewall) -> NodeNetwork:
-        """Return where machines run in a network, behind a firewall."""
+        """Return the view of a network and a firewall that machines need."""
         return cls(
             subnet_ids=network.node_subnet_ids,
             security_group_ids=firewall.group_ids,

@@ -1,7 +1,7 @@
-"""Allowed connections between groups, by port. Data only; everything else is refused.
+"""Allowed connections between security groups, by port; all others are refused.
 
-SSH is not here: shells come through Session Manager, which needs no incoming port.
-Source of the numbers: ClaudeFS's crates and its documents.
+SSH is not allowed: shells use Session Manager, which needs no open port.
+Source of the port numbers: ClaudeFS's crates and documents.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ IpProtocol = Literal["tcp", "udp"]
 
 @dataclass(frozen=True, kw_only=True)
 class Ports:
-    """Ports that belong to one service.
+    """Ports of one service.
 
     Attributes:
-        service: What listens, in words that fit a name.
-        protocol: Of the transport layer.
-        first: The first port.
-        last: The last port.
+        service: Name of the service, which becomes part of resource names.
+        protocol: Transport protocol.
+        first: First port.
+        last: Last port.
 
     Raises:
-        InvalidTextError: EC2 would refuse the service in a description.
+        InvalidTextError: The service is not valid in a description of a security group's rule.
     """
 
     service: str
@@ -65,13 +65,13 @@ class AllowedTraffic:
     """A service of one group that another group may reach.
 
     Attributes:
-        target: The group that listens.
-        source: The group that calls.
-        ports: Where.
-        reason: What for, as the rule's description.
+        target: Security group of the service.
+        source: Security group of the clients.
+        ports: Ports of the service.
+        reason: Description of the rule.
 
     Raises:
-        InvalidTextError: EC2 would refuse the description.
+        InvalidTextError: The description is not valid for EC2.
     """
 
     target: SecurityGroupName
@@ -132,6 +132,6 @@ ADMIN_PORTS = (MANAGEMENT_PORTS, GRAFANA_PORTS, PROMETHEUS_PORTS, ALERTMANAGER_P
 """Connections from administrators' networks to the orchestrator."""
 
 INTERNET_PORTS = (_tcp_ports("https", 443), _tcp_ports("http", 80))
-"""Outbound access of every node: HTTPS for git, cargo, GitHub and AWS, and HTTP for Ubuntu's package mirrors, whose
-packages are signed. Name resolution and time come from the VPC itself, where security groups do not filter them:
+"""Outbound access of every machine: HTTPS for git, cargo, GitHub and AWS, and HTTP for Ubuntu's package mirrors, whose
+packages are signed. The VPC itself provides DNS and time, which security groups do not filter:
 https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html"""

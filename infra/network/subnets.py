@@ -1,4 +1,4 @@
-"""Addresses of the subnets. Arithmetic only."""
+"""IPv4 networks of the subnets."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from infra.tags import Site
 
 SUBNET_PREFIX_BITS = 4
-"""A subnet is a sixteenth of the VPC: of a /16 4,096 addresses, of a /20 256, of which AWS keeps 5."""
+"""A subnet is a sixteenth of the VPC: 4,096 addresses of a /16, 256 of a /20; AWS reserves 5 of each subnet."""
 
 FIRST_PUBLIC_SUBNET = 8
-"""Private subnets are in the first half of the VPC, public ones in the second, so that either kind can grow."""
+"""Index of the first public subnet. Private subnets use the first half of the VPC, public ones the second, so both
+can grow."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,9 +25,9 @@ class ZoneSubnets:
 
     Attributes:
         zone: The availability zone.
-        site: The site that it belongs to.
-        private: Addresses of the subnet without public addresses.
-        public: Addresses of the subnet with a way to the internet of its own.
+        site: Site of the zone.
+        private: IPv4 network of the private subnet.
+        public: IPv4 network of the public subnet, which has a route to the internet gateway.
     """
 
     zone: str
@@ -38,10 +39,10 @@ class ZoneSubnets:
 def plan_subnets(
     network: IPv4Network, *, zones: Sequence[str], sites: Mapping[Site, Sequence[str]]
 ) -> tuple[ZoneSubnets, ...]:
-    """Share the network out among zones.
+    """Divide the network among zones.
 
-    A zone's addresses depend on its place among the zones alone, so that a zone can change its site without a
-    subnet being replaced.
+    A zone's addresses depend only on its index among the zones, so moving a zone to the other site does not replace
+    its subnets.
     """
     blocks = list(network.subnets(prefixlen_diff=SUBNET_PREFIX_BITS))
     site_of = {zone: site for site, of_site in sites.items() for zone in of_site}

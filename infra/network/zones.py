@@ -1,4 +1,4 @@
-"""Availability zones of a stack and of its sites. Arithmetic only."""
+"""Availability zones of a stack and its sites."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from infra.tags import Site
 
 ZONE_COUNT = 3
-"""Zones of the network: two sites, and a majority that outlives the loss of any one zone."""
+"""Number of zones: enough for two sites, and for a majority that survives the loss of any zone."""
 
 _REGIONS_WITH_ZONES_ABC = (
     "af-south-1",
@@ -51,19 +51,19 @@ _DEFAULT_LETTERS: Mapping[str, str] = {
     "ap-northeast-1": "acd",
     "ca-central-1": "abd",
 }
-"""The letters of three zones that accounts have in a region. us-west-1 is not among them: an account has two there.
+"""Letters of three zones that every account has in a region. us-west-1 is missing, since accounts have two zones there.
 
-AWS lists the numbers of a region's zones, and which letters they have in an account only to that account:
+AWS publishes the IDs of a region's zones, but reveals their letters in an account only to that account:
 https://docs.aws.amazon.com/global-infrastructure/latest/regions/az-ids.html"""
 
 
 def default_zones(region: str) -> tuple[str, ...]:
-    """Return the zones that a network has unless others are chosen; none where three are not known for the region."""
+    """Return a region's default zones, or none if no three zones are known that every account has."""
     return tuple(f"{region}{letter}" for letter in _DEFAULT_LETTERS.get(region, ""))
 
 
 def choose_zones(region: str, chosen: Sequence[str]) -> tuple[str, ...]:
-    """Return the chosen zones, or the default ones where none is chosen."""
+    """Return the chosen zones, or the region's default zones if none is chosen."""
     return tuple(chosen) or default_zones(region)
 
 
@@ -72,8 +72,8 @@ def assign_zones_to_sites(
 ) -> Mapping[Site, tuple[str, ...]]:
     """Return the zones of each site.
 
-    A site without zones of its own has those that the other one leaves. Where neither has any, site A gets the
-    first and the last, since it is the larger one, and site B the one between.
+    A site without configured zones gets those that the other one does not use. If neither is configured, site A, the
+    larger one, gets the first and the last zone, and site B the one in between.
     """
     if not site_a and not site_b:
         return {"A": (zones[0], zones[-1]), "B": tuple(zones[1:-1])}
