@@ -1,1 +1,1 @@
-"""The stack's resources at GitHub, and the access of its jobs to AWS."""
+"""The stack's resources on GitHub, and the access of GitHub jobs to AWS."""

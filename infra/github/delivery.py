@@ -1,4 +1,4 @@
-"""Files delivered to ClaudeFS's repository, and their paths in it."""
+"""Files that are delivered to ClaudeFS's repository, and their paths there."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 WORKFLOW_SOURCES = Path(__file__).parents[1] / "workflows"
-"""The files, each delivered as it stands here."""
+"""Folder of the files, which are delivered unchanged."""
 
 DELIVERY_BRANCH = "claudefs-infra/workflows"
-"""The branch on which files wait for their pull request to be merged."""
+"""Source branch of the pull request that delivers files."""
 
 DELIVERY_MARK = "from claudefs-infra"
-"""Mark in the message of every delivery's commit; it distinguishes a delivery from an edit."""
+"""Mark in the commit message of every delivery, which distinguishes it from an edit."""
 
 _SUFFIXES = frozenset({".py", ".toml", ".yml"})
 
 
 def path_in_repository(source: PurePosixPath) -> PurePosixPath:
-    """Return a file's place: a workflow goes where GitHub looks for such, all else keeps its path below `.github`.
+    """Return a file's path in the repository: `.github/workflows` for workflows, `.github` for all other files.
 
     Args:
         source: The file's path below `WORKFLOW_SOURCES`.
@@ -32,7 +32,7 @@ def path_in_repository(source: PurePosixPath) -> PurePosixPath:
 
 
 def delivered_files() -> Mapping[str, Path]:
-    """Return the path in the repository of each file, with the file, in the order of the paths."""
+    """Return the delivered files by their path in the repository, sorted by path."""
     files = (path for path in WORKFLOW_SOURCES.rglob("*") if path.is_file() and path.suffix in _SUFFIXES)
     places = {
         str(path_in_repository(PurePosixPath(path.relative_to(WORKFLOW_SOURCES).as_posix()))): path for path in files
@@ -41,16 +41,16 @@ def delivered_files() -> Mapping[str, Path]:
 
 
 def delivery_message(target: str) -> str:
-    """Return the message of the commit that delivers a file, by its path in the repository."""
+    """Return the commit message of the delivery of a file, given its path in the repository."""
     return f"Update {target} {DELIVERY_MARK}"
 
 
 def read_delivered(source: Path) -> str:
-    """Return a file's text with the line ends that ClaudeFS's repository has, whatever this working tree's are."""
+    """Return a file's text with LF line ends, as in ClaudeFS's repository, whatever this working tree uses."""
     return source.read_text(encoding="utf-8")
 
 
 def git_blob_hash(text: str) -> str:
-    """Return a file's Git blob hash, which GitHub lists."""
+    """Return the Git blob hash of a file, for comparison with the hashes that GitHub lists."""
     content = text.encode()
     return hashlib.sha1(b"blob %d\0%s" % (len(content), content), usedforsecurity=False).hexdigest()

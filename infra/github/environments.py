@@ -1,4 +1,4 @@
-"""A GitHub environment: who approves what runs in it, which branches may, and what only its jobs can read."""
+"""A GitHub environment: its reviewers, its allowed branches, and the variables and secrets of its jobs."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Approval:
     """Protection of an environment: reviewers and waiting time.
 
     Attributes:
-        users: Logins, one of whom approves.
-        teams: Slugs of the owner's teams, one of whose members approves; with the users at most six.
-        prevent_self_review: Whether who starts a job may not approve it.
-        wait_minutes: How long each job waits, 0 to 43,200 minutes.
+        users: Logins of the users who may approve.
+        teams: Slugs of the owner's teams whose members may approve; at most six users and teams in total.
+        prevent_self_review: Whether the user who starts a job is barred from approving it.
+        wait_minutes: Delay of each job, 0 to 43,200 minutes.
     """
 
     users: Sequence[str] = ()
@@ -40,10 +40,10 @@ class DeploymentEnvironmentArgs:
     Attributes:
         repository: Name of the repository, without its owner.
         environment: Name of the environment, which is part of its jobs' OIDC subject.
-        branches: Patterns of the branches whose jobs may run in it; none: those with branch protection.
-        approval: Who approves; by default nobody needs to.
-        variables: Actions variables of its jobs: nothing secret.
-        secrets: Actions secrets of its jobs, by name.
+        branches: Patterns of the branches whose jobs may use the environment; none: branches with branch protection.
+        approval: Required approval; by default none.
+        variables: Actions variables of the environment's jobs; not secret.
+        secrets: Actions secrets of the environment's jobs, by name.
     """
 
     repository: str
@@ -58,7 +58,7 @@ class DeploymentEnvironment(Component):
     """One environment with its variables and secrets.
 
     Attributes:
-        environment: Its name; known when it is protected as declared.
+        environment: Name of the environment; resolves once its protection is in place.
     """
 
     environment: pulumi.Output[str]
@@ -90,7 +90,7 @@ class DeploymentEnvironment(Component):
             reviewers=[{kind: ids for kind, ids in reviewers.items() if ids}] if any(reviewers.values()) else None,
             prevent_self_review=approval.prevent_self_review,
             wait_timer=approval.wait_minutes or None,
-            # Whoever bypasses the approval is not approved.
+            # Administrators must not bypass a required approval.
             can_admins_bypass=not any(reviewers.values()),
             deployment_branch_policy={
                 "protected_branches": not args.branches,
@@ -134,5 +134,5 @@ class DeploymentEnvironment(Component):
 
 
 def _numeric_id(text: pulumi.Output[str]) -> pulumi.Output[int]:
-    """Return the number of a user or a team, which look-ups answer as text."""
+    """Return the numeric ID of a user or a team, which the provider returns as text."""
     return text.apply(int)

@@ -1,7 +1,7 @@
 """Access of GitHub's jobs to AWS: short-lived OIDC tokens, and one role per kind of job.
 
-A token's `sub` names the repository and the environment or the branch that the job runs in. Each role that can change
-anything trusts exactly one subject. Jobs of pull requests from forks get no token at all:
+A token's `sub` claim names the repository and the job's environment or branch. Each role that can change anything
+trusts exactly one subject. Jobs for pull requests from forks get no token:
 https://docs.github.com/en/actions/reference/security/oidc
 """
 
@@ -33,14 +33,14 @@ if TYPE_CHECKING:
     RightsTable = Callable[[JobScope], Iterable[Right]]
 
 MANAGED_POLICY_SIZE_LIMIT = 6_144
-"""Characters of a managed policy, white space not counted:
+"""Maximum size of a managed policy in characters, not counting white space:
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
 
 MANAGED_POLICY_COUNT_LIMIT = 10
-"""Managed policies of a role, as long as nobody asks AWS for more."""
+"""Default quota of managed policies per role."""
 
 SESSION_SECONDS = 3600
-"""Session duration: an `up` of this stack takes minutes, and IAM's minimum is an hour."""
+"""Maximum session duration: `pulumi up` takes minutes for this stack, and IAM's minimum is an hour."""
 
 JobKind = Literal["preview", "deploy", "ci-read", "ci-write"]
 """Kind of job: preview changes, apply them, build, or build for the shared cache."""
@@ -70,7 +70,7 @@ POLICY_TABLES: Mapping[str, tuple[tuple[RightsTable, AccessLevel], ...]] = {
     "cache": ((jobs.build_rights, "read"),),
     "builds": ((jobs.build_rights, "write"),),
 }
-"""The policies, each with the tables that it is made of; cut so that each fits IAM's limit."""
+"""The policies, each with its tables of rights; divided so that each fits IAM's size limit."""
 
 JOB_POLICIES: Mapping[JobKind, tuple[str, ...]] = {
     "preview": ("read",),
@@ -78,7 +78,7 @@ JOB_POLICIES: Mapping[JobKind, tuple[str, ...]] = {
     "ci-read": ("cache",),
     "ci-write": ("cache", "builds"),
 }
-"""Policies of each kind of job's role."""
+"""Policies attached to the role of each kind of job."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,9 +87,9 @@ class GitHubAccessArgs:
 
     Attributes:
         stack: The stack.
-        creates_provider: Whether this stack makes the account's record of GitHub; else it is there already.
-        subjects: Whose tokens each kind of job has; a kind that is missing gets no role.
-        scope: What their policies name.
+        creates_provider: Whether this stack creates the account's OIDC provider for GitHub; otherwise it exists.
+        subjects: Token subjects that the role of each kind of job trusts; a missing kind gets no role.
+        scope: Resources that the policies refer to.
     """
 
     stack: SecuredStack
@@ -102,7 +102,7 @@ class GitHubAccess(Component):
     """GitHub as an identity provider of the account, and a role for each kind of job.
 
     Attributes:
-        role_arns: The roles by kind of job; "" where the stack has none.
+        role_arns: ARNs of the roles by kind of job; "" if the stack has no such role.
     """
 
     role_arns: Mapping[JobKind, pulumi.Output[str]]
@@ -161,20 +161,20 @@ class GitHubAccess(Component):
             )
             for number, policy in enumerate(granted, start=1)
         ]
-        # Whoever assumes the role finds all rights in place.
+        # The ARN resolves after all policies are attached, so jobs never assume an incomplete role.
         return pulumi.Output.all(role.arn, *(attachment.id for attachment in attached)).apply(
             lambda known: str(known[0])
         )
 
 
 def trust_jobs(provider_arn: str, subjects: Sequence[str]) -> tuple[Statement, ...]:
-    """Let jobs on GitHub assume the role whose token is meant for AWS and has one of some subjects.
+    """Return trust statements for GitHub jobs whose token has AWS as audience and one of the given subjects.
 
     https://docs.github.com/en/actions/how-tos/secure-your-work/security-harden-deployments/oidc-in-aws
 
     Args:
-        provider_arn: AWS's record of GitHub as an identity provider.
-        subjects: Subjects, word for word, and for what does no harm patterns with `*`.
+        provider_arn: ARN of the OIDC provider for GitHub.
+        subjects: Exact subjects, or patterns with `*` for roles that can do no harm.
     """
     provider = provider_arn.partition("/")[2]
     audience, key = string_equals(f"{provider}:aud", "sts.amazonaws.com"), f"{provider}:sub"
@@ -196,13 +196,13 @@ def trust_jobs(provider_arn: str, subjects: Sequence[str]) -> tuple[Statement, .
 def token_subjects(
     *, prefix: str, environment: str, builds: bool, previewer: str = ""
 ) -> Mapping[JobKind, tuple[str, ...]]:
-    """Return the subjects of each kind of job's tokens.
+    """Return the token subjects of each kind of job.
 
     Args:
-        prefix: How all of the repository's begin.
-        environment: The GitHub environment that deployments run in; previews run in one of their own.
-        builds: Whether this stack's build cache is the repository's.
-        previewer: How those of another repository begin, whose jobs may preview too; "" for none.
+        prefix: Prefix of all subjects of the repository.
+        environment: GitHub environment of deployments; previews use `<environment>-preview`.
+        builds: Whether the repository's builds use this stack's build cache.
+        previewer: Subject prefix of another repository whose jobs may preview too, or "".
     """
     deploying: dict[JobKind, tuple[str, ...]] = {
         "preview": tuple(f"{begin}:environment:{environment}-preview" for begin in (prefix, previewer) if begin),
@@ -216,10 +216,10 @@ def token_subjects(
 
 
 def job_policy_document(name: str, scope: JobScope) -> str:
-    """Return one of the policies, as IAM reads it."""
+    """Return the JSON document of a policy in `POLICY_TABLES`."""
     return render_policy(*model.policy_statements(name.capitalize(), job_policy_rights(name, scope)))
 
 
 def job_policy_rights(name: str, scope: JobScope) -> tuple[Right, ...]:
-    """Return the rows that one of the policies is made of."""
+    """Return the rights of a policy in `POLICY_TABLES`."""
     return tuple(right for rights, access in POLICY_TABLES[name] for right in rights(scope) if right.access == access)

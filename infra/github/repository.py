@@ -21,9 +21,9 @@ class RepositoryArgs:
     """Inputs of the repository component.
 
     Attributes:
-        repository: Name of the existing repository, without its owner; it is not managed here.
-        managed: Whether this stack is the one that declares it; else nothing is declared.
-        variables: Actions variables that every job can read: nothing secret. One that is "" is left out.
+        repository: Name of the existing repository, without its owner; the repository itself is not managed.
+        managed: Whether this stack declares these resources; otherwise nothing is declared.
+        variables: Actions variables that every job can read; not secret. Empty ones are omitted.
         secrets: Actions secrets that every job can read, by name.
     """
 
@@ -37,13 +37,13 @@ class Repository(Component):
     """Actions permissions of an existing repository, and the variables and secrets of all its jobs.
 
     Attributes:
-        managed: Whether this stack declares them.
+        managed: Whether this stack declares these resources.
     """
 
     managed: bool
 
     def __init__(self, name: str, *, args: RepositoryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        """Declare the repository's own contents."""
+        """Declare the permissions, variables and secrets."""
         super().__init__(name, opts=opts)
         self.managed = args.managed
         if args.managed:
@@ -57,7 +57,7 @@ class Repository(Component):
             repository=repository,
             enabled=True,
             allowed_actions="all",
-            # A tag can be moved to other code; a commit's hash cannot.
+            # A tag can be moved to other code, but a commit hash cannot.
             sha_pinning_required=True,
             opts=self.child_options(),
         )

@@ -1,4 +1,4 @@
-"""The workflow files: what GitHub runs, delivered into the repository as they stand here."""
+"""The workflow files, delivered unchanged to the repository."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class WorkflowFilesArgs:
 
     Attributes:
         repository: Name of the repository, without its owner.
-        delivered: Whether this stack delivers the files; else nothing is declared.
-        delivery: By commits to the default branch, or by a pull request where the branch is protected.
+        delivered: Whether this stack delivers the files; otherwise nothing is declared.
+        delivery: `commit` to the default branch, or `pull-request` if the branch is protected.
     """
 
     repository: str
@@ -42,13 +42,13 @@ class WorkflowFilesArgs:
 
 
 class WorkflowFiles(Component):
-    """The files in the repository, or on their way into it.
+    """The files in the repository, or in a pull request.
 
-    What leaves the stack stays in the repository: ClaudeFS goes on building when its infrastructure is destroyed.
+    Files that are removed from the stack stay in the repository, so builds still work after the stack is destroyed.
 
     Attributes:
-        paths: Their paths in the repository; empty where another stack delivers them.
-        pull_request: Number of the pull request that brings what differs, or "".
+        paths: Paths of the files in the repository; empty if another stack delivers them.
+        pull_request: Number of the pull request that delivers changed files, or "".
     """
 
     paths: pulumi.Output[list[str]]
@@ -68,7 +68,7 @@ class WorkflowFiles(Component):
         self.register_declared_outputs()
 
     def _declare_pull_request(self, files: Mapping[str, Path]) -> pulumi.Output[str]:
-        """Declare a branch with the files and the pull request that brings them to the default branch."""
+        """Declare a branch with the files and a pull request that merges it into the default branch."""
         branch = github.Branch(
             "delivery",
             repository=self._repository,
@@ -92,7 +92,7 @@ class WorkflowFiles(Component):
     def _declare_files(
         self, files: Mapping[str, Path], *, branch: pulumi.Output[str] | None
     ) -> list[github.RepositoryFile]:
-        """Declare files one after another: GitHub refuses a commit to a branch that another commit is changing."""
+        """Declare files that depend on each other in order, since GitHub refuses concurrent commits to a branch."""
         committed: list[github.RepositoryFile] = []
         for target, source in files.items():
             committed.append(
@@ -103,7 +103,7 @@ class WorkflowFiles(Component):
                     file=target,
                     content=read_delivered(source),
                     commit_message=delivery_message(target),
-                    # The file may exist already: the stack takes it over instead of failing.
+                    # The file may exist already; the stack then adopts it instead of failing.
                     overwrite_on_create=True,
                     opts=self.child_options(depends_on=committed[-1:], retain_on_delete=True),
                 )
@@ -112,7 +112,7 @@ class WorkflowFiles(Component):
 
 
 def undelivered_files(files: Mapping[str, Path], repository: str) -> dict[str, Path]:
-    """Return the files that are not yet on the default branch as they stand here."""
+    """Return the files whose content on the default branch is missing or different."""
     tree = github.get_tree(repository=repository, tree_sha=DEFAULT_BRANCH, recursive=True)
     there = {entry.path: entry.sha for entry in tree.entries}
     return {
