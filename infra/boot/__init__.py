@@ -1,1 +1,1 @@
-"""First boot of the machines: user data, and the programs and units in it."""
+"""First boot of the machines: user data with its programs and units."""

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from infra.tags import Site
 
 BOOT_HOOK = "boot"
-"""A launched node completes this hook itself, by CONTINUE when it is ready or by ABANDON when its boot has failed."""
+"""Launch hook that a node completes itself: with CONTINUE when it is ready, or ABANDON if its boot has failed."""
 
 BootProfile = Literal["storage", "client", "conduit", "jepsen"]
 """Boot profile of a node: its packages, kernel settings, disks and units."""
 
 SIGNER_WORKFLOW = ".github/workflows/release-build.yml"
-"""The workflow of ClaudeFS's repository that builds releases and attests them. Nodes take no release from another."""
+"""Workflow of ClaudeFS's repository that builds and attests releases. Nodes install only this workflow's releases."""
 
 _HAVE_SITES: tuple[BootProfile, ...] = ("storage",)
 
@@ -31,14 +31,14 @@ class NodeMachine:
     """Facts of the stack that a booting node needs. None is secret.
 
     Attributes:
-        profile: What it is made for.
+        profile: Boot profile of the node.
         environment: The stack's name.
-        region: The AWS region.
-        site: The ClaudeFS site that it belongs to; None where it belongs to none. A storage node has one.
-        node_group: Its node group, such as `storage-a`; its Auto Scaling group is `claudefs-<environment>-<group>`.
-        log_group: Where the CloudWatch agent ships its logs to.
-        artifact_bucket: Name of the bucket that it installs releases from.
-        repository: The repository that releases are built in, `owner/name` on GitHub.
+        region: AWS region.
+        site: ClaudeFS site of the node, or None. Storage nodes need one.
+        node_group: Node group, such as `storage-a`; the Auto Scaling group is `claudefs-<environment>-<group>`.
+        log_group: Log group for the CloudWatch agent.
+        artifact_bucket: Name of the bucket that the node installs releases from.
+        repository: GitHub repository that builds the releases, as `owner/name`.
     """
 
     profile: BootProfile
@@ -112,15 +112,14 @@ NODE_FILES: Mapping[BootProfile, tuple[BootFile, ...]] = {
     "conduit": (*_EVERY_NODE, *_profile_files("conduit", sysctl="storage"), *_REPLICATION, _HARDENING),
     "jepsen": (*_EVERY_NODE, *_profile_files("jepsen", sysctl="client")),
 }
-"""Files on a node's disk."""
+"""Files on a node's disk, by boot profile."""
 
 
 def node_user_data(machine: NodeMachine) -> str:
-    """Return a node's user data as EC2 takes it, in base64.
+    """Return a node's user data in base64.
 
     Raises:
-        BootError: A storage node has no site, a value cannot stand in a file that a shell reads, or all together is
-            too long.
+        BootError: A storage node has no site, a value is not safe in a shell, or the user data is too long.
     """
     return userdata.encode_user_data(node_cloud_config(machine))
 
@@ -129,7 +128,7 @@ def node_cloud_config(machine: NodeMachine) -> str:
     """Return a node's cloud-config.
 
     Raises:
-        BootError: A storage node has no site, or a value cannot stand in a file that a shell reads.
+        BootError: A storage node has no site, or a value is not safe in a shell.
     """
     if machine.site is None and machine.profile in _HAVE_SITES:
         raise BootError(f"site: a {machine.profile} node belongs to site A or B")
@@ -146,7 +145,7 @@ def node_cloud_config(machine: NodeMachine) -> str:
         "CFS_SIGNER_WORKFLOW": SIGNER_WORKFLOW,
         "AWS_REGION": machine.region,
         "AWS_DEFAULT_REGION": machine.region,
-        # Bounded retries of every call, with growing pauses:
+        # Bounded retries with exponential backoff for every call:
         # https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-retries.html
         "AWS_RETRY_MODE": "standard",
         "AWS_MAX_ATTEMPTS": "5",

@@ -1,4 +1,4 @@
-"""The orchestrator's user data, put together from the files in the folder of its name."""
+"""The orchestrator's user data, assembled from the files in the folder `orchestrator`."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class OrchestratorMachine:
 
     Attributes:
         environment: The stack's name.
-        region: The AWS region.
-        log_group: Where the CloudWatch agent ships its logs to.
-        repository: The repository that its agents work on, `owner/name` on GitHub.
+        region: AWS region.
+        log_group: Log group for the CloudWatch agent.
+        repository: GitHub repository that the agents work on, as `owner/name`.
     """
 
     environment: str
@@ -47,14 +47,14 @@ ORCHESTRATOR_FILES = (
     place_unit("orchestrator/cfs-supervisor.service"),
     place_unit("orchestrator/cfs-supervisor.timer"),
 )
-"""Files on its disk."""
+"""Files on the orchestrator's disk."""
 
 
 def orchestrator_user_data(machine: OrchestratorMachine) -> str:
-    """Return the orchestrator's user data as EC2 takes it, in base64.
+    """Return the orchestrator's user data in base64.
 
     Raises:
-        BootError: A value cannot stand in a file that a shell reads, or all together is too long.
+        BootError: A value is not safe in a shell, or the user data is too long.
     """
     return userdata.encode_user_data(orchestrator_cloud_config(machine))
 
@@ -63,7 +63,7 @@ def orchestrator_cloud_config(machine: OrchestratorMachine) -> str:
     """Return the orchestrator's cloud-config.
 
     Raises:
-        BootError: A value cannot stand in a file that a shell reads.
+        BootError: A value is not safe in a shell.
     """
     variables = {
         "CFS_ENVIRONMENT": machine.environment,

@@ -1,9 +1,9 @@
-"""Gzip whose bytes depend on the content alone, whatever Python and system compress it.
+"""Gzip with output that depends only on the content, and not on the Python build or the system.
 
-Python's own does not: its header differs between releases, and its data between zlib and zlib-ng, which many builds of
-Python use. User data would then differ from machine to machine, and with it every launch template.
+Python's own gzip is not reproducible: the header differs between releases, and the data between zlib and zlib-ng, which
+many Python builds use. User data, and with it every launch template, would then differ between machines that deploy.
 
-The result is one DEFLATE block (https://www.rfc-editor.org/rfc/rfc1951) in a gzip file
+The output is one DEFLATE block (https://www.rfc-editor.org/rfc/rfc1951) in a gzip file
 (https://www.rfc-editor.org/rfc/rfc1952).
 """
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 _HEADER = b"\x1f\x8b\x08" + bytes(5) + b"\x02\xff"
-"""Of a gzip file without name and time, from an unknown system."""
+"""Header of a gzip file without name and time, from an unknown system."""
 
 _SHORTEST_MATCH, _LONGEST_MATCH, _FARTHEST_MATCH = 3, 258, 32 * 1024
 _CANDIDATES = 16
-"""Earlier occurrences that are tried for a match. With twice as many, nodes' user data is 1 % smaller."""
+"""Number of earlier occurrences to try for a match. Twice as many would make nodes' user data 1 % smaller."""
 
 _END_OF_BLOCK = 256
 _LITERAL_CODES, _DISTANCE_CODES = 286, 30
@@ -31,13 +31,13 @@ _LENGTH_CODE_ORDER = (16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14,
 
 
 class _Token(NamedTuple):
-    """A literal byte, or a match: bytes that stand in the data already.
+    """A literal byte, or a match: a repetition of earlier data.
 
     Attributes:
         symbol: The byte, or the symbol of the match's length.
-        length_bits: What tells the exact length among those of the symbol, as bits in their order in the file.
-        distance: The symbol of how far back the match is; None of a literal.
-        distance_bits: What tells the exact distance.
+        length_bits: Extra bits of the length, in their order in the file.
+        distance: Symbol of the match's distance; None for a literal.
+        distance_bits: Extra bits of the distance.
     """
 
     symbol: int
@@ -47,14 +47,14 @@ class _Token(NamedTuple):
 
 
 def compress_reproducibly(data: bytes) -> bytes:
-    """Return a gzip file with the data."""
+    """Return the data as a gzip file."""
     tokens = [*map(_as_token, _find_matches(data)), _Token(_END_OF_BLOCK)]
     trailer = zlib.crc32(data).to_bytes(4, "little") + (len(data) % 2**32).to_bytes(4, "little")
     return _HEADER + _pack_bits(_block_bits(tokens)) + trailer
 
 
 def _find_matches(data: bytes) -> Iterator[tuple[int, int]]:
-    """Split data into matches as (length, distance), and single bytes as (byte, 0)."""
+    """Split data into matches, as (length, distance), and literals, as (byte, 0)."""
     beginnings = [data[place : place + _SHORTEST_MATCH] for place in range(len(data))]
     places: defaultdict[bytes, list[int]] = defaultdict(list)
     place = 0
@@ -67,13 +67,13 @@ def _find_matches(data: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _longest_match(data: bytes, place: int, candidates: Sequence[int]) -> tuple[int, int]:
-    """Return length and distance of the longest match among the last candidates; (1, 0) where there is none."""
+    """Return length and distance of the longest match among the last candidates, or (1, 0) if there is none."""
     length, distance = _SHORTEST_MATCH - 1, 0
     room = min(_LONGEST_MATCH, len(data) - place)
     for candidate in reversed(candidates[-_CANDIDATES:]):
         if length >= room or place - candidate > _FARTHEST_MATCH:
             break
-        # The next byte alone is quicker to compare than all of them, and rules out most.
+        # Comparing only the next byte is faster and rules out most candidates.
         if data[candidate + length] != data[place + length]:
             continue
         if data.startswith(data[place : place + length], candidate):
@@ -98,16 +98,16 @@ def _as_token(part: tuple[int, int]) -> _Token:
 
 
 def _value_group(value: int, *, groups_per_bit: int) -> tuple[int, str]:
-    """Return the group of values that one symbol stands for, and the bits that tell the value in it.
+    """Return the index of a value's group, which has one symbol, and the extra bits for the value in the group.
 
-    The groups of lengths and distances double in size after every four or two of them.
+    Groups double in size after every four groups of lengths, or every two groups of distances.
     """
     bits = max(0, value.bit_length() - groups_per_bit.bit_length())
     return groups_per_bit * bits + (value >> bits), _number_bits(value % (1 << bits), bits)
 
 
 def _block_bits(tokens: Sequence[_Token]) -> Iterator[str]:
-    """Write a last block with Huffman codes of its own."""
+    """Return the bits of a final block with dynamic Huffman codes."""
     literals = _code_lengths(Counter(token.symbol for token in tokens), longest=_LONGEST_CODE)
     distances = _code_lengths(
         Counter(token.distance for token in tokens if token.distance is not None), longest=_LONGEST_CODE
@@ -127,7 +127,7 @@ def _block_bits(tokens: Sequence[_Token]) -> Iterator[str]:
 
 
 def _code_length_bits(lengths: Sequence[int]) -> Iterator[str]:
-    """Write the lengths of the codes, which are Huffman-coded too. Repetitions have no codes of their own here."""
+    """Return the bits of the Huffman-coded code lengths; the codes for repeated lengths are not used."""
     codes = _code_lengths(Counter(lengths), longest=_LONGEST_LENGTH_CODE)
     yield _number_bits(_LITERAL_CODES - 257, 5)
     yield _number_bits(_DISTANCE_CODES - 1, 5)
@@ -138,7 +138,7 @@ def _code_length_bits(lengths: Sequence[int]) -> Iterator[str]:
 
 
 def _code_lengths(counts: Mapping[int, int], *, longest: int) -> dict[int, int]:
-    """Return the length of each symbol's Huffman code; counts are evened out until no code is too long."""
+    """Return the length of each symbol's Huffman code; counts are halved until no code is too long."""
     lengths = dict.fromkeys(counts, 0)
     trees: list[tuple[int, list[int]]] = [(count, [symbol]) for symbol, count in counts.items()]
     heapq.heapify(trees)
@@ -149,12 +149,12 @@ def _code_lengths(counts: Mapping[int, int], *, longest: int) -> dict[int, int]:
         heapq.heappush(trees, (count + other_count, symbols + others))
     if max(lengths.values(), default=0) > longest:
         return _code_lengths({symbol: (count + 1) // 2 for symbol, count in counts.items()}, longest=longest)
-    # Even a single symbol needs a bit.
+    # A single symbol needs one bit too.
     return {symbol: max(1, length) for symbol, length in lengths.items()}
 
 
 def _huffman_codes(lengths: Mapping[int, int]) -> dict[int, str]:
-    """Return the canonical Huffman codes of some lengths, as bits."""
+    """Return the canonical Huffman codes for the given lengths, as bits."""
     codes: dict[int, str] = {}
     code = 0
     previous = 0
@@ -167,11 +167,11 @@ def _huffman_codes(lengths: Mapping[int, int]) -> dict[int, str]:
 
 
 def _number_bits(number: int, width: int) -> str:
-    """Return a number's bits, the lowest first, as all numbers are written but Huffman codes."""
+    """Return a number's bits, lowest first: the order of all numbers except Huffman codes."""
     return f"{number:0{width}b}"[::-1] if width else ""
 
 
 def _pack_bits(bits: Iterable[str]) -> bytes:
-    """Return bits as bytes, of which the lowest bit is the first."""
+    """Return bits as bytes; the first bit becomes the lowest bit of a byte."""
     joined = "".join(bits)
     return int(joined[::-1], 2).to_bytes((len(joined) + 7) // 8, "little")

@@ -1,4 +1,4 @@
-"""User data: a cloud-config put together from files of this package, encoded as EC2 takes it."""
+"""User data: a cloud-config assembled from files of this package, encoded for EC2."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 USER_DATA_LIMIT_BYTES = 16 * 1024
-"""EC2's limit of user data, before base64:
+"""EC2's limit for user data in bytes, before base64:
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-add-user-data.html"""
 
 BOOT_FOLDER = Path(__file__).parent
-"""The machines' files: a folder for each kind of machine, and one for shared files."""
+"""The machines' files: a folder for each kind of machine, and one for all machines."""
 
 PROGRAM_FOLDER = "/usr/local/libexec/cfs"
 LIBRARY_FOLDER = "/usr/local/lib/cfs"
@@ -27,7 +27,7 @@ UNIT_FOLDER = "/etc/systemd/system"
 
 
 class BootError(ValueError):
-    """User data cannot be put together; the message says why."""
+    """User data that cannot be built; the message states the reason."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +35,9 @@ class BootFile:
     """A file of this package and its place on the machine.
 
     Attributes:
-        source: Its path in this package.
-        path: Its path on the machine.
-        mode: Its permissions, in octal digits.
+        source: Path in this package.
+        path: Path on the machine.
+        mode: File permissions, in octal digits.
     """
 
     source: str
@@ -46,31 +46,31 @@ class BootFile:
 
 
 def place_program(source: str) -> BootFile:
-    """Place a script among the machine's programs, under its name without the ending."""
+    """Return a script as one of the machine's programs, named without its extension."""
     return BootFile(source=source, path=f"{PROGRAM_FOLDER}/{Path(source).stem}", mode="0755")
 
 
 def place_library(source: str) -> BootFile:
-    """Place what scripts source."""
+    """Return a file that scripts source."""
     return BootFile(source=source, path=f"{LIBRARY_FOLDER}/{Path(source).name}")
 
 
 def place_unit(source: str) -> BootFile:
-    """Place a unit of systemd."""
+    """Return a systemd unit."""
     return BootFile(source=source, path=f"{UNIT_FOLDER}/{Path(source).name}")
 
 
 def render_cloud_config(frame: str, *, files: Iterable[BootFile], variables: Mapping[str, str]) -> str:
-    """Return a machine's cloud-config: a frame, and every file that is written to the machine's disk.
+    """Return a machine's cloud-config: a frame, and the files to write to the machine's disk.
 
     Args:
         frame: Path of the frame in this package.
-        files: What is written. `@NAME@` in a file becomes the variable of that name.
-        variables: What the machine must know; becomes `/etc/cfs/machine.env`. Nothing secret.
+        files: The files to write. `@NAME@` in a file is replaced with the variable of that name.
+        variables: Facts for the machine, written to `/etc/cfs/machine.env`; not secret.
 
     Raises:
         BootError: A variable has characters that a shell or systemd would interpret.
-        KeyError: A file names a variable that there is not.
+        KeyError: A file refers to an unknown variable.
     """
     for key, value in variables.items():
         if not _PLAIN_VALUE.fullmatch(value):
@@ -81,7 +81,7 @@ def render_cloud_config(frame: str, *, files: Iterable[BootFile], variables: Map
     ]
     environment = "".join(f"{key}={value}\n" for key, value in variables.items())
     written.append({"path": "/etc/cfs/machine.env", "permissions": "0644", "content": environment})
-    # JSON is YAML, so no value needs quoting that this module would have to know.
+    # JSON is valid YAML, so this module needs no rules for quoting.
     return f"{_read_source(frame)}\nwrite_files: {json.dumps(written, indent=0)}\n"
 
 
@@ -98,10 +98,10 @@ def _fill_placeholders(source: str, variables: Mapping[str, str]) -> str:
 
 
 def encode_user_data(text: str) -> str:
-    """Encode user data for EC2, compressed only where it would be too long: plain text can be read in the console.
+    """Encode user data for EC2; it is compressed only if it is too long, since the console shows plain text.
 
     Raises:
-        BootError: It is too long even then.
+        BootError: The user data is too long even if compressed.
     """
     data = text.encode()
     if len(data) > USER_DATA_LIMIT_BYTES:

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Stops the node's units, the last that started first, before the node is taken away: drain <reason>
+# Stops the node's units in reverse start order, before the node is terminated: drain <reason>
 #
-# A spot instance has 120 seconds from its notice, of which 110 are the drain's. After 100 what has not stopped is
-# killed; the rest is for telling it. Called again, it does nothing. `install-release` or a reboot starts the units again.
+# A spot instance has 120 seconds from its notice, of which the drain may take 110. After 100 seconds it kills units
+# that have not stopped; the rest is for reports. A second call does nothing. `install-release` or a reboot restarts the
+# units.
 set -euo pipefail
 
 # shellcheck source=infra/boot/node/node.sh
@@ -14,7 +15,7 @@ readonly seconds="${CFS_DRAIN_SECONDS:-100}" done_mark="$root/run/claudefs/drain
 
 mkdir --parents "${done_mark%/*}"
 exec 9>"$root/run/claudefs/drain.lock"
-# Who comes second waits for the first, and finds it done.
+# A second call waits for the first one, and finds its mark.
 flock --timeout 120 9
 if [[ -e $done_mark ]]; then
   say "drain $reason: done before, because of $(<"$done_mark")"
@@ -29,7 +30,7 @@ for unit in "${names[@]}"; do
   left=$((seconds - SECONDS))
   if ((left <= 0)) || ! timeout "$left" systemctl stop "$unit"; then
     late+=("$unit")
-  # systemd itself kills a unit after its TimeoutStopSec, and `stop` succeeds all the same.
+  # systemd kills a unit after its TimeoutStopSec, but `stop` succeeds nevertheless.
   elif [[ $(systemctl show --property Result --value "$unit") == timeout ]]; then
     killed+=("$unit")
     say "drain $reason: $unit did not stop, systemd killed it"

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Writes the arguments of cfs-repl, and restarts it if they have changed: nodes come and go, and it reads them only when
-# it starts. With --before-start, systemd is about to start it, and there is nothing to restart.
+# Writes the arguments of cfs-repl, and restarts it if they have changed: nodes come and go, but it reads them only when
+# it starts. With --before-start it restarts nothing, because systemd is about to start cfs-repl.
 #
-# Sites reach each other through the conduit, the conduit reaches a storage node of each. cfs-repl takes one address
-# for a site: the first by name.
+# Sites reach each other through the conduit, and the conduit reaches a storage node of each site. cfs-repl takes one
+# address per site: the first by name.
 set -euo pipefail
 
 # shellcheck source=infra/boot/node/node.sh
@@ -12,7 +12,7 @@ readonly file="$root/run/claudefs/repl.env"
 declare -A ids=([A]=1 [B]=2)
 readonly conduit_id=3 port=5051
 
-# Adds a site's address, where it has a node: peer <site id> <argument of peers> …
+# Adds a site's address, if the site has a node: peer <site id> <argument of peers> …
 peer() {
   local id=$1 names
   shift

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Installs a release and restarts what runs of it:
+# Installs a release and restarts the node's units:
 #   install-release [<key of its release.json> <sha256 of it>]
-# Without arguments: the release that the environment's pointer names, or none where there is no pointer yet.
+# Without arguments: the release named by the environment's pointer, or none if there is no pointer yet.
 #
-# Nothing is switched before the checksums and the build's attestation are right: a release that is refused leaves the
-# old one as it is. /opt/claudefs/current is switched in one step, and the tag Version says what it is.
+# It switches to the release only after verifying its checksums and attestation: a refused release leaves the old one
+# unchanged. /opt/claudefs/current is switched atomically, and the tag Version shows the installed version.
 set -euo pipefail
 
 # shellcheck source=infra/boot/node/node.sh
@@ -25,7 +25,7 @@ get() {
   fi
 }
 
-# Sets `values` to values of a JSON file, escaped as there, and "" where there is none: read_values <file> <path> …
+# Sets `values` to values of a JSON file, with its escapes, or "" for missing ones: read_values <file> <path> …
 read_values() {
   local file=$1 paths found
   shift
@@ -42,7 +42,7 @@ check() {
   [[ $1 =~ ^($3)$ ]] || refuse "$2 is '$1', not of the form $3"
 }
 
-# Sets `key` and `sum` to what the pointer names, or to nothing where there is no pointer.
+# Sets `key` and `sum` from the pointer, or to '' if there is no pointer.
 read_pointer() {
   local pointer="environments/$CFS_ENVIRONMENT/version.json" found
   key='' sum=''
@@ -58,7 +58,7 @@ read_pointer() {
   fi
 }
 
-# The node itself says which repository and workflow it trusts; what the release says of itself must only agree.
+# The node's own configuration names the trusted repository and workflow; the release's claims must match it.
 verify_attestation() {
   if ! HOME="$work" timeout 120 gh attestation verify "$1" --bundle "$2" --repo "$CFS_REPOSITORY" \
     --signer-workflow "$CFS_REPOSITORY/$CFS_SIGNER_WORKFLOW" --source-digest "$commit" --deny-self-hosted-runners; then
@@ -66,14 +66,14 @@ verify_attestation() {
   fi
 }
 
-# Fetches and verifies the release, and puts it into its folder, which appears complete or not at all.
+# Downloads and verifies the release, and moves it atomically into its folder.
 unpack() {
   local file tarball="$work/release.tar.zst"
   check "$tarball_key" "the key for $arch" "releases/$commit/claudefs-$arch\.tar\.zst"
   check "$tarball_sum" "the sha256 for $arch" '[0-9a-f]{64}'
   check "$bundle_key" "the attestation for $arch" "releases/$commit/[A-Za-z0-9_.-]+"
   get "$tarball_key" "$tarball" "$tarball_sum"
-  # The ending tells gh that there may be several attestations, one a line.
+  # The extension tells gh that there may be several attestations, one per line.
   get "$bundle_key" "$work/bundle.jsonl"
   verify_attestation "$tarball" "$work/bundle.jsonl"
   tar --extract --zstd --file "$tarball" --directory "$work/new" --no-same-owner
@@ -96,7 +96,7 @@ switch() {
   fi
   ln --symbolic --force --no-dereference "releases/$commit" "$home/current.new"
   mv --no-target-directory "$home/current.new" "$home/current"
-  # The one before stays, for the way back.
+  # The previous release stays for a rollback.
   for folder in "$home"/releases/*; do
     if [[ $folder != "$home/releases/$commit" && $folder != "$home/$previous" ]]; then
       rm --recursive --force "$folder"
@@ -119,7 +119,7 @@ restart() {
 mkdir --parents "$home/releases" "$root/run/claudefs"
 exec 9>"$root/run/claudefs/install.lock"
 flock --timeout 600 9 || refuse 'another installation has not ended in 10 minutes'
-# On the same file system as the releases, so that moving a folder there is one step.
+# On the same file system as the releases, so moving a folder is atomic.
 work=$(mktemp --directory "$home/.install-XXXXXX")
 trap 'rm --recursive --force "$work"' EXIT
 mkdir "$work/new"
@@ -151,7 +151,7 @@ check "${values[3]}" 'the signer workflow' "${CFS_SIGNER_WORKFLOW//./\\.}"
 check "${values[4]}" 'the version' '[A-Za-z0-9._+-]{1,64}'
 version=${values[4]} tarball_key=${values[5]} tarball_sum=${values[6]} bundle_key=${values[7]}
 
-# What has been unpacked was verified then.
+# An unpacked release has already been verified.
 if ! cmp --quiet "$work/release.json" "$home/releases/$commit/release.json"; then
   unpack
 fi

@@ -1,24 +1,24 @@
 #!/usr/bin/env bash
-# What the nodes' programs share: who this node is, and how it tells others. They source this file.
+# Shared by the nodes' programs, which source it: facts of this node, and functions that report to AWS.
 set -euo pipefail
-# Else a failure inside $( ) would be passed over.
+# Otherwise failures inside $( ) are ignored.
 shopt -s inherit_errexit
 
-# Tests run this in a folder of their own.
+# Tests set another root folder.
 root="${CFS_ROOT:-}"
 set -a
 # shellcheck source=/dev/null  # written by cloud-init
 source "$root/etc/cfs/machine.env"
 set +a
-# systemd starts programs of root without a HOME, or with that of the unit's user.
+# systemd starts root's programs without HOME, or with the HOME of the unit's user.
 export PATH="/snap/bin:$PATH" HOME="$root/root"
 
-# Calls AWS with a limit on all attempts together, so that hanging calls do not outlast the launch hook.
+# Calls AWS with a time-out for all attempts together, so hanging calls do not outlast the launch hook.
 aws() {
   timeout "${CFS_CALL_SECONDS:-60}" aws "$@"
 }
 
-# Reads instance metadata; status 4 where there is none of that name.
+# Prints an item of the instance metadata; status 4 if it does not exist.
 imds() {
   local address=http://169.254.169.254/latest token answer
   token=$(curl --fail --silent --show-error --max-time 5 --retry 5 --request PUT \
@@ -32,25 +32,25 @@ imds() {
   esac
 }
 
-# Sets one of the node's own tags: tag <key> <value>
+# Sets a tag of this node: tag <key> <value>
 tag() {
   local id
   id=$(imds instance-id) || return 1
   aws ec2 create-tags --resources "$id" --tags "Key=$1,Value=$2"
 }
 
-# Counts a metric of the cluster: count <name> <value>
+# Puts a metric of the cluster: count <name> <value>
 count() {
   aws cloudwatch put-metric-data --namespace CFS/Cluster --metric-name "$1" --value "$2" \
     --dimensions "Environment=$CFS_ENVIRONMENT,NodeGroup=$CFS_NODE_GROUP"
 }
 
-# The node's ClaudeFS units, one a line, in the order in which they start.
+# Prints the node's ClaudeFS units, one per line, in start order.
 units() {
   cat "$root/etc/cfs/units.txt"
 }
 
-# Prints a line, and appends it to the log of what was done to this node, which is shipped.
+# Prints a line, and appends it to this node's log, which the CloudWatch agent ships.
 say() {
   mkdir --parents "$root/var/log/claudefs"
   echo "$(date --iso-8601=seconds) $*" | tee --append "$root/var/log/claudefs/node.log"

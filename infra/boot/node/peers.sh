@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints the private DNS names of this environment's running nodes, sorted, one a line:
+# Prints the private DNS names of this environment's running nodes, sorted, one per line:
 #   peers [--role storage|client|conduit|jepsen] [--site A|B]
 set -euo pipefail
 

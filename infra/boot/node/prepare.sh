@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Prepares a node. cloud-init runs it on the first boot; it can be run again after a repair.
 #
-# How it ended stands in /var/lib/cfs, in the tag BootState, in the metric CFS/Cluster BootFailed, and in the answer to
-# the Auto Scaling group's launch hook: a node that failed is replaced.
+# It reports its result in /var/lib/cfs, the tag BootState and the metric CFS/Cluster BootFailed, and completes the Auto
+# Scaling group's launch hook with it: a failed node is replaced.
 set -euo pipefail
 
 # shellcheck source=infra/boot/shared/boot.sh
@@ -17,18 +17,18 @@ readonly github_key=7F38BBB59D064DBCB3D84D725612B36462313325
 report() {
   local status=0
   if (($1 == 0)); then
-    # In a trap, a bare `return` would give the status from before it.
+    # In a trap, a bare `return` returns the status from before the trap.
     if "$programs/report" ready && complete_launch CONTINUE; then return 0; else return 1; fi
   fi
   "$programs/report" "failed:$step" || status=1
-  # Time for the CloudWatch agent to ship the end of the log: the node is ended at the answer.
+  # The CloudWatch agent needs time to ship the end of the log: the node is terminated once the hook is completed.
   sleep "${CFS_PAUSE_SECONDS:-20}"
   complete_launch ABANDON || status=1
   return "$status"
 }
 
-# Answers the group's launch hook. A node that was launched by hand is in no group and has nothing to answer; neither has
-# one whose hook was answered before, by an earlier run of this program.
+# Completes the group's launch hook. A manually launched node has no hook, and an earlier run of this program may have
+# completed it already.
 complete_launch() {
   local id found=0 try refusal
   imds autoscaling/target-lifecycle-state || found=$?
@@ -55,7 +55,7 @@ folders() {
   systemd-tmpfiles --create "$root/etc/tmpfiles.d/claudefs.conf"
 }
 
-# The daemon's user mounts with --allow-other, which fuse3 allows only to root unless this line is there.
+# The daemon's user mounts with --allow-other, which fuse3 allows only to root without this line.
 fuse() {
   local file="$root/etc/fuse.conf"
   if [[ $CFS_PROFILE == client ]] && ! grep --quiet --line-regexp user_allow_other "$file"; then
@@ -64,17 +64,17 @@ fuse() {
 }
 
 kernel() {
-  # Unlike `sysctl --system`, this fails at a setting that the kernel does not know.
+  # Unlike `sysctl --system`, this fails for a setting that the kernel does not know.
   sysctl --load "$root"/etc/sysctl.d/99-cfs-*.conf
 }
 
-# Releases are verified by GitHub's own program. Ubuntu's version of it is older than the command that does it.
+# GitHub's CLI verifies releases. Ubuntu's version is too old for the command.
 github_cli() {
   local folder keyring="$root/etc/apt/keyrings/github-cli.gpg"
   folder=$(mktemp --directory)
   download https://cli.github.com/packages/githubcli-archive-keyring.gpg "$folder/all.gpg"
   gpg --homedir "$folder" --batch --import "$folder/all.gpg"
-  # Only the key of this fingerprint is trusted, whatever else was downloaded.
+  # Only the key with this fingerprint is trusted, whatever was downloaded.
   mkdir --parents "${keyring%/*}" "$root/etc/apt/sources.list.d"
   gpg --homedir "$folder" --batch --export "$github_key" >"$folder/github-cli.gpg"
   [[ -s "$folder/github-cli.gpg" ]]
@@ -82,7 +82,7 @@ github_cli() {
   install --mode=0644 "$root/etc/cfs/github-cli.sources" "$root/etc/apt/sources.list.d/"
   rm --recursive "$folder"
   update_lists
-  # Before 2.67.0 it could succeed without an attestation (CVE-2025-25204):
+  # Before 2.67.0 the verification could succeed without an attestation (CVE-2025-25204):
   # https://github.com/cli/cli/security/advisories/GHSA-fgw4-v983-mgp8
   apt_get satisfy --yes --no-install-recommends 'gh (>= 2.67.0)'
 }
@@ -120,7 +120,7 @@ health() {
 
 begin
 
-# The AWS CLI comes first, so that every later failure can be reported; then the agent that ships the log of the rest.
+# The AWS CLI comes first, since it reports failures of later steps; the agent then ships the log of the other steps.
 run aws_cli
 run packages
 run cloudwatch_agent

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Checks that the node runs its release: probe [<version>]
 #
-# Its units are active and stay so for some seconds, those that keep running run the programs of the current release, it is
-# of that version, and a storage node's management API is ready. Every fault is printed; then the status is 1.
+# Its units are active and stay so for some seconds, daemons run the current release's programs, the release has the
+# given version, and a storage node's management API is ready. Otherwise it prints every fault, and the status is 1.
 set -euo pipefail
 
 # shellcheck source=infra/boot/node/node.sh
@@ -23,7 +23,7 @@ if (($#)) && [[ $1 != "$version" ]]; then
   wrong "the release is $version, not $1"
 fi
 
-# Prints what changes when systemd restarts a unit: its process and the number of restarts.
+# Prints a unit's process and number of restarts, which change when systemd restarts it.
 restarts() {
   systemctl show --property MainPID --property NRestarts "$1"
 }
@@ -34,7 +34,7 @@ while read -r unit; do
     wrong "$unit is $state"
     continue
   fi
-  # A unit whose program has ended well, as some of ClaudeFS's do today, is active without a process.
+  # Units with RemainAfterExit are active without a process after their program has exited with 0.
   pid=$(systemctl show --property MainPID --value "$unit")
   if ((pid)) && [[ $(readlink "$root/proc/$pid/exe") != "$current"/* ]]; then
     wrong "$unit runs $(readlink "$root/proc/$pid/exe"), not of release $version"
@@ -42,7 +42,7 @@ while read -r unit; do
   before[$unit]=$(restarts "$unit")
 done < <(units)
 
-# A unit whose program crashes after some seconds is active most of the time.
+# A unit whose program crashes every few seconds is active most of the time.
 if ((${#before[@]})); then
   sleep "${CFS_PAUSE_SECONDS:-10}"
 fi

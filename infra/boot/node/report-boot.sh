@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Reports the result of a boot after the first: ready, failed:disks or failed:health. Its status is 1 unless the node is
-# ready, so that systemd tries again.
+# Reports the result of a boot after the first: ready, failed:disks or failed:health. The exit status is 1 unless the
+# node is ready, so systemd retries.
 set -euo pipefail
 
 # shellcheck source=infra/boot/node/node.sh

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Tells others how the node's boot went, by its tag BootState and the metric CFS/Cluster BootFailed:
+# Reports the result of the node's boot in its tag BootState and the metric CFS/Cluster BootFailed:
 #   report ready | report failed:<step>
-# Both are tried even if one fails; then the status is 1.
+# If one of them fails, the other is still tried, and the status is 1.
 set -euo pipefail
 
 # shellcheck source=infra/boot/node/node.sh

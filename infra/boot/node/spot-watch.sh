@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Asks the instance metadata every 5 seconds whether this spot instance is about to be taken away, and then drains it:
+# Checks the instance metadata every 5 seconds for a spot interruption notice, and then drains the node:
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html
 #
-# The account's event of the same drains it too; whichever comes first. On demand there is nothing to watch.
+# The runbook for EC2's event drains the node too; the first one wins. An On-Demand instance gets no notice.
 set -euo pipefail
 
 # shellcheck source=infra/boot/node/node.sh

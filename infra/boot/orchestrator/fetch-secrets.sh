@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Reads the agents' secrets from Secrets Manager into a file in memory, as variables for systemd.
+# Reads the agents' secrets from Secrets Manager into a file in memory, as environment variables for systemd.
 #
-# Values go through pipes and shell built-ins only: no program has one among its arguments.
+# Values pass only through pipes and shell built-ins, never as a program's arguments.
 set -euo pipefail
 umask 077
 
@@ -20,7 +20,7 @@ while read -r secret variable; do
     echo "secret $secret has no readable key $variable" >&2
     exit 1
   fi
-  # Anything else would need quoting that systemd and the shell understand differently.
+  # Other characters would need quoting, which systemd and the shell interpret differently.
   if [[ ! $value =~ ^[A-Za-z0-9_./+=-]+$ ]]; then
     echo "key $variable of secret $secret has characters that no token has" >&2
     exit 1

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Answers git's question for GitHub's token: https://git-scm.com/docs/git-credential#IOFMT
+# Git credential helper that returns GitHub's token: https://git-scm.com/docs/git-credential#IOFMT
 set -euo pipefail
 
-# git also asks to store and to erase; there is nothing to do then.
+# git also calls it with store and erase, which need no action.
 [[ ${1:-} == get ]] || exit 0
 
 protocol='' host=''

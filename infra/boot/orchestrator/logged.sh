@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs a command and appends what it prints to /var/log/cfs-agents/<name>.log: logged <name> <command> [<argument> …]
+# Runs a command and appends its output to /var/log/cfs-agents/<name>.log: logged <name> <command> [<argument> …]
 #
-# The agents' user owns that folder and could put a link there. It is this user who opens the file, not root.
+# The agents' user owns that folder and could create a link there, so this user opens the file, and not root.
 set -euo pipefail
 
 readonly name=$1

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Prepares the agents' machine. The unit cfs-boot runs it on the first boot, and again until it succeeds.
 #
-# How it ended stands in /var/lib/cfs, and in the metric CFS/Orchestrator BootFailed.
+# It reports its result in /var/lib/cfs and in the metric CFS/Orchestrator BootFailed.
 set -euo pipefail
 
 # shellcheck source=infra/boot/shared/boot.sh
@@ -9,7 +9,7 @@ source "${CFS_ROOT:-}/usr/local/lib/cfs/boot.sh"
 readonly logs="$root/var/log/cfs-agents"
 
 report() {
-  # A machine that works is not failed because a metric could not be sent.
+  # A metric that cannot be sent does not fail the boot.
   if ! timeout 60 aws cloudwatch put-metric-data --namespace CFS/Orchestrator --metric-name BootFailed --value "$1" \
     --dimensions "Environment=$CFS_ENVIRONMENT"; then
     echo "BootFailed=$1 could not be reported to CloudWatch"
@@ -39,7 +39,7 @@ mkdir --parents "$logs"
 chown cfs:cfs "$logs"
 chmod 0750 "$logs"
 
-# The AWS CLI comes first, so that every later failure can be reported; then the agent that ships the log of the rest.
+# The AWS CLI comes first, since it reports failures of later steps; the agent then ships the log of the other steps.
 run aws_cli
 run packages
 run cloudwatch_agent

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Steps of a first boot that all machines share. `prepare` sources this file, defines `report`, and runs the steps.
 #
-# /var/lib/cfs/boot-complete exists only if every step has succeeded. Otherwise /var/lib/cfs/boot-failed names the step
-# that has not, /var/log/cfs-bootstrap.log has its output, and `report` has told others.
+# /var/lib/cfs/boot-complete exists only if every step has succeeded. Otherwise /var/lib/cfs/boot-failed names the
+# failed step, /var/log/cfs-bootstrap.log contains its output, and `report` has reported the failure.
 set -euo pipefail
-# Else a failure inside $( ) would be passed over.
+# Otherwise failures inside $( ) are ignored.
 shopt -s inherit_errexit
 
-# Tests run this in a folder of their own.
+# Tests set another root folder.
 root="${CFS_ROOT:-}"
 readonly state="$root/var/lib/cfs" log="$root/var/log/cfs-bootstrap.log"
 
@@ -23,7 +23,7 @@ export DEBIAN_FRONTEND=noninteractive PATH="/snap/bin:$PATH"
 
 step=start
 
-# Opens the log and sees to it that the end is reported, whatever it is. What is printed later goes to the log.
+# Redirects all output to the log, and makes sure that the result is reported.
 begin() {
   mkdir --parents "$state"
   rm --force "$state/boot-complete" "$state/boot-failed"
@@ -31,7 +31,7 @@ begin() {
   trap finish EXIT
 }
 
-# Calls `report 0`, or `report 1` after a step that failed; a boot that cannot be reported has failed too.
+# Calls `report 0`, or `report 1` after a failed step; a boot that cannot be reported counts as failed.
 finish() {
   local status=$?
   if ((status == 0)) && ! report 0; then
@@ -42,7 +42,7 @@ finish() {
   else
     echo "$step" >"$state/boot-failed"
     report 1 || echo "the failure could not be reported in full"
-    # cloud-init prints it on the console, which EC2 shows even after the end of the machine.
+    # cloud-init prints this on the console, which EC2 shows even after the instance is terminated.
     tail --lines 20 "$log" >&3
     echo "boot failed in step '$step' with status $status; see $log" >&3
   fi
@@ -55,8 +55,8 @@ run() {
   "$step"
 }
 
-# Repeats a command that fails during the first 8 minutes: the network may not be ready yet, and snapd and Ubuntu's own
-# updates hold locks. After 15 minutes a node's group terminates it.
+# Repeats a failing command during the first 8 minutes: the network may not be ready yet, and snapd and Ubuntu's own
+# updates hold locks. After 20 minutes a node's group terminates it.
 retry() {
   local status
   while true; do
@@ -75,12 +75,12 @@ download() {
 }
 
 snap_install() {
-  # On the first boot snapd takes in the snaps of the image first, and refuses others until then.
+  # On the first boot snapd first installs the image's own snaps, and refuses others until then.
   timeout 300 snap wait system seed.loaded
   retry snap install --classic "$@"
 }
 
-# For some of its locks apt does not wait, whatever it is told.
+# apt does not wait for some of its locks, despite DPkg::Lock::Timeout.
 apt_get() {
   retry apt-get -o Acquire::Retries=5 -o DPkg::Lock::Timeout=120 "$@"
 }
@@ -90,7 +90,7 @@ update_lists() {
 }
 
 aws_cli() {
-  # Ubuntu 24.04 has no package of it; AWS publishes this snap.
+  # Ubuntu 24.04 has no package for it; AWS publishes this snap.
   snap_install aws-cli
 }
 
@@ -109,7 +109,7 @@ cloudwatch_agent() {
   download "$source/amazon-cloudwatch-agent.deb.sig" "$folder/agent.sig"
   download https://amazoncloudwatch-agent.s3.amazonaws.com/assets/amazon-cloudwatch-agent.gpg "$folder/agent.key"
   gpg --homedir "$folder" --batch --import "$folder/agent.key"
-  # The status names the key that has signed, so a good signature by any other key is refused.
+  # The status names the signing key, so a valid signature of any other key is refused.
   gpg --homedir "$folder" --batch --status-fd 1 --verify "$folder/agent.sig" "$folder/agent.deb" >"$folder/status"
   grep --quiet "^\[GNUPG:\] VALIDSIG $agent_key " "$folder/status"
   apt_get install --yes --no-install-recommends "$folder/agent.deb"

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Makes file systems on the instance store's disks that have none, and mounts all of them at /data/nvme0, /data/nvme1 …
+# Creates file systems on empty instance store disks, and mounts all of them at /data/nvme0, /data/nvme1 …
 #
-# It runs at every boot: the instance store survives a reboot, but is empty after a stop. Disks are known by their model,
-# since a disk's device name may be another at each boot, and a file system's mount point by its label. A disk that
-# bears anything else than a file system of ours is left as it is, and the program fails.
+# It runs at every boot: the instance store survives a reboot, but is empty after a stop. Disks are identified by model,
+# since device names may change at each boot, and the label of a file system determines its mount point. A disk with
+# any other content is left unchanged, and the program fails.
 #
-# There are no lines in /etc/fstab: after a stop they would name file systems that are gone.
+# There are no entries in /etc/fstab: after a stop they would refer to lost file systems.
 set -euo pipefail
 
 # shellcheck source=infra/boot/node/node.sh
@@ -14,12 +14,12 @@ source "${CFS_ROOT:-}/usr/local/lib/cfs/node.sh"
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/nvme-ebs-volumes.html
 readonly model='Amazon EC2 NVMe Instance Storage' label=cfs-nvme
 
-# Prints the devices of the instance store, by serial number, which a reboot does not change.
+# Prints the instance store's devices in order of serial number, which a reboot does not change.
 instance_store() {
   local disk found serial
   for disk in "$root"/sys/block/nvme*; do
     [[ -e $disk/device/model ]] || continue
-    # `read` takes off the spaces that the field is filled up with.
+    # `read` strips the padding.
     read -r found <"$disk/device/model"
     if [[ $found == "$model" ]]; then
       read -r serial <"$disk/device/serial"
@@ -28,10 +28,10 @@ instance_store() {
   done | sort | cut --delimiter=' ' --fields=2
 }
 
-# Prints a disk's number if it bears a file system of ours, "" if it bears nothing; fails at anything else.
+# Prints a disk's number if it has one of our file systems, nothing if it is empty; fails for other content.
 number_of() {
   local device=$1 signatures
-  # The types and labels of all signatures that are found, partition tables too.
+  # The types and labels of all signatures, including partition tables.
   signatures=$(wipefs --no-act --noheadings --output TYPE,LABEL "$device")
   signatures=$(tr --squeeze-repeats ' ' <<<"$signatures")
   if [[ $signatures =~ ^xfs\ $label([0-9]+)$ ]]; then
@@ -75,9 +75,9 @@ for device in "${devices[@]}"; do
     while [[ -n ${taken[$number]:-} ]]; do number=$((number + 1)); done
     taken[$number]=1
     say "disks: a new file system on $device, for /data/nvme$number"
-    # Blocks need not be discarded, the instance store comes trimmed:
+    # -K: blocks need not be discarded, since the instance store is trimmed on delivery:
     # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ssd-instance-store.html
-    # Without -f it refuses a disk that bears anything.
+    # Without -f it refuses a disk that is not empty.
     mkfs.xfs -K -L "$label$number" "$device"
     udevadm settle
   fi

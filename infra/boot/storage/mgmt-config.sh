@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Writes the configuration of cfs-mgmt into memory, since it holds the token that its API asks for.
+# Writes the configuration of cfs-mgmt to a file in memory, since it contains the API's admin token.
 #
-# The token is the key ADMIN_TOKEN of the secret cfs/nodes/<environment>/management. Where there is no such secret it
-# is drawn by lot: without one, cfs-mgmt would let everybody in. /ready needs none. Values go through pipes and shell
-# built-ins only: no program has one among its arguments.
+# The token is the key ADMIN_TOKEN of the secret cfs/nodes/<environment>/management. Without such a secret a random
+# token is generated, because cfs-mgmt without a token accepts all requests. /ready needs no token. Values pass only
+# through pipes and shell built-ins, never as a program's arguments.
 set -euo pipefail
 umask 027
 
