@@ -1,4 +1,4 @@
-"""Packs ClaudeFS's programs into the archive that nodes install, the same bytes from the same programs.
+"""Packs ClaudeFS's programs into the archive that nodes install; the archive is reproducible.
 
 Usage: package.py PROGRAMS ARCHITECTURE OUTPUT
 
@@ -17,17 +17,17 @@ from pathlib import Path
 RELEASE_PROGRAMS = ("cfs-fuse", "cfs-gateway", "cfs-meta", "cfs-mgmt", "cfs-repl")
 
 ELF_MACHINES = {"x86_64": 62, "aarch64": 183}
-"""Machine types of ELF files: EM_X86_64 and EM_AARCH64, /usr/include/elf.h."""
+"""Machine types in ELF headers: EM_X86_64 and EM_AARCH64 of /usr/include/elf.h."""
 
 PACK_TIMEOUT_SECONDS = 900
-"""Seconds for tar and zstd."""
+"""Time-out of tar and zstd."""
 
 
 def check_program(program: Path, architecture: str) -> None:
-    """Refuse a program that is missing, or is not a binary for this architecture.
+    """Refuse a program that is missing or not an ELF binary for the architecture.
 
     Raises:
-        SystemExit: It is; the message says what was found.
+        SystemExit: The program is refused.
     """
     if not program.is_file():
         raise SystemExit(f"error: there is no {program}\nrepair: cargo build --release --workspace --bins")
@@ -38,11 +38,11 @@ def check_program(program: Path, architecture: str) -> None:
 
 
 def pack_programs(programs: Path, architecture: str, output: Path) -> Path:
-    """Pack the programs and give the archive.
+    """Pack the programs and return the archive.
 
     Raises:
-        SystemExit: A program is missing, or of another architecture.
-        subprocess.SubprocessError: tar or zstd failed, and has said why.
+        SystemExit: A program is missing or of another architecture.
+        subprocess.SubprocessError: tar or zstd failed and has printed the reason.
     """
     archive = output / f"claudefs-{architecture}.tar.zst"
     with tempfile.TemporaryDirectory() as work:
@@ -60,7 +60,7 @@ def pack_programs(programs: Path, architecture: str, output: Path) -> Path:
 
 
 def main() -> None:
-    """Pack, and say how large it is."""
+    """Pack the programs and print the archive's size."""
     programs, architecture, output = sys.argv[1:]
     if architecture not in ELF_MACHINES:
         raise SystemExit(f"error: architecture {architecture!r}\nrepair: name one of {', '.join(ELF_MACHINES)}")

@@ -1,10 +1,10 @@
-"""Plans the jobs that run the compiled tests: one for each crate, several for a crate with many tests.
+"""Plans the jobs that run the compiled tests: one per crate, or several for a crate with many tests.
 
 Usage: plan.py TESTS WORKSPACE
 
-TESTS is what `cargo nextest list --message-format json` printed, WORKSPACE what `cargo metadata --no-deps` did. The
-matrix goes to the step's output `matrix`. A crate of the workspace that has no test fails the plan: that is how a crate
-would otherwise drop out of continuous integration unseen.
+TESTS is the output of `cargo nextest list --message-format json`, WORKSPACE that of `cargo metadata --no-deps`. The
+script writes the matrix to the step's output `matrix`. It fails if a crate of the workspace has no tests, so no crate
+drops out of continuous integration unnoticed.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from pathlib import Path
 from typing import Any
 
 TESTS_PER_JOB = 1000
-"""A thousand tests, each a process of its own, take a few minutes; fetching the archive takes half a one."""
+"""A thousand tests, each in its own process, take a few minutes; downloading the archive takes half a minute."""
 
 
 def job_matrix(tests: dict[str, Any], crates: list[str]) -> list[dict[str, str]]:
-    """Return the jobs of the matrix: the crate, its slice in nextest's notation, and an id that may name a file.
+    """Return the jobs of the matrix: the crate, its slice in nextest's notation, and an ID that is a valid file name.
 
     Args:
         tests: nextest's list of tests.
-        crates: The names of the workspace's crates.
+        crates: Names of the workspace's crates.
 
     Raises:
-        SystemExit: Crates have no tests.
+        SystemExit: A crate has no tests.
     """
     counts: Counter[str] = Counter()
     for suite in tests["rust-suites"].values():

@@ -1,9 +1,9 @@
-"""Writes how long a job took, what it found in the build cache and how its tests went to the run's summary.
+"""Writes a job's duration, build cache hit rate and test results to the run's summary.
 
 Usage: report.py [--junit FILE]
 
-On main, where the job has AWS credentials, the same goes to CloudWatch as metrics of the namespace CFS/CI, with the
-dimensions Workflow and Job: Duration (Seconds), CacheHitRate (Percent), Tests and FailedTests (Count).
+On main, if the job has AWS credentials, it also puts metrics to CloudWatch in the namespace CFS/CI, with the dimensions
+Workflow and Job: Duration (Seconds), CacheHitRate (Percent), Tests and FailedTests (Count).
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from typing import Any
 CI_METRICS_NAMESPACE = "CFS/CI"
 
 CLI_TIMEOUT_SECONDS = 60
-"""Time-out of sccache and AWS's command line; the latter has retries of its own."""
+"""Time-out of sccache and the AWS CLI; the latter retries by itself."""
 
 SCCACHE_CONFIG = Path("~/.config/sccache/config").expanduser()
-"""File that the setup writes if the job uses the build cache."""
+"""File that the setup action writes if the job uses the build cache."""
 
 WANTED_HIT_RATE = 75
-"""Percent of compilations that a warm build cache answers; less is marked in the summary."""
+"""Expected hit rate of a warm build cache, in percent; the summary marks lower rates."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,14 +40,14 @@ class CacheStats:
 
     @property
     def hit_rate(self) -> float | None:
-        """Percent of compilations that it answered; None where there were none."""
+        """Cache hits in percent of all compilations, or None without compilations."""
         compilations = self.hits + self.misses
         return 100 * self.hits / compilations if compilations else None
 
 
 @dataclass(frozen=True, kw_only=True)
 class JobTests:
-    """Results of tests."""
+    """Test results of a job."""
 
     count: int
     failed: int
@@ -64,7 +64,7 @@ class JobReport:
 
 
 def read_cache(stats: dict[str, Any]) -> CacheStats:
-    """Read what `sccache --show-stats --stats-format=json` prints."""
+    """Return the statistics in the output of `sccache --show-stats --stats-format=json`."""
     counts = stats["stats"]
     return CacheStats(
         hits=sum(counts["cache_hits"]["counts"].values()),
@@ -77,10 +77,10 @@ def read_cache(stats: dict[str, Any]) -> CacheStats:
 
 
 def read_junit(file: Path) -> JobTests:
-    """Read nextest's report, which a job writes itself.
+    """Return the results in nextest's JUnit report.
 
     Raises:
-        SystemExit: There is none: the tests have not run.
+        SystemExit: The report does not exist, because the tests have not run.
     """
     if not file.is_file():
         raise SystemExit(f"error: there is no {file}\nrepair: see in the steps before why no test has run")
@@ -91,7 +91,7 @@ def read_junit(file: Path) -> JobTests:
 
 
 def job_summary(report: JobReport) -> str:
-    """Word the report in Markdown."""
+    """Return the report as Markdown."""
     minutes, seconds = divmod(report.seconds, 60)
     facts = [f"{minutes} min {seconds:02} s"]
     if report.cache:
@@ -107,7 +107,7 @@ def job_summary(report: JobReport) -> str:
 
 
 def job_metrics(report: JobReport, *, workflow: str) -> list[dict[str, Any]]:
-    """Return the report as CloudWatch takes it.
+    """Return the report as data for CloudWatch's PutMetricData.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html
     """
@@ -123,7 +123,7 @@ def job_metrics(report: JobReport, *, workflow: str) -> list[dict[str, Any]]:
 
 
 def publish_metrics(data: list[dict[str, Any]]) -> None:
-    """Send metrics to CloudWatch."""
+    """Put metrics to CloudWatch."""
     command = [
         "aws",
         "cloudwatch",
@@ -138,7 +138,7 @@ def publish_metrics(data: list[dict[str, Any]]) -> None:
 
 
 def main() -> None:
-    """Report the job that this runs in."""
+    """Report the current job."""
     parser = argparse.ArgumentParser(description="Report how a job went.")
     parser.add_argument("--junit", type=Path, help="nextest's report of its tests")
     options = parser.parse_args()

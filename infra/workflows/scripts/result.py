@@ -1,8 +1,8 @@
-"""Sums up a workflow's jobs and their tests in the run's summary, and fails unless every job has succeeded.
+"""Writes the results of a workflow's tests to the run's summary, and fails unless all jobs have succeeded.
 
 Usage: result.py FOLDER
 
-FOLDER holds nextest's reports, each in a folder of its own; the variable NEEDS holds the jobs, as `toJSON(needs)`.
+FOLDER contains nextest's reports, each in its own folder; the variable NEEDS contains the jobs, as `toJSON(needs)`.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from pathlib import Path
 from typing import Any
 
 MAX_LISTED_FAILURES = 100
-"""Failed tests that the summary lists; GitHub cuts a summary at 1 MiB."""
+"""Maximum number of failed tests in the summary, which GitHub limits to 1 MiB."""
 
 
 def unsuccessful_jobs(needs: dict[str, Any]) -> dict[str, str]:
-    """Return the jobs that have not succeeded, with what became of them: a skipped or canceled one has not run."""
+    """Return the results of the jobs that have not succeeded, including skipped and cancelled ones."""
     return {job: need["result"] for job, need in needs.items() if need["result"] != "success"}
 
 
 def summarize_tests(folder: Path) -> str:
-    """Word the tests of all reports in Markdown: a line for each report, then the failed ones."""
+    """Return the tests of all reports as Markdown: a table with a row for each report, then the failed tests."""
     rows, failures = [], []
     total = 0
     for file in sorted(folder.rglob("*.xml")):

@@ -1,9 +1,10 @@
-"""Checks a release before it is deployed: its checksums, and who built it from which commit.
+"""Verifies the checksums and attestations of a release before it is deployed.
 
 Usage: verify.py FOLDER COMMIT
 
-FOLDER holds the archives, each with its attestation beside it. A release also has SHA256SUMS, which must fit; what a
-run has just built gets it here. The attestation must be signed by this repository's release-build.yml, for that commit.
+FOLDER contains the archives and their attestations. A published release also has SHA256SUMS, which must match; for
+archives that the run itself has built, the script creates it. Attestations must be signed by this repository's
+release-build.yml for COMMIT.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from pathlib import Path
 RELEASE_SIGNER = ".github/workflows/release-build.yml"
 
 VERIFY_TIMEOUT_SECONDS = 120
-"""Seconds for GitHub's command line to check one attestation."""
+"""Time-out of `gh` for the verification of one attestation."""
 
 
 def list_archives(folder: Path) -> list[Path]:
     """Return the archives.
 
     Raises:
-        SystemExit: There are none, or one has no attestation.
+        SystemExit: There are no archives, or one has no attestation.
     """
     found = sorted(folder.glob("claudefs-*.tar.zst"))
     if not found:
@@ -38,15 +39,15 @@ def list_archives(folder: Path) -> list[Path]:
 
 
 def attestation_file(archive: Path) -> Path:
-    """Return the file of an archive's attestation."""
+    """Return the path of an archive's attestation."""
     return archive.with_name(f"{archive.name}.sigstore.json")
 
 
 def verify_checksums(folder: Path) -> None:
-    """Compare the files with SHA256SUMS, which is written where there is none.
+    """Compare the files with SHA256SUMS, or create it if it is missing.
 
     Raises:
-        SystemExit: A file is not what it names, or an archive is not named.
+        SystemExit: A file's checksum is missing or different.
     """
     sums = folder / "SHA256SUMS"
     files = [*list_archives(folder), *map(attestation_file, list_archives(folder))]
@@ -60,10 +61,10 @@ def verify_checksums(folder: Path) -> None:
 
 
 def verify_attestation(archive: Path, *, repository: str, commit: str) -> None:
-    """Have GitHub's command line check who built an archive.
+    """Verify with `gh` that this repository's workflow built an archive from the commit.
 
     Raises:
-        subprocess.SubprocessError: Somebody else did, or the check failed; it has said why.
+        subprocess.SubprocessError: The verification failed; `gh` has printed the reason.
     """
     signer = ("--signer-workflow", f"{repository}/{RELEASE_SIGNER}", "--deny-self-hosted-runners")
     source = ("--repo", repository, "--source-digest", commit)
@@ -73,7 +74,7 @@ def verify_attestation(archive: Path, *, repository: str, commit: str) -> None:
 
 
 def main() -> None:
-    """Check the folder."""
+    """Verify the release in the folder."""
     folder, commit = Path(sys.argv[1]), sys.argv[2]
     verify_checksums(folder)
     for archive in list_archives(folder):
