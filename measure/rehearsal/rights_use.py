@@ -67,6 +67,7 @@ def list_granted(rehearsed: RehearsedAccount) -> list[GrantedRight]:
         if name.startswith(prefix)
         for policy, document in _role_policies(iam, name)
         for statement in document["Statement"]
+        if statement["Effect"] == "Allow"
         for action in _as_list(statement["Action"])
     ]
 
