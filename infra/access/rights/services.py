@@ -60,9 +60,7 @@ STORAGE_TYPES: tuple[ResourceType, ...] = (
             "s3:TagResource",
             "s3:UntagResource",
         ),
-        uncalled={
-            "s3:ListTagsForResource": "how the provider reads tags where the account's buckets have access by tags"
-        },
+        uncalled={"s3:ListTagsForResource": "the provider calls it by S3 Control, which only `make rehearse` emulates"},
     ),
     ResourceType(
         type_tokens=("aws:kms/key:Key",),
