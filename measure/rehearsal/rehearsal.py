@@ -211,12 +211,10 @@ def rehearse_changes(rehearsal: Rehearsal) -> None:
     for key, value in (
         ("claudefs-infra:orchestratorDiskGib", "200"),
         ("claudefs-infra:orchestratorInstanceType", "c7a.4xlarge"),
-        ("claudefs-infra:orchestratorHours", "weekdays"),
     ):
         set_setting(rehearsed, key, value)
     rehearsed.pin_project()
     rehearsal.run_workflow("larger machines", "deploy-prod.yml", inputs={"cluster-size": "10"})
-    _set_and_pin(rehearsed, "claudefs-infra:orchestratorHours", "always")
     before = rehearsed.node_versions()
     failing = "v0.8.0"
     _emulate_fault(rehearsed, f"probe:{failing}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from infra.github.jobs_access import JOB_POLICIES, job_policy_rights
@@ -105,18 +106,26 @@ def compare_rights(
         unused: Reasons for unused rights of machines and services.
     """
     reasons = {(role_name(ENVIRONMENT, of.purpose), of.statement) for of in unused}
+
+    def find_reasons(right: GrantedRight) -> set[tuple[str, str]]:
+        return {
+            (role, name)
+            for role, name in reasons
+            if role == right.role and (name == right.statement or fnmatchcase(right.action, name))
+        }
+
     deployers = {role_name(ENVIRONMENT, job) for job in _PERSONS_JOBS}
     kinds: dict[GrantedRight, str] = {}
     for right in granted:
         if right.action in used.get(right.role, ()):
             kinds[right] = "used"
-        elif (right.role, right.action) in explained or (right.role, right.statement) in reasons:
+        elif (right.role, right.action) in explained or find_reasons(right):
             kinds[right] = "explained"
         elif right.role in deployers and right.action in person:
             kinds[right] = "by person"
         else:
             kinds[right] = "unexplained"
-    needed = {(right.role, right.statement) for right, kind in kinds.items() if kind == "explained"}
+    needed = {reason for right, kind in kinds.items() if kind == "explained" for reason in find_reasons(right)}
     problems = [
         *(
             f"{of.role}: nothing used {of.action} ({of.statement})"

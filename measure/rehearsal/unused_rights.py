@@ -1,4 +1,4 @@
-"""Reasons for rights of machines and services that no rehearsal uses, because no machine boots in it."""
+"""Reasons for rights that no rehearsal uses, mostly those of machines, because none boots in it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class UnusedRight:
 
     Attributes:
         purpose: The role's purpose, which is the end of its name.
-        statement: The statement's Sid, or the name of AWS's policy.
+        statement: The statement's Sid, the name of AWS's policy, or a pattern of actions, such as `scheduler:*`.
         reason: The programs that use it, and for what.
     """
 
@@ -61,5 +61,9 @@ UNUSED_RIGHTS = (
             "PutMetrics WriteLogs": "the CloudWatch agent and node.sh",
             _SSM_POLICY: _SSM_AGENT,
         },
+    ),
+    *(
+        UnusedRight(purpose=job, statement="scheduler:*", reason="`orchestratorHours`, which needs `egress: nat`")
+        for job in ("deploy", "preview")
     ),
 )

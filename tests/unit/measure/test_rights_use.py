@@ -50,5 +50,12 @@ def test_every_reason_names_a_statement_that_its_role_has() -> None:
         purpose: {statement.sid for grant in grants.values() for statement in grant(scope)}
         for purpose, grants in (("node", NODE_GRANTS), ("orchestrator", ORCHESTRATOR_GRANTS))
     }
-    strangers = [of for of in UNUSED_RIGHTS if of.statement not in {*names[of.purpose], "AmazonSSMManagedInstanceCore"}]
-    assert strangers == []
+    of_machines = [of for of in UNUSED_RIGHTS if ":" not in of.statement]
+    strangers = [of for of in of_machines if of.statement not in {*names[of.purpose], "AmazonSSMManagedInstanceCore"}]
+    assert (strangers, len(of_machines) > 20) == ([], True)
+
+
+def test_a_reason_may_name_actions_instead_of_a_statement() -> None:
+    hours = UnusedRight(purpose="deploy", statement="scheduler:*", reason="hours")
+    use = compare_rights([right(DEPLOY, "scheduler:GetSchedule")], {}, person=(), explained=(), unused=[hours])
+    assert (use.explained, use.problems) == (1, ())
