@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pulumi_aws as aws
 
-from infra.access.boundary import Boundary, BoundaryArgs
+from infra.access.boundary import Boundary, BoundaryArgs, boundary_statements
 from infra.access.identity import Identity, IdentityArgs
 from infra.access.job_scope import resolve_job_scope
 from infra.budget import Budget, BudgetArgs
@@ -14,8 +14,15 @@ from infra.cluster.cluster import Cluster, ClusterArgs
 from infra.cluster.interruptions import Interruptions, InterruptionsArgs
 from infra.cluster.node_commands import NodeCommands, NodeCommandsArgs
 from infra.config.given import given_settings
+from infra.config.guard_steps import resolve_steps
 from infra.config.offered_zones import require_offered_zones
 from infra.config.settings import load_settings, read_config
+from infra.guard.alarms import GuardAlarms, GuardAlarmsArgs
+from infra.guard.anomalies import CostAnomalies, CostAnomaliesArgs
+from infra.guard.function import GuardFunction, GuardFunctionArgs
+from infra.guard.grants import guard_grants
+from infra.guard.state import GuardState, GuardStateArgs
+from infra.guard.triggers import GuardTriggers, GuardTriggersArgs
 from infra.managed_repository import declare_repository
 from infra.network.firewall import Firewall, FirewallArgs
 from infra.network.network import Network, NetworkArgs
@@ -62,7 +69,26 @@ encryption = Encryption(
         adopted_key=settings.adopt_encryption_key,
     ),
 )
-boundary = Boundary("boundary", args=BoundaryArgs(stack=unsecured, key_arn=encryption.key_arn, grants=stack_grants))
+boundary = Boundary(
+    "boundary",
+    args=BoundaryArgs(
+        stack=unsecured,
+        key_arn=encryption.key_arn,
+        purpose="boundary",
+        description="The most that ClaudeFS's machines and runbooks can be allowed",
+        statements=lambda scope: boundary_statements(scope, stack_grants(scope)),
+    ),
+)
+guard_boundary = Boundary(
+    "guard-boundary",
+    args=BoundaryArgs(
+        stack=unsecured,
+        key_arn=encryption.key_arn,
+        purpose="guard-boundary",
+        description="The most that ClaudeFS's cost guard can be allowed",
+        statements=guard_grants,
+    ),
+)
 stack = SecuredStack(
     **vars(unsecured),
     key_arn=encryption.key_arn,
@@ -105,6 +131,26 @@ if calendar := settings.orchestrator_calendar:
         "orchestrator-hours",
         args=OrchestratorHoursArgs(stack=stack, instance_id=orchestrator.instance_id, calendar=calendar, now=now),
     )
+guard_state = GuardState("guard-state", args=GuardStateArgs(stack=stack))
+guard_function = GuardFunction(
+    "guard-function",
+    args=GuardFunctionArgs(
+        stack=stack,
+        boundary_arn=guard_boundary.arn,
+        state=guard_state,
+        topic_arn=budget.topic_arn,
+        orchestrator_id=orchestrator.instance_id,
+        daily_usd=settings.daily_budget_usd,
+        steps=resolve_steps(settings.guard_steps),
+        stops_orchestrator=settings.guard_stops_orchestrator,
+        dry_run=settings.guard_dry_run,
+    ),
+)
+GuardTriggers(
+    "guard-triggers", args=GuardTriggersArgs(stack=stack, function=guard_function, topic_arn=budget.topic_arn)
+)
+GuardAlarms("guard-alarms", args=GuardAlarmsArgs(stack=stack, function=guard_function, topic_arn=budget.topic_arn))
+CostAnomalies("anomalies", args=CostAnomaliesArgs(stack=stack, topic_arn=budget.topic_arn))
 node_commands = NodeCommands("node-commands", args=NodeCommandsArgs(stack=stack))
 interruptions = Interruptions(
     "interruptions",
@@ -135,6 +181,8 @@ export_outputs(
         encryption=encryption,
         storage=storage,
         budget=budget,
+        guard_state=guard_state,
+        guard_function=guard_function,
         identity=identity,
         orchestrator=orchestrator,
         interruptions=interruptions,

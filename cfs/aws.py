@@ -36,9 +36,9 @@ CLIENT_CONFIG = Config(
     retries={"mode": "adaptive", "total_max_attempts": 6},
 )
 
-GLOBAL_SERVICES = frozenset({"budgets", "pricing"})
+GLOBAL_SERVICES = frozenset({"budgets", "ce", "pricing"})
 GLOBAL_SERVICES_REGION = "us-east-1"
-"""Region whose Price List and Budgets endpoints cover all regions:
+"""Region whose Price List, Budgets and Cost Explorer endpoints cover all regions:
 https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/using-price-list-query-api.html"""
 
 ACTION_BY_CALL = {"budgets:DescribeBudget": "budgets:ViewBudget"}

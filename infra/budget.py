@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Literal
 import pulumi
 from pulumi_aws import budgets, sns
 
-from infra.access.statements import allow_service, render_policy, source_conditions
+from infra.access.alert_publishers import ALERT_PUBLISHERS
+from infra.access.statements import allow_service, render_policy
 from infra.component import Component
 from infra.naming import BUDGET, LOCAL_STACK, alert_topic_name, physical_name
 from infra.tags import PROJECT_NAME
@@ -154,16 +155,16 @@ def _alert_notification(
 
 
 def alert_topic_policy(*, topic_arn: str, account_id: str) -> str:
-    """Return a policy that lets AWS Budgets publish, for this account only; the account's own roles need no statement.
-
-    https://docs.aws.amazon.com/cost-management/latest/userguide/budgets-sns-policy.html
-    """
+    """Return a policy that lets AWS's services publish, for this account only; its own roles need no statement."""
     return render_policy(
-        allow_service(
-            "BudgetsMayPublish",
-            "budgets.amazonaws.com",
-            "sns:Publish",
-            resources=(topic_arn,),
-            conditions=source_conditions(account_id, f"arn:aws:budgets::{account_id}:*"),
+        *(
+            allow_service(
+                f"{name}MayPublish",
+                publisher.service,
+                "sns:Publish",
+                resources=(topic_arn,),
+                conditions=publisher.source_conditions(account_id),
+            )
+            for name, publisher in ALERT_PUBLISHERS.items()
         )
     )

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from infra.budget import Budget
     from infra.cluster.cluster import Cluster
     from infra.cluster.interruptions import Interruptions
+    from infra.guard.function import GuardFunction
+    from infra.guard.state import GuardState
     from infra.managed_repository import ManagedRepository
     from infra.network.firewall import Firewall
     from infra.network.network import Network
@@ -49,6 +51,10 @@ OUTPUT_DESCRIPTIONS: Mapping[str, str] = {
     "dailyBudgetName": "the day's budget",
     "monthlyBudgetName": "the month's budget",
     "alertTopicArn": "the SNS topic of budget alerts",
+    "guardFunction": "the Lambda function that is the cost guard",
+    "guardLogGroup": "the CloudWatch log group of the cost guard",
+    "guardFailureQueue": "the SQS queue of events that the cost guard failed to handle",
+    "agentsModeParameter": "the SSM parameter that says how agents may spend: normal, economy or paused",
     "workflowFiles": "the workflow files in the GitHub repository, where this stack delivers them",
     "workflowPullRequest": "number of the pull request that brings changed workflow files, or empty",
     "githubEnvironment": "the GitHub environment that deployments of this stack run in",
@@ -79,6 +85,8 @@ class StackParts:
     encryption: Encryption
     storage: Storage
     budget: Budget
+    guard_state: GuardState
+    guard_function: GuardFunction
     identity: Identity
     orchestrator: Orchestrator
     interruptions: Interruptions
@@ -119,6 +127,10 @@ def export_outputs(parts: StackParts) -> None:
             "dailyBudgetName": parts.budget.budget_name,
             "monthlyBudgetName": parts.budget.monthly_budget_name,
             "alertTopicArn": parts.budget.topic_arn,
+            "guardFunction": parts.guard_function.function_name,
+            "guardLogGroup": parts.guard_function.log_group,
+            "guardFailureQueue": parts.guard_function.queue_url,
+            "agentsModeParameter": parts.guard_state.agents_mode_parameter,
             "workflowFiles": parts.repository.workflow_files.paths,
             "workflowPullRequest": parts.repository.workflow_files.pull_request,
             "githubEnvironment": parts.repository.deployments.environment,

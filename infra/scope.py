@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from infra.naming import IAM_ROLE, LOG_GROUP_PREFIX, S3_BUCKET, alert_topic_name, physical_name
+from infra.naming import (
+    IAM_ROLE,
+    LOG_GROUP_PREFIX,
+    S3_BUCKET,
+    agents_mode_name,
+    alert_topic_name,
+    physical_name,
+)
 from infra.tags import PROJECT_NAME
 
 
@@ -62,6 +69,11 @@ class Scope:
     def alert_topic_arn(self) -> str:
         """ARN of the topic that alerts are published to."""
         return self.regional_arn("sns", alert_topic_name(self.environment))
+
+    @property
+    def agents_mode_arn(self) -> str:
+        """The parameter that says how agents may spend."""
+        return self.regional_arn("ssm", f"parameter/{agents_mode_name(self.environment)}")
 
     def bucket_name(self, purpose: str) -> str:
         """Return the name of one of the environment's buckets; bucket names are unique across all accounts."""

@@ -29,6 +29,7 @@ ResourceRole = Literal[
     "jepsen",
     "logs",
     "alerts",
+    "guard",
     "commands",
     "interruptions",
     "delivery",

@@ -13,6 +13,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from infra.config.given import setting_defaults
 from infra.naming import LOCAL_STACK
 from infra.project import PROJECT_FOLDER
 from local.account import LOCAL_REGION
@@ -85,7 +86,7 @@ def _run_program() -> LoadedModules:
             return {**args.args, "accountId": "account", "region": LOCAL_REGION, "names": zones}, []
 
     project = yaml.safe_load((PROJECT_FOLDER / "Pulumi.yaml").read_text())
-    defaults = {key: _as_config_value(setting["default"]) for key, setting in project["config"].items()}
+    defaults = {key: _as_config_value(default) for key, default in setting_defaults().items()}
     pulumi.runtime.set_all_config(
         {**defaults, "aws:region": LOCAL_REGION, "github:owner": "owner", "github:organization": "owner"}
     )

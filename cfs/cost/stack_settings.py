@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from infra.config.given import SECRET_SETTINGS
+from infra.config.given import SECRET_SETTINGS, setting_defaults
 from infra.config.problems import SettingsError
 from infra.config.settings import Settings, parse_settings
 from infra.naming import CONFIG_NAMESPACE
-from infra.project import PROJECT_FOLDER
 from terminal.errors import UserError
 
 if TYPE_CHECKING:
@@ -31,10 +30,8 @@ def read_stack_settings(file: Path, *, stack: str) -> Settings:
 
 def settings_of_config(given: Mapping[str, Any], *, stack: str) -> Settings:
     """Return the settings of a stack's configuration, with the defaults of Pulumi.yaml and without secrets."""
-    declared = yaml.safe_load((PROJECT_FOLDER / "Pulumi.yaml").read_text(encoding="utf-8"))["config"]
-    defaults = {key: entry["default"] for key, entry in declared.items()}
     account = {"aws:allowedAccountIds": [_EXAMPLE_ACCOUNT]}
-    values = {**defaults, **account, **{key: value for key, value in given.items() if key not in _SECRETS}}
+    values = {**setting_defaults(), **account, **{key: value for key, value in given.items() if key not in _SECRETS}}
     try:
         return parse_settings({key: _config_text(value) for key, value in values.items()}, stack=stack, secret_keys=[])
     except SettingsError as error:

@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from infra.config.given import setting_defaults
 from infra.config.problems import SettingsError
 from infra.config.settings import parse_settings
 from infra.config.settings_file import read_stack_config
@@ -76,9 +77,7 @@ def read_stack_settings(stack: str, path: Path, *, defaults: Mapping[str, str] |
         defaults: Values of settings that the file may lack.
     """
     own = read_stack_config(path)
-    project = read_stack_config(PROJECT_FOLDER / "Pulumi.yaml")
-    config = {key: setting["default"] for key, setting in project.items()}
-    config |= defaults or {}
+    config = {**setting_defaults(), **(defaults or {})}
     # No check needs a secret.
     config |= {key: value for key, value in own.items() if not _is_encrypted(value)}
     try:

@@ -37,10 +37,14 @@ ResourceInputs = dict[str, Any]
 IMPORT_ID_MAKERS: Mapping[str, Callable[[ResourceInputs], str]] = {
     "aws:autoscaling/group:Group": lambda inputs: str(inputs["name"]),
     "aws:kms/alias:Alias": lambda inputs: str(inputs["name"]),
+    "aws:dynamodb/table:Table": lambda inputs: str(inputs["name"]),
     "aws:ec2/route:Route": lambda inputs: f"{inputs['routeTableId']}_{inputs['destinationCidrBlock']}",
     "aws:ec2/routeTableAssociation:RouteTableAssociation": lambda inputs: (
         f"{inputs['subnetId']}/{inputs['routeTableId']}"
     ),
+    "aws:lambda/function:Function": lambda inputs: str(inputs["name"]),
+    "aws:lambda/permission:Permission": lambda inputs: f"{inputs['function']}/{inputs['statementId']}",
+    "aws:ssm/parameter:Parameter": lambda inputs: str(inputs["name"]),
     "aws:scheduler/schedule:Schedule": lambda inputs: f"{inputs['groupName']}/{inputs['name']}",
     REPOSITORY_VARIABLE_TYPE: lambda inputs: f"{inputs['repository']}:{inputs['variableName']}",
     ENVIRONMENT_VARIABLE_TYPE: lambda inputs: ":".join(

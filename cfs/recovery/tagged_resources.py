@@ -23,14 +23,17 @@ class TagCall:
     Attributes:
         operation: Operation in boto3.
         argument: The operation's argument that identifies the resource.
-        value: JMESPath of the argument's value in the listed resource; `{account}` stands for the account's ID.
+        value: JMESPath of the argument's value in the listed resource; `{account}` and `{region}` stand for the
+            account's ID and the region.
         path: JMESPath of the tags in the response.
+        arguments: Further arguments of the operation.
     """
 
     operation: str
     argument: str
     value: str
     path: str = "Tags"
+    arguments: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -233,6 +236,77 @@ LISTINGS = (
         id="Name",
         tag_call=TagCall(operation="list_tags_for_resource", argument="ResourceARN", value="Arn"),
     ),
+    ResourceListing(
+        type="aws:cloudwatch/metricAlarm:MetricAlarm",
+        service="cloudwatch",
+        operation="describe_alarms",
+        path="MetricAlarms[?starts_with(AlarmName, '{prefix}')]",
+        id="AlarmName",
+        tag_call=TagCall(operation="list_tags_for_resource", argument="ResourceARN", value="AlarmArn"),
+    ),
+    ResourceListing(
+        type="aws:dynamodb/table:Table",
+        service="dynamodb",
+        operation="list_tables",
+        path="TableNames[?starts_with(@, '{prefix}')].{Name: @}",
+        id="Name",
+        tag_call=TagCall(
+            operation="list_tags_of_resource",
+            argument="ResourceArn",
+            value="join('', ['arn:aws:dynamodb:{region}:{account}:table/', Name])",
+        ),
+    ),
+    ResourceListing(
+        type="aws:lambda/function:Function",
+        service="lambda",
+        operation="list_functions",
+        path="Functions[?starts_with(FunctionName, '{prefix}')]",
+        id="FunctionName",
+        tag_call=TagCall(operation="list_tags", argument="Resource", value="FunctionArn"),
+    ),
+    ResourceListing(
+        type="aws:sqs/queue:Queue",
+        service="sqs",
+        operation="list_queues",
+        path="QueueUrls[].{Url: @}",
+        id="Url",
+        tag_call=TagCall(operation="list_queue_tags", argument="QueueUrl", value="Url"),
+        arguments={"QueueNamePrefix": "{prefix}"},
+    ),
+    ResourceListing(
+        type="aws:ssm/parameter:Parameter",
+        service="ssm",
+        operation="describe_parameters",
+        path="Parameters[?starts_with(Name, '{prefix}')]",
+        id="Name",
+        tag_call=TagCall(
+            operation="list_tags_for_resource",
+            argument="ResourceId",
+            value="Name",
+            path="TagList",
+            arguments={"ResourceType": "Parameter"},
+        ),
+    ),
+    ResourceListing(
+        type="aws:costexplorer/anomalyMonitor:AnomalyMonitor",
+        service="ce",
+        operation="get_anomaly_monitors",
+        path="AnomalyMonitors",
+        id="MonitorArn",
+        tag_call=TagCall(
+            operation="list_tags_for_resource", argument="ResourceArn", value="MonitorArn", path="ResourceTags"
+        ),
+    ),
+    ResourceListing(
+        type="aws:costexplorer/anomalySubscription:AnomalySubscription",
+        service="ce",
+        operation="get_anomaly_subscriptions",
+        path="AnomalySubscriptions",
+        id="SubscriptionArn",
+        tag_call=TagCall(
+            operation="list_tags_for_resource", argument="ResourceArn", value="SubscriptionArn", path="ResourceTags"
+        ),
+    ),
 )
 """All types that have the stack's tags. A VPC's default security group and an Auto Scaling group's instances are
 excluded: they are created and deleted with the VPC and the group."""
@@ -269,7 +343,7 @@ def find_tagged_resources(
 def _find_listed(
     aws: AwsAccount, environment: str, listing: ResourceListing, *, account_id: str
 ) -> Iterator[TaggedResource]:
-    known = {"{account}": account_id, "{prefix}": f"{PROJECT_NAME}-{environment}-"}
+    known = {"{account}": account_id, "{region}": aws.region, "{prefix}": f"{PROJECT_NAME}-{environment}-"}
     arguments = {
         name: _fill_in(value, known) if isinstance(value, str) else value for name, value in listing.arguments.items()
     }
@@ -293,7 +367,7 @@ def _read_tags(
 ) -> dict[str, str]:
     call, holder, path = listing.tag_call, resource, "Tags"
     if call is not None:
-        argument = {call.argument: jmespath.search(_fill_in(call.value, known), resource)}
+        argument = {**call.arguments, call.argument: jmespath.search(_fill_in(call.value, known), resource)}
         path = call.path
         try:
             holder = aws.call_operation(listing.service, call.operation, **argument)

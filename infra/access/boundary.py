@@ -1,4 +1,4 @@
-"""The most that the stack's machines and runbooks can ever be allowed, whoever writes their policies.
+"""The most that the stack's machines, runbooks and cost guard can ever be allowed, whoever writes their policies.
 
 A permissions boundary grants nothing; a role can do what its policies and its boundary both allow. Jobs on GitHub may
 change the policies of those roles, though not this one. So it names the environment: a deployment of one must not reach
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     import pulumi
 
+    from infra.access.role_purposes import BoundaryPurpose
     from infra.access.statements import Condition
     from infra.scope import Scope, SecuredScope
     from infra.stack_context import StackContext
@@ -68,16 +69,20 @@ class BoundaryArgs:
     Attributes:
         stack: The stack.
         key_arn: The stack's KMS key.
-        grants: Returns all that the stack grants to its own roles.
+        purpose: The end of the policy's name.
+        description: Its description in IAM.
+        statements: Returns what it allows.
     """
 
     stack: StackContext
     key_arn: pulumi.Output[str]
-    grants: Callable[[SecuredScope], Iterable[Statement]]
+    purpose: BoundaryPurpose
+    description: str
+    statements: Callable[[SecuredScope], Iterable[Statement]]
 
 
 class Boundary(Component):
-    """The policy that is the boundary of every role of the stack but those of jobs.
+    """A policy that is the boundary of roles of the stack.
 
     Attributes:
         arn: The policy.
@@ -90,30 +95,28 @@ class Boundary(Component):
         super().__init__(name, opts=opts)
         policy = iam.Policy(
             name,
-            name=boundary_policy_name(args.stack.environment),
-            description=check_text(IAM_DESCRIPTION, "The most that ClaudeFS's machines and runbooks can be allowed"),
-            policy=secured_scope(args.stack, args.key_arn).apply(
-                lambda scope: render_policy(*boundary_statements(scope, args.grants(scope)))
-            ),
-            tags=args.stack.tags.for_resource("boundary", role="delivery"),
+            name=boundary_policy_name(args.stack.environment, args.purpose),
+            description=check_text(IAM_DESCRIPTION, args.description),
+            policy=secured_scope(args.stack, args.key_arn).apply(lambda scope: render_policy(*args.statements(scope))),
+            tags=args.stack.tags.for_resource(args.purpose, role="delivery"),
             opts=self.child_options(),
         )
         self.arn = policy.arn
         self.register_declared_outputs()
 
 
-def boundary_policy_name(environment: str) -> str:
-    """Name the policy."""
-    return physical_name(IAM_POLICY, PROJECT_NAME, environment, "boundary")
+def boundary_policy_name(environment: str, purpose: BoundaryPurpose) -> str:
+    """Name a boundary's policy."""
+    return physical_name(IAM_POLICY, PROJECT_NAME, environment, purpose)
 
 
-def boundary_policy_arn(scope: Scope) -> str:
-    """Return the policy's ARN."""
-    return scope.iam_arn(f"policy/{boundary_policy_name(scope.environment)}")
+def boundary_policy_arn(scope: Scope, purpose: BoundaryPurpose = "boundary") -> str:
+    """Return the ARN of a boundary's policy."""
+    return scope.iam_arn(f"policy/{boundary_policy_name(scope.environment, purpose)}")
 
 
 def boundary_statements(scope: SecuredScope, grants: Iterable[Statement]) -> tuple[Statement, ...]:
-    """Return the statements of a boundary around some grants.
+    """Return the statements of a boundary around the grants of several roles.
 
     The grants themselves would not fit IAM's limit. So their actions are limited by what tells the environment: most of
     EC2's by tags, those on resources with names by these. Some keep the conditions that they are granted under, and all
@@ -174,7 +177,8 @@ def _own_names(scope: SecuredScope) -> tuple[str, ...]:
         scope.alert_topic_arn,
         f"arn:aws:budgets::{scope.account_id}:budget/{scope.name_prefix}*",
         scope.regional_arn("secretsmanager", f"secret:{NODE_SECRETS_PREFIX}{scope.environment}/*"),
-        *(scope.named_arn("ssm", kind) for kind in ("document/", "automation-definition/")),
+        # Documents, automation definitions and parameters.
+        scope.named_arn("ssm", "*/"),
         scope.regional_arn("ssm", "automation-execution/*"),
         image_parameters_arn(scope),
         # Models are nobody's, and profiles send requests to other regions.

@@ -1,4 +1,4 @@
-"""Roles of machines and services: each with a trust policy, inline policies, and the stack's boundary."""
+"""Roles of machines and services: each with a trust policy, inline policies, and a boundary."""
 
 from __future__ import annotations
 

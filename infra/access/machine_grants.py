@@ -180,6 +180,7 @@ def _orchestrator_observation(scope: SecuredScope) -> tuple[Statement, ...]:
             resources=(f"arn:aws:budgets::{scope.account_id}:budget/{scope.name_prefix}*",),
         ),
         Statement(sid="Publish", actions=("sns:Publish",), resources=(scope.alert_topic_arn,)),
+        Statement(sid="ReadAgentsMode", actions=("ssm:GetParameter",), resources=(scope.agents_mode_arn,)),
     )
 
 

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from infra.schedules.schedule import Calendar
     from infra.stack_context import SecuredStack
 
-SIZE_PROPERTIES = ["minSize", "maxSize", "desiredCapacity"]
-"""Properties that a deployment sets only on creation, since schedules and operators start and stop nodes."""
+OPERATED_PROPERTIES = ["minSize", "maxSize", "desiredCapacity", "suspendedProcesses"]
+"""Properties that a deployment sets only on creation: schedules and operators start and stop nodes, and the cost
+guard suspends what would launch them again."""
 
 ROOT_DEVICE = "/dev/sda1"
 """Root device name of Canonical's images; any other name would add a second volume."""
@@ -227,5 +228,5 @@ class Cluster(Component):
                 # The number of nodes while the group runs; not propagated, since it describes the group.
                 {"key": "Nodes", "value": str(group.count), "propagate_at_launch": False},
             ],
-            opts=self.child_options(ignore_changes=SIZE_PROPERTIES, depends_on=args.network.way_out),
+            opts=self.child_options(ignore_changes=OPERATED_PROPERTIES, depends_on=args.network.way_out),
         )

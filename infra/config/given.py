@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from infra.config.settings_file import read_stack_config
 from infra.naming import CONFIG_NAMESPACE
@@ -16,6 +16,12 @@ SECRET_SETTINGS = ("actionsSecrets", "environmentSecrets", "previewSecrets")
 """Settings that hold secrets by name."""
 
 
+def setting_defaults() -> dict[str, Any]:
+    """Return the defaults of the project's settings by full key, as `Pulumi.yaml` declares them."""
+    declared = read_stack_config(PROJECT_FOLDER / "Pulumi.yaml")
+    return {key: of["default"] for key, of in declared.items() if key.startswith(f"{CONFIG_NAMESPACE}:")}
+
+
 def given_settings(config: Mapping[str, str]) -> list[str]:
     """Return the names of the project's settings that differ from their defaults, sorted.
 
@@ -24,8 +30,7 @@ def given_settings(config: Mapping[str, str]) -> list[str]:
     Args:
         config: All configuration values by full key, as the engine passes them, including defaults.
     """
-    declared = read_stack_config(PROJECT_FOLDER / "Pulumi.yaml")
-    defaults = {key: _as_given(of["default"]) for key, of in declared.items()}
+    defaults = {key: _as_given(default) for key, default in setting_defaults().items()}
     return sorted(
         name for key, value in config.items() if defaults.get(key, value) != value for name in _input_names(key, value)
     )

@@ -6,10 +6,12 @@ import re
 from datetime import UTC, datetime
 from inspect import signature
 from ipaddress import IPv4Network
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from infra.config import pins
 from infra.config.breaches import RuleBreach, removal_command
+from infra.config.guard_steps import resolve_steps
 from infra.config.local_disks import LOCAL_NVME_GB, MIN_STORAGE_GB, storage_instance_types
 from infra.config.node_groups import DEFAULT_GROUP_NAMES, MAX_NODE_GROUPS, resolve_node_groups
 from infra.naming import CONFIG_NAMESPACE
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from datetime import date, time
     from ipaddress import IPv6Network
 
+    from infra.config.guard_steps import GuardStep
     from infra.config.node_groups import NodeGroup, NodeGroupChange
 
 MAX_REVIEWERS = 6
@@ -144,6 +147,18 @@ def _month_is_no_less_than_day(*, daily_budget_usd: int, monthly_budget_usd: int
             allowed=f"must be no less than the day's budget, {daily_budget_usd} US dollars",
             example=str(daily_budget_usd * 30),
         )
+
+
+def _guard_steps_rise(*, guard_steps: Mapping[GuardStep, int]) -> Iterator[RuleBreach]:
+    for (before, low), (step, percent) in pairwise(resolve_steps(guard_steps).items()):
+        if percent <= low:
+            yield RuleBreach(
+                setting="guard_steps",
+                value=percent,
+                allowed=f"must be more than the step before, {before} at {low} percent",
+                path=(step,),
+                example=str(low + 10),
+            )
 
 
 def _admins_come_from_elsewhere(
@@ -408,6 +423,7 @@ _RULES: tuple[Callable[..., Iterator[RuleBreach]], ...] = (
     _zones_are_three,
     _sites_share_out_zones,
     _month_is_no_less_than_day,
+    _guard_steps_rise,
     _admins_come_from_elsewhere,
     _hours_leave_the_address,
     _time_zone_is_known,

@@ -22,6 +22,7 @@ from pydantic.alias_generators import to_camel
 from infra.config import values
 from infra.config.breaches import removal_command, value_path_text
 from infra.config.given import SECRET_SETTINGS
+from infra.config.guard_steps import GuardStep
 from infra.config.node_groups import NodeGroup, NodeGroupChange, resolve_node_groups
 from infra.config.problems import RedirectedError, SettingProblem, SettingsError
 from infra.config.repository import DEFAULT_BRANCH, PULL_REQUEST_REFS, DeliveryMethod
@@ -128,6 +129,11 @@ class Settings(BaseModel):
         list[values.ModelTokens],
         values.at_most_items(10, "models", reason="the agents use few"),
     ] = Field(examples=["us.anthropic.claude-haiku-4-5-20251001-v1:0,input=1.05,output=3.95"])
+    guard_steps: dict[Annotated[GuardStep, values.one_of_words(get_args(GuardStep))], values.BudgetPercent] = Field(
+        examples=["70"]
+    )
+    guard_stops_orchestrator: values.Flag = Field(examples=["false"])
+    guard_dry_run: values.Flag = Field(examples=["false"])
     alert_emails: Annotated[
         list[values.EmailAddress],
         values.distinct_items("addresses"),
@@ -288,6 +294,7 @@ SETTING_FIELDS: Mapping[str, FieldInfo] = {field.alias or name: field for name, 
 _STACK_KEY = "stack"
 _SECRET_KEYS = tuple(f"{CONFIG_NAMESPACE}:{name}" for name in SECRET_SETTINGS)
 _NODE_GROUPS_KEY = f"{CONFIG_NAMESPACE}:nodeGroups"
+_GUARD_STEPS_KEY = f"{CONFIG_NAMESPACE}:guardSteps"
 _GROUP_LIST_FIELD = "instanceTypes"
 """The only list field of a node group."""
 _PLUGIN_NAMESPACES = ("aws", "github", "pulumi")
@@ -470,6 +477,8 @@ def _set_command(key: str, *, path: _ValuePath = (), example: str | None = None)
     if key == _NODE_GROUPS_KEY:
         path, value = _settable_group_value(path)
         value = example or value
+    elif key == _GUARD_STEPS_KEY:
+        path = path or ("economy",)
     elif get_origin(SETTING_FIELDS[key].annotation) is list:
         path = path or (0,)
     return (

@@ -244,6 +244,7 @@ NodeCount = Annotated[int, _whole_number(0, 500, "nodes")]
 # The image's files take 8 GiB.
 NodeDiskGib = Annotated[int, _whole_number(10, 16384, "GiB")]
 Percent = Annotated[int, _whole_number(0, 100, "percent")]
+BudgetPercent = Annotated[int, _whole_number(1, 1000, "percent of the day's budget")]
 UsDollars = Annotated[int, _whole_number(1, 1_000_000, "US dollars")]
 ModelTokens = Annotated[AgentTokens, PlainValidator(parse_agent_tokens)]
 WaitMinutes = Annotated[int, _whole_number(0, 43_200, "minutes")]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import pulumi
 from pulumi_aws import iam
 
-from infra.access.rights import ec2, jobs, model, services
+from infra.access.rights import ec2, guard, jobs, model, services
 from infra.access.rights.iam import OIDC_PROVIDER, identity_rights
 from infra.access.statements import Condition, Principal, Statement, render_policy, string_equals
 from infra.component import Component
@@ -62,10 +62,12 @@ POLICY_TABLES: Mapping[str, tuple[tuple[RightsTable, AccessLevel], ...]] = {
         (identity_rights, "read"),
         (jobs.state_rights, "read"),
     ),
+    "watch": ((guard.guard_rights, "read"),),
     "network": ((ec2.network_rights, "write"),),
     "compute": ((ec2.compute_rights, "write"), (services.group_rights, "write")),
     "storage": ((services.storage_rights, "write"), (jobs.state_rights, "write")),
     "services": ((services.observation_rights, "write"), (identity_rights, "write")),
+    "guard": ((guard.guard_rights, "write"),),
     "release": ((jobs.release_rights, "write"), (jobs.recovery_rights, "write")),
     "cache": ((jobs.build_rights, "read"),),
     "builds": ((jobs.build_rights, "write"),),
@@ -73,8 +75,8 @@ POLICY_TABLES: Mapping[str, tuple[tuple[RightsTable, AccessLevel], ...]] = {
 """The policies, each with its tables of rights; divided so that each fits IAM's size limit."""
 
 JOB_POLICIES: Mapping[JobKind, tuple[str, ...]] = {
-    "preview": ("read",),
-    "deploy": ("read", "network", "compute", "storage", "services", "release"),
+    "preview": ("read", "watch"),
+    "deploy": ("read", "watch", "network", "compute", "storage", "services", "guard", "release"),
     "ci-read": ("cache",),
     "ci-write": ("cache", "builds"),
 }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pulumi_aws import kms
 
+from infra.access.alert_publishers import ALERT_PUBLISHERS
 from infra.access.statements import (
     EVERYTHING,
     Principal,
@@ -15,7 +16,6 @@ from infra.access.statements import (
     arn_like,
     is_true,
     render_policy,
-    source_conditions,
     string_equals,
 )
 from infra.component import Component
@@ -176,13 +176,15 @@ def key_policy(scope: Scope) -> str:
             resources=(EVERYTHING,),
             conditions=(arn_like("kms:EncryptionContext:aws:logs:arn", scope.log_groups_arn),),
         ),
-        # https://docs.aws.amazon.com/cost-management/latest/userguide/budgets-sns-policy.html
-        allow_service(
-            "AlertsOfBudgets",
-            "budgets.amazonaws.com",
-            *("kms:Decrypt", "kms:GenerateDataKey"),
-            resources=(EVERYTHING,),
-            conditions=source_conditions(scope.account_id, f"arn:aws:budgets::{scope.account_id}:*"),
+        *(
+            allow_service(
+                f"AlertsOf{name}",
+                publisher.service,
+                *("kms:Decrypt", "kms:GenerateDataKey"),
+                resources=(EVERYTHING,),
+                conditions=publisher.source_conditions(scope.account_id),
+            )
+            for name, publisher in ALERT_PUBLISHERS.items()
         ),
         # https://docs.aws.amazon.com/autoscaling/ec2/userguide/key-policy-requirements-EBS-encryption.html
         Statement(

@@ -57,9 +57,11 @@ def load_account(state: Path) -> tuple[Journal, WSGIApplication]:
     from local.aws import journal as journals  # noqa: PLC0415
     from local.aws import scheduling  # noqa: PLC0415
     from local.aws.actions import ActionRecorder  # noqa: PLC0415
+    from local.aws.cbor import with_cbor  # noqa: PLC0415
     from local.aws.clock import AccountClock  # noqa: PLC0415
     from local.aws.gaps import activities, close_gaps  # noqa: PLC0415
     from local.aws.iam.gate import ACCOUNT_GATE, with_iam_control  # noqa: PLC0415
+    from local.aws.invocations import with_functions  # noqa: PLC0415
     from local.aws.price_list import with_price_list  # noqa: PLC0415
 
     close_gaps()
@@ -76,7 +78,8 @@ def load_account(state: Path) -> tuple[Journal, WSGIApplication]:
     )
     gc.freeze()
     gc.enable()
-    return journal, with_price_list(with_health(ActionRecorder(journal), changes=journal.change_count))
+    served = with_price_list(with_health(ActionRecorder(journal), changes=journal.change_count))
+    return journal, with_cbor(with_functions(served, clock=clock, admit=ACCOUNT_GATE.admit))
 
 
 def lock_journal(state: Path) -> FileLock:

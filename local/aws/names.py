@@ -31,6 +31,7 @@ IAM_ACTION_NAMES: Mapping[str, tuple[str, ...]] = {
     "budgets:UpdateBudget": ("budgets:ModifyBudget",),
     "budgets:UpdateNotification": ("budgets:ModifyBudget",),
     "budgets:UpdateSubscriber": ("budgets:ModifyBudget",),
+    "lambda:Invoke": ("lambda:InvokeFunction",),
     "s3:CompleteMultipartUpload": ("s3:PutObject",),
     "s3:CopyObject": ("s3:GetObject", "s3:PutObject"),
     "s3:CreateMultipartUpload": ("s3:PutObject",),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
+import keyword
 import os
 import re
 import subprocess
@@ -61,6 +62,7 @@ def flat(fields: Fields, prefix: str = "") -> dict[str, frozenset[str]]:
 def sdk_module(token: str) -> types.ModuleType:
     package, place, _ = token.split(":")
     module = place.split("/", maxsplit=1)[0]
+    module = f"{module}_" if keyword.iskeyword(module) else module
     return importlib.import_module(f"pulumi_{package}" + ("" if module == "index" else f".{module}"))
 
 

@@ -14,7 +14,7 @@ from infra.access.boundary import boundary_policy_arn
 from infra.access.identity import SSM_MANAGED_INSTANCE
 from infra.access.rights.model import Right
 from infra.access.rights.resource_type import ResourceType, table_rights
-from infra.access.role_purposes import PASSED_ROLES
+from infra.access.role_purposes import PASSED_ROLES, ROLE_BOUNDARIES
 from infra.access.statements import string_equals
 
 if TYPE_CHECKING:
@@ -100,20 +100,22 @@ IDENTITY_TYPES: tuple[ResourceType, ...] = (
 def identity_rights(scope: JobScope) -> Iterator[Right]:
     """Return the rights on roles, instance profiles and policies."""
     yield from table_rights(IDENTITY_TYPES, scope)
-    roles = tuple(map(scope.role_arn, PASSED_ROLES))
-    bounded = string_equals("iam:PermissionsBoundary", boundary_policy_arn(scope))
-    yield Right(
-        access="write",
-        actions=("iam:CreateRole", "iam:DeleteRolePolicy", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"),
-        resources=roles,
-        conditions=(bounded,),
-        uncalled={"iam:PutRolePermissionsBoundary": "a role that has lost its boundary"},
-    )
+    for boundary in sorted(set(ROLE_BOUNDARIES.values())):
+        yield Right(
+            access="write",
+            actions=("iam:CreateRole", "iam:DeleteRolePolicy", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"),
+            resources=tuple(scope.role_arn(purpose) for purpose, its in ROLE_BOUNDARIES.items() if its == boundary),
+            conditions=(string_equals("iam:PermissionsBoundary", boundary_policy_arn(scope, boundary)),),
+            uncalled={"iam:PutRolePermissionsBoundary": "a role that has lost its boundary"},
+        )
     yield Right(
         access="write",
         actions=("iam:AttachRolePolicy", "iam:DetachRolePolicy"),
-        resources=roles,
-        conditions=(bounded, string_equals("iam:PolicyARN", SSM_MANAGED_INSTANCE)),
+        resources=tuple(scope.role_arn(purpose) for purpose, to in PASSED_ROLES.items() if to == "ec2.amazonaws.com"),
+        conditions=(
+            string_equals("iam:PermissionsBoundary", boundary_policy_arn(scope)),
+            string_equals("iam:PolicyARN", SSM_MANAGED_INSTANCE),
+        ),
     )
     for service in sorted(set(PASSED_ROLES.values())):
         yield Right(

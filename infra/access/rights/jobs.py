@@ -58,21 +58,26 @@ def release_rights(scope: JobScope) -> Iterator[Right]:
         yield Right.of(grant, "write", uncalled=RELEASE_REASON)
 
 
-def recovery_rights(_: JobScope) -> Iterator[Right]:
+def recovery_rights(scope: JobScope) -> Iterator[Right]:
     """Return the rights to find what a dead run has created, besides those to read the stack's resources."""
+    alarms = scope.regional_arn("cloudwatch", "alarm:*")
+    yield _make_right(RECOVERY_REASON, "write", ("cloudwatch:DescribeAlarms",), (alarms,))
     yield _make_right(
         RECOVERY_REASON,
         "write",
         (
+            "dynamodb:ListTables",
             "events:ListRules",
             "iam:ListInstanceProfiles",
             "iam:ListOpenIDConnectProviders",
             "iam:ListPolicies",
             "iam:ListRoles",
             "kms:ListKeys",
+            "lambda:ListFunctions",
             "s3:ListAllMyBuckets",
             "scheduler:ListScheduleGroups",
             "sns:ListTopics",
+            "sqs:ListQueues",
             "ssm:ListDocuments",
         ),
         (EVERYTHING,),

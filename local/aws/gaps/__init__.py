@@ -10,8 +10,10 @@ from functools import cache
 from local.aws.gaps.activities import close_activity_gaps
 from local.aws.gaps.autoscaling import close_autoscaling_gaps
 from local.aws.gaps.budgets import close_budget_gaps
+from local.aws.gaps.cost_explorer import close_cost_explorer_gaps
 from local.aws.gaps.ec2 import close_ec2_gaps
 from local.aws.gaps.events import close_event_gaps
+from local.aws.gaps.functions import close_function_gaps
 from local.aws.gaps.nodes import close_node_gaps
 from local.aws.gaps.s3 import close_s3_gaps
 from local.aws.gaps.security_groups import close_security_group_gaps
@@ -23,8 +25,10 @@ GAP_CLOSERS = (
     close_autoscaling_gaps,
     close_activity_gaps,
     close_budget_gaps,
+    close_cost_explorer_gaps,
     close_ec2_gaps,
     close_event_gaps,
+    close_function_gaps,
     close_node_gaps,
     close_s3_gaps,
     close_security_group_gaps,

@@ -9,6 +9,7 @@ import jmespath
 
 from local.aws.iam.account import (
     ACCOUNT_ID,
+    anomaly_tags,
     ec2_tags,
     find_bucket,
     find_document_role,
@@ -32,17 +33,22 @@ if TYPE_CHECKING:
 _CREATION_TAGGING: Mapping[str, str] = {
     "autoscaling:CreateAutoScalingGroup": "autoscaling:CreateOrUpdateTags",
     "budgets:ModifyBudget": "budgets:TagResource",
+    "cloudwatch:PutMetricAlarm": "cloudwatch:TagResource",
+    "dynamodb:CreateTable": "dynamodb:TagResource",
     "events:PutRule": "events:TagResource",
     "iam:CreateInstanceProfile": "iam:TagInstanceProfile",
     "iam:CreateOpenIDConnectProvider": "iam:TagOpenIDConnectProvider",
     "iam:CreatePolicy": "iam:TagPolicy",
     "iam:CreateRole": "iam:TagRole",
     "kms:CreateKey": "kms:TagResource",
+    "lambda:CreateFunction": "lambda:TagResource",
     "logs:CreateLogGroup": "logs:TagResource",
     "s3:CreateBucket": "s3:TagResource",
     "scheduler:CreateScheduleGroup": "scheduler:TagResource",
     "sns:CreateTopic": "sns:TagResource",
+    "sqs:CreateQueue": "sqs:TagQueue",
     "ssm:CreateDocument": "ssm:AddTagsToResource",
+    "ssm:PutParameter": "ssm:AddTagsToResource",
 }
 """Additional action that a creation with tags requires."""
 
@@ -52,6 +58,8 @@ _PASSED_ROLES = {
         "autoscaling:PutLifecycleHook": ("[RoleARN]", "autoscaling.amazonaws.com"),
         "events:PutTargets": ("Targets[].RoleArn", "events.amazonaws.com"),
         "iam:AddRoleToInstanceProfile": ("[RoleName]", "ec2.amazonaws.com"),
+        "lambda:CreateFunction": ("[Role]", "lambda.amazonaws.com"),
+        "lambda:UpdateFunctionConfiguration": ("[Role]", "lambda.amazonaws.com"),
         "scheduler:CreateSchedule": ("[Target.RoleArn]", "scheduler.amazonaws.com"),
         "scheduler:UpdateSchedule": ("[Target.RoleArn]", "scheduler.amazonaws.com"),
         "ssm:SendCommand": ("[ServiceRoleArn]", "ssm.amazonaws.com"),
@@ -106,7 +114,7 @@ def requested_tags(parameters: Mapping[str, Any]) -> dict[str, str]:
     """Return the tags in a request."""
     for name in ("Tags", "tags", "ResourceTags", "CreateBucketConfiguration"):
         tags = parameters.get(name)
-        if isinstance(tags, dict) and name == "tags":
+        if isinstance(tags, dict) and name in ("Tags", "tags"):
             return tags
         listed = tags.get("Tags") if isinstance(tags, dict) else tags
         if listed:
@@ -183,6 +191,8 @@ def _resource_context(request: ApiRequest, resource: str) -> ContextValues:
         tags = {tag["Key"]: tag["Value"] for tag in group.tags}
     elif ":instance/" in resource:
         tags = ec2_tags(name, request.region)
+    elif request.service == "ce":
+        tags = anomaly_tags(resource)
     context: ContextValues = {f"aws:ResourceTag/{key}": value for key, value in tags.items()}
     return context | {f"{request.service}:resourceTag/{key}": value for key, value in tags.items()}
 

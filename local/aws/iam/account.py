@@ -11,7 +11,7 @@ from moto.core.base_backend import BackendDict
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 ACCOUNT_ID: str = DEFAULT_ACCOUNT_ID
 _PARTITION = "aws"
@@ -140,3 +140,27 @@ def association_resource(association: str, region: str) -> str:
         if association in (of["RouteTableAssociationId"] for of in table.associations):
             return str(table.id)
     return next((of.allocation_id for of in backend.addresses if of.association_id == association), "")
+
+
+def anomaly_tags(arn: str) -> Mapping[str, str]:
+    """Return the tags of a monitor of cost anomalies or its subscription."""
+    backend = _find_backend("ce")
+    return {tag["Key"]: tag["Value"] for tag in backend.list_tags_for_resource(arn)} if backend else {}
+
+
+def find_function(name_or_arn: str, region: str) -> Any:
+    """Return a Lambda function, or None."""
+    backend = _find_backend("lambda", region)
+    functions: Iterable[Any] = backend.list_functions() if backend else ()
+    return next((found for found in functions if name_or_arn in (found.function_name, found.function_arn)), None)
+
+
+def scheduled_rules() -> Iterator[Any]:
+    """Yield EventBridge's rules with a schedule that are enabled, in all regions."""
+    for backends in BackendDict._instances:  # noqa: SLF001 — no other list
+        if backends.service_name == "events":
+            for _, _, backend in backends.iter_backends():
+                for bus in backend.event_buses.values():
+                    yield from (
+                        rule for rule in bus.rules.values() if rule.scheduled_expression and rule.state == "ENABLED"
+                    )

@@ -27,7 +27,10 @@ _RESOURCE_NAMES = {
     for type_, names in {
         "autoscaling:autoScalingGroup": "[AutoScalingGroupName, Tags[].ResourceId][]",
         "budgets:budget": "[BudgetName, Budget.BudgetName, NewBudget.BudgetName, ResourceARN]",
-        "cloudwatch:alarm": "[AlarmName, AlarmNames][]",
+        "ce:anomalymonitor": "[MonitorArn, MonitorArnList, ResourceArn][]",
+        "ce:anomalysubscription": "[SubscriptionArn, SubscriptionArnList, ResourceArn][]",
+        "cloudwatch:alarm": "[AlarmName, AlarmNames, ResourceARN][]",
+        "dynamodb:table": "[TableName, ResourceArn, keys(RequestItems || `{}`)][]",
         "events:event-bus": "Entries[].[EventBusName || 'default'][]",
         "events:rule-on-custom-event-bus": "EventBusName && EventBusName != 'default' && [Rule, Name]",
         "events:rule-on-default-event-bus": "(!EventBusName || EventBusName == 'default') && [Rule, Name, ResourceARN]",
@@ -37,15 +40,17 @@ _RESOURCE_NAMES = {
         "iam:role": "[RoleName, AWSServiceName]",
         "kms:alias": "[AliasName]",
         "kms:key": "[KeyId, TargetKeyId, SourceKeyId, DestinationKeyId, CiphertextBlob]",
+        "lambda:function": "[FunctionName, Resource]",
         "logs:log-group": "[logGroupName, logGroupIdentifier, resourceArn]",
         "logs:log-stream": "[logStreamName]",
         "scheduler:schedule": "[Name]",
         "scheduler:schedule-group": "[Name, ResourceArn]",
         "secretsmanager:Secret": "[SecretId, Name]",
         "sns:topic": "[TopicArn, ResourceArn, Name]",
-        "ssm:document": "[DocumentName, Name, ResourceId]",
+        "sqs:queue": "[QueueName, QueueUrl]",
+        "ssm:document": "ResourceType != 'Parameter' && [DocumentName, Name, ResourceId]",
         "ssm:instance": "[InstanceIds, Targets[0].Key && '*'][]",
-        "ssm:parameter": "!Content && [Name, Names][]",
+        "ssm:parameter": "!Content && ResourceType != 'Document' && [Name, Names, ResourceId][]",
         "sts:role": "[RoleArn]",
     }.items()
 }
@@ -122,6 +127,8 @@ def _arn_ending(type_: str, name: str, request: ApiRequest) -> str:
     """Return the end of a resource's ARN."""
     if type_ in ("role", "policy", "instance-profile"):
         return f"{request.parameters.get('Path') or '/'}{name}".lstrip("/")
+    if type_ == "queue":
+        return name.rpartition("/")[2]
     endings = {"oidc-provider": "https://", "parameter": "/", "alias": "alias/"}
     return name.removeprefix(endings.get(type_, ""))
 

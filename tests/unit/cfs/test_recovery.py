@@ -307,15 +307,31 @@ def test_the_inventory_finds_resources_with_the_stacks_tags(aws: AwsAccount) -> 
     iam.create_role(RoleName=role, AssumeRolePolicyDocument="{}", Tags=ours)
     iam.create_instance_profile(InstanceProfileName=role, Tags=ours)
 
-    # moto has no tags of budgets.
-    listings = [listing for listing in LISTINGS if listing.service != "budgets"]
+    plain = {tag["Key"]: tag["Value"] for tag in ours}
+    queue = boto3.client("sqs", region_name="us-west-2").create_queue(QueueName=role, tags=plain)
+    ssm = boto3.client("ssm", region_name="us-west-2")
+    ssm.put_parameter(Name=role, Type="String", Value="normal", Tags=ours)
+    key = {"AttributeName": "day"}
+    boto3.client("dynamodb", region_name="us-west-2").create_table(
+        TableName=role,
+        KeySchema=[{**key, "KeyType": "HASH"}],
+        AttributeDefinitions=[{**key, "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+        Tags=ours,
+    )
+
+    # moto has no tags of budgets, and no monitors of cost anomalies.
+    listings = [listing for listing in LISTINGS if listing.service not in ("budgets", "ce")]
     name = "claudefs-local-x"
     assert sorted(find_tagged_resources(aws, "local", listings=listings), key=lambda found: found.type) == [
+        TaggedResource(type="aws:dynamodb/table:Table", id=role, name=name),
         TaggedResource(type="aws:ec2/vpc:Vpc", id=vpcs[0]["Vpc"]["VpcId"], name=name),
         TaggedResource(type=PROFILE, id=role, name=name),
         TaggedResource(type=ROLE, id=role, name=name),
         TaggedResource(type="aws:s3/bucket:Bucket", id="ours", name=name),
         TaggedResource(type="aws:sns/topic:Topic", id=topic["TopicArn"], name=name),
+        TaggedResource(type="aws:sqs/queue:Queue", id=queue["QueueUrl"], name=name),
+        TaggedResource(type="aws:ssm/parameter:Parameter", id=role, name=name),
     ]
 
 

@@ -105,22 +105,17 @@ def test_the_topic_is_encrypted_with_the_stacks_key(recorder: Recorder) -> None:
     assert recorder.one("Topic").inputs["kmsMasterKeyId"] == KEY
 
 
-def test_budgets_alone_publishes_and_for_this_account_alone(recorder: Recorder) -> None:
+def test_three_services_publish_and_for_this_account_alone(recorder: Recorder) -> None:
     policy = recorder.one("TopicPolicy")
     assert policy.document() == json.loads(alert_topic_policy(topic_arn=recorder.result, account_id=ACCOUNT_ID))
-    assert policy.document()["Statement"] == [
-        {
-            "Sid": "BudgetsMayPublish",
-            "Effect": "Allow",
-            "Principal": {"Service": "budgets.amazonaws.com"},
-            "Action": "sns:Publish",
-            "Resource": recorder.result,
-            "Condition": {
-                "StringEquals": {"aws:SourceAccount": ACCOUNT_ID},
-                "ArnLike": {"aws:SourceArn": f"arn:aws:budgets::{ACCOUNT_ID}:*"},
-            },
-        }
+    statements = policy.document()["Statement"]
+    assert [each["Principal"]["Service"] for each in statements] == [
+        *("budgets.amazonaws.com", "cloudwatch.amazonaws.com", "costalerts.amazonaws.com")
     ]
+    for each in statements:
+        assert (each["Effect"], each["Action"], each["Resource"]) == ("Allow", "sns:Publish", recorder.result)
+        assert each["Condition"]["StringEquals"] == {"aws:SourceAccount": ACCOUNT_ID}
+    assert statements[0]["Condition"]["ArnLike"] == {"aws:SourceArn": f"arn:aws:budgets::{ACCOUNT_ID}:*"}
 
 
 @pytest.mark.parametrize("name", ["budget-daily", "budget-monthly"])

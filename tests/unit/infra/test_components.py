@@ -10,6 +10,7 @@ import pkgutil
 import runpy
 from collections import Counter
 from functools import cache
+from keyword import iskeyword
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,7 +91,8 @@ def taggable(resource: Resource) -> bool:
     _, module, kind = resource.type.split(":")
     if not resource.type.startswith("aws:"):
         return False
-    of_module = getattr(aws, module.partition("/")[0])
+    name = module.partition("/")[0]
+    of_module = getattr(aws, f"{name}_" if iskeyword(name) else name)
     return "tags" in inspect.signature(getattr(of_module, kind)._internal_init).parameters  # noqa: SLF001 — its arguments
 
 
@@ -108,10 +110,15 @@ def test_every_component_is_found() -> None:
         "Boundary",
         "Budget",
         "Cluster",
+        "CostAnomalies",
         "DeploymentEnvironment",
         "Encryption",
         "Firewall",
         "GitHubAccess",
+        "GuardAlarms",
+        "GuardFunction",
+        "GuardState",
+        "GuardTriggers",
         "Identity",
         "Interruptions",
         "Network",
@@ -167,6 +174,12 @@ def test_a_caller_cannot_replace_the_parent_of_a_components_children() -> None:
         "interruptions",
         "workflow-files",
         "boundary",
+        "guard-boundary",
+        "guard-state",
+        "guard-function",
+        "guard-triggers",
+        "guard-alarms",
+        "anomalies",
         "github-access",
         "deployments",
         "previews",
@@ -192,6 +205,7 @@ def test_every_taggable_resource_has_every_required_tag() -> None:
         "iam/rolePolicy:RolePolicy",
         "iam/rolePolicyAttachment:RolePolicyAttachment",
         "kms/alias:Alias",
+        "lambda/permission:Permission",
         "s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
         "s3/bucketOwnershipControls:BucketOwnershipControls",
         "s3/bucketPolicy:BucketPolicy",
@@ -200,6 +214,7 @@ def test_every_taggable_resource_has_every_required_tag() -> None:
         "s3/bucketVersioning:BucketVersioning",
         "scheduler/schedule:Schedule",
         "sns/topicPolicy:TopicPolicy",
+        "sns/topicSubscription:TopicSubscription",
     }
     assert {of.tags["project"] for of in stack().custom if of.tags} == {PROJECT_NAME}
     assert {of.tags["Environment"] for of in stack().custom if of.tags} == {STACK}
@@ -280,7 +295,7 @@ def test_everything_is_the_resource_only_of_actions_that_aws_cannot_limit() -> N
 
 
 OF_EVERYTHING = {("aws:kms/key:Key", "encryption"), ("aws:iam/policy:Policy", "boundary")}
-"""The policy of a key, whose resource is the key, and the boundary, which grants nothing."""
+"""The policy of a key, whose resource is the key, and the boundary of several roles, which grants nothing."""
 
 
 def action_rows(action: str) -> list[dict[str, Any]]:

@@ -14,10 +14,13 @@ import pytest
 
 from cfs.doctor.resource_types import DEPLOYMENT_POLICY_TYPE, PULL_REQUEST_TYPE
 from cfs.recovery.pending_operations import IMPORT_ID_MAKERS
-from infra.access.rights import ec2, services
+from infra.access.boundary import boundary_policy_name
+from infra.access.rights import ec2, guard, services
 from infra.access.rights.iam import IDENTITY_TYPES, OPERATOR_ACTIONS
+from infra.access.role_purposes import ROLE_BOUNDARIES
 from infra.config.repository import JOB_VARIABLES, REPOSITORY_VARIABLES
 from infra.github.jobs_access import JOB_POLICIES, JobKind
+from infra.naming import alert_topic_name
 from local.aws.iam.evaluation import policy_allows
 from tests.unit.infra.conftest import ACCOUNT_ID, REGION, STACK
 from tests.unit.infra.test_components import stack as whole_stack
@@ -38,6 +41,7 @@ REPEATABLE = {
     "aws:autoscaling/lifecycleHook:LifecycleHook",
     "aws:autoscaling/schedule:Schedule",
     "aws:cloudwatch/eventTarget:EventTarget",
+    "aws:cloudwatch/metricAlarm:MetricAlarm",
     "aws:cloudwatch/logMetricFilter:LogMetricFilter",
     "aws:cloudwatch/logResourcePolicy:LogResourcePolicy",
     "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",
@@ -50,6 +54,7 @@ REPEATABLE = {
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
     "aws:s3/bucketVersioning:BucketVersioning",
     "aws:sns/topicPolicy:TopicPolicy",
+    "aws:sns/topicSubscription:TopicSubscription",
     "github:index/actionsRepositoryPermissions:ActionsRepositoryPermissions",
     "github:index/repositoryEnvironment:RepositoryEnvironment",
     "github:index/repositoryFile:RepositoryFile",
@@ -78,10 +83,17 @@ ARNS: dict[str, Callable[[dict[str, Any]], str]] = {
     "cloudwatch/logGroup": lambda inputs: regional("logs", f"log-group:{inputs['name']}"),
     "cloudwatch/logMetricFilter": lambda inputs: regional("logs", f"log-group:{inputs['logGroupName']}"),
     "cloudwatch/logResourcePolicy": lambda _: "*",
+    "cloudwatch/metricAlarm": lambda inputs: regional("cloudwatch", f"alarm:{inputs['name']}"),
+    "dynamodb/table": lambda inputs: regional("dynamodb", f"table/{inputs['name']}"),
     "kms/alias": lambda inputs: regional("kms", inputs["name"]),
+    "lambda/function": lambda inputs: regional("lambda", f"function:{inputs['name']}"),
+    "lambda/permission": lambda inputs: regional("lambda", f"function:{inputs['function']}"),
     "scheduler/schedule": lambda inputs: regional("scheduler", f"schedule/{inputs['groupName']}/{inputs['name']}"),
     "scheduler/scheduleGroup": lambda inputs: regional("scheduler", f"schedule-group/{inputs['name']}"),
     "sns/topic": lambda inputs: regional("sns", inputs["name"]),
+    "sns/topicSubscription": lambda _: regional("sns", alert_topic_name(STACK)),
+    "sqs/queue": lambda inputs: regional("sqs", inputs["name"]),
+    "ssm/parameter": lambda inputs: regional("ssm", f"parameter/{inputs['name']}"),
     "ssm/document": lambda inputs: regional("ssm", f"document/{inputs['name']}"),
 }
 """The ARN of a resource from its inputs, by the type's module and name; a bucket's, a key's and EC2's are below."""
@@ -90,6 +102,7 @@ ARNS: dict[str, Callable[[dict[str, Any]], str]] = {
 PUBLISHERS = {
     "aws:budgets/budget:Budget": "budgets.amazonaws.com",
     "aws:cloudwatch/metricAlarm:MetricAlarm": "cloudwatch.amazonaws.com",
+    "aws:costexplorer/anomalySubscription:AnomalySubscription": "costalerts.amazonaws.com",
 }
 """Services that publish to the encrypted topic of alerts, by the types that make them do so."""
 
@@ -169,7 +182,7 @@ def resource_arn(stack: Recorder, resource: Resource) -> str:
 
 
 def service_rows() -> dict[str, ResourceType]:
-    tables = (services.STORAGE_TYPES, services.GROUP_TYPES, services.OBSERVATION_TYPES)
+    tables = (services.STORAGE_TYPES, services.GROUP_TYPES, services.OBSERVATION_TYPES, guard.GUARD_TYPES)
     return {token: row for table in tables for row in table for token in row.type_tokens}
 
 
@@ -197,7 +210,7 @@ def test_every_service_that_publishes_alerts_may_use_the_topic_and_its_key(stack
 
 def test_every_declared_type_has_a_row_of_rights(stack: Recorder) -> None:
     identity = {token for row in IDENTITY_TYPES for token in row.type_tokens}
-    covered = service_rows().keys() | ec2_rows().keys() | identity
+    covered = service_rows().keys() | ec2_rows().keys() | identity | set(guard.ANOMALY_TYPES)
 
     assert declared_types(stack, "aws:") - covered == set(), f"add a row for each to {RIGHTS_FILES}"
 
@@ -256,13 +269,13 @@ def test_the_deploy_role_passes_each_role_to_the_service_that_it_trusts_and_to_n
     documents = job_documents(stack, "deploy")
     roles = {role.inputs["name"]: trusted_service(role) for role in stack.every("aws:iam/role:Role")}
     assert sorted(filter(None, roles.values())) == [
-        *("ec2.amazonaws.com", "ec2.amazonaws.com", "events.amazonaws.com"),
+        *("ec2.amazonaws.com", "ec2.amazonaws.com", "events.amazonaws.com", "lambda.amazonaws.com"),
         *("scheduler.amazonaws.com", "ssm.amazonaws.com"),
     ]
     for name, trusted in roles.items():
         passed = {
             service
-            for service in {*filter(None, roles.values()), "lambda.amazonaws.com"}
+            for service in {*filter(None, roles.values()), "ecs-tasks.amazonaws.com"}
             if not refused(
                 documents,
                 ["iam:PassRole"],
@@ -273,12 +286,21 @@ def test_the_deploy_role_passes_each_role_to_the_service_that_it_trusts_and_to_n
         assert passed == ({trusted} if trusted else set()), f"{name}: infra/access/role_purposes.py, PASSED_ROLES"
 
 
-def test_the_boundary_contains_every_action_of_the_roles_that_have_it(stack: Recorder) -> None:
-    boundary = stack.one("aws:iam/policy:Policy", "boundary").document()["Statement"]
-    limit = {action for statement in boundary for action in as_list(statement["Action"])}
-    bounded = {role.inputs["name"] for role in stack.every("Role") if role.inputs.get("permissionsBoundary")}
-    inline = [policy for policy in stack.every("RolePolicy") if policy.inputs["role"] in bounded]
-    assert len(inline) == len(stack.every("RolePolicy")) >= 8
+def test_each_boundary_contains_every_action_of_the_roles_that_have_it(stack: Recorder) -> None:
+    limits = {
+        purpose: {
+            action
+            for statement in stack.one("aws:iam/policy:Policy", purpose).document()["Statement"]
+            for action in as_list(statement["Action"])
+        }
+        for purpose in set(ROLE_BOUNDARIES.values())
+    }
+    roles = {role.inputs["name"]: role for role in stack.every("Role") if role.inputs.get("permissionsBoundary")}
+    assert {role.name: role.inputs["permissionsBoundary"].rpartition("/")[2] for role in roles.values()} == {
+        purpose: boundary_policy_name(STACK, boundary) for purpose, boundary in ROLE_BOUNDARIES.items()
+    }
+    inline = [policy for policy in stack.every("RolePolicy") if policy.inputs["role"] in roles]
+    assert len(inline) == len(stack.every("RolePolicy")) >= 9
     outside = {
         policy.name: beyond
         for policy in inline
@@ -287,7 +309,7 @@ def test_the_boundary_contains_every_action_of_the_roles_that_have_it(stack: Rec
                 action
                 for statement in policy.document()["Statement"]
                 for action in as_list(statement["Action"])
-                if action not in limit
+                if action not in limits[ROLE_BOUNDARIES[roles[policy.inputs["role"]].name]]
             }
         )
     }

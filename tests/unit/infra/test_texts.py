@@ -76,6 +76,12 @@ TEXTS: dict[str, dict[str, Limits]] = {
     "aws:cloudwatch/logMetricFilter:LogMetricFilter": {"name": of_model("logs", "PutMetricFilter", "filterName")},
     # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_ResourcePolicy.html has no rule.
     "aws:cloudwatch/logResourcePolicy:LogResourcePolicy": {"policyName": Limits(least=1, most=255, pattern=r"[\w-]+")},
+    "aws:cloudwatch/metricAlarm:MetricAlarm": {"name": of_model("cloudwatch", "PutMetricAlarm", "AlarmName")},
+    # https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_AnomalyMonitor.html
+    "aws:costexplorer/anomalyMonitor:AnomalyMonitor": {"name": Limits(least=0, most=1024)},
+    "aws:costexplorer/anomalySubscription:AnomalySubscription": {"name": Limits(least=0, most=1024)},
+    # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.html
+    "aws:dynamodb/table:Table": {"name": Limits(least=3, most=255, pattern=r"[a-zA-Z0-9_.-]+")},
     # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateLaunchTemplate.html
     "aws:ec2/launchTemplate:LaunchTemplate": {"name": Limits(least=3, most=128, pattern=r"[a-zA-Z0-9\(\)\.\-/_]+")},
     "aws:ec2/securityGroup:SecurityGroup": {"description": EC2_DESCRIPTION},
@@ -95,10 +101,21 @@ TEXTS: dict[str, dict[str, Limits]] = {
     "aws:kms/key:Key": {"description": of_model("kms", "CreateKey", "Description")},
     # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
     "aws:s3/bucket:Bucket": {"bucket": Limits(least=3, most=63, pattern=r"[a-z0-9][a-z0-9.-]*[a-z0-9]")},
+    # https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
+    "aws:lambda/function:Function": {
+        "name": Limits(least=1, most=64, pattern=r"[a-zA-Z0-9-_]+"),
+        "description": of_model("lambda", "CreateFunction", "Description"),
+    },
     "aws:scheduler/schedule:Schedule": {"name": of_model("scheduler", "CreateSchedule", "Name")},
     "aws:scheduler/scheduleGroup:ScheduleGroup": {"name": of_model("scheduler", "CreateScheduleGroup", "Name")},
     # https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html
     "aws:sns/topic:Topic": {"name": Limits(least=1, most=256, pattern=r"[A-Za-z0-9_-]+")},
+    # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html
+    "aws:sqs/queue:Queue": {"name": Limits(least=1, most=80, pattern=r"[A-Za-z0-9_-]+")},
+    "aws:ssm/parameter:Parameter": {
+        "name": of_model("ssm", "PutParameter", "Name"),
+        "description": of_model("ssm", "PutParameter", "Description"),
+    },
     "aws:ssm/document:Document": {"name": of_model("ssm", "CreateDocument", "Name")},
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": {"description": EC2_DESCRIPTION},
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": {"description": EC2_DESCRIPTION},

@@ -32,6 +32,7 @@ SCOPE = job_scope("prod")
 EC2 = f"arn:aws:ec2:{REGION}:{ACCOUNT_ID}"
 IAM = f"arn:aws:iam::{ACCOUNT_ID}"
 BOUNDARY = {"iam:PermissionsBoundary": f"{IAM}:policy/claudefs-prod-boundary"}
+GUARD_BOUNDARY = {"iam:PermissionsBoundary": f"{IAM}:policy/claudefs-prod-guard-boundary"}
 HERE = {"aws:RequestedRegion": REGION}
 ASKS_FOR_TAGS = {"aws:RequestTag/project": "claudefs", "aws:RequestTag/Environment": "prod"}
 BEARS_TAGS = {"aws:ResourceTag/project": "claudefs", "aws:ResourceTag/Environment": "prod"}
@@ -101,6 +102,7 @@ def test_every_condition_is_one_that_aws_knows_for_the_action(policy: str) -> No
 
 NOT_NEEDED_HERE = {
     "billing:GetBillingViewData": "for a budget on a billing view of one's own",
+    "lambda:PassCapacityProvider": "for functions on instances of one's own",
     "route53:AssociateVPCWithHostedZone": "for an endpoint with an interface; S3's is a gateway",
 }
 """What AWS's reference says that some action may need beside, and why it is not allowed."""
@@ -150,6 +152,7 @@ def test_no_role_has_more_policies_than_iam_lets_it_have_and_every_policy_is_som
         ("ssm:SendCommand", f"arn:aws:ssm:{REGION}:{ACCOUNT_ID}:document/claudefs-prod-install", {}),
         ("ssm:SendCommand", f"{EC2}:instance/i-1", NODE),
         ("iam:PutRolePolicy", f"{IAM}:role/claudefs-prod-orchestrator", BOUNDARY),
+        ("iam:CreateRole", f"{IAM}:role/claudefs-prod-guard", GUARD_BOUNDARY),
         ("iam:PassRole", f"{IAM}:role/claudefs-prod-node", TO_EC2),
         ("kms:CreateKey", "*", {**HERE, **ASKS_FOR_TAGS}),
     ],
@@ -194,7 +197,10 @@ def test_a_deployment_may_do_what_deploying_needs(action: str, resource: str, co
         ("iam:PutRolePolicy", f"{IAM}:role/claudefs-prod-deploy", BOUNDARY),
         ("iam:CreateRole", f"{IAM}:role/claudefs-prod-node", {}),
         ("iam:DeleteRolePermissionsBoundary", f"{IAM}:role/claudefs-prod-node", BOUNDARY),
+        ("iam:CreateRole", f"{IAM}:role/claudefs-prod-node", GUARD_BOUNDARY),
+        ("iam:CreateRole", f"{IAM}:role/claudefs-prod-guard", BOUNDARY),
         ("iam:CreatePolicyVersion", f"{IAM}:policy/claudefs-prod-boundary", {}),
+        ("iam:CreatePolicyVersion", f"{IAM}:policy/claudefs-prod-guard-boundary", {}),
         ("iam:CreatePolicyVersion", f"{IAM}:policy/claudefs-prod-jobs-compute", {}),
         (
             "iam:AttachRolePolicy",

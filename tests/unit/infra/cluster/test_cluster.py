@@ -67,7 +67,7 @@ def test_a_group_is_made_with_nothing_to_run_and_left_alone_then(recorder: Recor
     group = recorder.one("Group", name)
 
     assert (group.inputs["minSize"], group.inputs["desiredCapacity"]) == (0, 0)
-    assert set(group.ignore_changes) == {"minSize", "maxSize", "desiredCapacity"}
+    assert set(group.ignore_changes) == {"minSize", "maxSize", "desiredCapacity", "suspendedProcesses"}
     assert (group.inputs["waitForCapacityTimeout"], group.inputs["forceDelete"]) == ("0", True)
     assert group.inputs["name"] == f"claudefs-test-{name}"
     assert recorder.outputs["cluster"]["groupNames"][name] == group.inputs["name"]

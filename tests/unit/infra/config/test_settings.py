@@ -27,7 +27,11 @@ if TYPE_CHECKING:
     from infra.config.problems import SettingProblem
 
 PROJECT = Path(__file__).parents[4]
-DECLARED: dict[str, dict[str, Any]] = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
+DECLARED: dict[str, dict[str, Any]] = {
+    key: declared
+    for key, declared in yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"].items()
+    if key.startswith(f"{CONFIG_NAMESPACE}:")
+}
 
 
 def as_config(value: Any) -> str:
@@ -324,6 +328,25 @@ BAD = [
         allowed="no less than the day's budget, 100",
         repair=f"pulumi config set {CONFIG_NAMESPACE}:monthlyBudgetUsd 3000",
     ),
+    Bad(
+        setting="guardSteps",
+        value={"economy": 0},
+        allowed="from 1 to 1000",
+        at=f"{CONFIG_NAMESPACE}:guardSteps.economy",
+        shown="0",
+        repair=f"pulumi config set --path '{CONFIG_NAMESPACE}:guardSteps.economy' 70",
+    ),
+    Bad(
+        setting="guardSteps",
+        value={"economy": 95},
+        allowed="must be more than the step before, economy at 95 percent",
+        at=f"{CONFIG_NAMESPACE}:guardSteps.blockLaunches",
+        shown="90",
+        repair=f"pulumi config set --path '{CONFIG_NAMESPACE}:guardSteps.blockLaunches' 105",
+    ),
+    Bad(setting="guardSteps", value="5", allowed="must be an object", repair="pulumi config rm"),
+    Bad(setting="guardStopsOrchestrator", value="perhaps", allowed="must be true or false"),
+    Bad(setting="guardDryRun", value="perhaps", allowed="must be true or false"),
     entry("alertEmails", "nobody", EMAIL),
     entry("alertEmails", "a@b@example.org", EMAIL),
     entry("alertEmails", "a b@example.org", EMAIL),
@@ -698,7 +721,7 @@ def test_every_setting_is_used() -> None:
 def test_the_value_in_a_repair_is_a_good_one() -> None:
     tried = 0
     for key in SETTING_FIELDS.keys() - PINS - {"stack"}:
-        if key.endswith((*SECRETS, ":availabilityZones", ":githubSubject", ":nodeGroups")):
+        if key.endswith((*SECRETS, ":availabilityZones", ":githubSubject", ":guardSteps", ":nodeGroups")):
             # A secret is asked for, one zone is not yet three, the subject names the stack's repository, and the values
             # of groups are tried by themselves.
             continue

@@ -62,10 +62,12 @@ def test_the_key_has_the_policy_of_its_place(declare: Declare, tags: Tags) -> No
     assert key.document() == json.loads(key_policy(SCOPE))
 
 
-def test_nobody_beside_the_account_two_services_and_two_roles_uses_the_key() -> None:
+def test_nobody_beside_the_account_four_services_and_two_roles_uses_the_key() -> None:
     assert {sid: said["Principal"] for sid, said in statements().items()} == {
         "IamPoliciesDecide": {"AWS": f"arn:aws:iam::{ACCOUNT_ID}:root"},
         "LogsOfThisEnvironment": {"Service": f"logs.{REGION}.amazonaws.com"},
+        "AlertsOfAlarms": {"Service": "cloudwatch.amazonaws.com"},
+        "AlertsOfAnomalies": {"Service": "costalerts.amazonaws.com"},
         "AlertsOfBudgets": {"Service": "budgets.amazonaws.com"},
         "DisksOfLaunchedNodes": {"AWS": "*"},
         "LendKeyToLaunchedNodes": {"AWS": "*"},

@@ -1,0 +1,84 @@
+"""Advice of AWS's Cost Anomaly Detection, which costs nothing and comes a day late. Nothing acts on it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pulumi_aws import costexplorer
+
+from infra.component import Component
+from infra.naming import COST_ANOMALY_NAME, physical_name
+from infra.tags import PROJECT_NAME
+
+if TYPE_CHECKING:
+    import pulumi
+
+    from infra.stack_context import SecuredStack
+
+LEAST_IMPACT_USD = 10
+"""What an anomaly has cost at least when it is reported, in US dollars: a tenth of the day's budget by default."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CostAnomaliesArgs:
+    """Inputs of the monitor.
+
+    Attributes:
+        stack: The stack.
+        topic_arn: Where anomalies are published.
+    """
+
+    stack: SecuredStack
+    topic_arn: pulumi.Output[str]
+
+
+class CostAnomalies(Component):
+    """A monitor of what bears the environment's tag, and its subscription.
+
+    An account has one monitor of all services, which many accounts got by themselves; monitors of a tag may be many:
+    https://docs.aws.amazon.com/cost-management/latest/userguide/management-limits.html#limits-anomaly
+    It finds nothing until the tag is activated for cost allocation.
+
+    Attributes:
+        monitor_arn: The monitor.
+    """
+
+    monitor_arn: pulumi.Output[str]
+
+    def __init__(self, name: str, *, args: CostAnomaliesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Declare the monitor and its subscription."""
+        super().__init__(name, opts=opts)
+        stack = args.stack
+        physical = physical_name(COST_ANOMALY_NAME, PROJECT_NAME, stack.environment, "anomalies")
+        monitor = costexplorer.AnomalyMonitor(
+            name,
+            name=physical,
+            monitor_type="CUSTOM",
+            monitor_specification=json.dumps(
+                {"Tags": {"Key": "Environment", "MatchOptions": ["EQUALS"], "Values": [stack.environment]}}
+            ),
+            tags=stack.tags.for_resource(name, role="guard"),
+            # Cost Explorer answers with empty fields besides, for which the provider would replace the monitor.
+            opts=self.child_options(ignore_changes=["monitorSpecification"]),
+        )
+        costexplorer.AnomalySubscription(
+            name,
+            name=physical,
+            # AWS sends nothing else to a topic.
+            frequency="IMMEDIATE",
+            monitor_arn_lists=[monitor.arn],
+            subscribers=[{"type": "SNS", "address": args.topic_arn}],
+            threshold_expression={
+                "dimension": {
+                    "key": "ANOMALY_TOTAL_IMPACT_ABSOLUTE",
+                    "match_options": ["GREATER_THAN_OR_EQUAL"],
+                    "values": [str(LEAST_IMPACT_USD)],
+                }
+            },
+            tags=stack.tags.for_resource(f"{name}-subscription", role="guard"),
+            opts=self.child_options(),
+        )
+        self.monitor_arn = monitor.arn
+        self.register_declared_outputs()

@@ -1,0 +1,65 @@
+"""Clients by which services of the emulated account call it over the network, as anybody does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from local.aws.iam.principals import ADMINISTRATOR_KEY
+
+_CONFIG = Config(connect_timeout=5, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 3})
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnSession:
+    """Who calls the account.
+
+    Attributes:
+        url: Where it answers.
+        region: Which of its regions is called.
+        access_key: The access key: the administrator's by default.
+        secret_key: What belongs to it; signatures are not verified.
+        token: A session's token, or "".
+    """
+
+    url: str
+    region: str
+    access_key: str = ADMINISTRATOR_KEY
+    secret_key: str = ADMINISTRATOR_KEY
+    token: str = ""
+
+    def open_client(self, service: str) -> Any:  # boto3 makes its clients' classes at run time
+        """Return a client of a service."""
+        session = boto3.session.Session(self.access_key, self.secret_key, self.token or None, self.region)
+        return session.client(service, endpoint_url=self.url, config=_CONFIG)
+
+    def session_variables(self) -> dict[str, str]:
+        """Return the environment variables by which a process calls the account so."""
+        return {
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_REGION": self.region,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+            **({"AWS_SESSION_TOKEN": self.token} if self.token else {}),
+        }
+
+
+def assume_for_service(service: str, role: str, *, session: str, url: str, region: str) -> OwnSession:
+    """Return the session that a service of AWS, such as `lambda.amazonaws.com`, has of a role.
+
+    Raises:
+        ClientError: The role does not trust the service.
+    """
+    client = OwnSession(url=url, region=region, access_key=service).open_client("sts")
+    given = client.assume_role(RoleArn=role, RoleSessionName=session)["Credentials"]
+    return OwnSession(
+        url=url,
+        region=region,
+        access_key=given["AccessKeyId"],
+        secret_key=given["SecretAccessKey"],
+        token=given["SessionToken"],
+    )
