@@ -31,7 +31,7 @@ class DocumentParameter:
         if not (self.pattern.startswith("^") and self.pattern.endswith("$")):
             raise ValueError(f"parameter {self.name}: the pattern {self.pattern} must begin with ^ and end with $")
         if not re.fullmatch(self.pattern, self.example):
-            raise ValueError(f"parameter {self.name}: the pattern {self.pattern} does not take {self.example!r}")
+            raise ValueError(f"parameter {self.name}: the pattern {self.pattern} does not match {self.example!r}")
 
     @property
     def parameter_reference(self) -> str:

@@ -25,7 +25,7 @@ def owner_is_pinned(*, github_owner: str, github_organization: str) -> Iterator[
         yield RuleBreach(
             setting="github_organization",
             value=github_organization or None,
-            allowed="must be the same as github:owner: variables of the environment win over that, but not over this",
+            allowed="must equal github:owner: environment variables override github:owner, but not this setting",
             example=github_owner,
         )
 
@@ -39,7 +39,7 @@ def github_address_is_pinned(*, environment: str, github_base_url: str) -> Itera
         yield RuleBreach(
             setting="github_base_url",
             value=None,
-            allowed="must be set: otherwise GITHUB_BASE_URL of the environment decides where GitHub is",
+            allowed="must be set: otherwise the environment variable GITHUB_BASE_URL determines GitHub's address",
         )
 
 
@@ -53,9 +53,9 @@ def account_is_pinned(*, environment: str, allowed_account_ids: Sequence[str]) -
         yield RuleBreach(
             setting="allowed_account_ids",
             value=", ".join(allowed_account_ids) or None,
-            allowed="must name the stack's one account: otherwise whatever credentials are there decide",
+            allowed="must name the stack's one account: otherwise the caller's credentials determine it",
             repair="pulumi config set aws:allowedAccountIds "
-            """'["ACCOUNT"]', with the number that `aws sts get-caller-identity` shows""",
+            """'["ACCOUNT"]', with the account ID that `aws sts get-caller-identity` shows""",
         )
 
 
@@ -66,7 +66,7 @@ def s3_address_is_pinned(
     address = next((of["s3"] for of in aws_endpoints if of.get("s3")), None)
     of_region = _REGIONAL_S3.fullmatch(address or "")
     if address is None and environment != LOCAL_STACK:
-        allowed = "must say where S3 answers: otherwise AWS_ENDPOINT_URL_S3 of the environment decides"
+        allowed = "must name S3's endpoint: otherwise the environment variable AWS_ENDPOINT_URL_S3 determines it"
     elif of_region and of_region["region"] != region:
         allowed = f"must be the address of S3 in the stack's region, {region}"
     else:

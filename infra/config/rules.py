@@ -106,7 +106,7 @@ def _zones_are_three(*, availability_zones: Sequence[str]) -> Iterator[RuleBreac
         yield RuleBreach(
             setting="availability_zones",
             value=", ".join(availability_zones),
-            allowed=f"must be {ZONE_COUNT} zones, or none, so that they are {ZONE_COUNT} that every account has",
+            allowed=f"must be {ZONE_COUNT} zones, or none for {ZONE_COUNT} zones that every account has",
             repair=_removal_command("availabilityZones"),
         )
 
@@ -132,7 +132,7 @@ def _sites_share_out_zones(
             setting="site_b_zones",
             value=", ".join(site_b_zones) or None,
             allowed=(
-                f"each of {', '.join(zones)} must belong to one site, and each site have one; "
+                f"each of {', '.join(zones)} must belong to one site, and each site needs a zone; "
                 f"site A has {', '.join(sites['A']) or 'none'}, site B {', '.join(sites['B']) or 'none'}"
             ),
             repair=f"{_removal_command('siteAZones')}; {_removal_command('siteBZones')}",
@@ -169,7 +169,7 @@ def _admins_come_from_elsewhere(
             yield RuleBreach(
                 setting="admin_cidrs",
                 value=network,
-                allowed=f"must lie outside the stack's own network {vpc_cidr}, whose nodes need no such rule",
+                allowed=f"must be outside the stack's own network {vpc_cidr}, whose nodes need no such rule",
                 path=(index,),
             )
 
@@ -181,7 +181,7 @@ def _time_zone_is_known(*, schedule_time_zone: str) -> Iterator[RuleBreach]:
         yield RuleBreach(
             setting="schedule_time_zone",
             value=schedule_time_zone,
-            allowed=f"must be the canonical name of an IANA time zone, since AWS takes no other{meant}",
+            allowed=f"must be the canonical name of an IANA time zone, since AWS accepts no other{meant}",
             example=similar[0] if similar else None,
         )
 
@@ -202,7 +202,7 @@ def _occurs_once_a_day(zone: str, at: time, *, setting: str, path: tuple[str, ..
             path=path,
             value=f"{at:%H:%M}",
             allowed=f"{'does not exist' if change.skips_times else 'occurs twice'} on {day} in {zone}, when the clocks "
-            f"are changed; {fit} occurs once on every day of the next {CHECKED_YEARS} years",
+            f"change; {fit} occurs once on every day of the next {CHECKED_YEARS} years",
             example=fit,
         )
 
@@ -221,7 +221,7 @@ def _stop_breach(stop: time, start: str, *, setting: str, path: tuple[str, ...] 
         setting=setting,
         path=path,
         value=f"{stop:%H:%M}",
-        allowed=f"must be another time than {start}; an earlier one is on the next day",
+        allowed=f"must differ from {start}; an earlier time is on the next day",
         example="18:00" if stop.hour < EVENING_HOUR else "06:00",
     )
 
@@ -233,7 +233,7 @@ def _extra_days_are_needed(*, holidays: Sequence[date], extra_days: Sequence[dat
             yield RuleBreach(
                 setting="extra_days",
                 value=day,
-                allowed=f"must be {days_off} or a holiday: it starts on a {Weekday.of(day).name.capitalize()} as it is",
+                allowed=f"must be {days_off} or a holiday: nodes start on a {Weekday.of(day).name.capitalize()} anyway",
                 path=(index,),
                 repair=_removal_command("extraDays", index),
             )
@@ -268,8 +268,8 @@ def _hours_leave_the_address(*, orchestrator_hours: str, egress: str) -> Iterato
             setting="orchestrator_hours",
             value=orchestrator_hours,
             allowed=(
-                'must be always with egress "public-ip": an instance gives its public address back when it is stopped, '
-                "and the provider would replace it for that"
+                'must be always with egress "public-ip": an instance loses its public address when it is stopped, '
+                "and the provider would then replace the instance"
             ),
             example="always",
         )
@@ -294,7 +294,7 @@ def _groups_are_complete(*, node_groups: Mapping[str, NodeGroupChange]) -> Itera
                     path=(name, field),
                     value=None,
                     allowed=f"must be set for a new group; "
-                    f"the groups that need neither are {', '.join(DEFAULT_GROUP_NAMES)}",
+                    f"only the default groups need neither: {', '.join(DEFAULT_GROUP_NAMES)}",
                 )
 
 
@@ -314,13 +314,13 @@ def _storage_has_local_disks(*, groups: Sequence[NodeGroup]) -> Iterator[RuleBre
             size = LOCAL_NVME_GB.get(type_)
             if size is not None and size >= MIN_STORAGE_GB:
                 continue
-            has = "is none of the known types with local NVMe" if size is None else f"has {size} GB of local NVMe"
+            has = "is not a known type with local NVMe" if size is None else f"has {size} GB of local NVMe"
             yield RuleBreach(
                 setting="node_groups",
                 path=(group.name, "instanceTypes", place),
                 value=type_,
                 allowed=f"{has}, and a storage node needs at least {MIN_STORAGE_GB} GB; "
-                f"fitting are {', '.join(storage_instance_types())}",
+                f"suitable types are {', '.join(storage_instance_types())}",
             )
 
 
@@ -372,7 +372,7 @@ def _secrets_of_the_repository_have_one_stack(
         yield RuleBreach(
             setting="actions_secrets",
             value=", ".join(actions_secrets),
-            allowed="belong to the stack that manages the repository; this stack's own are environmentSecrets",
+            allowed="belong to the stack that manages the repository; this stack's own secrets are environmentSecrets",
             repair=_removal_command("actionsSecrets"),
         )
 
@@ -382,7 +382,7 @@ def _reviewers_are_at_most_six(*, reviewer_users: Sequence[str], reviewer_teams:
         yield RuleBreach(
             setting="reviewer_users",
             value=", ".join([*reviewer_users, *reviewer_teams]),
-            allowed=f"GitHub takes at most {MAX_REVIEWERS} users and teams together",
+            allowed=f"GitHub allows at most {MAX_REVIEWERS} users and teams in total",
             repair=_removal_command("reviewerUsers"),
         )
 
@@ -399,7 +399,7 @@ def _approval_needs_reviewers(
         yield RuleBreach(
             setting=setting,
             value="true",
-            allowed="needs reviewerUsers or reviewerTeams: without reviewers GitHub asks nobody",
+            allowed="needs reviewerUsers or reviewerTeams: without reviewers GitHub asks nobody for approval",
             example="false",
         )
 
@@ -412,7 +412,7 @@ def _subject_names_the_repository(
         yield RuleBreach(
             setting="github_subject",
             value=github_subject,
-            allowed=f"must name {github_owner}/{github_repository}; cfs doctor github shows what is right",
+            allowed=f"must name {github_owner}/{github_repository}; cfs doctor github shows the right value",
             example=f"repo:{github_owner}@1/{github_repository}@2",
         )
 

@@ -404,7 +404,7 @@ class _ProblemReport:
         return SettingProblem(
             key=key + value_path_text(path),
             value=self._displayed_value(key, value),
-            allowed=f"a node group has no such field; allowed are {', '.join(sorted(fields))}",
+            allowed=f"a node group has no such field; the fields are {', '.join(sorted(fields))}",
             repair=removal_command(key, *path) + rename,
         )
 
@@ -417,7 +417,7 @@ class _ProblemReport:
         return SettingProblem(
             key=key,
             value=self._displayed_value(key, self.given[key]),
-            allowed=f"there is no such setting; allowed are {settings}",
+            allowed=f"there is no such setting; the settings are {settings}",
             repair=f"pulumi config rm {key}{rename}",
         )
 

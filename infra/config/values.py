@@ -101,8 +101,8 @@ def _parse_vpc_network(value: object) -> IPv4Network:
 
 def _parse_admin_network(value: object) -> IPv4Network | IPv6Network:
     must = (
-        "must be the network of the administrators, such as 203.0.113.7/32; one open to the world, or wider than "
-        f"/{WIDEST_ADMIN_PREFIX[4]} (IPv6: /{WIDEST_ADMIN_PREFIX[6]}), is refused"
+        "must be a network of administrators, such as 203.0.113.7/32, and no wider than "
+        f"/{WIDEST_ADMIN_PREFIX[4]} (IPv6: /{WIDEST_ADMIN_PREFIX[6]})"
     )
     network = _parse_network(value, must)
     if network.prefixlen < WIDEST_ADMIN_PREFIX[network.version] or network.is_multicast or network.is_loopback:
@@ -137,7 +137,7 @@ def _parse_group_start(value: object) -> time | Literal["none"]:
     try:
         return "none" if value == "none" else _parse_time_of_day(value)
     except ValueError as error:
-        raise ValueError(f"{error}, or none, so that no schedule starts the group") from None
+        raise ValueError(f"{error}, or none if no schedule starts the group") from None
 
 
 def _parse_day(value: object) -> date:
@@ -147,7 +147,7 @@ def _parse_day(value: object) -> date:
         if re.fullmatch(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}", text):
             return date.fromisoformat(text)
     except ValueError as error:
-        raise ValueError(f"must be a day that there is: {error}") from error
+        raise ValueError(f"must be an existing date: {error}") from error
     raise ValueError("must be a day as YYYY-MM-DD, such as 2026-12-25")
 
 
@@ -182,7 +182,7 @@ StackName = Annotated[
     str,
     _matching_text(
         r"[a-z][a-z0-9]{0,19}",
-        "must be 1 to 20 of a-z 0-9 without -, beginning with a letter: it is part of names, rights and tags",
+        "must be 1 to 20 of a-z 0-9, beginning with a letter, without hyphens: it is part of names, rights and tags",
     ),
 ]
 AwsRegion = Annotated[
@@ -190,7 +190,7 @@ AwsRegion = Annotated[
     str,
     _matching_text(
         r"(af|ap|ca|eu|il|me|mx|sa|us)-(central|east|north|northeast|northwest|south|southeast|southwest|west)-[1-9]",
-        "must be an AWS region, such as us-west-2 (no zone, and none of China or GovCloud)",
+        "must be an AWS region, such as us-west-2 (not a zone, and not in China or GovCloud)",
     ),
 ]
 AvailabilityZone = Annotated[
@@ -219,7 +219,7 @@ ImageParameter = Annotated[
         r"/aws/service/canonical/ubuntu/server(-minimal)?/(2[2-8]\.04|jammy|noble)/stable/(current|20[0-9]{6}(\.[0-9]+)?)"
         r"(?<!2[357]\.04/stable/current)/amd64/hvm/ebs-gp[23]/ami-id",
         "must be one of Canonical's public SSM parameters for an amd64 image of an Ubuntu LTS, "
-        "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id or alike",
+        "such as /aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id",
     ),
 ]
 DiskGib = Annotated[int, _whole_number(30, 16384, "GiB")]
@@ -262,14 +262,14 @@ BucketName = Annotated[
     str,
     _require(
         _is_bucket_name,
-        "must be the name of an existing S3 bucket (3 to 63 of a-z 0-9 -), or empty, so that one is made",
+        "must be the name of an existing S3 bucket (3 to 63 of a-z 0-9 -), or empty to create one",
     ),
 ]
 KeyId = Annotated[
     str,
     _matching_text(
         r"([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?",
-        "must be the id of the KMS key that `cfs bootstrap` has made, or empty, so that one is made",
+        "must be the ID of the KMS key that `cfs bootstrap` created, or empty to create one",
     ),
 ]
 _LOGIN = r"(?!.*--)[A-Za-z0-9][A-Za-z0-9-]{0,38}(?<!-)"
@@ -291,7 +291,7 @@ GitHubAddress = Annotated[
 ]
 AccountId = Annotated[
     str,
-    _matching_text(r"[0-9]{12}", "must be the number of an AWS account: 12 digits, in quotes"),
+    _matching_text(r"[0-9]{12}", "must be an AWS account ID: 12 digits, in quotes"),
 ]
 RepositoryName = Annotated[
     str,
@@ -321,14 +321,14 @@ TeamSlug = Annotated[
 BranchPattern = Annotated[
     # https://docs.github.com/en/rest/deployments/branch-policies
     str,
-    _matching_text(r"[^\s~^:\\]{1,255}", "must be a branch's name, in which * stands for anything but /, such as main"),
+    _matching_text(r"[^\s~^:\\]{1,255}", "must be a branch name or pattern, such as main; * matches anything but /"),
 ]
 GitHubSubject = Annotated[
     str,
     _matching_text(
         r"(repo:[A-Za-z0-9-]{1,39}@[0-9]{1,18}/[\w.-]{1,100}@[0-9]{1,18})?",
-        "must be repo:OWNER@ID/REPOSITORY@ID, or empty for a repository whose tokens name it without numbers; "
-        "cfs doctor github shows what is right",
+        "must be repo:OWNER@ID/REPOSITORY@ID, or empty for a repository whose tokens contain no IDs; "
+        "cfs doctor github shows the right value",
     ),
 ]
 PreviewSubject = Annotated[

@@ -199,7 +199,7 @@ def action_expression(calendar: Calendar, action: ScheduledAction) -> str:
         named = re.sub(r"\d", lambda number: Weekday(int(number[0])).name[:3], days)
         return f"cron({minute} {hour} {'* * ?' if days == '*' else f'? * {named}'} *)"
     if action.start_time is None:
-        raise ScheduleError(f"the action {action.name} says no time")
+        raise ScheduleError(f"the action {action.name} has no time")
     return f"at({calendar.local_time(action.start_time):%Y-%m-%dT%H:%M:%S})"
 
 

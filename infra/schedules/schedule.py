@@ -158,7 +158,7 @@ def calendar_actions(calendar: Calendar, *, now: datetime) -> tuple[ScheduledAct
         raise ScheduleError(
             f"{len(found)} scheduled actions are more than the {MAX_SCHEDULED_ACTIONS} "
             "that an Auto Scaling group can have: "
-            "there are too many holidays and extra days to come"
+            "there are too many future holidays and extra days"
         )
     return found
 

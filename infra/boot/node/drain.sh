@@ -10,7 +10,7 @@ set -euo pipefail
 source "${CFS_ROOT:-}/usr/local/lib/cfs/node.sh"
 
 reason=${1:?usage: drain <reason>}
-[[ $reason =~ ^[A-Za-z0-9:._-]{1,64}$ ]] || { echo "'$reason' is no reason: letters, digits and :._- only" >&2 && exit 2; }
+[[ $reason =~ ^[A-Za-z0-9:._-]{1,64}$ ]] || { echo "'$reason' is not a valid reason: letters, digits and :._- only" >&2 && exit 2; }
 readonly seconds="${CFS_DRAIN_SECONDS:-100}" done_mark="$root/run/claudefs/drained"
 
 mkdir --parents "${done_mark%/*}"

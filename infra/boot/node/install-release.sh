@@ -31,7 +31,7 @@ read_values() {
   shift
   printf -v paths ', %s' "$@"
   found=$(jq --raw-output "[${paths:2}] | map(. // \"\" | tostring | @json) | .[]" "$file") ||
-    refuse "${file##*/} is no JSON object of the expected form"
+    refuse "${file##*/} is not a JSON object of the expected form"
   mapfile -t values <<<"$found"
   values=("${values[@]#\"}")
   values=("${values[@]%\"}")
@@ -62,7 +62,7 @@ read_pointer() {
 verify_attestation() {
   if ! HOME="$work" timeout 120 gh attestation verify "$1" --bundle "$2" --repo "$CFS_REPOSITORY" \
     --signer-workflow "$CFS_REPOSITORY/$CFS_SIGNER_WORKFLOW" --source-digest "$commit" --deny-self-hosted-runners; then
-    refuse "its attestation does not prove that $CFS_SIGNER_WORKFLOW of $CFS_REPOSITORY has built it from $commit"
+    refuse "its attestation does not prove that $CFS_SIGNER_WORKFLOW of $CFS_REPOSITORY built it from $commit"
   fi
 }
 
@@ -118,7 +118,7 @@ restart() {
 
 mkdir --parents "$home/releases" "$root/run/claudefs"
 exec 9>"$root/run/claudefs/install.lock"
-flock --timeout 600 9 || refuse 'another installation has not ended in 10 minutes'
+flock --timeout 600 9 || refuse 'another installation did not end within 10 minutes'
 # On the same file system as the releases, so moving a folder is atomic.
 work=$(mktemp --directory "$home/.install-XXXXXX")
 trap 'rm --recursive --force "$work"' EXIT
@@ -137,9 +137,9 @@ else
   echo 'usage: install-release [<key of its release.json> <sha256 of it>]' >&2
   exit 2
 fi
-[[ $key =~ ^releases/([0-9a-f]{40})/release\.json$ ]] || refuse "'$key' is no key of a release"
+[[ $key =~ ^releases/([0-9a-f]{40})/release\.json$ ]] || refuse "'$key' is not the key of a release"
 commit=${BASH_REMATCH[1]}
-[[ $sum =~ ^[0-9a-f]{64}$ ]] || refuse "'$sum' is no SHA-256"
+[[ $sum =~ ^[0-9a-f]{64}$ ]] || refuse "'$sum' is not a SHA-256"
 
 get "$key" "$work/release.json" "$sum"
 read_values "$work/release.json" .schema .commit .repository .signerWorkflow .version \

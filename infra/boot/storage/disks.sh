@@ -37,7 +37,7 @@ number_of() {
   if [[ $signatures =~ ^xfs\ $label([0-9]+)$ ]]; then
     echo "${BASH_REMATCH[1]}"
   elif [[ -n $signatures ]]; then
-    say "disks: $device bears '$signatures', which is not ours: it is left as it is" >&2
+    say "disks: $device contains '$signatures', which is not ours: it is left unchanged" >&2
     return 1
   fi
 }

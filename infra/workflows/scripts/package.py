@@ -34,7 +34,7 @@ def check_program(program: Path, architecture: str) -> None:
     header = program.read_bytes()[:20]
     machine = int.from_bytes(header[18:20], "little")
     if header[:4] != b"\x7fELF" or machine != ELF_MACHINES[architecture]:
-        raise SystemExit(f"error: {program} is no ELF program for {architecture}\nrepair: build on such a machine")
+        raise SystemExit(f"error: {program} is not an ELF program for {architecture}\nrepair: build on such a machine")
 
 
 def pack_programs(programs: Path, architecture: str, output: Path) -> Path:

@@ -35,7 +35,7 @@ def job_matrix(tests: dict[str, Any], crates: list[str]) -> list[dict[str, str]]
         counts[suite["package-name"]] += len(suite["testcases"])
     without = sorted(crate for crate in crates if not counts[crate])
     if without:
-        raise SystemExit(f"error: no tests were compiled for {', '.join(without)}\nrepair: write one, or say why not")
+        raise SystemExit(f"error: no tests were compiled for {', '.join(without)}\nrepair: write a test for each")
     jobs = []
     for crate in sorted(crates):
         slices = -(-counts[crate] // TESTS_PER_JOB)

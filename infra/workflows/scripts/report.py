@@ -83,7 +83,7 @@ def read_junit(file: Path) -> JobTests:
         SystemExit: The report does not exist, because the tests have not run.
     """
     if not file.is_file():
-        raise SystemExit(f"error: there is no {file}\nrepair: see in the steps before why no test has run")
+        raise SystemExit(f"error: there is no {file}\nrepair: see the previous steps for why no test has run")
     root = ET.parse(file).getroot()  # noqa: S314 -- this very job wrote it
     cases = list(root.iter("testcase"))
     failed = sum(case.find("failure") is not None or case.find("error") is not None for case in cases)

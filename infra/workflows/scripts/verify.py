@@ -34,7 +34,7 @@ def list_archives(folder: Path) -> list[Path]:
         )
     without = [archive.name for archive in found if not attestation_file(archive).is_file()]
     if without:
-        raise SystemExit(f"error: {', '.join(without)} without attestation\nrepair: release the version again")
+        raise SystemExit(f"error: no attestation for {', '.join(without)}\nrepair: release the version again")
     return found
 
 
@@ -57,7 +57,7 @@ def verify_checksums(folder: Path) -> None:
     named = {name: digest for digest, name in (line.split("  ", 1) for line in sums.read_text().splitlines())}
     wrong = [name for name, digest in actual.items() if named.get(name) != digest]
     if wrong:
-        raise SystemExit(f"error: {', '.join(wrong)}: not what SHA256SUMS names\nrepair: release the version again")
+        raise SystemExit(f"error: {', '.join(wrong)}: wrong checksum in SHA256SUMS\nrepair: release the version again")
 
 
 def verify_attestation(archive: Path, *, repository: str, commit: str) -> None:

@@ -646,7 +646,7 @@ def test_a_release_whose_attestation_is_wrong_leaves_the_old_one(root: Root) -> 
     install_older(root)
     point(root, publish(root))
     root.stand_in("gh", "exit 1")
-    refused_and_old_stays(root, f"does not prove that {SIGNER_WORKFLOW} of owner/claudefs has built it from {COMMIT}")
+    refused_and_old_stays(root, f"does not prove that {SIGNER_WORKFLOW} of owner/claudefs built it from {COMMIT}")
 
 
 @pytest.mark.parametrize("name", ["release.json", f"claudefs-{ARCH}.tar.zst"])

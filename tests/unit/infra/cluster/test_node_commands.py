@@ -119,7 +119,7 @@ def test_a_pattern_for_a_part_of_the_value_is_refused(pattern: str) -> None:
 
 
 def test_a_pattern_that_does_not_take_its_example_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"parameter Wrong: the pattern .* does not take '1'"):
+    with pytest.raises(ValueError, match=r"parameter Wrong: the pattern .* does not match '1'"):
         DocumentParameter(name="Wrong", description="", pattern="^[a-z]+$", example="1")
 
 

@@ -54,7 +54,7 @@ def test_a_stack_without_a_pin_is_refused_with_the_command_that_sets_it(key: str
         ({"aws__allowedAccountIds": ["111122223333", "444455556666"]}, "one account"),
         ({"aws__allowedAccountIds": ["1111"]}, "12 digits"),
         ({"aws__endpoints": [{"s3": "https://s3.eu-west-1.amazonaws.com"}]}, "the stack's region, us-west-2"),
-        ({"aws__endpoints": [{"sqs": "https://sqs.us-west-2.amazonaws.com"}]}, "where S3 answers"),
+        ({"aws__endpoints": [{"sqs": "https://sqs.us-west-2.amazonaws.com"}]}, "must name S3's endpoint"),
     ],
 )
 def test_a_pin_that_does_not_hold_is_refused(changed: dict[str, Any], allowed: str) -> None:

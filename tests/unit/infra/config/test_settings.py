@@ -136,7 +136,7 @@ NODES = "a whole number of nodes from 0 to 500"
 GROUP_NAME = "1 to 24 of a-z 0-9 and single -"
 LOCAL_DISKS = "a storage node needs at least 1800 GB"
 VPC = "private IPv4 network (RFC 1918) of /16 to /20"
-ADMIN = "open to the world, or wider than /16"
+ADMIN = "no wider than /16 (IPv6: /32)"
 ZONE = "availability zone of the region"
 AMD64 = "x86-64"
 GIB = "a whole number of GiB from 30 to 16384"
@@ -209,7 +209,7 @@ BAD = [
     Bad(
         setting="siteBZones",
         value=["us-west-2a", "us-west-2b", "us-west-2c"],
-        allowed="each site have one; site A has none",
+        allowed="each site needs a zone; site A has none",
         shown="us-west-2a, us-west-2b, us-west-2c",
         repair=f"pulumi config rm {CONFIG_NAMESPACE}:siteAZones",
     ),
@@ -290,10 +290,10 @@ BAD = [
     Bad(
         setting="scheduleStop",
         value="08:00",
-        allowed="must be another time than scheduleStart",
+        allowed="must differ from scheduleStart",
         repair=f"pulumi config set {CONFIG_NAMESPACE}:scheduleStop 18:00",
     ),
-    entry("holidays", "2026-02-30", "must be a day that there is"),
+    entry("holidays", "2026-02-30", "must be an existing date"),
     entry("holidays", "25.12.2026", DAY),
     entry("holidays", "2026-12-5", DAY),
     entry("holidays", "Christmas", DAY),
@@ -315,7 +315,7 @@ BAD = [
     entry(
         "extraDays",
         "2026-12-01",
-        "it starts on a Tuesday as it is",
+        "nodes start on a Tuesday anyway",
         repair=f"pulumi config rm --path '{CONFIG_NAMESPACE}:extraDays[0]'",
     ),
     Bad(setting="dailyBudgetUsd", value="0", allowed=USD),
@@ -367,7 +367,7 @@ BAD = [
     Bad(setting="adoptStateBucket", value="ab", allowed=BUCKET),
     Bad(setting="adoptStateBucket", value="b" * 64, allowed=BUCKET),
     Bad(setting="adoptStateBucket", value="s3://bucket", allowed=BUCKET),
-    Bad(setting="adoptEncryptionKey", value="alias/claudefs-prod", allowed="id of the KMS key"),
+    Bad(setting="adoptEncryptionKey", value="alias/claudefs-prod", allowed="ID of the KMS key"),
     Bad(setting="clusterSize", value="4", allowed="one of 3, 5, 10"),
     Bad(setting="clusterSize", value="five", allowed="one of 3, 5, 10"),
     Bad(setting="clusterSize", value="05", allowed="one of 3, 5, 10"),
@@ -398,7 +398,7 @@ BAD = [
     ),
     group("storage-a.instanceTypes[0]", "i8g.2xlarge", AMD64),
     group("storage-a.instanceTypes[0]", "i4i.xlarge", f"has 937 GB of local NVMe, and {LOCAL_DISKS}"),
-    group("storage-a.instanceTypes[0]", "c7a.xlarge", f"none of the known types with local NVMe, and {LOCAL_DISKS}"),
+    group("storage-a.instanceTypes[0]", "c7a.xlarge", f"not a known type with local NVMe, and {LOCAL_DISKS}"),
     group("storage-a.instanceTypes[0]", "d3.2xlarge", LOCAL_DISKS),
     group("conduit.instanceTypes[0]", "t4g.medium", AMD64),
     group("storage-a.scheduleStart", "8 am", "a time of the day from 00:00 to 23:59, such as 08:00, or none"),
@@ -408,7 +408,7 @@ BAD = [
     Bad(
         setting="nodeGroups",
         value={"storage-a": {"scheduleStart": "18:00"}},
-        allowed="another time than the group's start",
+        allowed="must differ from the group's start",
         at=f"{CONFIG_NAMESPACE}:nodeGroups.storage-a.scheduleStop",
         shown="18:00",
         repair=f"pulumi config set --path '{CONFIG_NAMESPACE}:nodeGroups.storage-a.scheduleStop' 06:00",
@@ -416,7 +416,7 @@ BAD = [
     group(
         "storage-a.role", "client", "the role of the default group storage-a is fixed", repair=removal("storage-a.role")
     ),
-    group("storage-a.cuont", 5, "no such field; allowed are count, enabled", repair=removal("storage-a.cuont")),
+    group("storage-a.cuont", 5, "no such field; the fields are count, enabled", repair=removal("storage-a.cuont")),
     group("storage-a.profile", "client", "no such field", repair=removal("storage-a.profile")),
     Bad(
         setting="nodeGroups",
@@ -477,14 +477,14 @@ BAD = [
     Bad(
         setting="reviewerUsers",
         value=[f"user-{number}" for number in range(7)],
-        allowed="at most 6 users and teams together",
+        allowed="at most 6 users and teams in total",
         shown=", ".join(f"user-{number}" for number in range(7)),
         repair=f"pulumi config rm {CONFIG_NAMESPACE}:reviewerUsers",
     ),
     Bad(setting="preventSelfReview", value="true", allowed="needs reviewerUsers or reviewerTeams"),
     Bad(setting="previewsNeedApproval", value="true", allowed="needs reviewerUsers or reviewerTeams"),
     Bad(setting="deploymentWaitMinutes", value="43201", allowed="a whole number of minutes from 0 to 43200"),
-    entry("deploymentBranches", "a b", "a branch's name"),
+    entry("deploymentBranches", "a b", "a branch name or pattern"),
     Bad(setting="workflowDelivery", value="push", allowed="one of commit, pull-request"),
     entry("previewEnvironments", "Staging", "a GitHub environment"),
     Bad(setting="githubOidcProvider", value="yes", allowed="one of create, existing"),
@@ -842,7 +842,7 @@ def test_hours_of_the_orchestrator_would_cost_it_its_public_address() -> None:
     [problem] = problems(orchestratorHours="weekdays", egress="public-ip")
 
     assert problem.key == f"{CONFIG_NAMESPACE}:orchestratorHours"
-    assert "replace it" in problem.allowed
+    assert "replace the instance" in problem.allowed
     assert problem.repair == f"pulumi config set {CONFIG_NAMESPACE}:orchestratorHours always"
 
 
