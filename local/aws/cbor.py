@@ -1,6 +1,7 @@
-"""CloudWatch's protocol, Smithy RPC v2 with CBOR, which AWS's SDK for Go speaks and moto does not.
+"""CloudWatch's protocol, Smithy RPC v2 CBOR, which AWS's SDK for Go uses and moto does not support.
 
-Requests are put into AWS JSON, which CloudWatch knows too, and answers back, so that all behind here knows JSON alone.
+Requests are converted to AWS JSON, which CloudWatch also supports, and responses back, so the layers behind this one
+handle only JSON.
 https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html
 """
 
@@ -29,7 +30,7 @@ _ERROR = "400"
 
 
 def with_cbor(app: WSGIApplication) -> WSGIApplication:
-    """Translate requests in CBOR to CloudWatch, and leave all else to `app`."""
+    """Convert CBOR requests to CloudWatch, and forward all other requests to `app`."""
 
     def serve_cbor(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         called = _PATH.fullmatch(environ["PATH_INFO"])
@@ -66,14 +67,14 @@ def _json_environment(environ: WSGIEnvironment, target: str) -> WSGIEnvironment:
 def _as_epoch(value: object) -> float:
     if isinstance(value, datetime):
         return value.timestamp()
-    raise TypeError(f"{type(value).__name__} does not stand in JSON")
+    raise TypeError(f"{type(value).__name__} cannot be converted to JSON")
 
 
 def _encode_output(operation: str, answer: dict[str, Any]) -> bytes:
     shape = _operation_model(operation).output_shape
     encoded = bytearray()
     known = {name: value for name, value in answer.items() if shape and name in shape.members}
-    RpcV2CBORSerializer()._serialize_data_item(encoded, known, shape) if shape else encoded.append(0xA0)  # noqa: SLF001 — botocore's own has no public one
+    RpcV2CBORSerializer()._serialize_data_item(encoded, known, shape) if shape else encoded.append(0xA0)  # noqa: SLF001 — botocore has no public equivalent
     return bytes(encoded)
 
 
@@ -81,7 +82,7 @@ def _encode_error(answer: dict[str, Any]) -> bytes:
     texts = {"__type": str(answer.get("__type", "InternalFailure")), "message": str(answer.get("message", ""))}
     serializer, encoded = RpcV2CBORSerializer(), bytearray([0xA0 + len(texts)])
     for text in (part for pair in texts.items() for part in pair):
-        serializer._serialize_type_string(encoded, text, None, None)  # noqa: SLF001 — botocore's own has no public one
+        serializer._serialize_type_string(encoded, text, None, None)  # noqa: SLF001 — botocore has no public equivalent
     return bytes(encoded)
 
 

@@ -1,4 +1,4 @@
-"""The log of a function's run in CloudWatch Logs, and the metrics that CloudWatch reads out of it."""
+"""The log of a function's run in CloudWatch Logs, and the metrics that CloudWatch extracts from it."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _MILLISECONDS = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class RunLog:
-    """Where a run logs.
+    """The log of a run.
 
     Attributes:
         group: The log group.
-        stream: The log stream, one for each run.
+        stream: The log stream; each run has its own.
     """
 
     group: str
@@ -30,11 +30,11 @@ class RunLog:
 
     @classmethod
     def begin_log(cls, group: str) -> RunLog:
-        """Name a stream as Lambda does."""
+        """Return a log with a new stream name in Lambda's format."""
         return cls(group=group, stream=f"{datetime.now(UTC):%Y/%m/%d}/[$LATEST]{uuid4().hex}")
 
     def write_run(self, logs: Any, text: str, *, request: str, seconds: float) -> None:
-        """Write what a run has written, between Lambda's own lines; what the role may not write is lost, as on AWS."""
+        """Write a run's output between Lambda's own lines; without the rights to log, it is lost, as on AWS."""
         lines = [
             f"START RequestId: {request} Version: $LATEST",
             *filter(None, text.splitlines()),
@@ -51,7 +51,7 @@ class RunLog:
 
 
 def publish_embedded_metrics(cloudwatch: Any, text: str) -> None:
-    """Publish the metrics that lines in CloudWatch's embedded metric format hold.
+    """Publish the metrics in lines of CloudWatch's embedded metric format.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
     """

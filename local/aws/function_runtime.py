@@ -1,7 +1,7 @@
-"""What runs a Lambda function's handler in a process of its own, as Lambda's runtime does.
+"""Runs a Lambda function's handler in a separate process, as Lambda's runtime does.
 
-It is run as a script, with nothing of this project to import: `python -S function_runtime.py RESULT_FILE`, the event on
-its standard input. What the handler returns or raises stands in the file afterwards.
+This is a script that cannot import this project: `python -S function_runtime.py RESULT_FILE`, with the event on
+standard input. It writes the handler's return value or error to the file.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ _MILLISECONDS = 1000
 
 
 class LambdaContext:
-    """What a handler is told of its run: https://docs.aws.amazon.com/lambda/latest/dg/python-context.html."""
+    """The handler's context object: https://docs.aws.amazon.com/lambda/latest/dg/python-context.html."""
 
     def __init__(self) -> None:
-        """Read it from the environment."""
+        """Read the context from the environment."""
         self.function_name = os.environ["AWS_LAMBDA_FUNCTION_NAME"]
         self.function_version = "$LATEST"
         self.invoked_function_arn = os.environ.pop("CFS_FUNCTION_ARN")
@@ -33,18 +33,18 @@ class LambdaContext:
         self._deadline = time.time() + float(os.environ.pop("CFS_TIME_LIMIT"))
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return the time until the run is ended, in milliseconds."""
+        """Return the time until the run times out, in milliseconds."""
         return max(0, int((self._deadline - time.time()) * _MILLISECONDS))
 
 
 def run_handler(event: object) -> dict[str, Any]:
-    """Run the handler that the environment names, and return its answer or its error."""
+    """Run the handler named in the environment, and return its result or its error."""
     context = LambdaContext()
     module, _, name = os.environ["_HANDLER"].rpartition(".")
     try:
         answer = getattr(importlib.import_module(module), name)(event, context)
         return {"payload": json.dumps(answer)}
-    except Exception as error:  # noqa: BLE001 — whatever a handler raises is its answer
+    except Exception as error:  # noqa: BLE001 — any error of the handler is the run's result
         traceback.print_exc()
         described = {
             "errorMessage": str(error),

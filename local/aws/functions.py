@@ -1,8 +1,8 @@
 """Runs the account's Lambda functions as Lambda does: the uploaded package, with the function's settings and role.
 
-moto runs functions in Docker. Here a run is a process that finds its package and what Lambda's runtime brings, and
-nothing else: a package that lacks something fails here as it would there. Its calls come back to the account under
-the credentials of its role.
+moto runs functions in Docker. Here a run is a process that can import only its package and the modules of Lambda's
+runtime, so a package with a missing dependency fails as on Lambda. The process calls this account with the credentials
+of the function's role.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 RUNTIME_MODULES = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3")
-"""What Lambda's runtime for Python brings besides the standard library."""
+"""Modules of Lambda's Python runtime besides the standard library."""
 
 LAMBDA_SERVICE = "lambda.amazonaws.com"
 
 
 @dataclass(frozen=True, kw_only=True)
 class FunctionRun:
-    """What became of a run.
+    """The result of a run.
 
     Attributes:
-        payload: What the handler returned, or the error, as JSON.
-        error: `Unhandled` where it failed, else "".
-        log: What it wrote.
+        payload: The handler's return value, or the error, as JSON.
+        error: `Unhandled` if the run failed, else "".
+        log: The run's output.
     """
 
     payload: str
@@ -58,9 +58,9 @@ def run_function(name: str, region: str, event: object, *, url: str) -> Function
 
     Args:
         name: The function's name or ARN.
-        region: Where it is.
-        event: The event, as its handler gets it.
-        url: Where the account answers.
+        region: The function's region.
+        event: The event for the handler.
+        url: The account's URL.
 
     Raises:
         LookupError: There is no such function.
@@ -128,7 +128,7 @@ def _failed_run(kind: str, message: str, output: str) -> FunctionRun:
 
 @cache
 def _unpack_code(code: bytes) -> Path:
-    """Unpack a package once for all of this process's runs of it."""
+    """Unpack a package, once for all its runs in this process."""
     folder = Path(_scratch_folder().name, f"code-{hash(code):x}")
     zipfile.ZipFile(io.BytesIO(code)).extractall(folder)
     return folder
@@ -136,7 +136,7 @@ def _unpack_code(code: bytes) -> Path:
 
 @cache
 def runtime_folder() -> Path:
-    """Return a folder with what Lambda's runtime brings, taken from this environment."""
+    """Return a folder with the modules of Lambda's runtime, linked from this environment."""
     folder = Path(_scratch_folder().name, "runtime")
     folder.mkdir()
     for module in RUNTIME_MODULES:

@@ -1,11 +1,11 @@
-"""Invocations of the account's Lambda functions: by its API, by EventBridge's schedules, and by topics.
+"""Invokes the account's Lambda functions: by the API, by EventBridge schedules, and by topics.
 
-They take place outside the journal, which serves one request at a time: what a function does comes as requests of its
-own, and the journal keeps these. A replay therefore runs nothing again.
+Invocations are not part of the journal, which serves one request at a time: functions send their own requests, and the
+journal records those. A replay therefore does not run functions again.
 
-Schedules count by the account's clock when somebody moves it: `PUT /_control/clock {"now": …, "rules": true}` runs each
-rule that is due by then once. A machine's time alone runs nothing, so that an account that idles stays as it is.
-`GET /_control/functions` says what ran last, and how many events wait.
+Schedules fire only when the account's clock is moved: `PUT /_control/clock {"now": …, "rules": true}` runs each
+rule that is due by then once. They do not fire as time passes, so an idle account does not change.
+`GET /_control/functions` returns the latest runs, and the number of pending events.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 
 FUNCTIONS_PATH = "/_control/functions"
 ASYNC_ATTEMPTS = 3
-"""https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html"""
+"""Attempts of an asynchronous invocation:
+https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html"""
 
 _INVOKE = re.compile(r"/2015-03-31/functions/([^/]+)/invocations/?")
 _REGION = re.compile(r"Credential=[^/]+/[0-9]{8}/([^/]+)/lambda/aws4_request")
@@ -51,12 +52,12 @@ _LOG_TAIL_BYTES = 4096
 
 @dataclass(frozen=True, kw_only=True)
 class FunctionEvent:
-    """An event that waits for its function.
+    """An event for a function.
 
     Attributes:
         function: The function's ARN or name.
-        region: Where it is.
-        source: Who sends it: `api`, or a service's principal.
+        region: The function's region.
+        source: The sender: `api`, or a service's principal.
         payload: The event.
     """
 
@@ -68,13 +69,13 @@ class FunctionEvent:
 
 @dataclass(frozen=True, kw_only=True)
 class FinishedEvent:
-    """What became of an event.
+    """The result of an event.
 
     Attributes:
-        function: The function.
-        source: Who sent it.
-        attempts: How often it ran.
-        error: How it failed at last, as JSON, or "".
+        function: The function's ARN or name.
+        source: The sender.
+        attempts: Number of runs.
+        error: The last run's error, as JSON, or the reason why there was none; "" for success.
     """
 
     function: str
@@ -84,10 +85,10 @@ class FinishedEvent:
 
 
 class Invoker:
-    """Runs functions, one at a time: the functions here reserve a concurrency of 1."""
+    """Runs functions one at a time, as this project's functions reserve a concurrency of 1."""
 
     def __init__(self) -> None:
-        """Begin with nothing to run."""
+        """Create an invoker without events."""
         self._waiting: queue.Queue[tuple[FunctionEvent, str]] = queue.Queue()
         self._finished: deque[FinishedEvent] = deque(maxlen=_RUNS_KEPT)
         self._running = threading.Lock()
@@ -95,32 +96,32 @@ class Invoker:
         self._accepted: list[FunctionEvent] = []
 
     def accept_event(self, event: FunctionEvent) -> None:
-        """Take an event within a request, before it is known where the account answers."""
+        """Accept an event during a request; `dispatch_events` enqueues it, as the account's URL is not known here."""
         self._accepted.append(event)
 
     def dispatch_events(self, url: str) -> None:
-        """Let what was accepted run."""
+        """Enqueue the accepted events."""
         while self._accepted:
             self.enqueue_event(self._accepted.pop(0), url=url)
 
     def forget_accepted(self) -> None:
-        """Leave out what a replay has accepted: it ran when the request came."""
+        """Discard events accepted during a replay, as they ran with the original requests."""
         self._accepted.clear()
 
     def enqueue_event(self, event: FunctionEvent, *, url: str) -> None:
-        """Let an event run when its turn comes."""
+        """Enqueue an event."""
         self._waiting.put((event, url))
-        # A copy of this process has no threads but its first.
+        # A forked copy of this process does not inherit the worker's thread.
         if self._worker is None or not self._worker.is_alive():
             self._worker = threading.Thread(target=self._work, daemon=True)
             self._worker.start()
 
     def describe_events(self) -> dict[str, Any]:
-        """Return what ran last, and how many events wait or run."""
+        """Return the latest results, and the number of events that are pending or running."""
         return {"pending": self._waiting.unfinished_tasks, "finished": [asdict(each) for each in self._finished]}
 
     def run_once(self, event: FunctionEvent, *, url: str) -> FunctionRun:
-        """Run an event now.
+        """Run an event immediately.
 
         Raises:
             LookupError: There is no such function.
@@ -151,7 +152,7 @@ class Invoker:
 
     @staticmethod
     def _keep_failure(event: FunctionEvent, error: str, url: str) -> None:
-        """Send an event that its function failed to handle to the function's queue."""
+        """Send a failed event to the function's dead-letter queue."""
         function = find_function(event.function, event.region)
         target = ((function.get_configuration().get("DeadLetterConfig") or {}) if function else {}).get("TargetArn", "")
         if ":sqs:" in target:
@@ -162,11 +163,11 @@ class Invoker:
 
 
 INVOKER = Invoker()
-"""The functions' invoker of the account that this process serves."""
+"""The invoker of this process's account."""
 
 
 def accept_topic_messages() -> None:
-    """Let topics invoke the functions that subscribe to them; moto runs these within the request that publishes."""
+    """Enqueue messages of topics for subscribed functions; moto runs those within the publishing request."""
 
     def send_sns_message(
         self: LambdaBackend, function_name: str, message: str, subject: str | None = None, qualifier: str | None = None
@@ -189,7 +190,7 @@ def with_functions(
     admit: Callable[[Request], RecordedAnswer | None],
     invoker: Invoker = INVOKER,
 ) -> WSGIApplication:
-    """Run functions that are invoked, and leave all else to `app`."""
+    """Serve invocations of functions, and forward all other requests to `app`."""
     invoker.forget_accepted()
 
     def serve_functions(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -219,7 +220,7 @@ def _answer_invocation(
     admit: Callable[[Request], RecordedAnswer | None],
     invoker: Invoker,
 ) -> Response:
-    """Answer Lambda's Invoke: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html."""
+    """Serve Lambda's Invoke: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html."""
     if (refusal := admit(request)) is not None:
         return Response(refusal.body, status=refusal.status, headers=refusal.headers)
     signed = _REGION.search(request.headers.get("Authorization", ""))
@@ -243,7 +244,7 @@ def _answer_invocation(
 
 
 def _start_due_rules(body: bytes, clock: AccountClock, invoker: Invoker, url: str) -> None:
-    """Start what a move of the clock by a rule's period or more makes due; one run stands for all that it passes."""
+    """Run each rule whose period has passed when the clock is moved, once even for several periods."""
     told = json.loads(body or b"{}")
     if not told.get("rules"):
         return
@@ -275,5 +276,5 @@ def _start_due_rules(body: bytes, clock: AccountClock, invoker: Invoker, url: st
 
 def _rate_period(expression: str) -> timedelta:
     """Return the period of `rate(5 minutes)`."""
-    number, unit = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression).groups()  # type: ignore[union-attr]  # EventBridge takes no other rate
+    number, unit = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression).groups()  # type: ignore[union-attr]  # EventBridge accepts no other rate
     return timedelta(**{f"{unit}s": int(number)})

@@ -1,4 +1,4 @@
-"""Clients by which services of the emulated account call it over the network, as anybody does."""
+"""boto3 clients with which the emulated account's own services call it over the network."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _CONFIG = Config(connect_timeout=5, read_timeout=60, retries={"mode": "standard"
 
 @dataclass(frozen=True, kw_only=True)
 class OwnSession:
-    """Who calls the account.
+    """The URL, region and credentials for calls to the account.
 
     Attributes:
-        url: Where it answers.
-        region: Which of its regions is called.
-        access_key: The access key: the administrator's by default.
-        secret_key: What belongs to it; signatures are not verified.
-        token: A session's token, or "".
+        url: The account's URL.
+        region: The region.
+        access_key: The access key ID, by default the administrator's.
+        secret_key: The secret access key; signatures are not verified.
+        token: The session token, or "".
     """
 
     url: str
@@ -31,13 +31,13 @@ class OwnSession:
     secret_key: str = ADMINISTRATOR_KEY
     token: str = ""
 
-    def open_client(self, service: str) -> Any:  # boto3 makes its clients' classes at run time
-        """Return a client of a service."""
+    def open_client(self, service: str) -> Any:  # boto3 creates client classes at run time
+        """Return a client for a service."""
         session = boto3.session.Session(self.access_key, self.secret_key, self.token or None, self.region)
         return session.client(service, endpoint_url=self.url, config=_CONFIG)
 
     def session_variables(self) -> dict[str, str]:
-        """Return the environment variables by which a process calls the account so."""
+        """Return the environment variables that give a process this session."""
         return {
             "AWS_ACCESS_KEY_ID": self.access_key,
             "AWS_DEFAULT_REGION": self.region,
@@ -49,7 +49,7 @@ class OwnSession:
 
 
 def assume_for_service(service: str, role: str, *, session: str, url: str, region: str) -> OwnSession:
-    """Return the session that a service of AWS, such as `lambda.amazonaws.com`, has of a role.
+    """Assume a role as an AWS service, for example `lambda.amazonaws.com`.
 
     Raises:
         ClientError: The role does not trust the service.

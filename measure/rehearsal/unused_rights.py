@@ -15,7 +15,7 @@ class UnusedRight:
 
     Attributes:
         purpose: The role's purpose, which is the end of its name.
-        statement: The statement's Sid, the name of AWS's policy, or a pattern of actions, such as `scheduler:*`.
+        statement: The statement's Sid, the name of AWS's policy, or a pattern of actions, for example `scheduler:*`.
         reason: The programs that use it, and for what.
     """
 

@@ -1,4 +1,4 @@
-"""Cost Explorer: monitors of cost anomalies with their subscriptions, and cost allocation tags."""
+"""Cost Explorer: anomaly monitors and subscriptions, and cost allocation tags."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Described = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class AnomalyKind:
-    """A kind of what Cost Anomaly Detection keeps.
+    """A kind of object in Cost Anomaly Detection.
 
     Attributes:
-        name: How requests and answers call it: `AnomalyMonitor`.
-        arn_field: The field of its ARN.
-        list_field: The request's field of the ARNs that are asked for.
-        unknown: The error for one that is not there.
+        name: Name in requests and responses, for example `AnomalyMonitor`.
+        arn_field: Name of the field with the ARN.
+        list_field: Name of the request's field with the requested ARNs.
+        unknown: Error code for a missing object.
     """
 
     name: str
@@ -65,7 +65,7 @@ def _keep_anomaly_kind(kind: AnomalyKind) -> None:
     def describe_entries(response: CostExplorerResponse) -> Described:
         wanted, kept = _parameters(response).get(kind.list_field), _kept(response, kind)
         if wanted and not set(wanted) <= kept.keys():
-            raise JsonRESTError(kind.unknown, f"{wanted} are not all there")
+            raise JsonRESTError(kind.unknown, f"not all of {wanted} exist")
         return {f"{kind.name[:1].upper()}{kind.name[1:]}s": [kept[arn] for arn in wanted or kept]}
 
     def update_entry(response: CostExplorerResponse) -> Described:
@@ -89,7 +89,7 @@ def _keep_anomaly_kind(kind: AnomalyKind) -> None:
 
 def _list_allocation_tags() -> None:
     def list_cost_allocation_tags(_: CostExplorerResponse) -> Described:
-        # A tag appears here a day after something that bears it has cost something: here nothing does.
+        # On AWS, a tag is listed a day after a resource with it has caused costs; here there are no costs.
         return {"CostAllocationTags": []}
 
     CostExplorerResponse.list_cost_allocation_tags = _as_handler(list_cost_allocation_tags)
@@ -105,7 +105,7 @@ def _parameters(response: CostExplorerResponse) -> Described:
 
 
 def _kept(response: CostExplorerResponse, kind: AnomalyKind) -> dict[str, Described]:
-    """Return what the backend keeps of a kind, by ARN; moto has no place for it."""
+    """Return the backend's objects of a kind by ARN; moto does not store them."""
     kept: dict[str, Described] = vars(response.ce_backend).setdefault(kind.name, {})
     return kept
 
@@ -113,7 +113,7 @@ def _kept(response: CostExplorerResponse, kind: AnomalyKind) -> dict[str, Descri
 def _find(response: CostExplorerResponse, kind: AnomalyKind) -> Described:
     arn = _parameters(response)[kind.arn_field]
     if arn not in (kept := _kept(response, kind)):
-        raise JsonRESTError(kind.unknown, f"{arn} is not there")
+        raise JsonRESTError(kind.unknown, f"{arn} does not exist")
     return kept[arn]
 
 

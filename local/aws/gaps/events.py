@@ -30,7 +30,7 @@ def close_event_gaps() -> None:
 def _start_runbooks() -> None:
     send_to_targets: Callable[..., None] = Rule.send_to_targets
 
-    def send_to_all_targets(self: Rule, original_event: EventMessageType, transform_input: bool = True) -> None:  # noqa: FBT001, FBT002 — as moto has it
+    def send_to_all_targets(self: Rule, original_event: EventMessageType, transform_input: bool = True) -> None:  # noqa: FBT001, FBT002 — moto's signature
         every = self.targets
         self.targets = [target for target in every if _RUNBOOK not in target["Arn"]]
         try:

@@ -1,4 +1,4 @@
-"""Lambda: where a function logs, and where events go that it failed to handle, which moto forgets."""
+"""Lambda: a function's log group and dead-letter queue, which moto does not store."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def close_function_gaps() -> None:
         described: dict[str, Any] = self.get_configuration()
         return described
 
-    def describe_with_settings(self: LambdaFunction, on_create: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 — as moto has it
+    def describe_with_settings(self: LambdaFunction, on_create: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 — moto's signature
         return {**describe(self, on_create), **vars(self).get("kept_settings", {})}
 
     LambdaFunction.__init__ = initialize_with_settings

@@ -143,7 +143,7 @@ def association_resource(association: str, region: str) -> str:
 
 
 def anomaly_tags(arn: str) -> Mapping[str, str]:
-    """Return the tags of a monitor of cost anomalies or its subscription."""
+    """Return the tags of an anomaly monitor or subscription."""
     backend = _find_backend("ce")
     return {tag["Key"]: tag["Value"] for tag in backend.list_tags_for_resource(arn)} if backend else {}
 
@@ -156,7 +156,7 @@ def find_function(name_or_arn: str, region: str) -> Any:
 
 
 def scheduled_rules() -> Iterator[Any]:
-    """Yield EventBridge's rules with a schedule that are enabled, in all regions."""
+    """Yield the enabled EventBridge rules with a schedule in all regions."""
     for backends in BackendDict._instances:  # noqa: SLF001 — no other list
         if backends.service_name == "events":
             for _, _, backend in backends.iter_backends():
