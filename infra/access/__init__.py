@@ -1,1 +1,1 @@
-"""Who may do what in AWS: policies as values, the machines' roles, the boundary of all roles, the rights of jobs."""
+"""Access to AWS: policies as values, roles of machines and services, the permissions boundary, rights of jobs."""

@@ -1,4 +1,4 @@
-"""AWS's services that publish to the encrypted topic of alerts: its policy and the key's allow them for the account."""
+"""AWS services that publish to the encrypted alert topic; the topic's and the key's policy allow them."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class AlertPublisher:
     """A service that publishes alerts.
 
     Attributes:
-        service: Its principal.
-        source: The pattern of the ARNs that it acts for, with `{account}` for the account; "" where AWS documents none.
-        documentation: What AWS says that the policies need.
+        service: Service principal.
+        source: Pattern of the `aws:SourceArn`, with `{account}` for the account ID; "" if AWS documents none.
+        documentation: URL of AWS's documentation of the required policies.
     """
 
     service: str
@@ -28,7 +28,7 @@ class AlertPublisher:
     documentation: str
 
     def source_conditions(self, account_id: str) -> tuple[Condition, ...]:
-        """Ask that the service acts for this account."""
+        """Return the conditions that the service acts on behalf of this account."""
         account = string_equals("aws:SourceAccount", account_id)
         pattern = self.source.format(account=account_id)
         return (account, arn_like("aws:SourceArn", pattern)) if pattern else (account,)
@@ -51,4 +51,4 @@ ALERT_PUBLISHERS: Mapping[str, AlertPublisher] = {
         documentation="https://docs.aws.amazon.com/cost-management/latest/userguide/ad-SNS.html",
     ),
 }
-"""The publishers, by what their statements are called."""
+"""The publishers, by the name in their statements' Sids."""

@@ -1,8 +1,8 @@
-"""The most that the stack's machines, runbooks and cost guard can ever be allowed, whoever writes their policies.
+"""Permissions boundaries: the maximum permissions of machines, runbooks and the cost guard, whatever their policies.
 
-A permissions boundary grants nothing; a role can do what its policies and its boundary both allow. Jobs on GitHub may
-change the policies of those roles, though not this one. So it names the environment: a deployment of one must not reach
-another of the same account by the roles of its machines.
+A boundary grants nothing; a role may do only what both its policies and its boundary allow. Jobs on GitHub may change
+the policies of these roles, but not the boundaries. So a boundary is limited to the environment: a deployment of one
+environment must not reach another one of the same account through the roles of its machines.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html
 """
 
@@ -57,8 +57,8 @@ SESSION_MANAGER_ACTIONS = (
     "ssmmessages:OpenControlChannel",
     "ssmmessages:OpenDataChannel",
 )
-"""What AWS's own policy for instances allows by default. AmazonSSMManagedInstanceCore, which is attached, also lets a
-machine read every parameter of the account, which the boundary takes away:
+"""Actions of AWS's default policy for managed instances. The attached AmazonSSMManagedInstanceCore also allows reading
+every parameter of the account, which the boundary prevents:
 https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonSSMManagedEC2InstanceDefaultPolicy.html"""
 
 
@@ -68,10 +68,10 @@ class BoundaryArgs:
 
     Attributes:
         stack: The stack.
-        key_arn: The stack's KMS key.
-        purpose: The end of the policy's name.
-        description: Its description in IAM.
-        statements: Returns what it allows.
+        key_arn: ARN of the stack's KMS key.
+        purpose: Last part of the policy's name.
+        description: Description of the policy in IAM.
+        statements: Returns the statements of the policy.
     """
 
     stack: StackContext
@@ -82,10 +82,10 @@ class BoundaryArgs:
 
 
 class Boundary(Component):
-    """A policy that is the boundary of roles of the stack.
+    """A policy that is the permissions boundary of roles of the stack.
 
     Attributes:
-        arn: The policy.
+        arn: ARN of the policy.
     """
 
     arn: pulumi.Output[str]
@@ -106,7 +106,7 @@ class Boundary(Component):
 
 
 def boundary_policy_name(environment: str, purpose: BoundaryPurpose) -> str:
-    """Name a boundary's policy."""
+    """Return the name of a boundary's policy."""
     return physical_name(IAM_POLICY, PROJECT_NAME, environment, purpose)
 
 
@@ -116,11 +116,11 @@ def boundary_policy_arn(scope: Scope, purpose: BoundaryPurpose = "boundary") -> 
 
 
 def boundary_statements(scope: SecuredScope, grants: Iterable[Statement]) -> tuple[Statement, ...]:
-    """Return the statements of a boundary around the grants of several roles.
+    """Return the statements of a boundary for the grants of several roles.
 
-    The grants themselves would not fit IAM's limit. So their actions are limited by what tells the environment: most of
-    EC2's by tags, those on resources with names by these. Some keep the conditions that they are granted under, and all
-    on IAM do: to pass or to make a role is how rights are widened.
+    The grants themselves would exceed IAM's size limit. So the boundary limits their actions to the environment: most
+    EC2 actions by tags, and actions on named resources by name. Some actions keep their granted resources and
+    conditions, including all IAM actions, because passing or creating roles can escalate privileges.
     """
     given = tuple(grants)
     kept = [each for each in given if each.conditions and _KEPT_ACTIONS.intersection(each.actions)]
@@ -142,7 +142,7 @@ def boundary_statements(scope: SecuredScope, grants: Iterable[Statement]) -> tup
             scope.ec2_arn_patterns("instance", "volume", "spot-instances-request"),
             string_equals("aws:RequestTag/Environment", scope.environment),
         ),
-        # Public images belong to no account in their ARN; a new network interface has no tags yet.
+        # The ARN of a public image contains no account; a new network interface has no tags yet.
         _ceiling(
             "LaunchFrom",
             {"ec2:RunInstances"},
@@ -163,11 +163,11 @@ _KEPT_ACTIONS = frozenset(
     }
 )
 _GLOBAL_ACTIONS = frozenset({"ce:GetCostAndUsage"})
-"""Actions of services that answer in one region for all."""
+"""Actions of services with a single endpoint for all regions."""
 
 
 def _own_names(scope: SecuredScope) -> tuple[str, ...]:
-    """Return the resources that names tell: an action applies to those of its service alone."""
+    """Return the environment's resources that are identified by name; an action matches only those of its service."""
     buckets = (scope.artifact_bucket_arn, scope.cache_bucket_arn)
     return (
         scope.key_arn,
@@ -181,7 +181,7 @@ def _own_names(scope: SecuredScope) -> tuple[str, ...]:
         scope.named_arn("ssm", "*/"),
         scope.regional_arn("ssm", "automation-execution/*"),
         image_parameters_arn(scope),
-        # Models are nobody's, and profiles send requests to other regions.
+        # Models belong to no account, and inference profiles send requests to other regions.
         "arn:aws:bedrock:*",
     )
 

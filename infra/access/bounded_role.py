@@ -1,4 +1,4 @@
-"""Roles of machines and services: each with a trust policy, inline policies, and a boundary."""
+"""Roles of machines and services, each with a trust policy, inline policies, and a permissions boundary."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class BoundedRole:
     """A declared role.
 
     Attributes:
-        arn: The role's ARN.
-        name: The role's name.
-        policies: Its inline policies, which whoever uses the role waits for.
+        arn: ARN of the role.
+        name: Name of the role.
+        policies: Inline policies of the role; resources that use the role should depend on them.
     """
 
     arn: pulumi.Output[str]
@@ -49,12 +49,12 @@ def declare_bounded_role(  # noqa: PLR0913 — one argument for each part of a r
 
     Args:
         parent: The component.
-        purpose: The end of the role's name, and its logical name.
-        stack: The stack that it belongs to.
-        description: Its description in IAM.
-        tag_role: The value of its tag `Role`.
-        trust: Its trust policy's one statement.
-        grants: Its inline policies by logical name: the purpose alone, or with what the policy is about behind it.
+        purpose: Last part of the role's name; also its logical name.
+        stack: The stack that owns it.
+        description: Description of the role in IAM.
+        tag_role: Value of the tag `Role`.
+        trust: The statement of the trust policy.
+        grants: Inline policies by logical name: `<purpose>` or `<purpose>-<concern>`.
     """
     role = iam.Role(
         purpose,

@@ -1,4 +1,4 @@
-"""Grants that several roles share; what one role alone is granted stands beside the role."""
+"""Grants shared by several roles; grants of a single role are defined with the role."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 
 def list_objects(*bucket_arns: str) -> Statement:
-    """List the objects of some buckets."""
+    """Return a grant to list the objects of buckets."""
     return Statement(sid="ListObjects", actions=("s3:ListBucket",), resources=bucket_arns)
 
 
 def use_key(scope: SecuredScope, *, services: Sequence[str], encrypt: bool) -> Statement:
-    """Use a KMS key through some services, never directly.
+    """Return a grant to use the KMS key through the given services only.
 
     https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
     """
@@ -41,12 +41,12 @@ def use_key(scope: SecuredScope, *, services: Sequence[str], encrypt: bool) -> S
 
 
 def through_services(scope: Scope, *services: str) -> Condition:
-    """Ask that a service of the region uses the key for the caller."""
+    """Return the condition that a service of the region uses the key on the caller's behalf."""
     return string_equals("kms:ViaService", *(f"{service}.{scope.region}.amazonaws.com" for service in services))
 
 
 def encrypt_disks(scope: SecuredScope) -> tuple[Statement, Statement]:
-    """Launch instances whose disks are encrypted with a KMS key.
+    """Return the KMS grants for launching instances with encrypted disks.
 
     https://docs.aws.amazon.com/ebs/latest/userguide/ebs-encryption-requirements.html
     """
@@ -68,7 +68,7 @@ def encrypt_disks(scope: SecuredScope) -> tuple[Statement, Statement]:
 
 
 def read_secrets(scope: Scope, prefix: str, *conditions: Condition) -> Statement:
-    """Read the secrets whose names begin with `prefix`, in this account and region."""
+    """Return a grant to read secrets whose names begin with `prefix`, in this account and region."""
     return Statement(
         sid="ReadSecrets",
         actions=("secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"),
@@ -78,7 +78,7 @@ def read_secrets(scope: Scope, prefix: str, *conditions: Condition) -> Statement
 
 
 def put_metrics(namespace: str) -> Statement:
-    """Publish metrics in the namespaces that match a pattern; CloudWatch knows no ARNs of metrics."""
+    """Return a grant to put metrics in the namespaces that match a pattern; metrics have no ARNs."""
     return Statement(
         sid="PutMetrics",
         actions=("cloudwatch:PutMetricData",),
@@ -88,7 +88,7 @@ def put_metrics(namespace: str) -> Statement:
 
 
 def write_logs(scope: Scope) -> Statement:
-    """Write to the environment's log groups. They are the stack's: nobody creates others."""
+    """Return a grant to write to the environment's log groups, but not to create any."""
     return Statement(
         sid="WriteLogs",
         actions=("logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"),
@@ -97,12 +97,12 @@ def write_logs(scope: Scope) -> Statement:
 
 
 def describe_instances() -> Statement:
-    """See instances and their tags."""
+    """Return a grant to describe instances."""
     return Statement(sid="DescribeInstances", actions=("ec2:DescribeInstances",), resources=(EVERYTHING,))
 
 
 def read_image_parameters(scope: Scope) -> Statement:
-    """Read Canonical's public parameters, by which launch templates name the image of who launches with them.
+    """Return a grant to read Canonical's public parameters, which launch templates refer to; launching needs it.
 
     https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/create-launch-template.html#use-an-ssm-parameter-instead-of-an-ami-id
     """
@@ -112,19 +112,19 @@ def read_image_parameters(scope: Scope) -> Statement:
 
 
 def image_parameters_arn(scope: Scope) -> str:
-    """Return the pattern of the ARNs of Canonical's public parameters."""
+    """Return the ARN pattern of Canonical's public parameters."""
     return f"arn:aws:ssm:{scope.region}::parameter/aws/service/canonical/*"
 
 
 SPOT_REQUESTS_SID = "RunOnTaggedSpotRequests"
-"""The statement for launches on the spot market."""
+"""Sid of the statement for spot requests."""
 
 
 def run_tagged_instances(scope: Scope) -> tuple[Statement, ...]:
-    """Launch instances that bear this environment's tags, have encrypted disks and answer IMDSv2 only.
+    """Return grants to launch instances with this environment's tags, encrypted disks and IMDSv2 only.
 
-    They go into this environment's subnets and security groups. EC2 checks each resource of a launch on its own, so
-    each type has the conditions that exist for it:
+    Instances must use this environment's subnets and security groups. EC2 authorizes each resource of a launch
+    separately, so each resource type has its own conditions:
     https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ExamplePolicies_EC2.html#iam-example-runinstances
     """
 
@@ -133,7 +133,7 @@ def run_tagged_instances(scope: Scope) -> tuple[Statement, ...]:
 
     asks_for_tags, in_region = requested_tag_conditions(scope), region_condition(scope)
     network = scope.ec2_arn_patterns("subnet", "security-group", "launch-template")
-    # Public images belong to no account in their ARN; a new network interface has no tags yet.
+    # The ARN of a public image contains no account; a new network interface has no tags yet.
     images = tuple(f"arn:aws:ec2:{scope.region}::{type_}/*" for type_ in ("image", "snapshot"))
     return (
         run(
@@ -158,7 +158,7 @@ def run_tagged_instances(scope: Scope) -> tuple[Statement, ...]:
 
 
 def pass_role(role_arn: str, *, service: str) -> Statement:
-    """Pass one role to one AWS service; EC2 gives it on to instances that are launched."""
+    """Return a grant to pass a role to an AWS service; EC2 then provides it to launched instances."""
     return Statement(
         sid="PassRole",
         actions=("iam:PassRole",),
@@ -168,9 +168,9 @@ def pass_role(role_arn: str, *, service: str) -> Statement:
 
 
 def send_commands(scope: Scope, documents: Sequence[str]) -> tuple[Statement, Statement]:
-    """Run some SSM Command documents, and no others, on this environment's instances.
+    """Return grants to run the given SSM Command documents, and no others, on this environment's instances.
 
-    Run Command checks the document and each instance on its own; the tags are the instance's:
+    Run Command authorizes the document and each instance separately; only the instance has the tags:
     https://docs.aws.amazon.com/systems-manager/latest/userguide/run-command-setting-up.html
     """
     return (
@@ -192,9 +192,9 @@ def send_commands(scope: Scope, documents: Sequence[str]) -> tuple[Statement, St
 
 
 def complete_lifecycle_actions(scope: Scope) -> Statement:
-    """Let instances of this environment's Auto Scaling groups go on that wait to be launched or terminated.
+    """Return a grant to complete lifecycle actions of this environment's Auto Scaling groups.
 
-    A group has the stack's name in its own. AWS cannot limit it to the instance that asks:
+    AWS cannot limit the grant to the calling instance:
     https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2autoscaling.html
     """
     return Statement(

@@ -1,4 +1,4 @@
-"""The roles of the orchestrator and of the nodes that it launches."""
+"""Roles and instance profiles of the orchestrator and the nodes."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from infra.tags import ResourceRole
 
 SSM_MANAGED_INSTANCE = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"
-"""AWS's own policy for nodes that are reached through Session Manager instead of SSH."""
+"""AWS managed policy for instances that use Session Manager, which replaces SSH."""
 
 MachinePurpose = Literal["orchestrator", "node"]
-"""Whose a role is."""
+"""Kind of machine that uses a role."""
 
 ROLE_DESCRIPTIONS: Mapping[MachinePurpose, str] = {
     "orchestrator": "ClaudeFS's orchestrator: runs agents, launches and stops this environment's nodes",
@@ -47,13 +47,13 @@ class IdentityArgs:
 
 
 class Identity(Component):
-    """Two roles with their instance profiles: the orchestrator's and the nodes'.
+    """The roles and instance profiles of the orchestrator and the nodes.
 
     Attributes:
-        orchestrator_role_arn: The orchestrator's role.
-        orchestrator_profile: Name of its instance profile.
-        node_role_arn: The nodes' role, the only one that the orchestrator can give away.
-        node_profile: Name of its instance profile.
+        orchestrator_role_arn: ARN of the orchestrator's role.
+        orchestrator_profile: Name of the orchestrator's instance profile.
+        node_role_arn: ARN of the nodes' role, the only role that the orchestrator may pass.
+        node_profile: Name of the nodes' instance profile.
     """
 
     orchestrator_role_arn: pulumi.Output[str]
@@ -93,7 +93,7 @@ class Identity(Component):
             name=physical_name(IAM_INSTANCE_PROFILE, PROJECT_NAME, stack.environment, purpose),
             role=declared.name,
             tags=stack.tags.for_resource(f"{purpose}-profile", role=role),
-            # Whoever launches with the profile finds all rights in place.
+            # Instances that are launched with the profile must have all permissions.
             opts=self.child_options(depends_on=[*declared.policies, shell]),
         )
         return declared.arn, profile.name

@@ -1,4 +1,4 @@
-"""What the policies of jobs name: the environment, and those of its resources that cannot be told from their names."""
+"""Scope of jobs' policies: the environment, and its resources whose ARNs cannot be derived from the environment."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class JobScope(SecuredScope):
-    """What the policies of jobs name.
+    """Scope of jobs' policies.
 
     Attributes:
-        vpc_id: The environment's VPC.
-        state_bucket_arn: The bucket that holds Pulumi's state, which may be an adopted one.
+        vpc_id: ID of the environment's VPC.
+        state_bucket_arn: ARN of the bucket with Pulumi's state, which may be an adopted bucket.
     """
 
     vpc_id: str
@@ -27,7 +27,7 @@ class JobScope(SecuredScope):
 
     @property
     def bucket_arns(self) -> tuple[str, ...]:
-        """All buckets of the environment."""
+        """ARNs of all buckets of the environment."""
         return self.state_bucket_arn, self.artifact_bucket_arn, self.cache_bucket_arn
 
 

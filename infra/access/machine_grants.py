@@ -1,4 +1,4 @@
-"""What the orchestrator and the nodes may do: no more than their work needs."""
+"""Grants of the orchestrator and the nodes, limited to what their work needs."""
 
 from __future__ import annotations
 
@@ -37,27 +37,27 @@ if TYPE_CHECKING:
     RoleGrants = Mapping[str, Callable[[SecuredScope], tuple[Statement, ...]]]
 
 SECRETS_PREFIX = "cfs/"
-"""Names of ClaudeFS's secrets begin so: `cfs/github-token`, `cfs/fireworks-api-key`."""
+"""Name prefix of ClaudeFS's secrets, such as `cfs/github-token` and `cfs/fireworks-api-key`."""
 
 NODE_SECRETS_PREFIX = f"{SECRETS_PREFIX}nodes/"
-"""Names of the nodes' own secrets begin so, followed by the environment. Nodes read no others."""
+"""Name prefix of the nodes' secrets, followed by the environment. Nodes can read no other secrets."""
 
 METRIC_NAMESPACES = "CFS/*"
-"""Namespaces of ClaudeFS's metrics."""
+"""Pattern of the namespaces of ClaudeFS's metrics."""
 
 NODE_WRITABLE_TAGS = ("Name", "NodeNum", "Version", "BootState")
-"""What a node may change of its own tags; the others decide what the orchestrator may do to it."""
+"""Keys of the tags that a node may change on itself; other tags determine what the orchestrator may do with it."""
 
 
 def invoke_models(scope: Scope) -> tuple[Statement, Statement]:
-    """Invoke Anthropic's models on Bedrock: those of this region, and others only through an inference profile.
+    """Return grants to invoke Anthropic's models on Bedrock: in this region, and elsewhere through inference profiles.
 
-    A profile sends requests to models of other regions, whose ARNs have that region or, for a global profile, none:
+    A profile sends requests to models in other regions, whose ARNs contain that region, or none for a global profile:
     https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-prereq.html
 
-    Which profiles a region has, and where each sends requests, is AWS's to say: `us`, `eu`, `jp`, `au`, `apac` and
-    `global` are some of their geographies, Canada has those of the US, and AWS adds others (`ca`, `in`) without a list
-    of all. So every geography is allowed that AWS offers in this region:
+    AWS decides which profiles a region has and where they send requests. Their geographies include `us`, `eu`, `jp`,
+    `au`, `apac` and `global`; Canada uses those of the US, and AWS adds others (`ca`, `in`) without a complete list.
+    So all geographies that AWS offers in this region are allowed:
     https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-support.html
     """
     actions = ("bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream")
@@ -126,7 +126,7 @@ def _orchestrator_compute(scope: SecuredScope) -> tuple[Statement, ...]:
             conditions=existing_tag_conditions(scope),
         ),
         pass_role(scope.role_arn("node"), service="ec2.amazonaws.com"),
-        # The account's first spot request needs it:
+        # The account's first spot request needs this:
         # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/service-linked-roles-spot-instance-requests.html
         Statement(
             sid="UseSpot",
@@ -146,14 +146,14 @@ def _orchestrator_data(scope: SecuredScope) -> tuple[Statement, ...]:
     buckets = (scope.artifact_bucket_arn, scope.cache_bucket_arn)
     return (
         list_objects(*buckets),
-        # Overwritten versions stay: the buckets are versioned.
+        # Overwritten objects can be restored, since the buckets are versioned.
         Statement(
             sid="ReadAndWriteObjects",
             actions=("s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"),
             resources=tuple(f"{arn}/*" for arn in buckets),
         ),
         Statement(sid="DeleteObjects", actions=("s3:DeleteObject",), resources=(f"{scope.cache_bucket_arn}/*",)),
-        # The names of all but the nodes' secrets are fixed in ClaudeFS's scripts, so that environments share them.
+        # ClaudeFS's scripts contain the names of all secrets except the nodes', so environments share these secrets.
         read_secrets(
             scope,
             SECRETS_PREFIX,
@@ -196,11 +196,11 @@ def _node_access(scope: SecuredScope) -> tuple[Statement, ...]:
             actions=("ec2:CreateTags",),
             resources=scope.ec2_arn_patterns("instance"),
             conditions=(
-                # Who asks is what is tagged, in the words of AWS's own policy:
+                # The calling instance is the tagged one, as in AWS's own policy:
                 # https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSEC2VssSnapshotPolicy.html
                 arn_like("ec2:SourceInstanceARN", scope.regional_arn("ec2", "instance/${ec2:InstanceID}")),
                 Condition(operator="ForAllValues:StringEquals", key="aws:TagKeys", values=NODE_WRITABLE_TAGS),
-                # ForAllValues is also true of no keys at all.
+                # ForAllValues also matches if there are no keys.
                 is_present("aws:TagKeys"),
             ),
         ),
@@ -216,7 +216,7 @@ ORCHESTRATOR_GRANTS: RoleGrants = {
     "data": _orchestrator_data,
     "observation": _orchestrator_observation,
 }
-"""What the orchestrator may do, by concern; each is an inline policy."""
+"""Grants of the orchestrator by concern; each becomes an inline policy."""
 
 NODE_GRANTS: RoleGrants = {"node": _node_access}
-"""What a node may do."""
+"""Grants of a node by concern."""

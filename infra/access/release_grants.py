@@ -1,4 +1,4 @@
-"""What bringing releases to nodes needs in AWS: the rights of `cfs deploy`, beside those of the stack."""
+"""Grants for `cfs deploy`, which brings releases to nodes; they do not include the rights to deploy the stack."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ if TYPE_CHECKING:
     from infra.scope import SecuredScope
 
 DEPLOYMENT_COMMANDS = ("install", "probe", "drain")
-"""What a deployment runs on nodes."""
+"""Commands that a deployment runs on nodes."""
 
 RELEASE_PREFIX = "releases/"
-"""Where releases lie in the artifact bucket."""
+"""Key prefix of releases in the artifact bucket."""
 
 
 def release_grants(scope: SecuredScope) -> tuple[Statement, ...]:
-    """Publish releases without overwriting one, move the environment's pointer, and run three commands on its nodes.
+    """Return grants to publish new releases, change the environment's documents, and run three commands on its nodes.
 
-    Writes are allowed only with the conditions that `cfs deploy` makes them under, so that no right of a deployment can
-    replace a release:
+    Writes require the conditional headers that `cfs deploy` sends, so a deployment cannot overwrite a release:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html
     """
     bucket, own = (
@@ -30,7 +29,7 @@ def release_grants(scope: SecuredScope) -> tuple[Statement, ...]:
         tuple(f"environments/{scope.environment}/{name}.json" for name in ("version", "rollout", "applies")),
     )
     return (
-        # Without it S3 answers that what is not there is forbidden.
+        # Without it S3 answers requests for missing objects with 403 instead of 404.
         list_objects(bucket),
         Statement(
             sid="ReadReleases",

@@ -1,4 +1,4 @@
-"""The roles that the stack makes for machines and services, by purpose."""
+"""Purposes of the roles that the stack creates for machines and services."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 HOURS_NAME: Final = "orchestrator-hours"
-"""Purpose of the role that starts and stops the orchestrator, and the name of what belongs to its hours."""
+"""Purpose of the role that starts and stops the orchestrator; also the name of the resources for its hours."""
 
 GUARD_NAME: Final = "guard"
-"""Purpose of the cost guard's role, and the name of what belongs to the guard."""
+"""Purpose of the cost guard's role; also the name of its resources."""
 
 PASSED_ROLES: Mapping[str, str] = {
     "orchestrator": "ec2.amazonaws.com",
@@ -21,12 +21,12 @@ PASSED_ROLES: Mapping[str, str] = {
     HOURS_NAME: "scheduler.amazonaws.com",
     GUARD_NAME: "lambda.amazonaws.com",
 }
-"""The roles that jobs may make and change, by purpose, each with the service that works under it."""
+"""Purposes of the roles that jobs may create and change, with the service that assumes each role."""
 
 BoundaryPurpose = Literal["boundary", "guard-boundary"]
-"""Permissions boundary of a role: that of machines, runbooks and schedules, or the cost guard's own."""
+"""Name of a permissions boundary: `boundary` for machines, runbooks and schedules, `guard-boundary` for the guard."""
 
 ROLE_BOUNDARIES: Mapping[str, BoundaryPurpose] = {
     purpose: "guard-boundary" if purpose == GUARD_NAME else "boundary" for purpose in PASSED_ROLES
 }
-"""The boundary that each role must bear, by purpose. One policy has no room for what the guard is allowed besides."""
+"""Permissions boundary of each role, by purpose. The guard has its own, since all grants do not fit into one policy."""

@@ -1,6 +1,6 @@
-"""IAM statements as frozen values. One that would grant a whole service cannot be constructed.
+"""IAM statements as frozen values. A statement that grants a whole service cannot be constructed.
 
-Names of actions, resource types and condition keys are those of the Service Authorization Reference:
+The Service Authorization Reference lists actions, resource types and condition keys:
 https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 """
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from infra.scope import Scope
 
 EVERYTHING = "*"
-"""The resource of actions that AWS cannot limit, and of a KMS key's policy, where it means that key."""
+"""Resource for actions without resource-level permissions, and in a KMS key policy, where it means the key itself."""
 
 CALLER_KEYS = frozenset({"kms:CallerAccount", "aws:PrincipalArn"})
-"""What a key's policy must test where its principal is everybody:
+"""Condition keys that a key policy must test if its principal is everybody:
 https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-caller-account"""
 
 ConditionOperator = Literal[
@@ -39,17 +39,17 @@ ConditionOperator = Literal[
 
 
 class PolicyError(ValueError):
-    """A statement grants more than it can say; the message names the statement and what is too wide."""
+    """A statement that grants too much; the message names the statement and the problem."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Condition:
-    """A test that a request must pass.
+    """A condition of a statement.
 
     Attributes:
-        operator: How the values are compared.
-        key: The condition key.
-        values: What is allowed; any one of them.
+        operator: Condition operator.
+        key: Condition key.
+        values: Allowed values; a request must match one of them.
     """
 
     operator: ConditionOperator
@@ -59,7 +59,7 @@ class Condition:
 
 @dataclass(frozen=True, kw_only=True)
 class Principal:
-    """Who a resource's own policy speaks of.
+    """Principal of a resource-based policy.
 
     Attributes:
         kind: `Service` for an AWS service, `AWS` for an account, `Federated` for an identity provider.
@@ -72,17 +72,17 @@ class Principal:
 
 @dataclass(frozen=True, kw_only=True)
 class Statement:
-    """One thing that is allowed; there are no other statements.
+    """An `Allow` statement; `Deny` statements are not supported.
 
     Attributes:
-        sid: What is allowed, in CamelCase.
-        actions: The actions, each in full: wildcards are refused.
-        resources: ARNs or patterns of ARNs, or `*`. None in a role's trust policy, which is its own resource.
-        conditions: Tests that a request must all pass.
-        principal: Who is allowed, in the policy of a resource; None in the policy of a role.
+        sid: Sid of the statement, in CamelCase.
+        actions: Full names of actions; wildcards are refused.
+        resources: ARNs, ARN patterns, or `*`. Empty in a trust policy, whose resource is the role itself.
+        conditions: Conditions that a request must meet, all of them.
+        principal: Principal in a resource-based policy; None in an identity-based policy.
 
     Raises:
-        PolicyError: The statement is wider than an action or a resource needs.
+        PolicyError: The statement is invalid or grants too much.
     """
 
     sid: str
@@ -92,7 +92,7 @@ class Statement:
     principal: Principal | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what is too wide."""
+        """Refuse an invalid or too broad statement."""
         for problem in self._statement_problems():
             raise PolicyError(f"statement {self.sid!r}: {problem}")
 
@@ -109,7 +109,7 @@ class Statement:
         keys = [(condition.operator, condition.key) for condition in self.conditions]
         yield from (f"{key} is tested twice" for operator, key in keys if keys.count((operator, key)) > 1)
         if self.principal and EVERYTHING in self.principal.value and not self._names_callers():
-            yield f"principal {self.principal.value!r} lets others in"
+            yield f"principal {self.principal.value!r} grants access to others"
         if self.resources != (EVERYTHING,):
             yield from (f"resource {arn!r} is not an ARN" for arn in self.resources if not arn.startswith("arn:"))
         elif self.principal and not self._is_of_key():
@@ -119,7 +119,7 @@ class Statement:
         return self.resources == (EVERYTHING,) and all(action.startswith("kms:") for action in self.actions)
 
     def _names_callers(self) -> bool:
-        """Return whether the conditions name each caller of a key exactly."""
+        """Return whether this is a key policy's statement whose conditions name its callers exactly."""
         exact = {
             condition.key
             for condition in self.conditions
@@ -128,7 +128,7 @@ class Statement:
         return exact >= CALLER_KEYS and self._is_of_key()
 
     def to_json(self) -> dict[str, object]:
-        """Return the statement as IAM reads it."""
+        """Return the statement as part of a JSON policy."""
         conditions: dict[str, dict[str, object]] = {}
         for condition in self.conditions:
             conditions.setdefault(condition.operator, {})[condition.key] = _one_or_list(condition.values)
@@ -147,10 +147,10 @@ def _one_or_list(values: Sequence[str]) -> str | list[str]:
 
 
 def render_policy(*statements: Statement) -> str:
-    """Return a policy document, without the white space that would count towards IAM's limits.
+    """Return a policy document without white space, which would count towards some of IAM's limits.
 
     Raises:
-        PolicyError: Two statements have one Sid, or there are none.
+        PolicyError: Two statements have the same Sid, or there are no statements.
     """
     sids = [statement.sid for statement in statements]
     if not sids or len(set(sids)) != len(sids):
@@ -181,7 +181,7 @@ def is_present(key: str) -> Condition:
 
 
 def source_conditions(account_id: str, pattern: str) -> tuple[Condition, Condition]:
-    """Ask that a service acts for resources of this account whose ARNs match a pattern, and for nobody else's.
+    """Require that a service acts on behalf of resources of this account whose ARNs match a pattern.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
     """
@@ -189,12 +189,12 @@ def source_conditions(account_id: str, pattern: str) -> tuple[Condition, Conditi
 
 
 def requested_tag_conditions(scope: Scope) -> tuple[Condition, ...]:
-    """Ask that what is created gets the environment's tags."""
+    """Require that the request tags new resources with the environment's tags."""
     return _tag_conditions("aws:RequestTag", scope)
 
 
 def existing_tag_conditions(scope: Scope) -> tuple[Condition, ...]:
-    """Ask that what is touched bears the environment's tags."""
+    """Require that the resource has the environment's tags."""
     return _tag_conditions("aws:ResourceTag", scope)
 
 
@@ -203,14 +203,14 @@ def _tag_conditions(prefix: str, scope: Scope) -> tuple[Condition, ...]:
 
 
 def region_condition(scope: Scope) -> Condition:
-    """Ask that the request goes to the environment's region."""
+    """Require that the request goes to the environment's region."""
     return string_equals("aws:RequestedRegion", scope.region)
 
 
 def allow_service(
     sid: str, service: str, *actions: str, resources: tuple[str, ...] = (), conditions: tuple[Condition, ...] = ()
 ) -> Statement:
-    """Allow an AWS service some actions, in the policy of a resource."""
+    """Return a statement of a resource-based policy that allows actions to an AWS service."""
     return Statement(
         sid=sid,
         actions=actions,
@@ -221,5 +221,5 @@ def allow_service(
 
 
 def trust_service(service: str, *conditions: Condition) -> Statement:
-    """Let one AWS service assume the role, where it acts for what the conditions say."""
+    """Return a trust statement that lets an AWS service assume the role if the conditions are met."""
     return allow_service("ServiceMayAssume", service, "sts:AssumeRole", conditions=conditions)

@@ -1,6 +1,6 @@
-"""What jobs on GitHub may do in AWS: no more than deploying what the stack declares.
+"""AWS permissions of GitHub jobs, limited to deploying the declared stack.
 
-One table a service says which actions each resource type needs; the policies of the roles in
-`infra/github/jobs_access.py` are made of the tables. An end-to-end test compares them with what a run really calls: a
-resource type without its row fails there, and so does an action that nothing calls and no reason explains.
+Tables list the actions that each resource type needs; `infra/github/jobs_access.py` builds the roles' policies from the
+tables. An end-to-end test compares the tables with the calls of real runs: it fails for a resource type without a row,
+and for an action that no run calls and no reason explains.
 """

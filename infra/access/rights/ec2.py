@@ -1,7 +1,7 @@
-"""EC2: everything bears the environment's tags, and nothing else is changed.
+"""Rights on EC2, limited to resources with the environment's tags.
 
-EC2 authorizes each resource of a call on its own: what is created by the tags that the request gives it, what is used
-or changed by the tags that it bears. Which types a call touches, and by what they can be told, is from
+EC2 authorizes each resource of a call separately: new resources by the tags in the request, and used or changed
+resources by their existing tags. The source of each action's resource types and condition keys is
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html
 """
 
@@ -190,9 +190,9 @@ COMPUTE_TYPES: tuple[ResourceType, ...] = (
 
 
 def network_rights(scope: JobScope) -> Iterator[Right]:
-    """Return the rights on the network, and those on the security group that comes with the VPC."""
+    """Return the rights on the network, including the VPC's default security group."""
     yield from _tagged_rights(NETWORK_TYPES, scope)
-    # It comes without tags, and gives away by its VPC whose it is.
+    # The default security group has no tags at first, so its VPC identifies it.
     yield Right(
         access="write",
         actions=("ec2:CreateTags", "ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress"),
@@ -206,14 +206,14 @@ def _in_vpc(scope: JobScope) -> Condition:
 
 
 def compute_rights(scope: JobScope) -> Iterator[Right]:
-    """Return the rights on machines, and on the key that encrypts their disks."""
+    """Return the rights on instances and launch templates, and on the key that encrypts disks."""
     yield from _tagged_rights(COMPUTE_TYPES, scope)
     for statement in (*run_tagged_instances(scope), *encrypt_disks(scope)):
-        # What is declared runs on demand, and a spot request that gets no tags is not checked:
+        # The declared instance runs On-Demand, and EC2 does not authorize spot requests without tags:
         # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ExamplePolicies_EC2.html#iam-example-spot-instances
         if statement.sid != SPOT_REQUESTS_SID:
             yield Right.of(statement, "write", uncalled=_CALLED_BY_EC2 if statement.actions[0][:4] == "kms:" else "")
-    # The orchestrator's network interface comes without tags, and gives away by its VPC whose it is.
+    # The orchestrator's network interface has no tags, so its VPC identifies it.
     yield Right(
         access="write",
         actions=("ec2:ModifyNetworkInterfaceAttribute",),
@@ -241,7 +241,7 @@ def _tagged_rights(table: Sequence[ResourceType], scope: JobScope) -> Iterator[R
         access="write",
         actions=("ec2:CreateTags", "ec2:DeleteTags"),
         resources=scope.ec2_arn_patterns(*types),
-        # What is the environment's is not made another's, which would take it for its own.
+        # A job must not change the tag Environment, because another environment would then own the resource.
         conditions=(
             *existing_tag_conditions(scope),
             Condition(operator="StringEqualsIfExists", key="aws:RequestTag/Environment", values=(scope.environment,)),

@@ -1,4 +1,4 @@
-"""The cost guard's services: its function, ledger, queue, alarms and parameter, and monitors of cost anomalies."""
+"""Rights on the cost guard's function, ledger, queue, alarms and parameter, and on monitors of cost anomalies."""
 
 from __future__ import annotations
 
@@ -92,10 +92,10 @@ GUARD_TYPES: tuple[ResourceType, ...] = (
 
 
 def guard_rights(scope: JobScope) -> Iterator[Right]:
-    """Return the rights on what the guard consists of, and on the monitors of cost anomalies."""
+    """Return the rights on the guard's resources and on monitors of cost anomalies."""
     yield from table_rights(GUARD_TYPES, scope)
     region = (region_condition(scope),)
-    # SNS knows no ARNs of subscriptions.
+    # SNS does not support resource-level permissions for subscriptions.
     yield Right(access="read", actions=("sns:GetSubscriptionAttributes",), resources=(EVERYTHING,), conditions=region)
     yield Right(
         access="write",
@@ -111,7 +111,7 @@ ANOMALY_TYPES = (
     "aws:costexplorer/anomalyMonitor:AnomalyMonitor",
     "aws:costexplorer/anomalySubscription:AnomalySubscription",
 )
-"""Cost Explorer's types: what has no ARN before it is there, and none that its name tells."""
+"""Cost Explorer's types, whose ARNs are unknown before they exist and do not contain their names."""
 
 
 def _anomaly_rights(scope: JobScope) -> Iterator[Right]:

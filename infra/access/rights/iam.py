@@ -1,8 +1,8 @@
-"""IAM: the stack's own roles, which cannot get more rights than their boundary has; and nothing of the deployment's.
+"""Rights on IAM: the stack's own roles, limited by their permissions boundary, but not the roles of jobs.
 
-Whoever may write the policies of a role that machines run under could give himself everything by it. So the roles that
-a job may make and change must bear the boundary, which a job cannot change; and the roles that jobs themselves run
-under are read only, and changed by `pulumi up` of a person who may.
+A job that may write the policies of a machine's role could otherwise grant itself everything through that role. So the
+roles that a job may create and change must have the boundary, which jobs cannot change. Jobs can only read their own
+roles, which an authorized person changes with `pulumi up`.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html
 """
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 OIDC_PROVIDER = "token.actions.githubusercontent.com"
-"""GitHub's identity provider, without its scheme: how its ARN ends and its condition keys begin."""
+"""Host of GitHub's OIDC provider: the last part of its ARN, and the prefix of its condition keys."""
 
 OPERATOR_ACTIONS: Mapping[str, str] = dict.fromkeys(
     (
@@ -40,7 +40,7 @@ OPERATOR_ACTIONS: Mapping[str, str] = dict.fromkeys(
     ),
     "what jobs may do is decided by a person, not by a job",
 )
-"""What deploying the stack calls and no job may, with the reason."""
+"""Actions that a deployment of the stack calls but jobs may not, with the reason."""
 
 
 IDENTITY_TYPES: tuple[ResourceType, ...] = (

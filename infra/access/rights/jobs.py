@@ -1,4 +1,4 @@
-"""What jobs do in AWS beside deploying the stack: read and write its state, bring releases to nodes, reuse builds."""
+"""Rights of jobs in addition to the stack's resources: Pulumi's state, releases, recovery, and the build cache."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from infra.access.rights.model import AccessLevel
 
 BUILD_METRICS_NAMESPACE = "CFS/CI"
-"""The namespace of the builds' metrics."""
+"""Namespace of the builds' metrics."""
 
 STATE_REASON = "Pulumi's own calls of its backend, which is a folder in recorded runs"
 RELEASE_REASON = "`cfs deploy` calls it, not the stack"
@@ -28,27 +28,27 @@ BUILD_REASON = "builds call it, not the stack"
 def state_rights(scope: JobScope) -> Iterator[Right]:
     """Return the rights on the stack's state, which Pulumi keeps below `.pulumi` in the state bucket.
 
-    They suffice for `preview`, `up`, `refresh`, `destroy`, `cancel` and `stack export`. `stack init`, `stack tag set`,
-    `stack history` and `stack rm` are for people.
+    They suffice for `preview`, `up`, `refresh`, `destroy`, `cancel` and `stack export`, but not for `stack init`,
+    `stack tag set`, `stack history` and `stack rm`.
     """
     stack = f"{CONFIG_NAMESPACE}/{scope.environment}"
     folder = f"{scope.state_bucket_arn}/.pulumi"
     checkpoint = f"{folder}/stacks/{stack}.json"
-    # The copy before the last write, and a checkpoint that somebody has written compressed.
+    # The backup of the previous checkpoint, and a compressed checkpoint.
     variants = f"{checkpoint}.*"
     tags = f"{folder}/stacks/{stack}.pulumi-tags"
-    # Without it S3 answers that what is not there is forbidden, and a stack need not have tags. It has no condition on
-    # `s3:prefix`, which a request for an object does not carry.
+    # Without it S3 answers requests for missing objects, such as the optional tags, with 403 instead of 404. It cannot
+    # have a condition on `s3:prefix`, since GetObject requests do not contain this key.
     yield _make_right(STATE_REASON, "read", ("s3:ListBucket",), (scope.state_bucket_arn,))
     yield _make_right(STATE_REASON, "read", ("s3:GetObject",), (f"{folder}/meta.yaml", checkpoint, variants, tags))
     locks = f"{folder}/locks/organization/{stack}/*"
     yield _make_right(STATE_REASON, "write", ("s3:DeleteObject", "s3:GetObject", "s3:PutObject"), (locks,))
     copies = (f"{folder}/backups/{stack}/*", f"{folder}/history/{stack}/*")
     yield _make_right(STATE_REASON, "write", ("s3:PutObject",), (checkpoint, variants, *copies))
-    # A compressed checkpoint is deleted when the plain one has taken its place.
+    # Pulumi deletes a compressed checkpoint after it has written an uncompressed one.
     yield _make_right(STATE_REASON, "write", ("s3:DeleteObject",), (variants,))
     yield from _key_rights(STATE_REASON, scope)
-    # Pulumi's secrets provider `awskms` decrypts the stack's data key itself. Only a new one would be encrypted.
+    # Pulumi's secrets provider `awskms` calls KMS directly to decrypt the data key; only a new data key is encrypted.
     yield _make_right(STATE_REASON, "read", ("kms:Decrypt",), (scope.key_arn,))
 
 
@@ -59,7 +59,7 @@ def release_rights(scope: JobScope) -> Iterator[Right]:
 
 
 def recovery_rights(scope: JobScope) -> Iterator[Right]:
-    """Return the rights to find what a dead run has created, besides those to read the stack's resources."""
+    """Return the additional rights to find resources that an interrupted run has created."""
     alarms = scope.regional_arn("cloudwatch", "alarm:*")
     yield _make_right(RECOVERY_REASON, "write", ("cloudwatch:DescribeAlarms",), (alarms,))
     yield _make_right(
@@ -85,7 +85,7 @@ def recovery_rights(scope: JobScope) -> Iterator[Right]:
 
 
 def build_rights(scope: JobScope) -> Iterator[Right]:
-    """Return the rights of builds: all read the build cache, those of the default branch fill it and put metrics."""
+    """Return the rights of builds: all read the build cache; builds of the default branch fill it and put metrics."""
     bucket, namespace = scope.cache_bucket_arn, string_equals("cloudwatch:namespace", BUILD_METRICS_NAMESPACE)
     yield _make_right(BUILD_REASON, "read", ("s3:ListBucket",), (bucket,))
     yield _make_right(BUILD_REASON, "read", ("s3:GetObject",), (f"{bucket}/*",))
@@ -95,7 +95,7 @@ def build_rights(scope: JobScope) -> Iterator[Right]:
 
 
 def _key_rights(reason: str, scope: JobScope) -> Iterator[Right]:
-    """Let S3 use the key for what it stores."""
+    """Return the rights to use the key through S3."""
     through = through_services(scope, "s3")
     yield _make_right(reason, "read", ("kms:Decrypt",), (scope.key_arn,), through)
     yield _make_right(reason, "write", ("kms:GenerateDataKey",), (scope.key_arn,), through)

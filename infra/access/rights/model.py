@@ -1,4 +1,4 @@
-"""Rights as values: rows of the tables, and how rows become the statements of a policy."""
+"""Rights as values, and their conversion into the statements of a policy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 AccessLevel = Literal["read", "write"]
-"""`read` is what a preview with refresh calls, `write` what a deployment calls beside it."""
+"""`read`: called by a preview with refresh. `write`: called only by a deployment."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,15 +19,15 @@ class Right:
     """Actions that are allowed together.
 
     Attributes:
-        access: Whom they are for.
-        actions: The actions, each in full.
-        resources: What they may touch.
-        conditions: Tests that a request must pass.
-        creates: EC2's resource types that they create, which have no tags yet; their conditions ask for tags.
-        uses: EC2's resource types that they use beside, which must not be let in by the same statement.
-        tagged: Whether the tags that the resources bear are what limits it. Such rights may become one, whatever their
-            resources: each of the actions is allowed on nothing but the environment's own.
-        uncalled: Actions that no recorded run calls, each with the reason that it is there.
+        access: Whether previews or only deployments need the right.
+        actions: Full names of the actions.
+        resources: ARNs or ARN patterns of the resources.
+        conditions: Conditions that a request must meet.
+        creates: EC2 resource types that the actions create. They have no tags yet, so the conditions test the request.
+        uses: Other EC2 resource types that the actions use, which the same statement must not allow.
+        tagged: Whether only the resources' tags limit the right. Such rights may be merged even if their resources
+            differ, because each action is still allowed only on the environment's resources.
+        uncalled: Actions that no recorded run calls, with the reason why each is allowed.
     """
 
     access: AccessLevel
@@ -40,13 +40,13 @@ class Right:
     uncalled: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse a reason for an action that is not there."""
+        """Refuse a reason for an action that the right does not have."""
         if strangers := self.uncalled.keys() - set(self.actions):
             raise ValueError(f"a reason for {', '.join(sorted(strangers))}, which the right does not have")
 
     @classmethod
     def of(cls, grant: Statement, access: AccessLevel, *, uncalled: str = "") -> Right:
-        """Return a grant as a right, with the reason that no recorded run calls its actions, if none does."""
+        """Return a grant as a right; `uncalled` is the reason for its actions if no recorded run calls them."""
         return cls(
             access=access,
             actions=grant.actions,
@@ -57,14 +57,14 @@ class Right:
 
 
 def policy_statements(name: str, rights: Iterable[Right]) -> tuple[Statement, ...]:
-    """Make a policy's statements: rights on the same resources under the same conditions become one.
+    """Return a policy's statements; rights with the same conditions are merged if this grants nothing more.
 
-    Rights to create become one where that opens nothing: a statement allows all its actions on all its resources, so
-    that what one creates, another must not use.
+    Rights are merged if their resources are equal or limited by tags. Rights to create are merged unless one uses a
+    type that the other creates: a statement allows all of its actions on all of its resources.
 
     Args:
-        name: How the statements' Sids begin.
-        rights: The rows.
+        name: Prefix of the statements' Sids.
+        rights: The rights.
     """
     merged: list[Right] = []
     for right in rights:

@@ -1,4 +1,4 @@
-"""Rows of the tables of rights: which actions a resource type needs, and the rights that they become."""
+"""Rows of the tables: the actions that a resource type needs, and their conversion into rights."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ if TYPE_CHECKING:
     from infra.access.job_scope import JobScope
 
 TAGGING_REASON = "the tags of what is created, and tags that change"
-"""Why an action on tags may stand uncalled: some services take tags with the creation."""
+"""Reason for uncalled tagging actions: some services accept tags on creation."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceType:
-    """One of a service's resource types, or several that are one to the service.
+    """A service's resource type; several Pulumi types may share one.
 
     Attributes:
-        type_tokens: Pulumi's types.
-        arns: Its resources' ARNs or patterns of them; None for EC2, which tells resources by their tags.
-        ec2_type: EC2's name of it, as in ARNs; "" for other services.
-        lists: Actions that read and cannot be limited to resources.
-        reads: Actions that read one.
-        creates: EC2's actions that create, each with the types that it uses besides.
-        writes: Actions that change or delete one; for services other than EC2, also those that create.
-        touches: EC2's types that those touch besides.
-        uncalled: Actions that no recorded run calls, each with the reason that it is there; none for tags.
+        type_tokens: Type tokens in Pulumi.
+        arns: Returns the resources' ARNs or ARN patterns; None for EC2, where tags limit the rights.
+        ec2_type: EC2's name of the type in ARNs; "" for other services.
+        lists: Read actions without resource-level permissions.
+        reads: Read actions on a resource.
+        creates: EC2 actions that create resources, with the other types that each uses.
+        writes: Actions that change or delete a resource; for services other than EC2, also actions that create one.
+        touches: Other EC2 types that the write actions apply to.
+        uncalled: Actions that no recorded run calls, with the reason why each is allowed; tagging actions need none.
     """
 
     type_tokens: tuple[str, ...]
@@ -94,6 +94,6 @@ class ResourceType:
 
 
 def table_rights(table: Sequence[ResourceType], scope: JobScope) -> Iterator[Right]:
-    """Return the rights of some resource types."""
+    """Return the rights on the resource types of a table."""
     for kind in table:
         yield from kind.rights(scope)

@@ -1,4 +1,4 @@
-"""Services whose resources have ARNs that are known, or begin with the environment's name."""
+"""Rights on services whose ARNs are known or contain the environment's name prefix."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ OBSERVATION_TYPES: tuple[ResourceType, ...] = (
         type_tokens=("aws:cloudwatch/logResourcePolicy:LogResourcePolicy",),
         arns=lambda _: (EVERYTHING,),
         lists=("logs:DescribeResourcePolicies",),
-        # They are the account's, and CloudWatch Logs knows no ARNs of them.
+        # Resource policies belong to the account and have no ARNs.
         writes=("logs:PutResourcePolicy", "logs:DeleteResourcePolicy"),
     ),
     ResourceType(
@@ -230,7 +230,7 @@ def storage_rights(scope: JobScope) -> Iterator[Right]:
         access="write",
         actions=("kms:CreateKey",),
         resources=(EVERYTHING,),
-        # A key has no ARN before it is there.
+        # A key has no ARN before it exists.
         conditions=(*requested_tag_conditions(scope), region_condition(scope)),
     )
     yield Right(
@@ -243,7 +243,7 @@ def storage_rights(scope: JobScope) -> Iterator[Right]:
 
 
 def group_rights(scope: JobScope) -> Iterator[Right]:
-    """Return the rights on Auto Scaling groups, and to let AWS make the roles by which they launch."""
+    """Return the rights on Auto Scaling groups, and to create the service-linked roles for launches."""
     yield from table_rights(GROUP_TYPES, scope)
     for service in ("autoscaling.amazonaws.com", "spot.amazonaws.com"):
         yield _service_role_right(scope, service, "the first group of an account, and its first spot node")
