@@ -155,7 +155,7 @@ def _alert_notification(
 
 
 def alert_topic_policy(*, topic_arn: str, account_id: str) -> str:
-    """Return a policy that lets AWS's services publish, for this account only; its own roles need no statement."""
+    """Return a policy that lets AWS services publish for this account only; the account's roles need no statement."""
     return render_policy(
         *(
             allow_service(

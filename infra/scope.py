@@ -72,7 +72,7 @@ class Scope:
 
     @property
     def agents_mode_arn(self) -> str:
-        """The parameter that says how agents may spend."""
+        """ARN of the parameter with the agents' mode."""
         return self.regional_arn("ssm", f"parameter/{agents_mode_name(self.environment)}")
 
     def bucket_name(self, purpose: str) -> str:

@@ -46,7 +46,7 @@ class SecuredStack(StackContext):
 
     Attributes:
         key_arn: ARN of the KMS key that encrypts disks, objects, logs and alerts.
-        boundary_arn: ARN of the permissions boundary of machines, runbooks and schedules.
+        boundary_arn: ARN of the permissions boundary for roles of machines, runbooks and schedules.
         log_retention_days: Retention of logs, in days.
     """
 

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from infra.stack_context import SecuredStack
 
 OPERATED_PROPERTIES = ["minSize", "maxSize", "desiredCapacity", "suspendedProcesses"]
-"""Properties that a deployment sets only on creation: schedules and operators start and stop nodes, and the cost
-guard suspends what would launch them again."""
+"""Properties that a deployment sets only on creation: schedules and operators start and stop nodes, and the cost guard
+suspends the processes that launch nodes."""
 
 ROOT_DEVICE = "/dev/sda1"
 """Root device name of Canonical's images; any other name would add a second volume."""

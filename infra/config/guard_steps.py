@@ -1,4 +1,4 @@
-"""At which share of the day's budget the cost guard takes each of its steps."""
+"""Thresholds of the cost guard's steps."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ DEFAULT_STEPS: Mapping[GuardStep, int] = {
     "stopCluster": 100,
     "stopOrchestrator": 120,
 }
-"""The steps in their order, each in percent of the day's budget."""
+"""Default thresholds in percent of the daily budget, in the order of the steps."""
 
 
 def resolve_steps(changes: Mapping[GuardStep, int]) -> dict[GuardStep, int]:
-    """Return all steps, with the percentages that the settings change."""
+    """Return the thresholds of all steps: the defaults with the settings' changes."""
     return {**DEFAULT_STEPS, **changes}

@@ -1,1 +1,1 @@
-"""The cost guard's function, what starts it, what it keeps, and who hears when it fails."""
+"""The cost guard: its function, triggers, state and alarms, and cost anomaly detection."""

@@ -1,4 +1,4 @@
-"""Alarms about the cost guard itself: it has not run, or it fails."""
+"""Alarms for a cost guard that does not run or that fails."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from infra.stack_context import SecuredStack
 
 ALARM_PERIOD = timedelta(minutes=15)
-"""Three scheduled runs."""
+"""The time of three scheduled runs."""
 
 FAILURES = 2
-"""Failed runs within the period that are an alarm. Lambda repeats a failed run twice, and each counts."""
+"""Failed runs in a period that raise the alarm. Lambda retries a failed run twice, and each attempt counts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,7 @@ class GuardAlarmsArgs:
     Attributes:
         stack: The stack.
         function: The guard's function.
-        topic_arn: Where they are published.
+        topic_arn: ARN of the topic that the alarms notify.
     """
 
     stack: SecuredStack
@@ -41,11 +41,11 @@ class GuardAlarmsArgs:
 
 
 class GuardAlarms(Component):
-    """Two alarms on Lambda's own metrics of the function, which cost nothing.
+    """Two alarms on the function's Lambda metrics, which are free.
 
     Attributes:
-        silent_alarm: The alarm for a guard that has not run.
-        failing_alarm: The alarm for one that fails.
+        silent_alarm: Name of the alarm for a guard that has not run.
+        failing_alarm: Name of the alarm for a guard that fails.
     """
 
     silent_alarm: pulumi.Output[str]

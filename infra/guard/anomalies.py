@@ -1,4 +1,4 @@
-"""Advice of AWS's Cost Anomaly Detection, which costs nothing and comes a day late. Nothing acts on it."""
+"""AWS Cost Anomaly Detection, which is free and reports a day late. It only sends messages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from infra.stack_context import SecuredStack
 
 LEAST_IMPACT_USD = 10
-"""What an anomaly has cost at least when it is reported, in US dollars: a tenth of the day's budget by default."""
+"""Minimum cost of a reported anomaly, in US dollars: a tenth of the default daily budget."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class CostAnomaliesArgs:
 
     Attributes:
         stack: The stack.
-        topic_arn: Where anomalies are published.
+        topic_arn: ARN of the topic that anomalies are published to.
     """
 
     stack: SecuredStack
@@ -35,14 +35,14 @@ class CostAnomaliesArgs:
 
 
 class CostAnomalies(Component):
-    """A monitor of what bears the environment's tag, and its subscription.
+    """A monitor for resources with the environment's tag, and its subscription.
 
-    An account has one monitor of all services, which many accounts got by themselves; monitors of a tag may be many:
-    https://docs.aws.amazon.com/cost-management/latest/userguide/management-limits.html#limits-anomaly
-    It finds nothing until the tag is activated for cost allocation.
+    An account can have only one monitor of all services, which AWS has created for many accounts, but several monitors
+    by tag: https://docs.aws.amazon.com/cost-management/latest/userguide/management-limits.html#limits-anomaly
+    The monitor finds nothing until the tag is activated for cost allocation.
 
     Attributes:
-        monitor_arn: The monitor.
+        monitor_arn: ARN of the monitor.
     """
 
     monitor_arn: pulumi.Output[str]
@@ -60,13 +60,13 @@ class CostAnomalies(Component):
                 {"Tags": {"Key": "Environment", "MatchOptions": ["EQUALS"], "Values": [stack.environment]}}
             ),
             tags=stack.tags.for_resource(name, role="guard"),
-            # Cost Explorer answers with empty fields besides, for which the provider would replace the monitor.
+            # Cost Explorer returns additional empty fields, because of which the provider would replace the monitor.
             opts=self.child_options(ignore_changes=["monitorSpecification"]),
         )
         costexplorer.AnomalySubscription(
             name,
             name=physical,
-            # AWS sends nothing else to a topic.
+            # The only frequency for topics.
             frequency="IMMEDIATE",
             monitor_arn_lists=[monitor.arn],
             subscribers=[{"type": "SNS", "address": args.topic_arn}],

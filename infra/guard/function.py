@@ -1,4 +1,4 @@
-"""The cost guard's function: its package, role, log, and where events go that it failed to handle."""
+"""The cost guard's function, with its package, role, log, and queue of failed events."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ if TYPE_CHECKING:
 HANDLER = "guard.handler.handle"
 RUNTIME = "python3.13"
 ARCHITECTURE = "arm64"
-"""A fifth cheaper than x86-64, and the package has no compiled code: https://aws.amazon.com/lambda/pricing/"""
+"""20 % cheaper than x86-64; the package has no compiled code: https://aws.amazon.com/lambda/pricing/"""
 
 MEMORY_MIB = 1024
-"""Memory decides the share of a processor, here 0.58 of one. A run imports boto3 and reads a thousand instances, which
-is a processor's work: with half the memory it takes twice as long and costs the same."""
+"""Memory determines the share of a vCPU, here 0.58. A run imports boto3 and reads a thousand instances, which is bound
+by the CPU: with half the memory it would take twice as long and cost the same."""
 
 TIME_LIMIT = timedelta(minutes=4)
-"""Less than the 5 minutes to the next run. A run takes seconds; AWS may throttle it, and it waits until instances are
-terminated."""
+"""Time-out, less than the 5 minutes between runs. A run takes seconds, unless AWS throttles it or it waits until
+instances are terminated."""
 
 FAILURE_RETENTION = timedelta(days=14)
-"""How long events are kept that the function failed to handle: SQS's longest time."""
+"""Retention of events that the function failed to handle: SQS's maximum."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,14 +50,14 @@ class GuardFunctionArgs:
 
     Attributes:
         stack: The stack.
-        boundary_arn: The policy that limits what its role can be allowed.
-        state: What it keeps.
-        topic_arn: Where it says what it did.
-        orchestrator_id: The orchestrator's instance.
-        daily_usd: The day's budget, in US dollars.
-        steps: At which share of the budget it does what.
-        stops_orchestrator: Whether it may stop the orchestrator.
-        dry_run: Whether it only says what it would do.
+        boundary_arn: ARN of the permissions boundary of the function's role.
+        state: Ledger and agents' mode.
+        topic_arn: ARN of the topic that the guard reports to.
+        orchestrator_id: ID of the orchestrator's instance.
+        daily_usd: Daily budget in US dollars.
+        steps: Threshold of each step, in percent of the budget.
+        stops_orchestrator: Whether the guard may stop the orchestrator.
+        dry_run: Whether the guard only reports what it would do.
     """
 
     stack: SecuredStack
@@ -72,13 +72,13 @@ class GuardFunctionArgs:
 
 
 class GuardFunction(Component):
-    """A Lambda function of which one run at a time takes place.
+    """A Lambda function with a concurrency of one.
 
     Attributes:
-        arn: The function.
-        function_name: Its name.
-        log_group: Where it logs.
-        queue_url: The queue of events that it failed to handle.
+        arn: ARN of the function.
+        function_name: Name of the function.
+        log_group: Name of its log group.
+        queue_url: URL of the queue of events that it failed to handle.
     """
 
     arn: pulumi.Output[str]
@@ -118,7 +118,7 @@ class GuardFunction(Component):
             code=pulumi.FileArchive(str(write_package())),
             memory_size=MEMORY_MIB,
             timeout=int(TIME_LIMIT.total_seconds()),
-            # AWS refuses it to an account whose quota leaves too little for other functions (docs/cost-guard.md).
+            # AWS refuses this if the account's quota leaves too little concurrency for others (docs/cost-guard.md).
             reserved_concurrent_executions=1,
             environment={"variables": function_variables(args)},
             dead_letter_config={"target_arn": queue.arn},

@@ -1,4 +1,4 @@
-"""What the cost guard's function may do: see what runs, and stop what bears the environment's tags."""
+"""Grants of the cost guard's function: describe resources, and stop those with the environment's tags."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from infra.scope import Scope, SecuredScope
 
 GUARD_TAG_PREFIX = "CfsGuard"
-"""Tags that the guard writes begin so. The provider ignores them (`aws:ignoreTags` in Pulumi.yaml)."""
+"""Key prefix of the tags that the guard writes. The provider ignores them (`aws:ignoreTags` in Pulumi.yaml)."""
 
 GUARD_TAGS = tuple(f"{GUARD_TAG_PREFIX}{name}" for name in ("Action", "Error", "Reason"))
-"""The tags that the guard may write: what it did last, what failed, and why."""
+"""Keys of the tags that the guard may write: its last action, what failed, and the reason."""
 
 METRIC_NAMESPACE = "CFS/Cost"
 """Namespace of the guard's metrics."""
 
 
 def guard_grants(scope: SecuredScope) -> tuple[Statement, ...]:
-    """Return all that the guard is granted, which is its permissions boundary too."""
+    """Return all grants of the guard, which are also its permissions boundary."""
     return (*_measurement(scope), *_stopping(scope), *_tagging(scope), *_own_state(scope))
 
 
@@ -53,7 +53,7 @@ def _measurement(scope: SecuredScope) -> tuple[Statement, ...]:
             resources=(EVERYTHING,),
             conditions=(region_condition(scope),),
         ),
-        # Cost Explorer answers in one region for all.
+        # Cost Explorer has a single endpoint for all regions.
         Statement(sid="ReadCosts", actions=("ce:GetCostAndUsage",), resources=(EVERYTHING,)),
     )
 
@@ -84,7 +84,7 @@ def _stopping(scope: SecuredScope) -> tuple[Statement, ...]:
             resources=instances,
             conditions=(*own, string_equals(role, "orchestrator")),
         ),
-        # At a start EC2 asks for the disks' data key again.
+        # On start, EC2 needs a KMS grant to decrypt the disks' data key.
         Statement(
             sid="LendKeyToStartedDisks",
             actions=("kms:CreateGrant",),
@@ -95,7 +95,7 @@ def _stopping(scope: SecuredScope) -> tuple[Statement, ...]:
 
 
 def _tagging(scope: Scope) -> tuple[Statement, ...]:
-    # ForAllValues is also true of no keys at all.
+    # ForAllValues also matches if there are no keys.
     own_tags = (
         *existing_tag_conditions(scope),
         Condition(operator="ForAllValues:StringEquals", key="aws:TagKeys", values=GUARD_TAGS),

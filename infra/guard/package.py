@@ -1,7 +1,7 @@
-"""The package that Lambda runs: the guard's code with what the runtime lacks, as a zip with reproducible bytes.
+"""The deployment package: a reproducible zip with the guard's code and the libraries that Lambda's runtime lacks.
 
-Python's own compression differs between builds of Python, so that the files are stored as they are, in order, with one
-time and mode. The runtime brings boto3 and what it needs:
+Compression differs between builds of Python, so the files are stored uncompressed, sorted, with a fixed time and mode.
+The runtime includes boto3 and its dependencies:
 https://docs.aws.amazon.com/lambda/latest/dg/lambda-python.html
 """
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 OWN_PACKAGES = ("costs", "guard")
-"""Packages of this project that the function runs."""
+"""This project's packages that the function needs."""
 
 POWERTOOLS_PARTS = (
     "*.py",
@@ -34,20 +34,20 @@ POWERTOOLS_PARTS = (
     "utilities/typing/**/*.py",
     "warnings/**/*.py",
 )
-"""What of aws-lambda-powertools logs and metrics import: an eighth of it."""
+"""The files of aws-lambda-powertools that its logger and metrics import: an eighth of the library."""
 
 PACKAGE_FILE = Path(".build/guard.zip")
-"""Where the package is written, in the project's folder. The state holds this path, so that it names no machine."""
+"""Path of the package, relative to the project's folder because the state contains it."""
 
 _TIME = (1980, 1, 1, 0, 0, 0)
-"""The first that a zip can hold."""
+"""The earliest time that a zip supports."""
 
 _MODE = 0o100644 << 16
 _UNIX = 3
 
 
 def build_package() -> bytes:
-    """Return the zip."""
+    """Return the content of the package."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as package:
         for name, source in sorted(package_files().items()):
@@ -58,7 +58,7 @@ def build_package() -> bytes:
 
 
 def package_files() -> Mapping[str, Path]:
-    """Return the files of the package by their names in it."""
+    """Return the package's files by their names in the zip."""
     own = {
         str(file.relative_to(PROJECT_FOLDER)): file
         for package in OWN_PACKAGES
@@ -79,10 +79,10 @@ def package_files() -> Mapping[str, Path]:
 
 
 def write_package() -> Path:
-    """Write the package where Pulumi reads it, and return its path relative to the project's folder."""
+    """Write the package and return its path, relative to the project's folder."""
     target = PROJECT_FOLDER / PACKAGE_FILE
     target.parent.mkdir(exist_ok=True)
-    # Several engines may run in one folder: a reader finds the old bytes or the new ones, which are mostly the same.
+    # Replaced atomically, since several engines may run in this folder.
     with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as temporary:
         temporary.write(build_package())
     Path(temporary.name).replace(target)
@@ -90,7 +90,7 @@ def write_package() -> Path:
 
 
 def _installed_file(module: str) -> Path:
-    """Return the file of an installed module; requirements.txt pins its content."""
+    """Return the file of an installed module, whose version requirements.txt pins."""
     spec = find_spec(module)
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(f"{module} is not installed")

@@ -1,4 +1,4 @@
-"""What the cost guard keeps: its ledger, and how agents may spend."""
+"""State of the cost guard: its ledger and the agents' mode."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from infra.stack_context import SecuredStack
 
 LEDGER_KEY = ("day", "entry")
-"""Partition key and sort key of the ledger: a day in UTC as `2026-11-26`, and what is counted on it."""
+"""Partition key and sort key of the ledger: a day in UTC, such as `2026-11-26`, and the day's entry."""
 
 EXPIRY_ATTRIBUTE = "expires"
-"""When DynamoDB may delete an entry, in seconds since the epoch."""
+"""Attribute with the time at which DynamoDB may delete an entry, in seconds since the epoch."""
 
 INITIAL_MODE = "normal"
-"""How agents may spend until the guard says otherwise."""
+"""The agents' mode until the guard changes it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,11 +37,11 @@ class GuardStateArgs:
 
 
 class GuardState(Component):
-    """A table on demand, and a parameter whose value is the guard's.
+    """An on-demand table, and a parameter whose value the guard changes.
 
     Attributes:
-        table_name: The ledger.
-        agents_mode_parameter: The parameter: `normal`, `economy` or `paused`.
+        table_name: Name of the ledger's table.
+        agents_mode_parameter: Name of the parameter with the agents' mode: `normal`, `economy` or `paused`.
     """
 
     table_name: pulumi.Output[str]
@@ -52,7 +52,7 @@ class GuardState(Component):
         super().__init__(name, opts=opts)
         tags = args.stack.tags
         day, entry = LEDGER_KEY
-        # A table without a key of its own is encrypted with one of DynamoDB's, at no cost:
+        # Without a KMS key, DynamoDB encrypts the table with a key that it owns, free of charge:
         # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/EncryptionAtRest.html
         table = dynamodb.Table(
             "guard-ledger",
@@ -62,7 +62,7 @@ class GuardState(Component):
             range_key=entry,
             attributes=[{"name": key, "type": "S"} for key in LEDGER_KEY],
             ttl={"attribute_name": EXPIRY_ATTRIBUTE, "enabled": True},
-            # $0.20 a GB and month, of which the ledger has a thousandth.
+            # $0.20 per GB and month; the ledger has about a thousandth of a GB.
             point_in_time_recovery={"enabled": True},
             tags=tags.for_resource("guard-ledger", role="guard"),
             opts=self.child_options(),

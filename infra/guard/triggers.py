@@ -1,4 +1,4 @@
-"""What starts the cost guard: a schedule, and alerts of budgets."""
+"""Triggers of the cost guard: a schedule, and the budgets' alerts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SCHEDULE = "rate(5 minutes)"
 
 SENDER_ATTRIBUTE = "sender"
-"""Message attribute of the guard's own messages, by which they do not start it again."""
+"""Message attribute of the guard's own messages; the subscription filters them out, so they do not start the guard."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,7 @@ class GuardTriggersArgs:
     Attributes:
         stack: The stack.
         function: The guard's function.
-        topic_arn: The topic of alerts.
+        topic_arn: ARN of the alert topic.
     """
 
     stack: SecuredStack
@@ -41,10 +41,10 @@ class GuardTriggersArgs:
 
 
 class GuardTriggers(Component):
-    """An EventBridge rule and a subscription, each with the permission to invoke the function.
+    """An EventBridge rule and a subscription, each with permission to invoke the function.
 
     Attributes:
-        rule_name: The rule.
+        rule_name: Name of the rule.
     """
 
     rule_name: pulumi.Output[str]
@@ -82,7 +82,7 @@ class GuardTriggers(Component):
         self.register_declared_outputs()
 
     def _permit(self, name: str, service: str, *, source: pulumi.Output[str]) -> lambda_.Permission:
-        """Let a service invoke the function for one source."""
+        """Declare the permission for a service to invoke the function on behalf of one source."""
         return lambda_.Permission(
             f"guard-{name}",
             statement_id=name,
