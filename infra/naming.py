@@ -179,7 +179,7 @@ def guard_queue_name(environment: str) -> str:
 
 
 def agents_mode_name(environment: str) -> str:
-    """Return the name of the parameter that says how agents may spend: `normal`, `economy` or `paused`."""
+    """Return the name of the parameter with the agents' mode: `normal`, `economy` or `paused`."""
     return physical_name(SSM_PARAMETER, PROJECT_NAME, environment, "agents-mode")
 
 
