@@ -1,4 +1,4 @@
-"""The agents' tokens as a setting: an assumption that the cost estimate prices. Nothing is declared from it."""
+"""The setting for the agents' token use, an assumption that the cost estimate prices; it declares no resources."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 AGENT_TOKEN_KINDS = ("input", "output", "cache-read", "cache-write", "batch-input", "batch-output")
-"""What Bedrock charges for: https://aws.amazon.com/bedrock/pricing/"""
+"""Kinds of tokens that Bedrock charges for: https://aws.amazon.com/bedrock/pricing/"""
 
 _MODEL = re.compile(r"([a-z]+\.)?anthropic\.claude-[a-z0-9.:-]+")
 _MILLIONS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
 _REQUIREMENT = (
-    "must be a model with its million tokens a day, such as us.anthropic.claude-haiku-4-5-20251001-v1:0,input=1.05,"
-    f"output=3.95; the kinds are {', '.join(AGENT_TOKEN_KINDS)}"
+    "must be a model with its millions of tokens per day, such as us.anthropic.claude-haiku-4-5-20251001-v1:0,"
+    f"input=1.05,output=3.95; the kinds are {', '.join(AGENT_TOKEN_KINDS)}"
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class AgentTokens:
-    """Tokens of the agents with one model.
+    """The agents' daily token use of one model.
 
     Attributes:
-        model: ID of a model or inference profile of Bedrock.
-        millions: Million tokens a day by kind.
+        model: ID of a Bedrock model or inference profile.
+        millions: Millions of tokens per day, by kind.
     """
 
     model: str
@@ -32,10 +32,10 @@ class AgentTokens:
 
 
 def parse_agent_tokens(value: object) -> AgentTokens:
-    """Read `MODEL,KIND=MILLIONS,…`.
+    """Return the token use for a text of the form `MODEL,KIND=MILLIONS,…`.
 
     Raises:
-        ValueError: It is anything else; the message says what it must be.
+        ValueError: The text has another form; the message states the requirement.
     """
     model, *parts = str(value).split(",")
     kinds = [part.partition("=") for part in parts]

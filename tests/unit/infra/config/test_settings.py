@@ -214,7 +214,7 @@ BAD = [
         repair=f"pulumi config rm {CONFIG_NAMESPACE}:siteAZones",
     ),
     *(
-        entry("agentTokens", value, "must be a model with its million tokens a day")
+        entry("agentTokens", value, "must be a model with its millions of tokens per day")
         for value in (
             "meta.llama3,input=1",
             "us.anthropic.claude-haiku-4-5",
