@@ -49,7 +49,7 @@ class Condition:
     Attributes:
         operator: Condition operator.
         key: Condition key.
-        values: Allowed values; a request must match one of them.
+        values: Values that the operator compares with.
     """
 
     operator: ConditionOperator

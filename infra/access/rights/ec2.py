@@ -223,7 +223,7 @@ def compute_rights(scope: JobScope) -> Iterator[Right]:
     )
 
 
-_CALLED_BY_EC2 = "EC2 calls it for who launches an instance with an encrypted disk"
+_CALLED_BY_EC2 = "EC2 calls it when an instance with an encrypted disk is launched"
 
 
 def _tagged_rights(table: Sequence[ResourceType], scope: JobScope) -> Iterator[Right]:
@@ -247,5 +247,5 @@ def _tagged_rights(table: Sequence[ResourceType], scope: JobScope) -> Iterator[R
             Condition(operator="StringEqualsIfExists", key="aws:RequestTag/Environment", values=(scope.environment,)),
         ),
         tagged=True,
-        uncalled={"ec2:DeleteTags": "a tag that is declared no longer"},
+        uncalled={"ec2:DeleteTags": "a tag that is no longer declared"},
     )

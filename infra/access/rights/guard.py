@@ -136,5 +136,5 @@ def _anomaly_rights(scope: JobScope) -> Iterator[Right]:
         "ce:UpdateAnomalyMonitor",
         "ce:UpdateAnomalySubscription",
     )
-    reasons = dict.fromkeys(changes[-2:], "what changes") | dict.fromkeys(changes[2:4], TAGGING_REASON)
+    reasons = dict.fromkeys(changes[-2:], "a monitor that changes") | dict.fromkeys(changes[2:4], TAGGING_REASON)
     yield Right(access="write", actions=changes, resources=arns, conditions=own, uncalled=reasons)

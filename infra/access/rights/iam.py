@@ -38,7 +38,7 @@ OPERATOR_ACTIONS: Mapping[str, str] = dict.fromkeys(
         "iam:TagPolicy",
         "iam:UpdateAssumeRolePolicy",
     ),
-    "what jobs may do is decided by a person, not by a job",
+    "people decide what jobs may do, not jobs",
 )
 """Actions that a deployment of the stack calls but jobs may not, with the reason."""
 
@@ -123,5 +123,5 @@ def identity_rights(scope: JobScope) -> Iterator[Right]:
             actions=("iam:PassRole",),
             resources=tuple(scope.role_arn(purpose) for purpose, to in PASSED_ROLES.items() if to == service),
             conditions=(string_equals("iam:PassedToService", service),),
-            uncalled={"iam:PassRole": "no call of its own, but needed to give a role to what works under it"},
+            uncalled={"iam:PassRole": "not called itself, but needed to pass a role to a service"},
         )

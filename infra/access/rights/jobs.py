@@ -21,7 +21,7 @@ BUILD_METRICS_NAMESPACE = "CFS/CI"
 
 STATE_REASON = "Pulumi's own calls of its backend, which is a folder in recorded runs"
 RELEASE_REASON = "`cfs deploy` calls it, not the stack"
-RECOVERY_REASON = "only a deployment after one that died calls it"
+RECOVERY_REASON = "only a deployment after an interrupted one calls it"
 BUILD_REASON = "builds call it, not the stack"
 
 

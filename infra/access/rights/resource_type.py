@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from infra.access.job_scope import JobScope
 
-TAGGING_REASON = "the tags of what is created, and tags that change"
+TAGGING_REASON = "tags of new resources, and changed tags"
 """Reason for uncalled tagging actions: some services accept tags on creation."""
 
 

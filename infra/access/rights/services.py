@@ -118,8 +118,8 @@ GROUP_TYPES: tuple[ResourceType, ...] = (
             "autoscaling:UpdateAutoScalingGroup",
         ),
         uncalled={
-            "autoscaling:DisableMetricsCollection": "metrics that are collected no longer",
-            "autoscaling:ResumeProcesses": "a process that is suspended no longer",
+            "autoscaling:DisableMetricsCollection": "metrics that are no longer collected",
+            "autoscaling:ResumeProcesses": "a process that is no longer suspended",
             "autoscaling:UpdateAutoScalingGroup": "a group that changes",
         },
     ),
@@ -211,7 +211,7 @@ OBSERVATION_TYPES: tuple[ResourceType, ...] = (
         ),
         uncalled={
             "ssm:UpdateDocument": "a document that changes",
-            "ssm:UpdateDocumentDefaultVersion": "its new version",
+            "ssm:UpdateDocumentDefaultVersion": "a document that changes",
         },
     ),
     ResourceType(
