@@ -27,7 +27,6 @@ GUARD_TYPES: tuple[ResourceType, ...] = (
             "lambda:AddPermission",
             "lambda:CreateFunction",
             "lambda:DeleteFunction",
-            "lambda:GetFunctionConfiguration",
             "lambda:PutFunctionConcurrency",
             "lambda:RemovePermission",
             "lambda:TagResource",
@@ -86,6 +85,7 @@ GUARD_TYPES: tuple[ResourceType, ...] = (
     ResourceType(
         type_tokens=("aws:sns/topicSubscription:TopicSubscription",),
         arns=lambda scope: (scope.alert_topic_arn,),
+        reads=("sns:ListSubscriptionsByTopic",),
         writes=("sns:Subscribe",),
     ),
 )
