@@ -57,8 +57,14 @@ def examine_repository(
         recorded: GitHub resources in the stack's state.
         delivered: Paths of the recorded files that are delivered again; None means all.
     """
+    with GitHubClient(token=target.token, base_url=target.base_url) as client:
+        return _examine_by(client, target, recorded, delivered)
+
+
+def _examine_by(
+    client: GitHubClient, target: GitHubTarget, recorded: RecordedResources, delivered: Collection[str] | None
+) -> list[Finding]:
     settings = target.settings
-    client = GitHubClient(token=target.token, base_url=target.base_url)
     repository = f"{settings.github_owner}/{settings.github_repository}"
     try:
         answer = client.get_json(f"repos/{repository}")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from githubkit_schemas.v2026_03_10 import models
 
-from cfs.doctor.repository_checks import examine_repository
+from cfs.doctor.delivery_checks import judge_delivery
+from cfs.doctor.github_client import GitHubClient
 from infra.github.delivery import DELIVERY_BRANCH, delivered_files, delivery_message
 
 if TYPE_CHECKING:
@@ -112,9 +113,11 @@ CASES = [
 
 
 def delivery_finding(standin: StandIn, method: str) -> Finding:
-    findings = examine_repository(standin.with_settings(workflow_delivery=method))
-    found = [of for of in findings if of.check == "delivery" and "remain after" not in of.message]
-    return found[0] if found else findings[0]
+    """Return the delivery's finding, or that of the edited files if pull requests meet no objection."""
+    target = standin.with_settings(workflow_delivery=method)
+    repository = standin.repo("GET") | {"delete_branch_on_merge": True}
+    with GitHubClient(token=target.token, base_url=target.base_url) as client:
+        return next(judge_delivery(client, repository, target.settings, None))
 
 
 def is_committed(standin: StandIn, path: str) -> bool:
