@@ -1,4 +1,4 @@
-"""EventBridge: Automation documents as targets of rules, which moto does not support."""
+"""EventBridge: Automation documents as targets of rules, which moto does not support, and rules without a pattern."""
 
 from __future__ import annotations
 
@@ -31,6 +31,9 @@ def _start_runbooks() -> None:
     send_to_targets: Callable[..., None] = Rule.send_to_targets
 
     def send_to_all_targets(self: Rule, original_event: EventMessageType, transform_input: bool = True) -> None:  # noqa: FBT001, FBT002 — moto's signature
+        if not self.event_pattern.get_pattern():
+            # A rule with only a schedule; moto would send it every event.
+            return
         every = self.targets
         self.targets = [target for target in every if _RUNBOOK not in target["Arn"]]
         try:
