@@ -42,6 +42,15 @@ LAZY_COMMANDS = {
     "rehearse": LazyCommand(
         target="measure.rehearsal.app:rehearse_app", summary="Rehearse a deployment to a real account."
     ),
+    "guard-bench": LazyCommand(
+        target="measure.guard.app:guard_bench_app", summary="Count the cost guard's calls and seconds."
+    ),
+    "guard-faults": LazyCommand(
+        target="measure.guard.app:guard_faults_app", summary="Let every call of the cost guard fail in every way."
+    ),
+    "guard-replay": LazyCommand(
+        target="measure.guard.app:guard_replay_app", summary="Replay a day with a runaway launch under the cost guard."
+    ),
     "chaos": LazyCommand(target="measure.app:chaos_app", summary="Kill the engine and check that `up` converges."),
 }
 """Every command of `cfs`, by name."""

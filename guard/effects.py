@@ -111,7 +111,7 @@ def _call_of(calls: AwsCalls, settings: GuardSettings, action: Action) -> tuple[
         case SetAgents(mode=mode):
             name = settings.agent_mode_parameter
             ssm = calls.service_client("ssm")
-            return "ssm:PutParameter", name, lambda: ssm.put_parameter(Name=name, Value=mode, Overwrite=True)
+            return "ssm:PutParameter", name, lambda: ssm.put_parameter(Name=name, Value=mode, Overwrite=True)["Version"]
         case SuspendProcesses(group=group, processes=processes):
             named = {"AutoScalingGroupName": group, "ScalingProcesses": sorted(processes)}
             return "autoscaling:SuspendProcesses", group, lambda: scaling.suspend_processes(**named)

@@ -103,6 +103,7 @@ class Ledger:
 
         Raises:
             LedgerConflictError: Another run has written it since `version`.
+            ValueError: The answer does not confirm the write.
         """
         expires = datetime.combine(record.meter.day, datetime.min.time(), tzinfo=UTC) + _KEPT
         attributes = {
@@ -117,6 +118,7 @@ class Ledger:
 
         Raises:
             LedgerConflictError: Another run has written it since `version`.
+            ValueError: The answer does not confirm the write.
         """
         return self._write_item(HELD_KEY, {"record": {"S": encode_held(held)}}, version=version)
 
@@ -135,15 +137,19 @@ class Ledger:
         unchanged = "#version = :read" if version else "attribute_not_exists(#version)"
         values = {"ExpressionAttributeValues": {":read": {"N": str(version)}}} if version else {}
         try:
-            self.client.put_item(
+            answer = self.client.put_item(
                 TableName=self.table,
                 Item={**_item_key(*key), "version": {"N": str(version + 1)}, **attributes},
                 ConditionExpression=unchanged,
                 ExpressionAttributeNames={"#version": "version"},
+                # So that an answer that is none is noticed: without it DynamoDB answers an empty object.
+                ReturnConsumedCapacity="TOTAL",
                 **values,
             )
         except self.client.exceptions.ConditionalCheckFailedException as error:
             raise LedgerConflictError(f"another run has written {'/'.join(key)}") from error
+        if "ConsumedCapacity" not in answer:
+            raise ValueError("DynamoDB has not confirmed the write")
         return version + 1
 
 

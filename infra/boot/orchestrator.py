@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from infra.boot import userdata
 from infra.boot.userdata import BootFile, place_library, place_program, place_unit
+from infra.naming import agents_mode_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,7 @@ ORCHESTRATOR_FILES = (
     place_program("orchestrator/fetch-secrets.sh"),
     place_program("orchestrator/git-credential.sh"),
     place_program("orchestrator/logged.sh"),
+    place_program("orchestrator/agents-mode.sh"),
     BootFile(source="orchestrator/packages.txt", path="/etc/cfs/packages.txt"),
     BootFile(source="orchestrator/versions.env", path="/etc/cfs/versions.env"),
     BootFile(source="orchestrator/agents.env", path="/etc/cfs/agents.env"),
@@ -46,6 +48,8 @@ ORCHESTRATOR_FILES = (
     place_unit("orchestrator/cfs-watchdog.timer"),
     place_unit("orchestrator/cfs-supervisor.service"),
     place_unit("orchestrator/cfs-supervisor.timer"),
+    place_unit("orchestrator/cfs-agents-mode.service"),
+    place_unit("orchestrator/cfs-agents-mode.timer"),
 )
 """Files on the orchestrator's disk."""
 
@@ -67,6 +71,7 @@ def orchestrator_cloud_config(machine: OrchestratorMachine) -> str:
     """
     variables = {
         "CFS_ENVIRONMENT": machine.environment,
+        "CFS_AGENTS_MODE_PARAMETER": agents_mode_name(machine.environment),
         "CFS_LOG_GROUP": machine.log_group,
         "CFS_REPOSITORY": machine.repository,
         "AWS_REGION": machine.region,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import time
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,8 +14,11 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 import boto3
+import botocore.session
+from botocore.loaders import create_loader
 from moto import mock_aws
 from moto.core.botocore_stubber import BotocoreStubber
+from moto.ec2.models import amis
 
 from costs.price_list import load_price_list
 from guard.calls import AwsCalls
@@ -28,6 +33,7 @@ if TYPE_CHECKING:
 
     from guard.ladder import Ladder
     from guard.tick import TickReport
+    from measure.guard.call_faults import CallFault
 
 REGION = "us-west-2"
 SIMULATED_ENVIRONMENT = "test"
@@ -35,7 +41,17 @@ TABLE = "claudefs-test-guard-ledger"
 PARAMETER = "claudefs-test-agents-mode"
 NODE_TYPE = "i4i.2xlarge"
 ROOT_VOLUME: dict[str, Any] = {"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 30, "VolumeType": "gp3"}}
-_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true"}
+_LOADER = create_loader()
+
+_IAM_PREFIXES = {"auto-scaling": "autoscaling", "cost-explorer": "ce"}
+"""Services whose name in IAM is not that of botocore's events."""
+
+_CREDENTIALS = {
+    "MOTO_AMIS_PATH": "none but one",
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
 
 
 @dataclass
@@ -53,7 +69,14 @@ class SimulatedAccount:
         ladder: The guard's steps.
         orchestrator_id: ID of the agents' machine, or "".
         is_dry_run: Whether the guard only reports.
+        fault: What one call answers instead.
+        current_call: The guard's call that is being answered, as IAM names it.
+        answering_seconds: How long answers took, which AWS would do elsewhere.
+        last_tokens_at: Up to when agents have spent tokens.
+        metrics_read: How many metrics the guard has read.
         now: The simulated time.
+        described: How EC2 describes the instances.
+        last_report: Report of the last tick.
     """
 
     session: boto3.Session
@@ -66,8 +89,14 @@ class SimulatedAccount:
     ladder: Ladder = DEFAULT_LADDER
     orchestrator_id: str = ""
     is_dry_run: bool = False
+    fault: CallFault | None = None
+    current_call: str = ""
+    answering_seconds: float = 0.0
+    last_tokens_at: datetime | None = None
+    metrics_read: int = 0
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     described: DescribedInstances = field(init=False)
+    last_report: TickReport = field(init=False)
     _clients: dict[str, Any] = field(default_factory=dict)
     _placed: set[str] = field(default_factory=set)
 
@@ -109,7 +138,14 @@ class SimulatedAccount:
             now=self.now,
             sleep=sleep,
         )
-        return tick.run_tick()
+        self.last_report = tick.run_tick()
+        return self.last_report
+
+    def ledger_bytes(self) -> int:
+        """Return the size of the day's item."""
+        key = {"day": {"S": self.now.date().isoformat()}, "entry": {"S": "meter"}}
+        item = self.service_client("dynamodb").get_item(TableName=TABLE, Key=key)["Item"]
+        return len(item["record"]["B"])
 
     def add_group(self, name: str, nodes: int) -> str:
         """Make a group of spot nodes that runs, and return its full name."""
@@ -138,6 +174,15 @@ class SimulatedAccount:
         self._set_launch_times(market="spot")
         return full_name
 
+    def scale_group(self, full_name: str, nodes: int) -> None:
+        """Set a group's desired capacity as its schedule does, unless that is suspended."""
+        group = self.describe_groups()[full_name]
+        if not any(process["ProcessName"] == "ScheduledActions" for process in group["SuspendedProcesses"]):
+            self.service_client("autoscaling").update_auto_scaling_group(
+                AutoScalingGroupName=full_name, DesiredCapacity=nodes
+            )
+            self._set_launch_times(market="spot")
+
     def _set_launch_times(self, *, market: str | None = None) -> None:
         """Move what was launched just now to the simulated time; moto's groups do not know spot instances."""
         for instance in self.described.backend.all_instances():
@@ -147,14 +192,20 @@ class SimulatedAccount:
                 instance.lifecycle = market or instance.lifecycle
 
     def launch_instances(
-        self, count: int, *, role: str = "storage", spot: bool = True, environment: str = SIMULATED_ENVIRONMENT
+        self,
+        count: int,
+        *,
+        role: str = "storage",
+        spot: bool = True,
+        environment: str = SIMULATED_ENVIRONMENT,
+        type_: str = NODE_TYPE,
     ) -> list[str]:
         """Launch instances that are in no group."""
         market = {"InstanceMarketOptions": {"MarketType": "spot"}} if spot else {}
         tags = [{"Key": key, "Value": value} for key, value in environment_tags(role, environment).items()]
         answer = self.service_client("ec2").run_instances(
             ImageId=self.ami,
-            InstanceType=NODE_TYPE,
+            InstanceType=type_,
             MinCount=count,
             MaxCount=count,
             BlockDeviceMappings=[ROOT_VOLUME],
@@ -172,6 +223,11 @@ class SimulatedAccount:
             for instance in backend.all_instances()
             if backend.tags.get(instance.id, {}).get("Environment") == environment
         )
+
+    def running_ids(self) -> set[str]:
+        """Return the IDs of all instances that run."""
+        every = self.described.backend.all_instances()
+        return {each.id for each in every if each._state.name == "running"}  # noqa: SLF001 — moto has no other way
 
     def describe_groups(self) -> dict[str, Mapping[str, Any]]:
         """Return the groups as AWS describes them."""
@@ -220,8 +276,10 @@ def group_tags(group: str, tags: Mapping[str, str], *, propagates: bool) -> list
 @contextmanager
 def simulate_account() -> Iterator[SimulatedAccount]:
     """Provide an account with the guard's table, topic and parameter."""
-    with patch.dict(os.environ, _CREDENTIALS), mock_aws():
-        session = boto3.Session(region_name=REGION)
+    # Of moto's 1300 images one is enough, and making them all takes seconds.
+    one_image = patch.object(amis, "AMIS", amis.AMIS[:1])
+    with patch.dict(os.environ, _CREDENTIALS), one_image, mock_aws():
+        session = _open_session()
         session.client("dynamodb").create_table(
             TableName=TABLE,
             KeySchema=[{"AttributeName": "day", "KeyType": "HASH"}, {"AttributeName": "entry", "KeyType": "RANGE"}],
@@ -231,28 +289,48 @@ def simulate_account() -> Iterator[SimulatedAccount]:
         topic = session.client("sns").create_topic(Name=f"claudefs-{SIMULATED_ENVIRONMENT}-budget-alerts")["TopicArn"]
         session.client("ssm").put_parameter(Name=PARAMETER, Value="normal", Type="String")
         image = session.client("ec2").describe_images()["Images"][0]["ImageId"]
-        own = boto3.Session(region_name=REGION)
+        own = _open_session()
         account = SimulatedAccount(session=session, topic_arn=topic, calls=AwsCalls(session=own), ami=image)
         own.events.register_first("before-send", _count_calls(account))
         with patch.object(BotocoreStubber, "process_request", _quick_answers(account)):
             yield account
 
 
+def _open_session() -> boto3.Session:
+    """Return a session that shares the services' models with all others: reading them takes seconds."""
+    core = botocore.session.Session()
+    core.register_component("data_loader", _LOADER)
+    return boto3.Session(botocore_session=core, region_name=REGION)
+
+
 def _quick_answers(account: SimulatedAccount) -> Callable[..., Any]:
     """Return what answers calls: moto, and descriptions of instances and volumes without it."""
     answer_by_moto = BotocoreStubber.process_request
 
-    def answer_quickly(stubber: BotocoreStubber, request: Any) -> Any:
+    def answer_account(stubber: BotocoreStubber, request: Any) -> Any:
         body = request.body or ""
         quick = account.described.answer_call(body) if "ec2." in request.url else None
         return answer_by_moto(stubber, request) if quick is None else (200, {}, quick)
+
+    def answer_quickly(stubber: BotocoreStubber, request: Any) -> Any:
+        begun = time.process_time()
+        try:
+            fault = account.fault
+            if fault is None or account.current_call != fault.call:
+                return answer_account(stubber, request)
+            return fault.answer(lambda: answer_account(stubber, request), request)
+        finally:
+            account.answering_seconds += time.process_time() - begun
 
     return answer_quickly
 
 
 def _count_calls(account: SimulatedAccount) -> Callable[..., None]:
-    def count_call(event_name: str, **_: object) -> None:
+    def count_call(event_name: str, request: Any, **_: object) -> None:
         service, operation = event_name.split(".")[1:]
-        account.counted[f"{service}:{operation}"] += 1
+        account.current_call = f"{_IAM_PREFIXES.get(service, service)}:{operation}"
+        account.counted[account.current_call] += 1
+        if account.current_call == "cloudwatch:GetMetricData":
+            account.metrics_read += len(json.loads(request.body)["MetricDataQueries"])
 
     return count_call

@@ -303,6 +303,62 @@ def test_git_gets_no_token_for_anything_else(root: Root, operation: str, questio
     assert (answer.returncode, answer.stdout) == (0, "")
 
 
+MODE_AWS = """
+case "$*" in *"--name claudefs-test-agents-mode "*) cat "$CFS_ROOT/mode" ;; *) exit 1 ;; esac
+"""
+FLAG, SETTINGS = "tmp/cfs-bedrock-budget-exceeded", "etc/claude-code/managed-settings.json"
+AGENT_TIMERS = "cfs-watchdog.timer cfs-supervisor.timer"
+
+
+@pytest.fixture
+def agents_root(root: Root) -> Root:
+    root.stand_in("aws", MODE_AWS)
+    root.stand_in("runuser", 'shift 3; "$@"')
+    root.stand_in("tmux")
+    for folder in ("tmp", "run"):
+        (root.path / folder).mkdir(exist_ok=True)
+    return root
+
+
+def set_mode(root: Root, mode: str) -> str:
+    """Runs what the timer runs, and returns the programs that it has called since."""
+    before = len(root.calls)
+    (root.path / "mode").write_text(f"{mode}\n")
+    ended = root.run("agents-mode")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    return root.calls[before:]
+
+
+def test_agents_follow_the_mode_both_ways_and_a_mode_that_stays_changes_nothing(agents_root: Root) -> None:
+    assert f"systemctl start {AGENT_TIMERS}" in set_mode(agents_root, "economy")
+    assert agents_root.exists(FLAG)
+    assert json.loads(agents_root.read(SETTINGS))["model"] == "haiku"
+    paused = set_mode(agents_root, "paused")
+    assert f"systemctl stop {AGENT_TIMERS} cfs-watchdog.service cfs-supervisor.service" in paused
+    assert "tmux kill-server" in paused
+    assert agents_root.exists(FLAG)
+    assert "systemctl" not in set_mode(agents_root, "paused")
+    assert f"systemctl start {AGENT_TIMERS}" in set_mode(agents_root, "normal")
+    assert not agents_root.exists(FLAG)
+    assert not agents_root.exists(SETTINGS)
+
+
+def test_agents_stay_as_they_are_where_the_mode_is_unknown_or_unreadable(agents_root: Root) -> None:
+    set_mode(agents_root, "economy")
+    (agents_root.path / "mode").write_text("frugal\n")
+    ended = agents_root.run("agents-mode")
+    assert ended.returncode == 1
+    assert "'frugal', not normal, economy or paused" in ended.stderr
+    agents_root.stand_in("aws", "exit 254")
+    assert agents_root.run("agents-mode").returncode == 254
+    assert agents_root.exists(FLAG)
+
+
+def test_the_mode_is_read_within_a_minute_of_its_change() -> None:
+    assert "OnUnitActiveSec=30s" in unit("cfs-agents-mode.timer").splitlines()
+    assert "cfs-agents-mode.timer" in written()["/usr/local/libexec/cfs/prepare"]
+
+
 def test_output_of_a_service_goes_to_its_log(root: Root) -> None:
     (root.path / "var/log/cfs-agents").mkdir()
     assert root.run("logged", "watchdog", "bash", "-c", "echo out; echo err >&2; exit 4").returncode == 4
