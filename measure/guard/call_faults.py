@@ -43,7 +43,7 @@ class CallFault:
     call: str
     kind: FaultKind
 
-    def answer(self, real: Callable[[], Any], request: Any) -> Any:
+    def answer_call(self, real: Callable[[], Any], request: Any) -> Any:
         """Return what botocore gets: status, headers and body.
 
         Args:
@@ -55,11 +55,11 @@ class CallFault:
         """
         match self.kind:
             case FaultKind.THROTTLED:
-                return self._refuse(400, "Throttling" if "ec2" not in self.call else "RequestLimitExceeded")
+                return self._refuse_call(400, "Throttling" if "ec2" not in self.call else "RequestLimitExceeded")
             case FaultKind.DENIED:
-                return self._refuse(403, "UnauthorizedOperation" if "ec2" in self.call else "AccessDenied")
+                return self._refuse_call(403, "UnauthorizedOperation" if "ec2" in self.call else "AccessDenied")
             case FaultKind.SERVER_ERROR:
-                return self._refuse(500, "InternalError")
+                return self._refuse_call(500, "InternalError")
             case FaultKind.TIME_OUT:
                 raise ReadTimeoutError(endpoint_url=request.url)
             case FaultKind.MALFORMED:
@@ -78,7 +78,7 @@ class CallFault:
         text = body.decode() if isinstance(body, bytes) else body
         return status, headers, text[: len(text) // 2]
 
-    def _refuse(self, status: int, code: str) -> tuple[int, dict[str, str], str]:
+    def _refuse_call(self, status: int, code: str) -> tuple[int, dict[str, str], str]:
         service = self.call.partition(":")[0]
         if service == "ec2":
             body = f"<Response><Errors><Error><Code>{code}</Code><Message>no</Message></Error></Errors></Response>"

@@ -179,9 +179,9 @@ def _exceed_limit(fault: CallFault | None) -> _Observation:
         # The limit is crossed by what the last rate adds, so that a tick that measures nothing must notice too.
         meter = account.last_report.record.meter
         account.budget_usd = (meter.usd + meter.usd_per_hour / 24) / Decimal("1.2")
-        observed = _observe(account, fault, at, expected=_ALL)
+        observed = _observe_tick(account, fault, at, expected=_ALL)
         account.run_guard(at + timedelta(minutes=5))
-        return _finish(
+        return _finish_observation(
             observed, recovers=_brought_about(account, account.running_ids() - {account.orchestrator_id}) == _ALL
         )
 
@@ -190,9 +190,9 @@ def _measure_quietly(fault: CallFault | None) -> _Observation:
     with simulate_account() as account:
         account.run_guard(_NOON - timedelta(days=1))
         _prepare_account(account, _NOON - timedelta(minutes=30))
-        observed = _observe(account, fault, _NOON + timedelta(minutes=1), expected=frozenset())
+        observed = _observe_tick(account, fault, _NOON + timedelta(minutes=1), expected=frozenset())
         account.run_guard(_NOON + timedelta(minutes=32))
-        return _finish(observed, recovers=not account.last_report.failures)
+        return _finish_observation(observed, recovers=not account.last_report.failures)
 
 
 def _release_changes(fault: CallFault | None) -> _Observation:
@@ -202,12 +202,12 @@ def _release_changes(fault: CallFault | None) -> _Observation:
         account.run_guard(account.now + timedelta(minutes=5))
         account.budget_usd = Decimal(1000)
         at = _NOON + timedelta(hours=12, minutes=5)
-        observed = _observe(account, fault, at, expected=frozenset())
+        observed = _observe_tick(account, fault, at, expected=frozenset())
         account.run_guard(at + timedelta(minutes=5))
-        return _finish(observed, recovers=_is_restored(account))
+        return _finish_observation(observed, recovers=_is_restored(account))
 
 
-def _observe(
+def _observe_tick(
     account: SimulatedAccount, fault: CallFault | None, at: datetime, *, expected: frozenset[str]
 ) -> _Observation:
     _spend_tokens(account, at)
@@ -233,7 +233,7 @@ def _observe(
     )
 
 
-def _finish(observed: _Observation, *, recovers: bool) -> _Observation:
+def _finish_observation(observed: _Observation, *, recovers: bool) -> _Observation:
     return _Observation(**{**vars(observed), "recovers": recovers})
 
 
@@ -241,7 +241,7 @@ def _brought_about(account: SimulatedAccount, nodes: set[str]) -> frozenset[str]
     groups = account.describe_groups().values()
     orchestrator = account.described.backend.get_instance(account.orchestrator_id)._state.name  # noqa: SLF001 — moto has no other way
     facts: dict[str, bool] = {
-        LAUNCHES: all("Launch" in _suspended(group) for group in groups),
+        LAUNCHES: all("Launch" in _suspended_processes(group) for group in groups),
         SIZES: all(group["MaxSize"] == 0 for group in groups),
         NODES: not nodes & account.running_ids(),
         AGENTS: account.agents_mode() == "paused",
@@ -253,14 +253,14 @@ def _brought_about(account: SimulatedAccount, nodes: set[str]) -> frozenset[str]
 def _is_restored(account: SimulatedAccount) -> bool:
     groups = account.describe_groups().values()
     return (
-        not any(_suspended(group) for group in groups)
+        not any(_suspended_processes(group) for group in groups)
         and all(group["DesiredCapacity"] == 2 for group in groups)  # noqa: PLR2004 — as prepared
         and account.agents_mode() == "normal"
         and account.described.backend.get_instance(account.orchestrator_id)._state.name == "running"  # noqa: SLF001 — the same
     )
 
 
-def _suspended(group: Mapping[str, Any]) -> set[str]:
+def _suspended_processes(group: Mapping[str, Any]) -> set[str]:
     return {process["ProcessName"] for process in group["SuspendedProcesses"]}
 
 
@@ -275,7 +275,7 @@ def faults_report(trials: list[FaultTrial]) -> CommandResult:
         table=ResultTable(
             title="How often the guard made a call that fails, and whether it counted, reported and acted as it must",
             columns=("call", *(kind.value for kind in kinds)),
-            rows=[(call, *(_cell(row[kind]) for kind in kinds)) for call, row in by_call.items()],
+            rows=[(call, *(_write_cell(row[kind]) for kind in kinds)) for call, row in by_call.items()],
         ),
         notes=[
             f"{len(trials)} trials, {len(trials) - len(unsafe)} safe. Safe: counted no less than without the fault,",
@@ -291,7 +291,7 @@ def faults_report(trials: list[FaultTrial]) -> CommandResult:
     )
 
 
-def _cell(trial: FaultTrial) -> str:
+def _write_cell(trial: FaultTrial) -> str:
     return f"{trial.made}" if trial.is_safe else f"{trial.made} UNSAFE"
 
 

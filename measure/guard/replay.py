@@ -131,7 +131,7 @@ def replay_day(*, budget_usd: Decimal = Decimal(100)) -> ReplayedDay:
             _live_until(account, group, at)
             ticks.append(_replay_tick(account, at))
             step.advance_to(number + 1, 288)
-    return _summarize(ticks, budget_usd, load_price_list(REGION).spot_hour(NODE_TYPE) * _RUNAWAY_NODES)
+    return _summarize_day(ticks, budget_usd, load_price_list(REGION).spot_hour(NODE_TYPE) * _RUNAWAY_NODES)
 
 
 def _live_until(account: SimulatedAccount, group: str, at: datetime) -> None:
@@ -170,11 +170,11 @@ def _replay_tick(account: SimulatedAccount, at: datetime) -> ReplayedTick:
     )
 
 
-def _summarize(ticks: Sequence[ReplayedTick], budget_usd: Decimal, runaway: Decimal) -> ReplayedDay:
+def _summarize_day(ticks: Sequence[ReplayedTick], budget_usd: Decimal, runaway: Decimal) -> ReplayedDay:
     stopped = next((tick for tick in ticks if "stopCluster" in tick.steps), ticks[-1])
     peak = max(tick.usd_per_hour for tick in ticks)
     # What it goes on to cost after it was stopped is the orchestrator and its agents.
-    over = max(stopped.usd - budget_usd, Decimal(0)) + runaway * _hours(_TERMINATION)
+    over = max(stopped.usd - budget_usd, Decimal(0)) + runaway * _duration_hours(_TERMINATION)
     late = _late_curve(ticks, runaway)
     return ReplayedDay(
         budget_usd=budget_usd,
@@ -182,7 +182,7 @@ def _summarize(ticks: Sequence[ReplayedTick], budget_usd: Decimal, runaway: Deci
         runaway_usd_per_hour=runaway,
         peak_usd_per_hour=peak,
         over_usd=over,
-        most_over_usd=peak * _hours(_TICK + _TERMINATION),
+        most_over_usd=peak * _duration_hours(_TICK + _TERMINATION),
         late_curve=late,
         own_usd=_own_costs(ticks),
     )
@@ -195,9 +195,11 @@ def _late_curve(ticks: Sequence[ReplayedTick], runaway: Decimal) -> list[tuple[f
     for tick in ticks:
         ran = min(max(tick.at + _TICK - _RUNAWAY_AT, timedelta(0)), BILLING_DELAY)
         usd = (
-            tick.usd if tick.at <= before.at else before.usd + before.usd_per_hour * _hours(tick.at + _TICK - before.at)
+            tick.usd
+            if tick.at <= before.at
+            else before.usd + before.usd_per_hour * _duration_hours(tick.at + _TICK - before.at)
         )
-        curve.append((_hours(tick.at + _TICK - _MIDNIGHT), usd + runaway * _hours(ran)))
+        curve.append((_duration_hours(tick.at + _TICK - _MIDNIGHT), usd + runaway * _duration_hours(ran)))
     return [(float(hour), usd) for hour, usd in curve]
 
 
@@ -205,7 +207,7 @@ def _tick_before_runaway(ticks: Sequence[ReplayedTick]) -> ReplayedTick:
     return [tick for tick in ticks if tick.at < _RUNAWAY_AT][-1]
 
 
-def _hours(duration: timedelta) -> Decimal:
+def _duration_hours(duration: timedelta) -> Decimal:
     return Decimal(duration // timedelta(seconds=1)) / 3600
 
 

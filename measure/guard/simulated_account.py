@@ -318,7 +318,7 @@ def _quick_answers(account: SimulatedAccount) -> Callable[..., Any]:
             fault = account.fault
             if fault is None or account.current_call != fault.call:
                 return answer_account(stubber, request)
-            return fault.answer(lambda: answer_account(stubber, request), request)
+            return fault.answer_call(lambda: answer_account(stubber, request), request)
         finally:
             account.answering_seconds += time.process_time() - begun
 
