@@ -52,7 +52,7 @@ e2e: .venv/.ready ## tests with the real engine and providers against the emulat
 	@.venv/bin/python -c 'import toolchain; toolchain.obtain_toolchain()'
 	@$(PYTEST) tests/e2e --numprocesses 3 --dist loadgroup
 
-rehearse: .venv/.ready ## rehearse the way to a real account: each job under its own role, IAM enforced (about 5 minutes)
+rehearse: .venv/.ready ## rehearse the way to a real account: each job under its own role, IAM enforced (about 8 minutes)
 	@$(CFS) rehearse
 
 bench: .venv/.ready ## how long previews take, against the floor; figures: .venv/bin/cfs bench --json

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 _AGENTS = "ClaudeFS's agents and scripts on the orchestrator"
+_NAT = "`egress: nat`, which the rehearsed environment does not have"
 _SSM_POLICY = "AmazonSSMManagedInstanceCore"
 _SSM_AGENT = "AWS's own policy for the SSM agent of the machine, which stands in for SSH"
 
@@ -44,6 +45,7 @@ UNUSED_RIGHTS = (
             "UseSpot": "the account's first spot request creates AWS's service-linked role",
             "ListObjects ReadAndWriteObjects DeleteObjects UseKey": f"{_AGENTS} use the build cache and artifacts",
             "ReadSecrets": "fetch-secrets.sh, at boot",
+            "ReadAgentsMode": "the supervisor, which pauses agents when the cost guard says so",
             "ReadOwnNodesSecrets": f"{_AGENTS} work with what nodes are given",
             "PutMetrics WriteLogs": "the CloudWatch agent and the watchdog",
             "ReadCosts ReadBudgets Publish": "ClaudeFS's cost monitor, which alerts and terminates nodes",
@@ -62,8 +64,23 @@ UNUSED_RIGHTS = (
             _SSM_POLICY: _SSM_AGENT,
         },
     ),
+    *_make_rows("runbooks", {"FollowCommands": "Systems Manager's step `aws:runCommand`, by itself"}),
+    *_make_rows(
+        "guard",
+        {
+            "SeeWhatRuns ReadCosts HoldTaggedGroups TerminateTaggedNodes StopAndStartOrchestrator "
+            "LendKeyToStartedDisks TagInstances TagGroups KeepLedger SetAgentsMode Publish UseKey KeepFailedEvents PutMetrics WriteLogs": (
+                "the cost guard, which tests/e2e/test_guard.py runs with IAM enforced"
+            )
+        },
+    ),
     *(
-        UnusedRight(purpose=job, statement="scheduler:*", reason="`orchestratorHours`, which needs `egress: nat`")
+        UnusedRight(purpose=job, statement=actions, reason=reason)
         for job in ("deploy", "preview")
+        for actions, reason in {
+            "ec2:*Address*": _NAT,
+            "ec2:*NatGateway*": _NAT,
+            "scheduler:*": "`orchestratorHours`, which needs `egress: nat`",
+        }.items()
     ),
 )

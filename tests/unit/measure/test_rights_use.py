@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from infra.access.machine_grants import NODE_GRANTS, ORCHESTRATOR_GRANTS
+from infra.guard.grants import guard_grants
 from measure.rehearsal.rights_use import GrantedRight, compare_rights
 from measure.rehearsal.unused_rights import UNUSED_RIGHTS, UnusedRight
 from tests.unit.infra.conftest import job_scope
@@ -44,15 +45,21 @@ def test_a_reason_for_what_is_used_or_not_granted_is_a_problem() -> None:
         assert use.problems == (f"{NODE}: the reason for TagItself explains no unused right",)
 
 
-def test_every_reason_names_a_statement_that_its_role_has() -> None:
+def test_every_statement_of_what_no_rehearsal_runs_has_a_reason() -> None:
     scope = job_scope("prod")
-    names = {
-        purpose: {statement.sid for grant in grants.values() for statement in grant(scope)}
-        for purpose, grants in (("node", NODE_GRANTS), ("orchestrator", ORCHESTRATOR_GRANTS))
+    grants = {
+        "orchestrator": [statement for grant in ORCHESTRATOR_GRANTS.values() for statement in grant(scope)],
+        "guard": guard_grants(scope),
     }
-    of_machines = [of for of in UNUSED_RIGHTS if ":" not in of.statement]
-    strangers = [of for of in of_machines if of.statement not in {*names[of.purpose], "AmazonSSMManagedInstanceCore"}]
-    assert (strangers, len(of_machines) > 20) == ([], True)
+    for purpose, statements in grants.items():
+        reasons = {of.statement for of in UNUSED_RIGHTS if of.purpose == purpose} - {"AmazonSSMManagedInstanceCore"}
+        assert reasons == {statement.sid for statement in statements}
+
+
+def test_every_reason_of_a_node_names_a_statement_that_nodes_have() -> None:
+    names = {statement.sid for grant in NODE_GRANTS.values() for statement in grant(job_scope("prod"))}
+    reasons = {of.statement for of in UNUSED_RIGHTS if of.purpose == "node"} - {"AmazonSSMManagedInstanceCore"}
+    assert reasons < names
 
 
 def test_a_reason_may_name_actions_instead_of_a_statement() -> None:
