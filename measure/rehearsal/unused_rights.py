@@ -69,9 +69,8 @@ UNUSED_RIGHTS = (
         "guard",
         {
             "SeeWhatRuns ReadCosts HoldTaggedGroups TerminateTaggedNodes StopAndStartOrchestrator "
-            "LendKeyToStartedDisks TagInstances TagGroups KeepLedger SetAgentsMode Publish UseKey KeepFailedEvents PutMetrics WriteLogs": (
-                "the cost guard, which tests/e2e/test_guard.py runs with IAM enforced"
-            )
+            "LendKeyToStartedDisks TagInstances TagGroups KeepLedger SetAgentsMode Publish UseKey KeepFailedEvents "
+            "PutMetrics WriteLogs": ("the cost guard, which tests/e2e/test_guard.py runs with IAM enforced")
         },
     ),
     *(
