@@ -159,16 +159,18 @@ def import_resources(
 
 
 def with_entries(recorded: Sequence[dict[str, Any]], new: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Add entries to a state's resources; one with a recorded URN goes before the old entry, which is to be deleted.
+    """Add entries to a state's resources, each before those that depend on it, as the engine requires.
 
-    The engine records a replacement in the same way before it deletes the old resource.
+    One with a recorded URN goes before the old entry, which is to be deleted: the engine records a replacement in the
+    same way before it deletes the old resource.
     """
     replacing = {entry["urn"]: entry for entry in new}
     entries = []
     for resource in recorded:
         replacement = None if resource.get("delete") else replacing.pop(resource["urn"], None)
         if replacement is None:
-            entries.append(resource)
+            needed = replacing.keys() & {*resource.get("dependencies", ())}
+            entries += [*(replacing.pop(urn) for urn in [*replacing] if urn in needed), resource]
         else:
             entries += [replacement, {**resource, "delete": True}]
     return [*entries, *replacing.values()]

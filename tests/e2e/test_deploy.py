@@ -55,8 +55,12 @@ def test_what_was_reviewed_is_applied_and_nothing_else(reviewed_stack: Stack, tm
     stack.change(dailyBudgetUsd="120")
     checked_out = stack.settings.read_text()
     reviewed = deploy("preview", "--review", file)
-    [change] = reviewed["review"]["changes"]
-    assert (change["operation"], change["properties"]) == ("update", ["limitAmount"])
+    changes = reviewed["review"]["changes"]
+    assert {change["operation"] for change in changes} == {"update"}
+    assert {name_of(change["urn"]): change["properties"] for change in changes} == {
+        "budget-daily": ["limitAmount"],
+        "guard": ["environment", "environment.variables.CFS_DAILY_BUDGET_USD"],
+    }
 
     # Somebody deploys another commit in between: the same change begins elsewhere, and there are other ones.
     stack.set_secret("environmentSecrets.TOKEN", "marker")

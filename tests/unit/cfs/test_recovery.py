@@ -220,6 +220,12 @@ def test_a_replacement_comes_before_the_entry_that_it_replaces() -> None:
     assert with_entries([old, dependent], [new]) == [new, {**old, "delete": True}, dependent]
 
 
+def test_an_entry_comes_before_what_depends_on_it_and_else_last() -> None:
+    new, other = (resource(of, inputs={}, id="new") for of in (ROLE, INSTANCE))
+    dependent = resource(PROFILE, inputs={}, id="b", dependencies=[new["urn"]])
+    assert with_entries([dependent], [other, new]) == [new, dependent, other]
+
+
 def test_an_entry_does_not_replace_one_that_is_marked_for_deletion() -> None:
     condemned = resource(ROLE, inputs={}, id="old", delete=True)
     new = resource(ROLE, inputs={}, id="new")
