@@ -15,6 +15,7 @@ from local.aws.gaps.ec2 import close_ec2_gaps
 from local.aws.gaps.events import close_event_gaps
 from local.aws.gaps.functions import close_function_gaps
 from local.aws.gaps.nodes import close_node_gaps
+from local.aws.gaps.queues import close_queue_gaps
 from local.aws.gaps.s3 import close_s3_gaps
 from local.aws.gaps.security_groups import close_security_group_gaps
 from local.aws.gaps.spot_prices import close_spot_price_gaps
@@ -30,6 +31,7 @@ GAP_CLOSERS = (
     close_event_gaps,
     close_function_gaps,
     close_node_gaps,
+    close_queue_gaps,
     close_s3_gaps,
     close_security_group_gaps,
     close_spot_price_gaps,
