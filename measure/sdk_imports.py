@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import json
+import keyword
 import runpy
 import subprocess
 import sys
@@ -66,7 +67,10 @@ def token_package(token: str) -> str:
     """Return the package of a type or function, for example `pulumi_aws.ec2` for `aws:ec2/vpc:Vpc`."""
     provider, module, _ = token.split(":")
     service = module.partition("/")[0]
-    return f"pulumi_{provider}" if service == "index" else f"pulumi_{provider}.{service}"
+    if service == "index":
+        return f"pulumi_{provider}"
+    # The SDK's package of `lambda` is `lambda_`.
+    return f"pulumi_{provider}.{service}{'_' if keyword.iskeyword(service) else ''}"
 
 
 def _run_program() -> LoadedModules:

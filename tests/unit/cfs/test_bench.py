@@ -48,6 +48,7 @@ def test_a_package_without_a_resource_or_function_in_use_is_reported() -> None:
     "token,package",
     [
         ("aws:ec2/vpc:Vpc", "pulumi_aws.ec2"),
+        ("aws:lambda/function:Function", "pulumi_aws.lambda_"),
         ("aws:index/getRegion:getRegion", "pulumi_aws"),
         ("github:index/actionsVariable:ActionsVariable", "pulumi_github"),
     ],
