@@ -34,8 +34,10 @@ case $mode in
   paused)
     economize
     systemctl stop cfs-watchdog.timer cfs-supervisor.timer cfs-watchdog.service cfs-supervisor.service
-    # Every session of theirs; without any, tmux fails.
-    runuser --user cfs -- tmux kill-server || true
+    # Without any session, tmux fails.
+    if ! runuser --user cfs -- tmux kill-server; then
+      echo 'no agent is running'
+    fi
     ;;
   *)
     echo "the parameter $CFS_AGENTS_MODE_PARAMETER is '$mode', not normal, economy or paused" >&2

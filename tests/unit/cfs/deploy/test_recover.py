@@ -122,7 +122,7 @@ def test_an_engine_that_outlives_its_command_may_write_its_state_before_it_is_ki
     monkeypatch.setattr("cfs.deploy.stack_locks.ORPHAN_SECONDS", 10.0 if ends else 0.2)
     (tmp_path / "orphan").mkdir()
     engine = tmp_path / "orphan" / "pulumi"
-    engine.write_text(f"#!/bin/sh\nsleep {0.5 if ends else 60}\nrm {dead.pulumi}/lock\n")
+    engine.write_text(f"#!/bin/sh\nsleep {1.5 if ends else 60}\nrm {dead.pulumi}/lock\n")
     engine.chmod(0o755)
     orphan = subprocess.Popen([engine])
     here = socket.gethostname()
