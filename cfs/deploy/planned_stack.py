@@ -60,6 +60,10 @@ class PlannedStack:
             raise ValueError("the stack was opened only for previews")
         self._lock_breaker.work_locked(lambda: self._engine.run_operation(*up, to_stderr=True))
 
+    def recorded_resources(self) -> list[dict[str, Any]]:
+        """Return the resources of the state. A preview omits those that stay the same."""
+        return list(self._engine.read_deployment().get("resources") or ())
+
     def is_unfinished(self) -> bool:
         """Return whether a dead run has left pending operations in the state."""
         return has_pending(self._engine)

@@ -85,7 +85,7 @@ def apply_reviewed(wanted: WantedDeployment, *, digest: str, file: Path | None) 
                 f"The reviewed changes cannot be applied: {' '.join(complaints)}",
                 repair="change the program or the settings, and review a new preview",
             )
-        _check_github(wanted.environment, previewed.content)
+        _check_github(stack, wanted.environment, previewed.content)
         stack.apply_plan(previewed.plan)
     changed = f"{len(review.changes)} resources"
     return CommandResult(
@@ -96,15 +96,14 @@ def apply_reviewed(wanted: WantedDeployment, *, digest: str, file: Path | None) 
     )
 
 
-def _check_github(environment: str, preview: Mapping[str, Any]) -> None:
+def _check_github(stack: PlannedStack, environment: str, preview: Mapping[str, Any]) -> None:
     """Raise an error before anything changes if GitHub would refuse a change, or an edit on GitHub would be lost."""
     steps = changing_steps(preview)
     if any(is_github_resource(step.get("oldState") or step["newState"]) for step in steps):
-        states = [step["oldState"] for step in preview["steps"] if "oldState" in step]
         changed = [step["oldState"] for step in steps if "oldState" in step]
         check_stack_github(
             environment,
-            recorded=list(filter(is_github_resource, states)),
+            recorded=list(filter(is_github_resource, stack.recorded_resources())),
             delivered=[state["inputs"]["file"] for state in changed if state["type"] == REPOSITORY_FILE_TYPE],
             retry_command="cfs deploy apply",
         )
