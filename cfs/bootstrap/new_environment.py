@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from cfs.bootstrap.stack_setup import StackSetup
 from cfs.bootstrap.state_bucket import EnvironmentBucket
 from cfs.bootstrap.state_key import StateKey
-from cfs.doctor.github_target import read_stack_settings
 from cfs.environments import find_stack_environment
+from infra.config.stack_settings import read_stack_settings
 from infra.scope import Scope
 from terminal.errors import UserError
 

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from cfs.cost.cost_report import cost_markdown, make_cost_report
 from cfs.cost.preview_price import usage_before_change
-from cfs.cost.stack_settings import read_stack_settings, settings_of_config
 from cfs.cost.stack_usage import usage_of_settings
 from costs.price_list import PriceError, StalePriceError, load_price_list
+from infra.config.given import SECRET_SETTINGS
+from infra.config.settings_file import read_stack_config
+from infra.config.stack_settings import settings_of_config
+from infra.naming import CONFIG_NAMESPACE
 from infra.project import PROJECT_FOLDER
 from terminal.errors import UserError
 
@@ -20,6 +23,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cfs.cost.cost_report import CostReport
+
+
+_SECRETS = {f"{CONFIG_NAMESPACE}:{name}" for name in SECRET_SETTINGS}
+
+_ACCOUNT = {"aws:allowedAccountIds": '["111122223333"]'}
+"""AWS's example ID. An estimate needs no account, and a settings file has none before `cfs bootstrap`."""
 
 
 def read_preview(file: Path) -> Mapping[str, Any]:
@@ -61,8 +70,10 @@ def estimate_environment(
     file = settings_file or PROJECT_FOLDER / f"Pulumi.{environment}.yaml"
     if not file.exists():
         raise UserError(f"There is no {file}.", repair="give --environment the name of a stack, such as prod")
-    given = (preview or {}).get("config")
-    settings = settings_of_config(given, stack=environment) if given else read_stack_settings(file, stack=environment)
+    given = (preview or {}).get("config") or read_stack_config(file)
+    settings = settings_of_config(
+        {key: value for key, value in given.items() if key not in _SECRETS}, stack=environment, defaults=_ACCOUNT
+    )
     usage = usage_of_settings(settings, today=today)
     before = None
     if preview is not None:

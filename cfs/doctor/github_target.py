@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from infra.config.given import setting_defaults
-from infra.config.problems import SettingsError
-from infra.config.settings import parse_settings
-from infra.config.settings_file import read_stack_config
+from infra.config.stack_settings import read_stack_settings
 from infra.project import PROJECT_FOLDER
 from terminal.errors import UserError
 
@@ -66,34 +62,3 @@ def read_github_target(
     # As in the provider. Only the emulated stack lacks this setting.
     address = found.github_base_url or variables.get(BASE_URL_VARIABLE) or GITHUB_API_URL
     return GitHubTarget(stack=stack, settings=found, token=token, base_url=address)
-
-
-def read_stack_settings(stack: str, path: Path, *, defaults: Mapping[str, str] | None = None) -> Settings:
-    """Read a stack's settings without the secret ones.
-
-    Args:
-        stack: Name of the stack.
-        path: Settings file.
-        defaults: Values of settings that the file may lack.
-    """
-    own = read_stack_config(path)
-    config = {**setting_defaults(), **(defaults or {})}
-    # No check needs a secret.
-    config |= {key: value for key, value in own.items() if not _is_encrypted(value)}
-    try:
-        return parse_settings(
-            {key: _as_config_text(value) for key, value in config.items()}, stack=stack, secret_keys=[]
-        )
-    except SettingsError as error:
-        raise UserError(str(error), repair="change the settings as described") from None
-
-
-def _is_encrypted(value: object) -> bool:
-    if isinstance(value, dict):
-        return "secure" in value or any(_is_encrypted(inner) for inner in value.values())
-    return False
-
-
-def _as_config_text(value: object) -> str:
-    """Return a value as the engine passes it to the program."""
-    return value if isinstance(value, str) else json.dumps(value)

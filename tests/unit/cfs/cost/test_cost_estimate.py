@@ -48,6 +48,16 @@ def test_the_former_baselines_settings_cost_as_much_as_the_baseline_did() -> Non
     assert day["total"] == pytest.approx((85 + 96) / 2, rel=0.05)
 
 
+def test_unquoted_times_and_days_are_read_as_pulumi_reads_them(tmp_path: Path) -> None:
+    files = [tmp_path / "quoted.yaml", tmp_path / "unquoted.yaml"]
+    for file, mark in zip(files, ("'", ""), strict=True):
+        own = f"  claudefs-infra:scheduleStop: {mark}16:30{mark}\n  claudefs-infra:holidays: [{mark}2030-12-25{mark}]\n"
+        kept = (line for line in BASELINE.read_text().splitlines(keepends=True) if "scheduleStop" not in line)
+        file.write_text("".join(kept).replace("config:\n", f"config:\n{own}", 1))
+    quoted, unquoted = (cost_figures(estimate_environment("test", today=TODAY, settings_file=file)) for file in files)
+    assert quoted == unquoted
+
+
 def test_production_as_shipped_costs_less_than_sixty_dollars_and_its_infrastructure_less_than_twenty() -> None:
     figures = cost_figures(estimate_environment("prod", today=TODAY))
 

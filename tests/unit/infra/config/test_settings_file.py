@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cfs.doctor.github_target import read_stack_settings
 from infra.config.settings_file import read_stack_config
+from infra.config.stack_settings import read_stack_settings
 from infra.naming import LOCAL_STACK
 from infra.project import PROJECT_FOLDER
 from terminal.errors import UserError
