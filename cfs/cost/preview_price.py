@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from cfs.cost.stack_usage import GroupUsage, RunningHours, StackUsage
-from cfs.previews.changes import changing_steps
+from cfs.previews.changes import changing_steps, urn_name, urn_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -35,21 +35,21 @@ def usage_before_change(after: StackUsage, preview: Mapping[str, Any]) -> StackU
         preview: Output of `pulumi preview --json`.
     """
     steps = changing_steps(preview)
-    if any(step["op"] == "create" and _resource_type(step) == "pulumi:pulumi:Stack" for step in steps):
+    if any(step["op"] == "create" and urn_type(step["urn"]) == "pulumi:pulumi:Stack" for step in steps):
         return None
     before = after
     for inputs in _old_inputs(steps, _INSTANCE):
         disk = inputs.get("rootBlockDevice", {}).get("volumeSize", before.orchestrator_disk_gib)
         before = replace(before, orchestrator_type=inputs["instanceType"], orchestrator_disk_gib=disk)
     for step in steps:
-        if _resource_type(step) == _NAT:
+        if urn_type(step["urn"]) == _NAT:
             before = replace(before, has_nat=step["op"] != "create")
     return replace(before, groups=tuple(_groups_before(after, steps)))
 
 
 def _groups_before(after: StackUsage, steps: Sequence[Mapping[str, Any]]) -> Iterator[GroupUsage]:
-    changed = {_resource_name(step): step for step in steps if _resource_type(step) == _GROUP}
-    templates = {_resource_name(step): step for step in steps if _resource_type(step) == _TEMPLATE}
+    changed = {urn_name(step["urn"]): step for step in steps if urn_type(step["urn"]) == _GROUP}
+    templates = {urn_name(step["urn"]): step for step in steps if urn_type(step["urn"]) == _TEMPLATE}
     gone = [_deleted_group(name, after) for name, step in changed.items() if step["op"] == "delete"]
     for group in (*after.groups, *gone):
         step = changed.get(group.name)
@@ -86,8 +86,8 @@ def _hours_before(group: GroupUsage, steps: Sequence[Mapping[str, Any]]) -> Runn
     """Return a group's hours before the change, from the old and new minutes of the day of its start and stop."""
     times: dict[str, tuple[int, int]] = {}
     for step in steps:
-        name = _resource_name(step)
-        if _resource_type(step) == _SCHEDULE and name in (f"{group.name}-start", f"{group.name}-stop"):
+        name = urn_name(step["urn"])
+        if urn_type(step["urn"]) == _SCHEDULE and name in (f"{group.name}-start", f"{group.name}-stop"):
             states = [(step.get(state) or {}).get("inputs", {}) for state in ("oldState", "newState")]
             known = [_cron_minutes(inputs["recurrence"]) for inputs in states if inputs.get("recurrence")]
             if known:
@@ -107,13 +107,5 @@ def _cron_minutes(recurrence: str) -> int:
 
 def _old_inputs(steps: Sequence[Mapping[str, Any]], resource_type: str) -> Iterator[Mapping[str, Any]]:
     for step in steps:
-        if _resource_type(step) == resource_type and step.get("oldState"):
+        if urn_type(step["urn"]) == resource_type and step.get("oldState"):
             yield step["oldState"]["inputs"]
-
-
-def _resource_type(step: Mapping[str, Any]) -> str:
-    return str(step["urn"]).split("::", 3)[2].rpartition("$")[2]
-
-
-def _resource_name(step: Mapping[str, Any]) -> str:
-    return str(step["urn"]).split("::", 3)[3]

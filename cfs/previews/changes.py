@@ -43,18 +43,28 @@ class PreviewChange(BaseModel):
     @property
     def type(self) -> str:
         """The resource's type, without the types of its parents."""
-        # urn:pulumi:STACK::PROJECT::PARENT$TYPE::NAME
-        return self.urn.split("::", 3)[2].rpartition("$")[2]
+        return urn_type(self.urn)
 
     @property
     def name(self) -> str:
         """The resource's name in the program."""
-        return self.urn.split("::", 3)[3]
+        return urn_name(self.urn)
 
     @property
     def display_name(self) -> str:
         """The resource's type and name."""
         return f"{self.type} {self.name}"
+
+
+def urn_type(urn: str) -> str:
+    """Return the type in a URN, without the types of its parents."""
+    # urn:pulumi:STACK::PROJECT::PARENT$TYPE::NAME
+    return urn.split("::", 3)[2].rpartition("$")[2]
+
+
+def urn_name(urn: str) -> str:
+    """Return the resource's name in a URN."""
+    return urn.split("::", 3)[3]
 
 
 def changing_steps(preview: Mapping[str, Any]) -> list[dict[str, Any]]:
