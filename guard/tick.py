@@ -1,4 +1,4 @@
-"""One tick: measure, write the ledger, decide_restraints, act, report."""
+"""One tick: measure, decide, write the ledger, act, report."""
 
 from __future__ import annotations
 
@@ -156,17 +156,37 @@ class GuardTick:
     def _commit_day(
         self, view: LedgerView, readings: Sequence[Reading], *, reads_billing: bool
     ) -> tuple[LedgerView, GuardDecision]:
-        """Write what was measured; if another run has written meanwhile, add to what it wrote."""
-        for _ in range(_WRITE_ATTEMPTS):
-            record, decision = self._advance_day(view, readings)
+        """Write what was measured, and return the decision that goes with it."""
+        attempts: list[tuple[DayRecord, GuardDecision]] = []
+
+        def advance(known: LedgerView) -> DayRecord:
+            record, decision = self._advance_day(known, readings)
             record = replace(
                 record,
                 announced=record.announced | {step.value for step in decision.new_steps},
                 billing_reads=record.billing_reads + reads_billing,
             )
+            attempts.append((record, decision))
+            self._close_day(known, readings)
+            return record
+
+        view, is_settled = self._store_day(view, advance)
+        record, decision = attempts[-1]
+        if not is_settled:
+            error = "another run writes the ledger all the time"
+            self.calls.failures.append(CallFailure(call=WRITE_LEDGER, error=error))
+            view = replace(view, day=record)
+        return view, decision
+
+    def _store_day(self, view: LedgerView, change: Callable[[LedgerView], DayRecord]) -> tuple[LedgerView, bool]:
+        """Write a changed record of the day; if another run has written meanwhile, change what that run wrote.
+
+        Return the ledger, and whether it has the record: other runs can keep this one from writing. A record that
+        cannot be written is kept in memory.
+        """
+        for _ in range(_WRITE_ATTEMPTS):
+            record = change(view)
             try:
-                if view.day is None and view.before is not None and view.before_version:
-                    self._close_day(view, readings)
                 version = self.ledger.write_day(record, version=view.day_version)
             except LedgerConflictError:
                 known = self.calls.attempt_call(READ_LEDGER, lambda: self.ledger.read_ledger(self.now.date()))
@@ -175,18 +195,22 @@ class GuardTick:
                 view = known
             except Exception as error:  # noqa: BLE001 — without the ledger the guard still acts
                 self.calls.failures.append(CallFailure(call=WRITE_LEDGER, error=error_text(error)))
-                return replace(view, day=record), decision
+                return replace(view, day=record), True
             else:
-                return replace(view, day=record, day_version=version), decision
-        self.calls.failures.append(CallFailure(call=WRITE_LEDGER, error="another run writes the ledger all the time"))
-        return replace(view, day=record), decision
+                return replace(view, day=record, day_version=version), True
+        return view, False
 
     def _close_day(self, view: LedgerView, readings: Sequence[Reading]) -> None:
-        """Count the last minutes of the day before."""
-        if view.before is None:
-            return
-        closed = replace(view.before, meter=advance_meter(view.before.meter, readings[0].measurement))
-        self.calls.attempt_call(WRITE_LEDGER, lambda: self.ledger.write_day(closed, version=view.before_version))
+        """Count the last minutes of the day before, at the first tick of a day."""
+        before = view.before
+        if view.day is None and before is not None and view.before_version:
+            self.calls.attempt_call(
+                WRITE_LEDGER,
+                lambda: self.ledger.write_day(
+                    replace(before, meter=advance_meter(before.meter, readings[0].measurement)),
+                    version=view.before_version,
+                ),
+            )
 
     def _act_on(self, view: LedgerView, decision: GuardDecision, reading: Reading) -> list[ActionOutcome]:
         """Make the account what the decision says, and remember what to restore."""
@@ -259,19 +283,6 @@ class GuardTick:
         return str(answer["MessageId"])
 
     def _amend_day(self, view: LedgerView, change: Callable[[DayRecord], DayRecord]) -> LedgerView:
-        """Change the day's record once more; if another run has written meanwhile, what it wrote."""
-        for _ in range(_WRITE_ATTEMPTS):
-            record = change(self._day_record(view))
-            try:
-                version = self.ledger.write_day(record, version=view.day_version)
-            except LedgerConflictError:
-                known = self.calls.attempt_call(READ_LEDGER, lambda: self.ledger.read_ledger(self.now.date()))
-                if known is None:
-                    break
-                view = known
-            except Exception as error:  # noqa: BLE001 — it is reported, and the memory has it
-                self.calls.failures.append(CallFailure(call=WRITE_LEDGER, error=error_text(error)))
-                return replace(view, day=record)
-            else:
-                return replace(view, day=record, day_version=version)
-        return view
+        """Change the day's record once more, unless other runs keep this one from writing."""
+        amended, _ = self._store_day(view, lambda known: change(self._day_record(known)))
+        return amended
