@@ -40,7 +40,7 @@ class Pause:
 
 @dataclass(frozen=True, kw_only=True)
 class Situation:
-    """What a decision is made from.
+    """Facts that a decision needs.
 
     Attributes:
         at: When.

@@ -183,7 +183,7 @@ def run_key(identifier: str, launched: datetime) -> str:
 
 
 def advance_meter(meter: DayMeter, measured: Measurement) -> DayMeter:
-    """Count what a tick has measured; what it could not measure goes on at its last price.
+    """Count what a tick has measured; what it could not measure continues at its last price.
 
     A measurement after the day's end counts up to the end, an older one than the meter's adds what the meter lacks.
     """

@@ -36,7 +36,8 @@ def _make_way(rehearsed: RehearsedAccount) -> None:
     for place in (f"/repos/{REPOSITORY}/actions", environment):
         rehearsed.call_github("POST", f"{place}/variables", {"name": "AWS_REGION", "value": "eu-west-1"})
     doctor = f"cfs doctor github --environment {ENVIRONMENT}"
-    found = rehearsed.run_as_administrator("sh", "-c", f"{doctor} --json 2>/dev/null || true")
+    # Status 1: something is wrong, as arranged above.
+    found = rehearsed.run_as_administrator("sh", "-c", f"{doctor} --json 2>/dev/null; test $? -eq 1")
     for finding in json.loads(found)["findings"]:
         if finding["verdict"] == "wrong":
             rehearsed.run_as_administrator(*shlex.split(finding["repair"]))
