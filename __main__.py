@@ -9,6 +9,7 @@ import pulumi_aws as aws
 from infra.access.boundary import Boundary, BoundaryArgs, boundary_statements
 from infra.access.identity import Identity, IdentityArgs
 from infra.access.job_scope import resolve_job_scope
+from infra.alarms.alarms import Alarms, AlarmsArgs
 from infra.budget import Budget, BudgetArgs
 from infra.cluster.cluster import Cluster, ClusterArgs
 from infra.cluster.interruptions import Interruptions, InterruptionsArgs
@@ -149,7 +150,12 @@ guard_function = GuardFunction(
 GuardTriggers(
     "guard-triggers", args=GuardTriggersArgs(stack=stack, function=guard_function, topic_arn=budget.topic_arn)
 )
-GuardAlarms("guard-alarms", args=GuardAlarmsArgs(stack=stack, function=guard_function, topic_arn=budget.topic_arn))
+GuardAlarms(
+    "guard-alarms",
+    args=GuardAlarmsArgs(
+        stack=stack, function=guard_function, topic_arn=budget.topic_arn, daily_usd=settings.daily_budget_usd
+    ),
+)
 CostAnomalies("anomalies", args=CostAnomaliesArgs(stack=stack, topic_arn=budget.topic_arn))
 node_commands = NodeCommands("node-commands", args=NodeCommandsArgs(stack=stack))
 interruptions = Interruptions(
@@ -168,6 +174,16 @@ cluster = Cluster(
         repository=settings.full_repository,
         calendar=settings.node_calendar,
         now=now,
+    ),
+)
+Alarms(
+    "alarms",
+    args=AlarmsArgs(
+        stack=stack,
+        topic_arn=budget.topic_arn,
+        orchestrator_id=orchestrator.instance_id,
+        has_orchestrator_hours=settings.orchestrator_calendar is not None,
+        node_groups=[group.name for group in settings.all_node_groups],
     ),
 )
 job_scope = resolve_job_scope(stack, vpc_id=network.vpc_id, state_bucket_arn=storage.state_bucket_arn)

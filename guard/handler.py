@@ -99,5 +99,9 @@ def write_metrics(settings: GuardSettings, report: TickReport) -> None:
     meter = report.record.meter
     metrics.add_metric(name="SpendUsd", unit=MetricUnit.NoUnit, value=float(meter.usd))
     metrics.add_metric(name="HourlyRateUsd", unit=MetricUnit.NoUnit, value=float(meter.usd_per_hour))
+    metrics.add_metric(name="ForecastUsd", unit=MetricUnit.NoUnit, value=float(meter.forecast_usd))
     metrics.add_metric(name="FailedCalls", unit=MetricUnit.Count, value=len(report.failures))
+    if report.outcomes:
+        # A metric is charged only for hours in which it is published.
+        metrics.add_metric(name="Actions", unit=MetricUnit.Count, value=len(report.outcomes))
     metrics.flush_metrics()

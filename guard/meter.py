@@ -149,6 +149,12 @@ class DayMeter:
         counted = (cost.usd_per_hour for cost in self.counted.values())
         return sum((*running, *standing, *counted), start=Decimal(0))
 
+    @property
+    def forecast_usd(self) -> Decimal:
+        """What the day will have cost at its end if it goes on as now, in US dollars."""
+        left = day_start(self.day + timedelta(days=1)) - self.at
+        return self.usd + self.usd_per_hour * Decimal(left // timedelta(seconds=1)) / _HOUR_SECONDS
+
     @classmethod
     def start_day(cls, day: date, before: DayMeter | None = None) -> Self:
         """Return the meter of a day at midnight, with the prices of what ran the day before."""

@@ -1,4 +1,4 @@
-"""Encrypted log groups with the stack's retention period."""
+"""Encrypted log groups with the stack's retention period, and metrics that count their events."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pulumi_aws import cloudwatch
 
 from infra.naming import LOG_GROUP, LOG_GROUP_PREFIX, physical_name
+from infra.published_metrics import LOG_METRICS_NAMESPACE
 
 if TYPE_CHECKING:
     from infra.component import Component
@@ -31,5 +32,27 @@ def declare_log_group(
         retention_in_days=stack.log_retention_days,
         kms_key_id=stack.key_arn,
         tags=stack.tags.for_resource(tag, role="logs"),
+        opts=parent.child_options(),
+    )
+
+
+def declare_event_count(
+    parent: Component, metric: str, *, stack: SecuredStack, logs: cloudwatch.LogGroup, pattern: str
+) -> None:
+    """Declare a metric that counts the events of a log group which match a filter pattern.
+
+    Without a default value it is published, and charged, only in hours with such events.
+    """
+    cloudwatch.LogMetricFilter(
+        metric,
+        name=metric,
+        log_group_name=logs.name,
+        pattern=pattern,
+        metric_transformation={
+            "namespace": LOG_METRICS_NAMESPACE.format(environment=stack.environment),
+            "name": metric,
+            "value": "1",
+            "unit": "Count",
+        },
         opts=parent.child_options(),
     )

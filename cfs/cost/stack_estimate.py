@@ -109,6 +109,7 @@ def _price_components(usage: StackUsage, prices: PriceList) -> Iterator[Componen
     s3 = prices.service_price(ServicePrice.S3_GB_MONTH) * usage.artifact_gb
     yield ComponentCost(name="S3", cost=_by_month(s3))
     yield ComponentCost(name="logs", cost=_logs_cost(usage, prices))
+    yield ComponentCost(name="alarms and metrics", cost=_observation_cost(usage, prices))
     yield ComponentCost(name="guard", cost=_guard_cost(prices))
     secrets = prices.service_price(ServicePrice.SECRET_MONTH) * STACK_SECRETS
     yield ComponentCost(name="secrets", cost=_by_month(secrets))
@@ -156,6 +157,24 @@ def _logs_cost(usage: StackUsage, prices: PriceList) -> DayCost:
     return _always(prices.service_price(ServicePrice.LOGS_INGESTED_GB) * LOGS_GB + kept / DAYS_PER_MONTH)
 
 
+_ORCHESTRATOR_METRICS = 6
+"""The orchestrator's metrics: two heartbeats, and memory and disk, each also by environment."""
+
+_NODE_METRICS = 3
+"""A node's metrics at most: memory, and two disks."""
+
+
+def _observation_cost(usage: StackUsage, prices: PriceList) -> DayCost:
+    """Return the cost of alarms, and of metrics in hours in which their machines run.
+
+    The account's first three dashboards are free, with up to 50 metrics each: https://aws.amazon.com/cloudwatch/pricing/
+    """
+    hourly = prices.service_price(ServicePrice.METRIC_MONTH) / DAYS_PER_MONTH / _DAY_HOURS
+    nodes = (_by_hours(group.hours, hourly * _NODE_METRICS * group.count) for group in usage.groups)
+    machines = sum(nodes, start=_by_hours(usage.orchestrator_hours, hourly * _ORCHESTRATOR_METRICS))
+    return machines + _by_month(prices.service_price(ServicePrice.ALARM_MONTH) * usage.alarm_metrics)
+
+
 _GUARD_RUNS = 288
 """Runs of the guard per day: one every five minutes."""
 
@@ -165,11 +184,11 @@ _GUARD_UNITS: dict[ServicePrice, Decimal] = {
     ServicePrice.DYNAMODB_READ: Decimal(_GUARD_RUNS * 4),
     ServicePrice.DYNAMODB_WRITE: Decimal(_GUARD_RUNS * 2),
     ServicePrice.COST_EXPLORER_REQUEST: Decimal(2),
-    ServicePrice.ALARM_MONTH: 2 / DAYS_PER_MONTH,
-    ServicePrice.METRIC_MONTH: 3 / DAYS_PER_MONTH,
+    ServicePrice.ALARM_MONTH: 3 / DAYS_PER_MONTH,
+    ServicePrice.METRIC_MONTH: 4 / DAYS_PER_MONTH,
 }
 """What the guard uses per day by design: each run asks for eight metrics, reads four items and writes two; besides
-there are two calls of Cost Explorer, two alarms and three metrics of its own."""
+there are two calls of Cost Explorer, three alarms and four metrics of its own."""
 
 
 def _guard_cost(prices: PriceList) -> DayCost:

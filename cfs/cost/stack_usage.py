@@ -8,6 +8,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from costs.running_costs import duration_hours
+from infra.alarms.cluster_rules import cluster_rules
+from infra.alarms.orchestrator_rules import WatchedOrchestrator, orchestrator_rules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,6 +87,7 @@ class StackUsage:
         artifact_gb: GB in S3.
         log_retention_days: Retention of logs.
         tokens: Millions of tokens per day, by model and kind.
+        alarm_metrics: Number of metrics that alarms watch, except those of the guard.
     """
 
     region: str
@@ -96,6 +99,7 @@ class StackUsage:
     artifact_gb: Decimal = ARTIFACT_GB
     log_retention_days: int
     tokens: Mapping[str, Mapping[str, Decimal]]
+    alarm_metrics: int = 0
 
 
 def usage_of_settings(settings: Settings, *, today: date) -> StackUsage:
@@ -110,7 +114,17 @@ def usage_of_settings(settings: Settings, *, today: date) -> StackUsage:
         has_nat=settings.egress == "nat",
         log_retention_days=settings.log_retention_days,
         tokens={tokens.model: tokens.millions for tokens in settings.agent_tokens},
+        alarm_metrics=_count_alarm_metrics(settings),
     )
+
+
+def _count_alarm_metrics(settings: Settings) -> int:
+    orchestrator = WatchedOrchestrator(
+        environment=settings.environment, instance_id="", has_hours=settings.orchestrator_calendar is not None
+    )
+    groups = [group.name for group in settings.all_node_groups]
+    rules = (*orchestrator_rules(orchestrator), *cluster_rules(settings.environment, groups))
+    return sum(len(rule.metrics) for rule in rules)
 
 
 def calendar_hours(calendar: Calendar, *, today: date) -> RunningHours:

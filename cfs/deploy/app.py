@@ -13,6 +13,7 @@ from cfs.deploy.artifact_store import find_artifact_store
 from cfs.deploy.environment_status import read_environment_status, status_result
 from cfs.deploy.lease import HeldRecord, lease_holder
 from cfs.deploy.node_list import NodeLister
+from cfs.deploy.outcome_metric import count_failure, count_outcome
 from cfs.deploy.publish import BuildSource, describe_release, find_tarballs, publish_result, upload_release
 from cfs.deploy.recover import recover_environment
 from cfs.deploy.releases import read_release_target
@@ -97,7 +98,9 @@ def deploy_apply(  # noqa: PLR0913 — one parameter per option
 ) -> None:
     """Apply exactly the reviewed changes, or nothing."""
     wanted = WantedDeployment(environment=environment, cluster_size=cluster_size, commit=commit)
-    finish_command(apply_reviewed(wanted, digest=digest, file=review), as_json=json)
+    with count_failure(environment):
+        applied = apply_reviewed(wanted, digest=digest, file=review)
+    finish_command(applied, as_json=json)
 
 
 @app.command("recover")
@@ -118,7 +121,10 @@ def deploy_roll_out(
     """Roll a release out to all nodes, stage by stage; a failed stage is rolled back."""
     context = _roll_out_context(environment, soak=soak)
     wanted = read_release_target(context.store, release, sha256=sha256 or None)
-    finish_command(roll_out_result(run_roll_out(context, wanted=wanted), environment=environment), as_json=json)
+    with count_failure(environment):
+        outcome = run_roll_out(context, wanted=wanted)
+    count_outcome(environment, has_failed=not outcome.is_as_asked, failed_probes=len(outcome.red_nodes))
+    finish_command(roll_out_result(outcome, environment=environment), as_json=json)
 
 
 @app.command("roll-back")

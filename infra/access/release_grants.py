@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.access.grants import list_objects, send_commands, use_key
+from infra.access.grants import list_objects, put_metrics, send_commands, use_key
 from infra.access.statements import EVERYTHING, Statement, is_present
 from infra.naming import document_name
 
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 DEPLOYMENT_COMMANDS = ("install", "probe", "drain")
 """Commands that a deployment runs on nodes."""
+
+DEPLOYMENT_METRICS_NAMESPACE = "CFS/Deployments"
+"""Namespace of the metrics of deployments."""
 
 RELEASE_PREFIX = "releases/"
 """Key prefix of releases in the artifact bucket."""
@@ -54,5 +57,6 @@ def release_grants(scope: SecuredScope) -> tuple[Statement, ...]:
             actions=("ec2:DescribeInstances", "ssm:DescribeInstanceInformation", "ssm:ListCommandInvocations"),
             resources=(EVERYTHING,),
         ),
+        put_metrics(DEPLOYMENT_METRICS_NAMESPACE),
         *send_commands(scope, [document_name(scope.environment, name) for name in DEPLOYMENT_COMMANDS]),
     )

@@ -36,6 +36,7 @@ ORCHESTRATOR_FILES = (
     place_program("orchestrator/git-credential.sh"),
     place_program("orchestrator/logged.sh"),
     place_program("orchestrator/agents-mode.sh"),
+    place_program("orchestrator/report-supervision.sh"),
     BootFile(source="orchestrator/packages.txt", path="/etc/cfs/packages.txt"),
     BootFile(source="orchestrator/versions.env", path="/etc/cfs/versions.env"),
     BootFile(source="orchestrator/agents.env", path="/etc/cfs/agents.env"),
@@ -50,6 +51,8 @@ ORCHESTRATOR_FILES = (
     place_unit("orchestrator/cfs-supervisor.timer"),
     place_unit("orchestrator/cfs-agents-mode.service"),
     place_unit("orchestrator/cfs-agents-mode.timer"),
+    place_unit("orchestrator/cfs-supervision.service"),
+    place_unit("orchestrator/cfs-supervision.timer"),
 )
 """Files on the orchestrator's disk."""
 

@@ -13,7 +13,7 @@ from infra.boot import nodes as boot
 from infra.cluster import lifecycle
 from infra.cluster.group_schedule import GroupScheduleArgs, declare_group_schedule
 from infra.component import Component
-from infra.log_group import declare_log_group
+from infra.log_group import declare_event_count, declare_log_group
 from infra.naming import LAUNCH_TEMPLATE, physical_name, scaling_group_name
 from infra.tags import PROJECT_NAME
 
@@ -45,6 +45,9 @@ GROUP_METRICS = [
 ]
 """Group metrics that show whether the group has its desired nodes. Group metrics are free:
 https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-metrics.html"""
+
+NODE_ERRORS = "?ERROR ?panicked"
+"""Filter pattern of errors in the logs of ClaudeFS's programs, and of Rust's panics."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +95,7 @@ class Cluster(Component):
         super().__init__(name, opts=opts)
         self._args = args
         logs = declare_log_group(self, f"{name}-nodes", stack=args.stack, purpose="nodes", tag="node-logs")
+        declare_event_count(self, "NodeErrors", stack=args.stack, logs=logs, pattern=NODE_ERRORS)
         self.log_group = logs.name
         self.group_names = {group.name: self._declare_node_group(group) for group in args.groups}
         self.register_declared_outputs()

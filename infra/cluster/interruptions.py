@@ -23,7 +23,7 @@ from infra.access.statements import (
 from infra.cluster import runbooks
 from infra.cluster.runbooks import CLUSTER_METRICS_NAMESPACE, NODE_NOTICES
 from infra.component import Component
-from infra.log_group import declare_log_group
+from infra.log_group import declare_event_count, declare_log_group
 from infra.naming import EVENT_RULE, document_name, physical_name, scaling_group_name
 from infra.tags import PROJECT_NAME
 
@@ -43,6 +43,16 @@ LAUNCH_FAILURES_METRIC = "LaunchFailures"
 
 LAUNCH_UNSUCCESSFUL_EVENT = "EC2 Instance Launch Unsuccessful"
 """Auto Scaling's detail type for failed launches."""
+
+_ABANDONED = '$.detail.StatusMessage = "*was abandoned*"'
+
+LAUNCH_FAILURE_PATTERNS: Mapping[str, str] = {
+    "RefusedLaunches": f'{{ $.detail-type = "{LAUNCH_UNSUCCESSFUL_EVENT}" && {_ABANDONED.replace("=", "!=")} }}',
+    "AbandonedLaunches": f'{{ $.detail-type = "{LAUNCH_UNSUCCESSFUL_EVENT}" && {_ABANDONED} }}',
+}
+"""Filter patterns of failed launches by metric: EC2 did not launch the instance, mostly for lack of spot capacity, or
+the launch hook was abandoned because the boot failed. Auto Scaling's message for the latter:
+https://docs.aws.amazon.com/autoscaling/ec2/userguide/ts-as-instancelaunchfailure.html"""
 
 EVENT_LOG_WRITERS = {"EventBridge": "events.amazonaws.com", "LogDelivery": "delivery.logs.amazonaws.com"}
 """Services that deliver EventBridge events to CloudWatch Logs:
@@ -199,6 +209,8 @@ class Interruptions(Component):
             },
             opts=self.child_options(),
         )
+        for metric, pattern in LAUNCH_FAILURE_PATTERNS.items():
+            declare_event_count(self, metric, stack=self._args.stack, logs=logs, pattern=pattern)
         return logs
 
 

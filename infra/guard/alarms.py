@@ -1,20 +1,19 @@
-"""Alarms for a cost guard that does not run or that fails."""
+"""Alarms for a cost guard that does not run or that fails, and for a day over its budget."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence  # noqa: TC003 — Pulumi reads the annotations of components at run time
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from pulumi_aws import cloudwatch
+import pulumi  # noqa: TC002 — as above
 
 from infra.component import Component
-from infra.naming import METRIC_ALARM, physical_name
-from infra.tags import PROJECT_NAME
+from infra.guard.grants import METRIC_NAMESPACE
+from infra.metric_alarm import AlarmRule, WatchedMetric, declare_alarm
 
 if TYPE_CHECKING:
-    import pulumi
-
     from infra.guard.function import GuardFunction
     from infra.stack_context import SecuredStack
 
@@ -33,74 +32,76 @@ class GuardAlarmsArgs:
         stack: The stack.
         function: The guard's function.
         topic_arn: ARN of the topic that the alarms notify.
+        daily_usd: Daily budget in US dollars.
     """
 
     stack: SecuredStack
     function: GuardFunction
     topic_arn: pulumi.Output[str]
+    daily_usd: int
 
 
 class GuardAlarms(Component):
-    """Two alarms on the function's Lambda metrics, which are free.
+    """Two alarms on the function's Lambda metrics, which are free, and one on what the guard has metered.
 
     Attributes:
-        silent_alarm: Name of the alarm for a guard that has not run.
-        failing_alarm: Name of the alarm for a guard that fails.
+        arns: ARNs of the alarms.
     """
 
-    silent_alarm: pulumi.Output[str]
-    failing_alarm: pulumi.Output[str]
+    arns: Sequence[pulumi.Output[str]]
 
     def __init__(self, name: str, *, args: GuardAlarmsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Declare the alarms."""
         super().__init__(name, opts=opts)
-        self._args = args
-        self.silent_alarm = self._declare_alarm(
-            "guard-silent",
-            "The cost guard has not run for 15 minutes: nothing stops what exceeds the day's budget",
-            metric="Invocations",
-            comparison="LessThanThreshold",
-            threshold=1,
-            missing="breaching",
-        )
-        self.failing_alarm = self._declare_alarm(
-            "guard-failing",
-            "The cost guard has failed twice within 15 minutes",
-            metric="Errors",
-            comparison="GreaterThanOrEqualToThreshold",
-            threshold=FAILURES,
-            missing="notBreaching",
-        )
+        rules = guard_rules(args.stack.environment, args.function.function_name, daily_usd=args.daily_usd)
+        self.arns = [declare_alarm(self, rule, stack=args.stack, topic_arn=args.topic_arn).arn for rule in rules]
         self.register_declared_outputs()
 
-    def _declare_alarm(  # noqa: PLR0913 — one argument for each part of an alarm
-        self,
-        name: str,
-        description: str,
-        *,
-        metric: str,
-        comparison: str,
-        threshold: int,
-        missing: Literal["breaching", "notBreaching"],
-    ) -> pulumi.Output[str]:
-        args = self._args
-        alarm = cloudwatch.MetricAlarm(
-            name,
-            name=physical_name(METRIC_ALARM, PROJECT_NAME, args.stack.environment, name),
-            alarm_description=description,
-            namespace="AWS/Lambda",
-            metric_name=metric,
-            dimensions={"FunctionName": args.function.function_name},
-            statistic="Sum",
-            period=int(ALARM_PERIOD.total_seconds()),
-            evaluation_periods=1,
-            comparison_operator=comparison,
-            threshold=threshold,
-            treat_missing_data=missing,
-            alarm_actions=[args.topic_arn],
-            ok_actions=[args.topic_arn],
-            tags=args.stack.tags.for_resource(name, role="guard"),
-            opts=self.child_options(),
+
+def guard_rules(
+    environment: str, function_name: pulumi.Input[str], *, daily_usd: int
+) -> tuple[AlarmRule, AlarmRule, AlarmRule]:
+    """Return the guard's alarms."""
+
+    def runs(metric: str) -> WatchedMetric:
+        return WatchedMetric(
+            namespace="AWS/Lambda", name=metric, dimensions={"FunctionName": function_name}, statistic="Sum"
         )
-        named: pulumi.Output[str] = alarm.name
-        return named
+
+    return (
+        AlarmRule(
+            name="guard-silent",
+            runbook="guard-silent",
+            summary="The cost guard has not run for 15 minutes: nothing stops what exceeds the day's budget",
+            role="guard",
+            metrics=(runs("Invocations"),),
+            comparison="<",
+            threshold=1,
+            period=ALARM_PERIOD,
+            missing="breaching",
+        ),
+        AlarmRule(
+            name="guard-failing",
+            runbook="guard-failing",
+            summary="The cost guard has failed twice within 15 minutes",
+            role="guard",
+            metrics=(runs("Errors"),),
+            threshold=FAILURES,
+            period=ALARM_PERIOD,
+        ),
+        AlarmRule(
+            name="over-budget",
+            runbook="over-budget",
+            summary=f"The environment has spent its daily budget of ${daily_usd}",
+            role="guard",
+            metrics=(
+                WatchedMetric(
+                    namespace=METRIC_NAMESPACE,
+                    name="SpendUsd",
+                    dimensions={"Environment": environment},
+                    statistic="Maximum",
+                ),
+            ),
+            threshold=daily_usd,
+        ),
+    )

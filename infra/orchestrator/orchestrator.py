@@ -10,7 +10,7 @@ from pulumi_aws import ec2, ssm
 
 from infra.boot import orchestrator
 from infra.component import Component
-from infra.log_group import declare_log_group
+from infra.log_group import declare_event_count, declare_log_group
 
 if TYPE_CHECKING:
     from infra.network.node_network import NodeNetwork
@@ -21,6 +21,9 @@ CREATION_ONLY_PROPERTIES = ["ami", "userData", "userDataBase64"]
 on an instance's first boot, so changing it would stop and start the machine without any other effect. A replacement
 instance gets both. An instance that is adopted after an interrupted run reports its user data as a hash in `userData`,
 which must not be treated as user data to remove."""
+
+AGENT_ERRORS = '?panicked ?"Push failed" ?"manual review" ?"OpenCode execution failed"'
+"""Filter pattern of lines with which ClaudeFS's programs report that a person is needed, and of Rust's panics."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +72,7 @@ class Orchestrator(Component):
         """Declare the instance and its log group."""
         super().__init__(name, opts=opts)
         logs = declare_log_group(self, name, stack=args.stack, purpose="orchestrator", tag="orchestrator-logs")
+        declare_event_count(self, "AgentErrors", stack=args.stack, logs=logs, pattern=AGENT_ERRORS)
         instance = self._declare_instance(name, args=args, log_group=logs.name)
         self.instance_id = instance.id
         self.private_ip = instance.private_ip

@@ -53,7 +53,7 @@ _WRITE_UNIT_BYTES, _READ_UNIT_BYTES = 1024, 4096
 _RUN_SECONDS, _MEMORY_GB, _LOG_BYTES = 2, 1, 3000
 """What a run of the function is assumed to take."""
 
-_METRICS, _ALARMS, _MONTH_DAYS = 3, 2, 30
+_METRICS, _ALARMS, _MONTH_DAYS = 4, 2, 30
 
 _ECONOMY_MODEL = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
 

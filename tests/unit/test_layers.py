@@ -63,7 +63,7 @@ def test_every_package_has_its_layer() -> None:
 
 
 def test_a_subpackage_without_a_layer_is_refused_and_named(copied_packages: Path) -> None:
-    new = [copied_packages / "cfs" / "billing", copied_packages / "infra" / "alarms"]
+    new = [copied_packages / "cfs" / "billing", copied_packages / "infra" / "invoices"]
     for package in new:
         package.mkdir()
         (package / "__init__.py").touch()
@@ -74,7 +74,7 @@ def test_a_subpackage_without_a_layer_is_refused_and_named(copied_packages: Path
         shutil.rmtree(package)
     assert status == 1
     assert "cfs.billing" in report
-    assert "infra.alarms" in report
+    assert "infra.invoices" in report
 
 
 def test_every_package_is_checked_and_installed() -> None:

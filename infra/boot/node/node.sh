@@ -39,10 +39,11 @@ tag() {
   aws ec2 create-tags --resources "$id" --tags "Key=$1,Value=$2"
 }
 
-# Puts a metric of the cluster: count <name> <value>
+# Puts a metric of the cluster, for the environment and for the node group: count <name> <value>
 count() {
-  aws cloudwatch put-metric-data --namespace CFS/Cluster --metric-name "$1" --value "$2" \
-    --dimensions "Environment=$CFS_ENVIRONMENT,NodeGroup=$CFS_NODE_GROUP"
+  local environment="{Name=Environment,Value=$CFS_ENVIRONMENT}" group="{Name=NodeGroup,Value=$CFS_NODE_GROUP}"
+  aws cloudwatch put-metric-data --namespace CFS/Cluster --metric-data \
+    "MetricName=$1,Value=$2,Dimensions=[$environment]" "MetricName=$1,Value=$2,Dimensions=[$environment,$group]"
 }
 
 # Prints the node's ClaudeFS units, one per line, in start order.

@@ -31,7 +31,7 @@ toolchain() {
 }
 
 timers() {
-  systemctl enable --now cfs-watchdog.timer cfs-supervisor.timer cfs-agents-mode.timer
+  systemctl enable --now cfs-watchdog.timer cfs-supervisor.timer cfs-agents-mode.timer cfs-supervision.timer
 }
 
 begin

@@ -107,6 +107,7 @@ def test_a_tick_that_measures_nothing_assumes_the_last_rate(measured: Measuremen
     later = advance_meter(meter, Measurement(at=min(meter.at + ticks * TICK, after(days=1))))
     hours = Decimal((later.at - meter.at) // timedelta(seconds=1)) / 3600
     assert later.usd == pytest.approx(meter.usd + meter.usd_per_hour * hours)
+    assert later.forecast_usd == pytest.approx(meter.forecast_usd)
     assert later.usd_per_hour == meter.usd_per_hour
 
 

@@ -198,7 +198,8 @@ def test_the_function_logs_one_line_and_writes_its_metrics_into_the_log(
     metrics = next(line for line in lines if "_aws" in line)
     assert metrics["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "CFS/Cost"
     assert metrics["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["Environment"]]
-    assert {"SpendUsd", "HourlyRateUsd", "FailedCalls"} <= metrics.keys()
+    assert {"SpendUsd", "HourlyRateUsd", "ForecastUsd", "FailedCalls"} <= metrics.keys()
+    assert "Actions" not in metrics
 
 
 def test_the_harness_finds_the_guard_within_its_limits_on_a_small_account() -> None:

@@ -107,6 +107,7 @@ def policy_statements(recorder: Recorder) -> Iterator[tuple[Resource, dict[str, 
 
 def test_every_component_is_found() -> None:
     assert {component.__name__ for component in component_classes()} == {
+        "Alarms",
         "Boundary",
         "Budget",
         "Cluster",
@@ -179,6 +180,7 @@ def test_a_caller_cannot_replace_the_parent_of_a_components_children() -> None:
         "guard-function",
         "guard-triggers",
         "guard-alarms",
+        "alarms",
         "anomalies",
         "github-access",
         "deployments",

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from cfs.deploy import app as deploying
 from cli.app import app
+from terminal.errors import UserError
 from terminal.results import CommandResult
 
 RESULT = CommandResult(text="done [bold]", figures={"n": 1}, exit_code=3)
@@ -27,9 +28,9 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
     def note(*arguments: object, **options: object) -> Any:
         seen.append((*arguments, options))
-        return SimpleNamespace(store="bucket")
+        return SimpleNamespace(store="bucket", is_as_asked=False, red_nodes={"i-1": "red"})
 
-    for name in ("_roll_out_context", "read_release_target", "run_roll_out"):
+    for name in ("_roll_out_context", "read_release_target", "run_roll_out", "count_outcome"):
         monkeypatch.setattr(deploying, name, note)
     monkeypatch.setattr(deploying, "roll_out_result", lambda *_, **__: RESULT)
     for variable in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"):
@@ -41,6 +42,20 @@ def test_a_command_ends_with_the_exit_code_of_its_result(told: list[Any]) -> Non
     done = run("roll-out", "--environment", "prod", "--release", "r", "--soak", "0")
     assert (done.exit_code, done.stdout) == (3, "done [bold]\n")
     assert told[:2] == [("prod", {"soak": 0.0}), ("bucket", "r", {"sha256": None})]
+    assert told[3:] == [("prod", {"has_failed": True, "failed_probes": 1})]
+
+
+def test_a_deployment_that_ends_with_an_error_is_counted_as_failed(
+    told: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> Any:
+        raise UserError("The plan is stale.", repair="again")
+
+    monkeypatch.setattr(deploying, "apply_reviewed", fail)
+    monkeypatch.setattr("cfs.deploy.outcome_metric.count_outcome", lambda *given, **named: told.append((*given, named)))
+
+    assert isinstance(run("apply", "--environment", "prod", "--digest", "d").exception, UserError)
+    assert told == [("prod", {"has_failed": True})]
 
 
 def test_stdout_has_only_json(told: list[Any]) -> None:

@@ -10,12 +10,13 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from cfs.deploy import publish
 from cfs.deploy.environment_status import read_environment_status
+from cfs.deploy.outcome_metric import put_outcome
 from cfs.deploy.publish import BuildSource
 from infra.access.release_grants import release_grants
 from infra.access.statements import render_policy
 from infra.scope import SecuredScope
 from local.aws.iam.evaluation import policy_allows
-from tests.unit.cfs.deploy.conftest import ENVIRONMENT, REGION, client
+from tests.unit.cfs.deploy.conftest import ENVIRONMENT, REGION, client, console_aws
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,6 +44,8 @@ def requests(operation: str, asked: dict[str, Any]) -> Iterator[Request]:
         keys = {"IfNoneMatch": "s3:if-none-match", "IfMatch": "s3:if-match"}
         context = tuple((key, asked[name]) for name, key in keys.items() if name in asked)
         yield operation, f"{OBJECTS}/{asked['Key']}", context
+    elif operation == "cloudwatch:PutMetricData":
+        yield operation, "*", (("cloudwatch:namespace", asked["Namespace"]),)
     elif operation == "ssm:SendCommand":
         yield operation, f"arn:aws:ssm:{REGION}:{ACCOUNT_ID}:document/{asked['DocumentName']}", ()
         for node in asked["InstanceIds"]:
@@ -76,6 +79,7 @@ def everything(world: World, folder: Path) -> None:
     assert world.roll_out(world.published("v1.2.0")).result == "returned"
     assert world.roll_back().result == "done"
     means = world.means()
+    put_outcome(console_aws(), ENVIRONMENT, has_failed=True, failed_probes=1)
     read_environment_status(means.store, means.nodes, environment=ENVIRONMENT, now=world.clock.now())
 
 

@@ -390,8 +390,10 @@ def tag(key: str, value: str) -> str:
 
 def metric(name: str, value: int) -> str:
     return (
-        f"aws cloudwatch put-metric-data --namespace CFS/Cluster --metric-name {name} --value {value} "
-        "--dimensions Environment=test,NodeGroup=storage-a\n"
+        "aws cloudwatch put-metric-data --namespace CFS/Cluster --metric-data "
+        f"MetricName={name},Value={value},Dimensions=[{{Name=Environment,Value=test}}] "
+        f"MetricName={name},Value={value},"
+        "Dimensions=[{Name=Environment,Value=test},{Name=NodeGroup,Value=storage-a}]\n"
     )
 
 
@@ -802,7 +804,7 @@ def test_a_second_drain_does_nothing(root: Root) -> None:
     root.run("drain", "spot-terminate")
     assert root.run("drain", "event").returncode == 0
     assert root.calls.count("systemctl stop") == len(daemons("storage"))
-    assert root.calls.count("Drained") == 1
+    assert root.calls.count(metric("Drained", 1)) == root.calls.count("put-metric-data") == 1
     assert "drain event: done before, because of spot-terminate" in root.read("var/log/claudefs/node.log")
 
 
@@ -812,7 +814,7 @@ def test_a_unit_that_does_not_stop_in_time_is_killed_and_the_drain_has_failed(ro
     assert ended.returncode == 1
     assert "systemctl kill --signal=KILL cfs-meta.service" in root.calls
     assert metric("DrainFailed", 1) in root.calls
-    assert "--metric-name Drained" not in root.calls
+    assert "MetricName=Drained" not in root.calls
 
 
 @pytest.mark.parametrize("args", [(), ("two words",), ("$(reboot)",)])

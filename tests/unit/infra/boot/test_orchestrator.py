@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import os
 import re
 from dataclasses import fields
 from functools import cache
@@ -357,6 +358,73 @@ def test_agents_stay_as_they_are_where_the_mode_is_unknown_or_unreadable(agents_
 def test_the_mode_is_read_within_a_minute_of_its_change() -> None:
     assert "OnUnitActiveSec=30s" in unit("cfs-agents-mode.timer").splitlines()
     assert "cfs-agents-mode.timer" in written()["/usr/local/libexec/cfs/prepare"]
+
+
+@pytest.fixture
+def supervised_root(root: Root) -> Root:
+    """A machine on which both programs have just written a line."""
+    root.stand_in("aws")
+    logs = root.path / "var/log/cfs-agents"
+    logs.mkdir()
+    (logs / "watchdog.log").write_text("A1: session DEAD — relaunching\n")
+    (logs / "supervisor.log").write_text("Error fixed by OpenCode\n")
+    return root
+
+
+def reported(root: Root) -> dict[str, int]:
+    """Run what the timer runs, and return the metrics that it puts."""
+    before = len(root.calls)
+    ended = root.run("report-supervision")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert root.calls[before:].startswith("aws cloudwatch put-metric-data --namespace CFS/Orchestrator --metric-data ")
+    data = re.findall(r"MetricName=(\w+),Value=(\d+),Dimensions=\[{Name=Environment,Value=test}\]", root.calls[before:])
+    assert len(data) == root.calls[before:].count("MetricName=")
+    return {name: int(value) for name, value in data}
+
+
+def append_lines(root: Root, log: str, *lines: str) -> None:
+    with (root.path / "var/log/cfs-agents" / log).open("a") as file:
+        file.writelines(f"{line}\n" for line in lines)
+
+
+BEATING = {"WatchdogHeartbeat": 1, "SupervisorHeartbeat": 1}
+
+
+def test_heartbeats_stop_when_a_log_grows_no_more_unless_the_guard_has_paused_the_agents(supervised_root: Root) -> None:
+    assert reported(supervised_root) == BEATING
+
+    for log, minutes in (("watchdog.log", 6), ("supervisor.log", 21)):
+        path = supervised_root.path / "var/log/cfs-agents" / log
+        os.utime(path, (path.stat().st_mtime - 60 * minutes,) * 2)
+    assert reported(supervised_root) == dict.fromkeys(BEATING, 0)
+
+    (supervised_root.path / "run/cfs-agents-mode").write_text("paused\n")
+    assert reported(supervised_root) == BEATING
+
+
+def test_restarts_and_repairs_are_counted_once_even_if_a_call_fails(supervised_root: Root) -> None:
+    assert reported(supervised_root) == BEATING
+
+    append_lines(supervised_root, "watchdog.log", "A1: alive and working", "A2: session DEAD — relaunching")
+    append_lines(supervised_root, "watchdog.log", "A3: session has errors — killing and relaunching")
+    append_lines(
+        supervised_root, "supervisor.log", "OpenCode could not fix error, will try again", "Error fixed by OpenCode"
+    )
+    supervised_root.stand_in("aws", "exit 254")
+    assert supervised_root.run("report-supervision").returncode == 254
+    supervised_root.stand_in("aws")
+
+    assert reported(supervised_root) == {**BEATING, "AgentRestarts": 2, "BuildRepairs": 1, "FailedRepairs": 1}
+    assert reported(supervised_root) == BEATING
+    (supervised_root.path / "var/log/cfs-agents/watchdog.log").write_text("A4: session DEAD — relaunching\n")
+    assert reported(supervised_root) == {**BEATING, "AgentRestarts": 1}
+
+
+def test_the_logs_that_heartbeats_are_read_from_are_written_once() -> None:
+    # The watchdog writes its log itself, the supervisor's service writes the supervisor's.
+    assert "logged watchdog-service " in unit("cfs-watchdog.service")
+    assert "logged supervisor " in unit("cfs-supervisor.service")
+    assert "cfs-supervision.timer" in written()["/usr/local/libexec/cfs/prepare"]
 
 
 def test_output_of_a_service_goes_to_its_log(root: Root) -> None:

@@ -166,11 +166,22 @@ def test_the_log_is_encrypted_and_of_the_groups_that_the_key_encrypts(recorder: 
 
 
 def test_failed_launches_are_counted_by_group(recorder: Recorder) -> None:
-    inputs = recorder.one("LogMetricFilter").inputs
+    inputs = recorder.one("LogMetricFilter", "launch-failure").inputs
     assert inputs["pattern"] == '{ $.detail-type = "EC2 Instance Launch Unsuccessful" }'
     transformation = inputs["metricTransformation"]
     assert (transformation["namespace"], transformation["name"]) == ("CFS/Cluster", "LaunchFailures")
     assert transformation["dimensions"] == {"AutoScalingGroupName": "$.detail.AutoScalingGroupName"}
+
+
+def test_launches_that_ec2_refused_and_boots_that_failed_are_counted_apart(recorder: Recorder) -> None:
+    filters = {of.name: of.inputs for of in recorder.of("LogMetricFilter") if of.name != "launch-failure"}
+    event = '{ $.detail-type = "EC2 Instance Launch Unsuccessful" && $.detail.StatusMessage'
+
+    assert {name: inputs["pattern"] for name, inputs in filters.items()} == {
+        "RefusedLaunches": f'{event} != "*was abandoned*" }}',
+        "AbandonedLaunches": f'{event} = "*was abandoned*" }}',
+    }
+    assert {inputs["metricTransformation"]["namespace"] for inputs in filters.values()} == {"CFS/Logs/test"}
 
 
 @pytest.mark.parametrize(
