@@ -8,11 +8,15 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.client import ClientCreator
+from botocore.hooks import EventAliaser, HierarchicalEmitter
 from botocore.loaders import JSONFileLoader, Loader
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from botocore.model import ServiceModel
 
 # No deadline: the duration of an example is meaningless on a machine that is busy with other tests.
 settings.register_profile("unit", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -59,6 +63,23 @@ Loader.list_api_versions = _look_once(Loader.list_api_versions)
 # boto3 loads service models for each session, up to several MB of JSON each. It modifies S3's model, removing the
 # bucket from the paths of operations, so each session gets its own copy of that one.
 JSONFileLoader.load_file = lambda _loader, path: _load_copy(path) if "/s3/" in path else _load_once(path)
+
+# Each session would resolve its hundred handlers' aliases, and look at their signatures.
+_resolve_alias = EventAliaser._alias_event_name  # noqa: SLF001 — pure, and called most of all functions here
+_aliaser = EventAliaser(HierarchicalEmitter())
+EventAliaser._alias_event_name = lambda _self, name: _resolve_alias(_aliaser, name)  # noqa: SLF001 — same reason
+# Each client has a class of its own with a method for each of the service's operations, 700 for EC2.
+_create_methods = ClientCreator._create_methods  # noqa: SLF001 — depends only on the service
+_methods: dict[str, dict[str, Any]] = {}
+
+
+def _create_methods_once(creator: ClientCreator, model: ServiceModel) -> dict[str, Any]:
+    if model.service_name not in _methods:
+        _methods[model.service_name] = _create_methods(creator, model)
+    return dict(_methods[model.service_name])
+
+
+ClientCreator._create_methods = _create_methods_once  # noqa: SLF001 — same reason
 
 IMAGE = "ami-12c6146b"
 """The only machine image in an account with the fixture `one_image`."""

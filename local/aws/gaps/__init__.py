@@ -11,6 +11,7 @@ from local.aws.gaps.activities import close_activity_gaps
 from local.aws.gaps.autoscaling import close_autoscaling_gaps
 from local.aws.gaps.budgets import close_budget_gaps
 from local.aws.gaps.cost_explorer import close_cost_explorer_gaps
+from local.aws.gaps.dispatch import close_dispatch_gaps
 from local.aws.gaps.ec2 import close_ec2_gaps
 from local.aws.gaps.events import close_event_gaps
 from local.aws.gaps.functions import close_function_gaps
@@ -27,6 +28,7 @@ GAP_CLOSERS = (
     close_activity_gaps,
     close_budget_gaps,
     close_cost_explorer_gaps,
+    close_dispatch_gaps,
     close_ec2_gaps,
     close_event_gaps,
     close_function_gaps,

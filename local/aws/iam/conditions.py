@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.ht
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def matches_pattern(
     pattern: str, text: str, context: RequestContext = NO_CONTEXT, *, ignore_case: bool = False
 ) -> bool:
     """Return whether a string matches a pattern with `*`, `?` and policy variables."""
-    return _matches_value(pattern, text, context, wildcards=_WILDCARDS, flags=re.IGNORECASE if ignore_case else 0)
+    return _matches_value(pattern, text, context, wildcards=True, ignore_case=ignore_case)
 
 
 def conditions_hold(block: Mapping[str, Mapping[str, Any]], context: RequestContext) -> bool:
@@ -90,20 +91,40 @@ def _condition_holds(operator: str, key: str, wanted: tuple[str, ...], context: 
 
 
 def _matches_value(
-    pattern: str, text: str, context: RequestContext, *, wildcards: Mapping[str, str], flags: int = 0
+    pattern: str, text: str, context: RequestContext, *, wildcards: bool, ignore_case: bool = False
 ) -> bool:
+    if "${" not in pattern:
+        return _compile_constant(pattern, wildcards=wildcards, ignore_case=ignore_case).fullmatch(text) is not None
+    expression = _write_expression(pattern, context, wildcards=wildcards)
+    return expression is not None and re.fullmatch(expression, text, _flags(ignore_case=ignore_case)) is not None
+
+
+@cache
+def _compile_constant(pattern: str, *, wildcards: bool, ignore_case: bool) -> re.Pattern[str]:
+    """Compile a pattern without variables; policies have few of them, and each is compared with every request."""
+    return re.compile(
+        _write_expression(pattern, NO_CONTEXT, wildcards=wildcards) or "", _flags(ignore_case=ignore_case)
+    )
+
+
+def _flags(*, ignore_case: bool) -> re.RegexFlag:
+    return re.DOTALL | (re.IGNORECASE if ignore_case else re.NOFLAG)
+
+
+def _write_expression(pattern: str, context: RequestContext, *, wildcards: bool) -> str | None:
+    """Return the regular expression of a pattern, or None if the request lacks the value of a variable."""
     expression, end = "", 0
     for found in _VARIABLE_OR_WILDCARD.finditer(pattern):
         expression += re.escape(pattern[end : found.start()])
         end = found.end()
         if found[1] is None:
-            expression += wildcards.get(found[0], re.escape(found[0]))
+            expression += _WILDCARDS[found[0]] if wildcards else re.escape(found[0])
             continue
         value = _variable_value(found[1], context)
         if value is None:
-            return False
+            return None
         expression += re.escape(value)
-    return re.fullmatch(expression + re.escape(pattern[end:]), text, flags | re.DOTALL) is not None
+    return expression + re.escape(pattern[end:])
 
 
 def _variable_value(variable: str, context: RequestContext) -> str | None:
@@ -118,11 +139,11 @@ def _variable_value(variable: str, context: RequestContext) -> str | None:
 
 
 def _equals_text(wanted: str, value: str, context: RequestContext) -> bool:
-    return _matches_value(wanted, value, context, wildcards={})
+    return _matches_value(wanted, value, context, wildcards=False)
 
 
 def _equal_ignoring_case(wanted: str, value: str, context: RequestContext) -> bool:
-    return _matches_value(wanted, value, context, wildcards={}, flags=re.IGNORECASE)
+    return _matches_value(wanted, value, context, wildcards=False, ignore_case=True)
 
 
 def _arn_like(wanted: str, value: str, context: RequestContext) -> bool:
