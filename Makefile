@@ -46,11 +46,11 @@ types: .venv/.ready ## mypy, strict
 unit: .venv/.ready ## tests without an engine
 	@$(PYTEST) tests/unit --numprocesses 2
 
-# One worker more than there are cores: each waits now and then for a process that it has started. Tests of one group
-# share a deployment.
+# One worker more than there are cores: each waits now and then for a process that it has started. tests/e2e/conftest.py
+# distributes the tests.
 e2e: .venv/.ready ## tests with the real engine and providers against the emulators
 	@.venv/bin/python -c 'import toolchain; toolchain.obtain_toolchain()'
-	@$(PYTEST) tests/e2e --numprocesses 3 --dist loadgroup
+	@$(PYTEST) tests/e2e --numprocesses 3
 
 rehearse: .venv/.ready ## rehearse the way to a real account: each job under its own role, IAM enforced (about 8 minutes)
 	@$(CFS) rehearse

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from cfs.recovery.pending_operations import IMPORT_ID_MAKERS
 from tests.e2e.conftest import EXTRA_DAY, HOLIDAY
 from tests.e2e.nodes import GROUPS, describe_group, launch_nodes, tags_of
@@ -15,8 +13,6 @@ from tests.e2e.stacks import name_of, type_of
 if TYPE_CHECKING:
     from tests.e2e.conftest import Changed
     from tests.e2e.stacks import Stack
-
-pytestmark = pytest.mark.xdist_group("changed settings")
 
 HOURS = "claudefs-local-orchestrator-hours"
 

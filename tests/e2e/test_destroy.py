@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.e2e.stacks import name_of, type_of
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Destroyed
-
-pytestmark = pytest.mark.xdist_group("changed settings")
 
 PROTECTED = {
     ("Bucket", "state"),

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from infra.access.rights.iam import OPERATOR_ACTIONS
 from infra.github.jobs_access import JOB_POLICIES, JobKind, job_policy_rights
 from tests.unit.infra.conftest import job_scope
@@ -13,8 +11,6 @@ from tests.unit.infra.conftest import job_scope
 if TYPE_CHECKING:
     from infra.access.rights.model import Right
     from tests.e2e.conftest import Changed, Deployed, Destroyed
-
-pytestmark = pytest.mark.xdist_group("changed settings")
 
 SCOPE = job_scope("local")
 
