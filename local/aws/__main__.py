@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+    from werkzeug.wrappers import Request
+
     from local.aws.journal import Journal
 
 LISTEN_ADDRESS = "127.0.0.1"
@@ -57,6 +59,7 @@ def load_account(state: Path) -> tuple[Journal, WSGIApplication]:
     from local.aws import journal as journals  # noqa: PLC0415
     from local.aws import scheduling  # noqa: PLC0415
     from local.aws.actions import ActionRecorder  # noqa: PLC0415
+    from local.aws.api_rules.request_check import RequestCheck, with_check_control  # noqa: PLC0415
     from local.aws.cbor import with_cbor  # noqa: PLC0415
     from local.aws.clock import AccountClock  # noqa: PLC0415
     from local.aws.gaps import activities, close_gaps  # noqa: PLC0415
@@ -69,12 +72,18 @@ def load_account(state: Path) -> tuple[Journal, WSGIApplication]:
     scheduling.keep_timetables(clock)
     activities.use_account_clock(clock)
     app = scheduling.with_clock(DomainDispatcherApplication(create_backend_app), clock)
+    check = RequestCheck(clock.account_time)
+
+    def admit(request: Request) -> journals.RecordedAnswer | None:
+        # AWS checks whether a caller may call before it looks at the parameters.
+        return ACCOUNT_GATE.admit(request) or check.admit(request)
+
     journal = journals.Journal(
-        with_iam_control(app, ACCOUNT_GATE),
+        with_check_control(with_iam_control(app, ACCOUNT_GATE), check),
         state,
         clock=clock,
         next_due_request=scheduling.due_request_source(clock),
-        admit=ACCOUNT_GATE.admit,
+        admit=admit,
     )
     gc.freeze()
     gc.enable()

@@ -34,7 +34,7 @@ _UNSIGNED_OPERATIONS = {"AssumeRoleWithWebIdentity": "sts"}
 """Services of operations whose requests are not signed."""
 
 _HOST = re.compile(r"^https?://[^/]+")
-_S3_CONTROL = "/v20180820/"
+S3_CONTROL_PATH = "/v20180820/"
 """Path prefix of the S3 Control API, whose requests are signed for the service `s3`."""
 
 
@@ -127,7 +127,7 @@ def _named_operation(request: Request) -> str | None:
 
 def _addressed_operation(service: str, request: Request) -> _OperationAddress:
     """Return the address of a REST request's operation: the most specific one that matches."""
-    model = "s3control" if service == "s3" and request.path.startswith(_S3_CONTROL) else service
+    model = "s3control" if service == "s3" and request.path.startswith(S3_CONTROL_PATH) else service
     fitting = (address for address in _operation_addresses(model) if address.matches_request(request))
     return max(fitting, key=_OperationAddress.match_rank, default=_NO_OPERATION)
 

@@ -11,7 +11,7 @@ from moto.core.parse import PROTOCOL_PARSERS
 from moto.core.request import determine_request_protocol
 from moto.core.utils import get_service_model
 
-from local.aws.actions import called_operation
+from local.aws.actions import S3_CONTROL_PATH, called_operation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,23 +86,34 @@ def _bucket_path(called: CalledOperation) -> str:
     return arn.replace("arn:aws:s3:::", "/", 1) if arn.startswith("arn:aws:s3:::") else ""
 
 
+def parse_parameters(request: Request, called: CalledOperation) -> tuple[Any, dict[str, Any]]:
+    """Return botocore's shape of an operation's input, and the parameters of a request.
+
+    Raises:
+        Exception: moto's parsers cannot read the request; they may raise anything.
+    """
+    controls_s3 = called.service == "s3" and request.path.startswith(S3_CONTROL_PATH)
+    model = get_service_model("s3control" if controls_s3 else _MODELS.get(called.service, called.service))
+    operation = model.operation_model(called.name)
+    parser = PROTOCOL_PARSERS[determine_request_protocol(model, request.content_type)]
+    parameters: dict[str, Any] = parser(operation).parse(
+        {
+            "method": request.method,
+            "values": request.values,
+            "headers": request.headers,
+            "body": request.get_data(),
+            "url_path": request.path,
+            "url_params": called.path_values,
+        }
+    )
+    return operation.input_shape, parameters
+
+
 def _read_parameters(request: Request, called: CalledOperation) -> Mapping[str, Any]:
     """Return the parameters; only those in the path for most S3 operations, and for requests that cannot be parsed."""
     if not called.name or (called.service == "s3" and called.name not in ("CreateBucket", "DeleteObjects")):
         return called.path_values
-    model = get_service_model(_MODELS.get(called.service, called.service))
     try:
-        parser = PROTOCOL_PARSERS[determine_request_protocol(model, request.content_type)]
-        parsed: Mapping[str, Any] = parser(model.operation_model(called.name)).parse(
-            {
-                "method": request.method,
-                "values": request.values,
-                "headers": request.headers,
-                "body": request.get_data(),
-                "url_path": request.path,
-                "url_params": called.path_values,
-            }
-        )
+        return parse_parameters(request, called)[1]
     except Exception:  # noqa: BLE001 — moto's parsers may raise anything
         return called.path_values
-    return parsed

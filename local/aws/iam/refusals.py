@@ -67,11 +67,20 @@ def denial_code(protocol: str, service: str) -> str:
     return "AuthorizationError" if service == "sns" else _ACCESS_DENIED[protocol]
 
 
-def refuse_request(request: Request, protocol: str, code: str, message: str) -> RecordedAnswer:
-    """Return the error response to a refused request."""
+def refuse_request(request: Request, protocol: str, code: str, message: str, *, denied: bool = True) -> RecordedAnswer:
+    """Return the error response to a refused request.
+
+    Args:
+        request: The request.
+        protocol: The response's format.
+        code: AWS's error code.
+        message: AWS's message.
+        denied: Whether its principal may not make it; otherwise the request itself is invalid.
+    """
+    refused = _FORBIDDEN if denied else _BAD_REQUEST
     if protocol == "json":
         # REST services answer with status 403; those with X-Amz-Target answer 400, with the error code in the body.
-        status = _BAD_REQUEST if "X-Amz-Target" in request.headers else _FORBIDDEN
+        status = _BAD_REQUEST if "X-Amz-Target" in request.headers else refused
         body = json.dumps({"__type": code, "message": message, "Message": message})
         return _answer(status, "application/x-amz-json-1.1", body, {"x-amzn-ErrorType": code})
     fault = f"<Code>{code}</Code><Message>{escape(message)}</Message>"
@@ -81,7 +90,7 @@ def refuse_request(request: Request, protocol: str, code: str, message: str) -> 
         body = "" if request.method == "HEAD" else f"<Error>{fault}<RequestId>refused</RequestId></Error>"
     else:
         body = f"<ErrorResponse><Error><Type>Sender</Type>{fault}</Error><RequestId>refused</RequestId></ErrorResponse>"
-    return _answer(_FORBIDDEN, "text/xml", body, {})
+    return _answer(refused, "text/xml", body, {})
 
 
 def _answer(status: str, content_type: str, body: str, headers: Mapping[str, str]) -> RecordedAnswer:
