@@ -1,6 +1,7 @@
 """The emulated AWS account: moto's server, with additions for calls that moto lacks.
 
-IAM policies are enforced if this is switched on (`iam`).
+IAM policies are enforced if this is switched on (`iam`). Requests that AWS would refuse as invalid are refused
+(`api_rules`).
 
 Scheduled actions of Auto Scaling groups run, on a clock that can be moved forward.
 
