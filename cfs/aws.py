@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -133,6 +134,9 @@ class AwsAccount:
     url: str | None = None
     clock: Callable[[], datetime] = utc_now
     _clients: dict[str, Any] = field(default_factory=dict, repr=False)
+    _creating: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    """Clients may be shared by threads, but a session may not create two at the same time:
+    https://boto3.amazonaws.com/v1/documentation/api/latest/guide/session.html"""
 
     @property
     def is_emulated(self) -> bool:
@@ -183,11 +187,12 @@ class AwsAccount:
         return str(self.call_operation("sts", "get_caller_identity")["Account"])
 
     def _service_client(self, service: str) -> Any:  # boto3 creates its client classes at run time
-        if service not in self._clients:
-            region = GLOBAL_SERVICES_REGION if service in GLOBAL_SERVICES else None
-            client = self.session.client(service, region_name=region, endpoint_url=self.url, config=CLIENT_CONFIG)
-            self._clients[service] = client
-        return self._clients[service]
+        with self._creating:
+            if service not in self._clients:
+                region = GLOBAL_SERVICES_REGION if service in GLOBAL_SERVICES else None
+                client = self.session.client(service, region_name=region, endpoint_url=self.url, config=CLIENT_CONFIG)
+                self._clients[service] = client
+            return self._clients[service]
 
 
 def required_action(service: str, operation: str) -> str:

@@ -6,9 +6,11 @@ import os
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from cfs.remote_engine import RemoteEngine
+from cfs.stack_lock import locks_path, parse_lock_file
 from infra.config.settings_file import read_stack_config
 from infra.project import PROJECT_FOLDER
 from terminal.errors import UserError
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from cfs.aws import AwsAccount
     from cfs.engine import StackEngine
+    from cfs.stack_lock import HeldLock
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +72,15 @@ class StackEnvironment(ABC):
     def open_engine(self) -> StackEngine:
         """Return the engine for the environment's stack; get Pulumi if it is missing."""
 
+    @abstractmethod
+    def read_held_locks(self) -> list[HeldLock]:
+        """Return the locks on the environment's stack, read from the backend without the engine."""
+
+    @property
+    @abstractmethod
+    def redeploy_command(self) -> str:
+        """The command that restores what was changed or deleted outside Pulumi."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RealEnvironment(StackEnvironment):
@@ -92,6 +104,31 @@ class RealEnvironment(StackEnvironment):
     def open_engine(self) -> StackEngine:
         """Return the engine for the stack in the caller's backend."""
         return RemoteEngine.open_remote(self.name)
+
+    def read_held_locks(self) -> list[HeldLock]:
+        """Return the locks in the state bucket."""
+        from infra.config.stack_settings import read_stack_settings  # noqa: PLC0415 — importing pulumi takes a while
+        from infra.scope import Scope  # noqa: PLC0415 — as above
+
+        aws = self.connect_aws()
+        account_id = aws.account_id()
+        settings = read_stack_settings(
+            self.name, self.settings_file, defaults={"aws:allowedAccountIds": f'["{account_id}"]'}
+        )
+        scope = Scope(account_id=account_id, region=aws.region, environment=self.name)
+        bucket = settings.adopt_state_bucket or scope.bucket_name("state")
+        return [
+            parse_lock_file(
+                PurePosixPath(item["Key"]).name,
+                aws.call_operation("s3", "get_object", Bucket=bucket, Key=item["Key"])["Body"].read(),
+            )
+            for item in aws.list_items("s3", "list_objects_v2", "Contents", Bucket=bucket, Prefix=locks_path(self.name))
+        ]
+
+    @property
+    def redeploy_command(self) -> str:
+        """Refresh and deploy."""
+        return f"cfs refresh --environment {self.name} && pulumi up --yes --skip-preview --stack {self.name}"
 
 
 _OPENER_BY_NAME: dict[str, Callable[[], StackEnvironment]] = {}

@@ -33,7 +33,7 @@ LAZY_COMMANDS = {
     "refresh": LazyCommand(
         target="cfs.recovery.app:refresh_app", summary="Refresh a stack's state without losing resources."
     ),
-    "doctor": LazyCommand(target="cfs.doctor.app:app", summary="Check a deployment's prerequisites."),
+    "doctor": LazyCommand(target="cfs.checkup.app:app", summary="Check an environment, and name what repairs it."),
     "ci": LazyCommand(target="cfs.ci.app:app", summary="Commands for continuous integration."),
     "local": LazyCommand(target="local.app:app", summary="Deploy on the emulated account, and look after it."),
     "schedule": LazyCommand(target="measure.app:schedule_app", summary="Simulate the cluster's schedules."),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from cfs.environments import StackEnvironment
 from cfs.loopback import open_loopback
 from cfs.sessions import connect_emulated
+from cfs.stack_lock import locks_path, parse_lock_file
 from infra.naming import LOCAL_STACK
 from local import servers
 from local.account import account_folder, open_account
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from cfs.aws import AwsAccount
     from cfs.engine import StackEngine
+    from cfs.stack_lock import HeldLock
 
 _CLOCK_SECONDS = 30.0
 """Time limit to read the clock: the emulated account first runs all scheduled actions that are due."""
@@ -50,6 +52,16 @@ class LocalEnvironment(StackEnvironment):
         engine = LocalEngine(account=open_account())
         engine.ensure_stack()
         return engine
+
+    def read_held_locks(self) -> list[HeldLock]:
+        """Return the locks in the backend's folder."""
+        folder = open_account().backend_folder / locks_path(self.name)
+        return [parse_lock_file(path.name, path.read_bytes()) for path in sorted(folder.glob("*.json"))]
+
+    @property
+    def redeploy_command(self) -> str:
+        """Refresh and deploy."""
+        return "cfs local refresh && cfs local up"
 
 
 def _account_time(url: str) -> datetime:

@@ -9,6 +9,7 @@ from functools import cache
 
 from local.aws.gaps.activities import close_activity_gaps
 from local.aws.gaps.autoscaling import close_autoscaling_gaps
+from local.aws.gaps.bedrock import close_bedrock_gaps
 from local.aws.gaps.budgets import close_budget_gaps
 from local.aws.gaps.cost_explorer import close_cost_explorer_gaps
 from local.aws.gaps.dispatch import close_dispatch_gaps
@@ -19,6 +20,7 @@ from local.aws.gaps.nodes import close_node_gaps
 from local.aws.gaps.queues import close_queue_gaps
 from local.aws.gaps.s3 import close_s3_gaps
 from local.aws.gaps.security_groups import close_security_group_gaps
+from local.aws.gaps.service_quotas import close_quota_gaps
 from local.aws.gaps.spot_prices import close_spot_price_gaps
 from local.aws.gaps.ssm import close_ssm_gaps
 from local.aws.gaps.sts import close_sts_gaps
@@ -26,6 +28,7 @@ from local.aws.gaps.sts import close_sts_gaps
 GAP_CLOSERS = (
     close_autoscaling_gaps,
     close_activity_gaps,
+    close_bedrock_gaps,
     close_budget_gaps,
     close_cost_explorer_gaps,
     close_dispatch_gaps,
@@ -36,6 +39,7 @@ GAP_CLOSERS = (
     close_queue_gaps,
     close_s3_gaps,
     close_security_group_gaps,
+    close_quota_gaps,
     close_spot_price_gaps,
     close_ssm_gaps,
     close_sts_gaps,
