@@ -87,7 +87,7 @@ def test_what_the_model_forbids_is_named_with_its_constraint(
 def test_all_patterns_of_the_services_in_use_can_be_checked() -> None:
     services = ("autoscaling", "budgets", "ce", "cloudwatch", "dynamodb", "events", "iam", "kms", "lambda", "logs")
     session = botocore.session.get_session()
-    patterns = set()
+    patterns: set[str] = set()
     for model in map(session.get_service_model, (*services, "scheduler", "sns", "sqs", "ssm", "sts")):
         patterns.update(filter(None, (model.shape_for(name).metadata.get("pattern") for name in model.shape_names)))
     for pattern in patterns:
