@@ -18,6 +18,7 @@ from infra.config.given import given_settings
 from infra.config.guard_steps import resolve_steps
 from infra.config.offered_zones import require_offered_zones
 from infra.config.settings import load_settings, read_config
+from infra.dashboards.dashboards import Dashboards, DashboardsArgs
 from infra.guard.alarms import GuardAlarms, GuardAlarmsArgs
 from infra.guard.anomalies import CostAnomalies, CostAnomaliesArgs
 from infra.guard.function import GuardFunction, GuardFunctionArgs
@@ -150,7 +151,7 @@ guard_function = GuardFunction(
 GuardTriggers(
     "guard-triggers", args=GuardTriggersArgs(stack=stack, function=guard_function, topic_arn=budget.topic_arn)
 )
-GuardAlarms(
+guard_alarms = GuardAlarms(
     "guard-alarms",
     args=GuardAlarmsArgs(
         stack=stack, function=guard_function, topic_arn=budget.topic_arn, daily_usd=settings.daily_budget_usd
@@ -176,14 +177,26 @@ cluster = Cluster(
         now=now,
     ),
 )
-Alarms(
+node_groups = [group.name for group in settings.all_node_groups]
+alarms = Alarms(
     "alarms",
     args=AlarmsArgs(
         stack=stack,
         topic_arn=budget.topic_arn,
         orchestrator_id=orchestrator.instance_id,
         has_orchestrator_hours=settings.orchestrator_calendar is not None,
-        node_groups=[group.name for group in settings.all_node_groups],
+        node_groups=node_groups,
+    ),
+)
+Dashboards(
+    "dashboards",
+    args=DashboardsArgs(
+        stack=stack,
+        orchestrator_id=orchestrator.instance_id,
+        has_orchestrator_hours=settings.orchestrator_calendar is not None,
+        node_groups=node_groups,
+        daily_usd=settings.daily_budget_usd,
+        alarm_arns=[*alarms.arns, *guard_alarms.arns],
     ),
 )
 job_scope = resolve_job_scope(stack, vpc_id=network.vpc_id, state_bucket_arn=storage.state_bucket_arn)

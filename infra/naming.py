@@ -111,6 +111,12 @@ METRIC_ALARM = TextRule(
     pattern=re.compile(r"[ -~]+"),
     source="https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html",
 )
+DASHBOARD = TextRule(
+    subject="CloudWatch dashboard",
+    max_length=255,
+    pattern=re.compile(r"[A-Za-z0-9_-]+"),
+    source="https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutDashboard.html",
+)
 SSM_PARAMETER = TextRule(
     subject="SSM parameter",
     max_length=1011,
@@ -181,6 +187,16 @@ def guard_queue_name(environment: str) -> str:
 def agents_mode_name(environment: str) -> str:
     """Return the name of the parameter with the agents' mode: `normal`, `economy` or `paused`."""
     return physical_name(SSM_PARAMETER, PROJECT_NAME, environment, "agents-mode")
+
+
+def schedule_group_name(environment: str) -> str:
+    """Return the name of the group of schedules that start and stop the orchestrator."""
+    return physical_name(SCHEDULE_GROUP, PROJECT_NAME, environment, "orchestrator-hours")
+
+
+def dashboard_name(environment: str, board: str) -> str:
+    """Return the name of a dashboard."""
+    return physical_name(DASHBOARD, PROJECT_NAME, environment, board)
 
 
 def scaling_group_name(environment: str, node_group: str) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from infra.alarm_rule import AlarmRule, WatchedMetric
 from infra.alarms.orchestrator_rules import FULL_DISK_PERCENT
-from infra.metric_alarm import AlarmRule, WatchedMetric
 from infra.naming import scaling_group_name
 from infra.published_metrics import LOG_METRICS_NAMESPACE
 

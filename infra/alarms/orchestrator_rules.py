@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from infra.metric_alarm import AlarmRule, WatchedMetric
-from infra.orchestrator.hours import schedule_group_name
+from infra.alarm_rule import AlarmRule, WatchedMetric
+from infra.naming import schedule_group_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import pulumi  # noqa: TC002 — as above
 
+from infra.alarm_rule import AlarmRule, WatchedMetric
 from infra.component import Component
 from infra.guard.grants import METRIC_NAMESPACE
-from infra.metric_alarm import AlarmRule, WatchedMetric, declare_alarm
+from infra.metric_alarm import declare_alarm
 
 if TYPE_CHECKING:
     from infra.guard.function import GuardFunction

@@ -21,10 +21,9 @@ from infra.access.grants import through_services
 from infra.access.role_purposes import HOURS_NAME
 from infra.access.statements import Condition, Statement, is_present, is_true, source_conditions, trust_service
 from infra.component import Component
-from infra.naming import SCHEDULE_GROUP, physical_name
+from infra.naming import schedule_group_name
 from infra.schedules.schedule import ScheduleError, calendar_actions
 from infra.schedules.weekdays import Weekday
-from infra.tags import PROJECT_NAME
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -135,11 +134,6 @@ class OrchestratorHours(Component):
             },
             opts=self.child_options(depends_on=role.policies),
         )
-
-
-def schedule_group_name(environment: str) -> str:
-    """Return the name of the environment's schedule group."""
-    return physical_name(SCHEDULE_GROUP, PROJECT_NAME, environment, HOURS_NAME)
 
 
 def scheduler_trust(scope: Scope) -> Statement:

@@ -1,4 +1,4 @@
-"""Rights on the cost guard's function, ledger, queue, alarms and parameter, and on monitors of cost anomalies."""
+"""Rights on the cost guard's function, ledger, queue and parameter, on alarms, dashboards and cost anomalies."""
 
 from __future__ import annotations
 
@@ -74,6 +74,13 @@ GUARD_TYPES: tuple[ResourceType, ...] = (
             "cloudwatch:TagResource",
             "cloudwatch:UntagResource",
         ),
+    ),
+    ResourceType(
+        type_tokens=("aws:cloudwatch/dashboard:Dashboard",),
+        # Dashboards belong to no region.
+        arns=lambda scope: (f"arn:aws:cloudwatch::{scope.account_id}:dashboard/{scope.name_prefix}*",),
+        reads=("cloudwatch:GetDashboard",),
+        writes=("cloudwatch:DeleteDashboards", "cloudwatch:PutDashboard"),
     ),
     ResourceType(
         type_tokens=("aws:ssm/parameter:Parameter",),

@@ -29,6 +29,7 @@ _RESOURCE_NAMES = {
         "budgets:budget": "[BudgetName, Budget.BudgetName, NewBudget.BudgetName, ResourceARN]",
         "ce:anomalymonitor": "[MonitorArn, MonitorArnList, ResourceArn][]",
         "ce:anomalysubscription": "[SubscriptionArn, SubscriptionArnList, ResourceArn][]",
+        "cloudwatch:dashboard": "[DashboardName, DashboardNames][]",
         "cloudwatch:alarm": "[AlarmName, AlarmNames, ResourceARN][]",
         "dynamodb:table": "[TableName, ResourceArn, keys(RequestItems || `{}`)][]",
         "events:event-bus": "Entries[].[EventBusName || 'default'][]",

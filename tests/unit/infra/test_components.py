@@ -112,6 +112,7 @@ def test_every_component_is_found() -> None:
         "Budget",
         "Cluster",
         "CostAnomalies",
+        "Dashboards",
         "DeploymentEnvironment",
         "Encryption",
         "Firewall",
@@ -181,6 +182,7 @@ def test_a_caller_cannot_replace_the_parent_of_a_components_children() -> None:
         "guard-triggers",
         "guard-alarms",
         "alarms",
+        "dashboards",
         "anomalies",
         "github-access",
         "deployments",
@@ -199,6 +201,7 @@ def test_every_taggable_resource_has_every_required_tag() -> None:
     assert {of.type.partition(":")[2] for of in stack().custom if of.type.startswith("aws:") and not taggable(of)} == {
         "autoscaling/lifecycleHook:LifecycleHook",
         "autoscaling/schedule:Schedule",
+        "cloudwatch/dashboard:Dashboard",
         "cloudwatch/eventTarget:EventTarget",
         "cloudwatch/logMetricFilter:LogMetricFilter",
         "cloudwatch/logResourcePolicy:LogResourcePolicy",

@@ -21,6 +21,7 @@ def test_every_rule_names_its_source() -> None:
         "AUTO_SCALING_GROUP",
         "BUDGET",
         "COST_ANOMALY_NAME",
+        "DASHBOARD",
         "DYNAMODB_TABLE",
         "EVENT_RULE",
         "IAM_INSTANCE_PROFILE",

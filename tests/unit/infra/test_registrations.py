@@ -40,6 +40,7 @@ RIGHTS_FILES = "infra/access/rights/ec2.py or infra/access/rights/services.py"
 REPEATABLE = {
     "aws:autoscaling/lifecycleHook:LifecycleHook",
     "aws:autoscaling/schedule:Schedule",
+    "aws:cloudwatch/dashboard:Dashboard",
     "aws:cloudwatch/eventTarget:EventTarget",
     "aws:cloudwatch/metricAlarm:MetricAlarm",
     "aws:cloudwatch/logMetricFilter:LogMetricFilter",
@@ -78,6 +79,7 @@ ARNS: dict[str, Callable[[dict[str, Any]], str]] = {
         "autoscaling", f"autoScalingGroup:1:autoScalingGroupName/{inputs['autoscalingGroupName']}"
     ),
     "budgets/budget": lambda inputs: f"arn:aws:budgets::{ACCOUNT_ID}:budget/{inputs['name']}",
+    "cloudwatch/dashboard": lambda inputs: f"arn:aws:cloudwatch::{ACCOUNT_ID}:dashboard/{inputs['dashboardName']}",
     "cloudwatch/eventRule": lambda inputs: regional("events", f"rule/{inputs['name']}"),
     "cloudwatch/eventTarget": lambda inputs: regional("events", f"rule/{inputs['rule']}"),
     "cloudwatch/logGroup": lambda inputs: regional("logs", f"log-group:{inputs['name']}"),

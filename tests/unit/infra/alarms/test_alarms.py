@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from infra.alarm_rule import MAX_DESCRIPTION_LENGTH, RUNBOOKS_PAGE, AlarmRule
 from infra.alarms.cluster_rules import cluster_rules
 from infra.alarms.orchestrator_rules import WatchedOrchestrator, orchestrator_rules
 from infra.guard.alarms import guard_rules
-from infra.metric_alarm import MAX_DESCRIPTION_LENGTH, RUNBOOKS_PAGE, AlarmRule
 from infra.published_metrics import PUBLISHED_METRICS, UnpublishedMetricError, find_metric
 from tests.unit.infra.test_components import deploy, stack
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra.access.statements import render_policy
+from infra.naming import schedule_group_name
 from infra.orchestrator.hours import (
     OrchestratorHours,
     OrchestratorHoursArgs,
     retry_seconds,
-    schedule_group_name,
     scheduler_grants,
     scheduler_trust,
 )
