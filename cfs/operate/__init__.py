@@ -1,0 +1,1 @@
+"""An operator's daily commands: an environment's status, and its lock."""
