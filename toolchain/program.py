@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 import grpc  # type: ignore[import-untyped]  # grpc publishes no type information
 import pulumi
-from pulumi.runtime import Settings, configure, run_in_stack, set_all_config
+from pulumi.runtime import Settings, configure, resource, run_in_stack, set_all_config
 from pulumi.runtime.proto import language_pb2
+from pulumi.runtime.proto.source_pb2 import StackTrace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,6 +81,9 @@ def _configure_runtime(wanted: language_pb2.RunRequest, engine: str) -> None:
     if not IS_VERBOSE:
         # There are four for each resource, each a call that blocks the program, and the engine drops them.
         pulumi.log.debug = _drop_message
+    # Only Pulumi Cloud shows where each resource was declared; it is a quarter of the state, which the engine writes
+    # after each step.
+    resource._get_stack_trace = StackTrace  # noqa: SLF001 -- the SDK has no option for it
     # When part of a deployment fails, unawaited futures are normal.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     os.chdir(wanted.pwd or ".")
