@@ -30,6 +30,9 @@ LAZY_COMMANDS = {
     "cost": LazyCommand(target="cfs.cost.app:app", summary="Estimate a stack's cost before its deployment."),
     "prices": LazyCommand(target="cfs.prices.app:app", summary="Refresh the snapshot of AWS's prices."),
     "guard": LazyCommand(target="cfs.guard.app:app", summary="Show the cost guard, pause it, resume it."),
+    "report": LazyCommand(
+        target="cfs.report.app:report_app", summary="Write the dashboards with their data as one page."
+    ),
     "refresh": LazyCommand(
         target="cfs.recovery.app:refresh_app", summary="Refresh a stack's state without losing resources."
     ),

@@ -62,7 +62,7 @@ POLICY_TABLES: Mapping[str, tuple[tuple[RightsTable, AccessLevel], ...]] = {
         (identity_rights, "read"),
         (jobs.state_rights, "read"),
     ),
-    "watch": ((guard.guard_rights, "read"),),
+    "watch": ((guard.guard_rights, "read"), (jobs.report_rights, "read")),
     "network": ((ec2.network_rights, "write"),),
     "compute": ((ec2.compute_rights, "write"), (services.group_rights, "write")),
     "storage": ((services.storage_rights, "write"), (jobs.state_rights, "write")),

@@ -11,13 +11,17 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from cfs.aws import AwsAccount
+from cfs.report.status_page import build_status_page
 from costs.price_list import ServicePrice, load_price_list
-from measure.guard.simulated_account import NODE_TYPE, REGION, simulate_account
+from measure.guard.recorded_environment import RecordedEnvironment
+from measure.guard.simulated_account import NODE_TYPE, REGION, SIMULATED_ENVIRONMENT, simulate_account
 from terminal.progress import show_progress
 from terminal.results import CommandResult, ResultTable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from measure.guard.simulated_account import SimulatedAccount
 
@@ -27,6 +31,7 @@ _RUNAWAY_AT = _MIDNIGHT + timedelta(hours=14, minutes=1)
 """Just after a tick, so that the guard sees it as late as it can."""
 
 _RUNAWAY_NODES = 200
+_NODE_GROUP = "storage-site-a"
 _CLUSTER_HOURS = (7, 17)
 _CLUSTER_NODES = 5
 _TERMINATION = timedelta(minutes=1)
@@ -116,22 +121,38 @@ class ReplayedDay:
         return self.over_usd <= self.most_over_usd and sum(self.own_usd.values()) < Decimal("0.10")
 
 
-def replay_day(*, budget_usd: Decimal = Decimal(100)) -> ReplayedDay:
-    """Replay the day at ticks of five minutes."""
+def replay_day(*, budget_usd: Decimal = Decimal(100), page: Path | None = None) -> ReplayedDay:
+    """Replay the day at ticks of five minutes.
+
+    Args:
+        budget_usd: The day's budget.
+        page: File to write the status page to, as it is at the end of the day.
+    """
     with simulate_account() as account, show_progress("ticks") as step:
         account.run_guard(_MIDNIGHT - _TICK)
         account.now = _MIDNIGHT
         account.budget_usd = budget_usd
         (account.orchestrator_id,) = account.launch_instances(1, role="orchestrator", spot=False, type_="c7a.2xlarge")
-        group = account.add_group("storage-site-a", _CLUSTER_NODES)
+        group = account.add_group(_NODE_GROUP, _CLUSTER_NODES)
         account.scale_group(group, 0)
+        recorded = RecordedEnvironment(account=account, node_groups=(_NODE_GROUP,))
+        recorded.declare_observation()
         ticks = []
         for number in range(288):
             at = _MIDNIGHT + number * _TICK
             _live_until(account, group, at)
             ticks.append(_replay_tick(account, at))
+            if page is not None:
+                recorded.record_tick(account.last_report)
             step.advance_to(number + 1, 288)
+        if page is not None:
+            _write_page(account, page)
     return _summarize_day(ticks, budget_usd, load_price_list(REGION).spot_hour(NODE_TYPE) * _RUNAWAY_NODES)
+
+
+def _write_page(account: SimulatedAccount, file: Path) -> None:
+    aws = AwsAccount(session=account.session, clock=lambda: _MIDNIGHT + timedelta(days=1))
+    file.write_text(build_status_page(aws, SIMULATED_ENVIRONMENT, hours=24).render_html(), encoding="utf-8")
 
 
 def _live_until(account: SimulatedAccount, group: str, at: datetime) -> None:

@@ -8,7 +8,7 @@ from infra.access.grants import through_services
 from infra.access.release_grants import release_grants
 from infra.access.rights.model import Right
 from infra.access.statements import EVERYTHING, Condition, string_equals
-from infra.naming import CONFIG_NAMESPACE
+from infra.naming import CONFIG_NAMESPACE, LOG_GROUP_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +22,7 @@ BUILD_METRICS_NAMESPACE = "CFS/CI"
 STATE_REASON = "Pulumi's own calls of its backend, which is a folder in recorded runs"
 RELEASE_REASON = "`cfs deploy` calls it, not the stack"
 RECOVERY_REASON = "only a deployment after an interrupted one calls it"
+REPORT_REASON = "`cfs report` calls it, not the stack"
 BUILD_REASON = "builds call it, not the stack"
 
 
@@ -82,6 +83,14 @@ def recovery_rights(scope: JobScope) -> Iterator[Right]:
         ),
         (EVERYTHING,),
     )
+
+
+def report_rights(scope: JobScope) -> Iterator[Right]:
+    """Return the rights of `cfs report`, besides those to read dashboards and alarms: metrics, and the guard's log."""
+    # Metrics have no ARNs.
+    yield _make_right(REPORT_REASON, "read", ("cloudwatch:GetMetricData", "cloudwatch:ListMetrics"), (EVERYTHING,))
+    log = scope.regional_arn("logs", f"log-group:{LOG_GROUP_PREFIX}/{scope.environment}/guard*")
+    yield _make_right(REPORT_REASON, "read", ("logs:FilterLogEvents",), (log,))
 
 
 def build_rights(scope: JobScope) -> Iterator[Right]:

@@ -31,6 +31,7 @@ def test_every_workflow_and_action_is_found(workflows: list[File], files: list[F
         "claudefs-infra/.github/workflows/ci.yml",
         "claudefs-infra/.github/workflows/drift.yml",
         "claudefs-infra/.github/workflows/preview.yml",
+        "claudefs-infra/.github/workflows/status.yml",
     }
     assert {file.place for file in files} - {file.place for file in workflows} == {
         ".github/actions/infra/action.yml",

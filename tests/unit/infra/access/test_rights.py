@@ -222,7 +222,7 @@ def test_a_deployment_may_do_nothing_to_others_and_not_widen_its_rights(
 
 
 def test_a_preview_only_reads() -> None:
-    reading = ("Describe", "Get", "List", "View", "Decrypt")
+    reading = ("Describe", "Filter", "Get", "List", "View", "Decrypt")
     actions = {
         action
         for policy in JOB_POLICIES["preview"]

@@ -1,0 +1,1 @@
+"""`cfs report`: the dashboards as one page that needs no network."""
