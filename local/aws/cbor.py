@@ -11,12 +11,11 @@ import io
 import json
 import re
 from datetime import datetime
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import botocore.session
 from botocore.parsers import BaseCBORParser
 from botocore.serialize import RpcV2CBORSerializer
+from moto.core.utils import get_service_model
 from werkzeug.test import run_wsgi_app
 from werkzeug.wrappers import Request
 
@@ -71,7 +70,8 @@ def _as_epoch(value: object) -> float:
 
 
 def _encode_output(operation: str, answer: dict[str, Any]) -> bytes:
-    shape = _operation_model(operation).output_shape
+    # moto has already loaded this model. Loading one takes a tenth of a second, also in each thread that waits for it.
+    shape = get_service_model("cloudwatch").operation_model(operation).output_shape
     encoded = bytearray()
     known = {name: value for name, value in answer.items() if shape and name in shape.members}
     RpcV2CBORSerializer()._serialize_data_item(encoded, known, shape) if shape else encoded.append(0xA0)  # noqa: SLF001 — botocore has no public equivalent
@@ -84,8 +84,3 @@ def _encode_error(answer: dict[str, Any]) -> bytes:
     for text in (part for pair in texts.items() for part in pair):
         serializer._serialize_type_string(encoded, text, None, None)  # noqa: SLF001 — botocore has no public equivalent
     return bytes(encoded)
-
-
-@cache
-def _operation_model(operation: str) -> Any:  # botocore has no types
-    return botocore.session.get_session().get_service_model("cloudwatch").operation_model(operation)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -75,6 +76,11 @@ class TriedEnvironment(RealEnvironment):
 
     file: Path
     engine: RecordingEngine
+    aws: AwsAccount
+
+    def connect_aws(self, *, region: str | None = None) -> AwsAccount:
+        assert region is None
+        return self.aws
 
     @property
     def settings_file(self) -> Path:
@@ -84,19 +90,27 @@ class TriedEnvironment(RealEnvironment):
         return self.engine
 
 
+@cache
 def client(service: str) -> Any:
-    return boto3.client(service, region_name=REGION)
+    """Return a client, which any of moto's accounts serves; creating one takes longer than a test's calls."""
+    return boto3.client(service, region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test")
+
+
+@pytest.fixture(scope="module")
+def aws() -> AwsAccount:
+    """The caller's account, with clients that all tests share."""
+    return AwsAccount(session=boto3.Session("test", "test", region_name=REGION))
 
 
 @pytest.fixture
-def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RecordingEngine]:
+def engine(aws: AwsAccount, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RecordingEngine]:
     close_gaps()
     monkeypatch.delenv("PULUMI_BACKEND_URL", raising=False)
     file = tmp_path / "Pulumi.prod.yaml"
     shutil.copy(PROJECT_FOLDER / "Pulumi.prod.yaml", file)
     toolchain = Toolchain(origin="path", version="3", path=(), env={})
     engine = RecordingEngine(environment_name="prod", toolchain=toolchain, file=file)
-    environment = TriedEnvironment(name="prod", file=file, engine=engine)
+    environment = TriedEnvironment(name="prod", file=file, engine=engine, aws=aws)
     monkeypatch.setattr(new_environment, "find_stack_environment", lambda _name: environment)
     with mock_aws():
         yield engine
