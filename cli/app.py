@@ -39,6 +39,7 @@ LAZY_COMMANDS = {
     "doctor": LazyCommand(target="cfs.checkup.app:app", summary="Check an environment, and name what repairs it."),
     "status": LazyCommand(target="cfs.operate.app:status_app", summary="Show an environment on one screen."),
     "unlock": LazyCommand(target="cfs.operate.app:unlock_app", summary="Remove the lock of a dead run."),
+    "diagnose": LazyCommand(target="cfs.operate.app:diagnose_app", summary="Summarize runs, account, cost and logs."),
     "ci": LazyCommand(target="cfs.ci.app:app", summary="Commands for continuous integration."),
     "local": LazyCommand(target="local.app:app", summary="Deploy on the emulated account, and look after it."),
     "schedule": LazyCommand(target="measure.app:schedule_app", summary="Simulate the cluster's schedules."),

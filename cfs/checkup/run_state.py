@@ -77,10 +77,10 @@ def examine_alarms(facts: EnvironmentFacts) -> Iterator[Finding]:
     )
     alarms = list(listed)
     for alarm in alarms:
+        summary, _, runbook = alarm.get("AlarmDescription", "").partition(" Runbook: ")
+        history = f"aws cloudwatch describe-alarm-history --alarm-name {alarm['AlarmName']} {facts.region_option}"
         yield wrong_finding(
-            "alarms",
-            f"{alarm['AlarmName']} is in ALARM: {alarm.get('AlarmDescription') or alarm.get('StateReason', '')}.",
-            repair=f"aws cloudwatch describe-alarm-history --alarm-name {alarm['AlarmName']} {facts.region_option}",
+            "alarms", f"{alarm['AlarmName']} is in ALARM: {summary}", repair=f"see {runbook}; {history}"
         )
     if not alarms:
         yield good_finding("alarms", "None is in ALARM.")

@@ -1,4 +1,4 @@
-"""The commands `cfs status` and `cfs unlock`."""
+"""The commands `cfs status`, `cfs unlock` and `cfs diagnose`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from terminal.results import finish_command
 
 status_app = typer.Typer()
 unlock_app = typer.Typer()
+diagnose_app = typer.Typer()
 
 
 @status_app.command("status")
@@ -31,3 +32,19 @@ def unlock_environment(
 ) -> None:
     """Show who holds the lock on a stack; remove it if that run is dead, and name the next command."""
     finish_command(unlock_stack(find_stack_environment(environment), forced_id=force), as_json=json)
+
+
+@diagnose_app.command("diagnose")
+def diagnose(
+    environment: EnvironmentOption = "local",
+    *,
+    full: Annotated[bool, typer.Option("--full", help="everything, and all checks of `cfs doctor`")] = False,
+    cost: Annotated[bool, typer.Option("--cost", help="what the cost guard has metered, and the bill")] = False,
+    logs: Annotated[bool, typer.Option("--logs", help="the last day's errors in the logs")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Summarize the repository's runs and the account, with an action for each problem; change nothing."""
+    from cfs.operate.diagnosis import DiagnosisScope, diagnose_environment  # noqa: PLC0415 — githubkit is slow to import
+
+    scope = DiagnosisScope(cost=cost or full, logs=logs or full, doctor=full)
+    finish_command(diagnose_environment(find_stack_environment(environment), scope), as_json=json)

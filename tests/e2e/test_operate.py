@@ -1,0 +1,229 @@
+"""The doctor names what is wrong, and its printed commands repair it: on an empty and on a deployed account."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from cfs.deploy.artifact_store import find_artifact_store
+from cfs.deploy.releases import move_pointer
+from cfs.deploy.stored_documents import Artifact, Release
+from infra.naming import CONFIG_NAMESPACE, LOCAL_STACK
+from infra.project import PROJECT_FOLDER
+from local import servers
+from local.account import open_account
+from local.project_clone import clone_project
+from measure.rehearsal.runner_host import person_variables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from local.account import LocalAccount
+    from tests.e2e.nursery import ForkServer
+    from tests.e2e.stacks import Stack
+
+NO_PROCESS = 2**31 - 1
+AWS_CLI = '''#!{python}
+"""Just enough of AWS's command line for the repairs that are printed."""
+import re, sys
+import boto3
+
+service, operation, *rest = sys.argv[1:]
+client = boto3.client(service.removesuffix("api"))
+model = client.meta.service_model
+name = next(each for each in model.operation_names if re.sub("[^a-z0-9]", "", operation) == each.lower())
+members = model.operation_model(name).input_shape.members
+by_option = {{"--" + re.sub("(?<!^)(?=[A-Z][a-z])", "-", key).lower(): key for key in members}}
+
+
+def parsed(shape, words):
+    if shape.type_name == "list":
+        return [parsed(shape.member, [word]) for word in words]
+    [word] = words
+    if shape.type_name == "structure":
+        return dict(part.split("=", 1) for part in word.split(","))
+    if word == "file:///dev/stdin":
+        return sys.stdin.read()
+    return {{"integer": int, "double": float}}.get(shape.type_name, str)(word)
+
+
+arguments, option = {{}}, ""
+for word in rest:
+    if word.startswith("--"):
+        option = word
+    else:
+        arguments.setdefault(option, []).append(word)
+arguments.pop("--region", None)
+given = {{by_option[key]: parsed(members[by_option[key]], words) for key, words in arguments.items()}}
+getattr(client, re.sub("(?<!^)(?=[A-Z])", "_", name).lower())(**given)
+'''
+
+
+def run_shell(command: str, variables: Mapping[str, str], *, folder: Path = PROJECT_FOLDER, typed: str = "") -> str:
+    """Run a command as a person does who pastes it into a shell."""
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", command],
+        cwd=folder,
+        env=variables,
+        input=typed,
+        text=True,
+        capture_output=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def examine(variables: Mapping[str, str], environment: str, *options: str, folder: Path) -> list[dict[str, str]]:
+    """Return the doctor's findings."""
+    command = f"cfs doctor --environment {environment} --json {' '.join(options)} || test $? -eq 1"
+    findings: list[dict[str, str]] = json.loads(run_shell(command, variables, folder=folder))["findings"]
+    return findings
+
+
+def wrong(findings: list[dict[str, str]]) -> dict[str, list[dict[str, str]]]:
+    """Return the wrong findings by check."""
+    found: dict[str, list[dict[str, str]]] = {}
+    for finding in findings:
+        if finding["verdict"] == "wrong":
+            found.setdefault(finding["check"], []).append(finding)
+    return found
+
+
+def install_aws_cli(folder: Path, variables: Mapping[str, str], *, project: Path) -> dict[str, str]:
+    """Put `aws`, and the project's commands, in front of all programs."""
+    folder.mkdir(exist_ok=True)
+    (folder / "aws").write_text(AWS_CLI.format(python=PROJECT_FOLDER / ".venv" / "bin" / "python"))
+    (folder / "aws").chmod(0o755)
+    path = os.pathsep.join([str(folder), str(project / ".venv" / "bin"), variables["PATH"]])
+    return {**variables, "PATH": path}
+
+
+@pytest.fixture
+def account(blank_account: ForkServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalAccount]:
+    """An empty account."""
+    folder = tmp_path / "account"
+    monkeypatch.setenv("CFS_LOCAL_DIR", str(folder))
+    folder.mkdir()
+    servers.ensure_emulators_running(folder, spawn=blank_account.spawn_copy)
+    yield open_account()
+    servers.stop_emulators(folder)
+
+
+def test_before_the_first_deployment_the_printed_commands_provide_what_is_missing(
+    account: LocalAccount, tmp_path: Path
+) -> None:
+    project = tmp_path / "project"
+    clone_project(project, account=account, stack="prod")
+    variables = install_aws_cli(tmp_path / "bin", person_variables(account, folder=tmp_path), project=project)
+
+    missing = wrong(examine(variables, "prod", "--phase", "1", folder=project))
+
+    quotas = {"quota on demand", "quota spot", "quota Lambda"}
+    secrets = {"secret cfs/github-token", "secret cfs/fireworks-api-key"}
+    assert quotas | secrets | {"state key", "state bucket", "backend"} == missing.keys()
+    for [finding] in (missing[check] for check in (*quotas, *secrets, "state bucket")):
+        run_shell(finding["repair"], variables, folder=project, typed="value\n")
+    assert wrong(examine(variables, "prod", "--phase", "1", folder=project)) == {}
+
+
+def deploy_release(stack: Stack) -> str:
+    """Let the pointer name a release, and return the pointer's bucket."""
+    store = find_artifact_store(stack.engine.connect_aws(), LOCAL_STACK)
+    release = Release(
+        version="v1.0.0",
+        commit="a" * 40,
+        repository="local-owner/claudefs",
+        signer_workflow=".github/workflows/release-build.yml",
+        artifacts={"x86_64": Artifact(key=f"releases/{'a' * 40}/a.tar.zst", sha256="b" * 64, attestation="x")},
+    )
+    store.create_object(release.object_key, release.to_bytes())
+    move_pointer(store, LOCAL_STACK, target=release.roll_out_target, previous=None, etag=None)
+    return store.bucket
+
+
+def break_account(stack: Stack, bucket: str) -> dict[str, str]:
+    """Break one thing for each check, and return a word of each finding by its check."""
+    outputs = stack.outputs()
+    iam, ec2, scaling = map(stack.client, ("iam", "ec2", "autoscaling"))
+    role = f"claudefs-{LOCAL_STACK}-runbooks"
+    for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+        iam.delete_role_policy(RoleName=role, PolicyName=policy)
+    iam.delete_role(RoleName=role)
+    group = outputs["storageSecurityGroupId"]
+    ec2.authorize_security_group_ingress(GroupId=group, IpProtocol="tcp", FromPort=22, ToPort=22, CidrIp="0.0.0.0/0")
+    ec2.delete_tags(Resources=[outputs["vpcId"]], Tags=[{"Key": "Environment"}])
+    jepsen = outputs["nodeGroups"]["jepsen"]
+    scaling.suspend_processes(AutoScalingGroupName=jepsen, ScalingProcesses=["ScheduledActions"])
+    rules = stack.client("events").list_rules(NamePrefix=f"claudefs-{LOCAL_STACK}-")["Rules"]
+    rule = next(each["Name"] for each in rules if each.get("ScheduleExpression"))
+    stack.client("events").disable_rule(Name=rule)
+    stack.client("service-quotas").request_service_quota_increase(
+        ServiceCode="ec2", QuotaCode="L-34B43A08", DesiredValue=1
+    )
+    stack.client("s3").delete_object(Bucket=bucket, Key=f"environments/{LOCAL_STACK}/version.json")
+    stack.client("secretsmanager").delete_secret(SecretId="cfs/github-token", RecoveryWindowInDays=7)
+    alarm = f"claudefs-{LOCAL_STACK}-watchdog-silent"
+    stack.client("cloudwatch").set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="no heartbeat")
+    locks = stack.engine.account.backend_folder / ".pulumi/locks/organization" / CONFIG_NAMESPACE / LOCAL_STACK
+    locks.mkdir(parents=True, exist_ok=True)
+    holder = {"pid": NO_PROCESS, "username": "u", "hostname": os.uname().nodename}
+    (locks / "stranded.json").write_text(json.dumps({**holder, "timestamp": "2026-01-01T00:00:00Z"}))
+    stack.call_github("PUT", "/_control/faults/missing-workflow-scope", {})
+    return {
+        "roles": role,
+        "firewall": group,
+        "tags": outputs["vpcId"],
+        "schedules": rule,
+        "quota spot": "1 vCPUs",
+        "release": "version.json",
+        "secret cfs/github-token": "deleted",
+        "alarms": alarm,
+        "token": "workflow",
+    }
+
+
+def test_the_doctor_names_what_was_broken_and_its_commands_repair_it(stack: Stack, tmp_path: Path) -> None:
+    variables = install_aws_cli(tmp_path / "bin", stack.engine.account.command_environment(), project=PROJECT_FOLDER)
+    variables["CFS_LOCAL_DIR"] = str(stack.folder)
+
+    def look(*options: str) -> list[dict[str, str]]:
+        return examine(variables, LOCAL_STACK, *options, folder=PROJECT_FOLDER)
+
+    bucket = deploy_release(stack)
+    for findings in wrong(look()).values():
+        run_shell(findings[0]["repair"], variables, typed="value\n")
+    assert wrong(look()) == {}
+
+    words = break_account(stack, bucket)
+    findings = look()
+    broken = wrong(findings)
+
+    assert broken.keys() == words.keys()
+    assert {check: word for check, word in words.items() if word not in str(broken[check])} == {}
+    assert len(broken["schedules"]) == 2
+    [lock] = [finding for finding in findings if finding["check"] == "lock"]
+    assert str(NO_PROCESS) in lock["said"]
+
+    stack.call_github("DELETE", "/_control/faults")
+    stack.call_github("PUT", "/_control/faults/bad-credentials", {})
+    assert any("has expired" in finding["said"] for finding in look("--phase", "3"))
+    stack.call_github("DELETE", "/_control/faults")
+
+    by_command = [
+        each["repair"] for check, found in broken.items() if check not in ("alarms", "token") for each in found
+    ]
+    for command in [lock["repair"], *by_command]:
+        run_shell(command, variables)
+    alarm: dict[str, Any] = {"AlarmName": words["alarms"], "StateValue": "OK", "StateReason": "heartbeats"}
+    stack.client("cloudwatch").set_alarm_state(**alarm)
+
+    after = look()
+    assert wrong(after) == {}
+    assert "The stack is not locked." in [finding["said"] for finding in after]
