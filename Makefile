@@ -7,7 +7,7 @@ PYTEST := .venv/bin/pytest --quiet --durations 10 --durations-min 0.5
 # Without bytecode, every process compiles the project and pytest rewrites every test again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help up preview refresh down env test lint workflows types unit e2e rehearse bench chaos guard-bench guard-faults guard-replay figures schedule-year lock clean
+.PHONY: help up preview refresh down env test lint workflows types unit e2e rehearse bench chaos guard-bench guard-faults guard-replay status-pictures figures schedule-year lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -69,6 +69,9 @@ guard-faults: .venv/.ready ## each call of the cost guard fails in each way (abo
 
 guard-replay: .venv/.ready ## a day with a runaway launch under the cost guard; its plot is in docs/cost-guard.md
 	@$(CFS) guard-replay --plot docs/guard-replay.svg
+
+status-pictures: .venv/.ready ## the status page of that day in Chromium; its pictures are in docs/observability.md (about 2 minutes)
+	@$(CFS) status-pictures
 
 figures: .venv/.ready ## figures of the code: names, duplicates, lines by kind, longest function
 	@$(CFS) figures

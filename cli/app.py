@@ -57,6 +57,9 @@ LAZY_COMMANDS = {
     "guard-replay": LazyCommand(
         target="measure.guard.app:guard_replay_app", summary="Replay a day with a runaway launch under the cost guard."
     ),
+    "status-pictures": LazyCommand(
+        target="measure.guard.app:status_pictures_app", summary="Open the status page in Chromium; take its pictures."
+    ),
     "chaos": LazyCommand(target="measure.app:chaos_app", summary="Kill the engine and check that `up` converges."),
 }
 """Every command of `cfs`, by name."""

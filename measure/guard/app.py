@@ -1,4 +1,4 @@
-"""The commands `cfs guard-bench`, `cfs guard-faults` and `cfs guard-replay`."""
+"""The commands `cfs guard-bench`, `cfs guard-faults`, `cfs guard-replay` and `cfs status-pictures`."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from measure.guard.bench import guard_bench_report, measure_guard
 from measure.guard.faults import faults_report, try_faults
 from measure.guard.replay import replay_day, replay_report
 from measure.guard.replay_plot import draw_replay
+from measure.guard.status_pictures import take_pictures
 from terminal.options import JsonOption
 from terminal.results import finish_command
 
 guard_bench_app = typer.Typer()
 guard_faults_app = typer.Typer()
 guard_replay_app = typer.Typer()
+status_pictures_app = typer.Typer()
 
 
 @guard_bench_app.command("guard-bench")
@@ -42,3 +44,9 @@ def run_guard_replay(
     if plot is not None:
         plot.write_text(draw_replay(day), encoding="utf-8")
     finish_command(replay_report(day), as_json=json)
+
+
+@status_pictures_app.command("status-pictures")
+def take_status_pictures(*, json: JsonOption = False) -> None:
+    """Open the status page of a replayed day in Chromium, and take its pictures for the documentation."""
+    finish_command(take_pictures(), as_json=json)
