@@ -40,6 +40,9 @@ LAZY_COMMANDS = {
     "status": LazyCommand(target="cfs.operate.app:status_app", summary="Show an environment on one screen."),
     "unlock": LazyCommand(target="cfs.operate.app:unlock_app", summary="Remove the lock of a dead run."),
     "diagnose": LazyCommand(target="cfs.operate.app:diagnose_app", summary="Summarize runs, account, cost and logs."),
+    "import": LazyCommand(
+        target="cfs.operate.app:import_app", summary="Find existing resources, and write Pulumi's import file."
+    ),
     "ci": LazyCommand(target="cfs.ci.app:app", summary="Commands for continuous integration."),
     "local": LazyCommand(target="local.app:app", summary="Deploy on the emulated account, and look after it."),
     "schedule": LazyCommand(target="measure.app:schedule_app", summary="Simulate the cluster's schedules."),

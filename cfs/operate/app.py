@@ -1,7 +1,8 @@
-"""The commands `cfs status`, `cfs unlock` and `cfs diagnose`."""
+"""The commands `cfs status`, `cfs unlock`, `cfs diagnose` and `cfs import`."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,6 +16,7 @@ from terminal.results import finish_command
 status_app = typer.Typer()
 unlock_app = typer.Typer()
 diagnose_app = typer.Typer()
+import_app = typer.Typer()
 
 
 @status_app.command("status")
@@ -48,3 +50,16 @@ def diagnose(
 
     scope = DiagnosisScope(cost=cost or full, logs=logs or full, doctor=full)
     finish_command(diagnose_environment(find_stack_environment(environment), scope), as_json=json)
+
+
+@import_app.command("import")
+def import_existing(
+    environment: EnvironmentOption = "local",
+    file: Annotated[Path, typer.Option(help="where to write Pulumi's import file")] = Path("import.json"),
+    *,
+    json: JsonOption = False,
+) -> None:
+    """Find what the account already has, and write Pulumi's import file for it; change nothing."""
+    from cfs.operate.adoption import prepare_import  # noqa: PLC0415 — only this command previews
+
+    finish_command(prepare_import(find_stack_environment(environment), file=file), as_json=json)
