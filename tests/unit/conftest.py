@@ -8,9 +8,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore import parsers
 from botocore.client import ClientCreator
 from botocore.hooks import EventAliaser, HierarchicalEmitter
 from botocore.loaders import JSONFileLoader, Loader
+from botocore.useragent import UserAgentString
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
@@ -80,6 +82,10 @@ def _create_methods_once(creator: ClientCreator, model: ServiceModel) -> dict[st
 
 
 ClientCreator._create_methods = _create_methods_once  # noqa: SLF001 — same reason
+# Of each request; moto looks only for a region in it.
+UserAgentString.to_string = lambda _self: "boto3 in tests"
+# Most timestamps are a few that the tests' clock shows.
+parsers.DEFAULT_TIMESTAMP_PARSER = cache(parsers.DEFAULT_TIMESTAMP_PARSER)
 
 IMAGE = "ami-12c6146b"
 """The only machine image in an account with the fixture `one_image`."""
