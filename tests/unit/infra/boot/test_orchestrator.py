@@ -424,6 +424,7 @@ def test_the_logs_that_heartbeats_are_read_from_are_written_once() -> None:
     # The watchdog writes its log itself, the supervisor's service writes the supervisor's.
     assert "logged watchdog-service " in unit("cfs-watchdog.service")
     assert "logged supervisor " in unit("cfs-supervisor.service")
+    assert {"User=cfs", "RuntimeDirectory=cfs-supervision"} <= set(unit("cfs-supervision.service").splitlines())
     assert "cfs-supervision.timer" in written()["/usr/local/libexec/cfs/prepare"]
 
 
