@@ -36,12 +36,9 @@ def examine_required_tags(facts: EnvironmentFacts) -> Iterator[Finding]:
         for tag in facts.aws.list_items("ec2", "describe_tags", "Tags", Filters=filters):
             actual[tag["ResourceId"]][tag["Key"]] = tag["Value"]
     found = [
-        wrong_finding(
-            CHECK, f"{resource} lacks the tags {', '.join(lost)}.", repair=_tag_command(facts, resource, lost)
-        )
+        _lost_tags_finding(facts, resource, lost, is_bare=not actual[resource])
         for resource, tags in declared.items()
-        # A deleted resource has no tags at all; other checks report it.
-        if (lost := missing_tags(tags, actual[resource])) and actual[resource]
+        if (lost := missing_tags(tags, actual[resource]))
     ]
     if declared and not found:
         yield good_finding(CHECK, f"{len(declared)} resources in EC2 have the required tags.")
@@ -53,6 +50,13 @@ def missing_tags(declared: Mapping[str, str], actual: Mapping[str, str]) -> dict
     return {key: declared[key] for key in REQUIRED_TAGS if key in declared and actual.get(key) != declared[key]}
 
 
-def _tag_command(facts: EnvironmentFacts, resource: str, lost: Mapping[str, str]) -> str:
+def _lost_tags_finding(facts: EnvironmentFacts, resource: str, lost: Mapping[str, str], *, is_bare: bool) -> Finding:
+    if is_bare:
+        said = f"{resource} is deleted, or has lost all its tags."
+        return wrong_finding(CHECK, said, repair=facts.environment.redeploy_command)
     tags = " ".join(f"Key={key},Value={value}" for key, value in lost.items())
-    return f"aws ec2 create-tags --resources {resource} --tags {tags} {facts.region_option}"
+    return wrong_finding(
+        CHECK,
+        f"{resource} lacks the tags {', '.join(lost)}.",
+        repair=f"aws ec2 create-tags --resources {resource} --tags {tags} {facts.region_option}",
+    )
