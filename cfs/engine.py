@@ -12,9 +12,11 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cfs.stack_lock import StackLockedError
@@ -24,10 +26,18 @@ from terminal.signals import raise_if_interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
     from typing import IO
 
 _STDERR = 2
+
+POLICY_PACK = PROJECT_FOLDER / "policies"
+"""The project's policy pack."""
+
+POLICY_PACK_VARIABLE = "PULUMI_OPTION_POLICY_PACK"
+"""Environment variable in place of the option `--policy-pack`, for plain `pulumi`."""
+
+POLICY_EVENTS = "policyEvents"
+"""Key of the policies' events in a preview's JSON, to which the engine does not add them itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,10 +48,12 @@ class StackEngine(ABC):
 
     Attributes:
         settings: Settings file that replaces `Pulumi.<stack>.yaml`; None for that file.
+        policy_pack: Policy pack that previews and deployments must satisfy; None for no policies.
         answer_seconds: Time-out in seconds of a command whose output is captured.
     """
 
     settings: Path | None = None
+    policy_pack: Path | None = POLICY_PACK
     answer_seconds: float = 300.0
 
     @property
@@ -83,7 +95,7 @@ class StackEngine(ABC):
         process = subprocess.Popen(
             command,
             cwd=PROJECT_FOLDER,
-            env=_with_user(self.process_environment()),
+            env=_complete_environment(self.process_environment()),
             stdout=_STDERR if to_stderr else None,
             stderr=subprocess.PIPE,
             text=True,
@@ -103,7 +115,7 @@ class StackEngine(ABC):
             done = subprocess.run(
                 [*self._pulumi_command(*arguments), "--non-interactive"],
                 cwd=PROJECT_FOLDER,
-                env=_with_user(self.process_environment()),
+                env=_complete_environment(self.process_environment()),
                 capture_output=True,
                 text=True,
                 check=False,
@@ -131,21 +143,23 @@ class StackEngine(ABC):
         return json.loads(self.query_text(*arguments))
 
     def query_preview(self, *arguments: str) -> dict[str, Any]:
-        """Run a preview and return its JSON; if the preview fails, the JSON's diagnostics contain the reason.
+        """Run a preview and return its JSON; if the preview fails, the diagnostics or policy events contain the reason.
 
         Raises:
             EngineError: The preview failed without diagnostics in JSON.
         """
-        try:
-            found: dict[str, Any] = self.query_json("preview", "--json", *arguments)
-        except EngineError as error:
+        with tempfile.TemporaryDirectory(prefix="cfs-preview-") as folder:
+            log = Path(folder, "events.json")
             try:
-                found = json.loads(error.stdout)
-            except ValueError:
-                raise error from None
-            if not found.get("diagnostics"):
-                raise
-        return found
+                found: dict[str, Any] = self.query_json("preview", "--json", "--event-log", str(log), *arguments)
+            except EngineError as error:
+                try:
+                    found = json.loads(error.stdout)
+                except ValueError:
+                    raise error from None
+                if not found.get("diagnostics"):
+                    raise
+            return {**found, POLICY_EVENTS: _read_policy_events(log)}
 
     def _pulumi_command(self, operation: str, *arguments: str) -> list[str]:
         path = self.process_environment()["PATH"]
@@ -157,7 +171,10 @@ class StackEngine(ABC):
         settings = (
             ["--config-file", str(self.settings)] if self.settings and operation in _CONFIGURED_OPERATIONS else []
         )
-        return [pulumi, operation, *arguments, *stack, *settings]
+        policies = (
+            ["--policy-pack", str(self.policy_pack)] if self.policy_pack and operation in _CHECKED_OPERATIONS else []
+        )
+        return [pulumi, operation, *arguments, *stack, *settings, *policies]
 
     def _raise_known_error(self, said: str) -> None:
         """Raise an error with a repair if the output contains a known failure."""
@@ -182,6 +199,9 @@ class StackEngine(ABC):
 _CONFIGURED_OPERATIONS = frozenset({"up", "preview", "refresh", "destroy", "config"})
 """Operations that take `--config-file`."""
 
+_CHECKED_OPERATIONS = frozenset({"up", "preview"})
+"""Operations that check policies."""
+
 
 class EngineError(Exception):
     """The engine failed, and its own output explains the failure."""
@@ -202,9 +222,17 @@ class EngineError(Exception):
         self.stdout = stdout
 
 
-def _with_user(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment with USER, which Pulumi needs if the user ID has no account, as in many containers."""
-    return {"USER": str(os.getuid()), **environment}
+def _complete_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Add USER, which Pulumi needs if the user ID has no account, and a variable that allows the option `--event-log`."""
+    return {"USER": str(os.getuid()), **environment, "PULUMI_DEBUG_COMMANDS": "true"}
+
+
+def _read_policy_events(log: Path) -> list[dict[str, Any]]:
+    """Return the policies' events in the engine's log, which has one JSON object per line."""
+    if not log.exists():
+        return []
+    lines = [line for line in log.read_text(encoding="utf-8").splitlines() if '"policyEvent"' in line]
+    return [event["policyEvent"] for event in map(json.loads, lines) if "policyEvent" in event]
 
 
 class _StderrRelay:

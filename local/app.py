@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from cfs.engine import POLICY_PACK, POLICY_PACK_VARIABLE
 from local import operations
 from local.account import account_folder, open_account
 from local.engine import LocalEngine
@@ -49,7 +50,7 @@ def local_env() -> None:
     account = open_account()
     for name in account.foreign_variables():
         sys.stdout.write(f"unset {name}\n")
-    for name, value in account.account_variables().items():
+    for name, value in {**account.account_variables(), POLICY_PACK_VARIABLE: str(POLICY_PACK)}.items():
         sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
 
 

@@ -26,7 +26,7 @@ NEXT_STEPS = """\
 What to try next:
   make preview                    what would change now
   eval "$(make -s env)"           then plain pulumi, aws and boto3 work on the local account
-  pulumi config set dailyBudgetUsd 120 && make up      a setting changed in place
+  pulumi config set dailyBudgetUsd 80 && make up      a setting changed in place
   make down                       destroy all but protected resources and stop the emulators"""
 
 

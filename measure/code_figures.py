@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 KINDS = {
-    "product": ("__main__.py", "infra", "cfs", "cli", "costs", "guard", "terminal"),
+    "product": ("__main__.py", "infra", "cfs", "cli", "costs", "guard", "policies", "terminal"),
     "emulated account and Pulumi": ("local", "toolchain"),
     "measuring harness": ("measure",),
     "tests": ("tests",),

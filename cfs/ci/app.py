@@ -17,6 +17,7 @@ from cfs.ci.preview_summary import PreviewSummary, read_preview_summaries
 from cfs.ci.rust_workspace import read_workspace
 from cfs.ci.stack_preview import summarize_preview
 from cfs.ci.workflow_lint import check_workflows, own_workflow_files
+from cfs.previews.policy_findings import mandatory_findings
 from infra.github.delivery import delivered_files
 from terminal.job_outputs import run_page_url
 from terminal.options import EnvironmentOption
@@ -95,17 +96,19 @@ def ci_comment(
     expected: Annotated[str, typer.Option(help="JSON list of environments; a missing one counts as failed")],
     section: Annotated[list[Path] | None, typer.Option(help="Markdown file to append")] = None,
 ) -> None:
-    """Create or update the pull request's comment with the previews of all environments."""
+    """Create or update the pull request's comment with the previews; fail if a policy refuses one."""
     sections = [path.read_text() for path in section or []]
+    summaries = read_preview_summaries(folder, expected)
     text = comment_text(
-        read_preview_summaries(folder, expected),
+        summaries,
         title="Infrastructure preview",
         purpose=PREVIEW_PURPOSE,
         sections=sections,
         page=run_page_url(),
     )
     job_repository().write_comment(pull_request, text, purpose=PREVIEW_PURPOSE)
-    finish_command(CommandResult(job_summary=text))
+    refused = any(mandatory_findings(summary.policies) for summary in summaries.values() if summary)
+    finish_command(CommandResult(job_summary=text, exit_code=1 if refused else 0))
 
 
 @app.command("drift")

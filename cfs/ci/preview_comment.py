@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cfs.previews.changes import count_changes
 from cfs.previews.changes_table import changes_table
+from cfs.previews.policy_findings import policies_section
 from terminal.markdown import COMMENT_LIMIT, cut_markdown
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def comment_text(
 
 def summary_section(summary: PreviewSummary, *, room: int = COMMENT_LIMIT) -> str:
     """Return the changes and the drift of one environment in at most `room` characters."""
-    parts = [summary.cost] if summary.cost else []
+    parts = [policies_section(summary.policies), *([summary.cost] if summary.cost else [])]
     parts.append(_changes_part("Would change", summary.changes, nothing="Nothing would change."))
     if summary.drift is not None:
         parts.append(_changes_part("Has drifted", summary.drift, nothing="Nothing has drifted."))

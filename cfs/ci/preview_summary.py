@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from cfs.previews.changes import PreviewChange  # noqa: TC001 — pydantic reads the annotations when the program runs
+from cfs.previews.policy_findings import PolicyFinding  # noqa: TC001 — the same
 from terminal.errors import UserError
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ class PreviewSummary(BaseModel):
     Attributes:
         drift: Differences between the account and the state; None if drift was not looked for.
         cost: Cost of the changes as Markdown; "" if it was not estimated.
+        policies: Violations of policies, mandatory ones first.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -28,6 +30,7 @@ class PreviewSummary(BaseModel):
     changes: tuple[PreviewChange, ...]
     drift: tuple[PreviewChange, ...] | None = None
     cost: str = ""
+    policies: tuple[PolicyFinding, ...] = ()
 
 
 def read_preview_summaries(folder: Path, expected: str) -> dict[str, PreviewSummary | None]:

@@ -9,6 +9,7 @@ from cfs.cost.stack_cost import change_cost_section
 from cfs.engine import EngineError
 from cfs.environments import find_stack_environment
 from cfs.previews.changes import read_changes, read_preview_errors
+from cfs.previews.policy_findings import read_policy_findings
 from terminal.errors import UserError
 
 _SHOWN_CHARACTERS = 4000
@@ -20,19 +21,29 @@ def summarize_preview(environment: str, *, drift: bool) -> PreviewSummary:
     stack = find_stack_environment(environment)
     engine = stack.open_engine()
     try:
-        preview = engine.query_json("preview", "--json")
+        preview = engine.query_preview()
         # Compares the state with the account only: merged but undeployed changes are not drift.
         drifted = read_changes(engine.query_json("refresh", "--preview-only", "--json")) if drift else None
     except EngineError as error:
         if stack.is_emulated:
             raise
-        shown = f"{_engine_errors(error.stdout)}\n{error.stderr}".strip()[-_SHOWN_CHARACTERS:]
-        raise UserError(
-            f"`pulumi {error.operation}` failed on {environment}:\n{shown}",
-            repair="check PULUMI_BACKEND_URL, the AWS credentials and GITHUB_TOKEN, and that the stack exists",
-        ) from error
-    cost = change_cost_section(environment, preview)
-    return PreviewSummary(environment=environment, changes=read_changes(preview), drift=drifted, cost=cost)
+        raise _failure(error.operation, environment, f"{_engine_errors(error.stdout)}\n{error.stderr}") from error
+    if errors := read_preview_errors(preview):
+        raise _failure("preview", environment, "\n".join(errors))
+    return PreviewSummary(
+        environment=environment,
+        changes=read_changes(preview),
+        drift=drifted,
+        cost=change_cost_section(environment, preview),
+        policies=read_policy_findings(preview),
+    )
+
+
+def _failure(operation: str, environment: str, output: str) -> UserError:
+    return UserError(
+        f"`pulumi {operation}` failed on {environment}:\n{output.strip()[-_SHOWN_CHARACTERS:]}",
+        repair="check PULUMI_BACKEND_URL, the AWS credentials and GITHUB_TOKEN, and that the stack exists",
+    )
 
 
 def _engine_errors(printed: str) -> str:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _GIT_TIMEOUT_SECONDS = 30
 """Time-out of git, which only reads the working tree."""
 
-_DECLARING_FILES = ("__main__.py", "Pulumi.yaml", "requirements.txt", "costs", "guard", "infra")
+_DECLARING_FILES = ("__main__.py", "Pulumi.yaml", "requirements.txt", "costs", "guard", "infra", "policies")
 """Files that determine what the program declares, besides the stack's settings."""
 
 

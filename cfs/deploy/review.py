@@ -89,8 +89,8 @@ def review_differences(reviewed: Review, now: Review) -> list[str]:
     return [*differences, *_change_differences(reviewed.changes, now.changes)]
 
 
-def review_summary(review: Review, complaints: Sequence[str], *, cost: str = "") -> str:
-    """Return the review as Markdown for a job summary, with the cost of its changes, also in Markdown."""
+def review_summary(review: Review, complaints: Sequence[str], *, cost: str = "", policies: str = "") -> str:
+    """Return the review as Markdown for a job summary, with the cost and the policies' findings, also in Markdown."""
     parts = [
         f"### Preview of {review.environment}: {count_changes(review.changes) or 'no changes'}",
         f"Digest `{review.review_digest}`",
@@ -98,7 +98,7 @@ def review_summary(review: Review, complaints: Sequence[str], *, cost: str = "")
         *([_complaints_list(complaints)] if complaints else []),
         *([cut_markdown(changes_table(review.changes), limit=SUMMARY_LIMIT)] if review.changes else []),
         f"{PRICE_MARK}\n{cost}",
-        POLICY_MARK,
+        f"{POLICY_MARK}\n{policies}",
     ]
     return "\n\n".join(part.rstrip() for part in parts) + "\n"
 

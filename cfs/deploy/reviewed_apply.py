@@ -15,6 +15,7 @@ from cfs.doctor.preflight import check_stack_github, is_github_resource
 from cfs.doctor.resource_types import REPOSITORY_FILE_TYPE
 from cfs.environments import find_stack_environment
 from cfs.previews.changes import changing_steps, read_preview_errors
+from cfs.previews.policy_findings import mandatory_findings, policies_section, read_policy_findings
 from terminal.errors import UserError
 from terminal.job_outputs import run_page_url
 from terminal.results import CommandResult
@@ -57,15 +58,21 @@ def preview_for_review(wanted: WantedDeployment, *, file: Path) -> CommandResult
     if not complaints:
         _write_review(file, review)
     cost = change_cost_section(wanted.environment, previewed.content)
+    findings = read_policy_findings(previewed.content)
     note = _UNFINISHED_NOTE if unfinished else ""
     return CommandResult(
         text=review_text(review, complaints),
         notes=[note] if note else (),
-        job_summary=f"{review_summary(review, complaints, cost=cost)}\n{note}",
+        job_summary=f"{review_summary(review, complaints, cost=cost, policies=policies_section(findings))}\n{note}",
         # A review that cannot be applied must not be approved either.
         job_outputs={"changes": str(len(review.changes))}
         | ({} if complaints else {"digest": review.review_digest, "review": str(file)}),
-        figures={"digest": review.review_digest, "errors": complaints, "review": review.model_dump(by_alias=True)},
+        figures={
+            "digest": review.review_digest,
+            "errors": complaints,
+            "policies": [finding.finding_text for finding in findings],
+            "review": review.model_dump(by_alias=True),
+        },
         exit_code=1 if complaints else 0,
     )
 
@@ -124,6 +131,7 @@ def _review_preview(stack: PlannedStack, wanted: WantedDeployment) -> tuple[Revi
     )
     if run_page_url():
         refusals += refuse_operator_changes(previewed.content, stack=wanted.environment)
+    refusals += [finding.finding_text for finding in mandatory_findings(read_policy_findings(previewed.content))]
     return review, [*read_preview_errors(previewed.content), *refusals], previewed
 
 

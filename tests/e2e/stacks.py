@@ -156,7 +156,10 @@ def name_of(urn: str) -> str:
 def new_stack(
     folder: Path, monkeypatch: pytest.MonkeyPatch, *, spawn: servers.SpawnEmulator, like: Path | None = None
 ) -> Stack:
-    """Start a local account in `folder`, empty or as a copy of the stopped account in `like`, and open its stack."""
+    """Start a local account in `folder`, empty or as a copy of the stopped account in `like`, and open its stack.
+
+    The stack's own engine checks no policies, which would take almost a second each time; `run_cfs` does, as for users.
+    """
     monkeypatch.setenv("CFS_LOCAL_DIR", str(folder))
     settings = folder / "Pulumi.local.yaml"
     folder.mkdir(parents=True, exist_ok=True)
@@ -164,6 +167,6 @@ def new_stack(
         copy_account(like, folder)
     servers.ensure_emulators_running(folder, spawn=spawn)
     shutil.copy(PROJECT_FOLDER / settings.name, settings)
-    engine = LocalEngine(account=open_account(), settings=settings)
+    engine = LocalEngine(account=open_account(), settings=settings, policy_pack=None)
     engine.ensure_stack()
     return Stack(engine=engine, settings=settings)

@@ -25,6 +25,7 @@ FOLDERS = (
     "costs",
     "docs",
     "guard",
+    "policies",
     "infra",
     "local",
     "measure",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cfs.ci import stack_preview
+from cfs.previews.policy_findings import policies_section
 from terminal.errors import UserError
 from toolchain import Toolchain
 
@@ -34,7 +35,7 @@ def pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], N
 
 def test_drift_is_checked_only_on_request(pulumi: Callable[[str], None]) -> None:
     pulumi(f"""case "$*" in
-        "preview --json --stack prod --non-interactive") echo '{{"steps": []}}' ;;
+        "preview --json --event-log "*) echo '{{"steps": []}}' ;;
         "refresh --preview-only --json --stack prod --non-interactive") echo '{json.dumps(UPDATE)}' ;;
         *) exit 9 ;;
         esac""")
@@ -49,8 +50,7 @@ def test_a_failure_shows_the_engines_errors_from_stdout_and_stderr(pulumi: Calla
     pulumi(f"echo '{json.dumps(told)}'; echo 'error: preview failed' >&2; exit 255")
     with pytest.raises(UserError) as failure:
         stack_preview.summarize_preview("prod", drift=False)
-    assert failure.value.problem.startswith("`pulumi preview` failed on prod:\nno valid credential sources found")
-    assert failure.value.problem.endswith("error: preview failed")
+    assert failure.value.problem == "`pulumi preview` failed on prod:\nno valid credential sources found"
     assert "AWS credentials" in failure.value.repair
 
 
@@ -65,3 +65,23 @@ def test_a_preview_says_what_it_costs_and_an_unknown_cost_does_not_fail_it(pulum
     for config, said in (("{}", "| **total** |"), ('{"aws:region": "mars"}', "**Cost of prod:** unknown.")):
         pulumi(f"""echo '{{"config": {config}, "steps": []}}'""")
         assert said in stack_preview.summarize_preview("prod", drift=False).cost
+
+
+def test_violations_of_policies_are_in_the_summary_although_the_engines_json_omits_them(
+    pulumi: Callable[[str], None],
+) -> None:
+    event = {"resourceUrn": BUCKET, "policyName": "mandatory", "enforcementLevel": "mandatory"}
+    logged = [
+        {"preludeEvent": {"config": {"a": '"policyEvent"'}}},
+        {"policyEvent": {**event, "message": "Stops the run\nimdsv2: It is old.\nRepair: renew it\n"}},
+    ]
+    failed = {"steps": [], "diagnostics": [{"severity": "error", "message": "error: preview failed\n"}]}
+    lines = " ".join(f"'{json.dumps(line)}'" for line in logged)
+    pulumi(f"""printf '%s\\n' {lines} >"$4"; echo '{json.dumps(failed)}'; exit 1""")
+
+    [finding] = stack_preview.summarize_preview("prod", drift=False).policies
+
+    assert finding.is_mandatory
+    assert finding.finding_text == "cache: imdsv2: It is old. Repair: renew it"
+    said = policies_section([finding])
+    assert "| **mandatory** | `cache` | imdsv2: It is old. Repair: renew it |" in said
