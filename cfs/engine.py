@@ -223,7 +223,7 @@ class EngineError(Exception):
 
 
 def _complete_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Add USER, which Pulumi needs if the user ID has no account, and a variable that allows the option `--event-log`."""
+    """Add USER, which Pulumi needs if the user ID has no account, and the variable that allows `--event-log`."""
     return {"USER": str(os.getuid()), **environment, "PULUMI_DEBUG_COMMANDS": "true"}
 
 

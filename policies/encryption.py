@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def find_unencrypted(resource: CheckedResource) -> Iterator[str]:
-    """Yield disks, volumes, buckets' defaults, topics, log groups and queues without encryption."""
+    """Yield disks, volumes, buckets' defaults, topics, log groups and queues without encryption, and unrotated keys."""
     find = _CHECKS.get(resource.type)
     if find is not None:
         yield from find(resource)
@@ -52,6 +52,11 @@ def _with_key(property_: str) -> Callable[[CheckedResource], Iterator[str]]:
     return find
 
 
+def _rotation(resource: CheckedResource) -> Iterator[str]:
+    if is_off(resource.properties.get("enableKeyRotation")):
+        yield "The key is not rotated (enableKeyRotation)."
+
+
 def _queue(resource: CheckedResource) -> Iterator[str]:
     # SQS encrypts a queue with its own key unless it is told not to.
     if resource.properties.get("sqsManagedSseEnabled") is False and not resource.properties.get("kmsMasterKeyId"):
@@ -63,6 +68,7 @@ _CHECKS: Mapping[str, Callable[[CheckedResource], Iterator[str]]] = {
     "aws:ebs/volume:Volume": _volume,
     "aws:ec2/instance:Instance": _instance_disks,
     "aws:ec2/launchTemplate:LaunchTemplate": _template_disks,
+    "aws:kms/key:Key": _rotation,
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": _bucket_default,
     "aws:sns/topic:Topic": _with_key("kmsMasterKeyId"),
     "aws:sqs/queue:Queue": _queue,

@@ -106,6 +106,7 @@ CASES: list[tuple[str, str, dict[str, Any], str]] = [
     ("encryption", "aws:cloudwatch/logGroup:LogGroup", {}, "names no KMS key"),
     ("encryption", "aws:sqs/queue:Queue", {}, ""),
     ("encryption", "aws:sqs/queue:Queue", {"sqsManagedSseEnabled": False}, "not encrypted"),
+    ("encryption", "aws:kms/key:Key", {"enableKeyRotation": False}, "not rotated"),
     (
         "encryption",
         "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",

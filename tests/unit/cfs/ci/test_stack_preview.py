@@ -75,7 +75,7 @@ def test_violations_of_policies_are_in_the_summary_although_the_engines_json_omi
         {"preludeEvent": {"config": {"a": '"policyEvent"'}}},
         {"policyEvent": {**event, "message": "Stops the run\nimdsv2: It is old.\nRepair: renew it\n"}},
     ]
-    failed = {"steps": [], "diagnostics": [{"severity": "error", "message": "error: preview failed\n"}]}
+    failed = {"steps": [], "diagnostics": [{"severity": "error", "message": "error: preview failed"}]}
     lines = " ".join(f"'{json.dumps(line)}'" for line in logged)
     pulumi(f"""printf '%s\\n' {lines} >"$4"; echo '{json.dumps(failed)}'; exit 1""")
 
