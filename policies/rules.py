@@ -41,7 +41,7 @@ RESOURCE_RULES = (
     ResourceRule(
         name="encryption",
         summary="disks, volumes, buckets, topics, queues and log groups are encrypted, and keys are rotated",
-        repair="name the stack's key: encrypted=True with kms_key_id, or kms_master_key_id=args.stack.key_arn; enable_key_rotation=True",
+        repair="kms_key_id or kms_master_key_id=args.stack.key_arn, encrypted=True, enable_key_rotation=True",
         enforcement="mandatory",
         reason="what has been written unencrypted stays so",
         find_problems=encryption.find_unencrypted,
