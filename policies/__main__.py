@@ -6,6 +6,7 @@ and enforcing, and messages begin with the rule's name.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     )
 
     from policies.model import Enforcement
+
+gc.disable()  # This process lives for seconds, and what it imports is never freed.
 
 _EXEMPTIONS = parse_exemptions(EXEMPTIONS_FILE.read_text(encoding="utf-8"))
 _TODAY = datetime.now(UTC).date()
