@@ -71,7 +71,7 @@ def _checked_resource(args: ResourceValidationArgs | PolicyResource) -> CheckedR
 def _check_resource(enforcement: Enforcement) -> Callable[[ResourceValidationArgs, ReportViolation], None]:
     rules = [rule for rule in RESOURCE_RULES if rule.enforcement == enforcement]
 
-    def check(args: ResourceValidationArgs, report: ReportViolation) -> None:
+    def report_problems(args: ResourceValidationArgs, report: ReportViolation) -> None:
         if not args.resource_type.startswith("aws:"):
             return
         resource = _checked_resource(args)
@@ -81,7 +81,7 @@ def _check_resource(enforcement: Enforcement) -> Callable[[ResourceValidationArg
                 if message := violation_message(rule, violation, _EXEMPTIONS, today=_TODAY):
                     report(message, None)
 
-    return check
+    return report_problems
 
 
 def _check_stack(args: StackValidationArgs, report: ReportViolation) -> None:

@@ -45,11 +45,11 @@ def _bucket_default(resource: CheckedResource) -> Iterator[str]:
 
 
 def _with_key(property_: str) -> Callable[[CheckedResource], Iterator[str]]:
-    def find(resource: CheckedResource) -> Iterator[str]:
+    def find_missing_key(resource: CheckedResource) -> Iterator[str]:
         if not resource.properties.get(property_):
             yield f"It names no KMS key ({property_})."
 
-    return find
+    return find_missing_key
 
 
 def _rotation(resource: CheckedResource) -> Iterator[str]:

@@ -39,17 +39,17 @@ TLS_ONLY = {
 }
 
 
-def policy(**statement: Any) -> dict[str, Any]:
+def policy_document(**statement: Any) -> dict[str, Any]:
     return {"policy": json.dumps({"Statement": [{"Effect": "Allow", "Sid": "It", **statement}]})}
 
 
-def budget(limit: str, *percentages: int) -> dict[str, Any]:
+def daily_budget(limit: str, *percentages: int) -> dict[str, Any]:
     alert = {"notificationType": "ACTUAL", "thresholdType": "PERCENTAGE", "subscriberSnsTopicArns": ["arn"]}
     alerts = [{**alert, "threshold": float(percentage)} for percentage in percentages]
     return {"timeUnit": "DAILY", "limitAmount": limit, "notifications": alerts}
 
 
-def spot(role: str, percentage: int) -> dict[str, Any]:
+def spot_group(role: str, percentage: int) -> dict[str, Any]:
     distribution = {"onDemandPercentageAboveBaseCapacity": percentage}
     return {
         "tags": [{"key": "Role", "value": role}],
@@ -57,19 +57,19 @@ def spot(role: str, percentage: int) -> dict[str, Any]:
     }
 
 
-def types(*names: str) -> dict[str, Any]:
+def typed_group(*names: str) -> dict[str, Any]:
     return {"mixedInstancesPolicy": {"launchTemplate": {"overrides": [{"instanceType": name} for name in names]}}}
 
 
-def nodes(count: str, most: int) -> dict[str, Any]:
+def sized_group(count: str, most: int) -> dict[str, Any]:
     return {"tags": [{"key": "Nodes", "value": count}], "maxSize": float(most)}
 
 
-def metadata(tokens: str) -> dict[str, Any]:
+def metadata_options(tokens: str) -> dict[str, Any]:
     return {"metadataOptions": {"httpTokens": tokens}}
 
 
-def disk(encrypted: object, volume_type: str = "gp3") -> dict[str, Any]:
+def template_disk(encrypted: object, volume_type: str = "gp3") -> dict[str, Any]:
     return {"blockDeviceMappings": [{"ebs": {"encrypted": encrypted, "volumeType": volume_type}}]}
 
 
@@ -82,9 +82,9 @@ CASES: list[tuple[str, str, dict[str, Any], str]] = [
     ("required-tags", "aws:ec2/route:Route", {}, ""),
     ("required-tags", "github:index/repository:Repository", {}, ""),
     ("required-tags", BUCKET, {"tags": {**TAGGED["tags"], "Owner": ""}}, "lacks the tag Owner"),
-    ("spot-in-cluster-only", GROUP, spot("storage", 0), ""),
-    ("spot-in-cluster-only", GROUP, spot("orchestrator", 100), ""),
-    ("spot-in-cluster-only", GROUP, spot("orchestrator", 50), "Role is orchestrator"),
+    ("spot-in-cluster-only", GROUP, spot_group("storage", 0), ""),
+    ("spot-in-cluster-only", GROUP, spot_group("orchestrator", 100), ""),
+    ("spot-in-cluster-only", GROUP, spot_group("orchestrator", 50), "Role is orchestrator"),
     ("spot-in-cluster-only", INSTANCE, {"instanceMarketOptions": {"marketType": "spot"}}, "Role is missing"),
     ("no-public-ingress", INGRESS, {"referencedSecurityGroupId": "sg-1"}, ""),
     ("no-public-ingress", INGRESS, {"cidrIpv4": "10.0.0.0/16"}, ""),
@@ -93,11 +93,11 @@ CASES: list[tuple[str, str, dict[str, Any], str]] = [
     ("no-public-ingress", INGRESS, {"cidrIpv6": "::/0"}, "admits ::/0"),
     ("no-public-ingress", SECURITY_GROUP, {"ingress": [{"cidrBlocks": ["8.8.8.0/24"]}]}, "admits 8"),
     ("no-public-ingress", SECURITY_GROUP, {"egress": [{"cidrBlocks": ["0.0.0.0/0"]}]}, ""),
-    ("imdsv2", INSTANCE, metadata("required"), ""),
-    ("imdsv2", TEMPLATE, metadata("optional"), "does not require session tokens"),
+    ("imdsv2", INSTANCE, metadata_options("required"), ""),
+    ("imdsv2", TEMPLATE, metadata_options("optional"), "does not require session tokens"),
     ("imdsv2", INSTANCE, {}, "does not require session tokens"),
-    ("encryption", TEMPLATE, disk("true"), ""),
-    ("encryption", TEMPLATE, disk("false"), "not encrypted"),
+    ("encryption", TEMPLATE, template_disk("true"), ""),
+    ("encryption", TEMPLATE, template_disk("false"), "not encrypted"),
     ("encryption", INSTANCE, {"rootBlockDevice": {"encrypted": True}}, ""),
     ("encryption", INSTANCE, {}, "not encrypted"),
     ("encryption", "aws:ebs/volume:Volume", {"encrypted": False}, "not encrypted"),
@@ -113,25 +113,30 @@ CASES: list[tuple[str, str, dict[str, Any], str]] = [
         {"rules": [{"applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"}}]},
         "not encryption with a KMS key",
     ),
-    ("no-wildcard-actions", ROLE_POLICY, policy(Action="s3:GetObject"), ""),
-    ("no-wildcard-actions", ROLE_POLICY, policy(Action=["s3:GetObject", "s3:Put*"]), r"It allows s3:Put\*"),
-    ("no-wildcard-actions", ROLE_POLICY, policy(NotAction="iam:PassRole"), "It allows NotAction"),
-    ("no-wildcard-actions", ROLE_POLICY, policy(Effect="Deny", Action="*"), ""),
+    ("no-wildcard-actions", ROLE_POLICY, policy_document(Action="s3:GetObject"), ""),
+    ("no-wildcard-actions", ROLE_POLICY, policy_document(Action=["s3:GetObject", "s3:Put*"]), r"It allows s3:Put\*"),
+    ("no-wildcard-actions", ROLE_POLICY, policy_document(NotAction="iam:PassRole"), "It allows NotAction"),
+    ("no-wildcard-actions", ROLE_POLICY, policy_document(Effect="Deny", Action="*"), ""),
     ("no-wildcard-actions", ROLE_POLICY, {"policy": UNKNOWN}, ""),
-    ("pass-role-to-service", ROLE_POLICY, policy(Action="iam:PassRole", Condition=PASSED_TO_EC2), ""),
-    ("pass-role-to-service", ROLE_POLICY, policy(Action="iam:PassRole", Condition=PASSED_ELSEWHERE), "any service"),
-    ("pass-role-to-service", ROLE_POLICY, policy(Action=["iam:passrole"]), "any service"),
-    ("daily-budget", BUDGET, budget("100", 80, 100), ""),
-    ("daily-budget", BUDGET, budget("100.5", 80, 100), r"more than \$100"),
-    ("daily-budget", BUDGET, budget("50", 100), "no alert at 80 %"),
+    ("pass-role-to-service", ROLE_POLICY, policy_document(Action="iam:PassRole", Condition=PASSED_TO_EC2), ""),
+    (
+        "pass-role-to-service",
+        ROLE_POLICY,
+        policy_document(Action="iam:PassRole", Condition=PASSED_ELSEWHERE),
+        "any service",
+    ),
+    ("pass-role-to-service", ROLE_POLICY, policy_document(Action=["iam:passrole"]), "any service"),
+    ("daily-budget", BUDGET, daily_budget("100", 80, 100), ""),
+    ("daily-budget", BUDGET, daily_budget("100.5", 80, 100), r"more than \$100"),
+    ("daily-budget", BUDGET, daily_budget("50", 100), "no alert at 80 %"),
     ("daily-budget", BUDGET, {"timeUnit": "MONTHLY", "limitAmount": "3000"}, ""),
     ("priced-types", INSTANCE, {"instanceType": "c7a.2xlarge"}, ""),
-    ("priced-types", GROUP, types("i4i.2xlarge", "u-24tb1.112xlarge"), r"known for ec2/u-24tb1\.112xlarge"),
-    ("priced-types", TEMPLATE, disk("true", "io2"), "known for ebs/io2"),
+    ("priced-types", GROUP, typed_group("i4i.2xlarge", "u-24tb1.112xlarge"), r"known for ec2/u-24tb1\.112xlarge"),
+    ("priced-types", TEMPLATE, template_disk("true", "io2"), "known for ebs/io2"),
     ("estimated-types", BUCKET, {}, ""),
     ("estimated-types", "aws:rds/instance:Instance", {}, "does not know what aws:rds/instance:Instance costs"),
-    ("nodes-within-estimate", GROUP, nodes("3", 4), ""),
-    ("nodes-within-estimate", GROUP, nodes("3", 5), "maximum is 5 nodes"),
+    ("nodes-within-estimate", GROUP, sized_group("3", 4), ""),
+    ("nodes-within-estimate", GROUP, sized_group("3", 5), "maximum is 5 nodes"),
     ("nodes-within-estimate", GROUP, {"maxSize": 1.0}, "no tag Nodes"),
     ("protected-state", BUCKET, {"tags": {"Role": "artifacts"}}, ""),
     ("protected-state", BUCKET, {"tags": {"Role": "state"}}, "not protected"),
@@ -149,7 +154,7 @@ def stack_rule(name: str) -> StackRule:
     return rule
 
 
-def resource(type_: str, **properties: Any) -> CheckedResource:
+def checked_resource(type_: str, **properties: Any) -> CheckedResource:
     return CheckedResource(type=type_, name="it", properties=properties, urn=f"urn:{type_}", region=REGION)
 
 
@@ -157,7 +162,7 @@ def resource(type_: str, **properties: Any) -> CheckedResource:
 def test_a_rule_reports_what_violates_it_alone(
     rule: str, type_: str, properties: dict[str, Any], reported: str
 ) -> None:
-    problems = list(resource_rule(rule).find_problems(resource(type_, **properties)))
+    problems = list(resource_rule(rule).find_problems(checked_resource(type_, **properties)))
 
     assert len(problems) == bool(reported), problems
     assert all(re.search(reported, problem) for problem in problems), problems
@@ -170,23 +175,23 @@ def test_each_rule_has_a_case_that_passes_and_one_that_fails() -> None:
 
 
 def test_the_tags_of_an_adopted_bucket_and_a_protected_state_bucket_are_accepted() -> None:
-    bucket = resource(BUCKET, tags={"Role": "state"})
+    bucket = checked_resource(BUCKET, tags={"Role": "state"})
 
     assert not list(resource_rule("required-tags").find_problems(replace(bucket, ignores_tags=True)))
     assert not list(resource_rule("protected-state").find_problems(replace(bucket, protected=True)))
 
 
 def test_a_bucket_without_its_parts_is_reported_with_what_it_lacks() -> None:
-    bucket = resource(BUCKET, bucket="b")
+    bucket = checked_resource(BUCKET, bucket="b")
     parts = {
-        "a complete public access block": resource(
+        "a complete public access block": checked_resource(
             "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock", bucket="b", **EVERY_BLOCK
         ),
-        "versions": resource(
+        "versions": checked_resource(
             "aws:s3/bucketVersioning:BucketVersioning", bucket="b", versioningConfiguration={"status": "Enabled"}
         ),
-        "a policy that denies requests without TLS": resource(
-            "aws:s3/bucketPolicy:BucketPolicy", bucket="b", **policy(**TLS_ONLY)
+        "a policy that denies requests without TLS": checked_resource(
+            "aws:s3/bucketPolicy:BucketPolicy", bucket="b", **policy_document(**TLS_ONLY)
         ),
     }
     find = stack_rule("private-buckets").find_violations
@@ -204,11 +209,11 @@ def test_a_bucket_without_its_parts_is_reported_with_what_it_lacks() -> None:
 
 
 def test_a_public_address_is_reported_only_behind_a_nat_gateway() -> None:
-    machine = resource(INSTANCE, associatePublicIpAddress=True)
-    template = resource(TEMPLATE, networkInterfaces=[{"associatePublicIpAddress": "true"}])
-    subnet = resource("aws:ec2/subnet:Subnet", mapPublicIpOnLaunch=True)
-    gateway = resource("aws:ec2/natGateway:NatGateway")
-    private = resource(INSTANCE, associatePublicIpAddress=False)
+    machine = checked_resource(INSTANCE, associatePublicIpAddress=True)
+    template = checked_resource(TEMPLATE, networkInterfaces=[{"associatePublicIpAddress": "true"}])
+    subnet = checked_resource("aws:ec2/subnet:Subnet", mapPublicIpOnLaunch=True)
+    gateway = checked_resource("aws:ec2/natGateway:NatGateway")
+    private = checked_resource(INSTANCE, associatePublicIpAddress=False)
     find = stack_rule("no-public-address").find_violations
 
     assert not list(find([machine, template, subnet]))
@@ -219,8 +224,8 @@ def test_a_public_address_is_reported_only_behind_a_nat_gateway() -> None:
 def test_machines_without_a_daily_budget_are_reported() -> None:
     find = stack_rule("budget-exists").find_violations
 
-    assert len(list(find([resource(INSTANCE), resource(BUDGET, timeUnit="MONTHLY")]))) == 1
-    assert not list(find([resource(INSTANCE), resource(BUDGET, timeUnit="DAILY")]))
+    assert len(list(find([checked_resource(INSTANCE), checked_resource(BUDGET, timeUnit="MONTHLY")]))) == 1
+    assert not list(find([checked_resource(INSTANCE), checked_resource(BUDGET, timeUnit="DAILY")]))
     assert not list(find([]))
 
 
@@ -235,7 +240,7 @@ def as_checked(declared: Resource) -> CheckedResource:
     )
 
 
-def stacks() -> list[Recorder]:
+def declared_stacks() -> list[Recorder]:
     return [
         deploy(egress="nat", orchestratorHours="weekdays", managesRepository="true"),
         deploy(egress="public-ip"),
@@ -243,7 +248,7 @@ def stacks() -> list[Recorder]:
 
 
 def test_the_stack_as_declared_violates_no_rule() -> None:
-    for recorder in stacks():
+    for recorder in declared_stacks():
         declared = list(map(as_checked, recorder.custom))
         assert len(declared) > 150
         found = [
@@ -257,7 +262,7 @@ def test_the_stack_as_declared_violates_no_rule() -> None:
 
 
 def test_the_lists_of_types_are_those_of_the_stack() -> None:
-    declared = [of for recorder in stacks() for of in recorder.custom if of.type.startswith("aws:")]
+    declared = [of for recorder in declared_stacks() for of in recorder.custom if of.type.startswith("aws:")]
 
     assert {of.type for of in declared} == ESTIMATED_TYPES
     assert {of.type for of in declared if not taggable(of)} == UNTAGGABLE_TYPES
@@ -269,7 +274,7 @@ EXEMPTION = Exemption(rule="imdsv2", resource="it", reason="an old agent", expir
 
 def test_an_exemption_holds_until_its_last_day_and_then_says_that_it_expired() -> None:
     rule = resource_rule("imdsv2")
-    violation = Violation(resource=resource(INSTANCE), problem="It is old.")
+    violation = Violation(resource=checked_resource(INSTANCE), problem="It is old.")
 
     assert violation_message(rule, violation, [EXEMPTION], today=LAST_DAY) is None
     later = violation_message(rule, violation, [EXEMPTION], today=date(2026, 12, 6))
