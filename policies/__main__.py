@@ -36,7 +36,7 @@ _EXEMPTIONS = parse_exemptions(EXEMPTIONS_FILE.read_text(encoding="utf-8"))
 _TODAY = datetime.now(UTC).date()
 
 
-def _known(container: Any, key: Any) -> Any:
+def _known_value(container: Any, key: Any) -> Any:
     try:
         return _plain_value(container[key])
     except UnknownValueError:
@@ -46,9 +46,9 @@ def _known(container: Any, key: Any) -> Any:
 def _plain_value(value: Any) -> Any:
     """Convert the SDK's containers, which raise an error when an unknown value is read, to plain ones."""
     if isinstance(value, Mapping):
-        return {key: _known(value, key) for key in value}
+        return {key: _known_value(value, key) for key in value}
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_known(value, index) for index in range(len(value))]
+        return [_known_value(value, index) for index in range(len(value))]
     return value
 
 

@@ -35,7 +35,7 @@ def find_public_ingress(resource: CheckedResource) -> Iterator[str]:
     elif resource.type == _CLASSIC_RULE and resource.properties.get("type") == "ingress":
         sources = _inline_sources(resource.properties)
     elif resource.type in _GROUPS:
-        sources = [source for rule in resource.blocks("ingress") for source in _inline_sources(rule)]
+        sources = [source for rule in resource.known_blocks("ingress") for source in _inline_sources(rule)]
     for source in sources:
         if isinstance(source, str) and _is_public(source):
             yield f"It admits {source} of the internet."
@@ -55,7 +55,7 @@ def _is_public(cidr: str) -> bool:
 def find_old_metadata_service(resource: CheckedResource) -> Iterator[str]:
     """Yield instances and launch templates that answer requests of IMDSv1."""
     if resource.type in (_INSTANCE, _TEMPLATE):
-        tokens = {options.get("httpTokens") for options in resource.blocks("metadataOptions")} or {None}
+        tokens = {options.get("httpTokens") for options in resource.known_blocks("metadataOptions")} or {None}
         if any(isinstance(each, str | None) and each != "required" for each in tokens):
             yield "Its instance metadata service does not require session tokens (IMDSv2)."
 
@@ -78,7 +78,7 @@ def _has_public_address(resource: CheckedResource) -> bool:
     if resource.type == _TEMPLATE:
         return any(
             str(interface.get("associatePublicIpAddress")).lower() == "true"
-            for interface in resource.blocks("networkInterfaces")
+            for interface in resource.known_blocks("networkInterfaces")
         )
     return resource.type == _INSTANCE and resource.properties.get("associatePublicIpAddress") is True
 
@@ -109,7 +109,7 @@ def _bucket_promises(parts: Sequence[CheckedResource]) -> Iterator[tuple[str, bo
     yield (
         "versions",
         versioning is not None
-        and all(part.get("status") == "Enabled" for part in versioning.blocks("versioningConfiguration")),
+        and all(part.get("status") == "Enabled" for part in versioning.known_blocks("versioningConfiguration")),
     )
     yield "a policy that denies requests without TLS", policy is not None and _denies_plain_requests(policy)
 
@@ -122,5 +122,5 @@ def _denies_plain_requests(policy: CheckedResource) -> bool:
         and statement.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}
         and statement.get("Principal") in ("*", {"AWS": "*"})
         and statement.get("Action") in ("s3:*", ["s3:*"])
-        for statement in policy.statements("policy")
+        for statement in policy.policy_statements("policy")
     )

@@ -41,7 +41,7 @@ class CheckedResource:
     region: str = ""
 
     @property
-    def tags(self) -> Mapping[str, Any] | None:
+    def tag_values(self) -> Mapping[str, Any] | None:
         """The tags by key, or None if they are unknown."""
         tags = self.properties.get("tags") or {}
         if tags is UNKNOWN:
@@ -50,13 +50,13 @@ class CheckedResource:
             return {tag["key"]: tag["value"] for tag in tags}
         return {**tags}
 
-    def blocks(self, key: str) -> list[Mapping[str, Any]]:
+    def known_blocks(self, key: str) -> list[Mapping[str, Any]]:
         """Return the known blocks of a property that holds one block or a list."""
         value = self.properties.get(key)
         blocks = value if isinstance(value, list) else [value]
         return [block for block in blocks if isinstance(block, dict)]
 
-    def statements(self, key: str) -> list[Mapping[str, Any]]:
+    def policy_statements(self, key: str) -> list[Mapping[str, Any]]:
         """Return the statements of a property that holds a known IAM policy document."""
         document = self.properties.get(key)
         if not isinstance(document, str):

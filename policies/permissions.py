@@ -24,8 +24,8 @@ in it, or nobody could change the policy (https://docs.aws.amazon.com/kms/latest
 
 def find_wide_actions(resource: CheckedResource) -> Iterator[str]:
     """Yield wildcards among allowed actions."""
-    for statement in _allowances(resource):
-        wide = [action for action in _texts(statement.get("Action")) if "*" in action]
+    for statement in _allow_statements(resource):
+        wide = [action for action in _list_texts(statement.get("Action")) if "*" in action]
         if "NotAction" in statement:
             wide.append("NotAction")
         if wide:
@@ -34,8 +34,10 @@ def find_wide_actions(resource: CheckedResource) -> Iterator[str]:
 
 def find_free_role_passing(resource: CheckedResource) -> Iterator[str]:
     """Yield permissions to pass a role to any service."""
-    for statement in _allowances(resource):
-        passes = any(action.lower() in ("iam:passrole", "iam:*", "*") for action in _texts(statement.get("Action")))
+    for statement in _allow_statements(resource):
+        passes = any(
+            action.lower() in ("iam:passrole", "iam:*", "*") for action in _list_texts(statement.get("Action"))
+        )
         # A negated operator, or one that accepts a missing key, would limit nothing.
         if passes and not any(
             "iam:PassedToService" in keys and operator in ("StringEquals", "StringLike", "ForAllValues:StringEquals")
@@ -44,11 +46,11 @@ def find_free_role_passing(resource: CheckedResource) -> Iterator[str]:
             yield f"Its statement {statement.get('Sid', 'without Sid')} passes roles to any service."
 
 
-def _allowances(resource: CheckedResource) -> Iterator[Mapping[str, Any]]:
+def _allow_statements(resource: CheckedResource) -> Iterator[Mapping[str, Any]]:
     document = _DOCUMENTS.get(resource.type)
     if document is not None:
-        yield from (each for each in resource.statements(document) if each.get("Effect") == "Allow")
+        yield from (each for each in resource.policy_statements(document) if each.get("Effect") == "Allow")
 
 
-def _texts(value: Any) -> list[str]:
+def _list_texts(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else list(value or ())

@@ -33,7 +33,9 @@ def find_high_budget(resource: CheckedResource) -> Iterator[str]:
     limit = properties.get("limitAmount", "0")
     if isinstance(limit, str | int | float) and float(limit) > MAX_DAILY_USD:
         yield f"The limit is ${float(limit):g} a day, more than ${MAX_DAILY_USD}."
-    alerts = {round(float(alert["threshold"])) for alert in resource.blocks("notifications") if _is_daily_alert(alert)}
+    alerts = {
+        round(float(alert["threshold"])) for alert in resource.known_blocks("notifications") if _is_daily_alert(alert)
+    }
     if missing := sorted(DAILY_ALERT_PERCENTAGES - alerts):
         yield f"There is no alert at {' and '.join(f'{percentage} %' for percentage in missing)}."
 
@@ -58,7 +60,7 @@ def find_unpriced(resource: CheckedResource) -> Iterator[str]:
     """Yield types of instances and volumes without a price in the resource's region."""
     wanted = [
         *map(_instance_price_names, _instance_types(resource)),
-        *([_volume_price(each)] for each in _volumes(resource)),
+        *([_volume_price(each)] for each in _volume_blocks(resource)),
     ]
     if not wanted or not resource.region:
         return
@@ -77,7 +79,7 @@ def _instance_types(resource: CheckedResource) -> list[str]:
     if resource.type in (_INSTANCE, _TEMPLATE):
         found.append(resource.properties.get("instanceType"))
     if resource.type == _GROUP:
-        for policy in resource.blocks("mixedInstancesPolicy"):
+        for policy in resource.known_blocks("mixedInstancesPolicy"):
             template = policy.get("launchTemplate")
             overrides = template.get("overrides") if isinstance(template, dict) else None
             found += [override.get("instanceType") for override in overrides or () if isinstance(override, dict)]
@@ -88,13 +90,13 @@ def _instance_price_names(instance_type: str) -> list[str]:
     return [on_demand_name(instance_type), spot_name(instance_type)]
 
 
-def _volumes(resource: CheckedResource) -> Iterator[Mapping[str, Any]]:
+def _volume_blocks(resource: CheckedResource) -> Iterator[Mapping[str, Any]]:
     if resource.type == _VOLUME:
         yield {"volumeType": resource.properties.get("type")}
     if resource.type == _INSTANCE:
-        yield from (*resource.blocks("rootBlockDevice"), *resource.blocks("ebsBlockDevices"))
+        yield from (*resource.known_blocks("rootBlockDevice"), *resource.known_blocks("ebsBlockDevices"))
     if resource.type == _TEMPLATE:
-        mappings: Iterable[Mapping[str, Any]] = resource.blocks("blockDeviceMappings")
+        mappings: Iterable[Mapping[str, Any]] = resource.known_blocks("blockDeviceMappings")
         yield from (mapping["ebs"] for mapping in mappings if isinstance(mapping.get("ebs"), dict))
 
 
@@ -114,7 +116,7 @@ def find_excess_nodes(resource: CheckedResource) -> Iterator[str]:
     """Yield a group that may run more nodes than the estimate counts: the tag `Nodes`, and one in replacement."""
     if resource.type != _GROUP:
         return
-    nodes, most = (resource.tags or {}).get("Nodes"), resource.properties.get("maxSize")
+    nodes, most = (resource.tag_values or {}).get("Nodes"), resource.properties.get("maxSize")
     if not isinstance(most, int | float):
         return
     if nodes is None:
@@ -125,5 +127,5 @@ def find_excess_nodes(resource: CheckedResource) -> Iterator[str]:
 
 def find_unprotected_state(resource: CheckedResource) -> Iterator[str]:
     """Yield a state bucket that Pulumi would delete."""
-    if resource.type == _BUCKET and (resource.tags or {}).get("Role") == "state" and not resource.protected:
+    if resource.type == _BUCKET and (resource.tag_values or {}).get("Role") == "state" and not resource.protected:
         yield "It holds the state and is not protected."

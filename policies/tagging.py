@@ -15,6 +15,7 @@ UNTAGGABLE_TYPES = frozenset(
     {
         "aws:autoscaling/lifecycleHook:LifecycleHook",
         "aws:autoscaling/schedule:Schedule",
+        "aws:cloudwatch/dashboard:Dashboard",
         "aws:cloudwatch/eventTarget:EventTarget",
         "aws:cloudwatch/logMetricFilter:LogMetricFilter",
         "aws:cloudwatch/logResourcePolicy:LogResourcePolicy",
@@ -49,7 +50,7 @@ def find_missing_tags(resource: CheckedResource) -> Iterator[str]:
     """Yield the required tags that an AWS resource lacks."""
     if not resource.type.startswith("aws:") or resource.type in UNTAGGABLE_TYPES or resource.ignores_tags:
         return
-    tags = resource.tags
+    tags = resource.tag_values
     if tags is None:
         return
     missing = [key for key in REQUIRED_TAGS if not tags.get(key)]
@@ -59,16 +60,16 @@ def find_missing_tags(resource: CheckedResource) -> Iterator[str]:
 
 def find_foreign_spot(resource: CheckedResource) -> Iterator[str]:
     """Yield spot capacity outside the test cluster."""
-    tags = resource.tags
+    tags = resource.tag_values
     if tags is None or tags.get("Role") in CLUSTER_ROLES:
         return
     asks = resource.type.startswith(_SPOT_REQUESTS) or any(
-        options.get("marketType") == "spot" for options in resource.blocks("instanceMarketOptions")
+        options.get("marketType") == "spot" for options in resource.known_blocks("instanceMarketOptions")
     )
     if resource.type == _GROUP:
         distributions = [
             policy["instancesDistribution"]
-            for policy in resource.blocks("mixedInstancesPolicy")
+            for policy in resource.known_blocks("mixedInstancesPolicy")
             if isinstance(policy.get("instancesDistribution"), dict)
         ]
         asks = any(

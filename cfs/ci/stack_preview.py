@@ -27,9 +27,11 @@ def summarize_preview(environment: str, *, drift: bool) -> PreviewSummary:
     except EngineError as error:
         if stack.is_emulated:
             raise
-        raise _failure(error.operation, environment, f"{_engine_errors(error.stdout)}\n{error.stderr}") from error
+        raise _preview_failure(
+            error.operation, environment, f"{_engine_errors(error.stdout)}\n{error.stderr}"
+        ) from error
     if errors := read_preview_errors(preview):
-        raise _failure("preview", environment, "\n".join(errors))
+        raise _preview_failure("preview", environment, "\n".join(errors))
     return PreviewSummary(
         environment=environment,
         changes=read_changes(preview),
@@ -39,7 +41,7 @@ def summarize_preview(environment: str, *, drift: bool) -> PreviewSummary:
     )
 
 
-def _failure(operation: str, environment: str, output: str) -> UserError:
+def _preview_failure(operation: str, environment: str, output: str) -> UserError:
     return UserError(
         f"`pulumi {operation}` failed on {environment}:\n{output.strip()[-_SHOWN_CHARACTERS:]}",
         repair="check PULUMI_BACKEND_URL, the AWS credentials and GITHUB_TOKEN, and that the stack exists",
