@@ -52,7 +52,7 @@ def test_what_was_reviewed_is_applied_and_nothing_else(reviewed_stack: Stack, tm
     stack, file = reviewed_stack, str(tmp_path / "review.json")
     pin = {"name": "INFRA_REF", "value": "a" * 40}
     stack.call_github("POST", f"{REPOSITORY}/actions/variables", pin)
-    stack.change(dailyBudgetUsd="120")
+    stack.change(dailyBudgetUsd="90")
     checked_out = stack.settings.read_text()
     reviewed = deploy("preview", "--review", file)
     changes = reviewed["review"]["changes"]
@@ -64,7 +64,7 @@ def test_what_was_reviewed_is_applied_and_nothing_else(reviewed_stack: Stack, tm
 
     # Somebody deploys another commit in between: the same change begins elsewhere, and there are other ones.
     stack.set_secret("environmentSecrets.TOKEN", "marker")
-    stack.change(dailyBudgetUsd="130", logRetentionDays="90", alertEmails=["me@example.org"])
+    stack.change(dailyBudgetUsd="70", logRetentionDays="90", alertEmails=["me@example.org"])
     stack.up()
     deployed = stack.settings.read_text()
     stack.settings.write_text(checked_out)
@@ -75,7 +75,7 @@ def test_what_was_reviewed_is_applied_and_nothing_else(reviewed_stack: Stack, tm
     )
     assert "not reviewed: update aws:cloudwatch/logGroup:LogGroup orchestrator" in refused["differences"]
     assert "setting claudefs-infra:clusterSize: reviewed '5', now '10'" in refused["differences"]
-    assert daily_limit(stack) == 130
+    assert daily_limit(stack) == 70
 
     # What is checked out lacks what was deployed.
     [lacking] = deploy("preview", "--review", file, status=1)["errors"]
@@ -85,12 +85,12 @@ def test_what_was_reviewed_is_applied_and_nothing_else(reviewed_stack: Stack, tm
     )
 
     stack.settings.write_text(deployed)
-    stack.change(dailyBudgetUsd="120")
+    stack.change(dailyBudgetUsd="90")
     reviewed = deploy("preview", "--review", file, "--cluster-size", "10")
     assert {name_of(change["urn"]) for change in reviewed["review"]["changes"]} >= {"storage-a", "storage-b"}
     applied = deploy("apply", "--digest", reviewed["digest"], "--review", file, "--cluster-size", "10")
     assert applied["changes"] == len(reviewed["review"]["changes"])
-    assert daily_limit(stack) == 120
+    assert daily_limit(stack) == 90
     groups = stack.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
     sizes = {group["AutoScalingGroupName"]: tags(group["Tags"])["Nodes"] for group in groups}
     assert (sizes["claudefs-local-storage-a"], sizes["claudefs-local-storage-b"]) == ("6", "4")
