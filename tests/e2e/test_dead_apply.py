@@ -84,7 +84,7 @@ class SmallEnvironment(RealEnvironment):
 
     def open_engine(self) -> StackEngine:
         """Get the engine with the small program."""
-        return SmallEngine(environment_name=STACK, toolchain=obtain_toolchain(), program=self.program)
+        return SmallEngine(environment_name=STACK, toolchain=obtain_toolchain(), program=self.program, policy_pack=None)
 
 
 class KillingAccount:

@@ -59,7 +59,9 @@ def test_what_was_reviewed_is_applied_and_nothing_else(reviewed_stack: Stack, tm
     assert {change["operation"] for change in changes} == {"update"}
     assert {name_of(change["urn"]): change["properties"] for change in changes} == {
         "budget-daily": ["limitAmount"],
+        "dashboard-cost": ["dashboardBody"],
         "guard": ["environment", "environment.variables.CFS_DAILY_BUDGET_USD"],
+        "over-budget": ["alarmDescription", "threshold"],
     }
 
     # Somebody deploys another commit in between: the same change begins elsewhere, and there are other ones.
