@@ -111,7 +111,7 @@ class Backend:
         with self.monkeypatch.context() as environment:
             for name, value in {**self.callers[caller], **variables}.items():
                 environment.setenv(name, value)
-            engine = RemoteEngine(environment_name=STACK, toolchain=obtain_toolchain())
+            engine = RemoteEngine(environment_name=STACK, toolchain=obtain_toolchain(), policy_pack=None)
             return engine.query_text(*arguments, "--cwd", str(self.folder))
 
     def seen(self, caller: str, *arguments: str, **variables: str) -> set[Touched]:

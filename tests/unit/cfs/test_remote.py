@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cfs.engine import POLICY_PACK
 from cfs.remote_engine import RemoteEngine
 from terminal.errors import UserError
 from toolchain import Toolchain
@@ -37,7 +38,7 @@ def test_the_engine_gets_the_callers_environment_without_variables_that_redirect
     for name in elsewhere:
         monkeypatch.setenv(name, "elsewhere")
     said = engine_that('echo "$@"; env').query_text("preview").splitlines()
-    assert said[0] == "preview --stack prod --non-interactive"
+    assert said[0] == f"preview --stack prod --policy-pack {POLICY_PACK} --non-interactive"
     assert {"AWS_PROFILE=work", "FROM_TOOLCHAIN=yes"} <= set(said)
     assert not [line for line in said if line.endswith("=elsewhere")]
 
