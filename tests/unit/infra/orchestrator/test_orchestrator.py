@@ -129,7 +129,11 @@ def test_outputs_tell_where_it_is(recorder: Recorder) -> None:
 
 
 def test_what_it_declares_is_its_own_child(recorder: Recorder) -> None:
-    assert {of.type for of in recorder.custom} == {"aws:cloudwatch/logGroup:LogGroup", "aws:ec2/instance:Instance"}
+    assert {of.type for of in recorder.custom} == {
+        "aws:cloudwatch/logGroup:LogGroup",
+        "aws:cloudwatch/logMetricFilter:LogMetricFilter",
+        "aws:ec2/instance:Instance",
+    }
     assert {of.parent for of in recorder.custom} == {"orchestrator"}
 
 
