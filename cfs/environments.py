@@ -73,6 +73,10 @@ class StackEnvironment(ABC):
         """Return the engine for the environment's stack; get Pulumi if it is missing."""
 
     @abstractmethod
+    def state_bucket_name(self) -> str | None:
+        """Return the bucket with the stack's state; None for a state in a folder."""
+
+    @abstractmethod
     def read_held_locks(self) -> list[HeldLock]:
         """Return the locks on the environment's stack, read from the backend without the engine."""
 
@@ -105,8 +109,8 @@ class RealEnvironment(StackEnvironment):
         """Return the engine for the stack in the caller's backend."""
         return RemoteEngine.open_remote(self.name)
 
-    def read_held_locks(self) -> list[HeldLock]:
-        """Return the locks in the state bucket."""
+    def state_bucket_name(self) -> str:
+        """Return the bucket in the settings, or the one that `cfs bootstrap` creates."""
         from infra.config.stack_settings import read_stack_settings  # noqa: PLC0415 — importing pulumi takes a while
         from infra.scope import Scope  # noqa: PLC0415 — as above
 
@@ -116,7 +120,11 @@ class RealEnvironment(StackEnvironment):
             self.name, self.settings_file, defaults={"aws:allowedAccountIds": f'["{account_id}"]'}
         )
         scope = Scope(account_id=account_id, region=aws.region, environment=self.name)
-        bucket = settings.adopt_state_bucket or scope.bucket_name("state")
+        return settings.adopt_state_bucket or scope.bucket_name("state")
+
+    def read_held_locks(self) -> list[HeldLock]:
+        """Return the locks in the state bucket."""
+        aws, bucket = self.connect_aws(), self.state_bucket_name()
         return [
             parse_lock_file(
                 PurePosixPath(item["Key"]).name,

@@ -36,6 +36,9 @@ LAZY_COMMANDS = {
     "refresh": LazyCommand(
         target="cfs.recovery.app:refresh_app", summary="Refresh a stack's state without losing resources."
     ),
+    "restore": LazyCommand(
+        target="cfs.recovery.app:restore_app", summary="Restore a stack's state from the versions in its bucket."
+    ),
     "doctor": LazyCommand(target="cfs.checkup.app:app", summary="Check an environment, and name what repairs it."),
     "status": LazyCommand(target="cfs.operate.app:status_app", summary="Show an environment on one screen."),
     "unlock": LazyCommand(target="cfs.operate.app:unlock_app", summary="Remove the lock of a dead run."),
@@ -50,6 +53,9 @@ LAZY_COMMANDS = {
     "bench": LazyCommand(target="measure.app:bench_app", summary="Time previews on temporary local accounts."),
     "rehearse": LazyCommand(
         target="measure.rehearsal.app:rehearse_app", summary="Rehearse a deployment to a real account."
+    ),
+    "disasters": LazyCommand(
+        target="measure.disasters.app:disasters_app", summary="Rehearse the recoveries in docs/recovery.md."
     ),
     "guard-bench": LazyCommand(
         target="measure.guard.app:guard_bench_app", summary="Count the cost guard's calls and seconds."

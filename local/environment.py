@@ -53,6 +53,9 @@ class LocalEnvironment(StackEnvironment):
         engine.ensure_stack()
         return engine
 
+    def state_bucket_name(self) -> None:
+        """None."""
+
     def read_held_locks(self) -> list[HeldLock]:
         """Return the locks in the backend's folder."""
         folder = open_account().backend_folder / locks_path(self.name)
