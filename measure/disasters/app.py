@@ -12,8 +12,9 @@ from measure.disasters.disasters import DISASTERS, require_unchanged
 from measure.disasters.recovery_page import RECOVERY_PAGE, preparing_commands, recovery_commands
 from measure.rehearsal.aws_cli import install_aws_cli
 from measure.rehearsal.first_deployment import deploy_first, start_nodes
-from measure.rehearsal.rehearsal import nobody_cancels, rehearsal_folder
+from measure.rehearsal.rehearsal import rehearsal_folder
 from measure.rehearsal.rehearsed_account import ENVIRONMENT, set_up_account
+from measure.rehearsal.runner_host import nobody_cancels
 from terminal.errors import UserError
 from terminal.options import JsonOption
 from terminal.progress import console
@@ -54,7 +55,7 @@ def run_disasters(
     if not chosen:
         known = ", ".join(disaster.heading for disaster in DISASTERS)
         raise UserError(f"There is no disaster {only!r}.", repair=f"give --only one of: {known}")
-    with rehearsal_folder(keep=False) as folder:
+    with rehearsal_folder(keep=bool(__import__("os").environ.get("KEEP"))) as folder:
         rehearsed = set_up_account(folder, watch=nobody_cancels)
         install_aws_cli(folder / "programs")
         deploy_first(rehearsed)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,8 @@ from measure.rehearsal.rehearsed_account import ENVIRONMENT
 from terminal.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from measure.rehearsal.rehearsed_account import RehearsedAccount
 
 MINUTE, HOUR = 60, 3600

@@ -1,13 +1,13 @@
 """Checks requests before the emulated account executes them, and counts what was checked.
 
 `GET /_control/checks` returns the counts since the account's start: operations with their calls and checked
-parameters, and the requests that could not be read. `PUT` with `{"on": false}` switches the checks off.
+parameters, requests that could not be read, and the latest refusals. `PUT` with `{"on": false}` switches the checks off.
 """
 
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, deque
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.wrappers import Request, Response
@@ -27,10 +27,12 @@ if TYPE_CHECKING:
     from datetime import datetime
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+    from local.aws.actions import CalledOperation
     from local.aws.api_rules.rule import ApiRule
     from local.aws.journal import RecordedAnswer
 
 CHECKS_PATH = "/_control/checks"
+REFUSALS_KEPT = 100
 _CONTROL = "/_control/"
 _INVALID: Mapping[str, str] = {
     "budgets": "InvalidParameterException",
@@ -64,7 +66,7 @@ class RequestCheck:
         self._calls: Counter[str] = Counter()
         self._parameters: dict[str, set[str]] = {}
         self._unread: Counter[str] = Counter()
-        self._refused: Counter[str] = Counter()
+        self._refused: deque[dict[str, str]] = deque(maxlen=REFUSALS_KEPT)
 
     def describe(self) -> dict[str, Any]:
         """Return the counts."""
@@ -77,7 +79,7 @@ class RequestCheck:
             "parameters": sum(map(len, checked.values())),
             "rules": len(rules),
             "unread": dict(self._unread),
-            "refused": dict(self._refused),
+            "refused": list(self._refused),
         }
 
     def admit(self, request: Request) -> RecordedAnswer | None:
@@ -99,15 +101,17 @@ class RequestCheck:
         protocol = request_protocol(request, called.service)
         faults = list(find_model_faults(shape, parameters)) if shape is not None else []
         if faults:
-            self._refused[operation] += 1
-            errors = f"{len(faults)} validation error{'s' * (len(faults) > 1)} detected: {'; '.join(faults)}"
             code = _INVALID.get(called.service) or _INVALID_BY_PROTOCOL.get(protocol, "ValidationException")
-            return refuse_request(request, protocol, code, errors, denied=False)
+            message = f"{len(faults)} validation error{'s' * (len(faults) > 1)} detected: {'; '.join(faults)}"
+            return self._refuse(request, called, code, message)
         for rule in self._rules.get(operation, ()):
             if message := rule.find_fault(parameters):
-                self._refused[operation] += 1
-                return refuse_request(request, protocol, rule.code, message, denied=False)
+                return self._refuse(request, called, rule.code, message)
         return None
+
+    def _refuse(self, request: Request, called: CalledOperation, code: str, message: str) -> RecordedAnswer:
+        self._refused.append({"operation": f"{called.service}:{called.name}", "code": code, "message": message})
+        return refuse_request(request, request_protocol(request, called.service), code, message, denied=False)
 
 
 def with_check_control(app: WSGIApplication, check: RequestCheck) -> WSGIApplication:

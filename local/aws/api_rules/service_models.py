@@ -39,6 +39,10 @@ _JAVA_PARTS = {
 }
 """Parts of Java's regular expressions, which the models use, and Python's."""
 
+_UNENFORCED_PATTERNS = frozenset({r"arn:[^:]+:s3(express)?:[^:].*"})
+"""Patterns that AWS itself does not enforce: this one, of S3 Control's tags, would exclude every bucket's ARN, which
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_control_TagResource.html allows."""
+
 
 def find_model_faults(shape: Any, value: Any, path: str = "") -> Iterator[str]:
     """Yield a sentence in AWS's words for each member that its model forbids.
@@ -117,7 +121,7 @@ def _string_constraint(shape: Any, value: Any) -> str:
     if shape.enum and value not in shape.enum:
         return f"Member must satisfy enum value set: [{', '.join(shape.enum)}]"
     pattern = shape.metadata.get("pattern")
-    if pattern and not compile_java_pattern(pattern).fullmatch(value):
+    if pattern and pattern not in _UNENFORCED_PATTERNS and not compile_java_pattern(pattern).fullmatch(value):
         return f"Member must satisfy regular expression pattern: {pattern}"
     return _length_constraint(shape.metadata, len(value))
 

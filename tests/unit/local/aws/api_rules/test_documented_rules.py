@@ -537,7 +537,13 @@ def test_checked_calls_are_counted(calls: CallingCheck) -> None:
         calls.make_call("sns", "create_topic", {"Name": "alerts"})
     counts = calls.check.describe()
     assert counts["operations"] == {"sns:CreateTopic": 1}
-    assert (counts["parameters"], counts["unread"], counts["refused"]) == (1, {}, {})
+    assert (counts["parameters"], counts["unread"], counts["refused"]) == (1, {}, [])
+
+
+def test_the_arn_of_a_bucket_is_admitted_against_its_pattern(calls: CallingCheck) -> None:
+    arn = "arn:aws:s3:::artifacts"
+    with pytest.raises(AdmittedError):
+        calls.make_call("s3control", "list_tags_for_resource", {"AccountId": "111122223333", "ResourceArn": arn})
 
 
 def test_a_check_that_is_off_admits_everything(calls: CallingCheck) -> None:
