@@ -61,7 +61,7 @@ def delete_state(rehearsed: RehearsedAccount) -> dict[str, str]:
     s3, bucket = rehearsed.connect_client("s3"), read_output(rehearsed, "stateBucket")
     key = f".pulumi/stacks/{CONFIG_NAMESPACE}/{ENVIRONMENT}.json"
     s3.put_object(Bucket=bucket, Key=key, Body=b'{"version": 3, "checkpoint": {')
-    s3.put_object(Bucket=bucket, Key=f"{key}.bak", Body=b"")
+    s3.put_object(Bucket=bucket, Key=f"{key}.bak", Body=b"damaged")
     s3.delete_object(Bucket=bucket, Key=key)
     return {}
 

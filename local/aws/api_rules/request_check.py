@@ -1,7 +1,7 @@
 """Checks requests before the emulated account executes them, and counts what was checked.
 
 `GET /_control/checks` returns the counts since the account's start: operations with their calls and checked
-parameters, requests that could not be read, and the latest refusals. `PUT` with `{"on": false}` switches the checks off.
+parameters, requests that could not be read, and the latest refusals. `PUT` with `{"on": false}` switches checks off.
 """
 
 from __future__ import annotations
