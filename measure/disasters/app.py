@@ -21,7 +21,7 @@ from terminal.progress import console
 from terminal.results import CommandResult, ResultTable, finish_command
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from measure.disasters.disasters import Disaster
     from measure.rehearsal.rehearsed_account import RehearsedAccount
@@ -55,13 +55,22 @@ def run_disasters(
     if not chosen:
         known = ", ".join(disaster.heading for disaster in DISASTERS)
         raise UserError(f"There is no disaster {only!r}.", repair=f"give --only one of: {known}")
-    with rehearsal_folder(keep=bool(__import__("os").environ.get("KEEP"))) as folder:
+    with rehearsal_folder(keep=False) as folder:
         rehearsed = set_up_account(folder, watch=nobody_cancels)
         install_aws_cli(folder / "programs")
         deploy_first(rehearsed)
         start_nodes(rehearsed)
-        recoveries = [_rehearse_recovery(rehearsed, disaster) for disaster in chosen]
+        recoveries = list(_rehearse_recoveries(rehearsed, chosen))
     finish_command(_recoveries_report(recoveries), as_json=json)
+
+
+def _rehearse_recoveries(rehearsed: RehearsedAccount, disasters: Sequence[Disaster]) -> Iterator[Recovery]:
+    """Yield each recovery, until one fails: the next would start from what it left."""
+    for disaster in disasters:
+        recovery = _rehearse_recovery(rehearsed, disaster)
+        yield recovery
+        if recovery.problem:
+            return
 
 
 def _rehearse_recovery(rehearsed: RehearsedAccount, disaster: Disaster) -> Recovery:
