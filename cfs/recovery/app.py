@@ -73,7 +73,7 @@ def _versions_result(store: StateStore) -> CommandResult:
     shown = versions[:VERSIONS_SHOWN]
     return CommandResult(
         table=ResultTable(
-            title=f"Versions of {store.key} in {store.bucket}",
+            title=f"Versions of {store.keys[0]} in {store.bucket}",
             columns=("saved", "bytes", ""),
             rows=[
                 (f"{version.saved_at:%Y-%m-%d %H:%M:%S}", str(version.size), "current" if version.is_current else "")

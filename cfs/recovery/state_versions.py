@@ -6,6 +6,7 @@ the bucket's lifecycle removes it.
 
 from __future__ import annotations
 
+import gzip
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,18 +20,22 @@ if TYPE_CHECKING:
 
     from cfs.aws import AwsAccount
 
+_GZIP = b"\x1f\x8b"
+
 
 @dataclass(frozen=True, kw_only=True)
 class StateVersion:
     """A version of a stack's state.
 
     Attributes:
+        key: The object's key.
         id: S3's ID of the version.
         saved_at: When it was saved.
         size: Size in bytes.
         is_current: Whether the engine reads this version.
     """
 
+    key: str
     id: str
     saved_at: datetime
     size: int
@@ -52,31 +57,36 @@ class StateStore:
     stack: str
 
     @property
-    def key(self) -> str:
-        """The object's key, as Pulumi's `pkg/backend/diy/state.go` names it."""
-        return f".pulumi/stacks/{CONFIG_NAMESPACE}/{self.stack}.json"
+    def keys(self) -> tuple[str, ...]:
+        """Keys of the object without and with compression, as Pulumi's `pkg/backend/diy/state.go` names them."""
+        key = f".pulumi/stacks/{CONFIG_NAMESPACE}/{self.stack}.json"
+        return (key, f"{key}.gz")
 
     def list_versions(self) -> list[StateVersion]:
         """Return the versions, newest first; without marks of deletions."""
-        found = self.aws.list_items("s3", "list_object_versions", "Versions", Bucket=self.bucket, Prefix=self.key)
+        found = self.aws.list_items("s3", "list_object_versions", "Versions", Bucket=self.bucket, Prefix=self.keys[0])
         versions = [
             StateVersion(
-                id=item["VersionId"], saved_at=item["LastModified"], size=item["Size"], is_current=item["IsLatest"]
+                key=item["Key"],
+                id=item["VersionId"],
+                saved_at=item["LastModified"],
+                size=item["Size"],
+                is_current=item["IsLatest"],
             )
             for item in found
-            if item["Key"] == self.key
+            if item["Key"] in self.keys
         ]
         return sorted(versions, key=lambda version: version.saved_at, reverse=True)
 
     def count_resources(self, version: StateVersion) -> int | None:
         """Return the number of resources in a version, or None if it is not a readable state."""
-        answer = self.aws.call_operation("s3", "get_object", Bucket=self.bucket, Key=self.key, VersionId=version.id)
+        answer = self.aws.call_operation("s3", "get_object", Bucket=self.bucket, Key=version.key, VersionId=version.id)
         return count_state_resources(answer["Body"].read())
 
     def make_current(self, version: StateVersion) -> None:
         """Save a version again as the newest one."""
-        source = {"Bucket": self.bucket, "Key": self.key, "VersionId": version.id}
-        self.aws.call_operation("s3", "copy_object", Bucket=self.bucket, Key=self.key, CopySource=source)
+        source = {"Bucket": self.bucket, "Key": version.key, "VersionId": version.id}
+        self.aws.call_operation("s3", "copy_object", Bucket=self.bucket, Key=version.key, CopySource=source)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,9 +105,10 @@ class RestoredState:
 def count_state_resources(content: bytes) -> int | None:
     """Return the number of resources in the content of a state, or None if it is not readable."""
     try:
-        latest: dict[str, Any] = json.loads(content)["checkpoint"]["latest"] or {}
+        text = gzip.decompress(content) if content.startswith(_GZIP) else content
+        latest: dict[str, Any] = json.loads(text)["checkpoint"]["latest"] or {}
         return len(latest.get("resources") or ())
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
@@ -116,7 +127,7 @@ def restore_state(store: StateStore, *, before: datetime | None = None) -> Resto
             return RestoredState(version=version, resources=resources)
     when = f" from before {before:%Y-%m-%d %H:%M:%S %Z}" if before else ""
     raise UserError(
-        f"{store.bucket} has no readable version of {store.key}{when}; it has {len(versions)} in all.",
+        f"{store.bucket} has no readable version of {store.keys[0]}{when}; it has {len(versions)} in all.",
         repair=f"see docs/recovery.md, 'A lost bucket'; `cfs restore --environment {store.stack} --list` shows them",
     )
 

@@ -57,12 +57,12 @@ def read_output(rehearsed: RehearsedAccount, name: str) -> str:
 
 
 def delete_state(rehearsed: RehearsedAccount) -> dict[str, str]:
-    """Delete the state, and overwrite its backup."""
+    """Overwrite the state, and delete it and its backup."""
     s3, bucket = rehearsed.connect_client("s3"), read_output(rehearsed, "stateBucket")
-    key = f".pulumi/stacks/{CONFIG_NAMESPACE}/{ENVIRONMENT}.json"
-    s3.put_object(Bucket=bucket, Key=key, Body=b'{"version": 3, "checkpoint": {')
-    s3.put_object(Bucket=bucket, Key=f"{key}.bak", Body=b"damaged")
-    s3.delete_object(Bucket=bucket, Key=key)
+    listed = s3.list_objects_v2(Bucket=bucket, Prefix=f".pulumi/stacks/{CONFIG_NAMESPACE}/{ENVIRONMENT}.json")
+    for key in (item["Key"] for item in listed["Contents"]):
+        s3.put_object(Bucket=bucket, Key=key, Body=b'{"version": 3, "checkpoint": {')
+        s3.delete_object(Bucket=bucket, Key=key)
     return {}
 
 
