@@ -88,7 +88,7 @@ def delete_bucket(rehearsed: RehearsedAccount) -> dict[str, str]:
 
 def schedule_key_deletion(rehearsed: RehearsedAccount) -> dict[str, str]:
     """Schedule the deletion of the environment's key."""
-    key = read_output(rehearsed, "encryptionKeyArn")
+    key = read_output(rehearsed, "encryptionKeyArn").rpartition("/")[2]
     rehearsed.connect_client("kms").schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
     return {}
 
