@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MINUTE, HOUR = 60, 3600
 LEAKED_USER = "contractor"
+LOST_ZONE = "us-west-2a"
 DEAD_LOCK = "b7ce9ce5-8fc3-4eaf-85ec-a7f7cc4a2ca6"
 DEAD_PID = 4194304
 """One above the highest process ID of Linux on 64 bits."""
@@ -114,11 +115,19 @@ def terminate_orchestrator(rehearsed: RehearsedAccount) -> dict[str, str]:
     return {}
 
 
-def terminate_site(rehearsed: RehearsedAccount) -> dict[str, str]:
-    """Terminate all nodes of site A, as the loss of its zone does."""
-    nodes = [node["InstanceId"] for node in rehearsed.find_nodes() if node.get("Site") == "A"]
-    if nodes:
-        rehearsed.connect_client("ec2").terminate_instances(InstanceIds=nodes)
+def lose_zone(rehearsed: RehearsedAccount) -> dict[str, str]:
+    """Terminate all instances in a zone: the orchestrator, and nodes of site A."""
+    terminate_orchestrator(rehearsed)
+    ec2 = rehearsed.connect_client("ec2")
+    in_zone = [
+        {"Name": "availability-zone", "Values": [LOST_ZONE]},
+        {"Name": "instance-state-name", "Values": ["running"]},
+    ]
+    found = ec2.describe_instances(Filters=in_zone)["Reservations"]
+    ids = [instance["InstanceId"] for reservation in found for instance in reservation["Instances"]]
+    if not ids:
+        raise UserError(f"No node runs in {LOST_ZONE}.", repair="see measure/disasters/disasters.py")
+    ec2.terminate_instances(InstanceIds=ids)
     return {}
 
 
@@ -158,7 +167,7 @@ DISASTERS = (
     Disaster(heading="A stranded lock", limit=30 * MINUTE, cause=strand_lock),
     Disaster(heading="A deleted role", limit=30 * MINUTE, cause=delete_role),
     Disaster(heading="A lost orchestrator", limit=30 * MINUTE, cause=terminate_orchestrator),
-    Disaster(heading="A lost zone", limit=30 * MINUTE, cause=terminate_site),
+    Disaster(heading="A lost zone", limit=30 * MINUTE, cause=lose_zone),
     Disaster(heading="Leaked access keys", limit=5 * MINUTE, cause=leak_keys, verify=require_no_keys),
     Disaster(heading="A lost bucket", limit=2 * HOUR, cause=delete_bucket),
 )
