@@ -82,7 +82,8 @@ def delete_bucket(rehearsed: RehearsedAccount) -> dict[str, str]:
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
         versions: list[dict[str, Any]] = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
         objects = [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in versions]
-        s3.delete_objects(Bucket=bucket, Delete={"Objects": objects})
+        if objects:
+            s3.delete_objects(Bucket=bucket, Delete={"Objects": objects})
     s3.delete_bucket(Bucket=bucket)
     return {}
 
