@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 MINUTE, HOUR = 60, 3600
 LEAKED_USER = "contractor"
 LOST_ZONE = "us-west-2a"
+OBJECTS_PER_CALL = 1000
+"""The most that S3 deletes at once: https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html"""
+
 DEAD_LOCK = "b7ce9ce5-8fc3-4eaf-85ec-a7f7cc4a2ca6"
 DEAD_PID = 4194304
 """One above the highest process ID of Linux on 64 bits."""
@@ -79,11 +82,14 @@ def empty_bucket(rehearsed: RehearsedAccount) -> dict[str, str]:
 def delete_bucket(rehearsed: RehearsedAccount) -> dict[str, str]:
     """Delete the state bucket with all versions."""
     s3, bucket = rehearsed.connect_client("s3"), read_output(rehearsed, "stateBucket")
-    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
-        versions: list[dict[str, Any]] = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
-        objects = [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in versions]
-        if objects:
-            s3.delete_objects(Bucket=bucket, Delete={"Objects": objects})
+    pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket)
+    versions: list[dict[str, Any]] = [
+        item for page in pages for item in (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))
+    ]
+    for start in range(0, len(versions), OBJECTS_PER_CALL):
+        chunk = versions[start : start + OBJECTS_PER_CALL]
+        objects = [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in chunk]
+        s3.delete_objects(Bucket=bucket, Delete={"Objects": objects})
     s3.delete_bucket(Bucket=bucket)
     return {}
 
