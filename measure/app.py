@@ -1,4 +1,4 @@
-"""The commands that measure: `cfs bench`, `cfs chaos`, `cfs schedule year` and `cfs figures`."""
+"""The commands `cfs bench`, `cfs chaos`, `cfs schedule year`, `cfs figures` and `cfs diagram`."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ from typing import Annotated
 
 import typer
 
+from cfs.environments import find_stack_environment
 from measure import bench as benchmark
 from measure import chaos as campaign
 from measure import schedule_year as simulation
 from measure.code_figures import count_code, figures_result
-from terminal.options import JsonOption
-from terminal.results import finish_command
+from measure.stack_diagram import draw_components
+from terminal.options import EnvironmentOption, JsonOption
+from terminal.results import CommandResult, finish_command
 
 bench_app = typer.Typer()
 chaos_app = typer.Typer()
+diagram_app = typer.Typer()
 figures_app = typer.Typer()
 schedule_app = typer.Typer(no_args_is_help=True, help="Simulate the cluster's schedules.")
 
@@ -44,6 +47,13 @@ def run_chaos(
 def show_code_figures(*, json: JsonOption = False) -> None:
     """Count names, lines and functions of the code."""
     finish_command(figures_result(count_code()), as_json=json)
+
+
+@diagram_app.command("diagram")
+def show_stack_diagram(environment: EnvironmentOption = "local") -> None:
+    """Print a deployed stack's components and what they use, in Mermaid."""
+    deployment = find_stack_environment(environment).open_engine().read_deployment()
+    finish_command(CommandResult(text=draw_components(deployment.get("resources", []))))
 
 
 @schedule_app.callback()
