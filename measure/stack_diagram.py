@@ -21,8 +21,10 @@ def draw_components(resources: Sequence[Mapping[str, Any]]) -> str:
     """Return the diagram of a stack's resources."""
     parents = {of["urn"]: of.get("parent", "") for of in resources}
     owners = {urn: owner for urn in parents if (owner := _top_component(urn, parents))}
-    lines = [f'    {name}["{_label(name, urn, resources, owners)}"]' for urn, name in _components(owners)]
-    arrows = sorted(_without_implied(_uses(resources, owners)))
+    lines = [
+        f'    {name}["{_component_label(name, urn, resources, owners)}"]' for urn, name in _sort_components(owners)
+    ]
+    arrows = sorted(_without_implied(_find_uses(resources, owners)))
     return "\n".join(["flowchart LR", *lines, *(f"    {source} --> {target}" for source, target in arrows)]) + "\n"
 
 
@@ -36,11 +38,11 @@ def _top_component(urn: str, parents: Mapping[str, str]) -> str:
     return found
 
 
-def _components(owners: Mapping[str, str]) -> list[tuple[str, str]]:
+def _sort_components(owners: Mapping[str, str]) -> list[tuple[str, str]]:
     return sorted(((urn, urn_name(urn)) for urn in set(owners.values())), key=lambda pair: pair[1])
 
 
-def _label(name: str, urn: str, resources: Sequence[Mapping[str, Any]], owners: Mapping[str, str]) -> str:
+def _component_label(name: str, urn: str, resources: Sequence[Mapping[str, Any]], owners: Mapping[str, str]) -> str:
     kinds = Counter(
         urn_type(of["urn"]).rpartition(":")[2] for of in resources if of.get("custom") and owners.get(of["urn"]) == urn
     )
@@ -50,7 +52,7 @@ def _label(name: str, urn: str, resources: Sequence[Mapping[str, Any]], owners: 
     return f"<b>{name}</b><br/>{'<br/>'.join([*shown, *rest])}"
 
 
-def _uses(resources: Sequence[Mapping[str, Any]], owners: Mapping[str, str]) -> set[tuple[str, str]]:
+def _find_uses(resources: Sequence[Mapping[str, Any]], owners: Mapping[str, str]) -> set[tuple[str, str]]:
     """Return the names of components that use one another's resources."""
     found = set()
     for resource in resources:
@@ -67,12 +69,12 @@ def _without_implied(arrows: set[tuple[str, str]]) -> set[tuple[str, str]]:
     for source, target in arrows:
         targets.setdefault(source, set()).add(target)
 
-    def reaches(start: str, end: str, seen: frozenset[str]) -> bool:
+    def leads_to(start: str, end: str, seen: frozenset[str]) -> bool:
         ways = targets.get(start, set()) - seen
-        return end in ways or any(reaches(way, end, seen | {start}) for way in ways)
+        return end in ways or any(leads_to(way, end, seen | {start}) for way in ways)
 
     return {
         (source, target)
         for source, target in arrows
-        if not any(reaches(way, target, frozenset({source})) for way in targets[source] - {target})
+        if not any(leads_to(way, target, frozenset({source})) for way in targets[source] - {target})
     }
