@@ -52,7 +52,7 @@ e2e: .venv/.ready ## tests with the real engine and providers against the emulat
 	@.venv/bin/python -c 'import toolchain; toolchain.obtain_toolchain()'
 	@$(PYTEST) tests/e2e --numprocesses 3
 
-rehearse: .venv/.ready ## rehearse the way to a real account: each job under its own role, IAM enforced (about 11 minutes)
+rehearse: .venv/.ready ## rehearse the way to a real account: each job under its own role, IAM enforced (about 13 minutes)
 	@$(CFS) rehearse
 
 disasters: .venv/.ready ## cause each disaster of docs/recovery.md on an emulated account, and recover as it says
