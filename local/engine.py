@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from cfs.engine import StackEngine
 from cfs.recovery.pending_operations import repair_state
-from infra.naming import CONFIG_NAMESPACE, LOCAL_STACK
+from cfs.recovery.state_versions import checkpoint_path
+from infra.naming import LOCAL_STACK
 from local import leftovers, servers
 from local.account import LOCAL_REGION, RUN_MARKER_VARIABLE
 from terminal.errors import UserError
@@ -45,7 +46,7 @@ class LocalEngine(StackEngine):
     @property
     def checkpoint_file(self) -> Path:
         """The file with the stack's state."""
-        return self.account.backend_folder / ".pulumi" / "stacks" / CONFIG_NAMESPACE / f"{LOCAL_STACK}.json"
+        return self.account.backend_folder / checkpoint_path(LOCAL_STACK)
 
     @property
     def engine_version(self) -> str:

@@ -10,6 +10,7 @@ from cfs.aws import AwsError
 from cfs.bootstrap.bucket_aspects import state_bucket_aspects
 from cfs.bootstrap.state_key import IDENTIFYING_TAGS, is_tagged_as
 from cfs.bootstrap.steps import Step
+from cfs.recovery.state_versions import checkpoint_path
 from infra.naming import CONFIG_NAMESPACE
 from terminal.errors import UserError
 
@@ -126,7 +127,7 @@ class EnvironmentBucket:
 
     def state_documents(self, stack: str) -> list[str]:
         """Return the keys of the objects that hold a stack's state: one or none, compressed or not."""
-        prefix = f".pulumi/stacks/{CONFIG_NAMESPACE}/{stack}.json"
+        prefix = checkpoint_path(stack)
         listed = self.aws.list_items("s3", "list_objects_v2", "Contents", Bucket=self.name, Prefix=prefix)
         return [str(item["Key"]) for item in listed if not item["Key"].endswith((".bak", ".attrs"))]
 
@@ -138,32 +139,26 @@ class EnvironmentBucket:
             f".pulumi/stacks/{CONFIG_NAMESPACE}/{stack}.",
             f".pulumi/locks/organization/{CONFIG_NAMESPACE}/{stack}/",
         )
-        return sorted({version["Key"] for version in self._all_versions() if not version["Key"].startswith(own)})
+        return sorted(
+            {
+                version["Key"]
+                for version in list_object_versions(self.aws, self.name)
+                if not version["Key"].startswith(own)
+            }
+        )
 
     def empty(self) -> None:
         """Delete all versions of all objects."""
-        versions = self._all_versions()
-        for start in range(0, len(versions), _MOST_DELETED):
-            batch = [{field: of[field] for field in ("Key", "VersionId")} for of in versions[start:][:_MOST_DELETED]]
-            answer = self.aws.call_operation("s3", "delete_objects", Bucket=self.name, Delete={"Objects": batch})
-            if errors := answer.get("Errors"):
-                raise UserError(
-                    f"S3 did not delete {errors[0]['Key']} of {self.name}: {errors[0]['Message']}.",
-                    repair="ask for permission to use s3:DeleteObjectVersion, and run the same command again",
-                )
+        delete_all_versions(self.aws, self.name)
 
     def holds_objects(self) -> bool:
         """Return whether the bucket has any version of any object."""
-        return bool(self._all_versions())
+        return bool(list_object_versions(self.aws, self.name))
 
     def delete(self) -> None:
         """Empty and delete the bucket."""
         self.empty()
         self.aws.call_operation("s3", "delete_bucket", Bucket=self.name)
-
-    def _all_versions(self) -> list[dict[str, Any]]:
-        path = "[Versions, DeleteMarkers][][].{Key: Key, VersionId: VersionId}"
-        return list(self.aws.list_items("s3", "list_object_versions", path, Bucket=self.name))
 
     def _write_aspects(self, key_arn: str) -> None:
         for aspect in self.differing_aspects(key_arn):
@@ -184,3 +179,22 @@ class EnvironmentBucket:
         self.aws.call_operation(
             "s3", "create_bucket", Bucket=self.name, CreateBucketConfiguration={**place, "Tags": tags}
         )
+
+
+def list_object_versions(aws: AwsAccount, bucket: str) -> list[dict[str, Any]]:
+    """Return `Key` and `VersionId` of all versions and marks of deletions in a bucket."""
+    path = "[Versions, DeleteMarkers][][].{Key: Key, VersionId: VersionId}"
+    return list(aws.list_items("s3", "list_object_versions", path, Bucket=bucket))
+
+
+def delete_all_versions(aws: AwsAccount, bucket: str) -> None:
+    """Delete all versions of all objects in a bucket."""
+    versions = list_object_versions(aws, bucket)
+    for start in range(0, len(versions), _MOST_DELETED):
+        batch = versions[start:][:_MOST_DELETED]
+        answer = aws.call_operation("s3", "delete_objects", Bucket=bucket, Delete={"Objects": batch})
+        if errors := answer.get("Errors"):
+            raise UserError(
+                f"S3 did not delete {errors[0]['Key']} of {bucket}: {errors[0]['Message']}.",
+                repair="ask for permission to use s3:DeleteObjectVersion, and run the same command again",
+            )

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 _GZIP = b"\x1f\x8b"
 
 
+def checkpoint_path(stack: str) -> str:
+    """Return the place of a stack's state in a backend, as Pulumi's `pkg/backend/diy/state.go` names it."""
+    return f".pulumi/stacks/{CONFIG_NAMESPACE}/{stack}.json"
+
+
 @dataclass(frozen=True, kw_only=True)
 class StateVersion:
     """A version of a stack's state.
@@ -58,8 +63,8 @@ class StateStore:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """Keys of the object without and with compression, as Pulumi's `pkg/backend/diy/state.go` names them."""
-        key = f".pulumi/stacks/{CONFIG_NAMESPACE}/{self.stack}.json"
+        """Keys of the object without and with compression."""
+        key = checkpoint_path(self.stack)
         return (key, f"{key}.gz")
 
     def list_versions(self) -> list[StateVersion]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from cfs.bootstrap.state_bucket import delete_all_versions
+from cfs.recovery.state_versions import checkpoint_path
+from cfs.sessions import connect_emulated
 from cfs.stack_lock import locks_path
-from infra.naming import CONFIG_NAMESPACE
+from local.account import LOCAL_REGION
 from measure.rehearsal.rehearsed_account import ENVIRONMENT
 from terminal.errors import UserError
 
@@ -20,8 +23,6 @@ if TYPE_CHECKING:
 MINUTE, HOUR = 60, 3600
 LEAKED_USER = "contractor"
 LOST_ZONE = "us-west-2a"
-OBJECTS_PER_CALL = 1000
-"""The most that S3 deletes at once: https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html"""
 
 DEAD_LOCK = "b7ce9ce5-8fc3-4eaf-85ec-a7f7cc4a2ca6"
 DEAD_PID = 4194304
@@ -63,7 +64,7 @@ def read_output(rehearsed: RehearsedAccount, name: str) -> str:
 def delete_state(rehearsed: RehearsedAccount) -> dict[str, str]:
     """Overwrite the state, and delete it and its backup."""
     s3, bucket = rehearsed.connect_client("s3"), read_output(rehearsed, "stateBucket")
-    listed = s3.list_objects_v2(Bucket=bucket, Prefix=f".pulumi/stacks/{CONFIG_NAMESPACE}/{ENVIRONMENT}.json")
+    listed = s3.list_objects_v2(Bucket=bucket, Prefix=checkpoint_path(ENVIRONMENT))
     for key in (item["Key"] for item in listed["Contents"]):
         s3.put_object(Bucket=bucket, Key=key, Body=b'{"version": 3, "checkpoint": {')
         s3.delete_object(Bucket=bucket, Key=key)
@@ -81,16 +82,10 @@ def empty_bucket(rehearsed: RehearsedAccount) -> dict[str, str]:
 
 def delete_bucket(rehearsed: RehearsedAccount) -> dict[str, str]:
     """Delete the state bucket with all versions."""
-    s3, bucket = rehearsed.connect_client("s3"), read_output(rehearsed, "stateBucket")
-    pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket)
-    versions: list[dict[str, Any]] = [
-        item for page in pages for item in (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))
-    ]
-    for start in range(0, len(versions), OBJECTS_PER_CALL):
-        chunk = versions[start : start + OBJECTS_PER_CALL]
-        objects = [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in chunk]
-        s3.delete_objects(Bucket=bucket, Delete={"Objects": objects})
-    s3.delete_bucket(Bucket=bucket)
+    aws = connect_emulated(url=rehearsed.account.aws_url, region=LOCAL_REGION)
+    bucket = read_output(rehearsed, "stateBucket")
+    delete_all_versions(aws, bucket)
+    aws.call_operation("s3", "delete_bucket", Bucket=bucket)
     return {}
 
 

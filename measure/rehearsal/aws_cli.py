@@ -1,6 +1,7 @@
 """A stand-in for AWS's command line: `aws SERVICE OPERATION --parameter VALUE …`, with `--query` and `--output text`.
 
-Values are texts or JSON, as for AWS's own. It supports what this project's pages and messages use.
+Values are texts, JSON, `Key=a,Value=b` or `file:///dev/stdin`, as for AWS's own. It supports what this project's pages
+and messages use.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ import jmespath
 from botocore import xform_name
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-_GLOBAL = ("--output", "--query", "--region")
+_STANDARD_INPUT = "file:///dev/stdin"
 
 
 def install_aws_cli(folder: Path) -> None:
@@ -32,7 +33,7 @@ def call_aws(arguments: Sequence[str]) -> str:
     """Call an operation, and return its output as the command line prints it."""
     service, command, *rest = arguments
     options = _read_options(rest)
-    client = boto3.client("s3" if service == "s3api" else service, region_name=options.get("--region"))
+    client = boto3.client(service.removesuffix("api"), region_name=_last_word(options, "--region"))
     operation = command.replace("-", "_")
     shape = client.meta.service_model.operation_model(client.meta.method_to_api_mapping[operation]).input_shape
     parameters = {
@@ -42,32 +43,41 @@ def call_aws(arguments: Sequence[str]) -> str:
     }
     answer: Any = getattr(client, operation)(**parameters)
     answer.pop("ResponseMetadata", None)
-    if "--query" in options:
-        answer = jmespath.search(options["--query"], answer)
-    return str(answer) if options.get("--output") == "text" else json.dumps(answer, indent=4, default=str)
+    if query := _last_word(options, "--query"):
+        answer = jmespath.search(query, answer)
+    return str(answer) if _last_word(options, "--output") == "text" else json.dumps(answer, indent=4, default=str)
 
 
-def _read_options(arguments: Sequence[str]) -> dict[str, str]:
-    """Return the options by their names; one without a value is `true`, and `false` with the prefix `no-`."""
-    options: dict[str, str] = {}
-    place = 0
-    while place < len(arguments):
-        name, following = arguments[place], arguments[place + 1 : place + 2]
-        if following and not following[0].startswith("--"):
-            options[name] = following[0]
-            place += 2
+def _read_options(arguments: Sequence[str]) -> dict[str, list[str]]:
+    """Return the words after each option."""
+    options: dict[str, list[str]] = {}
+    words: list[str] = []
+    for argument in arguments:
+        if argument.startswith("--"):
+            words = options.setdefault(argument, [])
         else:
-            options[name.replace("--no-", "--")] = "false" if name.startswith("--no-") else "true"
-            place += 1
+            words.append(argument)
     return options
 
 
-def _read_value(shape: Any, text: str) -> Any:  # botocore has no types
-    if shape.type_name in ("structure", "list", "map"):
-        return json.loads(text) if text.startswith(("{", "[")) else [text]
-    if shape.type_name in ("integer", "long"):
-        return int(text)
-    return text == "true" if shape.type_name == "boolean" else text
+def _last_word(options: Mapping[str, Sequence[str]], option: str) -> str | None:
+    return options[option][-1] if options.get(option) else None
+
+
+def _read_value(shape: Any, words: Sequence[str]) -> Any:  # botocore has no types
+    if shape.type_name == "boolean":
+        return True
+    if words[0].startswith(("{", "[")) and shape.type_name in ("structure", "list", "map"):
+        return json.loads(words[0])
+    if shape.type_name == "list":
+        return [_read_value(shape.member, [word]) for word in words]
+    [word] = words
+    if shape.type_name == "structure":
+        return dict(part.split("=", 1) for part in word.split(","))
+    if word == _STANDARD_INPUT:
+        return sys.stdin.read()
+    convert = {"integer": int, "long": int, "double": float}.get(shape.type_name, str)
+    return convert(word)
 
 
 if __name__ == "__main__":

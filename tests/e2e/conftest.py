@@ -15,6 +15,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from cfs.engine import EngineError
 from local import servers
+from local.account import open_account
 from tests.e2e.console import run_cfs
 from tests.e2e.nodes import launch_nodes
 from tests.e2e.nursery import ForkServer
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from xdist.remote import Producer
 
+    from local.account import LocalAccount
     from tests.e2e.stacks import Stack
 
 HOLIDAY, EXTRA_DAY = "2090-12-25", "2090-12-30"
@@ -57,9 +59,10 @@ SHARED = {
 
 
 class _SharingScheduler(LoadScopeScheduling):  # type: ignore[misc]  # xdist publishes no types
-    """Give tests that share a fixture to one worker, as `--dist loadgroup` does with pytest before 9.2.
+    """Assigns tests that share a fixture to the same worker.
 
-    With pytest 9.2, xdist ignores its groups: https://github.com/pytest-dev/pytest-xdist/issues/1386.
+    `--dist loadgroup` is meant for that, but has no effect with pytest 9.2:
+    https://github.com/pytest-dev/pytest-xdist/issues/1386.
     """
 
     def _split_scope(self, nodeid: str) -> str:
@@ -98,6 +101,17 @@ def empty_stack(blank_account: ForkServer, tmp_path: Path, monkeypatch: pytest.M
     stack = new_stack(tmp_path / "account", monkeypatch, spawn=blank_account.spawn_copy)
     yield stack
     servers.stop_emulators(stack.folder)
+
+
+@pytest.fixture
+def account(blank_account: ForkServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalAccount]:
+    """An empty account."""
+    folder = tmp_path / "account"
+    monkeypatch.setenv("CFS_LOCAL_DIR", str(folder))
+    folder.mkdir()
+    servers.ensure_emulators_running(folder, spawn=blank_account.spawn_copy)
+    yield open_account()
+    servers.stop_emulators(folder)
 
 
 @dataclass(frozen=True, kw_only=True)

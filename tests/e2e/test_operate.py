@@ -7,61 +7,23 @@ import os
 import subprocess
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from cfs.deploy.artifact_store import find_artifact_store
 from cfs.deploy.releases import move_pointer
 from cfs.deploy.stored_documents import Artifact, Release
 from infra.naming import CONFIG_NAMESPACE, LOCAL_STACK
 from infra.project import PROJECT_FOLDER
-from local import servers
-from local.account import open_account
 from local.project_clone import clone_project
+from measure.rehearsal.aws_cli import install_aws_cli
 from measure.rehearsal.runner_host import person_variables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from local.account import LocalAccount
-    from tests.e2e.nursery import ForkServer
     from tests.e2e.stacks import Stack
 
 NO_PROCESS = 2**31 - 1
-AWS_CLI = '''#!{python}
-"""Just enough of AWS's command line for the repairs that are printed."""
-import re, sys
-import boto3
-
-service, operation, *rest = sys.argv[1:]
-client = boto3.client(service.removesuffix("api"))
-model = client.meta.service_model
-name = next(each for each in model.operation_names if re.sub("[^a-z0-9]", "", operation) == each.lower())
-members = model.operation_model(name).input_shape.members
-by_option = {{"--" + re.sub("(?<!^)(?=[A-Z][a-z])", "-", key).lower(): key for key in members}}
-
-
-def parsed(shape, words):
-    if shape.type_name == "list":
-        return [parsed(shape.member, [word]) for word in words]
-    [word] = words
-    if shape.type_name == "structure":
-        return dict(part.split("=", 1) for part in word.split(","))
-    if word == "file:///dev/stdin":
-        return sys.stdin.read()
-    return {{"integer": int, "double": float}}.get(shape.type_name, str)(word)
-
-
-arguments, option = {{}}, ""
-for word in rest:
-    if word.startswith("--"):
-        option = word
-    else:
-        arguments.setdefault(option, []).append(word)
-arguments.pop("--region", None)
-given = {{by_option[key]: parsed(members[by_option[key]], words) for key, words in arguments.items()}}
-getattr(client, re.sub("(?<!^)(?=[A-Z])", "_", name).lower())(**given)
-'''
 
 
 def run_shell(command: str, variables: Mapping[str, str], *, folder: Path = PROJECT_FOLDER, typed: str = "") -> str:
@@ -96,24 +58,11 @@ def wrong(findings: list[dict[str, str]]) -> dict[str, list[dict[str, str]]]:
     return found
 
 
-def install_aws_cli(folder: Path, variables: Mapping[str, str], *, project: Path) -> dict[str, str]:
+def shell_with_aws(folder: Path, variables: Mapping[str, str], *, project: Path) -> dict[str, str]:
     """Put `aws`, and the project's commands, in front of all programs."""
-    folder.mkdir(exist_ok=True)
-    (folder / "aws").write_text(AWS_CLI.format(python=PROJECT_FOLDER / ".venv" / "bin" / "python"))
-    (folder / "aws").chmod(0o755)
+    install_aws_cli(folder)
     path = os.pathsep.join([str(folder), str(project / ".venv" / "bin"), variables["PATH"]])
     return {**variables, "PATH": path}
-
-
-@pytest.fixture
-def account(blank_account: ForkServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalAccount]:
-    """An empty account."""
-    folder = tmp_path / "account"
-    monkeypatch.setenv("CFS_LOCAL_DIR", str(folder))
-    folder.mkdir()
-    servers.ensure_emulators_running(folder, spawn=blank_account.spawn_copy)
-    yield open_account()
-    servers.stop_emulators(folder)
 
 
 def test_before_the_first_deployment_the_printed_commands_provide_what_is_missing(
@@ -121,7 +70,7 @@ def test_before_the_first_deployment_the_printed_commands_provide_what_is_missin
 ) -> None:
     project = tmp_path / "project"
     clone_project(project, account=account, stack="prod")
-    variables = install_aws_cli(tmp_path / "bin", person_variables(account, folder=tmp_path), project=project)
+    variables = shell_with_aws(tmp_path / "bin", person_variables(account, folder=tmp_path), project=project)
 
     missing = wrong(examine(variables, "prod", "--phase", "1", folder=project))
 
@@ -190,7 +139,7 @@ def break_account(stack: Stack, bucket: str) -> dict[str, str]:
 
 
 def test_the_doctor_names_what_was_broken_and_its_commands_repair_it(stack: Stack, tmp_path: Path) -> None:
-    variables = install_aws_cli(tmp_path / "bin", stack.engine.account.command_environment(), project=PROJECT_FOLDER)
+    variables = shell_with_aws(tmp_path / "bin", stack.engine.account.command_environment(), project=PROJECT_FOLDER)
     variables["CFS_LOCAL_DIR"] = str(stack.folder)
 
     def look(*options: str) -> list[dict[str, str]]:

@@ -8,12 +8,11 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import boto3
-import pytest
 import yaml
 
 from infra.project import PROJECT_FOLDER
 from local import servers
-from local.account import LOCAL_REGION, PLACEHOLDER_ACCESS_KEY, open_account
+from local.account import LOCAL_REGION, PLACEHOLDER_ACCESS_KEY
 from local.github.keys import decrypt_secret
 from local.github.records import KeyPair
 from local.project_clone import clone_project
@@ -21,22 +20,10 @@ from measure.rehearsal.github_cli import install_github_cli
 from measure.rehearsal.runner_host import person_variables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from local.account import LocalAccount
-    from tests.e2e.nursery import ForkServer
-
-
-@pytest.fixture
-def account(blank_account: ForkServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalAccount]:
-    """An empty account."""
-    folder = tmp_path / "account"
-    monkeypatch.setenv("CFS_LOCAL_DIR", str(folder))
-    folder.mkdir()
-    servers.ensure_emulators_running(folder, spawn=blank_account.spawn_copy)
-    yield open_account()
-    servers.stop_emulators(folder)
 
 
 def shell_blocks(page: str, section: str) -> list[str]:
