@@ -14,6 +14,7 @@ from infra.config.given import given_settings
 from infra.config.offered_zones import require_offered_zones
 from infra.config.settings import load_settings, read_config
 from infra.cost_guard import declare_cost_guard
+from infra.declared_cluster import declare_test_cluster
 from infra.managed_repository import declare_repository
 from infra.network.firewall import Firewall, FirewallArgs
 from infra.network.network import Network, NetworkArgs
@@ -26,7 +27,6 @@ from infra.role_grants import stack_grants
 from infra.stack_context import SecuredStack, StackContext
 from infra.storage.encryption import Encryption, EncryptionArgs
 from infra.storage.storage import Storage, StorageArgs
-from infra.test_cluster import declare_test_cluster
 
 settings = load_settings()
 require_offered_zones(settings)

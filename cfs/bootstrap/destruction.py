@@ -47,9 +47,7 @@ class Destruction:
         yield Step(
             title=f"Remove the state of {stack} from {bucket.name}",
             is_done=lambda: not self._has_state(),
-            run=lambda: self._engine.query_text(
-                "stack", "rm", "--force", "--yes", "--preserve-config", "--remove-backups"
-            ),
+            run=self._remove_state,
         )
         if not self.kept_objects():
             yield Step(title=f"Delete the bucket {bucket.name}", is_done=lambda: not bucket.exists(), run=bucket.delete)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cfs.deploy.artifact_store import find_artifact_store
 from cfs.deploy.lease import read_deploy_record
@@ -13,6 +13,7 @@ from cfs.doctor.findings import doubtful_finding, good_finding, wrong_finding
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cfs.aws import AwsAccount
     from cfs.checkup.facts import EnvironmentFacts
     from cfs.deploy.artifact_store import ArtifactStore
     from cfs.doctor.findings import Finding
@@ -67,15 +68,7 @@ def examine_alarms(facts: EnvironmentFacts) -> Iterator[Finding]:
     """Report the environment's alarms that are in state ALARM."""
     if not facts.stack.is_deployed:
         return
-    listed = facts.aws.list_items(
-        "cloudwatch",
-        "describe_alarms",
-        # Also filtered here, because the emulated account ignores the state if a prefix is given.
-        "MetricAlarms[?StateValue == 'ALARM']",
-        AlarmNamePrefix=facts.scope.name_prefix,
-        StateValue="ALARM",
-    )
-    alarms = list(listed)
+    alarms = list_ringing_alarms(facts.aws, facts.scope.name_prefix)
     for alarm in alarms:
         summary, _, runbook = alarm.get("AlarmDescription", "").partition(" Runbook: ")
         history = f"aws cloudwatch describe-alarm-history --alarm-name {alarm['AlarmName']} {facts.region_option}"
@@ -84,6 +77,13 @@ def examine_alarms(facts: EnvironmentFacts) -> Iterator[Finding]:
         )
     if not alarms:
         yield good_finding("alarms", "None is in ALARM.")
+
+
+def list_ringing_alarms(aws: AwsAccount, prefix: str) -> list[dict[str, Any]]:
+    """Return the alarms in state ALARM whose names begin with a prefix."""
+    # Also filtered here, because the emulated account ignores the state if a prefix is given.
+    path = "MetricAlarms[?StateValue == 'ALARM']"
+    return list(aws.list_items("cloudwatch", "describe_alarms", path, AlarmNamePrefix=prefix, StateValue="ALARM"))
 
 
 def _find_delete_marker(facts: EnvironmentFacts, store: ArtifactStore) -> str:

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cfs.checkup.run_state import list_ringing_alarms
 from cfs.cluster.auto_scaling_groups import discover_groups
 from cfs.cluster.stop_times import next_stop_time
 from cfs.deploy.artifact_store import find_artifact_store
@@ -137,9 +138,8 @@ def agents_text(aws: AwsAccount, environment: str) -> str:
 def alarms_text(aws: AwsAccount, environment: str) -> str:
     """Return the names of the alarms in state ALARM."""
     prefix = f"{PROJECT_NAME}-{environment}-"
-    path = "MetricAlarms[?StateValue == 'ALARM']"
-    listed = aws.list_items("cloudwatch", "describe_alarms", path, AlarmNamePrefix=prefix, StateValue="ALARM")
-    return ", ".join(alarm["AlarmName"].removeprefix(prefix) for alarm in listed) or "none"
+    ringing = list_ringing_alarms(aws, prefix)
+    return ", ".join(alarm["AlarmName"].removeprefix(prefix) for alarm in ringing) or "none"
 
 
 def lock_text(environment: StackEnvironment) -> str:

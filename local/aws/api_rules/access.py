@@ -26,10 +26,23 @@ _QUOTAS = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas
 _GRAMMAR = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html"
 
 
-def _policy_size(member: str, most: int, message: str) -> Callable[[Parameters], str]:
+def _count_characters(policy: str) -> int:
+    """Return a policy's size as IAM counts it, without white space."""
+    return len(re.sub(r"\s", "", policy))
+
+
+def _count_bytes(policy: str) -> int:
+    return len(policy.encode())
+
+
+def _policy_size(
+    *members: str, most: int, message: str, measure: Callable[[str], int] = _count_characters
+) -> Callable[[Parameters], str]:
+    """Return a check of the size of the policy in the first of the given parameters that a request has."""
+
     def find_fault(parameters: Parameters) -> str:
-        size = len(re.sub(r"\s", "", parameters.get(member) or ""))
-        return message.format(most=most) if size > most else ""
+        policy = next(filter(None, map(parameters.get, members)), "")
+        return message if measure(policy) > most else ""
 
     return find_fault
 
@@ -119,7 +132,9 @@ ACCESS_RULES = (
         operations=("iam:PutRolePolicy",),
         code="LimitExceeded",
         find_fault=_policy_size(
-            "PolicyDocument", MOST_INLINE_CHARACTERS, "Maximum policy size of {most} bytes exceeded for role"
+            "PolicyDocument",
+            most=MOST_INLINE_CHARACTERS,
+            message=f"Maximum policy size of {MOST_INLINE_CHARACTERS} bytes exceeded for role",
         ),
         source=_QUOTAS,
     ),
@@ -128,7 +143,9 @@ ACCESS_RULES = (
         operations=("iam:CreatePolicy", "iam:CreatePolicyVersion"),
         code="LimitExceeded",
         find_fault=_policy_size(
-            "PolicyDocument", MOST_MANAGED_CHARACTERS, "Cannot exceed quota for PolicySize: {most}"
+            "PolicyDocument",
+            most=MOST_MANAGED_CHARACTERS,
+            message=f"Cannot exceed quota for PolicySize: {MOST_MANAGED_CHARACTERS}",
         ),
         source=_QUOTAS,
     ),
@@ -136,11 +153,12 @@ ACCESS_RULES = (
         name="a trust policy has at most 2,048 characters",
         operations=("iam:CreateRole", "iam:UpdateAssumeRolePolicy"),
         code="LimitExceeded",
-        find_fault=lambda parameters: _policy_size(
-            "AssumeRolePolicyDocument" if "AssumeRolePolicyDocument" in parameters else "PolicyDocument",
-            MOST_TRUST_CHARACTERS,
-            "Cannot exceed quota for ACLSizePerRole: {most}",
-        )(parameters),
+        find_fault=_policy_size(
+            "AssumeRolePolicyDocument",
+            "PolicyDocument",
+            most=MOST_TRUST_CHARACTERS,
+            message=f"Cannot exceed quota for ACLSizePerRole: {MOST_TRUST_CHARACTERS}",
+        ),
         source=_QUOTAS,
     ),
     ApiRule(
@@ -168,10 +186,11 @@ ACCESS_RULES = (
         name="a bucket policy has at most 20 KiB",
         operations=("s3:PutBucketPolicy",),
         code="MalformedPolicy",
-        find_fault=lambda parameters: (
-            "Policies must be valid JSON and the first byte must be '{', with at most 20 KB"
-            if len((parameters.get("Policy") or "").encode()) > MOST_BUCKET_POLICY_BYTES
-            else ""
+        find_fault=_policy_size(
+            "Policy",
+            most=MOST_BUCKET_POLICY_BYTES,
+            message="Policies must be valid JSON and the first byte must be '{', with at most 20 KB",
+            measure=_count_bytes,
         ),
         source="https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-policies.html",
     ),
@@ -186,10 +205,11 @@ ACCESS_RULES = (
         name="a key policy has at most 32 KiB",
         operations=("kms:CreateKey", "kms:PutKeyPolicy"),
         code="LimitExceededException",
-        find_fault=lambda parameters: (
-            "The key policy exceeds the maximum size of 32768 bytes"
-            if len((parameters.get("Policy") or "").encode()) > MOST_KEY_POLICY_BYTES
-            else ""
+        find_fault=_policy_size(
+            "Policy",
+            most=MOST_KEY_POLICY_BYTES,
+            message=f"The key policy exceeds the maximum size of {MOST_KEY_POLICY_BYTES} bytes",
+            measure=_count_bytes,
         ),
         source="https://docs.aws.amazon.com/kms/latest/developerguide/resource-limits.html",
     ),
