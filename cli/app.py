@@ -111,5 +111,4 @@ def main() -> None:
 
 def _print_problem(label: str, text: str) -> None:
     console.print(label, style="bold red" if label == "error:" else "bold", end=" ")
-    # Messages quote paths and the output of other programs, whose brackets are not markup.
-    console.print(text, markup=False, soft_wrap=True)
+    console.print(text, soft_wrap=True)

@@ -44,8 +44,8 @@ def deploy_local_stack(engine: LocalEngine) -> None:
     if died:
         print_orphans(engine)
     if is_last_run_unchanged(engine):
-        console.print("[green]No changes:[/] the account is as declared.")
-    console.print(NEXT_STEPS, markup=False, soft_wrap=True)
+        console.print("No changes: the account is as declared.", style="green")
+    console.print(NEXT_STEPS, soft_wrap=True)
 
 
 def _repair_arguments(engine: LocalEngine) -> list[str]:
@@ -120,8 +120,8 @@ def print_orphans(engine: LocalEngine) -> None:
         # A role and its instance profile may share an id. No table: it would wrap long ids, and so break the commands.
         of_id = [orphan for orphan in found if orphan.id == identifier]
         for orphan in of_id:
-            console.print(f"  {orphan.type} {orphan.name}", markup=False, soft_wrap=True)
-        console.print(f"    {_orphan_advice(of_id, protected)}", markup=False, soft_wrap=True)
+            console.print(f"  {orphan.type} {orphan.name}", soft_wrap=True)
+        console.print(f"    {_orphan_advice(of_id, protected)}", soft_wrap=True)
 
 
 def _orphan_advice(orphans: Sequence[TaggedResource], protected: ProtectedResources) -> str:

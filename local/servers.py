@@ -153,6 +153,7 @@ def ensure_emulators_running(folder: Path, *, spawn: SpawnEmulator = spawn_emula
         folder: The account's folder.
         spawn: The function that starts a process.
     """
+    _require_loopback()
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / "servers.lock", timeout=_START_SECONDS * 2):
@@ -184,6 +185,18 @@ def ensure_emulators_running(folder: Path, *, spawn: SpawnEmulator = spawn_emula
         raise UserError(
             f"Another process has been starting or stopping the local account in {folder} for a minute.",
             repair="wait for it to end, or end it, and run the command again",
+        ) from error
+
+
+def _require_loopback() -> None:
+    """Check that this machine has the address of the emulators, and of Pulumi's plugins."""
+    try:
+        with socket.socket() as probe:
+            probe.bind((LOOPBACK, 0))
+    except OSError as error:
+        raise UserError(
+            f"This machine has no address {LOOPBACK} ({error.strerror}), which Pulumi and the local account need.",
+            repair="ip link set lo up, or give the container a loopback interface",
         ) from error
 
 

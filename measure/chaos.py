@@ -80,7 +80,7 @@ def run_kills(*, kills: int, seed: int) -> list[KillOutcome]:
             for kill in plan_kills(kills, seed=seed):
                 outcomes.append(_kill_once(kill, durations[kill.phase], earlier=Path(folder)))
                 shown = [f"{head} {cell}" for head, cell in zip(COLUMNS, _outcome_row(outcomes[-1]), strict=True)]
-                console.print(f"  {', '.join(shown)}", markup=False, soft_wrap=True)
+                console.print(f"  {', '.join(shown)}", soft_wrap=True)
                 progress.advance_to(len(outcomes), kills)
     return outcomes
 

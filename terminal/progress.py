@@ -27,8 +27,11 @@ if TYPE_CHECKING:
 QUIET_INTERVAL_SECONDS = 15.0
 """Minimum time in seconds between two progress lines of a step if the output is not a terminal."""
 
-console = Console(stderr=True, highlight=False)
-"""Writes messages to stderr; stdout is only for results and `--json`."""
+console = Console(stderr=True, highlight=False, markup=False)
+"""Writes messages to stderr; stdout is only for results and `--json`.
+
+Messages quote paths, names and other programs' output, whose brackets are not markup.
+"""
 
 
 class ProgressStep(Protocol):
@@ -74,7 +77,7 @@ def show_progress(title: str) -> Iterator[ProgressStep]:
         return
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=30),
         MofNCompleteColumn(),
         TimeElapsedColumn(),

@@ -90,7 +90,7 @@ def finish_command(result: CommandResult, *, as_json: bool = False) -> None:
 def _print_for_people(result: CommandResult) -> None:
     # Files and pipes have no width: rich would take 80 columns.
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_COLUMNS
-    console = Console(highlight=False, width=width)
+    console = Console(highlight=False, markup=False, width=width)
     if result.table is not None:
         # The first column names the row and does not wrap. On a narrow screen other cells wrap; nothing is cut off.
         columns = [Column(head, no_wrap=not place, overflow="fold") for place, head in enumerate(result.table.columns)]
@@ -99,4 +99,4 @@ def _print_for_people(result: CommandResult) -> None:
             table.add_row(*row)
         console.print(table)
     for line in (*([result.text] if result.text else ()), *result.notes):
-        console.print(line, markup=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)

@@ -29,14 +29,14 @@ def bootstrap_environment(
     found.setup.check_variables()
     changes = found.adopted_changes()
     if changes:
-        console.print(f"The first `pulumi up` changes the bucket {adopt}:", markup=False, soft_wrap=True)
+        console.print(f"The first `pulumi up` changes the bucket {adopt}:", soft_wrap=True)
         for change in changes:
-            console.print(f"  {change}", markup=False, soft_wrap=True)
+            console.print(f"  {change}", soft_wrap=True)
         if not (dry_run or yes):
             typer.confirm("Adopt it?", abort=True, err=True)
     run_steps(found.steps(), dry_run=dry_run)
     if not dry_run:
-        console.print(found.next_commands(), markup=False, soft_wrap=True)
+        console.print(found.next_commands(), soft_wrap=True)
 
 
 @destroy_app.command("destroy")
@@ -58,6 +58,4 @@ def destroy_environment(
     run_steps(destruction.steps(), dry_run=dry_run)
     if kept := destruction.kept_objects():
         bucket = destruction.environment.bucket.name
-        console.print(
-            f"The bucket {bucket} and the key stay: it also holds {', '.join(kept[:3])}.", markup=False, soft_wrap=True
-        )
+        console.print(f"The bucket {bucket} and the key stay: it also holds {', '.join(kept[:3])}.", soft_wrap=True)

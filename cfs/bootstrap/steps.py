@@ -36,6 +36,6 @@ def run_steps(steps: Iterable[Step], *, dry_run: bool) -> None:
     for step in steps:
         done = step.is_done()
         label = "done before" if done else "to do" if dry_run else "now"
-        console.print(f"  {label:<12} {step.title}", markup=False, soft_wrap=True)
+        console.print(f"  {label:<12} {step.title}", soft_wrap=True)
         if not done and not dry_run:
             step.run()

@@ -41,7 +41,7 @@ def ci_lint() -> None:
             wrong = wrong or bool(verdict.findings)
             console.print(f"{repository}: {verdict.name}: {'wrong' if verdict.findings else 'ok'}", highlight=False)
             if verdict.findings:
-                console.print(verdict.findings, markup=False, highlight=False, soft_wrap=True)
+                console.print(verdict.findings, highlight=False, soft_wrap=True)
     if wrong:
         raise typer.Exit(1)
 

@@ -91,7 +91,7 @@ def end_finished_fallbacks(
     for group in changed:
         if group.name in over:
             end_fallback(aws, group)
-            console.print(f"  {group.name}: spot instances again; its on-demand nodes are gone", markup=False)
+            console.print(f"  {group.name}: spot instances again; its on-demand nodes are gone")
     if not over:
         return list(groups)
     fresh = {group.name: group for group in discover_groups(aws, environment)}
@@ -163,9 +163,7 @@ def _await_nodes(
         again = aws.clock()
         for group in helped:
             wanted = fallback_distribution(group, instances)
-            console.print(
-                f"  {group.name}: no spot capacity, launching {group.missing_count} nodes on demand", markup=False
-            )
+            console.print(f"  {group.name}: no spot capacity, launching {group.missing_count} nodes on demand")
             begin_fallback(aws, group, wanted)
         return waiting.wait_until_ready(aws, window.environment, names, since=again, clock=clock)
     finally:

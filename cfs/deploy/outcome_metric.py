@@ -40,4 +40,4 @@ def count_outcome(environment: str, *, has_failed: bool, failed_probes: int = 0)
         aws = find_stack_environment(environment).connect_aws()
         put_outcome(aws, environment, has_failed=has_failed, failed_probes=failed_probes)
     except UserError as error:
-        console.print(f"The outcome could not be counted: {error.problem}", markup=False)
+        console.print(f"The outcome could not be counted: {error.problem}")

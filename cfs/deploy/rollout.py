@@ -159,7 +159,7 @@ class _RollOutRun:
         try:
             self._pass_stages()
         except StageFailedError as failure:
-            console.print(f"[bold red]red:[/] {failure}", soft_wrap=True)
+            console.print(f"red: {failure}", style="bold red", soft_wrap=True)
             self._save_roll_out(state="returning", reason=str(failure))
             return
         self._move_pointer()

@@ -215,11 +215,11 @@ InstanceType = Annotated[
 ImageParameter = Annotated[
     str,
     _matching_text(
-        # LTS releases are the .04 of even years; newer images have parameters for gp3 only.
-        r"/aws/service/canonical/ubuntu/server(-minimal)?/(2[2-8]\.04|jammy|noble)/stable/(current|20[0-9]{6}(\.[0-9]+)?)"
-        r"(?<!2[357]\.04/stable/current)/amd64/hvm/ebs-gp[23]/ami-id",
-        "must be one of Canonical's public SSM parameters for an amd64 image of an Ubuntu LTS, "
-        "such as /aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id",
+        # Boots need snapd, the SSM agent and the package rustup, which minimal images and older releases may lack.
+        r"/aws/service/canonical/ubuntu/server/(24\.04|noble)/stable/(current|20[0-9]{6}(\.[0-9]+)?)"
+        r"/amd64/hvm/ebs-gp3/ami-id",
+        "must be one of Canonical's public SSM parameters for an amd64 server image of Ubuntu 24.04, which boots are "
+        "written for, such as /aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id",
     ),
 ]
 DiskGib = Annotated[int, _whole_number(30, 16384, "GiB")]

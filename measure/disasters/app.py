@@ -85,7 +85,7 @@ def _rehearse_recovery(rehearsed: RehearsedAccount, disaster: Disaster) -> Recov
         disaster.verify(rehearsed)
     except UserError as error:
         seconds, problem = time.monotonic() - began, error.problem
-    console.print(f"{seconds:6.1f} s  {disaster.heading}{'  WRONG' if problem else ''}", markup=False)
+    console.print(f"{seconds:6.1f} s  {disaster.heading}{'  WRONG' if problem else ''}")
     return Recovery(disaster=disaster, seconds=seconds, problem=problem)
 
 

@@ -172,11 +172,10 @@ class Rehearsal:
         self.steps.append(step)
         console.print(
             f"{step.seconds:6.1f} s  {step.role:24} {step.title}{': WRONG' if step.problem else ''}",
-            markup=False,
             soft_wrap=True,
         )
         if step.problem:
-            console.print(step.problem, markup=False, soft_wrap=True)
+            console.print(step.problem, soft_wrap=True)
 
 
 def rehearse_short(rehearsal: Rehearsal) -> None:
@@ -302,9 +301,7 @@ def rehearsal_folder(*, keep: bool) -> Iterator[Path]:
         yield folder
     finally:
         if keep:
-            console.print(
-                f"The account is in {folder}; stop it: CFS_LOCAL_DIR={folder}/account make down", markup=False
-            )
+            console.print(f"The account is in {folder}; stop it: CFS_LOCAL_DIR={folder}/account make down")
         else:
             servers.stop_emulators(folder / "account")
             shutil.rmtree(folder, ignore_errors=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from terminal.errors import UserError
+from terminal.progress import console, show_progress
 from terminal.results import CommandResult, ResultTable, finish_command
 
 if TYPE_CHECKING:
@@ -33,6 +34,17 @@ def test_a_result_is_printed_as_a_table_or_as_json_alone(capsys: pytest.CaptureF
     shown = capsys.readouterr().out
     assert "preview" in shown
     assert "note [x]" in shown
+
+
+def test_brackets_in_names_paths_and_titles_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    named = "/srv/[old]/a [red]b[/]"
+    with show_progress(named):
+        console.print(f"removing {named}")
+    shown = capsys.readouterr().err
+    assert shown.count(named) == 3
+
+    finish_command(CommandResult(table=ResultTable(title=named, columns=(named,), rows=[(named,)]), text=named))
+    assert capsys.readouterr().out.count(named) == 4
 
 
 def test_a_narrow_screen_cuts_nothing_off(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -142,7 +142,7 @@ AMD64 = "x86-64"
 GIB = "a whole number of GiB from 30 to 16384"
 USD = "a whole number of US dollars from 1 to"
 EMAIL = "an e-mail address"
-IMAGE = "Ubuntu LTS"
+IMAGE = "image of Ubuntu 24.04"
 DAYS = "1, 3, 5, 7, 14, 30"
 REPOSITORY = "without its owner"
 BUCKET = "an existing S3 bucket"
@@ -240,7 +240,12 @@ BAD = [
     Bad(setting="orchestratorImageParameter", value="ami-12345678", allowed=IMAGE),
     Bad(
         setting="orchestratorImageParameter",
-        value="/aws/service/canonical/ubuntu/server/25.10/stable/current/amd64/hvm/ebs-gp3/ami-id",
+        value="/aws/service/canonical/ubuntu/server/22.04/stable/current/amd64/hvm/ebs-gp3/ami-id",
+        allowed=IMAGE,
+    ),
+    Bad(
+        setting="nodeImageParameter",
+        value="/aws/service/canonical/ubuntu/server-minimal/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id",
         allowed=IMAGE,
     ),
     Bad(
