@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path  # noqa: TC003 — Typer reads the options' types at run time
 from typing import Annotated
 
 import typer
 
 from cfs.environments import find_stack_environment
-from measure import bench as benchmark
 from measure import chaos as campaign
 from measure import schedule_year as simulation
+from measure.bench.growth_plot import draw_growth
+from measure.bench.measurement import measure_runs, parse_latency
+from measure.bench.report import bench_report
 from measure.code_figures import count_code, figures_result
 from measure.stack_diagram import draw_components
 from terminal.options import EnvironmentOption, JsonOption
@@ -26,10 +29,18 @@ schedule_app = typer.Typer(no_args_is_help=True, help="Simulate the cluster's sc
 def run_bench(
     runs: Annotated[int, typer.Option(min=1, help="how often each command is timed")] = 5,
     *,
+    latency: Annotated[str, typer.Option(help="delay of each of the emulators' answers, such as 100ms")] = "0ms",
+    terraform: Annotated[
+        Path | None, typer.Option(help="folder of an initialized Terraform configuration to time as well")
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(help="file for a plot of the growth, as SVG")] = None,
     json: JsonOption = False,
 ) -> None:
-    """Time previews against the floor, on a separate local account."""
-    finish_command(benchmark.bench_report(benchmark.measure_previews(runs=runs)), as_json=json)
+    """Time previews and deployments, and measure their processes, on temporary local accounts."""
+    measured = measure_runs(runs=runs, latency=parse_latency(latency), terraform=terraform)
+    if plot is not None:
+        plot.write_text(draw_growth(measured.growth))
+    finish_command(bench_report(measured), as_json=json)
 
 
 @chaos_app.command("chaos")

@@ -66,6 +66,7 @@ def load_account(state: Path) -> tuple[Journal, WSGIApplication]:
     from local.aws.iam.gate import ACCOUNT_GATE, with_iam_control  # noqa: PLC0415
     from local.aws.invocations import with_functions  # noqa: PLC0415
     from local.aws.price_list import with_price_list  # noqa: PLC0415
+    from local.latency import with_latency  # noqa: PLC0415
 
     close_gaps()
     clock = AccountClock()
@@ -88,7 +89,7 @@ def load_account(state: Path) -> tuple[Journal, WSGIApplication]:
     gc.freeze()
     gc.enable()
     served = with_price_list(with_health(ActionRecorder(journal), changes=journal.change_count))
-    return journal, with_cbor(with_functions(served, clock=clock, admit=ACCOUNT_GATE.admit))
+    return journal, with_latency(with_cbor(with_functions(served, clock=clock, admit=ACCOUNT_GATE.admit)))
 
 
 def lock_journal(state: Path) -> FileLock:

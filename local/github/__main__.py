@@ -13,6 +13,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from local.github.app import create_app
 from local.github.state import StateError, StateStore, lock_state_file
+from local.latency import with_latency
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with lock_state_file(options.state):
             store = StateStore.open_file(options.state, owner=options.owner, repository=options.repository)
-            app = create_app(store)
+            app = with_latency(create_app(store))
             server = make_server(LISTEN_HOST, options.port, app, threaded=True, request_handler=_QuietHandler)
             SERVER_LOGGER.info("http://%s:%d serves %s/%s", LISTEN_HOST, server.port, options.owner, options.repository)
             server.serve_forever()
