@@ -7,6 +7,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from infra.github.delivery import delivered_files
+from infra.project import PROJECT_FOLDER
 
 if TYPE_CHECKING:
     from tests.unit.workflows.conftest import File
@@ -37,6 +38,12 @@ def test_every_workflow_and_action_is_found(workflows: list[File], files: list[F
         ".github/actions/infra/action.yml",
         ".github/actions/setup/action.yml",
     }
+
+
+def test_the_documentation_says_when_each_workflow_runs(workflows: list[File]) -> None:
+    page = (PROJECT_FOLDER / "docs" / "workflows.md").read_text()
+    described = set(re.findall(r"^\| `([\w-]+\.yml)` \|", page, re.MULTILINE))
+    assert described == {file.place.rpartition("/")[2] for file in workflows}
 
 
 def test_permissions_are_none_but_for_those_of_a_job(workflows: list[File]) -> None:
