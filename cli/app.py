@@ -58,6 +58,7 @@ LAZY_COMMANDS = {
     "disasters": LazyCommand(
         target="measure.disasters.app:disasters_app", summary="Rehearse the recoveries in docs/recovery.md."
     ),
+    "scan": LazyCommand(target="measure.scan.app:scan_app", summary="Scan a deployed environment with prowler."),
     "guard-bench": LazyCommand(
         target="measure.guard.app:guard_bench_app", summary="Count the cost guard's calls and seconds."
     ),

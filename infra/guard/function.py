@@ -12,7 +12,7 @@ from pulumi_aws import lambda_, sqs
 
 from infra.access.bounded_role import declare_bounded_role
 from infra.access.role_purposes import GUARD_NAME
-from infra.access.statements import trust_service
+from infra.access.statements import source_conditions, trust_service
 from infra.component import Component
 from infra.guard.grants import guard_grants
 from infra.guard.package import write_package
@@ -23,8 +23,10 @@ from infra.tags import PROJECT_NAME
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from infra.access.statements import Statement
     from infra.config.guard_steps import GuardStep
     from infra.guard.state import GuardState
+    from infra.scope import Scope
     from infra.stack_context import SecuredStack
 
 HANDLER = "guard.handler.handle"
@@ -104,7 +106,7 @@ class GuardFunction(Component):
             stack=replace(stack, boundary_arn=args.boundary_arn),
             description="The cost guard: sees what runs, stops this environment's nodes over the day's budget",
             tag_role="guard",
-            trust=trust_service("lambda.amazonaws.com"),
+            trust=stack.secured_scope.apply(_trust_lambda),
             grants={GUARD_NAME: stack.secured_scope.apply(guard_grants)},
         )
         function = lambda_.Function(
@@ -131,6 +133,15 @@ class GuardFunction(Component):
         self.log_group = logs.name
         self.queue_url = queue.url
         self.register_declared_outputs()
+
+
+def _trust_lambda(scope: Scope) -> Statement:
+    """Return the trust in Lambda on behalf of this function only.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/permissions-managed-policies.html
+    """
+    function = scope.regional_arn("lambda", f"function:{guard_function_name(scope.environment)}")
+    return trust_service("lambda.amazonaws.com", *source_conditions(scope.account_id, function))
 
 
 def function_variables(args: GuardFunctionArgs) -> dict[str, pulumi.Input[str]]:

@@ -70,7 +70,11 @@ def run_function(name: str, region: str, event: object, *, url: str) -> Function
         raise LookupError(f"Function not found: {name}")
     try:
         session = assume_for_service(
-            LAMBDA_SERVICE, function.role, session=function.function_name, url=url, region=region
+            LAMBDA_SERVICE,
+            function.role,
+            session=function.function_name,
+            source_arn=function.function_arn,
+            url=url,
         )
     except ClientError as error:
         message = f"The role defined for the function cannot be assumed by Lambda: {error}"

@@ -10,6 +10,9 @@ from botocore.config import Config
 
 from local.aws.iam.principals import ADMINISTRATOR_KEY
 
+SOURCE_ARN_HEADER = "x-amz-source-arn"
+"""Header with the `aws:SourceArn` of a call by an AWS service."""
+
 _CONFIG = Config(connect_timeout=5, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 3})
 
 
@@ -48,13 +51,26 @@ class OwnSession:
         }
 
 
-def assume_for_service(service: str, role: str, *, session: str, url: str, region: str) -> OwnSession:
+def assume_for_service(service: str, role: str, *, session: str, source_arn: str, url: str) -> OwnSession:
     """Assume a role as an AWS service, for example `lambda.amazonaws.com`.
+
+    Args:
+        service: The service.
+        role: The role's ARN.
+        session: The session's name.
+        source_arn: ARN of the regional resource on whose behalf the service acts.
+        url: The account's URL.
 
     Raises:
         ClientError: The role does not trust the service.
     """
+    region = source_arn.split(":")[3]
     client = OwnSession(url=url, region=region, access_key=service).open_client("sts")
+
+    def name_source(request: Any, **_: Any) -> None:  # botocore has no types
+        request.headers[SOURCE_ARN_HEADER] = source_arn
+
+    client.meta.events.register("before-sign.sts.AssumeRole", name_source)
     given = client.assume_role(RoleArn=role, RoleSessionName=session)["Credentials"]
     return OwnSession(
         url=url,

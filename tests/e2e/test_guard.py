@@ -95,9 +95,11 @@ def test_over_the_days_budget_the_guard_stops_the_cluster_and_a_deployment_leave
 def assert_role_is_limited(stack: Stack, foreign: str) -> None:
     """Check that the guard's role cannot touch what lacks the environment's tags, nor terminate the orchestrator."""
     role = stack.client("iam").get_role(RoleName="claudefs-local-guard")["Role"]["Arn"]
-    session = assume_for_service(
-        "lambda.amazonaws.com", role, session="test", url=stack.engine.account.aws_url, region="us-west-2"
-    )
+    function = stack.client("lambda").get_function(FunctionName="claudefs-local-guard")["Configuration"]["FunctionArn"]
+    url = stack.engine.account.aws_url
+    session = assume_for_service("lambda.amazonaws.com", role, session="test", source_arn=function, url=url)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        assume_for_service("lambda.amazonaws.com", role, session="test", source_arn=f"{function}-other", url=url)
     for instance in (foreign, stack.outputs()["orchestratorId"]):
         with pytest.raises(ClientError, match="UnauthorizedOperation"):
             session.open_client("ec2").terminate_instances(InstanceIds=[instance])

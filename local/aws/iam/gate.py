@@ -24,6 +24,7 @@ from local.aws.iam.evaluation import AccessRequest, Decision, Principal, decide_
 from local.aws.iam.principals import CredentialsError, identify_principal, session_principal
 from local.aws.iam.refusals import CREDENTIALS, denial_code, refuse_request, request_protocol
 from local.aws.iam.resources import ANYTHING, resource_types
+from local.aws.own_clients import SOURCE_ARN_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -145,6 +146,8 @@ class AccessGate:
         instance = principal.arn.rpartition("/")[2]
         if principal.kind == "session" and _INSTANCE_ID.fullmatch(instance):
             common["ec2:SourceInstanceARN"] = called.regional_arn("ec2", f"instance/{instance}", account=ACCOUNT_ID)
+        if source := principal.kind == "service" and called.headers.get(SOURCE_ARN_HEADER):
+            common |= {"aws:SourceAccount": ACCOUNT_ID, "aws:SourceArn": source}
         refusals = (self.judge_access(access, principal, **common) for access in _needed_access(called))
         refusal = next(filter(None, refusals), "")
         if refusal and called.service == "ec2":

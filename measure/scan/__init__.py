@@ -1,0 +1,1 @@
+"""`cfs scan`: an independent scanner, prowler, over a deployed environment."""
