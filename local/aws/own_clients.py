@@ -8,10 +8,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from local.aws.iam.principals import ADMINISTRATOR_KEY
-
-SOURCE_ARN_HEADER = "x-amz-source-arn"
-"""Header with the `aws:SourceArn` of a call by an AWS service."""
+from local.aws.iam.principals import ADMINISTRATOR_KEY, SOURCE_ARN_HEADER
 
 _CONFIG = Config(connect_timeout=5, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 3})
 

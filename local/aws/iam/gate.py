@@ -21,10 +21,9 @@ from local.aws.iam.api_request import read_api_request
 from local.aws.iam.conditions import UnsupportedPolicyError
 from local.aws.iam.ec2_access import ec2_access, group_launch_access
 from local.aws.iam.evaluation import AccessRequest, Decision, Principal, decide_access
-from local.aws.iam.principals import CredentialsError, identify_principal, session_principal
+from local.aws.iam.principals import SOURCE_ARN_HEADER, CredentialsError, identify_principal, session_principal
 from local.aws.iam.refusals import CREDENTIALS, denial_code, refuse_request, request_protocol
 from local.aws.iam.resources import ANYTHING, resource_types
-from local.aws.own_clients import SOURCE_ARN_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

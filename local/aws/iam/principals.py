@@ -19,6 +19,9 @@ SERVICE_SUFFIX = ".amazonaws.com"
 """Suffix of access keys that represent an AWS service, for example `ec2.amazonaws.com`, which assumes instances' roles.
 """
 
+SOURCE_ARN_HEADER = "x-amz-source-arn"
+"""Header with the `aws:SourceArn` of a call by an AWS service."""
+
 _ADMINISTRATOR_POLICY = Policy(
     kind=PolicyKind.IDENTITY,
     name="arn:aws:iam::aws:policy/AdministratorAccess",
