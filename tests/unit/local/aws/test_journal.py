@@ -109,3 +109,14 @@ def test_a_reading_call_is_always_carried_out(tmp_path: Path) -> None:
     for _ in range(2):
         client.get("/one", headers={"Amz-Sdk-Invocation-Id": "call-1"})
     assert len(app.seen) == 2
+
+
+def test_a_call_that_the_account_does_not_implement_is_refused_and_a_restart_goes_on(tmp_path: Path) -> None:
+    def lack_operation(_: WSGIEnvironment, __: StartResponse) -> Iterable[bytes]:
+        raise NotImplementedError("GenerateReport")
+
+    path = tmp_path / "account.jsonl"
+    answer = Client(Journal(lack_operation, path, clock=AccountClock())).put("/one")
+
+    assert (answer.status_code, answer.text) == (501, "<html>GenerateReport</html>")
+    assert Journal(lack_operation, path, clock=AccountClock()).change_count == 1
