@@ -1,0 +1,1 @@
+"""`cfs boot-test`: machines boot from their user data in containers, and are brought into difficult situations."""
