@@ -59,6 +59,9 @@ LAZY_COMMANDS = {
         target="measure.disasters.app:disasters_app", summary="Rehearse the recoveries in docs/recovery.md."
     ),
     "scan": LazyCommand(target="measure.scan.app:scan_app", summary="Scan a deployed environment with prowler."),
+    "boot-test": LazyCommand(
+        target="measure.boot.app:boot_test_app", summary="Boot machines in containers, in difficult situations."
+    ),
     "guard-bench": LazyCommand(
         target="measure.guard.app:guard_bench_app", summary="Count the cost guard's calls and seconds."
     ),

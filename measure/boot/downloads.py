@@ -48,6 +48,7 @@ class Downloads:
 def prepare_downloads(folder: Path) -> Downloads:
     """Create keys, packages and repositories in a folder."""
     files = folder / "files"
+    files.mkdir(parents=True)
     _create_certificates(folder)
     keyring = _Keyring(folder / "keys")
     agent, github = keyring.create_key("agent"), keyring.create_key("github")

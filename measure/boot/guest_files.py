@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING
 
 from measure.boot.downloads import UBUNTU_HOST, place_stand_in
@@ -36,6 +37,7 @@ network: {config: disabled}
 # They would become those of a public mirror.
 apt: {preserve_sources_list: true}
 """
+_SEED = "var/lib/cloud/seed/nocloud"
 _TRUSTED = "etc/ssl/certs/ca-certificates.crt"
 
 
@@ -61,10 +63,12 @@ def prepare_image_layer(layer: Path, *, image: Path, authority: Path) -> None:
         (layer / path).write_text(text, encoding="utf-8")
 
 
-def write_seed(root: Path, *, instance: str, user_data: bytes) -> None:
-    """Write an instance's user data where cloud-init finds them without EC2."""
-    seed = root / "var/lib/cloud/seed/nocloud"
-    seed.mkdir(parents=True)
-    (seed / "user-data").write_bytes(user_data)
-    host = f"{instance}.compute.internal"
-    (seed / "meta-data").write_text(f"instance-id: {instance}\nlocal-hostname: {host}\n", encoding="ascii")
+def seed_files(*, instance: str, user_data: str) -> dict[str, bytes]:
+    """Return the files in which cloud-init finds an instance's user data without EC2.
+
+    Args:
+        instance: The instance's ID.
+        user_data: User data in base64.
+    """
+    facts = f"instance-id: {instance}\nlocal-hostname: {instance}.compute.internal\n"
+    return {f"{_SEED}/user-data": base64.b64decode(user_data), f"{_SEED}/meta-data": facts.encode()}

@@ -1,0 +1,42 @@
+"""Waiting for what a boot test wants to see."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_POLL_SECONDS = 0.5
+_Seen = TypeVar("_Seen")
+
+
+class Deviation(Exception):  # noqa: N818 — a result of the test, not a failure of its code
+    """Something that is not as wanted; the message says what was seen."""
+
+
+def require(what: str, seen: object, wanted: object) -> None:
+    """Compare what is seen with what is wanted.
+
+    Raises:
+        Deviation: They differ.
+    """
+    if seen != wanted:
+        raise Deviation(f"{what}: wanted {wanted!r}, seen {seen!r}")
+
+
+def await_state(
+    what: str, look: Callable[[], _Seen], is_wanted: Callable[[_Seen], bool], *, seconds: float
+) -> _Seen:
+    """Look until the wanted state is seen, and return it.
+
+    Raises:
+        Deviation: It was not seen in time.
+    """
+    deadline = time.monotonic() + seconds
+    while not is_wanted(seen := look()):
+        if time.monotonic() > deadline:
+            raise Deviation(f"{what}: not within {seconds:.0f} s, last seen {seen!r}")
+        time.sleep(_POLL_SECONDS)
+    return seen

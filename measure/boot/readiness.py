@@ -1,0 +1,157 @@
+"""What must be seen of a machine that is ready: from inside, and at the account."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from infra.boot.userdata import PROGRAM_FOLDER
+from measure.boot.expectations import Deviation, await_state, require
+from measure.boot.guest_files import KERNEL_SETTINGS
+
+if TYPE_CHECKING:
+    from measure.boot.trial_machine import TrialMachine
+
+BOOT_SECONDS = 480
+CONTAINER_FAILURES = frozenset(
+    {"run-rpc_pipefs.mount", "auth-rpcgss-module.service", "rpc-gssd.service", "systemd-logind.service"}
+)
+"""Units of Debian that need the kernel's modules, which a container may not load."""
+
+_MOUNT_AS_CFS = """\
+import os, socket, subprocess
+here, there = socket.socketpair()
+os.set_inheritable(there.fileno(), True)
+command = ["runuser", "--user", "cfs", "--", "fusermount3", "-o", "rw,allow_other", "--", "/mnt/cfs-fuse"]
+status = subprocess.run(command, env={**os.environ, "_FUSE_COMMFD": str(there.fileno())}, close_fds=False).returncode
+subprocess.run(["umount", "/mnt/cfs-fuse"])
+raise SystemExit(status)
+"""
+"""Mounts as libfuse does: fusermount3 returns the opened device through a socket."""
+
+
+def await_boot(machine: TrialMachine) -> None:
+    """Wait for the end of a first boot.
+
+    Raises:
+        Deviation: The boot has failed.
+    """
+    read = machine.container.read_file
+    await_state(
+        "the first boot",
+        lambda: (read("var/lib/cfs/boot-complete"), read("var/lib/cfs/boot-failed").strip()),
+        lambda ends: any(ends),
+        seconds=BOOT_SECONDS,
+    )
+    if failed := read("var/lib/cfs/boot-failed").strip():
+        raise Deviation(f"the boot failed in {failed}: {read('var/log/cfs-bootstrap.log')[-2000:]}")
+    await_state(
+        "cloud-init",
+        lambda: machine.run_program("cloud-init status").text,
+        lambda text: "status: done" in text,
+        seconds=60,
+    )
+
+
+def require_ready_node(machine: TrialMachine, *, completions: int = 1) -> None:
+    """Compare a node's state with what it must be after a boot.
+
+    Args:
+        machine: The node.
+        completions: How often it has completed its launch hook.
+
+    Raises:
+        Deviation: Something is not as wanted.
+    """
+    require("tag BootState", machine.read_tag("BootState"), "ready")
+    require("tag Version", machine.read_tag("Version"), machine.world.first.version)
+    answers = [asked.body for asked in machine.gateway.requests if asked.action == "CompleteLifecycleAction"]
+    require("answers of the launch hook", len(answers), completions)
+    require("the launch hook's answer", "LifecycleActionResult=CONTINUE" in answers[-1], True)
+    require("failed units", list_failed_units(machine), [])
+    require_running(machine)
+    require_kernel_settings(machine)
+    if machine.profile == "storage":
+        require_mounts(machine)
+    if machine.profile == "client":
+        machine.container.root.joinpath("root/mount").write_text(_MOUNT_AS_CFS, encoding="ascii")
+        mounted = machine.run_program("python3 /root/mount")
+        require(f"a mount of the user cfs ({mounted.text.strip()})", mounted.status, 0)
+
+
+def require_running(machine: TrialMachine) -> None:
+    """Compare the states of a node's units.
+
+    Raises:
+        Deviation: A unit is not active, or the probe finds a fault.
+    """
+    states = {unit: machine.unit_state(unit) for unit in machine.list_units()}
+    require("units", states, dict.fromkeys(states, "active"))
+    probed = machine.run_program(f"{PROGRAM_FOLDER}/probe")
+    require(f"the probe ({probed.text.strip()})", probed.status, 0)
+
+
+def list_failed_units(machine: TrialMachine) -> list[str]:
+    """Return failed units, without those that a container cannot run."""
+    listed = machine.run_program("systemctl list-units --failed --plain --no-legend --no-pager").text
+    failed = (line.split()[0] for line in listed.splitlines())
+    return [unit for unit in failed if unit not in CONTAINER_FAILURES]
+
+
+def require_kernel_settings(machine: TrialMachine) -> None:
+    """Compare the kernel settings that were loaded with the declared ones.
+
+    Raises:
+        Deviation: A setting was not loaded, or this machine's kernel does not know it.
+    """
+    declared = machine.run_program("grep --no-filename --invert-match ^# /etc/sysctl.d/99-cfs-*.conf").text
+    require("kernel settings", machine.container.read_file(KERNEL_SETTINGS), declared)
+    names = [line.partition(" ")[0] for line in declared.splitlines()]
+    unknown = [name for name in names if not Path("/proc/sys", *name.split(".")).exists()]
+    require("unknown kernel settings", unknown, [])
+
+
+def require_mounts(machine: TrialMachine) -> dict[str, str]:
+    """Compare the mounts of a storage node, and return their UUIDs by folder.
+
+    Raises:
+        Deviation: A disk is not mounted as wanted.
+    """
+    listed = machine.run_program("findmnt --json --types xfs --output TARGET,OPTIONS,UUID,SOURCE").text
+    mounts = json.loads(listed)["filesystems"] if listed.strip() else []
+    folders = [f"/data/nvme{number}" for number in range(len(machine.container.disks))]
+    require("mounted folders", sorted(mount["target"] for mount in mounts), folders)
+    for mount in mounts:
+        options = set(mount["options"].split(","))
+        require(f"missing options of {mount['target']}", {"noatime", "discard"} - options, set())
+    devices = " ".join(mount["source"] for mount in mounts)
+    uuids = machine.run_program(f"blkid --match-tag UUID --output value {devices}").text.split()
+    owners = machine.run_program(f"stat --format '%U:%G %a' {' '.join(folders)}").text.splitlines()
+    require("owners of the folders", owners, ["cfs:cfs 750"] * len(folders))
+    return dict(zip((mount["target"] for mount in mounts), uuids, strict=True))
+
+
+def require_ready_orchestrator(machine: TrialMachine) -> None:
+    """Compare the orchestrator's state with what it must be after a boot.
+
+    Raises:
+        Deviation: Something is not as wanted.
+    """
+    require("BootFailed", machine.list_counts("BootFailed"), [0.0])
+    require("failed units", list_failed_units(machine), [])
+    timers = ("cfs-watchdog", "cfs-supervisor", "cfs-agents-mode", "cfs-supervision")
+    states = {timer: machine.unit_state(f"{timer}.timer") for timer in timers}
+    require("timers", states, dict.fromkeys(timers, "active"))
+    secrets = machine.run_program("stat --format '%U %a' /run/cfs/secrets.env").text.strip()
+    require("secrets' owner and mode", secrets, "cfs 600")
+    # The first watchdog is two minutes away.
+    started = machine.run_program("systemctl start cfs-watchdog.service cfs-supervisor.service")
+    require(f"start of the agents' programs ({started.text.strip()})", started.status, 0)
+    for log in ("watchdog-service", "supervisor"):
+        await_state(
+            f"{log}.log",
+            lambda log=log: machine.container.read_file(f"var/log/cfs-agents/{log}.log"),  # type: ignore[misc]
+            lambda text: "stand-in" in text,
+            seconds=20,
+        )
