@@ -123,8 +123,8 @@ def select_machines(profile: str, situation: str) -> list[PlannedMachine]:
             )
     if not selected:
         raise UserError(
-            f"No machine has the profile {profile or 'of any kind'!r} and the situation {situation or 'of any kind'!r}.",
-            repair="see docs/boot-test.md for the table of machines",
+            f"No machine of the boot test has {' and '.join(filter(None, (profile, situation)))}.",
+            repair="choose a profile and a situation from the table in docs/boot-test.md",
         )
     return selected
 

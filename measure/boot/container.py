@@ -7,7 +7,6 @@ import subprocess
 import time
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -17,6 +16,7 @@ from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
 DISK_BYTES = 1 << 30
 DISK_MODEL = "Amazon EC2 NVMe Instance Storage"

@@ -78,7 +78,16 @@ def _create_certificates(folder: Path) -> None:
     authority, request, extensions = folder / "authority", folder / "host.csr", folder / "host.ext"
     new_key = ("openssl", "req", "-newkey", "rsa:2048", "-nodes")
     run_host(
-        *new_key, "-x509", "-days", "2", "-subj", "/CN=boot test", "-keyout", f"{authority}.key", "-out", f"{authority}.crt"
+        *new_key,
+        "-x509",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=boot test",
+        "-keyout",
+        f"{authority}.key",
+        "-out",
+        f"{authority}.crt",
     )
     run_host(*new_key, "-subj", "/CN=guests", "-keyout", str(folder / "host.key"), "-out", str(request))
     extensions.write_text("subjectAltName=" + ",".join(f"DNS:{name}" for name in _TLS_NAMES), encoding="ascii")

@@ -26,9 +26,7 @@ def require(what: str, seen: object, wanted: object) -> None:
         raise Deviation(f"{what}: wanted {wanted!r}, seen {seen!r}")
 
 
-def await_state(
-    what: str, look: Callable[[], _Seen], is_wanted: Callable[[_Seen], bool], *, seconds: float
-) -> _Seen:
+def await_state(what: str, look: Callable[[], _Seen], is_wanted: Callable[[_Seen], bool], *, seconds: float) -> _Seen:
     """Look until the wanted state is seen, and return it.
 
     Raises:

@@ -131,7 +131,11 @@ class Gateway:
         fault = self.faults.find_fault(request)
         if fault == FaultKind.DROP:
             return None
-        answer = HttpAnswer(status=503) if fault == FaultKind.UNAVAILABLE else self._find_answer(method, target, headers, body)
+        answer = (
+            HttpAnswer(status=503)
+            if fault == FaultKind.UNAVAILABLE
+            else self._find_answer(method, target, headers, body)
+        )
         if target.partition("/")[0].endswith(_AWS):
             text = body.decode(errors="replace")
             self.requests.append(GuestRequest(action=action, target=target, body=text, status=answer.status))

@@ -64,7 +64,14 @@ def run_host(*command: str, seconds: float = 120, cwd: Path | None = None, env: 
     variables = {**os.environ, **(env or {})}
     try:
         done = subprocess.run(
-            command, cwd=cwd, env=variables, capture_output=True, text=True, errors="replace", timeout=seconds, check=True
+            command,
+            cwd=cwd,
+            env=variables,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=seconds,
+            check=True,
         )
     except subprocess.CalledProcessError as error:
         said = (error.stderr or error.stdout).strip()[-1000:]

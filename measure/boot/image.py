@@ -1,6 +1,6 @@
 """The guests' operating system, installed once from the machine's own apt mirror into the user's cache.
 
-It is Debian, which the mirrors of developers' machines have. Nodes run Ubuntu 24.04: docs/boot-test.md lists what differs.
+It is Debian, which developers' machines have a mirror of. Nodes run Ubuntu 24.04: docs/boot-test.md lists what differs.
 """
 
 from __future__ import annotations

@@ -79,7 +79,11 @@ class TrialAccount:
         folder, sha256 = f"releases/{commit}", hashlib.sha256(archive).hexdigest()
         workflow = f"{TRIAL_REPOSITORY}/{SIGNER_WORKFLOW}"
         bundle = {"sha256": sha256, "repo": TRIAL_REPOSITORY, "workflow": workflow, "commit": commit}
-        artifact = {"key": f"{folder}/claudefs-x86_64.tar.zst", "sha256": sha256, "attestation": f"{folder}/bundle.jsonl"}
+        artifact = {
+            "key": f"{folder}/claudefs-x86_64.tar.zst",
+            "sha256": sha256,
+            "attestation": f"{folder}/bundle.jsonl",
+        }
         description = json.dumps(
             {
                 "schema": 1,

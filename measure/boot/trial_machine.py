@@ -119,9 +119,7 @@ class TrialMachine:
 
 
 @contextmanager
-def open_machine(
-    world: TrialWorld, *, name: str, profile: MachineProfile, site: Site | None
-) -> Iterator[TrialMachine]:
+def open_machine(world: TrialWorld, *, name: str, profile: MachineProfile, site: Site | None) -> Iterator[TrialMachine]:
     """Launch an instance and prepare its machine, which is not started yet; at the end, remove the machine."""
     if profile == "orchestrator":
         instance = world.account.launch_orchestrator()
