@@ -145,9 +145,6 @@ def node_cloud_config(machine: NodeMachine) -> str:
         "CFS_SIGNER_WORKFLOW": SIGNER_WORKFLOW,
         "AWS_REGION": machine.region,
         "AWS_DEFAULT_REGION": machine.region,
-        # Bounded retries with exponential backoff for every call:
-        # https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-retries.html
-        "AWS_RETRY_MODE": "standard",
-        "AWS_MAX_ATTEMPTS": "5",
+        **userdata.AWS_CLI_VARIABLES,
     }
     return userdata.render_cloud_config(NODE_CLOUD_CONFIG, files=NODE_FILES[machine.profile], variables=variables)

@@ -79,5 +79,6 @@ def orchestrator_cloud_config(machine: OrchestratorMachine) -> str:
         "CFS_REPOSITORY": machine.repository,
         "AWS_REGION": machine.region,
         "AWS_DEFAULT_REGION": machine.region,
+        **userdata.AWS_CLI_VARIABLES,
     }
     return userdata.render_cloud_config(ORCHESTRATOR_CLOUD_CONFIG, files=ORCHESTRATOR_FILES, variables=variables)

@@ -26,6 +26,19 @@ LIBRARY_FOLDER = "/usr/local/lib/cfs"
 UNIT_FOLDER = "/etc/systemd/system"
 
 
+AWS_CLI_VARIABLES = {
+    "AWS_RETRY_MODE": "standard",
+    "AWS_MAX_ATTEMPTS": "5",
+    "AWS_METADATA_SERVICE_TIMEOUT": "5",
+    "AWS_METADATA_SERVICE_NUM_ATTEMPTS": "5",
+}
+"""Bounded retries with exponential backoff for every call, and for reading the credentials from the metadata service: by
+default the AWS CLI waits for one second and asks once, which fails while a machine is busy.
+
+https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-retries.html
+https://docs.aws.amazon.com/sdkref/latest/guide/feature-imds-credentials.html"""
+
+
 class BootError(ValueError):
     """User data that cannot be built; the message states the reason."""
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from measure.boot.boot_runs import open_world, run_machines, select_machines
+from measure.boot.boot_runs import COUNTER_CHECKS, open_world, run_machines, select_machines
 from measure.boot.host import require_host
 from terminal.options import JsonOption
 from terminal.results import CommandResult, ResultTable, finish_command, to_figures
@@ -24,10 +24,13 @@ def run_boot_test(
     profile: Annotated[str, typer.Option(help="only machines of this boot profile")] = "",
     situation: Annotated[str, typer.Option(help="only this situation, after the boot that it needs")] = "",
     *,
+    counter_checks: Annotated[
+        bool, typer.Option("--counter-checks", help="put repaired faults back, which the test must then find")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Boot machines from their user data in containers, and bring them into difficult situations."""
-    machines = select_machines(profile, situation)
+    machines = COUNTER_CHECKS if counter_checks else select_machines(profile, situation)
     require_host()
     with open_world() as world:
         observed = run_machines(world, machines)

@@ -7,13 +7,15 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
+
 from measure.boot.apt_cache import AptCache
 from measure.boot.downloads import prepare_downloads
-from measure.boot.expectations import Deviation
+from measure.boot.expectations import Deviation, cancel_waits
 from measure.boot.guest_files import prepare_image_layer
 from measure.boot.image import boot_cache, ensure_image, find_apt_mirror
 from measure.boot.release_archive import build_archive
@@ -56,12 +58,14 @@ class PlannedMachine:
         profile: Boot profile.
         site: Site of a storage node.
         situations: Its situations in order, of which the first boots it.
+        repeated: Replacements in its user data that put a repaired fault back, which the last situation must show.
     """
 
     name: str
     profile: MachineProfile
     site: Site | None = None
     situations: tuple[Situation, ...] = (FIRST_BOOT,)
+    repeated: tuple[tuple[str, str], ...] = ()
 
 
 PLAN = (
@@ -69,7 +73,7 @@ PLAN = (
         name="storage-a",
         profile="storage",
         site="A",
-        situations=(FIRST_BOOT, SECOND_BOOT, STORE_GONE, FOREIGN_DISK, EC2_UNAVAILABLE),
+        situations=(FIRST_BOOT, SECOND_BOOT, STORE_GONE, FOREIGN_DISK),
     ),
     PlannedMachine(
         name="storage-b",
@@ -79,12 +83,36 @@ PLAN = (
     ),
     PlannedMachine(name="orchestrator", profile="orchestrator"),
     PlannedMachine(name="jepsen", profile="jepsen"),
-    PlannedMachine(name="conduit", profile="conduit", situations=(FIRST_BOOT, METADATA_SILENT)),
+    PlannedMachine(name="conduit", profile="conduit", situations=(FIRST_BOOT, METADATA_SILENT, EC2_UNAVAILABLE)),
     PlannedMachine(name="conduit-packages", profile="conduit", situations=(PACKAGES_DOWN,)),
     PlannedMachine(name="client", profile="client"),
     PlannedMachine(name="conduit-locks", profile="conduit", situations=(HELD_LOCKS,)),
 )
 """The machines, in starting order: those that take longest first."""
+
+COUNTER_CHECKS = (
+    PlannedMachine(
+        name="required-look-up",
+        profile="conduit",
+        situations=(FIRST_BOOT, EC2_UNAVAILABLE),
+        # The start of cfs-repl depends on one look-up of the other sites.
+        repeated=(
+            ("+/usr/local/libexec/cfs/find-sites --before-start", "/bin/true"),
+            (
+                "between the sites\n",
+                "between the sites\nRequires=claudefs-sites.service\nAfter=claudefs-sites.service\n",
+            ),
+        ),
+    ),
+    PlannedMachine(
+        name="unchecked-stop",
+        profile="conduit",
+        situations=(FIRST_BOOT, STUBBORN_UNIT),
+        # `drain` does not see that systemd has killed a unit.
+        repeated=(("== timeout ]]", "== never ]]"),),
+    ),
+)
+"""Machines with a repaired fault put back, which their last situation must find."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,14 +141,7 @@ def select_machines(profile: str, situation: str) -> list[PlannedMachine]:
         situations = [of for of in machine.situations if situation in ("", of.name)]
         if situations and profile in ("", machine.profile):
             begin = [] if situations[0].is_first_boot else [machine.situations[0]]
-            selected.append(
-                PlannedMachine(
-                    name=machine.name,
-                    profile=machine.profile,
-                    site=machine.site,
-                    situations=(*begin, *situations),
-                )
-            )
+            selected.append(replace(machine, situations=(*begin, *situations)))
     if not selected:
         raise UserError(
             f"No machine of the boot test has {' and '.join(filter(None, (profile, situation)))}.",
@@ -133,12 +154,22 @@ def run_machines(world: TrialWorld, machines: Sequence[PlannedMachine]) -> list[
     """Bring machines into their situations, several at once, and return what was seen."""
     with ThreadPoolExecutor(max_workers=MACHINES_AT_ONCE) as pool:
         running = [pool.submit(_run_machine, world, machine) for machine in machines]
-        return [observation for future in running for observation in future.result()]
+        try:
+            return [observation for future in running for observation in future.result()]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            cancel_waits()
+            for child in psutil.Process().children():
+                if child.name() == "systemd-nspawn":
+                    child.kill()
+            raise
 
 
 def _run_machine(world: TrialWorld, planned: PlannedMachine) -> list[Observation]:
     observed: list[Observation] = []
-    with open_machine(world, name=planned.name, profile=planned.profile, site=planned.site) as machine:
+    with open_machine(
+        world, name=planned.name, profile=planned.profile, site=planned.site, replacements=planned.repeated
+    ) as machine:
         for situation in planned.situations:
             began, problem = time.monotonic(), ""
             try:
@@ -147,10 +178,11 @@ def _run_machine(world: TrialWorld, planned: PlannedMachine) -> list[Observation
                 problem = str(deviation)
             except UserError as error:
                 problem = error.problem
+            if planned.repeated and situation is planned.situations[-1]:
+                problem = "" if problem else "the repeated fault was not found"
             seconds = time.monotonic() - began
-            console.print(
-                f"{seconds:6.1f} s  {planned.name}  {situation.name}{'  WRONG' if problem else ''}", markup=False
-            )
+            result = f"WRONG: {problem}" if problem else ""
+            console.print(f"{seconds:6.1f} s  {planned.name}  {situation.name}  {result}", markup=False, soft_wrap=True)
             observed.append(
                 Observation(
                     machine=planned.name,
@@ -167,12 +199,8 @@ def _run_machine(world: TrialWorld, planned: PlannedMachine) -> list[Observation
 
 
 @contextmanager
-def open_world(*, repeated: Sequence[tuple[str, str]] = ()) -> Iterator[TrialWorld]:
-    """Prepare what the machines have in common; at the end, remove it.
-
-    Args:
-        repeated: Replacements in the user data that put a repaired fault back.
-    """
+def open_world() -> Iterator[TrialWorld]:
+    """Prepare what the machines have in common; at the end, remove it."""
     mirror = find_apt_mirror()
     image = ensure_image(mirror)
     with ExitStack() as cleanup:
@@ -195,5 +223,4 @@ def open_world(*, repeated: Sequence[tuple[str, str]] = ()) -> Iterator[TrialWor
             first=first,
             second=account.publish_release("v1.2.4", archive),
             corrupt=account.publish_release("v1.2.5", archive, stored=archive[:-1] + b"?"),
-            repeated=repeated,
         )

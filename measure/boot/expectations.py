@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_POLL_SECONDS = 0.5
+_POLL_SECONDS = 1.0
+_CANCELLED = threading.Event()
 _Seen = TypeVar("_Seen")
 
 
 class Deviation(Exception):  # noqa: N818 — a result of the test, not a failure of its code
     """Something that is not as wanted; the message says what was seen."""
+
+
+def pause_test(seconds: float) -> None:
+    """Wait.
+
+    Raises:
+        Deviation: The test was cancelled.
+    """
+    if _CANCELLED.wait(seconds):
+        raise Deviation("the test was cancelled")
+
+
+def cancel_waits() -> None:
+    """End all present and future waits of this process."""
+    _CANCELLED.set()
 
 
 def require(what: str, seen: object, wanted: object) -> None:
@@ -36,5 +53,5 @@ def await_state(what: str, look: Callable[[], _Seen], is_wanted: Callable[[_Seen
     while not is_wanted(seen := look()):
         if time.monotonic() > deadline:
             raise Deviation(f"{what}: not within {seconds:.0f} s, last seen {seen!r}")
-        time.sleep(_POLL_SECONDS)
+        pause_test(_POLL_SECONDS)
     return seen

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from measure.boot.expectations import Deviation, await_state, require
+from measure.boot.expectations import Deviation, await_state, pause_test, require
 from measure.boot.faults import FaultKind
 from measure.boot.gateway import ARCHIVE_HOST
 from measure.boot.host import run_host
@@ -71,7 +71,7 @@ def boot_without_packages(machine: TrialMachine) -> None:
     machine.container.start_guest()
     with machine.gateway.faults.cause_fault(FaultKind.UNAVAILABLE, f"{ARCHIVE_HOST}/*"):
         _await_log(machine, " packages\n", "the step packages")
-        time.sleep(_FAULT_SECONDS)
+        pause_test(_FAULT_SECONDS)
         require("boot-complete", machine.container.read_file("var/lib/cfs/boot-complete"), "")
     await_boot(machine)
     require_ready_node(machine)
@@ -82,13 +82,13 @@ def boot_with_held_locks(machine: TrialMachine) -> None:
     with _held_locks(machine):
         machine.container.start_guest()
         _await_log(machine, " packages\n", "the step packages")
-        time.sleep(_FAULT_SECONDS)
+        pause_test(_FAULT_SECONDS)
         require("boot-complete", machine.container.read_file("var/lib/cfs/boot-complete"), "")
     with ExitStack() as held:
         # dpkg's locks for each package that is downloaded besides apt.
         _await_log(machine, " cloudwatch_agent\n", "the step cloudwatch_agent")
         held.enter_context(_held_locks(machine))
-        time.sleep(_FAULT_SECONDS / 3)
+        pause_test(_FAULT_SECONDS / 3)
     await_boot(machine)
     require_ready_node(machine)
 
@@ -159,7 +159,7 @@ def reboot_without_ec2(machine: TrialMachine) -> None:
                 bool,
                 seconds=60,
             )
-            time.sleep(_FAULT_SECONDS)
+            pause_test(_FAULT_SECONDS)
         await_state(
             "cfs-repl",
             lambda: machine.unit_state("cfs-repl.service"),
@@ -173,7 +173,7 @@ def reboot_without_metadata(machine: TrialMachine) -> None:
     """Reboot while the metadata service is silent."""
     with _reported_boot(machine), machine.gateway.faults.cause_fault(FaultKind.HANG, SILENCE):
         machine.container.reboot_guest()
-        time.sleep(_FAULT_SECONDS)
+        pause_test(_FAULT_SECONDS)
     require_ready_node(machine)
 
 

@@ -51,7 +51,6 @@ class TrialWorld:
         first: The release that the environment's pointer names.
         second: A later release.
         corrupt: A release whose archive is not the described one.
-        repeated: Replacements in the user data that put a repaired fault back.
     """
 
     folder: Path
@@ -63,7 +62,6 @@ class TrialWorld:
     first: TrialRelease
     second: TrialRelease
     corrupt: TrialRelease
-    repeated: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,8 +117,23 @@ class TrialMachine:
 
 
 @contextmanager
-def open_machine(world: TrialWorld, *, name: str, profile: MachineProfile, site: Site | None) -> Iterator[TrialMachine]:
-    """Launch an instance and prepare its machine, which is not started yet; at the end, remove the machine."""
+def open_machine(
+    world: TrialWorld,
+    *,
+    name: str,
+    profile: MachineProfile,
+    site: Site | None,
+    replacements: Sequence[tuple[str, str]],
+) -> Iterator[TrialMachine]:
+    """Launch an instance and prepare its machine, which is not started yet; at the end, remove the machine.
+
+    Args:
+        world: What it has in common with the others.
+        name: Its name; of a node, also the node group.
+        profile: Boot profile.
+        site: Site of a storage node.
+        replacements: Texts of its user data, and what replaces them.
+    """
     if profile == "orchestrator":
         instance = world.account.launch_orchestrator()
         config = orchestrator_config()
@@ -135,8 +148,8 @@ def open_machine(world: TrialWorld, *, name: str, profile: MachineProfile, site:
         certificate=world.downloads.certificate,
         metadata=InstanceMetadata(items),
     )
-    replacements = (*world.downloads.fingerprints.items(), *world.repeated)
-    seed = seed_files(instance=instance, user_data=encode_user_data(replace_texts(config, replacements)))
+    replaced = replace_texts(config, (*world.downloads.fingerprints.items(), *replacements))
+    seed = seed_files(instance=instance, user_data=encode_user_data(replaced))
     with ExitStack() as cleanup:
         namespace = cleanup.enter_context(network_namespace(f"{world.folder.name}-{name}"))
         cleanup.enter_context(gateway.serve_guest(namespace))

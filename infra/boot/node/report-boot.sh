@@ -7,10 +7,19 @@ set -euo pipefail
 source "${CFS_ROOT:-}/usr/local/lib/cfs/node.sh"
 readonly programs="$root/usr/local/libexec/cfs"
 
+# Daemons may still be waiting for AWS, which is no failure.
+healthy() {
+  for _ in 1 2 3; do
+    "$programs/probe" && return
+    sleep "${CFS_PAUSE_SECONDS:-15}"
+  done
+  return 1
+}
+
 result=ready
 if [[ $CFS_PROFILE == storage ]] && ! systemctl is-active --quiet claudefs-disks.service; then
   result=failed:disks
-elif [[ -e "$root/opt/claudefs/current" ]] && ! "$programs/probe"; then
+elif [[ -e "$root/opt/claudefs/current" ]] && ! healthy; then
   result=failed:health
 fi
 "$programs/report" "$result"

@@ -5,9 +5,11 @@
 # It acts when the mode changes, so that what a person does meanwhile stays. Without an answer nothing changes.
 set -euo pipefail
 
+set -a
 # shellcheck source=/dev/null  # written by cloud-init
 source "${CFS_ROOT:-}/etc/cfs/machine.env"
-export AWS_REGION PATH="/snap/bin:$PATH"
+set +a
+export PATH="/snap/bin:$PATH"
 readonly root=${CFS_ROOT:-}
 readonly flag="$root/tmp/cfs-bedrock-budget-exceeded" settings="$root/etc/claude-code/managed-settings.json"
 readonly applied="$root/run/cfs-agents-mode"

@@ -5,9 +5,11 @@
 # the agents, both are stopped on purpose, which counts as a heartbeat.
 set -euo pipefail
 
+set -a
 # shellcheck source=/dev/null  # written by cloud-init
 source "${CFS_ROOT:-}/etc/cfs/machine.env"
-export AWS_REGION PATH="/snap/bin:$PATH"
+set +a
+export PATH="/snap/bin:$PATH"
 readonly root=${CFS_ROOT:-}
 readonly logs="$root/var/log/cfs-agents" places="$root/run/cfs-supervision" mode="$root/run/cfs-agents-mode"
 data=()

@@ -1,0 +1,122 @@
+"""What the boot test decides without a guest."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from infra.cluster.node_commands import NODE_COMMANDS
+from measure.boot.apt_cache import is_fresh
+from measure.boot.boot_runs import COUNTER_CHECKS, PLAN, select_machines
+from measure.boot.document_commands import render_command
+from measure.boot.faults import FaultKind, NetworkFaults
+from measure.boot.gateway import aws_action
+from measure.boot.image import select_mirror
+from measure.boot.metadata import LIFETIME_HEADER, TOKEN_HEADER, InstanceMetadata
+from measure.boot.name_server import answer_query, asked_name
+from measure.boot.trial_machine import node_config, replace_texts
+from terminal.errors import UserError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+QUERY = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x03ec2\x07example\x00"
+TYPE_A, TYPE_AAAA = b"\x00\x01\x00\x01", b"\x00\x1c\x00\x01"
+
+
+def test_the_mirror_is_debians_own_archive() -> None:
+    targets = "http://a.example/security/ Debian Debian-Security\nhttp://b.example/debian/ Debian Debian\n"
+
+    assert select_mirror(targets) == "http://b.example/debian"
+    with pytest.raises(UserError):
+        select_mirror("http://c.example/ubuntu/ Ubuntu Ubuntu\n")
+
+
+@pytest.mark.parametrize(
+    "path,age,fresh",
+    [
+        ("pool/main/j/jq/jq_1.7_amd64.deb", 30, True),
+        ("dists/trixie/InRelease", 0.5, True),
+        ("dists/trixie/InRelease", 2, False),
+        ("dists/trixie/main/binary-amd64/by-hash/SHA256/00", 30, True),
+    ],
+)
+def test_packages_are_kept_for_good_and_lists_for_a_day(path: str, age: float, *, fresh: bool, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.touch()
+    os.utime(kept, (0, 0))
+
+    assert is_fresh(path, kept, now=age * 24 * 3600) is fresh
+    assert not is_fresh(path, tmp_path / "missing", now=0)
+
+
+def test_metadata_need_a_token_of_the_second_version() -> None:
+    metadata = InstanceMetadata({"instance-id": "i-1"})
+
+    assert metadata.answer_request("GET", "/latest/meta-data/instance-id", {}).status == 401
+    assert metadata.answer_request("PUT", "/latest/api/token", {}).status == 400
+    token = metadata.answer_request("PUT", "/latest/api/token", {LIFETIME_HEADER: "60"}).body
+    answers = [
+        metadata.answer_request("GET", f"/latest/meta-data/{item}", {TOKEN_HEADER: token})
+        for item in ("instance-id", "spot/instance-action")
+    ]
+    assert [(answer.status, answer.body) for answer in answers] == [(200, "i-1"), (404, "")]
+
+
+def test_names_have_the_gateways_address_and_no_other() -> None:
+    address = answer_query(QUERY + TYPE_A, exists=True)
+
+    assert asked_name(QUERY + TYPE_A) == "ec2.example"
+    assert (address[:4], address[-4:]) == (b"\x12\x34\x81\x80", bytes([198, 18, 0, 1]))
+    assert answer_query(QUERY + TYPE_AAAA, exists=True)[6:8] == b"\x00\x00"
+    assert answer_query(QUERY + TYPE_A, exists=False)[3] == 0x83
+
+
+def test_a_fault_affects_its_requests_until_it_ends() -> None:
+    faults = NetworkFaults()
+
+    with faults.cause_fault(FaultKind.UNAVAILABLE, "ec2.* DescribeInstances"):
+        assert faults.find_fault("ec2.example/ DescribeInstances") == FaultKind.UNAVAILABLE
+        assert faults.find_fault("ec2.example/ CreateTags") is None
+    assert faults.find_fault("ec2.example/ DescribeInstances") is None
+
+
+@pytest.mark.parametrize(
+    "headers,body,action",
+    [
+        ({}, b"Action=CreateTags&Version=1", "CreateTags"),
+        ({}, b"Version=1&Action=PutMetricData", "PutMetricData"),
+        ({"X-Amz-Target": "secretsmanager.GetSecretValue"}, b"{}", "GetSecretValue"),
+        ({}, b"", ""),
+    ],
+)
+def test_actions_are_read_from_each_protocol(headers: dict[str, str], body: bytes, action: str) -> None:
+    assert aws_action(headers, body) == action
+
+
+def test_documents_refuse_what_systems_manager_refuses() -> None:
+    drain = NODE_COMMANDS["drain"].document_content()
+
+    assert render_command(drain, {"Reason": "boot-test"}) == "exec /usr/local/libexec/cfs/drain 'boot-test'"
+    for parameters in ({"Reason": "'; reboot"}, {}):
+        with pytest.raises(UserError):
+            render_command(drain, parameters)
+
+
+def test_a_selected_situation_keeps_the_boot_that_it_needs() -> None:
+    [machine] = select_machines("storage", "foreign-disk")
+
+    assert [situation.name for situation in machine.situations] == ["boot", "foreign-disk"]
+    assert select_machines("", "") == list(PLAN)
+    with pytest.raises(UserError):
+        select_machines("client", "foreign-disk")
+
+
+@pytest.mark.parametrize("planned", COUNTER_CHECKS, ids=lambda planned: planned.name)
+def test_repeated_faults_still_find_their_places_in_the_boot_files(planned: object) -> None:
+    config = node_config("conduit", group="conduit", site=None)
+
+    for replacement in planned.repeated:  # type: ignore[attr-defined]
+        assert replace_texts(config, [replacement]) != config, replacement
