@@ -32,8 +32,8 @@ AWS_CLI_VARIABLES = {
     "AWS_METADATA_SERVICE_TIMEOUT": "5",
     "AWS_METADATA_SERVICE_NUM_ATTEMPTS": "5",
 }
-"""Bounded retries with exponential backoff for every call, and for reading the credentials from the metadata service: by
-default the AWS CLI waits for one second and asks once, which fails while a machine is busy.
+"""Bounded retries with exponential backoff for every call, and for reading credentials from the metadata service. By
+default the AWS CLI waits for them for one second and asks once, which fails while a machine is busy.
 
 https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-retries.html
 https://docs.aws.amazon.com/sdkref/latest/guide/feature-imds-credentials.html"""

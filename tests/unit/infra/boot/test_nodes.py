@@ -92,6 +92,11 @@ def test_a_storage_node_without_a_site_is_refused() -> None:
         nodes.node_user_data(machine("storage", site=None))
 
 
+def test_the_aws_cli_waits_for_the_credentials_of_a_busy_node() -> None:
+    variables = written("storage")["/etc/cfs/machine.env"].splitlines()
+    assert {"AWS_METADATA_SERVICE_TIMEOUT=5", "AWS_METADATA_SERVICE_NUM_ATTEMPTS=5"} <= set(variables)
+
+
 def test_other_nodes_need_no_site() -> None:
     assert "CFS_SITE" not in nodes.node_cloud_config(machine("client", site=None)).split("machine.env")[1]
 
@@ -1051,6 +1056,8 @@ def test_a_secret_that_cannot_be_used_keeps_the_management_api_from_starting(roo
     [
         (failing("*claudefs-disks*", SYSTEMCTL), "failed:disks"),
         (failing("is-active*cfs-repl*", SYSTEMCTL), "failed:health"),
+        # cfs-repl cannot reach AWS at first.
+        (f'case "$*" in is-active*cfs-repl*) ! mkdir "$CFS_ROOT/asked" 2>&1 || exit 3 ;; esac\n{SYSTEMCTL}', "ready"),
         (SYSTEMCTL, "ready"),
     ],
 )
