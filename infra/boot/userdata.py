@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infra.boot.reproducible_gzip import compress_reproducibly
+import deflate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 USER_DATA_LIMIT_BYTES = 16 * 1024
 """EC2's limit for user data in bytes, before base64:
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-add-user-data.html"""
+
+_COMPRESSION_LEVEL = 12
+"""The highest of libdeflate."""
 
 BOOT_FOLDER = Path(__file__).parent
 """The machines' files: a folder for each kind of machine, and one for all machines."""
@@ -113,12 +116,15 @@ def _fill_placeholders(source: str, variables: Mapping[str, str]) -> str:
 def encode_user_data(text: str) -> str:
     """Encode user data for EC2; it is compressed only if it is too long, since the console shows plain text.
 
+    libdeflate compresses: its output is the same on every system, Python and processor, for one version of it. That of
+    Python's own gzip differs between releases and builds (zlib or zlib-ng), so launch templates would differ, too.
+
     Raises:
         BootError: The user data is too long even if compressed.
     """
     data = text.encode()
     if len(data) > USER_DATA_LIMIT_BYTES:
-        data = compress_reproducibly(data)
+        data = bytes(deflate.gzip_compress(data, _COMPRESSION_LEVEL))
     if len(data) > USER_DATA_LIMIT_BYTES:
         raise BootError(f"user data has {len(data)} bytes compressed; EC2 takes {USER_DATA_LIMIT_BYTES}")
     return base64.b64encode(data).decode()

@@ -12,7 +12,6 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pulumi
@@ -24,7 +23,6 @@ from pulumi.runtime.proto.source_pb2 import StackTrace
 from pulumi.runtime.stack import run_pulumi_func
 
 from infra.access.job_scope import JobScope
-from infra.boot.reproducible_gzip import compress_reproducibly
 from infra.stack_context import SecuredStack
 from infra.tags import Tags
 
@@ -281,13 +279,8 @@ def run(program: Program, *, stack: str = STACK, preview: bool = False, into: li
         warnings.filterwarnings("ignore", ".* has been deprecated in favor of ", DeprecationWarning)
         # For the engine, the SDK records where each resource is declared, which takes a quarter of a program's time.
         patch.setattr("pulumi.runtime.resource._get_stack_trace", StackTrace)
-        # Compressing the user data of six groups takes another quarter, and is the same for most programs.
-        patch.setattr("infra.boot.userdata.compress_reproducibly", _compress_once)
         asyncio.run(main())
     return recorder
-
-
-_compress_once = cache(compress_reproducibly)
 
 
 def _close_event_loop() -> None:

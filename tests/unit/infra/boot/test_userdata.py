@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import hashlib
 import os
 import re
 
@@ -22,6 +23,13 @@ def test_only_longer_user_data_is_compressed() -> None:
     assert data.startswith(b"\x1f\x8b")
     assert gzip.decompress(data).decode() == text
     assert base64.b64decode(userdata.encode_user_data("#cloud-config\n")) == b"#cloud-config\n"
+
+
+def test_the_compressed_bytes_are_pinned() -> None:
+    # If a new version of libdeflate changes this sum, it changes every node's launch template.
+    text = "".join(f"{number} {number * number}\n" for number in range(2000))
+    found = hashlib.sha256(base64.b64decode(userdata.encode_user_data(text))).hexdigest()
+    assert found == "240ae2a47dec15d78835f49b160cbc817908b7a26b0551a2ac2b97750b107fc7"
 
 
 def test_user_data_that_is_too_long_even_compressed_is_refused() -> None:
