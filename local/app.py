@@ -21,9 +21,15 @@ app.add_typer(orphans_app, name="orphans")
 
 
 @app.command("up")
-def local_up() -> None:
+def local_up(
+    *,
+    as_on_aws: Annotated[
+        bool | None,
+        typer.Option(help="let the account delay, limit and fail as AWS does; it stays so until switched off"),
+    ] = None,
+) -> None:
     """Deploy the stack `local` on the emulators, after repairing the leftovers of a dead run."""
-    operations.deploy_local_stack(_open_engine())
+    operations.deploy_local_stack(_open_engine(), as_on_aws=as_on_aws)
 
 
 @app.command("preview")

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import urllib.request
 from typing import TYPE_CHECKING
 
 from cfs.doctor.preflight import check_github, find_local_drift
 from cfs.engine import EngineError
+from cfs.loopback import open_loopback
+from cfs.recovery.failed_creations import UnansweredCreationsError, deploy_stack
 from cfs.recovery.pending_operations import destroy_orphans, find_orphans
 from cfs.recovery.protected_resources import adopt_lost, find_protected
 from cfs.recovery.refresh_guard import refresh_stack
 from local import servers
+from local.aws.conditions import AS_ON_AWS, CONDITIONS_PATH, Conditions
 from terminal.errors import UserError
 from terminal.progress import console, show_progress
 from terminal.results import CommandResult, ResultTable
@@ -22,6 +27,9 @@ if TYPE_CHECKING:
     from cfs.recovery.tagged_resources import TaggedResource
     from local.engine import LocalEngine
 
+_MOST_REPETITIONS = 3
+_CONTROL_SECONDS = 10.0
+
 NEXT_STEPS = """\
 What to try next:
   make preview                    what would change now
@@ -30,13 +38,20 @@ What to try next:
   make down                       destroy all but protected resources and stop the emulators"""
 
 
-def deploy_local_stack(engine: LocalEngine) -> None:
-    """Deploy, after repairing the leftovers of a dead run, and suggest next steps."""
+def deploy_local_stack(engine: LocalEngine, *, as_on_aws: bool | None = None) -> None:
+    """Deploy, after repairing the leftovers of a dead run, and suggest next steps.
+
+    Args:
+        engine: The stack's engine.
+        as_on_aws: Whether the account delays, limits and fails as AWS does; None leaves that as it is.
+    """
+    if as_on_aws is not None:
+        set_conditions(engine.account.aws_url, AS_ON_AWS if as_on_aws else Conditions())
     engine.ensure_stack()
     check_github(engine, retry_command="make up")
     died = engine.recover_stack()
     try:
-        engine.run_operation("up", "--yes", "--skip-preview", *_repair_arguments(engine))
+        _deploy_until_answered(engine)
     except EngineError:
         # The provider's message about a refusal by GitHub is hard to understand: check for a known cause first.
         check_github(engine, retry_command="make up")
@@ -48,6 +63,19 @@ def deploy_local_stack(engine: LocalEngine) -> None:
     console.print(NEXT_STEPS, soft_wrap=True)
 
 
+def _deploy_until_answered(engine: LocalEngine) -> None:
+    """Deploy, and again after adopting resources that AWS created without an answer."""
+    for _ in range(_MOST_REPETITIONS):
+        try:
+            deploy_stack(engine, *_repair_arguments(engine))
+        except UnansweredCreationsError as error:
+            console.print(f"{error.problem} Adopting what exists, and deploying again.", markup=False)
+            engine.recover_stack()
+        else:
+            return
+    deploy_stack(engine, *_repair_arguments(engine))
+
+
 def _repair_arguments(engine: LocalEngine) -> list[str]:
     """Prepare the deployment to revert changes made on GitHub, and return the necessary arguments."""
     drift = find_local_drift(engine)
@@ -57,6 +85,15 @@ def _repair_arguments(engine: LocalEngine) -> list[str]:
     for urn in (*drift.stale, *drift.replaced):
         console.print(f"  {urn.rpartition('::')[2]} was changed on GitHub: it will be written again", highlight=False)
     return _repeated_option("--replace", drift.replaced)
+
+
+def set_conditions(aws_url: str, conditions: Conditions) -> None:
+    """Set the conditions of an emulated account."""
+    request = urllib.request.Request(
+        f"{aws_url}{CONDITIONS_PATH}", method="PUT", data=json.dumps(conditions.to_json()).encode()
+    )
+    with open_loopback(request, timeout=_CONTROL_SECONDS):
+        pass
 
 
 def _repeated_option(option: str, values: Sequence[str]) -> list[str]:

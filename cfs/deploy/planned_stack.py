@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from cfs.deploy.recover import recover_stack
 from cfs.environments import find_stack_environment
+from cfs.recovery.failed_creations import deploy_stack
 from cfs.recovery.pending_operations import has_pending
 from infra.naming import CONFIG_NAMESPACE
 from infra.project import PROJECT_FOLDER
@@ -55,10 +56,9 @@ class PlannedStack:
 
     def apply_plan(self, plan: Path) -> None:
         """Apply a plan; the engine refuses any other change."""
-        up = ("up", "--yes", "--skip-preview", "--plan", str(plan))
         if self._lock_breaker is None:
             raise ValueError("the stack was opened only for previews")
-        self._lock_breaker.work_locked(lambda: self._engine.run_operation(*up, to_stderr=True))
+        self._lock_breaker.work_locked(lambda: deploy_stack(self._engine, "--plan", str(plan), to_stderr=True))
 
     def recorded_resources(self) -> list[dict[str, Any]]:
         """Return the resources of the state. A preview omits those that stay the same."""

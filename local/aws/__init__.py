@@ -5,7 +5,8 @@ IAM policies are enforced if this is switched on (`iam`). Requests that AWS woul
 
 Scheduled actions of Auto Scaling groups run, on a clock that can be moved forward.
 
-Known differences from AWS: resources are created immediately, quotas are not enforced, instances run nothing,
-spot capacity is always available, and no mail or message leaves the machine. Prices are placeholders: one for all spot
-instances, and one for all on-demand instances.
+Delays, quotas, missing spot capacity and faults are off until switched on (`conditions`).
+
+Known differences from AWS: instances run nothing, and no mail or message leaves the machine. Prices are placeholders:
+one for all spot instances, and one for all on-demand instances.
 """

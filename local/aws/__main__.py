@@ -62,6 +62,8 @@ def load_account(state: Path) -> tuple[Journal, WSGIApplication]:
     from local.aws.api_rules.request_check import RequestCheck, with_check_control  # noqa: PLC0415
     from local.aws.cbor import with_cbor  # noqa: PLC0415
     from local.aws.clock import AccountClock  # noqa: PLC0415
+    from local.aws.conditions import ACCOUNT_CONDITIONS, with_conditions_control  # noqa: PLC0415
+    from local.aws.faults import keeps_answer, with_faults  # noqa: PLC0415
     from local.aws.gaps import activities, close_gaps  # noqa: PLC0415
     from local.aws.iam.gate import ACCOUNT_GATE, with_iam_control  # noqa: PLC0415
     from local.aws.invocations import with_functions  # noqa: PLC0415
@@ -72,6 +74,7 @@ def load_account(state: Path) -> tuple[Journal, WSGIApplication]:
     clock = AccountClock()
     scheduling.keep_timetables(clock)
     activities.use_account_clock(clock)
+    ACCOUNT_CONDITIONS.use_clock(clock.account_time)
     app = scheduling.with_clock(DomainDispatcherApplication(create_backend_app), clock)
     check = RequestCheck(clock.account_time)
 
@@ -80,15 +83,16 @@ def load_account(state: Path) -> tuple[Journal, WSGIApplication]:
         return ACCOUNT_GATE.admit(request) or check.admit(request)
 
     journal = journals.Journal(
-        with_check_control(with_iam_control(app, ACCOUNT_GATE), check),
+        with_conditions_control(with_check_control(with_iam_control(app, ACCOUNT_GATE), check), ACCOUNT_CONDITIONS),
         state,
         clock=clock,
         next_due_request=scheduling.due_request_source(clock),
         admit=admit,
     )
+    journal.keeps_answer = keeps_answer
     gc.freeze()
     gc.enable()
-    served = with_price_list(with_health(ActionRecorder(journal), changes=journal.change_count))
+    served = with_price_list(with_health(ActionRecorder(with_faults(journal)), changes=journal.change_count))
     return journal, with_latency(with_cbor(with_functions(served, clock=clock, admit=ACCOUNT_GATE.admit)))
 
 

@@ -73,6 +73,7 @@ class Journal:
 
     Attributes:
         path: The journal's file. A copy of this process may continue in a copy of the file.
+        keeps_answer: Returns whether a client that repeats a request gets the first answer again.
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class Journal:
         self._clock = clock
         self._chores = next_due_request
         self._admit = admit
+        self.keeps_answer: Callable[[Request], bool] = lambda _: True
         # One request at a time: the seed must belong to the request that uses it.
         self._lock = threading.Lock()
         self._count = 0
@@ -135,7 +137,8 @@ class Journal:
         if changes_account(request):
             self._append_entry(entry)
             answer = self._forward_request(environ)
-            self._remember_answer(request.headers.get("Amz-Sdk-Invocation-Id"), answer)
+            if self.keeps_answer(request):
+                self._remember_answer(request.headers.get("Amz-Sdk-Invocation-Id"), answer)
             return answer
         services = _services_in_use()
         answer = self._forward_request(environ)

@@ -54,11 +54,11 @@ _DRAINED_NODES: WeakSet[Any] = WeakSet()
 """Nodes with stopped units."""
 
 
-def boot_node(instance: Instance) -> None:
-    """Boot a new instance if it belongs to a node group."""
+def boot_node(instance: Instance) -> bool | None:
+    """Boot a new instance if it belongs to a node group; return whether it succeeded, or None if it does not report."""
     tags = _instance_tags(instance)
     if "NodeGroup" not in tags or "boot" in _node_faults(tags):
-        return
+        return None
     pointer = _read_artifact(instance, f"environments/{tags.get('Environment', '')}/version.json")
     version = NO_VERSION
     if pointer is not None:
@@ -66,9 +66,10 @@ def boot_node(instance: Instance) -> None:
         release = _read_artifact(instance, named["release"])
         if release is None:
             _set_tags(instance, BootState="failed:release")
-            return
+            return False
         version = json.loads(release)["version"]
     _set_tags(instance, Version=version, BootState="ready")
+    return True
 
 
 def is_reachable(instance: Instance) -> bool:

@@ -21,6 +21,7 @@ from werkzeug.wrappers import Request, Response
 
 from infra.schedules.schedule import ScheduledAction
 from local.aws.clock import CLOCK_PATH
+from local.aws.conditions import ACCOUNT_CONDITIONS
 from local.aws.timetable import GroupSizes, Timetable, TimetableError
 
 if TYPE_CHECKING:
@@ -48,9 +49,16 @@ def next_action_time() -> datetime | None:
     )
 
 
+def _next_due_time() -> datetime | None:
+    """Return the time of the account's next scheduled action or delayed change, or None."""
+    times = (next_action_time(), ACCOUNT_CONDITIONS.next_change())
+    return min((at for at in times if at is not None), default=None)
+
+
 def run_due_actions(until: datetime) -> None:
-    """Run, in order, the actions that are due by a given time."""
-    while (at := next_action_time()) is not None and at <= until:
+    """Run, in order, the scheduled actions and delayed changes that are due by a given time."""
+    while (at := _next_due_time()) is not None and at <= until:
+        ACCOUNT_CONDITIONS.make_changes(at)
         # AWS does not specify the order of groups with actions at the same time; any order will do.
         for group in list(_all_groups()):
             waiting = group_timetable(group).next_action()
@@ -63,7 +71,7 @@ def due_request_source(clock: AccountClock) -> Callable[[], Request | None]:
     """Return a function that returns the internal request to run due actions, or None if none are due."""
 
     def next_due_request() -> Request | None:
-        at = next_action_time()
+        at = _next_due_time()
         due = at is not None and at <= clock.account_time()
         return Request(EnvironBuilder(method="POST", path=CLOCK_PATH).get_environ()) if due else None
 

@@ -26,7 +26,7 @@ _QUOTAS = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas
 _GRAMMAR = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html"
 
 
-def _count_characters(policy: str) -> int:
+def count_policy_characters(policy: str) -> int:
     """Return a policy's size as IAM counts it, without white space."""
     return len(re.sub(r"\s", "", policy))
 
@@ -36,7 +36,7 @@ def _count_bytes(policy: str) -> int:
 
 
 def _policy_size(
-    *members: str, most: int, message: str, measure: Callable[[str], int] = _count_characters
+    *members: str, most: int, message: str, measure: Callable[[str], int] = count_policy_characters
 ) -> Callable[[Parameters], str]:
     """Return a check of the size of the policy in the first of the given parameters that a request has."""
 

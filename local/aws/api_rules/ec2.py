@@ -25,6 +25,7 @@ _GP3_IOPS_PER_GIB, _GP3_LEAST_IOPS = 500, 3000
 _MOST_IOPS_PER_THROUGHPUT = 4
 """gp3 has at most 1 MiB/s for 4 IOPS."""
 
+_MOST_INTERFACE_GROUPS = 5
 _VPC_PREFIXES = range(16, 29)
 _PORTLESS_PROTOCOL = "-1"
 _RULE_CALLS = (
@@ -138,6 +139,14 @@ def _disk_fault(disk: dict[str, Any]) -> str:
     return ""
 
 
+def _find_excess_groups(parameters: Parameters) -> str:
+    data = parameters.get("LaunchTemplateData") or parameters
+    lists = [data.get("SecurityGroupIds") or (), *(of.get("Groups") or () for of in data.get("NetworkInterfaces", ()))]
+    if any(len(groups) > _MOST_INTERFACE_GROUPS for groups in lists):
+        return "The maximum number of security groups per interface has been reached."
+    return ""
+
+
 def _find_vpc_size(parameters: Parameters) -> str:
     try:
         network = ip_network(parameters.get("CidrBlock", ""))
@@ -220,6 +229,13 @@ EC2_RULES = (
         code="InvalidParameterCombination",
         find_fault=_find_disk,
         source="https://docs.aws.amazon.com/ebs/latest/userguide/general-purpose.html",
+    ),
+    ApiRule(
+        name="an interface has at most 5 security groups",
+        operations=("ec2:RunInstances", *_TEMPLATE_CALLS),
+        code="SecurityGroupsPerInterfaceLimitExceeded",
+        find_fault=_find_excess_groups,
+        source="https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html",
     ),
     ApiRule(
         name="a VPC's network has a prefix of 16 to 28 bits",

@@ -14,13 +14,15 @@ from werkzeug.wrappers import Request, Response
 
 from local.aws.actions import called_operation
 from local.aws.api_rules.access import ACCESS_RULES
+from local.aws.api_rules.account_limits import ACCOUNT_RULES
 from local.aws.api_rules.ec2 import EC2_RULES
+from local.aws.api_rules.propagation import PROPAGATION_RULES
 from local.aws.api_rules.scaling import scaling_rules
 from local.aws.api_rules.service_models import find_model_faults
 from local.aws.api_rules.services import SERVICE_RULES
 from local.aws.api_rules.tags import TAG_RULES
 from local.aws.iam.api_request import parse_parameters
-from local.aws.iam.refusals import refuse_request, request_protocol
+from local.aws.iam.refusals import BAD_REQUEST, refuse_request, request_protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -49,8 +51,14 @@ _INVALID_BY_PROTOCOL = {"json": "ValidationException", "query": "ValidationError
 
 
 def documented_rules(clock: Callable[[], datetime]) -> tuple[ApiRule, ...]:
-    """Return all documented rules; `clock` returns the account's time."""
-    return (*TAG_RULES, *EC2_RULES, *ACCESS_RULES, *scaling_rules(clock), *SERVICE_RULES)
+    """Return the documented rules for parameters alone; `clock` returns the account's time."""
+    return (
+        *TAG_RULES,
+        *EC2_RULES,
+        *ACCESS_RULES,
+        *scaling_rules(clock),
+        *SERVICE_RULES,
+    )
 
 
 class RequestCheck:
@@ -60,7 +68,7 @@ class RequestCheck:
         """Check from now on; `clock` returns the account's time."""
         self.on = True
         self._rules: dict[str, list[ApiRule]] = {}
-        for rule in documented_rules(clock):
+        for rule in (*documented_rules(clock), *ACCOUNT_RULES, *PROPAGATION_RULES):
             for operation in rule.operations:
                 self._rules.setdefault(operation, []).append(rule)
         self._calls: Counter[str] = Counter()
@@ -106,12 +114,15 @@ class RequestCheck:
             return self._refuse(request, called, code, message)
         for rule in self._rules.get(operation, ()):
             if message := rule.find_fault(parameters):
-                return self._refuse(request, called, rule.code, message)
+                return self._refuse(request, called, rule.code, message, status=rule.status)
         return None
 
-    def _refuse(self, request: Request, called: CalledOperation, code: str, message: str) -> RecordedAnswer:
+    def _refuse(
+        self, request: Request, called: CalledOperation, code: str, message: str, *, status: str = BAD_REQUEST
+    ) -> RecordedAnswer:
         self._refused.append({"operation": f"{called.service}:{called.name}", "code": code, "message": message})
-        return refuse_request(request, request_protocol(request, called.service), code, message, denied=False)
+        protocol = request_protocol(request, called.service)
+        return refuse_request(request, protocol, code, message, status=status)
 
 
 def with_check_control(app: WSGIApplication, check: RequestCheck) -> WSGIApplication:

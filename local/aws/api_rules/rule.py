@@ -20,6 +20,7 @@ class ApiRule:
         code: AWS's error code.
         find_fault: Returns AWS's message for parameters that violate the rule, or "".
         source: URL of AWS's documentation of the rule.
+        status: HTTP status of the refusal.
     """
 
     name: str
@@ -27,3 +28,4 @@ class ApiRule:
     code: str
     find_fault: Callable[[Parameters], str]
     source: str
+    status: str = "400 Bad Request"

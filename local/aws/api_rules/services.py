@@ -46,6 +46,15 @@ _RESERVED_VARIABLES = frozenset(
         "_X_AMZN_TRACE_ID",
     }
 )
+_BLOCKED_RUNTIMES = frozenset(
+    {
+        *("dotnet6", "dotnetcore1.0", "dotnetcore2.0", "dotnetcore2.1", "dotnetcore3.1", "go1.x", "java8"),
+        *("nodejs", "nodejs4.3", "nodejs4.3-edge", "nodejs6.10", "nodejs8.10", "nodejs10.x", "nodejs12.x"),
+        *("nodejs14.x", "nodejs16.x", "provided", "python2.7", "python3.6", "python3.7", "python3.8"),
+        *("ruby2.5", "ruby2.7"),
+    }
+)
+_DOCUMENT_VERSIONS: Mapping[str, tuple[str, ...]] = {"Automation": ("0.3",), "Command": ("1.2", "2.0", "2.2")}
 _SHORT_PERIODS = (10, 20, 30)
 _MINUTE_SECONDS, _HOUR_SECONDS, _DAY_SECONDS, _WEEK_SECONDS = 60, 3600, 86400, 604800
 _MOST_MAIL_SUBSCRIBERS, _MOST_TOPIC_SUBSCRIBERS = 10, 1
@@ -188,6 +197,42 @@ def _find_variables(parameters: Parameters) -> str:
     return ""
 
 
+def _find_log_level(parameters: Parameters) -> str:
+    logging = parameters.get("LoggingConfig") or {}
+    if logging.get("LogFormat", "Text") == "Text" and {"ApplicationLogLevel", "SystemLogLevel"} & logging.keys():
+        return "Could not update the logging configuration: log levels can only be set when the log format is JSON"
+    return ""
+
+
+def _find_blocked_runtime(parameters: Parameters) -> str:
+    runtime = parameters.get("Runtime")
+    if runtime not in _BLOCKED_RUNTIMES:
+        return ""
+    return (
+        f"The runtime parameter of {runtime} is no longer supported for creating or updating AWS Lambda functions. We"
+        " recommend you use a supported runtime while creating or updating functions."
+    )
+
+
+def _find_document_content(parameters: Parameters) -> str:
+    try:
+        content = json.loads(parameters.get("Content") or "")
+    except ValueError:
+        return "JSON not well-formed."
+    version, kind = content.get("schemaVersion"), parameters.get("DocumentType", "Command")
+    if version not in _DOCUMENT_VERSIONS.get(kind, (version,)):
+        return f"Document version {version} is not supported for documents of type {kind}."
+    steps = content.get("mainSteps")
+    if kind not in _DOCUMENT_VERSIONS or version == "1.2":
+        return ""
+    if not steps or any("action" not in step or "name" not in step for step in steps):
+        return "The document content is not valid: mainSteps must have steps, each with an action and a name."
+    names = [step["name"] for step in steps]
+    if len(set(names)) < len(names):
+        return "The document content is not valid: names of steps must be unique."
+    return ""
+
+
 def _find_budget_alert(parameters: Parameters) -> str:
     for alert in (parameters, *parameters.get("NotificationsWithSubscribers", ())):
         subscribers = alert.get("Subscribers")
@@ -254,6 +299,8 @@ def _find_key_attributes(parameters: Parameters) -> str:
             "One or more parameter values were invalid: Some AttributeDefinitions are not used, or some index key"
             " attributes are not defined."
         )
+    if parameters.get("BillingMode") != "PAY_PER_REQUEST" and not parameters.get("ProvisionedThroughput"):
+        return "No provisioned throughput specified for the table"
     if parameters.get("BillingMode") == "PAY_PER_REQUEST" and parameters.get("ProvisionedThroughput"):
         return (
             "One or more parameter values were invalid: Neither ReadCapacityUnits nor WriteCapacityUnits can be"
@@ -352,6 +399,27 @@ SERVICE_RULES = (
         code="InvalidParameterValueException",
         find_fault=_find_variables,
         source="https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html",
+    ),
+    ApiRule(
+        name="a function's log levels need the format JSON",
+        operations=_FUNCTION_CALLS,
+        code="InvalidParameterValueException",
+        find_fault=_find_log_level,
+        source="https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-advanced.html",
+    ),
+    ApiRule(
+        name="functions have a runtime that Lambda still supports",
+        operations=_FUNCTION_CALLS,
+        code="InvalidParameterValueException",
+        find_fault=_find_blocked_runtime,
+        source="https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html",
+    ),
+    ApiRule(
+        name="documents have their type's schema version, and steps with an action and their own name",
+        operations=("ssm:CreateDocument",),
+        code="InvalidDocumentContent",
+        find_fault=_find_document_content,
+        source="https://docs.aws.amazon.com/systems-manager/latest/userguide/documents-schemas-features.html",
     ),
     ApiRule(
         name="budget alerts have at most one topic and ten valid addresses",

@@ -50,7 +50,7 @@ _EC2_LIMITS = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.ht
 _GENERAL_LIMITS = "https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html"
 
 
-def _tag_lists(parameters: Parameters) -> Iterator[list[tuple[str, str]]]:
+def tag_lists(parameters: Parameters) -> Iterator[list[tuple[str, str]]]:
     """Yield each resource's tags, as pairs."""
     template: dict[str, Any] = parameters.get("LaunchTemplateData") or {}
     for specification in (*parameters.get("TagSpecifications", ()), *template.get("TagSpecifications", ())):
@@ -65,18 +65,18 @@ def _tag_lists(parameters: Parameters) -> Iterator[list[tuple[str, str]]]:
 
 
 def _find_reserved_key(parameters: Parameters) -> str:
-    reserved = [key for tags in _tag_lists(parameters) for key, _ in tags if key.lower().startswith("aws:")]
+    reserved = [key for tags in tag_lists(parameters) for key, _ in tags if key.lower().startswith("aws:")]
     return f"Tag keys starting with 'aws:' are reserved for internal use: {reserved[0]}" if reserved else ""
 
 
 def _find_excess(parameters: Parameters) -> str:
-    if any(len(tags) > MOST_TAGS for tags in _tag_lists(parameters)):
+    if any(len(tags) > MOST_TAGS for tags in tag_lists(parameters)):
         return f"The maximum number of tags on a resource is {MOST_TAGS}."
     return ""
 
 
 def _find_long_text(parameters: Parameters) -> str:
-    for key, value in (tag for tags in _tag_lists(parameters) for tag in tags):
+    for key, value in (tag for tags in tag_lists(parameters) for tag in tags):
         if not 1 <= len(key) <= LONGEST_KEY:
             return f"Tag key exceeds the maximum length of {LONGEST_KEY} characters, or is empty: '{key}'"
         if len(value) > LONGEST_VALUE:
@@ -85,7 +85,7 @@ def _find_long_text(parameters: Parameters) -> str:
 
 
 def _find_repeated_key(parameters: Parameters) -> str:
-    for tags in _tag_lists(parameters):
+    for tags in tag_lists(parameters):
         keys = [key for key, _ in tags]
         repeated = next((key for key in keys if keys.count(key) > 1), None)
         if repeated is not None:
@@ -94,7 +94,7 @@ def _find_repeated_key(parameters: Parameters) -> str:
 
 
 def _find_repeated_role_key(parameters: Parameters) -> str:
-    for tags in _tag_lists(parameters):
+    for tags in tag_lists(parameters):
         keys = [key.lower() for key, _ in tags]
         if len(set(keys)) < len(keys):
             return "Duplicate tag keys found. Please note that Tag keys are case insensitive."

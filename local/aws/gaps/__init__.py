@@ -12,10 +12,13 @@ from local.aws.gaps.autoscaling import close_autoscaling_gaps
 from local.aws.gaps.bedrock import close_bedrock_gaps
 from local.aws.gaps.budgets import close_budget_gaps
 from local.aws.gaps.cost_explorer import close_cost_explorer_gaps
+from local.aws.gaps.delays import close_delay_gaps
 from local.aws.gaps.dispatch import close_dispatch_gaps
 from local.aws.gaps.ec2 import close_ec2_gaps
 from local.aws.gaps.events import close_event_gaps
 from local.aws.gaps.functions import close_function_gaps
+from local.aws.gaps.launch_limits import close_launch_limit_gaps
+from local.aws.gaps.lifecycle_hooks import close_hook_gaps
 from local.aws.gaps.nodes import close_node_gaps
 from local.aws.gaps.queues import close_queue_gaps
 from local.aws.gaps.s3 import close_s3_gaps
@@ -43,6 +46,9 @@ GAP_CLOSERS = (
     close_spot_price_gaps,
     close_ssm_gaps,
     close_sts_gaps,
+    close_delay_gaps,
+    close_hook_gaps,
+    close_launch_limit_gaps,
 )
 
 

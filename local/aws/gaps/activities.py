@@ -13,18 +13,14 @@ from moto.ec2.models import instances
 from moto.ec2.models.instances import InstanceBackend
 from moto.moto_api._internal import mock_random
 
+from local.aws import capacity
 from local.aws.gaps.autoscaling import launches_spot_next
+from local.aws.gaps.lifecycle_hooks import await_launch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from local.aws.clock import AccountClock
-
-NO_SPOT_CAPACITY = (
-    "Could not launch Spot Instances. UnfulfillableCapacity - Unable to fulfill capacity due to your request "
-    "configuration. Please adjust your request and try again. Launching EC2 instance failed."
-)
-"""AWS's message if there is no spot capacity."""
 
 _PAGE_SIZE = 100
 
@@ -47,11 +43,6 @@ def use_account_clock(clock: AccountClock) -> None:
     instances.utcnow = utcnow
 
 
-def has_spot_capacity(_group: FakeAutoScalingGroup) -> bool:
-    """Return whether spot capacity is available to a group; tests replace this."""
-    return True
-
-
 def _record_launches() -> None:
     launch: Callable[[FakeAutoScalingGroup, int, dict[str, str]], None] = (
         FakeAutoScalingGroup.replace_autoscaling_group_instances
@@ -59,11 +50,14 @@ def _record_launches() -> None:
 
     def launch_and_record(self: FakeAutoScalingGroup, count_needed: int, propagated_tags: dict[str, str]) -> None:
         for _ in range(count_needed):
-            if launches_spot_next(self) and not has_spot_capacity(self):
-                _record_activity(self, "Launching a new EC2 instance", status="Failed", message=NO_SPOT_CAPACITY)
+            refusal = capacity.refused_group_launch(self, spot=launches_spot_next(self))
+            if refusal:
+                _record_activity(self, "Launching a new EC2 instance", status="Failed", message=refusal)
                 return
             launch(self, 1, propagated_tags)
-            _record_activity(self, f"Launching a new EC2 instance: {self.instance_states[-1].instance.id}")
+            node = self.instance_states[-1]
+            activity = _record_activity(self, f"Launching a new EC2 instance: {node.instance.id}")
+            await_launch(self, node, activity)
 
     FakeAutoScalingGroup.replace_autoscaling_group_instances = launch_and_record
 
@@ -118,24 +112,24 @@ def _lower_bound(filters: list[dict[str, Any]]) -> datetime:
 
 def _record_activity(
     group: FakeAutoScalingGroup, description: str, *, status: str = "Successful", message: str = ""
-) -> None:
+) -> dict[str, Any]:
     now = utils.utcnow().replace(tzinfo=UTC)
-    _group_activities(group).append(
-        {
-            "ActivityId": str(mock_random.uuid4()),
-            "AutoScalingGroupName": group.name,
-            "AutoScalingGroupARN": group.arn,
-            "AutoScalingGroupState": "InService",
-            "Description": description,
-            "Cause": f"At {now:%Y-%m-%dT%H:%M:%SZ} the group was to have {group.desired_capacity} instances.",
-            "StartTime": now,
-            "EndTime": now,
-            "StatusCode": status,
-            "StatusMessage": message,
-            "Progress": 100,
-            "Details": "{}",
-        }
-    )
+    activity = {
+        "ActivityId": str(mock_random.uuid4()),
+        "AutoScalingGroupName": group.name,
+        "AutoScalingGroupARN": group.arn,
+        "AutoScalingGroupState": "InService",
+        "Description": description,
+        "Cause": f"At {now:%Y-%m-%dT%H:%M:%SZ} the group was to have {group.desired_capacity} instances.",
+        "StartTime": now,
+        "EndTime": now,
+        "StatusCode": status,
+        "StatusMessage": message,
+        "Progress": 100,
+        "Details": "{}",
+    }
+    _group_activities(group).append(activity)
+    return activity
 
 
 def _group_activities(group: FakeAutoScalingGroup | None) -> list[dict[str, Any]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from moto.autoscaling.exceptions import ValidationError
 from moto.autoscaling.models import (
     ASG_NAME_TAG,
     AutoScalingBackend,
@@ -14,7 +13,6 @@ from moto.autoscaling.models import (
     LifecycleHook,
 )
 from moto.autoscaling.responses import AutoScalingResponse
-from moto.core.responses import ActionResult, EmptyResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +25,6 @@ def close_autoscaling_gaps() -> None:
     _launch_by_version_and_subnet()
     _terminate_oldest_nodes_first()
     _omit_unset_hook_targets()
-    _complete_lifecycle_actions()
     _delete_hooks_with_their_groups()
 
 
@@ -155,18 +152,6 @@ def _omit_unset_hook_targets() -> None:
         return answer
 
     AutoScalingResponse.put_lifecycle_hook = put_hook
-
-
-def _complete_lifecycle_actions() -> None:
-    """Accept CompleteLifecycleAction; it does nothing, as moto's nodes never wait for a hook."""
-
-    def complete_lifecycle_action(self: AutoScalingResponse) -> ActionResult:
-        group, hook = self._get_param("AutoScalingGroupName"), self._get_param("LifecycleHookName")
-        if not self.autoscaling_backend.describe_lifecycle_hooks(group, [hook]):
-            raise ValidationError(f"No active Lifecycle Action found with hook {hook} of {group}")
-        return EmptyResult()
-
-    AutoScalingResponse.complete_lifecycle_action = complete_lifecycle_action
 
 
 def _set_hook_targets(hook: LifecycleHook, request: AutoScalingResponse) -> None:

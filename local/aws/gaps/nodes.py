@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from moto.core.responses import ActionResult
@@ -15,11 +16,14 @@ from moto.ssm.responses import SimpleSystemManagerResponse
 
 from infra.tags import PROJECT_NAME
 from local.aws import nodes
+from local.aws.conditions import ACCOUNT_CONDITIONS
+from local.aws.gaps.lifecycle_hooks import complete_launch
 
 if TYPE_CHECKING:
     from moto.ec2.models.instances import Instance, Reservation
 
 _NODE_DOCUMENTS = ("install", "probe", "drain")
+_BOOT_SECONDS = 150.0
 
 
 def close_node_gaps() -> None:
@@ -36,10 +40,18 @@ def _boot_nodes() -> None:
     def run_and_boot(self: InstanceBackend, *args: Any, **kwargs: Any) -> Reservation:
         reservation = run_instances(self, *args, **kwargs)
         for instance in reservation.instances:
-            nodes.boot_node(instance)
+            ACCOUNT_CONDITIONS.delay_change(_BOOT_SECONDS, partial(_boot_node, instance))
         return reservation
 
     InstanceBackend.run_instances = run_and_boot
+
+
+def _boot_node(instance: Instance) -> None:
+    """Boot an instance that has not been terminated meanwhile, and answer its launch hook, as `prepare.sh` does."""
+    if instance.state in ("pending", "running"):
+        booted = nodes.boot_node(instance)
+        if booted is not None:
+            complete_launch(instance, "CONTINUE" if booted else "ABANDON")
 
 
 def _run_commands() -> None:

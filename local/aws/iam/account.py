@@ -32,6 +32,13 @@ def _find_backend(service: str, region: str = _PARTITION) -> Any:
     )
 
 
+def service_backends(service: str) -> Iterator[Any]:
+    """Yield moto's backends of a service in all regions where it has one."""
+    for backends in BackendDict._instances:  # noqa: SLF001 — no other list
+        if backends.service_name == service:
+            yield from (found for account, _, found in backends.iter_backends() if account == ACCOUNT_ID)
+
+
 def iam_backend() -> Any:
     """Return moto's IAM backend, or None."""
     return _find_backend("iam")
@@ -157,10 +164,6 @@ def find_function(name_or_arn: str, region: str) -> Any:
 
 def scheduled_rules() -> Iterator[Any]:
     """Yield the enabled EventBridge rules with a schedule in all regions."""
-    for backends in BackendDict._instances:  # noqa: SLF001 — no other list
-        if backends.service_name == "events":
-            for _, _, backend in backends.iter_backends():
-                for bus in backend.event_buses.values():
-                    yield from (
-                        rule for rule in bus.rules.values() if rule.scheduled_expression and rule.state == "ENABLED"
-                    )
+    for backend in service_backends("events"):
+        for bus in backend.event_buses.values():
+            yield from (rule for rule in bus.rules.values() if rule.scheduled_expression and rule.state == "ENABLED")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Request
 
-_FORBIDDEN, _BAD_REQUEST = "403 Forbidden", "400 Bad Request"
+FORBIDDEN, BAD_REQUEST = "403 Forbidden", "400 Bad Request"
 
 _ACCESS_DENIED: Mapping[str, str] = {
     "ec2": "UnauthorizedOperation",
@@ -67,7 +67,9 @@ def denial_code(protocol: str, service: str) -> str:
     return "AuthorizationError" if service == "sns" else _ACCESS_DENIED[protocol]
 
 
-def refuse_request(request: Request, protocol: str, code: str, message: str, *, denied: bool = True) -> RecordedAnswer:
+def refuse_request(
+    request: Request, protocol: str, code: str, message: str, *, status: str = FORBIDDEN
+) -> RecordedAnswer:
     """Return the error response to a refused request.
 
     Args:
@@ -75,14 +77,13 @@ def refuse_request(request: Request, protocol: str, code: str, message: str, *, 
         protocol: The response's format.
         code: AWS's error code.
         message: AWS's message.
-        denied: Whether its principal may not make it; otherwise the request itself is invalid.
+        status: HTTP status.
     """
-    refused = _FORBIDDEN if denied else _BAD_REQUEST
     if protocol == "json":
         # REST services answer with status 403; those with X-Amz-Target answer 400, with the error code in the body.
-        status = _BAD_REQUEST if "X-Amz-Target" in request.headers else refused
+        answered = BAD_REQUEST if "X-Amz-Target" in request.headers and status == FORBIDDEN else status
         body = json.dumps({"__type": code, "message": message, "Message": message})
-        return _answer(status, "application/x-amz-json-1.1", body, {"x-amzn-ErrorType": code})
+        return _answer(answered, "application/x-amz-json-1.1", body, {"x-amzn-ErrorType": code})
     fault = f"<Code>{code}</Code><Message>{escape(message)}</Message>"
     if protocol == "ec2":
         body = f"<Response><Errors><Error>{fault}</Error></Errors><RequestID>refused</RequestID></Response>"
@@ -90,7 +91,7 @@ def refuse_request(request: Request, protocol: str, code: str, message: str, *, 
         body = "" if request.method == "HEAD" else f"<Error>{fault}<RequestId>refused</RequestId></Error>"
     else:
         body = f"<ErrorResponse><Error><Type>Sender</Type>{fault}</Error><RequestId>refused</RequestId></ErrorResponse>"
-    return _answer(refused, "text/xml", body, {})
+    return _answer(status, "text/xml", body, {})
 
 
 def _answer(status: str, content_type: str, body: str, headers: Mapping[str, str]) -> RecordedAnswer:

@@ -29,7 +29,7 @@ from cfs.cluster.up import ClusterWindow, start_cluster
 from cfs.prices import ec2_prices as prices
 from costs.running_costs import CapacityPool
 from infra.project import PROJECT_FOLDER
-from local.aws.gaps import activities as emulated
+from local.aws import capacity as emulated
 from terminal.errors import UserError
 from tests.unit.cfs.cluster.conftest import ENVIRONMENT, REGION, Cluster, full_name
 

@@ -13,7 +13,7 @@ from cfs.cluster import reports
 from cfs.cluster.down import stop_cluster
 from cfs.cluster.status import ClusterStatus, read_cluster_status
 from cfs.cluster.up import ClusterWindow, start_cluster
-from local.aws.gaps import activities
+from local.aws import capacity
 from terminal.results import finish_command
 from tests.unit.cfs.cluster.conftest import ENVIRONMENT, REGION, Cluster, full_name, local
 
@@ -132,7 +132,7 @@ def test_the_day_begins_at_midnight_in_utc(cluster: Cluster) -> None:
 def test_nodes_on_demand_are_shown_and_priced_by_the_price_list(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(activities, "has_spot_capacity", lambda group: group.name != full_name("storage-b"))
+    monkeypatch.setattr(capacity, "has_spot_capacity", lambda group: group.name != full_name("storage-b"))
     start(cluster, groups=("storage-b",), on_demand=True)
     assert read_cluster_status(cluster.aws, ENVIRONMENT).estimate.cost_per_hour().usd == 2 * ON_DEMAND
     found = row(cluster, "storage-b")

@@ -11,7 +11,7 @@ import pytest
 from cfs.cluster.auto_scaling_groups import discover_groups
 from cfs.cluster.stop_times import next_stop_time
 from cfs.cluster.up import ClusterWindow, start_cluster
-from local.aws.gaps import activities
+from local.aws import capacity
 from terminal.errors import UserError
 from tests.unit.cfs.cluster.conftest import ENVIRONMENT, MONDAY_EVENING, Cluster, full_name, local
 
@@ -186,7 +186,7 @@ def test_a_group_without_nodes_is_left_alone(cluster: Cluster) -> None:
 def test_missing_spot_capacity_is_reported_with_a_repair_and_other_nodes_keep_running(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(activities, "has_spot_capacity", lambda group: group.name != full_name("storage-b"))
+    monkeypatch.setattr(capacity, "has_spot_capacity", lambda group: group.name != full_name("storage-b"))
     with pytest.raises(UserError) as caught:
         start(cluster, window())
     assert "storage-b: 0 of 2 nodes are in service; AWS has no spot capacity now" in caught.value.problem
@@ -211,7 +211,7 @@ def tags(cluster: Cluster, name: str) -> dict[str, str]:
 def no_spot(monkeypatch: pytest.MonkeyPatch) -> None:
     """AWS has only one spot instance for the storage nodes of site A."""
     monkeypatch.setattr(
-        activities,
+        capacity,
         "has_spot_capacity",
         lambda group: group.name != full_name("storage-a") or not group.instance_states,
     )

@@ -117,6 +117,12 @@ def function(**variables: str) -> Parameters:
     return {"FunctionName": "guard", "Role": role, "Code": code, "Environment": {"Variables": variables}}
 
 
+def ssm_document(name: str, *steps: str) -> Parameters:
+    written = [{"name": step, "action": "aws:runShellScript"} for step in steps]
+    content = json.dumps({"schemaVersion": "2.2", "mainSteps": written})
+    return {"Name": name, "Content": content, "DocumentType": "Command"}
+
+
 def budget(**values: Any) -> Parameters:
     limit = {"Amount": "100", "Unit": "USD"}
     whole = {"BudgetName": "daily", "TimeUnit": "DAILY", "BudgetType": "COST", "BudgetLimit": limit, **values}
@@ -268,6 +274,12 @@ CASES: dict[str, tuple[str, str, Parameters, Parameters]] = {
         launch(MinCount=2, MaxCount=2),
         launch(MinCount=3, MaxCount=2),
     ),
+    "an interface has at most 5 security groups": (
+        "ec2",
+        "run_instances",
+        launch(SecurityGroupIds=[f"sg-{number}" for number in range(5)]),
+        launch(SecurityGroupIds=[f"sg-{number}" for number in range(6)]),
+    ),
     "security groups are given for an interface or an instance, not for both": (
         "ec2",
         "run_instances",
@@ -417,14 +429,32 @@ CASES: dict[str, tuple[str, str, Parameters, Parameters]] = {
     "names of documents do not start with aws, amazon or amzn": (
         "ssm",
         "create_document",
-        {"Name": "claudefs-drain", "Content": "{}"},
-        {"Name": "AWS-drain", "Content": "{}"},
+        ssm_document("claudefs-drain", "drain"),
+        ssm_document("AWS-drain", "drain"),
     ),
     "a function's variables have at most 4 KiB, and no reserved name": (
         "lambda",
         "create_function",
         function(CFS_REGION="us-west-2"),
         function(AWS_REGION="us-west-2"),
+    ),
+    "a function's log levels need the format JSON": (
+        "lambda",
+        "create_function",
+        {**function(), "LoggingConfig": {"LogFormat": "JSON", "SystemLogLevel": "WARN"}},
+        {**function(), "LoggingConfig": {"LogFormat": "Text", "SystemLogLevel": "WARN"}},
+    ),
+    "functions have a runtime that Lambda still supports": (
+        "lambda",
+        "create_function",
+        {**function(), "Runtime": "python3.13"},
+        {**function(), "Runtime": "python3.8"},
+    ),
+    "documents have their type's schema version, and steps with an action and their own name": (
+        "ssm",
+        "create_document",
+        ssm_document("claudefs-drain", "drain", "count"),
+        ssm_document("claudefs-drain", "drain", "drain"),
     ),
     "budget alerts have at most one topic and ten valid addresses": (
         "budgets",

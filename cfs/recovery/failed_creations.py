@@ -1,0 +1,129 @@
+"""Deploys a stack, and notes creations that AWS may have made although the deployment saw them fail.
+
+If the answer to a creation is lost, the provider repeats it, and AWS answers that the resource exists already. Such
+creations are recorded as pending, so that `pending_operations` adopts their resources as after a dead run.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cfs.engine import EngineError
+from terminal.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cfs.engine import StackEngine
+
+_MAY_EXIST = re.compile(
+    r"already|\wExists\b|Duplicate|InUse|Conflict|InstanceSessionsPerInstanceProfile"
+    r"|request send failed|EOF|connection reset|timeout|StatusCode: 5\d\d"
+)
+"""Error codes and words of AWS, its SDK and its provider. A profile has one role, which a second call adds."""
+
+_QUOTA_USED = re.compile(r"VcpuLimitExceeded|MaxSpotInstanceCountExceeded")
+_OF_ENTRY = ("urn", "type", "custom", "inputs", "parent", "protect", "retainOnDelete", "provider")
+"""Fields of a resource in the engine's log that its state entry has as well."""
+
+
+class UnansweredCreationsError(UserError):
+    """AWS may have created resources whose creation failed; the next deployment adopts them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailedCreation:
+    """A creation that failed.
+
+    Attributes:
+        entry: The resource's state entry, without its ID.
+        message: The error.
+    """
+
+    entry: dict[str, Any]
+    message: str
+
+
+def deploy_stack(engine: StackEngine, *arguments: str, to_stderr: bool = False) -> None:
+    """Deploy the stack with live output.
+
+    Args:
+        engine: The stack's engine.
+        arguments: Further arguments of `pulumi up`.
+        to_stderr: As for `run_operation`.
+
+    Raises:
+        EngineError: The deployment failed, and the engine's output explains why.
+        UnansweredCreationsError: AWS may have created resources whose creation failed.
+    """
+    with tempfile.TemporaryDirectory(prefix="cfs-up-") as folder:
+        log = Path(folder, "events.json")
+        try:
+            engine.run_operation(
+                "up", "--yes", "--skip-preview", *arguments, "--event-log", str(log), to_stderr=to_stderr
+            )
+        except EngineError:
+            failed = read_failed_creations(log)
+            unanswered = [creation for creation in failed if _MAY_EXIST.search(creation.message)]
+            if unanswered:
+                _record_pending(engine, unanswered)
+                raise _unanswered_error(unanswered) from None
+            if any(_QUOTA_USED.search(creation.message) for creation in failed):
+                raise _quota_error(engine.stack_name) from None
+            raise
+
+
+def read_failed_creations(log: Path) -> list[FailedCreation]:
+    """Return the failed creations in an engine's log, which has one JSON object per line."""
+    if not log.exists():
+        return []
+    entries: dict[str, dict[str, Any]] = {}
+    messages: dict[str, str] = {}
+    for event in map(json.loads, log.read_text(encoding="utf-8").splitlines()):
+        failed = event.get("resOpFailedEvent", {}).get("metadata", {})
+        if failed.get("op") in ("create", "create-replacement"):
+            entries[failed["urn"]] = {field: failed["new"][field] for field in _OF_ENTRY if field in failed["new"]}
+        said = event.get("diagnosticEvent", {})
+        if said.get("severity") == "error" and said.get("urn"):
+            messages[said["urn"]] = messages.get(said["urn"], "") + said["message"]
+    return [FailedCreation(entry=entry, message=messages.get(urn, "")) for urn, entry in entries.items()]
+
+
+def _record_pending(engine: StackEngine, creations: Sequence[FailedCreation]) -> None:
+    exported = engine.query_json("stack", "export")
+    deployment = exported["deployment"]
+    # The engine records a resource whose creation failed after it got an ID.
+    recorded = {resource["urn"] for resource in deployment.get("resources") or [] if not resource.get("delete")}
+    pending = [
+        {"resource": creation.entry, "type": "creating"}
+        for creation in creations
+        if creation.entry["urn"] not in recorded
+    ]
+    if not pending:
+        return
+    deployment["pending_operations"] = [*(deployment.get("pending_operations") or []), *pending]
+    with tempfile.TemporaryDirectory(prefix="cfs-up-") as folder:
+        edited = Path(folder, "state.json")
+        edited.write_text(json.dumps(exported), encoding="utf-8")
+        engine.query_text("stack", "import", "--file", str(edited))
+
+
+def _unanswered_error(creations: Sequence[FailedCreation]) -> UnansweredCreationsError:
+    names = ", ".join(creation.entry["urn"].rpartition("::")[2] for creation in creations)
+    return UnansweredCreationsError(
+        f"AWS may have created {names}, although the deployment got no answer or an error.",
+        repair="deploy again: the next deployment first adopts what exists",
+    )
+
+
+def _quota_error(environment: str) -> UserError:
+    return UserError(
+        "AWS refused to launch an instance, because the account's quota of vCPUs is used up.",
+        repair=f"`cfs doctor --environment {environment} --phase 1` names the quota, what the settings need, and the "
+        "command that requests it; deploy again when AWS has approved it",
+    )
