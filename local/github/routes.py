@@ -17,6 +17,7 @@ from local.github import (
     pulls,
     refs,
     repositories,
+    workflow_runs,
 )
 
 if TYPE_CHECKING:
@@ -35,5 +36,6 @@ ALL_ROUTES: Final[tuple[Route, ...]] = tuple(
         pulls.pull_request_routes,
         refs.ref_routes,
         repositories.repository_routes,
+        workflow_runs.workflow_run_routes,
     ),
 )

@@ -1,4 +1,4 @@
-"""The doctor names what is wrong, and its printed commands repair it: on an empty and on a deployed account."""
+"""The commands for operators name what is wrong or exists already, and their printed commands repair or adopt it."""
 
 from __future__ import annotations
 
@@ -46,6 +46,13 @@ def examine(variables: Mapping[str, str], environment: str, *options: str, folde
     """Return the doctor's findings."""
     command = f"cfs doctor --environment {environment} --json {' '.join(options)} || test $? -eq 1"
     findings: list[dict[str, str]] = json.loads(run_shell(command, variables, folder=folder))["findings"]
+    return findings
+
+
+def diagnose(variables: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return the findings of a diagnosis that finds something wrong."""
+    command = f"cfs diagnose --environment {LOCAL_STACK} --full --json || test $? -eq 1"
+    findings: list[dict[str, str]] = json.loads(run_shell(command, variables))["findings"]
     return findings
 
 
@@ -118,8 +125,10 @@ def break_account(stack: Stack, bucket: str) -> dict[str, str]:
     )
     stack.client("s3").delete_object(Bucket=bucket, Key=f"environments/{LOCAL_STACK}/version.json")
     stack.client("secretsmanager").delete_secret(SecretId="cfs/github-token", RecoveryWindowInDays=7)
-    alarm = f"claudefs-{LOCAL_STACK}-watchdog-silent"
-    stack.client("cloudwatch").set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="no heartbeat")
+    alarm, cloudwatch = f"claudefs-{LOCAL_STACK}-watchdog-silent", stack.client("cloudwatch")
+    cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="no heartbeat")
+    failed = {"MetricName": "FailedTests", "Value": 3, "Dimensions": [{"Name": "Workflow", "Value": "tests-all"}]}
+    cloudwatch.put_metric_data(Namespace="CFS/CI", MetricData=[failed])
     locks = stack.engine.account.backend_folder / ".pulumi/locks/organization" / CONFIG_NAMESPACE / LOCAL_STACK
     locks.mkdir(parents=True, exist_ok=True)
     holder = {"pid": NO_PROCESS, "username": "u", "hostname": os.uname().nodename}
@@ -151,13 +160,16 @@ def test_the_doctor_names_what_was_broken_and_its_commands_repair_it(stack: Stac
     assert wrong(look()) == {}
 
     words = break_account(stack, bucket)
-    findings = look()
+    findings = diagnose(variables)
     broken = wrong(findings)
 
     assert broken.keys() == words.keys()
     assert {check: word for check, word in words.items() if word not in str(broken[check])} == {}
     assert len(broken["schedules"]) == 2
-    [lock] = [finding for finding in findings if finding["check"] == "lock"]
+    doubtful = {finding["check"]: finding for finding in findings if finding["verdict"] == "doubtful"}
+    assert "3 tests of tests-all failed" in doubtful["failed tests"]["said"]
+    assert "No workflow has run" in doubtful["workflows"]["said"]
+    lock = doubtful["lock"]
     assert str(NO_PROCESS) in lock["said"]
 
     stack.call_github("DELETE", "/_control/faults")
@@ -176,3 +188,62 @@ def test_the_doctor_names_what_was_broken_and_its_commands_repair_it(stack: Stac
     after = look()
     assert wrong(after) == {}
     assert "The stack is not locked." in [finding["said"] for finding in after]
+
+
+TRUST = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+READING = ("Describe", "Get", "Head", "List", "View")
+
+
+def make_by_hand(stack: Stack, *, region: str) -> set[str]:
+    """Make resources under the stack's names, which are returned, and under those of ClaudeFS's former scripts."""
+    iam, s3, budgets = map(stack.client, ("iam", "s3", "budgets"))
+    account = stack.client("sts").get_caller_identity()["Account"]
+    bucket = f"claudefs-{LOCAL_STACK}-build-cache-{account}-{region}"
+    for role in (f"claudefs-{LOCAL_STACK}-node", "cfs-orchestrator-role"):
+        iam.create_role(
+            RoleName=role, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [TRUST]})
+        )
+        iam.attach_role_policy(RoleName=role, PolicyArn="arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore")
+    for name in (bucket, "claudefs-data"):
+        s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": region})
+    for name in (f"claudefs-{LOCAL_STACK}-daily", "cfs-daily-100"):
+        limit = {"Amount": "70", "Unit": "USD"}
+        budget = {"BudgetName": name, "BudgetLimit": limit, "TimeUnit": "DAILY", "BudgetType": "COST"}
+        budgets.create_budget(AccountId=account, Budget=budget)
+    named = [{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "cfs-orchestrator"}]}]
+    image = stack.client("ec2").describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    stack.client("ec2").run_instances(ImageId=image, MinCount=1, MaxCount=1, TagSpecifications=named)
+    return {f"claudefs-{LOCAL_STACK}-node", bucket, f"{account}:claudefs-{LOCAL_STACK}-daily"}
+
+
+def test_what_was_made_by_hand_is_adopted_or_removed_by_the_printed_commands(
+    empty_stack: Stack, tmp_path: Path
+) -> None:
+    stack, file = empty_stack, tmp_path / "import.json"
+    variables = shell_with_aws(tmp_path / "bin", stack.engine.account.command_environment(), project=PROJECT_FOLDER)
+    variables["CFS_LOCAL_DIR"] = str(stack.folder)
+    made = make_by_hand(stack, region="us-west-2")
+    stack.forget_actions()
+
+    said = run_shell(f"cfs import --environment {LOCAL_STACK} --file {file}", variables)
+    show, adopt = (
+        line.partition("adopted: ")[2] or line.partition("adopt it: ")[2] for line in said.splitlines()[-3:-1]
+    )
+    shown = run_shell(show, variables)
+
+    assert {entry["id"] for entry in json.loads(file.read_text())["resources"] if "id" in entry} == made
+    assert all(f" = aws:{kind}" in " ".join(shown.split()) for kind in ("s3", "iam", "budgets"))
+    actions = {action.partition(":")[2] for action in stack.called_actions()}
+    assert {action for action in actions if not action.startswith(READING)} == set()
+    assert stack.resources() == []
+
+    run_shell(adopt, variables)
+    removals = [line.partition(": ")[2] for line in said.splitlines() if ": aws " in line]
+    for command in (line for line in removals if not line.startswith("aws s3 ")):
+        run_shell(command, variables)
+
+    assert len(removals) == 4
+    assert set(stack.ids().values()) >= made
+    steps = {step["urn"].rpartition("::")[2]: step["op"] for step in stack.preview() if step["op"] != "create"}
+    assert steps == dict.fromkeys(("build-cache", "budget-daily", "node"), "update")
+    assert "cfs-orchestrator-role" not in str(stack.client("iam").list_roles()["Roles"])

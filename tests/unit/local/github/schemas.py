@@ -75,6 +75,7 @@ MODELS = {
     f"DELETE {_POLICIES}/<int:policy_id>": NO_BODY,
     f"GET {_HOME}/actions/permissions": "ActionsRepositoryPermissions",
     f"PUT {_HOME}/actions/permissions": NO_BODY,
+    f"GET {_HOME}/actions/runs": "ReposOwnerRepoActionsRunsGetResponse200",
     f"GET {_HOME}/actions/permissions/workflow": "ActionsGetDefaultWorkflowPermissions",
     f"PUT {_HOME}/actions/permissions/workflow": NO_BODY,
     f"GET {_HOME}/actions/oidc/customization/sub": "OidcCustomSubRepo",

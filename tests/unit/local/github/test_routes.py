@@ -93,6 +93,7 @@ TRIES = [
     Try("PUT", f"{HOME}/actions/permissions", {"enabled": False}),
     Try("GET", f"{HOME}/actions/permissions/workflow"),
     Try("PUT", f"{HOME}/actions/permissions/workflow", {"default_workflow_permissions": "write"}),
+    Try("GET", f"{HOME}/actions/runs"),
     Try("GET", f"{HOME}/actions/oidc/customization/sub"),
     Try("PUT", f"{HOME}/actions/oidc/customization/sub", {"use_default": True}),
     Try("GET", f"{HOME}/pulls"),
