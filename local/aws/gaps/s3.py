@@ -1,4 +1,4 @@
-"""S3: tags of a new bucket, and lifecycle rules that keep a number of versions."""
+"""S3: tags of a new bucket, lifecycle rules that keep a number of versions, and buckets with many versions."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import xmltodict
 from moto.iam.access_control import PermissionResult
 from moto.s3.models import FakeBucket
 from moto.s3.responses import S3Response
+from moto.s3.utils import _VersionedKeyStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +21,7 @@ def close_s3_gaps() -> None:
     _tag_buckets_at_creation()
     _keep_newest_superseded_versions()
     _leave_policies_to_the_gate()
+    _delete_versions_quickly()
 
 
 def _tag_buckets_at_creation() -> None:
@@ -69,3 +71,16 @@ def _keep_newest_superseded_versions() -> None:
 def _leave_policies_to_the_gate() -> None:
     """Leave bucket policies to `local.aws.iam`; moto ignores their principals and conditions."""
     FakeBucket.get_permission = lambda *_: PermissionResult.NEUTRAL
+
+
+def _delete_versions_quickly() -> None:
+    """Delete a version in time proportional to the number of versions; moto needs its square, minutes for a state."""
+
+    def set_versions(self: _VersionedKeyStore, key: str, versions: list[Any]) -> None:
+        kept = {*map(id, versions)}
+        for version in self.getlist(key, []):
+            if id(version) not in kept and hasattr(version, "dispose"):
+                version.dispose()
+        dict.__setitem__(self, key, versions)
+
+    _VersionedKeyStore.setlist = set_versions
