@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _NETWORK_PREFIXES = ("GIT_SSL_", "PIP_", "SSL_CERT_", "UV_")
 """Prefixes of variables that jobs need to download packages."""
 
+SAVE_STATE_AT_END: Mapping[str, str] = {"PULUMI_SKIP_CHECKPOINTS": "true"}
+"""Variables for engines that nobody kills."""
+
 Watcher: TypeAlias = Callable[[str], Callable[[], bool]]
 """Given a step's title, returns a function that is polled while the step runs: whether the run is cancelled."""
 
@@ -35,14 +38,19 @@ def network_variables() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith(_NETWORK_PREFIXES)}
 
 
-def emulated_account_variables(account: LocalAccount) -> dict[str, str]:
+def emulated_account_variables(account: LocalAccount, *, is_cancelled: bool = False) -> dict[str, str]:
     """Return the variables that engines need only on the emulated account.
 
     S3 Control's host names begin with the account ID and do not exist on loopback, so the emulator acts as a proxy.
-    The engine writes its whole state after each step, and the emulator keeps all versions in memory, so the state is
-    compressed.
+    The emulator keeps all versions of the state in memory, so the state is compressed.
+
+    Args:
+        account: The emulated account.
+        is_cancelled: Whether a run may be cancelled. Otherwise the engine saves the state only at its end: saving it
+            twice in each step takes most of a deployment's time.
     """
-    return {"HTTP_PROXY": account.aws_url, "PULUMI_DIY_BACKEND_GZIP": "true"}
+    saving = {} if is_cancelled else SAVE_STATE_AT_END
+    return {"HTTP_PROXY": account.aws_url, "PULUMI_DIY_BACKEND_GZIP": "true", **saving}
 
 
 def person_variables(account: LocalAccount, *, folder: Path) -> dict[str, str]:
@@ -115,7 +123,7 @@ class RunnerHost:
         return {
             **isolate(os.environ),
             **network_variables(),
-            **emulated_account_variables(self.account),
+            **emulated_account_variables(self.account, is_cancelled=self.watch is not nobody_cancels),
             **laboratory,
             "PATH": path,
             "CI": "true",

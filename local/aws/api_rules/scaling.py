@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import available_timezones
@@ -73,9 +74,14 @@ def _find_recurrence(parameters: Parameters) -> str:
     return ""
 
 
+@cache
+def _time_zones() -> set[str]:
+    return available_timezones()
+
+
 def _find_time_zone(parameters: Parameters) -> str:
     zone = parameters.get("TimeZone")
-    return f"Invalid time zone: {zone}" if zone and zone not in available_timezones() else ""
+    return f"Invalid time zone: {zone}" if zone and zone not in _time_zones() else ""
 
 
 def _find_event_schedule(parameters: Parameters) -> str:
