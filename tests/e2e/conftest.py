@@ -17,9 +17,10 @@ from cfs.engine import EngineError
 from local import servers
 from local.account import open_account
 from tests.e2e.console import run_cfs
+from tests.e2e.language_hosts import serve_language_hosts
 from tests.e2e.nodes import launch_nodes
 from tests.e2e.nursery import ForkServer
-from tests.e2e.stacks import new_stack
+from tests.e2e.stacks import LANGUAGE_HOST_VARIABLE, new_stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,7 +90,15 @@ def _place_of(item: pytest.Item) -> int:
 
 
 @pytest.fixture(scope="session")
-def blank_account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
+def language_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A fork server of language hosts for the stacks' own engines."""
+    with serve_language_hosts(tmp_path_factory.mktemp("hosts")) as program, pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv(LANGUAGE_HOST_VARIABLE, str(program))
+        yield
+
+
+@pytest.fixture(scope="session")
+def blank_account(tmp_path_factory: pytest.TempPathFactory, language_host: None) -> Iterator[ForkServer]:  # noqa: ARG001 — each stack needs both
     """A fork server of emulators with an empty account."""
     with ForkServer.start_for(tmp_path_factory.mktemp("blank")) as nursery:
         yield nursery

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import urllib.request
@@ -30,16 +31,22 @@ if TYPE_CHECKING:
 ROOT_TYPE = "pulumi:pulumi:Stack"
 
 
-@dataclass(frozen=True, kw_only=True)
-class UninterruptedEngine(LocalEngine):
-    """An engine that saves the state at its end; saving it twice in each step takes half of a deployment's time.
+LANGUAGE_HOST_VARIABLE = "CFS_TEST_LANGUAGE_HOST"
+"""Environment variable that names the program of `tests.e2e.language_hosts` in place of Python."""
 
-    Commands in processes of their own, such as `run_cfs`, save it as for users.
+
+@dataclass(frozen=True, kw_only=True)
+class QuickEngine(LocalEngine):
+    """An engine with a forked language host that saves the state only at its end.
+
+    Imports of SDKs, and saving the state twice in each step, would take most of its time. Commands in separate
+    processes, such as `run_cfs`, use neither.
     """
 
     def process_environment(self) -> dict[str, str]:
         """Return the environment of the engine's processes."""
-        return super().process_environment() | SAVE_STATE_AT_END
+        host = {"CFS_PYTHON": os.environ[LANGUAGE_HOST_VARIABLE]}
+        return {**super().process_environment(), **SAVE_STATE_AT_END, **host}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,6 +187,6 @@ def new_stack(
         copy_account(like, folder)
     servers.ensure_emulators_running(folder, spawn=spawn)
     shutil.copy(PROJECT_FOLDER / settings.name, settings)
-    engine = UninterruptedEngine(account=open_account(), settings=settings, policy_pack=None)
+    engine = QuickEngine(account=open_account(), settings=settings, policy_pack=None)
     engine.ensure_stack()
     return Stack(engine=engine, settings=settings)
