@@ -62,7 +62,8 @@ def serve_language_hosts(folder: Path) -> Iterator[Path]:
 
 
 def _import_sdks() -> None:
-    importlib.import_module("pulumi.runtime")
+    for package in ("pulumi.runtime", "pydantic"):
+        importlib.import_module(package)
     table = json.loads((_REPOSITORY_ROOT / "toolchain/providers/resources.json").read_text())
     for token in (row["token"] for part in table.values() for row in part["resources"].values()):
         provider, module, name = token.split(":")
