@@ -20,7 +20,9 @@ from infra.dashboards.widgets import DashboardContext, dashboard_body
 from infra.guard.alarms import guard_rules
 from infra.metric_alarm import alarm_name
 from infra.naming import dashboard_name
+from infra.workflows.scripts.report import CI_METRICS_NAMESPACE, job_metrics
 from local.aws.function_logs import publish_embedded_metrics
+from measure.guard.replayed_jobs import replayed_jobs
 from measure.guard.simulated_account import REGION, SIMULATED_ENVIRONMENT
 
 if TYPE_CHECKING:
@@ -32,6 +34,11 @@ if TYPE_CHECKING:
 _LOG_GROUP, _LOG_STREAM = f"/cfs/{SIMULATED_ENVIRONMENT}/guard", "replayed"
 
 _MILLISECONDS = 1000
+
+_ORCHESTRATOR_LOAD = {"CPUUtilization": 45}
+_NODE_LOAD = {"CPUUtilization": 70}
+_DISKS = {"disk_used_percent": 38, "mem_used_percent": 55}
+"""What machines are assumed to use."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,8 +100,18 @@ class RecordedEnvironment:
             yield f"arn:aws:cloudwatch:{REGION}:{DEFAULT_ACCOUNT_ID}:alarm:{name}"
 
     def record_tick(self, report: TickReport) -> None:
-        """Record what the guard's function would have published in a tick, and what machines did then."""
+        """Record what the guard's function would have published in a tick, and what machines and jobs did then."""
         self._record_guard(report)
+        self._record_machines()
+        if self.account.now.minute == 0:
+            self._record_jobs(self.account.now.hour)
+        if report.record.meter.usd >= self.account.budget_usd:
+            self.account.service_client("cloudwatch").set_alarm_state(
+                AlarmName=alarm_name(SIMULATED_ENVIRONMENT, "over-budget"), StateValue="ALARM", StateReason="spent"
+            )
+
+    def _record_machines(self) -> None:
+        of_environment = {"Environment": SIMULATED_ENVIRONMENT}
         groups = self.account.describe_groups()
         for group in self.node_groups:
             name = f"claudefs-{SIMULATED_ENVIRONMENT}-{group}"
@@ -104,11 +121,19 @@ class RecordedEnvironment:
                 {"GroupDesiredCapacity": groups[name]["DesiredCapacity"], "GroupInServiceInstances": running},
                 {"AutoScalingGroupName": name},
             )
+            if running:
+                self._put_metrics("AWS/EC2", _NODE_LOAD, {"AutoScalingGroupName": name})
+                self._put_metrics("CFS/Nodes", _DISKS, of_environment)
+        self._put_metrics("AWS/EC2", _ORCHESTRATOR_LOAD, {"InstanceId": self.account.orchestrator_id})
         beats = {"WatchdogHeartbeat": 1, "SupervisorHeartbeat": 1}
-        self._put_metrics("CFS/Orchestrator", beats, {"Environment": SIMULATED_ENVIRONMENT})
-        if report.record.meter.usd >= self.account.budget_usd:
-            self.account.service_client("cloudwatch").set_alarm_state(
-                AlarmName=alarm_name(SIMULATED_ENVIRONMENT, "over-budget"), StateValue="ALARM", StateReason="spent"
+        self._put_metrics("CFS/Orchestrator", {**beats, **_DISKS}, of_environment)
+
+    def _record_jobs(self, hour: int) -> None:
+        """Record what the jobs on main would have published in an hour of the day."""
+        for workflow, job in replayed_jobs(hour):
+            self.account.service_client("cloudwatch").put_metric_data(
+                Namespace=CI_METRICS_NAMESPACE,
+                MetricData=[{**datum, "Timestamp": self.account.now} for datum in job_metrics(job, workflow=workflow)],
             )
 
     def _record_guard(self, report: TickReport) -> None:

@@ -26,6 +26,7 @@ from guard.environment import GuardSettings
 from guard.ladder import DEFAULT_LADDER
 from guard.tariff import Tariff
 from guard.tick import GuardTick, Memory
+from local.aws.gaps.metrics import close_metric_gaps
 from measure.guard.descriptions import DescribedInstances
 
 if TYPE_CHECKING:
@@ -277,6 +278,7 @@ def group_tags(group: str, tags: Mapping[str, str], *, propagates: bool) -> list
 def simulate_account() -> Iterator[SimulatedAccount]:
     """Provide an account with the guard's table, topic and parameter."""
     # Of moto's 1300 images one is enough, and making them all takes seconds.
+    close_metric_gaps()
     one_image = patch.object(amis, "AMIS", amis.AMIS[:1])
     with patch.dict(os.environ, _CREDENTIALS), one_image, mock_aws():
         session = _open_session()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import tempfile
@@ -22,6 +23,8 @@ PICTURE_FOLDER = PROJECT_FOLDER / "docs" / "images"
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _BROWSER_SECONDS = 60
+_NO_SCRIPTS = re.compile(r'<meta http-equiv="Content-Security-Policy"[^>]*>')
+_HEIGHT_TITLE = re.compile(r"<title>(\d+)</title>")
 _SCHEMES = {"dark": 0, "light": 1}
 """Blink's values of `preferredColorScheme`."""
 
@@ -31,15 +34,15 @@ class Picture:
     """A picture of the page.
 
     Attributes:
-        device: Name of the screen.
+        device: Name of the screen; `top` is the wide one without scrolling.
         width: Its width in CSS pixels.
-        height: Its height.
+        height: Its height; None for that of the whole page.
         scheme: The reader's preferred colours.
     """
 
-    device: Literal["wide", "phone"]
+    device: Literal["top", "wide", "phone"]
     width: int
-    height: int
+    height: int | None
     scheme: Literal["light", "dark"]
 
     @property
@@ -49,10 +52,11 @@ class Picture:
 
 
 PICTURES = (
-    Picture(device="wide", width=1100, height=900, scheme="light"),
-    Picture(device="wide", width=1100, height=900, scheme="dark"),
-    Picture(device="phone", width=500, height=900, scheme="light"),
-    Picture(device="phone", width=500, height=900, scheme="dark"),
+    Picture(device="top", width=1100, height=900, scheme="light"),
+    Picture(device="wide", width=1100, height=None, scheme="light"),
+    Picture(device="wide", width=1100, height=None, scheme="dark"),
+    Picture(device="phone", width=500, height=None, scheme="light"),
+    Picture(device="phone", width=500, height=None, scheme="dark"),
 )
 
 
@@ -76,6 +80,36 @@ def take_pictures() -> CommandResult:
 def _take_picture(browser: str, page: Path, picture: Picture) -> Iterator[str]:
     """Take a picture, and yield the page's requests and the messages in its console."""
     target, requests = PICTURE_FOLDER / picture.file_name, page.with_name("requests.json")
+    height = picture.height or _page_height(browser, page, picture.width)
+    ended = _run_browser(
+        browser,
+        page,
+        "--enable-logging=stderr",
+        f"--blink-settings=preferredColorScheme={_SCHEMES[picture.scheme]}",
+        f"--window-size={picture.width},{height}",
+        f"--log-net-log={requests}",
+        f"--screenshot={target}",
+    )
+    if ended.returncode or not target.exists():
+        yield f"{picture.file_name}: Chromium ended with {ended.returncode}: {ended.stderr[-500:]}"
+        return
+    yield from (f"{picture.file_name}: {line}" for line in ended.stderr.splitlines() if "CONSOLE" in line)
+    yield from (f"{picture.file_name}: requests {address}" for address in _requested_addresses(requests))
+
+
+def _page_height(browser: str, page: Path, width: int) -> int:
+    """Return the page's height at a width. A script in a copy of it tells: Chromium has no option for a whole page."""
+    copy = page.with_name("measured.html")
+    script = "<script>document.title = document.documentElement.scrollHeight</script>"
+    copy.write_text(_NO_SCRIPTS.sub("", page.read_text(encoding="utf-8")) + script, encoding="utf-8")
+    ended = _run_browser(browser, copy, f"--window-size={width},100", "--dump-dom")
+    found = _HEIGHT_TITLE.search(ended.stdout)
+    if found is None:
+        raise UserError(f"Chromium ended with {ended.returncode}: {ended.stderr[-500:]}", repair="run it by hand")
+    return int(found[1])
+
+
+def _run_browser(browser: str, page: Path, *options: str) -> subprocess.CompletedProcess[str]:
     command = (
         browser,
         "--headless=new",
@@ -84,20 +118,11 @@ def _take_picture(browser: str, page: Path, picture: Picture) -> Iterator[str]:
         "--disable-gpu",
         "--disable-background-networking",
         "--hide-scrollbars",
-        "--enable-logging=stderr",
         f"--user-data-dir={page.with_name('profile')}",
-        f"--blink-settings=preferredColorScheme={_SCHEMES[picture.scheme]}",
-        f"--window-size={picture.width},{picture.height}",
-        f"--log-net-log={requests}",
-        f"--screenshot={target}",
+        *options,
         page.as_uri(),
     )
-    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_BROWSER_SECONDS)
-    if ended.returncode or not target.exists():
-        yield f"{picture.file_name}: Chromium ended with {ended.returncode}: {ended.stderr[-500:]}"
-        return
-    yield from (f"{picture.file_name}: {line}" for line in ended.stderr.splitlines() if "CONSOLE" in line)
-    yield from (f"{picture.file_name}: requests {address}" for address in _requested_addresses(requests))
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=_BROWSER_SECONDS)
 
 
 def _requested_addresses(log: Path) -> set[str]:

@@ -19,6 +19,7 @@ from local.aws.gaps.events import close_event_gaps
 from local.aws.gaps.functions import close_function_gaps
 from local.aws.gaps.launch_limits import close_launch_limit_gaps
 from local.aws.gaps.lifecycle_hooks import close_hook_gaps
+from local.aws.gaps.metrics import close_metric_gaps
 from local.aws.gaps.nodes import close_node_gaps
 from local.aws.gaps.queues import close_queue_gaps
 from local.aws.gaps.s3 import close_s3_gaps
@@ -38,6 +39,7 @@ GAP_CLOSERS = (
     close_ec2_gaps,
     close_event_gaps,
     close_function_gaps,
+    close_metric_gaps,
     close_node_gaps,
     close_queue_gaps,
     close_s3_gaps,
