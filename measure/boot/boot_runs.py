@@ -28,6 +28,7 @@ from measure.boot.situations import (
     HELD_LOCKS,
     METADATA_SILENT,
     PACKAGES_DOWN,
+    RELEASES_SILENT,
     ROLL_OUT,
     SECOND_BOOT,
     SPOT_DRAIN,
@@ -81,11 +82,12 @@ PLAN = (
         site="B",
         situations=(FIRST_BOOT, ROLL_OUT, CORRUPT_RELEASE, SPOT_DRAIN, STUBBORN_UNIT, CRASH_LOOP),
     ),
-    PlannedMachine(name="orchestrator", profile="orchestrator"),
+    PlannedMachine(name="orchestrator", profile="orchestrator", situations=(FIRST_BOOT, SECOND_BOOT)),
     PlannedMachine(name="jepsen", profile="jepsen"),
     PlannedMachine(name="conduit", profile="conduit", situations=(FIRST_BOOT, METADATA_SILENT, EC2_UNAVAILABLE)),
     PlannedMachine(name="conduit-packages", profile="conduit", situations=(PACKAGES_DOWN,)),
-    PlannedMachine(name="client", profile="client"),
+    PlannedMachine(name="client", profile="client", situations=(FIRST_BOOT, SECOND_BOOT)),
+    PlannedMachine(name="conduit-silent", profile="conduit", situations=(RELEASES_SILENT,)),
     PlannedMachine(name="conduit-locks", profile="conduit", situations=(HELD_LOCKS,)),
 )
 """The machines, in starting order: those that take longest first."""

@@ -20,33 +20,48 @@ CONTAINER_FAILURES = frozenset(
 )
 """Units of nfs-common and nvme-cli that load kernel modules, which a container may not."""
 
+ORCHESTRATOR_TIMERS = ("cfs-watchdog", "cfs-supervisor", "cfs-agents-mode", "cfs-supervision")
+
 _MOUNT_AS_CFS = """\
 import os, socket, subprocess
 here, there = socket.socketpair()
 os.set_inheritable(there.fileno(), True)
 command = ["runuser", "--user", "cfs", "--", "fusermount3", "-o", "rw,allow_other", "--", "/mnt/cfs-fuse"]
 status = subprocess.run(command, env={**os.environ, "_FUSE_COMMFD": str(there.fileno())}, close_fds=False).returncode
-subprocess.run(["umount", "/mnt/cfs-fuse"])
+# The kernel ends the mount when nobody has the device open any more.
+here.close()
+there.close()
+subprocess.run(["umount", "--lazy", "/mnt/cfs-fuse"])
 raise SystemExit(status)
 """
 """Mounts as libfuse does: fusermount3 returns the opened device through a socket."""
 
 
-def await_boot(machine: TrialMachine) -> None:
-    """Wait for the end of a first boot.
+def await_result(machine: TrialMachine) -> str:
+    """Wait for the end of a first boot; return the step that failed, or "".
 
     Raises:
-        Deviation: The boot has failed.
+        Deviation: The boot has not ended in time.
     """
     read = machine.container.read_file
-    await_state(
+    _, failed = await_state(
         "the first boot",
         lambda: (read("var/lib/cfs/boot-complete"), read("var/lib/cfs/boot-failed").strip()),
         any,
         seconds=BOOT_SECONDS,
     )
-    if failed := read("var/lib/cfs/boot-failed").strip():
-        raise Deviation(f"the boot failed in {failed}: {read('var/log/cfs-bootstrap.log')[-2000:]}")
+    return failed
+
+
+def await_boot(machine: TrialMachine) -> None:
+    """Wait for the end of a first boot, which must succeed.
+
+    Raises:
+        Deviation: The boot has failed.
+    """
+    if failed := await_result(machine):
+        log = machine.container.read_file("var/log/cfs-bootstrap.log")
+        raise Deviation(f"the boot failed in {failed}: {log[-2000:]}")
     await_state(
         "cloud-init",
         lambda: machine.run_program("cloud-init status").text,
@@ -141,14 +156,17 @@ def require_ready_orchestrator(machine: TrialMachine) -> None:
     """
     require("BootFailed", machine.list_counts("BootFailed"), [0.0])
     require("failed units", list_failed_units(machine), [])
-    timers = ("cfs-watchdog", "cfs-supervisor", "cfs-agents-mode", "cfs-supervision")
-    states = {timer: machine.unit_state(f"{timer}.timer") for timer in timers}
-    require("timers", states, dict.fromkeys(timers, "active"))
-    secrets = machine.run_program("stat --format '%U %a' /run/cfs/secrets.env").text.strip()
-    require("secrets' owner and mode", secrets, "cfs 600")
+    await_state(
+        "timers",
+        lambda: {timer: machine.unit_state(f"{timer}.timer") for timer in ORCHESTRATOR_TIMERS},
+        lambda states: set(states.values()) == {"active"},
+        seconds=60,
+    )
     # The first watchdog is two minutes away.
     started = machine.run_program("systemctl start cfs-watchdog.service cfs-supervisor.service")
     require(f"start of the agents' programs ({started.text.strip()})", started.status, 0)
+    secrets = machine.run_program("stat --format '%U %a' /run/cfs/secrets.env").text.strip()
+    require("secrets' owner and mode", secrets, "cfs 600")
     for log in ("watchdog-service", "supervisor"):
         await_state(
             f"{log}.log",

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from infra.boot.userdata import PROGRAM_FOLDER
 from measure.boot.expectations import Deviation, await_state, pause_test, require
 from measure.boot.faults import FaultKind
 from measure.boot.gateway import ARCHIVE_HOST
@@ -17,11 +18,14 @@ from measure.boot.metadata import SILENCE, SPOT_NOTICE
 from measure.boot.readiness import (
     BOOT_SECONDS,
     await_boot,
+    await_result,
+    list_hook_answers,
     require_mounts,
     require_ready_node,
     require_ready_orchestrator,
     require_running,
 )
+from measure.boot.trial_account import TRIAL_BUCKET
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -93,8 +97,30 @@ def boot_with_held_locks(machine: TrialMachine) -> None:
     require_ready_node(machine)
 
 
+def boot_without_releases(machine: TrialMachine) -> None:
+    """Boot while S3 never answers: the failure is reported, and `prepare` succeeds when it is run again."""
+    with machine.gateway.faults.cause_fault(FaultKind.HANG, f"{TRIAL_BUCKET}.s3.*"):
+        machine.container.start_guest()
+        require("the failed step", await_result(machine), "release")
+        await_state("answers to the launch hook", lambda: list_hook_answers(machine), bool, seconds=REPORT_SECONDS)
+    require("the launch hook's answer", list_hook_answers(machine), ["ABANDON"])
+    require("tag BootState", machine.read_tag("BootState"), "failed:release")
+    require("BootFailed", machine.list_counts("BootFailed"), [1.0])
+    status = machine.run_program("cloud-init status --wait", seconds=REPORT_SECONDS).text
+    if "status: error" not in status:
+        raise Deviation(f"cloud-init does not show the failure: {status}")
+    repaired = machine.run_program(f"{PROGRAM_FOLDER}/prepare", seconds=BOOT_SECONDS)
+    require(f"prepare, run again ({repaired.text.strip()})", repaired.status, 0)
+    require("tag BootState", machine.read_tag("BootState"), "ready")
+    require_running(machine)
+
+
 def boot_again(machine: TrialMachine) -> None:
-    """Reboot: the node reports ready, and keeps the data of its disks."""
+    """Reboot: the machine is ready again, and a storage node keeps the data of its disks."""
+    if machine.profile == "orchestrator":
+        machine.container.reboot_guest()
+        require_ready_orchestrator(machine)
+        return
     mounts = {}
     if machine.profile == "storage":
         mounts = require_mounts(machine)
@@ -229,7 +255,7 @@ def crash_repeatedly(machine: TrialMachine) -> None:
     asked_before = len(machine.gateway.requests)
     began = time.monotonic()
     for _ in range(3):
-        probed = machine.run_program("/usr/local/libexec/cfs/probe")
+        probed = machine.run_program(f"{PROGRAM_FOLDER}/probe")
         require(f"the probe's status ({probed.text.strip()})", probed.status, 1)
     asked = [asked for asked in machine.gateway.requests[asked_before:] if asked.action == "DescribeInstances"]
     # With constant pauses of 2 seconds there would be one in 6 seconds.
@@ -304,4 +330,5 @@ SPOT_DRAIN = Situation(name="spot-notice", happen=notice_interruption)
 STUBBORN_UNIT = Situation(name="stubborn-unit", happen=drain_stubborn_unit)
 CRASH_LOOP = Situation(name="crash-loop", happen=crash_repeatedly)
 PACKAGES_DOWN = Situation(name="packages-down", happen=boot_without_packages, is_first_boot=True)
+RELEASES_SILENT = Situation(name="releases-silent", happen=boot_without_releases, is_first_boot=True)
 HELD_LOCKS = Situation(name="held-locks", happen=boot_with_held_locks, is_first_boot=True)
