@@ -155,6 +155,13 @@ def require_ready_orchestrator(machine: TrialMachine) -> None:
         Deviation: Something is not as wanted.
     """
     require("BootFailed", machine.list_counts("BootFailed"), [0.0])
+    await_state(
+        "systemd",
+        lambda: machine.run_program("systemctl is-system-running").text.strip(),
+        # Degraded: units have failed that a container cannot run.
+        lambda state: state in ("running", "degraded"),
+        seconds=120,
+    )
     require("failed units", list_failed_units(machine), [])
     await_state(
         "timers",
