@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -18,6 +15,7 @@ from measure.boot.downloads import prepare_downloads
 from measure.boot.expectations import Deviation, cancel_waits
 from measure.boot.guest_files import prepare_image_layer
 from measure.boot.image import boot_cache, ensure_image, find_apt_mirror
+from measure.boot.leftovers import remove_leftovers, run_folder
 from measure.boot.release_archive import build_archive
 from measure.boot.situations import (
     CORRUPT_RELEASE,
@@ -203,11 +201,11 @@ def _run_machine(world: TrialWorld, planned: PlannedMachine) -> list[Observation
 @contextmanager
 def open_world() -> Iterator[TrialWorld]:
     """Prepare what the machines have in common; at the end, remove it."""
+    remove_leftovers()
     mirror = find_apt_mirror()
     image = ensure_image(mirror)
     with ExitStack() as cleanup:
-        folder = Path(tempfile.mkdtemp(prefix="cfs-boot-"))
-        cleanup.callback(shutil.rmtree, folder, ignore_errors=True)
+        folder = cleanup.enter_context(run_folder())
         downloads = prepare_downloads(folder / "downloads")
         prepare_image_layer(folder / "layer", image=image, authority=downloads.authority)
         account = cleanup.enter_context(open_trial_account(folder / "account"))

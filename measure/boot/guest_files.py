@@ -54,6 +54,8 @@ def prepare_image_layer(layer: Path, *, image: Path, authority: Path) -> None:
     texts = {
         "etc/apt/sources.list": _SOURCES,
         "etc/cloud/cloud.cfg.d/99-boot-test.cfg": _CLOUD_SETTINGS,
+        # Descriptions of all packages would take a third of the time.
+        "etc/apt/apt.conf.d/99boot-test": 'Acquire::Languages "none";\n',
         "etc/cloud/ds-identify.cfg": "policy: enabled\n",
         "etc/resolv.conf": f"nameserver {NAME_SERVER_ADDRESS}\n",
         _TRUSTED: (image / _TRUSTED).read_text(encoding="utf-8") + authority.read_text(encoding="ascii"),

@@ -157,7 +157,7 @@ def require_ready_orchestrator(machine: TrialMachine) -> None:
     require("BootFailed", machine.list_counts("BootFailed"), [0.0])
     await_state(
         "systemd",
-        lambda: machine.run_program("systemctl is-system-running").text.strip(),
+        lambda: machine.run_program("systemctl is-system-running").text.strip(),  # noqa: PLW0108 — asks each time
         # Degraded: units have failed that a container cannot run.
         lambda state: state in ("running", "degraded"),
         seconds=120,

@@ -1,0 +1,53 @@
+"""What a killed run has left: mounts, loop devices, network namespaces and its folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+from measure.boot.host import run_host
+from terminal.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_PREFIX = "cfs-boot-"
+_OWNER_FILE = "owner.pid"
+
+
+@contextmanager
+def run_folder() -> Iterator[Path]:
+    """Create the folder of a run, whose name begins the names of its namespaces; remove it at the end."""
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    (folder / _OWNER_FILE).write_text(str(os.getpid()), encoding="ascii")
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_leftovers() -> None:
+    """Remove what runs have left whose process was killed; their containers ended with it."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        owner = folder / _OWNER_FILE
+        if owner.exists() and not psutil.pid_exists(int(owner.read_text(encoding="ascii"))):
+            _remove_run(folder)
+
+
+def _remove_run(folder: Path) -> None:
+    for root in folder.glob("*/root"):
+        # It was not mounted yet, or not any more.
+        with suppress(UserError):
+            run_host("umount", "--lazy", str(root))
+    for disk in folder.glob("*/disk*"):
+        for device in run_host("losetup", "--noheadings", "--output", "NAME", "--associated", str(disk)).split():
+            run_host("losetup", "--detach", device)
+    for namespace in Path("/run/netns").glob(f"{folder.name}-*"):
+        run_host("ip", "netns", "delete", namespace.name)
+    shutil.rmtree(folder, ignore_errors=True)
