@@ -1,4 +1,4 @@
-"""What a killed run has left: mounts, loop devices, network namespaces and its folder."""
+"""What a killed run has left: its emulated account, mounts, loop devices, network namespaces and folder."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def run_folder() -> Iterator[Path]:
 
 
 def remove_leftovers() -> None:
-    """Remove what runs have left whose process was killed; their containers ended with it."""
+    """Remove what runs have left whose process was killed."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         owner = folder / _OWNER_FILE
         if owner.exists() and not psutil.pid_exists(int(owner.read_text(encoding="ascii"))):
@@ -41,6 +41,11 @@ def remove_leftovers() -> None:
 
 
 def _remove_run(folder: Path) -> None:
+    for process in psutil.process_iter():
+        # The emulated account; containers ended with the run.
+        with suppress(psutil.Error):
+            if any(argument.startswith(f"{folder}/") for argument in process.cmdline()):
+                process.kill()
     for root in folder.glob("*/root"):
         # It was not mounted yet, or not any more.
         with suppress(UserError):
