@@ -173,7 +173,13 @@ class Container:
             # The kernel ends the container if this process is killed.
             *("setpriv", "--pdeathsig", "KILL", "systemd-nspawn", "--quiet", "--boot", "--console=pipe"),
             *("--register=no", "--keep-unit", "--link-journal=no", "--resolv-conf=off", "--timezone=off"),
-            *("--capability=all", f"--network-namespace-path={self._namespace}", f"--directory={self.root}", *binds),
+            *(
+                "--capability=all",
+                f"--network-namespace-path={self._namespace}",
+                f"--directory={self.root}",
+                f"--machine={self._namespace.name}",
+                *binds,
+            ),
         )
 
 

@@ -79,7 +79,7 @@ def require_ready_node(machine: TrialMachine) -> None:
     require("tag BootState", machine.read_tag("BootState"), "ready")
     require("tag Version", machine.read_tag("Version"), machine.world.first.version)
     require("answers to the launch hook", list_hook_answers(machine), ["CONTINUE"])
-    require("failed units", list_failed_units(machine), [])
+    require_no_failed_unit(machine)
     require_running(machine)
     require_kernel_settings(machine)
     if machine.profile == "storage":
@@ -108,11 +108,17 @@ def require_running(machine: TrialMachine) -> None:
     require(f"the probe ({probed.text.strip()})", probed.status, 0)
 
 
-def list_failed_units(machine: TrialMachine) -> list[str]:
-    """Return failed units, without those that a container cannot run."""
+def require_no_failed_unit(machine: TrialMachine) -> None:
+    """Look for failed units besides those that a container cannot run.
+
+    Raises:
+        Deviation: There is one.
+    """
     listed = machine.run_program("systemctl list-units --failed --plain --no-legend --no-pager").text
-    failed = (line.split()[0] for line in listed.splitlines())
-    return [unit for unit in failed if unit not in CONTAINER_FAILURES]
+    for unit in (line.split()[0] for line in listed.splitlines()):
+        if unit not in CONTAINER_FAILURES:
+            shown = machine.run_program(f"systemctl status --no-pager --full {unit}").text
+            raise Deviation(f"{unit} has failed: {shown}")
 
 
 def require_kernel_settings(machine: TrialMachine) -> None:
@@ -162,7 +168,7 @@ def require_ready_orchestrator(machine: TrialMachine) -> None:
         lambda state: state in ("running", "degraded"),
         seconds=120,
     )
-    require("failed units", list_failed_units(machine), [])
+    require_no_failed_unit(machine)
     await_state(
         "timers",
         lambda: {timer: machine.unit_state(f"{timer}.timer") for timer in ORCHESTRATOR_TIMERS},

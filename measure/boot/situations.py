@@ -71,12 +71,16 @@ def boot_first(machine: TrialMachine) -> None:
 
 
 def boot_without_packages(machine: TrialMachine) -> None:
-    """Boot while the source of packages fails."""
-    machine.container.start_guest()
-    with machine.gateway.faults.cause_fault(FaultKind.UNAVAILABLE, f"{ARCHIVE_HOST}/*"):
-        _await_log(machine, " packages\n", "the step packages")
-        pause_test(_FAULT_SECONDS)
-        require("boot-complete", machine.container.read_file("var/lib/cfs/boot-complete"), "")
+    """Boot while the source of packages has no name, closes connections, answers 503, and changes files."""
+    kinds = (FaultKind.NO_NAME, FaultKind.DROP, FaultKind.UNAVAILABLE, FaultKind.CORRUPT)
+    for kind in kinds:
+        with machine.gateway.faults.cause_fault(kind, f"{ARCHIVE_HOST}*"):
+            if kind == kinds[0]:
+                machine.container.start_guest()
+                _await_log(machine, " packages\n", "the step packages")
+            pause_test(_FAULT_SECONDS / len(kinds))
+            if " cloudwatch_agent\n" in _bootstrap_log(machine):
+                raise Deviation(f"packages were installed although their source should {kind}")
     await_boot(machine)
     require_ready_node(machine)
 
@@ -290,12 +294,11 @@ def _held_locks(machine: TrialMachine) -> Iterator[None]:
 
 
 def _await_log(machine: TrialMachine, text: str, what: str) -> None:
-    await_state(
-        what,
-        lambda: machine.container.read_file("var/log/cfs-bootstrap.log"),
-        lambda log: text in log,
-        seconds=BOOT_SECONDS,
-    )
+    await_state(what, lambda: _bootstrap_log(machine), lambda log: text in log, seconds=BOOT_SECONDS)
+
+
+def _bootstrap_log(machine: TrialMachine) -> str:
+    return machine.container.read_file("var/log/cfs-bootstrap.log")
 
 
 def _main_processes(machine: TrialMachine) -> str:
