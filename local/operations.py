@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from cfs.recovery.tagged_resources import TaggedResource
     from local.engine import LocalEngine
 
-_MOST_REPETITIONS = 3
+_MOST_REPETITIONS = 2
 _CONTROL_SECONDS = 10.0
 
 NEXT_STEPS = """\

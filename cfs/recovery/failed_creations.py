@@ -48,6 +48,11 @@ class FailedCreation:
     entry: dict[str, Any]
     message: str
 
+    @property
+    def may_exist(self) -> bool:
+        """Whether AWS may have created the resource."""
+        return self.entry["type"].startswith("aws:") and _MAY_EXIST.search(self.message) is not None
+
 
 def deploy_stack(engine: StackEngine, *arguments: str, to_stderr: bool = False) -> None:
     """Deploy the stack with live output.
@@ -69,7 +74,7 @@ def deploy_stack(engine: StackEngine, *arguments: str, to_stderr: bool = False) 
             )
         except EngineError:
             failed = read_failed_creations(log)
-            unanswered = [creation for creation in failed if _MAY_EXIST.search(creation.message)]
+            unanswered = [creation for creation in failed if creation.may_exist]
             if unanswered:
                 _record_pending(engine, unanswered)
                 raise _unanswered_error(unanswered) from None
@@ -117,7 +122,8 @@ def _unanswered_error(creations: Sequence[FailedCreation]) -> UnansweredCreation
     names = ", ".join(creation.entry["urn"].rpartition("::")[2] for creation in creations)
     return UnansweredCreationsError(
         f"AWS may have created {names}, although the deployment got no answer or an error.",
-        repair="deploy again: the next deployment first adopts what exists",
+        repair="deploy again: the next deployment first adopts what has this stack's tags or names; `cfs import` finds "
+        "resources that the account had before",
     )
 
 

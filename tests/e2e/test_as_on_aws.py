@@ -6,12 +6,8 @@ import json
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from local.aws.conditions import Conditions
 from local.operations import deploy_local_stack, set_conditions
-from terminal.errors import UserError
-from tests.e2e.console import run_cfs
 
 if TYPE_CHECKING:
     from tests.e2e.stacks import Stack
@@ -39,15 +35,3 @@ def test_a_first_deployment_converges_despite_delays_and_faults(empty_stack: Sta
     assert set(met["faults"]) == {"throttled", "failed", "lost"}
     set_conditions(empty_stack.engine.account.aws_url, Conditions())
     assert empty_stack.changes("--refresh") == {}
-
-
-def test_a_deployment_beyond_the_quotas_names_them_with_the_commands_that_raise_them(empty_stack: Stack) -> None:
-    set_conditions(empty_stack.engine.account.aws_url, Conditions(quotas=True))
-
-    with pytest.raises(UserError, match="quota of vCPUs is used up") as refused:
-        deploy_local_stack(empty_stack.engine)
-
-    assert "cfs doctor --environment local --phase 1" in refused.value.repair
-    found = run_cfs(empty_stack.folder, "doctor", "--environment", "local", "--phase", "1").stdout
-    for code in QUOTAS:
-        assert f"aws service-quotas request-service-quota-increase --service-code ec2 --quota-code {code} " in found

@@ -22,22 +22,25 @@ class FailingEngine:
 
     stack_name = "prod"
 
-    def __init__(self, message: str, *, op: str = "create", recorded: bool = False) -> None:
+    def __init__(
+        self, message: str, *, op: str = "create", recorded: bool = False, kind: str = "aws:iam/role:Role"
+    ) -> None:
         """Fail with a message.
 
         Args:
             message: The error.
             op: The operation that fails.
             recorded: Whether the engine records the resource nevertheless.
+            kind: The resource's type.
         """
-        self._message, self._op = message, op
+        self._message, self._op, self._kind = message, op, kind
         resources = [{"urn": URN, "id": "node"}] if recorded else []
         self.state: dict[str, Any] = {"deployment": {"resources": resources}}
 
     def run_operation(self, operation: str, *arguments: str, to_stderr: bool = False) -> None:
         """Write the log, and fail."""
         assert (operation, to_stderr) == ("up", True)
-        new = {"urn": URN, "type": "aws:iam/role:Role", "inputs": {"name": "node"}, "provider": PROVIDER, "id": ""}
+        new = {"urn": URN, "type": self._kind, "inputs": {"name": "node"}, "provider": PROVIDER, "id": ""}
         events = [
             {"resOpFailedEvent": {"metadata": {"op": self._op, "urn": URN, "new": new}}},
             {"diagnosticEvent": {"urn": URN, "severity": "error", "message": self._message}},
@@ -86,7 +89,11 @@ def test_a_resource_that_the_engine_recorded_is_not_recorded_twice() -> None:
 
 @pytest.mark.parametrize(
     "engine",
-    [FailingEngine("MalformedPolicyDocument: Syntax errors in policy."), FailingEngine(EXISTS, op="update")],
+    [
+        FailingEngine("MalformedPolicyDocument: Syntax errors in policy."),
+        FailingEngine(EXISTS, op="update"),
+        FailingEngine("422 already_exists", kind="github:index/repository:Repository"),
+    ],
 )
 def test_other_failures_are_left_to_the_engine_to_explain(engine: FailingEngine) -> None:
     with pytest.raises(EngineError):
