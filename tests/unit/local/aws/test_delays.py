@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from werkzeug.test import Client
+from werkzeug.wrappers import Response
 
 from local.aws.api_rules.propagation import PROPAGATION_RULES
-from local.aws.conditions import ACCOUNT_CONDITIONS, Conditions
+from local.aws.clock import CLOCK_PATH, AccountClock
+from local.aws.conditions import ACCOUNT_CONDITIONS, CONDITIONS_PATH, Conditions, with_conditions_control
 from local.aws.gaps.delays import LAUNCH_SECONDS, NAT_GATEWAY_SECONDS, STOP_SECONDS, TERMINATION_SECONDS
 from local.aws.iam.account import ACCOUNT_ID
+from local.aws.journal import Journal
+from local.aws.scheduling import due_request_source, with_clock
 from tests.unit.conftest import IMAGE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
     from tests.unit.local.aws.conftest import StoppedClock
 
 RULES = {rule.name: rule for rule in PROPAGATION_RULES}
@@ -152,3 +162,36 @@ def test_conditions_that_do_not_exist_are_refused(given: dict[str, object]) -> N
 def test_conditions_survive_their_way_through_a_request() -> None:
     conditions = Conditions(delays=True, scale=0.5, quotas=True, spot_capacity=False, fault_share=0.1, seed=3)
     assert Conditions.from_json(conditions.to_json()) == conditions
+
+
+def start_account(journal: Path) -> tuple[Client, list[datetime]]:
+    """Start an account that delays a change at each request to `/change`, and return the times of the changes."""
+    clock = AccountClock()
+    made: list[datetime] = []
+
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == "/change":
+            ACCOUNT_CONDITIONS.delay_change(30, lambda: made.append(ACCOUNT_CONDITIONS.account_time()))
+        return Response("done")(environ, start_response)
+
+    ACCOUNT_CONDITIONS.use_clock(clock.account_time)
+    whole = with_conditions_control(with_clock(app, clock), ACCOUNT_CONDITIONS)
+    return Client(Journal(whole, journal, clock=clock, next_due_request=due_request_source(clock))), made
+
+
+@pytest.mark.usefixtures("slow_account")
+def test_a_change_that_is_delayed_across_a_restart_is_made_once_and_when_it_is_due(tmp_path: Path) -> None:
+    client, made = start_account(tmp_path / "account.jsonl")
+    client.put(CONDITIONS_PATH, data=json.dumps({"delays": True}))
+    client.post("/change")
+    asked = ACCOUNT_CONDITIONS.account_time()
+    assert made == []
+
+    ACCOUNT_CONDITIONS.make_changes(datetime.max.replace(tzinfo=UTC))
+    client, made = start_account(tmp_path / "account.jsonl")
+    client.get("/")
+    assert made == []
+    client.put(CLOCK_PATH, data=json.dumps({"now": (asked + timedelta(hours=1)).isoformat()}))
+    client.get("/")
+    [changed] = made
+    assert abs((changed - asked).total_seconds() - 30) < 5
