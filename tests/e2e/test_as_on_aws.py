@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import urllib.request
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from local.aws.conditions import Conditions
+from local.aws.clock import CLOCK_PATH
+from local.aws.conditions import CONDITIONS_PATH, Conditions
 from local.operations import deploy_local_stack, set_conditions
+from tests.e2e.nodes import describe_group
 
 if TYPE_CHECKING:
     from tests.e2e.stacks import Stack
@@ -16,10 +19,32 @@ QUOTAS = {"L-1216C47A": 64, "L-34B43A08": 256}
 """Approved requests: vCPUs on demand, and spot."""
 
 
-def conditions(stack: Stack) -> dict[str, Any]:
-    with urllib.request.urlopen(f"{stack.engine.account.aws_url}/_control/conditions", timeout=10) as answer:
+def control(stack: Stack, path: str, **wanted: object) -> dict[str, Any]:
+    """Read one of the account's controls, or set it."""
+    request = urllib.request.Request(
+        f"{stack.engine.account.aws_url}{path}",
+        method="PUT" if wanted else "GET",
+        data=json.dumps(wanted).encode() if wanted else None,
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
         found: dict[str, Any] = json.load(answer)
     return found
+
+
+def pass_seconds(stack: Stack, seconds: float) -> None:
+    """Move the account's clock."""
+    now = datetime.fromisoformat(control(stack, CLOCK_PATH)["now"])
+    control(stack, CLOCK_PATH, now=(now + timedelta(seconds=seconds)).isoformat())
+
+
+def resize(stack: Stack, count: int) -> None:
+    stack.client("autoscaling").set_desired_capacity(
+        AutoScalingGroupName="claudefs-local-storage-a", DesiredCapacity=count
+    )
+
+
+def lifecycle_states(stack: Stack) -> list[str]:
+    return [node["LifecycleState"] for node in describe_group(stack, "storage-a")["Instances"]]
 
 
 def test_a_first_deployment_converges_despite_delays_and_faults(empty_stack: Stack) -> None:
@@ -30,8 +55,28 @@ def test_a_first_deployment_converges_despite_delays_and_faults(empty_stack: Sta
 
     deploy_local_stack(empty_stack.engine, as_on_aws=True)
 
-    met = conditions(empty_stack)
+    met = control(empty_stack, CONDITIONS_PATH)
     assert met["delays"]
     assert set(met["faults"]) == {"throttled", "failed", "lost"}
     set_conditions(empty_stack.engine.account.aws_url, Conditions())
     assert empty_stack.changes("--refresh") == {}
+
+
+def test_a_node_boots_before_it_is_in_service_and_is_drained_before_it_goes(stack: Stack) -> None:
+    control(stack, CONDITIONS_PATH, delays=True)
+
+    resize(stack, 1)
+    seen = [*lifecycle_states(stack)]
+    pass_seconds(stack, 200)
+    seen += lifecycle_states(stack)
+    resize(stack, 0)
+    seen += lifecycle_states(stack)
+    pass_seconds(stack, 10)
+
+    assert seen == ["Pending:Wait", "InService", "Terminating:Wait"]
+    assert lifecycle_states(stack) == []
+    [runbook] = stack.client("ssm").describe_automation_executions()["AutomationExecutionMetadataList"]
+    assert (runbook["DocumentName"], runbook["AutomationExecutionStatus"]) == ("claudefs-local-termination", "Success")
+    ended = stack.client("ssm").get_automation_execution(AutomationExecutionId=runbook["AutomationExecutionId"])
+    statuses = {step["StepName"]: step["StepStatus"] for step in ended["AutomationExecution"]["StepExecutions"]}
+    assert statuses["release"] == "Success"
