@@ -207,5 +207,9 @@ class Journal:
     @staticmethod
     def _drop_torn_line(path: Path) -> None:
         """Remove an incomplete last line, left by a killed server; its request was not executed."""
-        text = path.read_bytes() if path.exists() else b""
-        path.write_bytes(text[: text.rfind(b"\n") + 1])
+        path.touch()
+        text = path.read_bytes()
+        whole = text[: text.rfind(b"\n") + 1]
+        # Another process may be reading a journal that is complete.
+        if whole != text:
+            path.write_bytes(whole)
