@@ -65,7 +65,8 @@ class _Samples:
         for process in [root, *root.children(recursive=True)]:
             with suppress(psutil.NoSuchProcess, psutil.AccessDenied), process.oneshot():
                 times = process.cpu_times()
-                part = process_part(process.cmdline())
+                # An ended process that nobody has waited for yet has no command line any more.
+                part = self.processor[process][0] if process in self.processor else process_part(process.cmdline())
                 bytes_now += process.memory_full_info().pss
                 self.processor[process] = part, times.user + times.system
                 self.started.setdefault(part, time.perf_counter() - self.began)
