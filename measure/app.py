@@ -33,12 +33,12 @@ def run_bench(
     terraform: Annotated[
         Path | None, typer.Option(help="folder of an initialized Terraform configuration to time as well")
     ] = None,
-    plot: Annotated[Path | None, typer.Option(help="file for a plot of the growth, as SVG")] = None,
+    plot: Annotated[Path | None, typer.Option(help="file for a plot of the growth, as SVG; only without --latency")] = None,
     json: JsonOption = False,
 ) -> None:
     """Time previews and deployments, and measure their processes, on temporary local accounts."""
     measured = measure_runs(runs=runs, latency=parse_latency(latency), terraform=terraform)
-    if plot is not None:
+    if plot is not None and measured.growth:
         plot.write_text(draw_growth(measured.growth))
     finish_command(bench_report(measured), as_json=json)
 
