@@ -69,7 +69,7 @@ def _deploy_until_answered(engine: LocalEngine) -> None:
         try:
             deploy_stack(engine, *_repair_arguments(engine))
         except UnansweredCreationsError as error:
-            console.print(f"{error.problem} Adopting what exists, and deploying again.", markup=False)
+            console.print(f"{error.problem} Adopting what exists, and deploying again.")
             engine.recover_stack()
         else:
             return

@@ -33,7 +33,7 @@ def run_bench(
     terraform: Annotated[
         Path | None, typer.Option(help="folder of an initialized Terraform configuration to time as well")
     ] = None,
-    plot: Annotated[Path | None, typer.Option(help="file for a plot of the growth, as SVG; only without --latency")] = None,
+    plot: Annotated[Path | None, typer.Option(help="SVG file for a plot of the growth; only without --latency")] = None,
     json: JsonOption = False,
 ) -> None:
     """Time previews and deployments, and measure their processes, on temporary local accounts."""

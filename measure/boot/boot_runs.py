@@ -182,7 +182,7 @@ def _run_machine(world: TrialWorld, planned: PlannedMachine) -> list[Observation
                 problem = "" if problem else "the repeated fault was not found"
             seconds = time.monotonic() - began
             result = f"WRONG: {problem}" if problem else ""
-            console.print(f"{seconds:6.1f} s  {planned.name}  {situation.name}  {result}", markup=False, soft_wrap=True)
+            console.print(f"{seconds:6.1f} s  {planned.name}  {situation.name}  {result}", soft_wrap=True)
             observed.append(
                 Observation(
                     machine=planned.name,
