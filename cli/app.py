@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -99,8 +100,14 @@ def _open_local_environment() -> StackEnvironment:
 register_environment("local", _open_local_environment)
 
 
+_COLLECTOR_THRESHOLDS = (50_000, 50, 100)
+"""Thresholds of Python's garbage collector. With its defaults, collection takes a fifth of the time of `cfs doctor`,
+which loads AWS's models."""
+
+
 def main() -> None:
     """Run `cfs`; exit with status 1 and no traceback on `UserError` and `EngineError`."""
+    gc.set_threshold(*_COLLECTOR_THRESHOLDS)
     install_signal_handlers()
     try:
         app()
