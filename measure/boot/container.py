@@ -154,7 +154,7 @@ class Container:
         while self._process is not None and self._process.poll() is None and time.monotonic() < deadline:
             with suppress(psutil.NoSuchProcess):
                 for child in psutil.Process(self._process.pid).children():
-                    if child.name() == "systemd" and (self.root / "run").exists():
+                    if child.name() == "systemd":
                         return child.pid
             time.sleep(_POLL_SECONDS)
         raise UserError("A guest does not run.", repair=f"see {self._folder}/console.log")

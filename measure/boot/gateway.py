@@ -12,12 +12,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 from measure.boot.faults import FaultKind, NetworkFaults
+from measure.boot.http_answer import HttpAnswer
 from measure.boot.name_server import answer_query, asked_name
 from measure.boot.namespaces import GATEWAY_ADDRESS, METADATA_ADDRESS, NAME_SERVER_ADDRESS, Endpoint, open_sockets
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from measure.boot.apt_cache import AptCache
@@ -39,30 +40,11 @@ class GuestRequest:
 
     Attributes:
         action: AWS's action, such as `CreateTags`; for S3 the method.
-        target: Host and path.
         body: The body, as text.
-        status: HTTP status of the answer.
     """
 
     action: str
-    target: str
     body: str
-    status: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class HttpAnswer:
-    """An answer.
-
-    Attributes:
-        status: HTTP status.
-        body: The body.
-        headers: Further headers.
-    """
-
-    status: int
-    body: bytes = b""
-    headers: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,8 +119,7 @@ class Gateway:
             else self._find_answer(method, target, headers, body)
         )
         if target.partition("/")[0].endswith(_AWS):
-            text = body.decode(errors="replace")
-            self.requests.append(GuestRequest(action=action, target=target, body=text, status=answer.status))
+            self.requests.append(GuestRequest(action=action, body=body.decode(errors="replace")))
         if fault == FaultKind.CORRUPT and answer.body:
             return HttpAnswer(status=answer.status, body=answer.body[:-1] + b"?", headers=answer.headers)
         return answer
@@ -146,8 +127,7 @@ class Gateway:
     def _find_answer(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
         host, _, path = target.partition("/")
         if host == METADATA_ADDRESS:
-            told = self.metadata.answer_request(method, f"/{path}", headers)
-            return HttpAnswer(status=told.status, body=told.body.encode(), headers=tuple(told.headers.items()))
+            return self.metadata.answer_request(method, f"/{path}", headers)
         if host == ARCHIVE_HOST:
             found = self.archive.read_file(path)
             return HttpAnswer(status=404) if found is None else HttpAnswer(status=200, body=found)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 import secrets
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from measure.boot.downloads import TRIAL_REGION
+from measure.boot.http_answer import HttpAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,21 +25,6 @@ _TOKEN_PATH = "/latest/api/token"  # noqa: S105 — a path
 _ITEMS_PATH = "/latest/meta-data/"
 
 
-@dataclass(frozen=True, kw_only=True)
-class MetadataAnswer:
-    """An answer of the service.
-
-    Attributes:
-        status: HTTP status.
-        body: The body.
-        headers: Further headers.
-    """
-
-    status: int
-    body: str = ""
-    headers: Mapping[str, str]
-
-
 class InstanceMetadata:
     """The metadata of one instance.
 
@@ -52,23 +37,23 @@ class InstanceMetadata:
         self.items = dict(items)
         self._tokens: set[str] = set()
 
-    def answer_request(self, method: str, path: str, headers: Mapping[str, str]) -> MetadataAnswer:
+    def answer_request(self, method: str, path: str, headers: Mapping[str, str]) -> HttpAnswer:
         """Return the answer to a request."""
         if method == "PUT":
             return self._grant_token(path, headers.get(LIFETIME_HEADER, ""))
         if headers.get(TOKEN_HEADER) not in self._tokens:
-            return MetadataAnswer(status=401, headers={})
+            return HttpAnswer(status=401)
         item = self.items.get(path.removeprefix(_ITEMS_PATH))
         if not path.startswith(_ITEMS_PATH) or item is None:
-            return MetadataAnswer(status=404, headers={})
-        return MetadataAnswer(status=200, body=item, headers={})
+            return HttpAnswer(status=404)
+        return HttpAnswer(status=200, body=item.encode())
 
-    def _grant_token(self, path: str, lifetime: str) -> MetadataAnswer:
+    def _grant_token(self, path: str, lifetime: str) -> HttpAnswer:
         if path != _TOKEN_PATH or not lifetime.isdecimal():
-            return MetadataAnswer(status=400, headers={})
+            return HttpAnswer(status=400)
         token = secrets.token_urlsafe(40)
         self._tokens.add(token)
-        return MetadataAnswer(status=200, body=token, headers={LIFETIME_HEADER: lifetime})
+        return HttpAnswer(status=200, body=token.encode(), headers=((LIFETIME_HEADER, lifetime),))
 
 
 def instance_items(instance: str, *, is_spot: bool, has_group: bool) -> dict[str, str]:

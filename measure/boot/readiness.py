@@ -132,6 +132,8 @@ def require_kernel_settings(machine: TrialMachine) -> None:
     names = [line.partition(" ")[0] for line in declared.splitlines()]
     unknown = [name for name in names if not Path("/proc/sys", *name.split(".")).exists()]
     require("unknown kernel settings", unknown, [])
+    # systemd raises them to the maximum at boot.
+    require("lowered limits of open files", {"fs.file-max", "fs.nr_open"} & set(names), set())
 
 
 def require_mounts(machine: TrialMachine) -> dict[str, str]:

@@ -57,12 +57,12 @@ def test_metadata_need_a_token_of_the_second_version() -> None:
 
     assert metadata.answer_request("GET", "/latest/meta-data/instance-id", {}).status == 401
     assert metadata.answer_request("PUT", "/latest/api/token", {}).status == 400
-    token = metadata.answer_request("PUT", "/latest/api/token", {LIFETIME_HEADER: "60"}).body
+    token = metadata.answer_request("PUT", "/latest/api/token", {LIFETIME_HEADER: "60"}).body.decode()
     answers = [
         metadata.answer_request("GET", f"/latest/meta-data/{item}", {TOKEN_HEADER: token})
         for item in ("instance-id", "spot/instance-action")
     ]
-    assert [(answer.status, answer.body) for answer in answers] == [(200, "i-1"), (404, "")]
+    assert [(answer.status, answer.body) for answer in answers] == [(200, b"i-1"), (404, b"")]
 
 
 def test_names_have_the_gateways_address_and_no_other() -> None:
