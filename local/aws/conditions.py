@@ -67,7 +67,7 @@ class Conditions:
 
 _FIELDS = {"spotCapacity": "spot_capacity", "faultShare": "fault_share"}
 
-AS_ON_AWS = Conditions(delays=True, scale=0.02, quotas=True, fault_share=0.02, seed=1)
+AS_ON_AWS = Conditions(delays=True, scale=0.02, quotas=True, fault_share=0.02, seed=2)
 """The conditions of `cfs local up --as-on-aws`: a minute of AWS takes about a second."""
 
 
