@@ -67,13 +67,12 @@ def _deploy_until_answered(engine: LocalEngine) -> None:
     """Deploy, and again after adopting resources that AWS created without an answer."""
     for _ in range(_MOST_REPETITIONS):
         try:
-            deploy_stack(engine, *_repair_arguments(engine))
+            deploy_stack(engine, engine.connect_aws, *_repair_arguments(engine))
         except UnansweredCreationsError as error:
-            console.print(f"{error.problem} Adopting what exists, and deploying again.")
-            engine.recover_stack()
+            console.print(f"{error.problem} Deploying again.")
         else:
             return
-    deploy_stack(engine, *_repair_arguments(engine))
+    deploy_stack(engine, engine.connect_aws, *_repair_arguments(engine))
 
 
 def _repair_arguments(engine: LocalEngine) -> list[str]:

@@ -20,8 +20,9 @@ from infra.project import PROJECT_FOLDER
 from terminal.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from cfs.aws import AwsAccount
     from cfs.deploy.stack_locks import LockBreaker
     from cfs.engine import StackEngine
 
@@ -43,8 +44,16 @@ class StackPreview:
 class PlannedStack:
     """A stack with the settings of one run."""
 
-    def __init__(self, engine: StackEngine, *, folder: Path, lock_breaker: LockBreaker | None = None) -> None:
-        """Take the engine, a private folder, and the breaker of dead runs' locks (None: nothing will be applied)."""
+    def __init__(
+        self,
+        engine: StackEngine,
+        *,
+        connect: Callable[[], AwsAccount],
+        folder: Path,
+        lock_breaker: LockBreaker | None = None,
+    ) -> None:
+        """Take the engine, its account, a private folder, and the breaker of locks (None: nothing will be applied)."""
+        self._connect = connect
         self.version = engine.engine_version
         self._engine = engine
         self._plan = folder / "plan.json"
@@ -58,7 +67,9 @@ class PlannedStack:
         """Apply a plan; the engine refuses any other change."""
         if self._lock_breaker is None:
             raise ValueError("the stack was opened only for previews")
-        self._lock_breaker.work_locked(lambda: deploy_stack(self._engine, "--plan", str(plan), to_stderr=True))
+        self._lock_breaker.work_locked(
+            lambda: deploy_stack(self._engine, self._connect, "--plan", str(plan), to_stderr=True)
+        )
 
     def recorded_resources(self) -> list[dict[str, Any]]:
         """Return the resources of the state. A preview omits those that stay the same."""
@@ -88,7 +99,7 @@ def open_stack(environment: str, *, cluster_size: int | None, applies: bool) -> 
         engine = replace(plain, settings=own)
         if cluster_size is not None:
             engine.query_text("config", "set", f"{CONFIG_NAMESPACE}:clusterSize", str(cluster_size))
-        yield PlannedStack(engine, folder=folder, lock_breaker=lock_breaker)
+        yield PlannedStack(engine, connect=stack_environment.connect_aws, folder=folder, lock_breaker=lock_breaker)
 
 
 def program_digest(environment: str) -> str:

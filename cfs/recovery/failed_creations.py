@@ -1,7 +1,7 @@
-"""Deploys a stack, and notes creations that AWS may have made although the deployment saw them fail.
+"""Deploys a stack, and adopts resources that AWS created although the deployment saw their creation fail.
 
-If the answer to a creation is lost, the provider repeats it, and AWS answers that the resource exists already. Such
-creations are recorded as pending, so that `pending_operations` adopts their resources as after a dead run.
+If the answer to a creation is lost, the provider repeats it, and AWS answers that the resource exists already. Such a
+resource is adopted as after a dead run.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cfs.engine import EngineError
+from cfs.recovery.pending_operations import adopt_creations
 from terminal.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from cfs.aws import AwsAccount
     from cfs.engine import StackEngine
 
 _MAY_EXIST = re.compile(
@@ -33,7 +35,7 @@ _OF_ENTRY = ("urn", "type", "custom", "inputs", "parent", "protect", "retainOnDe
 
 
 class UnansweredCreationsError(UserError):
-    """AWS may have created resources whose creation failed; the next deployment adopts them."""
+    """AWS created resources whose creation failed; they are in the state now."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,17 +56,20 @@ class FailedCreation:
         return self.entry["type"].startswith("aws:") and _MAY_EXIST.search(self.message) is not None
 
 
-def deploy_stack(engine: StackEngine, *arguments: str, to_stderr: bool = False) -> None:
+def deploy_stack(
+    engine: StackEngine, connect: Callable[[], AwsAccount], *arguments: str, to_stderr: bool = False
+) -> None:
     """Deploy the stack with live output.
 
     Args:
         engine: The stack's engine.
+        connect: Connects to the stack's account.
         arguments: Further arguments of `pulumi up`.
         to_stderr: As for `run_operation`.
 
     Raises:
         EngineError: The deployment failed, and the engine's output explains why.
-        UnansweredCreationsError: AWS may have created resources whose creation failed.
+        UnansweredCreationsError: AWS created resources whose creation failed.
     """
     with tempfile.TemporaryDirectory(prefix="cfs-up-") as folder:
         log = Path(folder, "events.json")
@@ -74,10 +79,9 @@ def deploy_stack(engine: StackEngine, *arguments: str, to_stderr: bool = False) 
             )
         except EngineError:
             failed = read_failed_creations(log)
-            unanswered = [creation for creation in failed if creation.may_exist]
-            if unanswered:
-                _record_pending(engine, unanswered)
-                raise _unanswered_error(unanswered) from None
+            created = _adopt_unanswered(engine, connect, [of.entry for of in failed if of.may_exist])
+            if created:
+                raise _unanswered_error(created) from None
             if any(_QUOTA_USED.search(creation.message) for creation in failed):
                 raise _quota_error(engine.stack_name) from None
             raise
@@ -99,31 +103,26 @@ def read_failed_creations(log: Path) -> list[FailedCreation]:
     return [FailedCreation(entry=entry, message=messages.get(urn, "")) for urn, entry in entries.items()]
 
 
-def _record_pending(engine: StackEngine, creations: Sequence[FailedCreation]) -> None:
+def _adopt_unanswered(
+    engine: StackEngine, connect: Callable[[], AwsAccount], entries: Sequence[dict[str, Any]]
+) -> list[str]:
+    """Adopt resources that exist in the account, and return the URNs of those and of ones that the engine recorded."""
+    if not entries:
+        return []
     exported = engine.query_json("stack", "export")
-    deployment = exported["deployment"]
     # The engine records a resource whose creation failed after it got an ID.
-    recorded = {resource["urn"] for resource in deployment.get("resources") or [] if not resource.get("delete")}
-    pending = [
-        {"resource": creation.entry, "type": "creating"}
-        for creation in creations
-        if creation.entry["urn"] not in recorded
-    ]
-    if not pending:
-        return
-    deployment["pending_operations"] = [*(deployment.get("pending_operations") or []), *pending]
-    with tempfile.TemporaryDirectory(prefix="cfs-up-") as folder:
-        edited = Path(folder, "state.json")
-        edited.write_text(json.dumps(exported), encoding="utf-8")
-        engine.query_text("stack", "import", "--file", str(edited))
+    resources = exported["deployment"].get("resources") or []
+    recorded = {resource["urn"] for resource in resources if not resource.get("delete")}
+    missing = [entry for entry in entries if entry["urn"] not in recorded]
+    adopted = adopt_creations(engine, connect(), exported, missing) if missing else []
+    return [*(entry["urn"] for entry in entries if entry["urn"] in recorded), *adopted]
 
 
-def _unanswered_error(creations: Sequence[FailedCreation]) -> UnansweredCreationsError:
-    names = ", ".join(creation.entry["urn"].rpartition("::")[2] for creation in creations)
+def _unanswered_error(urns: Sequence[str]) -> UnansweredCreationsError:
+    names = ", ".join(urn.rpartition("::")[2] for urn in urns)
     return UnansweredCreationsError(
-        f"AWS may have created {names}, although the deployment got no answer or an error.",
-        repair="deploy again: the next deployment first adopts what has this stack's tags or names; `cfs import` finds "
-        "resources that the account had before",
+        f"AWS created {names}, although the deployment got no answer or an error; the state has it now.",
+        repair="deploy again",
     )
 
 

@@ -69,12 +69,29 @@ def adopt_pending(engine: StackEngine, aws: AwsAccount) -> list[str]:
     deployment = exported["deployment"]
     if not _is_unfinished(deployment):
         return []
-    recorded = recorded_ids(deployment)
     created = [
         operation["resource"]
         for operation in deployment.get("pending_operations") or []
         if operation["type"] == "creating"
     ]
+    return adopt_creations(engine, aws, exported, created)
+
+
+def adopt_creations(
+    engine: StackEngine, aws: AwsAccount, exported: dict[str, Any], created: Sequence[dict[str, Any]]
+) -> list[str]:
+    """Add resources that may exist in the account to the state.
+
+    Args:
+        engine: The stack's engine.
+        aws: The stack's account.
+        exported: The exported state.
+        created: State entries of the resources, without IDs.
+
+    Returns:
+        URNs of the adopted resources.
+    """
+    recorded = recorded_ids(exported["deployment"])
     inventory = _list_tagged(aws, engine, types={resource["type"] for resource in created} - IMPORT_ID_MAKERS.keys())
     candidates = [
         _entry_of(resource, identifier)

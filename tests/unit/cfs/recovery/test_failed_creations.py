@@ -1,16 +1,22 @@
-"""Failed creations that AWS may have made are recorded as pending, and only those."""
+"""Resources whose creation failed are adopted if AWS made them, and only those."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from cfs.engine import EngineError, StackEngine
-from cfs.recovery.failed_creations import UnansweredCreationsError, deploy_stack
+from cfs.engine import EngineError
+from cfs.recovery import failed_creations
+from cfs.recovery.failed_creations import UnansweredCreationsError
 from terminal.errors import UserError
+
+if TYPE_CHECKING:
+    from cfs.aws import AwsAccount
+    from cfs.engine import StackEngine
 
 URN = "urn:pulumi:prod::claudefs-infra::aws:iam/role:Role::node"
 EXISTS = "operation error IAM: CreateRole, EntityAlreadyExists: Role with name node already exists."
@@ -54,37 +60,35 @@ class FailingEngine:
         """Export the state."""
         return self.state
 
-    def query_text(self, *arguments: str) -> str:
-        """Import a state."""
-        self.state = json.loads(Path(arguments[-1]).read_text())
-        return ""
 
-    def pending(self) -> list[dict[str, Any]]:
-        """Return the recorded operations."""
-        return list(self.state["deployment"].get("pending_operations", []))
+def deploy(engine: FailingEngine, *, exists: bool = True) -> list[dict[str, Any]]:
+    """Deploy, and return the entries that were looked for in the account."""
+    looked_for: list[dict[str, Any]] = []
 
+    def adopt(_engine: object, _aws: object, _exported: object, created: list[dict[str, Any]]) -> list[str]:
+        looked_for.extend(created)
+        return [entry["urn"] for entry in created] if exists else []
 
-def deploy(engine: FailingEngine) -> None:
-    deploy_stack(cast("StackEngine", engine), to_stderr=True)
+    with pytest.MonkeyPatch.context() as patch, contextlib.suppress(UnansweredCreationsError):
+        patch.setattr(failed_creations, "adopt_creations", adopt)
+        failed_creations.deploy_stack(cast("StackEngine", engine), lambda: cast("AwsAccount", None), to_stderr=True)
+    return looked_for
 
 
 @pytest.mark.parametrize("message", [EXISTS, "https response error StatusCode: 0, request send failed, EOF"])
-def test_a_creation_that_aws_may_have_made_is_recorded_for_the_next_deployment(message: str) -> None:
-    engine = FailingEngine(message)
-    with pytest.raises(UnansweredCreationsError, match="AWS may have created node") as caught:
-        deploy(engine)
-    [pending] = engine.pending()
-    assert pending["type"] == "creating"
-    assert pending["resource"]["inputs"] == {"name": "node"}
-    assert "id" not in pending["resource"]
-    assert "deploy again" in caught.value.repair
+def test_a_creation_that_aws_may_have_made_is_looked_for_in_the_account(message: str) -> None:
+    [entry] = deploy(FailingEngine(message))
+    assert (entry["urn"], entry["inputs"], "id" in entry) == (URN, {"name": "node"}, False)
 
 
-def test_a_resource_that_the_engine_recorded_is_not_recorded_twice() -> None:
+def test_what_the_account_does_not_have_is_left_to_the_engine_to_explain() -> None:
+    with pytest.raises(EngineError):
+        deploy(FailingEngine(EXISTS), exists=False)
+
+
+def test_a_resource_that_the_engine_recorded_is_not_looked_for() -> None:
     engine = FailingEngine("Cannot exceed quota for InstanceSessionsPerInstanceProfile: 1", recorded=True)
-    with pytest.raises(UnansweredCreationsError):
-        deploy(engine)
-    assert engine.pending() == []
+    assert deploy(engine) == []
 
 
 @pytest.mark.parametrize(
@@ -98,7 +102,6 @@ def test_a_resource_that_the_engine_recorded_is_not_recorded_twice() -> None:
 def test_other_failures_are_left_to_the_engine_to_explain(engine: FailingEngine) -> None:
     with pytest.raises(EngineError):
         deploy(engine)
-    assert engine.pending() == []
 
 
 @pytest.mark.parametrize("code", ["VcpuLimitExceeded", "MaxSpotInstanceCountExceeded"])
