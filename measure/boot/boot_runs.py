@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from measure.boot.apt_cache import AptCache
+from measure.boot.container import end_guests
 from measure.boot.downloads import prepare_downloads
 from measure.boot.expectations import Deviation, cancel_waits
 from measure.boot.guest_files import prepare_image_layer
@@ -159,9 +160,7 @@ def run_machines(world: TrialWorld, machines: Sequence[PlannedMachine]) -> list[
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             cancel_waits()
-            for child in psutil.Process().children():
-                if child.name() == "systemd-nspawn":
-                    child.kill()
+            end_guests(psutil.Process())
             raise
 
 

@@ -133,9 +133,7 @@ class Container:
         if self._process is None or self._process.poll() is not None:
             return
         with suppress(psutil.NoSuchProcess):
-            for process in psutil.Process(self._process.pid).children():
-                # The guest's first process, with which the kernel ends all others.
-                process.kill()
+            _end_guest(psutil.Process(self._process.pid))
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(5)
         self._process.kill()
@@ -169,18 +167,35 @@ class Container:
             (described / "model").write_text(f"{DISK_MODEL:40}\n", encoding="ascii")
             (described / "serial").write_text(f"AWS0000000{disk.number}ABCDEF012\n", encoding="ascii")
             binds.append(f"--bind={disk.device}:/dev/nvme{disk.number}n1")
+        # Names of machines, which must be unique, have no underscores.
+        machine = self._namespace.name.replace("_", "-")
         return (
-            # The kernel ends the container if this process is killed.
-            *("setpriv", "--pdeathsig", "KILL", "systemd-nspawn", "--quiet", "--boot", "--console=pipe"),
+            # When this process is killed, the guest is asked to shut down. A killed systemd-nspawn leaves it running.
+            *("setpriv", "--pdeathsig", "TERM", "systemd-nspawn", "--quiet", "--boot", "--console=pipe"),
             *("--register=no", "--keep-unit", "--link-journal=no", "--resolv-conf=off", "--timezone=off"),
             *(
                 "--capability=all",
                 f"--network-namespace-path={self._namespace}",
                 f"--directory={self.root}",
-                f"--machine={self._namespace.name}",
+                f"--machine={machine}",
                 *binds,
             ),
         )
+
+
+def end_guests(runner: psutil.Process) -> None:
+    """End all guests that a process has started."""
+    for child in runner.children():
+        with suppress(psutil.NoSuchProcess):
+            if child.name() == "systemd-nspawn":
+                _end_guest(child)
+
+
+def _end_guest(nspawn: psutil.Process) -> None:
+    for first in nspawn.children():
+        # With a guest's first process the kernel ends all others, and systemd-nspawn ends by itself.
+        with suppress(psutil.NoSuchProcess):
+            first.kill()
 
 
 @contextmanager

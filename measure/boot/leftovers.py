@@ -1,4 +1,4 @@
-"""What a killed run has left: its emulated account, mounts, loop devices, network namespaces and folder."""
+"""What a killed run has left: its guests and emulated account, mounts, loop devices, network namespaces and folder."""
 
 from __future__ import annotations
 
@@ -42,9 +42,10 @@ def remove_leftovers() -> None:
 
 def _remove_run(folder: Path) -> None:
     for process in psutil.process_iter():
-        # The emulated account; containers ended with the run.
-        with suppress(psutil.Error):
-            if any(argument.startswith(f"{folder}/") for argument in process.cmdline()):
+        with suppress(psutil.Error, OSError):
+            if _is_accounts(process, folder) or is_guests(
+                Path(f"/proc/{process.pid}/mountinfo").read_text(encoding="utf-8"), folder
+            ):
                 process.kill()
     for root in folder.glob("*/root"):
         # It was not mounted yet, or not any more.
@@ -56,3 +57,19 @@ def _remove_run(folder: Path) -> None:
     for namespace in Path("/run/netns").glob(f"{folder.name}-*"):
         run_host("ip", "netns", "delete", namespace.name)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_accounts(process: psutil.Process, folder: Path) -> bool:
+    """Return whether a process serves the emulated account of a run."""
+    return any(argument.startswith(f"{folder}/") for argument in process.cmdline())
+
+
+def is_guests(mounts: str, folder: Path) -> bool:
+    """Return whether a process is one of a run's guests, by its mounts: the root folder is an overlay of the run.
+
+    Args:
+        mounts: The process's /proc/PID/mountinfo.
+        folder: Folder of the run.
+    """
+    fields = (line.split() for line in mounts.splitlines())
+    return any(line[4] == "/" and f",upperdir={folder}/" in line[-1] for line in fields)

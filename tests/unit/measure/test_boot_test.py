@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -14,13 +14,11 @@ from measure.boot.document_commands import render_command
 from measure.boot.faults import FaultKind, NetworkFaults
 from measure.boot.gateway import aws_action
 from measure.boot.image import select_mirror
+from measure.boot.leftovers import is_guests
 from measure.boot.metadata import LIFETIME_HEADER, TOKEN_HEADER, InstanceMetadata
 from measure.boot.name_server import answer_query, asked_name
 from measure.boot.trial_machine import node_config, replace_texts
 from terminal.errors import UserError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 QUERY = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x03ec2\x07example\x00"
 TYPE_A, TYPE_AAAA = b"\x00\x01\x00\x01", b"\x00\x1c\x00\x01"
@@ -120,3 +118,14 @@ def test_repeated_faults_still_find_their_places_in_the_boot_files(planned: obje
 
     for replacement in planned.repeated:  # type: ignore[attr-defined]
         assert replace_texts(config, [replacement]) != config, replacement
+
+
+def test_only_processes_with_a_runs_overlay_as_root_folder_are_its_guests() -> None:
+    run = Path("/run/cfs-boot-a")
+    overlay = (
+        "731 696 0:106 / {} rw - overlay overlay rw,lowerdir=/i,upperdir=/run/cfs-boot-a/storage-a/upper,workdir=/w"
+    )
+
+    assert is_guests(overlay.format("/"), run)
+    assert not is_guests(overlay.format("/run/cfs-boot-a/storage-a/root"), run)
+    assert not is_guests(overlay.format("/"), Path("/run/cfs-boot-b"))
