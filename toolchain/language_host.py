@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 import grpc  # type: ignore[import-untyped]  # grpc publishes no type information
@@ -25,6 +25,9 @@ LANGUAGE_SERVICE = "pulumirpc.LanguageRuntime"
 
 ANSWER_THREADS = 8
 """Maximum number of parallel calls: one runs the program, and each policy pack takes one."""
+
+SIGNAL_SECONDS = 1.0
+"""Longest time after which a signal is handled."""
 
 PYTHON_VERSION = ".".join(map(str, sys.version_info[:3]))
 
@@ -66,7 +69,11 @@ class LanguageHost:
     def run_programs(self) -> None:
         """Run each requested program, forever. Call this in the main thread, as programs may require that thread."""
         while True:
-            request, answer = self._programs.get()
+            try:
+                # A signal that arrives just before an endless wait would be handled only after it.
+                request, answer = self._programs.get(timeout=SIGNAL_SECONDS)
+            except Empty:
+                continue
             try:
                 from toolchain import program  # noqa: PLC0415 -- loads the Pulumi SDK
 

@@ -23,6 +23,7 @@ from pulumi.runtime.proto import (
     resource_pb2_grpc,
 )
 
+from infra.project import PROJECT_FOLDER
 from toolchain import language_host, versions
 
 if TYPE_CHECKING:
@@ -238,6 +239,18 @@ def test_signal_ends_the_host_quietly(start: Callable[[], Host], number: signal.
     assert host.ended() == 0
     assert host.process.stderr is not None
     assert host.process.stderr.read() == ""
+
+
+def test_a_signal_that_arrives_just_before_the_wait_ends_the_host() -> None:
+    # `interrupt_main` notes a signal without interrupting the wait, as a signal does that arrives just before it.
+    source = (
+        "import _thread, signal, threading\n"
+        "from toolchain import language_host\n"
+        "signal.signal(signal.SIGTERM, language_host.end_process)\n"
+        "threading.Timer(0.2, _thread.interrupt_main, [signal.SIGTERM]).start()\n"
+        "language_host.LanguageHost(engine='').run_programs()\n"
+    )
+    subprocess.run([sys.executable, "-c", source], cwd=PROJECT_FOLDER, check=True, timeout=LIMIT)
 
 
 def test_ignored_interrupt_is_heard_all_the_same(
