@@ -64,7 +64,7 @@ scan: .venv/.ready ## prowler over what `make up` deployed (about 2 minutes; the
 boot-test: .venv/.ready ## boot machines in containers, in difficult situations (root, Debian; about 6 minutes)
 	@$(CFS) boot-test
 
-bench: .venv/.ready ## how long previews take, against the floor; figures: .venv/bin/cfs bench --json
+bench: .venv/.ready ## how long previews and deployments take, their memory and growth; figures: .venv/bin/cfs bench --json
 	@$(CFS) bench
 
 chaos: .venv/.ready ## kill the engine 20 times and watch `up` converge (about 15 minutes)

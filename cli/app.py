@@ -52,7 +52,7 @@ LAZY_COMMANDS = {
     "schedule": LazyCommand(target="measure.app:schedule_app", summary="Simulate the cluster's schedules."),
     "figures": LazyCommand(target="measure.app:figures_app", summary="Count the code's names, lines and functions."),
     "diagram": LazyCommand(target="measure.app:diagram_app", summary="Draw a deployed stack's components."),
-    "bench": LazyCommand(target="measure.app:bench_app", summary="Time previews on temporary local accounts."),
+    "bench": LazyCommand(target="measure.app:bench_app", summary="Time previews and deployments on local accounts."),
     "rehearse": LazyCommand(
         target="measure.rehearsal.app:rehearse_app", summary="Rehearse a deployment to a real account."
     ),
