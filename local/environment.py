@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from cfs.environments import StackEnvironment
-from cfs.loopback import open_loopback
 from cfs.sessions import connect_emulated
 from cfs.stack_lock import locks_path, parse_lock_file
 from infra.naming import LOCAL_STACK
 from local import servers
 from local.account import account_folder, open_account
 from local.aws.clock import CLOCK_PATH
+from local.emulator_requests import send_json
 from local.engine import LocalEngine
 from terminal.errors import UserError
 
@@ -69,8 +68,7 @@ class LocalEnvironment(StackEnvironment):
 
 def _account_time(url: str) -> datetime:
     try:
-        with open_loopback(f"{url}{CLOCK_PATH}", timeout=_CLOCK_SECONDS) as answer:
-            return datetime.fromisoformat(json.load(answer)["now"])
+        return datetime.fromisoformat(send_json(f"{url}{CLOCK_PATH}", seconds=_CLOCK_SECONDS)["now"])
     except (OSError, ValueError, KeyError) as error:
         raise UserError(
             f"The emulated account does not report its time: {error}.",

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import urllib.request
 from typing import TYPE_CHECKING
 
 from cfs.doctor.preflight import check_github, find_local_drift
 from cfs.engine import EngineError
-from cfs.loopback import open_loopback
 from cfs.recovery.failed_creations import UnansweredCreationsError, deploy_stack
 from cfs.recovery.pending_operations import destroy_orphans, find_orphans
 from cfs.recovery.protected_resources import adopt_lost, find_protected
 from cfs.recovery.refresh_guard import refresh_stack
 from local import servers
 from local.aws.conditions import AS_ON_AWS, CONDITIONS_PATH, Conditions
+from local.emulator_requests import send_json
 from terminal.errors import UserError
 from terminal.progress import console, show_progress
 from terminal.results import CommandResult, ResultTable
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
     from local.engine import LocalEngine
 
 _MOST_REPETITIONS = 2
-_CONTROL_SECONDS = 10.0
 
 NEXT_STEPS = """\
 What to try next:
@@ -88,11 +85,7 @@ def _repair_arguments(engine: LocalEngine) -> list[str]:
 
 def set_conditions(aws_url: str, conditions: Conditions) -> None:
     """Set the conditions of an emulated account."""
-    request = urllib.request.Request(
-        f"{aws_url}{CONDITIONS_PATH}", method="PUT", data=json.dumps(conditions.to_json()).encode()
-    )
-    with open_loopback(request, timeout=_CONTROL_SECONDS):
-        pass
+    send_json(f"{aws_url}{CONDITIONS_PATH}", "PUT", conditions.to_json())
 
 
 def _repeated_option(option: str, values: Sequence[str]) -> list[str]:

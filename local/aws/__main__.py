@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import gc
-import json
 import logging
 import os
 import sys
@@ -14,9 +13,11 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 from filelock import Timeout as LockTimeout
 
+from local.control_api import answer_json, with_control
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+    from collections.abc import Sequence
+    from wsgiref.types import WSGIApplication
 
     from werkzeug.wrappers import Request
 
@@ -31,14 +32,8 @@ HEALTH_PATH = "/_control/health"
 
 def with_health(app: WSGIApplication, *, changes: int) -> WSGIApplication:
     """Serve `/_control/health`, and forward all other requests to `app`."""
-
-    def serve_health(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if environ["PATH_INFO"] != HEALTH_PATH:
-            return app(environ, start_response)
-        start_response("200 OK", [("Content-Type", "application/json")])
-        return [json.dumps({"pid": os.getpid(), "changesReplayed": changes}).encode()]
-
-    return serve_health
+    # The process ID at the time of the request: this process may have been forked.
+    return with_control(app, HEALTH_PATH, lambda _: answer_json({"pid": os.getpid(), "changesReplayed": changes}))
 
 
 def load_account(state: Path) -> tuple[Journal, WSGIApplication]:
@@ -62,7 +57,8 @@ def load_account(state: Path) -> tuple[Journal, WSGIApplication]:
     from local.aws.api_rules.request_check import RequestCheck, with_check_control  # noqa: PLC0415
     from local.aws.cbor import with_cbor  # noqa: PLC0415
     from local.aws.clock import AccountClock  # noqa: PLC0415
-    from local.aws.conditions import ACCOUNT_CONDITIONS, with_conditions_control  # noqa: PLC0415
+    from local.aws.conditions import ACCOUNT_CONDITIONS  # noqa: PLC0415
+    from local.aws.conditions_control import with_conditions_control  # noqa: PLC0415
     from local.aws.faults import keeps_answer, with_faults  # noqa: PLC0415
     from local.aws.gaps import activities, close_gaps  # noqa: PLC0415
     from local.aws.iam.gate import ACCOUNT_GATE, with_iam_control  # noqa: PLC0415

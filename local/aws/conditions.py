@@ -7,18 +7,14 @@ and resets those that it does not name; `GET` returns them.
 from __future__ import annotations
 
 import heapq
-import json
 from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from werkzeug.wrappers import Request, Response
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+    from collections.abc import Callable, Mapping
 
 CONDITIONS_PATH = "/_control/conditions"
 
@@ -138,24 +134,3 @@ class AccountConditions:
 
 ACCOUNT_CONDITIONS = AccountConditions()
 """The conditions of this process's account."""
-
-
-def with_conditions_control(app: WSGIApplication, conditions: AccountConditions) -> WSGIApplication:
-    """Serve `/_control/conditions`, and forward all other requests to `app`."""
-
-    def serve_conditions(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if environ["PATH_INFO"] != CONDITIONS_PATH:
-            return app(environ, start_response)
-        return _control_conditions(Request(environ), conditions)(environ, start_response)
-
-    return serve_conditions
-
-
-def _control_conditions(request: Request, conditions: AccountConditions) -> Response:
-    if request.method == "PUT":
-        try:
-            conditions.switch(Conditions.from_json(json.loads(request.get_data())))
-        except (ValueError, TypeError, AttributeError) as error:
-            return Response(json.dumps({"error": str(error)}), status=400, mimetype="application/json")
-    answer = {**conditions.current.to_json(), "faults": dict(conditions.faults)}
-    return Response(json.dumps(answer), mimetype="application/json")

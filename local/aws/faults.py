@@ -13,6 +13,7 @@ from werkzeug.wrappers import Request
 from local.aws.actions import called_operation
 from local.aws.conditions import ACCOUNT_CONDITIONS
 from local.aws.iam.refusals import refuse_request, request_protocol
+from local.control_api import CONTROL_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 FaultKind = Literal["throttled", "failed", "lost"]
 """`lost`: the request is executed, and the connection closes before its answer."""
 
-_CONTROL = "/_control/"
 _THROTTLED: Mapping[str, tuple[str, str]] = {
     "dynamodb": ("ThrottlingException", "400 Bad Request"),
     "ec2": ("RequestLimitExceeded", "503 Service Unavailable"),
@@ -53,7 +53,7 @@ def with_faults(app: WSGIApplication) -> WSGIApplication:
     """Let a share of the requests to `app` fail, as the account's conditions say."""
 
     def serve_with_faults(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if not ACCOUNT_CONDITIONS.current.fault_share or environ["PATH_INFO"].startswith(_CONTROL):
+        if not ACCOUNT_CONDITIONS.current.fault_share or environ["PATH_INFO"].startswith(CONTROL_PREFIX):
             return app(environ, start_response)
         body = Request(environ).get_data()
         environ["wsgi.input"] = io.BytesIO(body)

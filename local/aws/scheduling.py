@@ -23,10 +23,11 @@ from infra.schedules.schedule import ScheduledAction
 from local.aws.clock import CLOCK_PATH
 from local.aws.conditions import ACCOUNT_CONDITIONS
 from local.aws.timetable import GroupSizes, Timetable, TimetableError
+from local.control_api import answer_json, with_control
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+    from collections.abc import Callable, Iterator
+    from wsgiref.types import WSGIApplication
 
     from moto.autoscaling.models import FakeAutoScalingGroup
 
@@ -83,13 +84,7 @@ def with_clock(app: WSGIApplication, clock: AccountClock) -> WSGIApplication:
 
     `GET` returns the account's time, `PUT {"now": …}` moves it forward, and `POST` runs due actions.
     """
-
-    def serve_clock(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if environ["PATH_INFO"] != CLOCK_PATH:
-            return app(environ, start_response)
-        return _control_clock(Request(environ), clock)(environ, start_response)
-
-    return serve_clock
+    return with_control(app, CLOCK_PATH, lambda request: _control_clock(request, clock))
 
 
 def _control_clock(request: Request, clock: AccountClock) -> Response:
@@ -99,14 +94,10 @@ def _control_clock(request: Request, clock: AccountClock) -> Response:
             clock.move_forward(now or clock.account_time())
             run_due_actions(clock.account_time())
         except (ValueError, KeyError, TypeError) as error:
-            return _json_response({"error": f'send {{"now": "2026-12-01T08:00:00Z"}}: {error}'}, status=400)
+            return answer_json({"error": f'send {{"now": "2026-12-01T08:00:00Z"}}: {error}'}, status=400)
     elif request.method == "POST":
         run_due_actions(clock.account_time())
-    return _json_response({"now": clock.account_time().isoformat()})
-
-
-def _json_response(content: dict[str, str], *, status: int = 200) -> Response:
-    return Response(json.dumps(content), status=status, content_type="application/json")
+    return answer_json({"now": clock.account_time().isoformat()})
 
 
 def _all_groups() -> Iterator[FakeAutoScalingGroup]:

@@ -6,8 +6,8 @@ import json
 import os
 import shutil
 import subprocess
-import urllib.request
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -17,11 +17,15 @@ from infra.naming import CONFIG_NAMESPACE
 from infra.project import PROJECT_FOLDER
 from local import servers
 from local.account import open_account
+from local.aws.actions import ACTIONS_PATH
+from local.aws.clock import CLOCK_PATH
+from local.emulator_requests import send_json
 from local.engine import LocalEngine
 from measure.rehearsal.runner_host import SAVE_STATE_AT_END
 from measure.scratch_account import copy_account
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import pytest
@@ -65,27 +69,28 @@ class Stack:
         """Return a boto3 client of the emulated account."""
         return self.engine.connect_aws().session.client(service, endpoint_url=self.engine.account.aws_url)
 
-    def call_github(self, method: str, path: str, body: object = None) -> Any:
+    def call_github(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Any:
         """Call the emulated GitHub outside Pulumi, as a user in a browser would."""
-        request = urllib.request.Request(
-            f"{self.engine.account.github_url}{path}",
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"Bearer {self.engine.account.account_variables()['GITHUB_TOKEN']}"},
-        )
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            text = answer.read()
-        return json.loads(text) if text else None
+        token = self.engine.account.account_variables()["GITHUB_TOKEN"]
+        return send_json(f"{self.engine.account.github_url}{path}", method, body, token=token)
+
+    def control_account(self, path: str, body: Mapping[str, object] | None = None, *, method: str = "") -> Any:
+        """Ask the emulated account's control API, or set something if there is a body."""
+        method = method or ("GET" if body is None else "PUT")
+        return send_json(f"{self.engine.account.aws_url}{path}", method, body, seconds=30)
+
+    def account_time(self, now: datetime | None = None) -> datetime:
+        """Return the account's time, after moving its clock to a given one."""
+        body = None if now is None else {"now": now.isoformat()}
+        return datetime.fromisoformat(self.control_account(CLOCK_PATH, body)["now"])
 
     def forget_actions(self) -> None:
         """Discard the recorded IAM actions."""
-        url = f"{self.engine.account.aws_url}/_control/actions"
-        urllib.request.urlopen(urllib.request.Request(url, method="DELETE"), timeout=10).close()
+        self.control_account(ACTIONS_PATH, method="DELETE")
 
     def called_actions(self) -> set[str]:
         """Return the IAM actions that calls of the emulated account have needed since the last `forget_actions`."""
-        with urllib.request.urlopen(f"{self.engine.account.aws_url}/_control/actions", timeout=10) as answer:
-            return set(json.load(answer))
+        return set(self.control_account(ACTIONS_PATH))
 
     def up(self) -> str:
         """Deploy, and return the engine's output."""

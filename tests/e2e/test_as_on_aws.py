@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import urllib.request
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from local.aws.clock import CLOCK_PATH
 from local.aws.conditions import CONDITIONS_PATH, Conditions
 from local.operations import deploy_local_stack, set_conditions
 from tests.e2e.nodes import describe_group
@@ -19,22 +16,9 @@ QUOTAS = {"L-1216C47A": 64, "L-34B43A08": 256}
 """Approved requests: vCPUs on demand, and spot."""
 
 
-def control(stack: Stack, path: str, **wanted: object) -> dict[str, Any]:
-    """Read one of the account's controls, or set it."""
-    request = urllib.request.Request(
-        f"{stack.engine.account.aws_url}{path}",
-        method="PUT" if wanted else "GET",
-        data=json.dumps(wanted).encode() if wanted else None,
-    )
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        found: dict[str, Any] = json.load(answer)
-    return found
-
-
 def pass_seconds(stack: Stack, seconds: float) -> None:
     """Move the account's clock."""
-    now = datetime.fromisoformat(control(stack, CLOCK_PATH)["now"])
-    control(stack, CLOCK_PATH, now=(now + timedelta(seconds=seconds)).isoformat())
+    stack.account_time(stack.account_time() + timedelta(seconds=seconds))
 
 
 def resize(stack: Stack, count: int) -> None:
@@ -55,7 +39,7 @@ def test_a_first_deployment_converges_despite_delays_and_faults(empty_stack: Sta
 
     deploy_local_stack(empty_stack.engine, as_on_aws=True)
 
-    met = control(empty_stack, CONDITIONS_PATH)
+    met = empty_stack.control_account(CONDITIONS_PATH)
     assert met["delays"]
     assert set(met["faults"]) == {"throttled", "failed", "lost"}
     set_conditions(empty_stack.engine.account.aws_url, Conditions())
@@ -63,7 +47,7 @@ def test_a_first_deployment_converges_despite_delays_and_faults(empty_stack: Sta
 
 
 def test_a_node_boots_before_it_is_in_service_and_is_drained_before_it_goes(stack: Stack) -> None:
-    control(stack, CONDITIONS_PATH, delays=True)
+    stack.control_account(CONDITIONS_PATH, {"delays": True})
 
     resize(stack, 1)
     seen = [*lifecycle_states(stack)]

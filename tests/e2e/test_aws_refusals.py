@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-import urllib.request
 from typing import TYPE_CHECKING
 
 import yaml
 
 from infra.project import PROJECT_FOLDER
+from local.aws.api_rules.request_check import CHECKS_PATH
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,8 +87,7 @@ def test_mistakes_that_aws_refuses_fail_with_its_error(empty_stack: Stack, tmp_p
 
 def test_every_call_of_a_deployment_is_checked(deployed: Stack) -> None:
     deployed.preview("--refresh")
-    with urllib.request.urlopen(f"{deployed.engine.account.aws_url}/_control/checks", timeout=10) as answer:
-        checks = json.load(answer)
+    checks = deployed.control_account(CHECKS_PATH)
     assert checks["on"]
     assert checks["unread"] == {}
     assert checks["refused"] == []

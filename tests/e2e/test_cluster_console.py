@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import urllib.request
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -21,21 +19,10 @@ NODES = {"storage-a": 3, "storage-b": 2, "fuse-client": 1, "nfs-client": 1, "con
 @pytest.fixture
 def weekend(stack: Stack) -> Stack:
     """The stack on a Saturday at noon; the account's clock does not go back."""
-    now = clock(stack).astimezone(ZoneInfo("America/Los_Angeles"))
+    now = stack.account_time().astimezone(ZoneInfo("America/Los_Angeles"))
     noon = now.replace(hour=12, minute=0, second=0, microsecond=0) + timedelta(days=(5 - now.weekday()) % 7 + 7)
-    clock(stack, noon)
+    stack.account_time(noon)
     return stack
-
-
-def clock(stack: Stack, now: datetime | None = None) -> datetime:
-    """Read the account's clock, or move it."""
-    request = urllib.request.Request(
-        f"{stack.engine.account.aws_url}/_control/clock",
-        method="PUT" if now else "GET",
-        data=json.dumps({"now": now.isoformat()}).encode() if now else None,
-    )
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return datetime.fromisoformat(json.load(answer)["now"])
 
 
 def cluster(*arguments: str) -> dict[str, Any]:
@@ -48,7 +35,7 @@ def running() -> dict[str, int]:
 
 
 def test_nodes_run_for_the_window_and_stop_by_themselves(weekend: Stack) -> None:
-    began = clock(weekend)
+    began = weekend.account_time()
     started = cluster("up", "--for", "3h")
     stops = {datetime.fromisoformat(group["stop"]) - began for group in started["groups"]}
     assert all(timedelta(hours=3) - timedelta(seconds=1) <= stop < timedelta(hours=3, minutes=5) for stop in stops)
@@ -61,7 +48,7 @@ def test_nodes_run_for_the_window_and_stop_by_themselves(weekend: Stack) -> None
     assert found["budget"]["name"] == "claudefs-local-daily"
     assert weekend.changes("--refresh") == {}
 
-    clock(weekend, began + timedelta(hours=3, minutes=10))
+    weekend.account_time(began + timedelta(hours=3, minutes=10))
     after = cluster("status")
     assert {group["name"]: group["running"] for group in after["groups"]} == dict.fromkeys(NODES, 0)
     assert after["usdPerHour"]["known"] == "0"
@@ -69,7 +56,7 @@ def test_nodes_run_for_the_window_and_stop_by_themselves(weekend: Stack) -> None
 
 
 def test_down_ends_a_window_of_days_and_gives_the_schedule_back(weekend: Stack) -> None:
-    began = clock(weekend)
+    began = weekend.account_time()
     cluster("up", "--for", "72h", "--group", "storage")
     assert {name for name, count in running().items() if count} == {"storage-a", "storage-b"}
     stopped = cluster("down")
@@ -78,10 +65,10 @@ def test_down_ends_a_window_of_days_and_gives_the_schedule_back(weekend: Stack) 
     assert running() == dict.fromkeys(NODES, 0)
 
     # On Monday the schedule starts the nodes, and nothing of the window keeps them running in the evening.
-    clock(weekend, monday + timedelta(minutes=1))
+    weekend.account_time(monday + timedelta(minutes=1))
     assert running() == NODES
     stop = min(group["nextStop"] for group in cluster("status")["groups"])
-    clock(weekend, datetime.fromisoformat(stop) + timedelta(minutes=1))
+    weekend.account_time(datetime.fromisoformat(stop) + timedelta(minutes=1))
     assert running() == dict.fromkeys(NODES, 0)
     assert weekend.changes("--refresh") == {}
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import time
-import urllib.request
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from local.aws.clock import CLOCK_PATH
+from local.aws.iam import IAM_PATH
+from local.aws.invocations import FUNCTIONS_PATH
 from local.aws.own_clients import assume_for_service
 from tests.e2e.nodes import describe_group, launch_nodes
 
@@ -22,24 +24,12 @@ TOKENS = 40e6
 """Output tokens that cost more than a day's budget, the emulated account's $100."""
 
 
-def call_account(stack: Stack, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Ask the emulated account's own switches, or set one."""
-    request = urllib.request.Request(
-        f"{stack.engine.account.aws_url}/_control/{path}",
-        method="GET" if body is None else "PUT",
-        data=None if body is None else json.dumps(body).encode(),
-    )
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        told: dict[str, Any] = json.load(answer)
-    return told
-
-
 def run_schedule(stack: Stack) -> list[dict[str, Any]]:
     """Let the next scheduled run take place, and return what ran."""
-    now = datetime.fromisoformat(call_account(stack, "clock")["now"])
-    call_account(stack, "clock", {"now": (now + timedelta(minutes=6)).isoformat(), "rules": True})
+    later = stack.account_time() + timedelta(minutes=6)
+    stack.control_account(CLOCK_PATH, {"now": later.isoformat(), "rules": True})
     for _ in range(600):
-        told = call_account(stack, "functions")
+        told = stack.control_account(FUNCTIONS_PATH)
         if not told["pending"]:
             break
         time.sleep(0.1)
@@ -75,11 +65,11 @@ def test_over_the_days_budget_the_guard_stops_the_cluster_and_a_deployment_leave
         "Timestamp": datetime.now(UTC),
     }
     stack.client("cloudwatch").put_metric_data(Namespace="AWS/Bedrock", MetricData=[spent])
-    call_account(stack, "iam", {"enforced": True})
+    stack.control_account(IAM_PATH, {"enforced": True})
 
     assert {(run["source"], run["error"]) for run in run_schedule(stack)} == {("events.amazonaws.com", "")}
 
-    assert call_account(stack, "iam")["denials"] == []
+    assert stack.control_account(IAM_PATH)["denials"] == []
     group = describe_group(stack, "storage-a")
     assert (group["MinSize"], group["DesiredCapacity"], group["Instances"]) == (0, 0, [])
     assert {"Launch", "ScheduledActions"} <= {process["ProcessName"] for process in group["SuspendedProcesses"]}

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import urllib.error
-import urllib.request
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +12,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local import servers
+from local.aws.clock import CLOCK_PATH
+from local.emulator_requests import send_json
 from tests.e2e.nursery import ForkServer
 
 if TYPE_CHECKING:
@@ -41,13 +41,9 @@ def client(folder: Path, service: str) -> Any:
 
 def clock(folder: Path, now: datetime | None = None) -> datetime:
     """Read the account's clock, or move it."""
-    request = urllib.request.Request(
-        f"{servers.ensure_emulators_running(folder)[servers.AWS_EMULATOR].base_url}/_control/clock",
-        method="PUT" if now else "GET",
-        data=json.dumps({"now": now.isoformat()}).encode() if now else None,
-    )
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return datetime.fromisoformat(json.load(answer)["now"])
+    url = f"{servers.ensure_emulators_running(folder)[servers.AWS_EMULATOR].base_url}{CLOCK_PATH}"
+    told = send_json(url, "PUT", {"now": now.isoformat()}, seconds=30) if now else send_json(url, seconds=30)
+    return datetime.fromisoformat(told["now"])
 
 
 def make_group(folder: Path, name: str = "nodes") -> None:

@@ -68,7 +68,7 @@ def _policy_grammar(member: str, *, principals: bool) -> Callable[[Parameters], 
 def _grammar_fault(policy: Any, *, principals: bool) -> str:
     if not isinstance(policy, dict) or policy.get("Version", _VERSIONS[0]) not in _VERSIONS:
         return "Syntax errors in policy."
-    statements = list(_statements(policy))
+    statements = list(policy_statements(policy))
     sids = [statement["Sid"] for statement in statements if statement.get("Sid")]
     if len(set(sids)) < len(sids):
         return "Statement IDs (SID) in a single policy must be unique."
@@ -89,14 +89,15 @@ def _statement_fault(statement: dict[str, Any], *, principals: bool) -> str:
     return next((message for message, found in faults.items() if found), "")
 
 
-def _statements(policy: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def policy_statements(policy: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield a policy's statements; a single one need not be in a list."""
     found = policy.get("Statement") or []
     yield from [found] if isinstance(found, dict) else found
 
 
 def _find_bad_statement_id(parameters: Parameters) -> str:
     policy = json.loads(parameters.get("PolicyDocument") or "{}")
-    wrong = [str(of["Sid"]) for of in _statements(policy) if not _SID.fullmatch(str(of.get("Sid", "")))]
+    wrong = [str(of["Sid"]) for of in policy_statements(policy) if not _SID.fullmatch(str(of.get("Sid", "")))]
     if not wrong:
         return ""
     return (
@@ -111,7 +112,7 @@ def _find_key_lockout(parameters: Parameters) -> str:
     if not given or parameters.get("BypassPolicyLockoutSafetyCheck"):
         return ""
     try:
-        statements = list(_statements(json.loads(given)))
+        statements = list(policy_statements(json.loads(given)))
     except ValueError:
         return "Syntax errors in policy."
     allowed = [of for of in statements if of.get("Effect") == "Allow" and _grants_policy_change(of.get("Action", ()))]

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from local.aws.api_rules.access import MOST_INLINE_CHARACTERS, count_policy_characters
+from local.aws.api_rules.access import MOST_INLINE_CHARACTERS, count_policy_characters, policy_statements
 from local.aws.api_rules.rule import ApiRule
 from local.aws.api_rules.tags import MOST_TAGS, tag_lists
-from local.aws.iam.account import find_bucket, find_role, iam_backend, service_backends
+from local.aws.iam.account import find_bucket, find_iam_resource, find_role, service_backends
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from local.aws.api_rules.rule import Parameters
+    from local.aws.iam.account import IamCollection
 
 MOST_ROLE_POLICIES = 10
 MOST_HOOKS = 50
@@ -39,13 +40,11 @@ def _find_excess_inline_characters(parameters: Parameters) -> str:
     return ""
 
 
-def _excess_tags(member: str, collection: str, quota: str) -> Callable[[Parameters], str]:
+def _excess_tags(member: str, collection: IamCollection, quota: str) -> Callable[[Parameters], str]:
     """Return a check of the tags of an IAM resource together with new ones."""
 
     def find_fault(parameters: Parameters) -> str:
-        name = str(parameters.get(member, "")).rpartition("/")[2]
-        backend = iam_backend()
-        found = next((of for of in getattr(backend, collection).values() if of.name == name), None) if backend else None
+        found = find_iam_resource(collection, str(parameters.get(member, "")))
         # moto's roles have a list of tags, and its policies a dictionary.
         keys = {tag["Key"] if isinstance(tag, dict) else tag for tag in getattr(found, "tags", None) or ()}
         keys.update(key for tags in tag_lists(parameters) for key, _ in tags)
@@ -120,9 +119,8 @@ def _find_foreign_resource(parameters: Parameters) -> str:
     if find_bucket(bucket) is None:
         return ""
     own = f"arn:aws:s3:::{bucket}"
-    policy = json.loads(parameters.get("Policy") or "{}")
-    statements = policy.get("Statement") or []
-    named = [of.get("Resource") or [] for of in ([statements] if isinstance(statements, dict) else statements)]
+    statements = policy_statements(json.loads(parameters.get("Policy") or "{}"))
+    named = [of.get("Resource") or [] for of in statements]
     resources = [arn for of in named for arn in ([of] if isinstance(of, str) else of)]
     return "" if all(of == own or of.startswith(f"{own}/") for of in resources) else "Policy has invalid resource"
 

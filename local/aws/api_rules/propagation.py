@@ -9,14 +9,16 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from local.aws.api_rules.access import policy_statements
 from local.aws.api_rules.rule import ApiRule
 from local.aws.conditions import ACCOUNT_CONDITIONS
-from local.aws.iam.account import ACCOUNT_ID, find_bucket, find_role, iam_backend, service_backends
+from local.aws.iam.account import ACCOUNT_ID, find_bucket, find_iam_resource, find_role, service_backends
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from local.aws.api_rules.rule import Parameters
+    from local.aws.iam.account import IamCollection
 
 SERVICE_SECONDS = 10.0
 """Typical time until another service knows a new role or profile."""
@@ -38,9 +40,7 @@ def _is_known_role(arn: str) -> bool:
 
 
 def _is_known_profile(name: str) -> bool:
-    backend = iam_backend()
-    profiles = backend.instance_profiles.values() if backend and name else ()
-    return all(_is_known(profile) for profile in profiles if profile.name == name.rpartition("/")[2])
+    return _is_known(find_iam_resource("instance_profiles", name))
 
 
 def _new_role(*path: str, message: str) -> Callable[[Parameters], str]:
@@ -98,10 +98,10 @@ def _unknown_principal(member: str, message: str) -> Callable[[Parameters], str]
 
 def _named_principals(policy: str) -> Iterator[str]:
     try:
-        statements = json.loads(policy).get("Statement") or []
+        statements = list(policy_statements(json.loads(policy)))
     except (ValueError, AttributeError):
         return
-    for statement in [statements] if isinstance(statements, dict) else statements:
+    for statement in statements:
         principal = statement.get("Principal")
         named = principal.get("AWS") or [] if isinstance(principal, dict) else []
         yield from [named] if isinstance(named, str) else named
@@ -111,9 +111,8 @@ def _exists(arn: str) -> bool:
     found = _PRINCIPAL.fullmatch(arn)
     if found is None:
         return True
-    backend = iam_backend()
-    created = (backend.roles if found[1] == "role" else backend.users).values() if backend else ()
-    return any(of.name == found[2] and _is_known(of) for of in created)
+    created = find_iam_resource("roles" if found[1] == "role" else "users", found[2])
+    return created is not None and _is_known(created)
 
 
 def _find_new_bucket(parameters: Parameters) -> str:
@@ -121,15 +120,13 @@ def _find_new_bucket(parameters: Parameters) -> str:
     return "" if _is_known(bucket, seconds=READ_SECONDS) else "The specified bucket does not exist"
 
 
-def _unread_name(member: str, kind: str, collection: str) -> Callable[[Parameters], str]:
+def _unread_name(member: str, kind: str, collection: IamCollection) -> Callable[[Parameters], str]:
     """Return a check of a name that IAM itself does not know everywhere yet."""
 
     def find_fault(parameters: Parameters) -> str:
         name = str(parameters.get(member, "")).rpartition("/")[2]
-        backend = iam_backend()
-        created = getattr(backend, collection).values() if backend else ()
-        unread = any(of.name == name and not _is_known(of, seconds=READ_SECONDS) for of in created)
-        return f"The {kind} with name {name} cannot be found." if unread else ""
+        known = _is_known(find_iam_resource(collection, name), seconds=READ_SECONDS)
+        return "" if known else f"The {kind} with name {name} cannot be found."
 
     return find_fault
 

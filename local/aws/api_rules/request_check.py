@@ -10,8 +10,6 @@ import json
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Any
 
-from werkzeug.wrappers import Request, Response
-
 from local.aws.actions import called_operation
 from local.aws.api_rules.access import ACCESS_RULES
 from local.aws.api_rules.account_limits import ACCOUNT_RULES
@@ -23,11 +21,14 @@ from local.aws.api_rules.services import SERVICE_RULES
 from local.aws.api_rules.tags import TAG_RULES
 from local.aws.iam.api_request import parse_parameters
 from local.aws.iam.refusals import BAD_REQUEST, refuse_request, request_protocol
+from local.control_api import CONTROL_PREFIX, answer_json, with_control
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
-    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+    from wsgiref.types import WSGIApplication
+
+    from werkzeug.wrappers import Request, Response
 
     from local.aws.actions import CalledOperation
     from local.aws.api_rules.rule import ApiRule
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
 CHECKS_PATH = "/_control/checks"
 REFUSALS_KEPT = 100
-_CONTROL = "/_control/"
 _INVALID: Mapping[str, str] = {
     "budgets": "InvalidParameterException",
     "ec2": "InvalidParameterValue",
@@ -92,7 +92,7 @@ class RequestCheck:
 
     def admit(self, request: Request) -> RecordedAnswer | None:
         """Return AWS's error for a request that it would refuse, or None."""
-        if not self.on or request.path.startswith(_CONTROL):
+        if not self.on or request.path.startswith(CONTROL_PREFIX):
             return None
         called = called_operation(request)
         if called is None or not called.name:
@@ -128,12 +128,9 @@ class RequestCheck:
 def with_check_control(app: WSGIApplication, check: RequestCheck) -> WSGIApplication:
     """Serve `/_control/checks`, and forward all other requests to `app`."""
 
-    def serve_checks(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if environ["PATH_INFO"] != CHECKS_PATH:
-            return app(environ, start_response)
-        request = Request(environ)
+    def control_checks(request: Request) -> Response:
         if request.method == "PUT":
             check.on = bool(json.loads(request.get_data())["on"])
-        return Response(json.dumps(check.describe()), mimetype="application/json")(environ, start_response)
+        return answer_json(check.describe())
 
-    return serve_checks
+    return with_control(app, CHECKS_PATH, control_checks)

@@ -5,7 +5,7 @@ Nothing here creates a moto backend: the first access to a service creates its d
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from moto.core.base_backend import BackendDict
 from moto.core.models import DEFAULT_ACCOUNT_ID
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 ACCOUNT_ID: str = DEFAULT_ACCOUNT_ID
+IamCollection = Literal["instance_profiles", "managed_policies", "roles", "users"]
+"""moto's names of its collections of IAM resources."""
+
 _PARTITION = "aws"
 """moto's key for global resources, in place of a region."""
 
@@ -44,18 +47,23 @@ def iam_backend() -> Any:
     return _find_backend("iam")
 
 
+def find_iam_resource(collection: IamCollection, name_or_arn: str) -> Any:
+    """Return a resource of IAM, or None."""
+    name = name_or_arn.rpartition("/")[2]
+    backend = iam_backend()
+    created: Iterable[Any] = getattr(backend, collection).values() if backend else ()
+    return next((resource for resource in created if resource.name == name), None)
+
+
 def find_role(name_or_arn: str) -> Any:
     """Return a role, or None."""
-    name = name_or_arn.rpartition("/")[2]
-    roles: Iterable[Any] = backend.roles.values() if (backend := iam_backend()) else ()
-    return next((role for role in roles if role.name == name), None)
+    return find_iam_resource("roles", name_or_arn)
 
 
 def find_profile_role(name_or_arn: str) -> Any:
     """Return the role of an instance profile, or None."""
-    name = name_or_arn.rpartition("/")[2]
-    profiles: Iterable[Any] = backend.instance_profiles.values() if (backend := iam_backend()) else ()
-    return next((profile.roles[0] for profile in profiles if profile.name == name and profile.roles), None)
+    profile = find_iam_resource("instance_profiles", name_or_arn)
+    return profile.roles[0] if profile and profile.roles else None
 
 
 def find_session(access_key: str) -> Any:

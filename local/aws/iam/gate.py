@@ -12,8 +12,6 @@ from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from werkzeug.wrappers import Request, Response
-
 from local.aws.iam import IAM_PATH
 from local.aws.iam.access_requests import find_resource_policy, service_access
 from local.aws.iam.account import ACCOUNT_ID
@@ -24,15 +22,17 @@ from local.aws.iam.evaluation import AccessRequest, Decision, Principal, decide_
 from local.aws.iam.principals import SOURCE_ARN_HEADER, CredentialsError, identify_principal, session_principal
 from local.aws.iam.refusals import CREDENTIALS, denial_code, refuse_request, request_protocol
 from local.aws.iam.resources import ANYTHING, resource_types
+from local.control_api import CONTROL_PREFIX, answer_json, with_control
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+    from collections.abc import Iterator, Mapping, Sequence
+    from wsgiref.types import WSGIApplication
+
+    from werkzeug.wrappers import Request, Response
 
     from local.aws.iam.api_request import ApiRequest
     from local.aws.journal import RecordedAnswer
 
-_CONTROL = "/_control/"
 _DENIALS_KEPT = 1000
 _INSTANCE_ID = re.compile(r"i-[0-9a-f]+")
 _WEB_IDENTITY = "AssumeRoleWithWebIdentity"
@@ -85,7 +85,7 @@ class AccessGate:
 
     def admit(self, request: Request) -> RecordedAnswer | None:
         """Return the refusal of a request, or None to admit it."""
-        if not self.enforced or request.path.startswith(_CONTROL):
+        if not self.enforced or request.path.startswith(CONTROL_PREFIX):
             return None
         called = read_api_request(request)
         protocol = request_protocol(request, called.service if called else "")
@@ -209,18 +209,15 @@ ACCOUNT_GATE = AccessGate()
 def with_iam_control(app: WSGIApplication, gate: AccessGate) -> WSGIApplication:
     """Serve `/_control/iam`, and forward all other requests to `app`."""
 
-    def serve_iam(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if environ["PATH_INFO"] != IAM_PATH:
-            return app(environ, start_response)
-        request = Request(environ)
+    def control_iam(request: Request) -> Response:
         if request.method == "PUT":
             told = json.loads(request.get_data())
             gate.switch(enforced=bool(told["enforced"]), issuers=told.get("issuers", {}))
         elif request.method == "DELETE":
             gate.forget()
-        return Response(json.dumps(gate.describe()), mimetype="application/json")(environ, start_response)
+        return answer_json(gate.describe())
 
-    return serve_iam
+    return with_control(app, IAM_PATH, control_iam)
 
 
 def _needed_access(called: ApiRequest) -> Iterator[AccessRequest]:

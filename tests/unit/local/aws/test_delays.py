@@ -13,7 +13,8 @@ from werkzeug.wrappers import Response
 
 from local.aws.api_rules.propagation import PROPAGATION_RULES
 from local.aws.clock import CLOCK_PATH, AccountClock
-from local.aws.conditions import ACCOUNT_CONDITIONS, CONDITIONS_PATH, Conditions, with_conditions_control
+from local.aws.conditions import ACCOUNT_CONDITIONS, CONDITIONS_PATH, Conditions
+from local.aws.conditions_control import with_conditions_control
 from local.aws.gaps.delays import LAUNCH_SECONDS, NAT_GATEWAY_SECONDS, STOP_SECONDS, TERMINATION_SECONDS
 from local.aws.iam.account import ACCOUNT_ID
 from local.aws.journal import Journal
