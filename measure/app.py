@@ -39,7 +39,7 @@ def run_bench(
     """Time previews and deployments, and measure their processes, on temporary local accounts."""
     measured = measure_runs(runs=runs, latency=parse_latency(latency), terraform=terraform)
     if plot is not None and measured.growth:
-        plot.write_text(draw_growth(measured.growth))
+        plot.write_text(draw_growth(measured.growth), encoding="utf-8")
     finish_command(bench_report(measured), as_json=json)
 
 

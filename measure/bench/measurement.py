@@ -97,10 +97,7 @@ def measure_runs(*, runs: int, latency: float, terraform: Path | None) -> BenchM
                 rounds.append(times | _time_whole_runs(latency) | _time_twin(terraform, latency))
                 progress.advance_to(number + 1, runs + 1)
         usage = {name: watch_command(unchanged[name]) for name in WATCHED_COMMANDS if name in unchanged}
-        resources = {
-            nodes: len(engine.query_json("stack", "export")["deployment"]["resources"])
-            for nodes, engine in engines.items()
-        }
+        resources = {nodes: len(engine.read_deployment()["resources"]) for nodes, engine in engines.items()}
     with _delayed_engine(latency) as engine:
         usage["firstUp"] = watch_command(whole_commands(engine)["firstUp"])
     return BenchMeasurement(
