@@ -144,13 +144,16 @@ def _inherited_descriptors() -> list[int]:
     return opened
 
 
-def ensure_emulators_running(folder: Path, *, spawn: SpawnEmulator = spawn_emulator) -> dict[Emulator, RunningEmulator]:
+def ensure_emulators_running(
+    folder: Path, *, emulators: Sequence[Emulator] = EMULATORS, spawn: SpawnEmulator = spawn_emulator
+) -> dict[Emulator, RunningEmulator]:
     """Start emulators that are not running this project's current code, and wait until all answer.
 
     An emulator started before an update of the project is replaced, as it may lack calls that the stack needs.
 
     Args:
         folder: The account's folder.
+        emulators: Those that the account consists of.
         spawn: The function that starts a process.
     """
     _require_loopback()
@@ -160,18 +163,18 @@ def ensure_emulators_running(folder: Path, *, spawn: SpawnEmulator = spawn_emula
             recorded = recorded_emulators(folder)
             started = {
                 emulator: process
-                for emulator in EMULATORS
+                for emulator in emulators
                 if (process := recorded.get(emulator))
                 and process.code == _code_digest()
                 and process.is_alive()
                 and process.is_healthy()
             }
-            for emulator in EMULATORS:
+            for emulator in emulators:
                 if emulator not in started:
                     started[emulator] = _start_emulator(emulator, folder, before=recorded.get(emulator), spawn=spawn)
                     # Immediately, so that `stop_emulators` finds it even if the next one does not start.
                     _record_started(folder, started)
-            for emulator in EMULATORS:
+            for emulator in emulators:
                 try:
                     _await_health(emulator, started[emulator], folder)
                 except UserError:

@@ -32,22 +32,31 @@ def scratch_engine(*, like: Path | None = None) -> Iterator[LocalEngine]:
     Args:
         like: Folder of a stopped account to copy.
     """
-    before = {name: os.environ.pop(name) for name in _USER_VARIABLES if name in os.environ}
-    folder = Path(tempfile.mkdtemp(prefix="cfs-"))
-    os.environ["CFS_LOCAL_DIR"] = str(folder)
-    try:
-        if like is not None:
-            copy_account(like, folder)
-        engine = LocalEngine(account=open_account())
+    with without_user_account():
+        folder = Path(tempfile.mkdtemp(prefix="cfs-"))
+        os.environ["CFS_LOCAL_DIR"] = str(folder)
         try:
-            engine.ensure_stack()
-            yield engine
+            if like is not None:
+                copy_account(like, folder)
+            engine = LocalEngine(account=open_account())
+            try:
+                engine.ensure_stack()
+                yield engine
+            finally:
+                leftovers.end_leftover_processes(engine.account)
         finally:
-            leftovers.end_leftover_processes(engine.account)
+            servers.stop_emulators(folder)
+            shutil.rmtree(folder, ignore_errors=True)
+            del os.environ["CFS_LOCAL_DIR"]
+
+
+@contextmanager
+def without_user_account() -> Iterator[None]:
+    """Hide the variables that would select the user's own account or its ports."""
+    before = {name: os.environ.pop(name) for name in _USER_VARIABLES if name in os.environ}
+    try:
+        yield
     finally:
-        servers.stop_emulators(folder)
-        shutil.rmtree(folder, ignore_errors=True)
-        del os.environ["CFS_LOCAL_DIR"]
         os.environ.update(before)
 
 

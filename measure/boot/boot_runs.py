@@ -15,7 +15,7 @@ from measure.boot.container import end_guests
 from measure.boot.downloads import prepare_downloads
 from measure.boot.expectations import Deviation, cancel_waits
 from measure.boot.guest_files import prepare_image_layer
-from measure.boot.image import boot_cache, ensure_image, find_apt_mirror
+from measure.boot.image import ensure_image, find_apt_mirror
 from measure.boot.leftovers import remove_leftovers, run_folder
 from measure.boot.release_archive import build_archive
 from measure.boot.situations import (
@@ -38,6 +38,7 @@ from measure.boot.trial_account import open_trial_account
 from measure.boot.trial_machine import TrialWorld, open_machine
 from terminal.errors import UserError
 from terminal.progress import console
+from toolchain.cache import cache_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -217,7 +218,7 @@ def open_world() -> Iterator[TrialWorld]:
             image=image,
             layer=folder / "layer",
             downloads=downloads,
-            archive=AptCache(mirror=mirror, folder=boot_cache() / "apt"),
+            archive=AptCache(mirror=mirror, folder=cache_root() / "debian-packages"),
             account=account,
             first=first,
             second=account.publish_release("v1.2.4", archive),

@@ -5,17 +5,12 @@ It is Debian, which developers' machines have a mirror of. Nodes run Ubuntu 24.0
 
 from __future__ import annotations
 
-import hashlib
-import json
-import shutil
 from typing import TYPE_CHECKING
-
-from filelock import FileLock
-from platformdirs import user_cache_path
 
 from measure.boot.host import run_host
 from terminal.errors import UserError
 from terminal.progress import show_progress
+from toolchain.cache import GIB, CacheEntry, cache_root, entry_key
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,11 +25,7 @@ IMAGE_PACKAGES = (
 """What Ubuntu's image for EC2 contains and boot files rely on."""
 
 _BUILD_SECONDS = 1800
-
-
-def boot_cache() -> Path:
-    """Return the folder of the image and of the guests' packages."""
-    return user_cache_path("claudefs-infra") / "boot-test"
+_IMAGE_SPACE = 2 * GIB
 
 
 def find_apt_mirror() -> str:
@@ -54,31 +45,19 @@ def select_mirror(targets: str) -> str:
     )
 
 
-def image_key() -> str:
-    """Return the hash of the image's recipe."""
-    recipe = json.dumps([SUITE, IMAGE_PACKAGES])
-    return hashlib.sha256(recipe.encode()).hexdigest()[:16]
-
-
 def ensure_image(mirror: str) -> Path:
     """Return the root folder of the image; build it if the cache has none of this recipe.
 
     Args:
         mirror: URL of a Debian archive.
     """
-    cache = boot_cache()
-    image = cache / f"image-{image_key()}"
-    cache.mkdir(parents=True, exist_ok=True)
-    with FileLock(cache / "image.lock", timeout=_BUILD_SECONDS):
-        if not image.exists():
-            unfinished = cache / "image.new"
-            shutil.rmtree(unfinished, ignore_errors=True)
-            with show_progress("Installing the guests' system, once (about 4 minutes)"):
-                _install_system(unfinished, mirror)
-            for outdated in cache.glob("image-*"):
-                shutil.rmtree(outdated)
-            unfinished.rename(image)
-    return image
+    entry = CacheEntry(root=cache_root(), part="boot-image", key=entry_key((SUITE, *IMAGE_PACKAGES), ()))
+    if not entry.is_finished():
+        with entry.fill_entry(needed=_IMAGE_SPACE) as folder:
+            if folder is not None:
+                with show_progress("Installing the guests' system, once (about 4 minutes)"):
+                    _install_system(folder / "root", mirror)
+    return entry.part_folder / "root"
 
 
 def _install_system(folder: Path, mirror: str) -> None:

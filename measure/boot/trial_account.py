@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import socket
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-
-import psutil
 
 from infra.boot.nodes import BOOT_HOOK, SIGNER_WORKFLOW, BootProfile
 from infra.naming import agents_mode_name
 from infra.tags import PROJECT_NAME
 from local.aws.nodes import FAULT_TAG
 from local.aws.own_clients import OwnSession
-from local.servers import AWS_EMULATOR, LOOPBACK, RunningEmulator, spawn_emulator
+from local.servers import AWS_EMULATOR, ensure_emulators_running, stop_emulators
 from measure.boot.downloads import TRIAL_REGION, TRIAL_REPOSITORY
-from terminal.errors import UserError
+from measure.scratch_account import without_user_account
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +32,6 @@ TRIAL_SECRETS = {
     "cfs/fireworks-api-key": {"FIREWORKS_API_KEY": "trial-key"},
 }
 
-_START_SECONDS = 60
 _HOOK_SECONDS = 1200
 
 
@@ -207,27 +202,14 @@ class TrialAccount:
 @contextmanager
 def open_trial_account(folder: Path) -> Iterator[TrialAccount]:
     """Start an emulated account with a bucket, secrets and the agents' mode; at the end, stop it."""
-    folder.mkdir()
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port = int(probe.getsockname()[1])
-    pid = spawn_emulator(
-        AWS_EMULATOR, ("--port", str(port), "--state", str(folder / AWS_EMULATOR.state_file)), folder / "aws.log"
-    )
-    process = psutil.Process(pid)
     try:
-        running = RunningEmulator(pid=pid, created=process.create_time() - psutil.boot_time(), port=port)
-        deadline = time.monotonic() + _START_SECONDS
-        while not running.is_healthy():
-            if time.monotonic() > deadline or not running.is_alive():
-                raise UserError("The emulated account did not start.", repair=f"see {folder}/aws.log")
-            time.sleep(0.1)
-        account = TrialAccount(port=port, session=OwnSession(url=running.base_url, region=TRIAL_REGION))
+        with without_user_account():
+            running = ensure_emulators_running(folder, emulators=(AWS_EMULATOR,))[AWS_EMULATOR]
+        account = TrialAccount(port=running.port, session=OwnSession(url=running.base_url, region=TRIAL_REGION))
         _set_up(account.session)
         yield account
     finally:
-        process.terminate()
-        psutil.wait_procs([process], timeout=5)
+        stop_emulators(folder)
 
 
 def _set_up(session: OwnSession) -> None:
