@@ -71,24 +71,24 @@ class PlannedMachine:
 
 PLAN = (
     PlannedMachine(
-        name="storage-a",
-        profile="storage",
-        site="A",
-        situations=(FIRST_BOOT, SECOND_BOOT, STORE_GONE, FOREIGN_DISK),
-    ),
-    PlannedMachine(
         name="storage-b",
         profile="storage",
         site="B",
         situations=(FIRST_BOOT, ROLL_OUT, CORRUPT_RELEASE, SPOT_DRAIN, STUBBORN_UNIT, CRASH_LOOP),
     ),
-    PlannedMachine(name="orchestrator", profile="orchestrator", situations=(FIRST_BOOT, SECOND_BOOT)),
-    PlannedMachine(name="jepsen", profile="jepsen"),
+    PlannedMachine(
+        name="storage-a",
+        profile="storage",
+        site="A",
+        situations=(FIRST_BOOT, SECOND_BOOT, STORE_GONE, FOREIGN_DISK),
+    ),
     PlannedMachine(name="conduit", profile="conduit", situations=(FIRST_BOOT, METADATA_SILENT, EC2_UNAVAILABLE)),
-    PlannedMachine(name="conduit-packages", profile="conduit", situations=(PACKAGES_DOWN,)),
-    PlannedMachine(name="client", profile="client", situations=(FIRST_BOOT, SECOND_BOOT)),
     PlannedMachine(name="conduit-silent", profile="conduit", situations=(RELEASES_SILENT,)),
+    PlannedMachine(name="jepsen", profile="jepsen"),
+    PlannedMachine(name="orchestrator", profile="orchestrator", situations=(FIRST_BOOT, SECOND_BOOT)),
+    PlannedMachine(name="conduit-packages", profile="conduit", situations=(PACKAGES_DOWN,)),
     PlannedMachine(name="conduit-locks", profile="conduit", situations=(HELD_LOCKS,)),
+    PlannedMachine(name="client", profile="client", situations=(FIRST_BOOT, SECOND_BOOT)),
 )
 """The machines, in starting order: those that take longest first."""
 

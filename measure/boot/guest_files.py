@@ -57,6 +57,8 @@ def prepare_image_layer(layer: Path, *, image: Path, authority: Path) -> None:
         # Descriptions of all packages would take a third of the time.
         "etc/apt/apt.conf.d/99boot-test": 'Acquire::Languages "none";\n',
         "etc/cloud/ds-identify.cfg": "policy: enabled\n",
+        # An empty unit is masked. A container cannot load modules, and systemd does not always notice it.
+        "etc/systemd/system/modprobe@.service": "",
         "etc/resolv.conf": f"nameserver {NAME_SERVER_ADDRESS}\n",
         _TRUSTED: (image / _TRUSTED).read_text(encoding="utf-8") + authority.read_text(encoding="ascii"),
     }
