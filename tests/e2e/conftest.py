@@ -17,10 +17,10 @@ from cfs.engine import EngineError
 from local import servers
 from local.account import open_account
 from tests.e2e.console import run_cfs
-from tests.e2e.language_hosts import serve_language_hosts
+from tests.e2e.language_hosts import PYTHON_VARIABLE, serve_language_hosts
 from tests.e2e.nodes import launch_nodes
 from tests.e2e.nursery import ForkServer
-from tests.e2e.stacks import LANGUAGE_HOST_VARIABLE, new_stack
+from tests.e2e.stacks import new_stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,16 +89,22 @@ def _place_of(item: pytest.Item) -> int:
     return 2 if "stack" in fixtures else 3
 
 
-@pytest.fixture(scope="session")
-def language_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A fork server of language hosts for the stacks' own engines."""
+@pytest.fixture(scope="session", autouse=True)
+def forked_language_hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A fork server of language hosts for all engines of the tests."""
     with serve_language_hosts(tmp_path_factory.mktemp("hosts")) as program, pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setenv(LANGUAGE_HOST_VARIABLE, str(program))
+        monkeypatch.setenv(PYTHON_VARIABLE, str(program))
         yield
 
 
+@pytest.fixture
+def own_language_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start language hosts as for users; a kill of the engine's processes does not reach a fork."""
+    monkeypatch.delenv(PYTHON_VARIABLE)
+
+
 @pytest.fixture(scope="session")
-def blank_account(tmp_path_factory: pytest.TempPathFactory, language_host: None) -> Iterator[ForkServer]:  # noqa: ARG001 — each stack needs both
+def blank_account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
     """A fork server of emulators with an empty account."""
     with ForkServer.start_for(tmp_path_factory.mktemp("blank")) as nursery:
         yield nursery

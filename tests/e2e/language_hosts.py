@@ -1,7 +1,7 @@
-"""A fork server for Python language hosts: each is a fork of a process that has already imported the SDKs.
+"""A fork server for language hosts and policy packs: each is a fork of a process that has already imported its modules.
 
-Most of an engine run's processor time in Python is the import of Pulumi's SDKs, which are the same in each run. The
-program's own modules are imported in each fork.
+Most of an engine run's processor time in Python is the import of Pulumi's SDKs and of this project, which are the same
+in each run.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import gc
 import importlib
 import json
 import os
+import pkgutil
 import runpy
 import select
 import signal
@@ -26,7 +27,11 @@ from local.isolation import isolate
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+PYTHON_VARIABLE = "CFS_PYTHON"
+"""Environment variable that names the program to start in place of Python."""
+
 _REPOSITORY_ROOT = Path(__file__).parents[2]
+_PRELOADED_PACKAGES = ("costs", "infra", "policies")
 _LONGEST_REQUEST = 2**20
 _CLIENT = """\
 #!{python} -IS
@@ -72,10 +77,25 @@ def _import_sdks() -> None:
         getattr(importlib.import_module(package.replace(".lambda", ".lambda_")), name)
 
 
+def _import_project() -> None:
+    for name in _PRELOADED_PACKAGES:
+        package = importlib.import_module(name)
+        for module in pkgutil.walk_packages(package.__path__, f"{name}."):
+            if not module.name.endswith(".__main__"):
+                importlib.import_module(module.name)
+
+
+def _forget_project() -> None:
+    for name in list(sys.modules):
+        if name.partition(".")[0] in _PRELOADED_PACKAGES:
+            del sys.modules[name]
+
+
 def main() -> None:
     """Fork a host for each connection until the owner closes the pipe."""
     gc.disable()  # nothing that is imported is ever freed
     _import_sdks()
+    _import_project()
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nothing waits for forks that exit
     listener = socket.socket(socket.AF_UNIX)
@@ -109,10 +129,17 @@ def _run_host(connection: socket.socket) -> None:
     os.environ.update(variables)
     # The engine kills the client, whose end closes the connection.
     threading.Thread(target=lambda: connection.recv(1) or os._exit(0), daemon=True).start()
+    # It starts policy packs with the same program.
+    sys.executable = variables[PYTHON_VARIABLE]
+    if Path(folder) != _REPOSITORY_ROOT:
+        _forget_project()
     program = next(place for place, argument in enumerate(arguments) if not argument.startswith("-"))
     sys.argv = arguments[program:]
-    sys.path[:0] = variables["PYTHONPATH"].split(os.pathsep)
-    runpy.run_path(sys.argv[0], run_name="__main__")
+    sys.path[:0] = variables.get("PYTHONPATH", "").split(os.pathsep)
+    if arguments[program - 1] == "-m":
+        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    else:
+        runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 if __name__ == "__main__":

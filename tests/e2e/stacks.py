@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -35,22 +34,16 @@ if TYPE_CHECKING:
 ROOT_TYPE = "pulumi:pulumi:Stack"
 
 
-LANGUAGE_HOST_VARIABLE = "CFS_TEST_LANGUAGE_HOST"
-"""Environment variable that names the program of `tests.e2e.language_hosts` in place of Python."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class QuickEngine(LocalEngine):
-    """An engine with a forked language host that saves the state only at its end.
+    """An engine that saves the state only at its end, because saving it twice in each step takes most of a deployment.
 
-    Imports of SDKs, and saving the state twice in each step, would take most of its time. Commands in separate
-    processes, such as `run_cfs`, use neither.
+    Commands in separate processes, such as `run_cfs`, save it as for users.
     """
 
     def process_environment(self) -> dict[str, str]:
         """Return the environment of the engine's processes."""
-        host = {"CFS_PYTHON": os.environ[LANGUAGE_HOST_VARIABLE]}
-        return {**super().process_environment(), **SAVE_STATE_AT_END, **host}
+        return {**super().process_environment(), **SAVE_STATE_AT_END}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pytest
+
 from cfs.doctor.resource_types import DEPLOYMENT_POLICY_TYPE
 from local import operations
 from measure.convergence import check_convergence, read_snapshot
@@ -39,6 +41,7 @@ INTERRUPTIONS = (
 )
 
 
+@pytest.mark.usefixtures("own_language_hosts")
 def test_a_signal_ends_the_engine_in_order_and_up_goes_on(empty_stack: Stack) -> None:
     before = read_snapshot(empty_stack.engine)
     for interruption in INTERRUPTIONS:

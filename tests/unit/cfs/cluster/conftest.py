@@ -21,7 +21,7 @@ from moto import mock_aws
 from cfs.aws import AwsAccount
 from local.aws import price_list, scheduling
 from local.aws.gaps import close_gaps
-from tests.unit.conftest import IMAGE
+from tests.conftest import IMAGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -31,8 +31,8 @@ from cfs.deploy.stored_documents import DeployRecord, Release, ReleaseTarget, Ve
 from infra.cluster.node_commands import NODE_COMMANDS
 from infra.tags import Tags
 from local.aws.gaps import close_gaps
+from tests.conftest import IMAGE
 from tests.unit.cfs.deploy.pulumi_stand_in import STAND_IN, show
-from tests.unit.conftest import IMAGE
 from toolchain import Toolchain
 
 if TYPE_CHECKING:

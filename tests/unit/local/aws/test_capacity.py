@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.aws.conditions import ACCOUNT_CONDITIONS, Conditions
-from tests.unit.conftest import IMAGE
+from tests.conftest import IMAGE
 from tests.unit.local.aws.test_lifecycle_hooks import GROUP, activities, create_group, nodes, resize
 
 pytestmark = pytest.mark.usefixtures("slow_account")

@@ -19,7 +19,7 @@ from local.aws.gaps.delays import LAUNCH_SECONDS, NAT_GATEWAY_SECONDS, STOP_SECO
 from local.aws.iam.account import ACCOUNT_ID
 from local.aws.journal import Journal
 from local.aws.scheduling import due_request_source, with_clock
-from tests.unit.conftest import IMAGE
+from tests.conftest import IMAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

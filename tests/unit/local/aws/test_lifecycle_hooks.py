@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from local.aws.conditions import ACCOUNT_CONDITIONS, Conditions
 from local.aws.gaps.delays import LAUNCH_SECONDS
-from tests.unit.conftest import IMAGE
+from tests.conftest import IMAGE
 
 if TYPE_CHECKING:
     from tests.unit.local.aws.conftest import StoppedClock

@@ -17,7 +17,7 @@ from infra.storage.bucket import bucket_policy
 from local.aws.gaps import nodes, s3
 from local.aws.iam.gate import ACCOUNT_GATE
 from local.aws.nodes import boot_node
-from tests.unit.conftest import IMAGE
+from tests.conftest import IMAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.unit.conftest import IMAGE
+from tests.conftest import IMAGE
 from tests.unit.local.aws.iam.conftest import ACCOUNT, REGION, document, refusal, statement
 
 if TYPE_CHECKING:
