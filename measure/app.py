@@ -12,6 +12,7 @@ from measure import chaos as campaign
 from measure import schedule_year as simulation
 from measure.bench.growth_plot import draw_growth
 from measure.bench.measurement import measure_runs, parse_latency
+from measure.bench.parallelism import compare_parallelism, parallelism_report, parse_parallel
 from measure.bench.report import bench_report
 from measure.code_figures import count_code, figures_result
 from measure.stack_diagram import draw_components
@@ -34,9 +35,17 @@ def run_bench(
         Path | None, typer.Option(help="folder of an initialized Terraform configuration to time as well")
     ] = None,
     plot: Annotated[Path | None, typer.Option(help="SVG file for a plot of the growth; only without --latency")] = None,
+    parallel: Annotated[
+        str, typer.Option(help="compare only these numbers of parallel operations, such as 8,16,32")
+    ] = "",
     json: JsonOption = False,
 ) -> None:
     """Time previews and deployments, and measure their processes, on temporary local accounts."""
+    if parallel:
+        delay = parse_latency(latency)
+        compared = compare_parallelism(parse_parallel(parallel), latency=delay)
+        finish_command(parallelism_report(compared, latency=delay), as_json=json)
+        return
     measured = measure_runs(runs=runs, latency=parse_latency(latency), terraform=terraform)
     if plot is not None and measured.growth:
         plot.write_text(draw_growth(measured.growth), encoding="utf-8")

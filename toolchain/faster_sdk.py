@@ -11,7 +11,6 @@ its work grows with the square of their number. It registers one for each instea
 from __future__ import annotations
 
 import importlib.util
-import py_compile
 import re
 import sys
 from pathlib import Path
@@ -106,7 +105,6 @@ def defer_modules(package: Path) -> None:
         _LOADER,
     ]
     _replace_file(init, original.replace(imports[0], "\n".join(deferred), 1))
-    py_compile.compile(str(init), doraise=True)
 
 
 def _exported_names(module: Path) -> list[str]:
@@ -121,7 +119,6 @@ def make_wait_linear(stack_module: Path) -> None:
     original = stack_module.read_text(encoding="utf-8")
     if _WAIT_BEGIN + QUADRATIC_WAIT in original:
         _replace_file(stack_module, original.replace(_WAIT_BEGIN + QUADRATIC_WAIT, _LINEAR_WAIT))
-        py_compile.compile(str(stack_module), doraise=True)
 
 
 def _replace_file(path: Path, text: str) -> None:

@@ -1,4 +1,4 @@
-"""What an account on AWS adds to each call: delays, quotas, missing spot capacity and faults. All are off at first.
+"""What an account on AWS adds to calls: delays, quotas, missing spot capacity, limits and faults. All are off at first.
 
 `PUT /_control/conditions` sets them, for example `{"delays": true, "scale": 0.02, "quotas": true, "faultShare": 0.02}`,
 and resets those that it does not name; `GET` returns them.
@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import TYPE_CHECKING, Any
+
+from local.aws.request_limits import RequestBuckets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,6 +30,7 @@ class Conditions:
         scale: Seconds of the account's clock for each second that AWS takes.
         quotas: Whether EC2's quotas of vCPUs limit launches.
         spot_capacity: Whether EC2 has spot capacity.
+        request_limits: Whether EC2 limits the rate of requests.
         fault_share: Share of requests that fail, from 0 to 1.
         seed: Determines which requests fail, and how.
     """
@@ -36,6 +39,7 @@ class Conditions:
     scale: float = 1.0
     quotas: bool = False
     spot_capacity: bool = True
+    request_limits: bool = False
     fault_share: float = 0.0
     seed: int = 0
 
@@ -61,7 +65,7 @@ class Conditions:
         return {names.get(field, field): value for field, value in asdict(self).items()}
 
 
-_FIELDS = {"spotCapacity": "spot_capacity", "faultShare": "fault_share"}
+_FIELDS = {"spotCapacity": "spot_capacity", "requestLimits": "request_limits", "faultShare": "fault_share"}
 
 AS_ON_AWS = Conditions(delays=True, scale=0.02, quotas=True, fault_share=0.02, seed=2)
 """The conditions of `cfs local up --as-on-aws`: a minute of AWS takes about a second."""
@@ -74,6 +78,7 @@ class AccountConditions:
         """Begin with no conditions."""
         self.current = Conditions()
         self.faults: Counter[str] = Counter()
+        self.buckets = RequestBuckets()
         self._calls: Counter[str] = Counter()
         self._clock: Callable[[], datetime] = lambda: datetime.now(UTC)
         self._order = count()
@@ -85,8 +90,9 @@ class AccountConditions:
         self._clock = clock
 
     def switch(self, conditions: Conditions) -> None:
-        """Set the conditions, and count calls and faults from zero."""
+        """Set the conditions, count calls and faults from zero, and fill the buckets."""
         self.current = conditions
+        self.buckets = RequestBuckets()
         self.faults.clear()
         self._calls.clear()
 

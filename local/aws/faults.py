@@ -53,12 +53,14 @@ def with_faults(app: WSGIApplication) -> WSGIApplication:
     """Let a share of the requests to `app` fail, as the account's conditions say."""
 
     def serve_with_faults(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if not ACCOUNT_CONDITIONS.current.fault_share or environ["PATH_INFO"].startswith(CONTROL_PREFIX):
+        conditions = ACCOUNT_CONDITIONS.current
+        is_faulty = conditions.fault_share or conditions.request_limits
+        if not is_faulty or environ["PATH_INFO"].startswith(CONTROL_PREFIX):
             return app(environ, start_response)
         body = Request(environ).get_data()
         environ["wsgi.input"] = io.BytesIO(body)
         request = Request({**environ, "wsgi.input": io.BytesIO(body)})
-        kind = _draw_fault(request)
+        kind = "throttled" if _exceeds_limit(request) else _draw_fault(request)
         if kind is None:
             return app(environ, start_response)
         ACCOUNT_CONDITIONS.faults[kind] += 1
@@ -76,6 +78,16 @@ def with_faults(app: WSGIApplication) -> WSGIApplication:
 def keeps_answer(request: Request) -> bool:
     """Return whether the account recognizes a repeated request: with faults, only by a token, as on AWS."""
     return not ACCOUNT_CONDITIONS.current.fault_share or any(token in request.get_data() for token in _TOKENS)
+
+
+def _exceeds_limit(request: Request) -> bool:
+    """Return whether EC2's limits refuse a request; it takes a token if they do not."""
+    called = called_operation(request) if ACCOUNT_CONDITIONS.current.request_limits else None
+    if called is None or called.service != "ec2":
+        return False
+    body = request.get_data()
+    is_selective = b"Filter." in body or b"MaxResults=" in body
+    return not ACCOUNT_CONDITIONS.buckets.take_token(called.name, is_selective=is_selective)
 
 
 def _draw_fault(request: Request) -> FaultKind | None:

@@ -15,6 +15,7 @@ from measure import sdk_imports
 from measure.bench.growth import GrownStack
 from measure.bench.growth_plot import draw_growth
 from measure.bench.measurement import BenchMeasurement, parse_latency
+from measure.bench.parallelism import ParallelRun, parallelism_report, parse_parallel
 from measure.bench.process_usage import ProcessUsage, process_part, watch_command
 from measure.bench.report import bench_report
 from measure.bench.timed_commands import (
@@ -167,3 +168,20 @@ def test_processes_are_counted_by_their_part_of_a_run(tmp_path: Path) -> None:
 def test_a_watched_command_that_fails_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="ended with status 1"):
         watch_command(TimedCommand(arguments=("false",), folder=tmp_path, environment={"PATH": "/usr/bin:/bin"}))
+
+
+def test_numbers_of_parallel_operations_are_read_and_a_wrong_one_is_named() -> None:
+    assert parse_parallel("8, 16") == [8, 16]
+    for wrong in ("8,x", "0", "8,,16", "1001"):
+        with pytest.raises(UserError, match=f"in --parallel {wrong} is not a number from 1 to 1000"):
+            parse_parallel(wrong)
+
+
+def test_the_comparison_of_parallel_operations_names_times_and_refused_requests() -> None:
+    run = ParallelRun(parallel=16, seconds={"firstUp": 23.24, "destroy": 9}, throttled={"firstUp": 2, "destroy": 1})
+    report = parallelism_report([run], latency=0.1)
+    assert report.table is not None
+    assert report.table.rows == [("16", "23.2 s", "9.0 s", "3")]
+    assert report.figures["runs"] == [
+        {"parallel": 16, "seconds": {"firstUp": 23.24, "destroy": 9}, "throttled": {"firstUp": 2, "destroy": 1}}
+    ]

@@ -44,6 +44,11 @@ class Account:
         return Response("done")(environ, start_response)
 
 
+def connect(account: Account) -> Client:
+    """Return a client of an account with faults."""
+    return Client(with_faults(account))
+
+
 def call(client: Client, service: str) -> str:
     """Make a call; return its error code, "lost", or "done"."""
     headers = {"Authorization": SCOPES[service]}
@@ -72,7 +77,7 @@ def call(client: Client, service: str) -> str:
 def test_a_share_of_the_requests_fails_in_each_way(service: str, codes: set[str]) -> None:
     ACCOUNT_CONDITIONS.switch(Conditions(fault_share=0.3, seed=1))
     account = Account()
-    client = Client(with_faults(account))
+    client = connect(account)
     answers = [call(client, service) for _ in range(100)]
     assert set(answers) == {"done", "lost", *codes}
     assert 20 < sum(answer != "done" for answer in answers) < 40
@@ -84,7 +89,7 @@ def test_a_share_of_the_requests_fails_in_each_way(service: str, codes: set[str]
 def test_the_seed_determines_which_requests_fail() -> None:
     def failing(seed: int) -> list[str]:
         ACCOUNT_CONDITIONS.switch(Conditions(fault_share=0.3, seed=seed))
-        client = Client(with_faults(Account()))
+        client = connect(Account())
         return [call(client, "ec2") for _ in range(30)]
 
     assert failing(1) == failing(1)
@@ -93,7 +98,7 @@ def test_the_seed_determines_which_requests_fail() -> None:
 
 def test_control_requests_do_not_fail_and_without_a_share_none_does() -> None:
     account = Account()
-    client = Client(with_faults(account))
+    client = connect(account)
     assert {call(client, "ec2") for _ in range(30)} == {"done"}
     ACCOUNT_CONDITIONS.switch(Conditions(fault_share=0.9))
     assert {client.get("/_control/health").get_data(as_text=True) for _ in range(30)} == {"done"}
