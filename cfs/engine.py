@@ -42,7 +42,7 @@ POLICY_EVENTS = "policyEvents"
 
 PARALLEL_VARIABLE = "PULUMI_PARALLEL"
 PARALLEL_OPERATIONS = "16"
-"""Operations on resources at a time; Pulumi's own default is four for each processor. docs/benchmarks.md has the times."""
+"""Operations on resources at a time, by the times in docs/benchmarks.md; Pulumi's default is four per processor."""
 
 
 @dataclass(frozen=True, kw_only=True)

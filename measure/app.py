@@ -27,7 +27,7 @@ schedule_app = typer.Typer(no_args_is_help=True, help="Simulate the cluster's sc
 
 
 @bench_app.command("bench")
-def run_bench(
+def run_bench(  # noqa: PLR0913 — one parameter per option
     runs: Annotated[int, typer.Option(min=1, help="how often each command is timed")] = 5,
     *,
     latency: Annotated[str, typer.Option(help="delay of each of the emulators' answers, such as 100ms")] = "0ms",

@@ -22,9 +22,7 @@ def client() -> Client:
     return Client(with_latency(Response("served")))
 
 
-def test_answers_wait_as_long_as_is_set_but_those_of_the_control_api_do_not(
-    client: Client, waits: list[float]
-) -> None:
+def test_answers_wait_as_long_as_is_set_but_those_of_the_control_api_do_not(client: Client, waits: list[float]) -> None:
     assert client.get("/").text == "served"
     assert waits == []
     assert client.put(LATENCY_PATH, json={"seconds": 0.2}).status_code == 200
