@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from measure.boot.boot_runs import COUNTER_CHECKS, open_world, run_machines, select_machines
+from measure.boot.boot_runs import (
+    CONTAINERS_AT_ONCE,
+    COUNTER_CHECKS,
+    PLAN,
+    VIRTUAL_MACHINES_AT_ONCE,
+    VIRTUAL_PLAN,
+    open_world,
+    prepare_containers,
+    prepare_virtual_machines,
+    run_machines,
+    select_machines,
+)
 from measure.boot.host import require_host
 from terminal.options import JsonOption
 from terminal.results import CommandResult, ResultTable, finish_command, to_figures
@@ -19,6 +32,14 @@ if TYPE_CHECKING:
 boot_test_app = typer.Typer()
 
 
+class GuestKind(StrEnum):
+    """Kinds of guests."""
+
+    CONTAINER = "container"
+    EMULATED = "emulated"
+    KVM = "kvm"
+
+
 @boot_test_app.command("boot-test")
 def run_boot_test(
     profile: Annotated[str, typer.Option(help="only machines of this boot profile")] = "",
@@ -27,13 +48,23 @@ def run_boot_test(
     counter_checks: Annotated[
         bool, typer.Option("--counter-checks", help="put repaired faults back, which the test must then find")
     ] = False,
+    guests: Annotated[
+        GuestKind,
+        typer.Option(help="containers, or virtual machines whose processor is emulated or, by KVM, this one's"),
+    ] = GuestKind.CONTAINER,
     json: JsonOption = False,
 ) -> None:
-    """Boot machines from their user data in containers, and bring them into difficult situations."""
-    machines = COUNTER_CHECKS if counter_checks else select_machines(profile, situation)
-    require_host()
-    with open_world() as world:
-        observed = run_machines(world, machines)
+    """Boot machines from their user data, and bring them into difficult situations."""
+    is_virtual = guests != GuestKind.CONTAINER
+    plan = VIRTUAL_PLAN if is_virtual else PLAN
+    machines = COUNTER_CHECKS if counter_checks else select_machines(plan, profile, situation)
+    require_host(is_virtual=is_virtual)
+    prepare_system = (
+        partial(prepare_virtual_machines, uses_kvm=guests == GuestKind.KVM) if is_virtual else prepare_containers
+    )
+    with open_world(prepare_system) as world:
+        at_once = VIRTUAL_MACHINES_AT_ONCE if is_virtual else CONTAINERS_AT_ONCE
+        observed = run_machines(world, machines, at_once=at_once)
     finish_command(_boot_report(observed), as_json=json)
 
 

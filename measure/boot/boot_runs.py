@@ -6,16 +6,14 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
-
-import psutil
+from typing import TYPE_CHECKING, TypeAlias
 
 from measure.boot.apt_cache import AptCache
-from measure.boot.container import end_guests
+from measure.boot.container import ContainerSystem
 from measure.boot.downloads import prepare_downloads
 from measure.boot.expectations import Deviation, cancel_waits
-from measure.boot.guest_files import prepare_image_layer
-from measure.boot.image import ensure_image, find_apt_mirror
+from measure.boot.guest_files import prepare_container_layer, prepare_machine_layer
+from measure.boot.image import ensure_image, ensure_machine_image, find_apt_mirror
 from measure.boot.leftovers import remove_leftovers, run_folder
 from measure.boot.release_archive import build_archive
 from measure.boot.situations import (
@@ -36,18 +34,25 @@ from measure.boot.situations import (
 )
 from measure.boot.trial_account import open_trial_account
 from measure.boot.trial_machine import TrialWorld, open_machine
+from measure.boot.virtual_machine import VirtualSystem, build_model_library
 from terminal.errors import UserError
 from terminal.progress import console
 from toolchain.cache import cache_root
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from infra.tags import Site
+    from measure.boot.guest import GuestSystem
     from measure.boot.situations import Situation
     from measure.boot.trial_machine import MachineProfile
 
-MACHINES_AT_ONCE = 4
+CONTAINERS_AT_ONCE = 4
+VIRTUAL_MACHINES_AT_ONCE = 1
+
+SystemPreparation: TypeAlias = "Callable[[Path, str, str], GuestSystem]"
+"""Prepares the guests' system; takes a folder for its layer, the archive's URL and the authority to trust."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +96,12 @@ PLAN = (
     PlannedMachine(name="client", profile="client", situations=(FIRST_BOOT, SECOND_BOOT)),
 )
 """The machines, in starting order: those that take longest first."""
+
+VIRTUAL_PLAN = (
+    PlannedMachine(name="storage", profile="storage", site="A", situations=(FIRST_BOOT, SECOND_BOOT)),
+    PlannedMachine(name="orchestrator", profile="orchestrator"),
+)
+"""The virtual machines."""
 
 COUNTER_CHECKS = (
     PlannedMachine(
@@ -136,10 +147,10 @@ class Observation:
     problem: str
 
 
-def select_machines(profile: str, situation: str) -> list[PlannedMachine]:
-    """Return the machines of a profile with a situation and the boot that it needs; "" selects all."""
+def select_machines(plan: Sequence[PlannedMachine], profile: str, situation: str) -> list[PlannedMachine]:
+    """Return a plan's machines of a profile with a situation and the boot that it needs; "" selects all."""
     selected = []
-    for machine in PLAN:
+    for machine in plan:
         situations = [of for of in machine.situations if situation in ("", of.name)]
         if situations and profile in ("", machine.profile):
             begin = [] if situations[0].is_first_boot else [machine.situations[0]]
@@ -152,16 +163,16 @@ def select_machines(profile: str, situation: str) -> list[PlannedMachine]:
     return selected
 
 
-def run_machines(world: TrialWorld, machines: Sequence[PlannedMachine]) -> list[Observation]:
-    """Bring machines into their situations, several at once, and return what was seen."""
-    with ThreadPoolExecutor(max_workers=MACHINES_AT_ONCE) as pool:
+def run_machines(world: TrialWorld, machines: Sequence[PlannedMachine], *, at_once: int) -> list[Observation]:
+    """Bring machines into their situations, some at once, and return what was seen."""
+    with ThreadPoolExecutor(max_workers=at_once) as pool:
         running = [pool.submit(_run_machine, world, machine) for machine in machines]
         try:
             return [observation for future in running for observation in future.result()]
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             cancel_waits()
-            end_guests(psutil.Process())
+            world.system.end_guests()
             raise
 
 
@@ -199,15 +210,14 @@ def _run_machine(world: TrialWorld, planned: PlannedMachine) -> list[Observation
 
 
 @contextmanager
-def open_world() -> Iterator[TrialWorld]:
+def open_world(prepare_system: SystemPreparation) -> Iterator[TrialWorld]:
     """Prepare what the machines have in common; at the end, remove it."""
     remove_leftovers()
     mirror = find_apt_mirror()
-    image = ensure_image(mirror)
     with ExitStack() as cleanup:
         folder = cleanup.enter_context(run_folder())
         downloads = prepare_downloads(folder / "downloads")
-        prepare_image_layer(folder / "layer", image=image, authority=downloads.authority)
+        system = prepare_system(folder / "layer", mirror, downloads.authority.read_text(encoding="ascii"))
         account = cleanup.enter_context(open_trial_account(folder / "account"))
         builds = folder / "builds"
         first = account.publish_release("v1.2.3", build_archive(builds, version="v1.2.3"))
@@ -215,8 +225,7 @@ def open_world() -> Iterator[TrialWorld]:
         archive = build_archive(builds, version="v1.2.4")
         yield TrialWorld(
             folder=folder,
-            image=image,
-            layer=folder / "layer",
+            system=system,
             downloads=downloads,
             archive=AptCache(mirror=mirror, folder=cache_root() / "debian-packages"),
             account=account,
@@ -224,3 +233,17 @@ def open_world() -> Iterator[TrialWorld]:
             second=account.publish_release("v1.2.4", archive),
             corrupt=account.publish_release("v1.2.5", archive, stored=archive[:-1] + b"?"),
         )
+
+
+def prepare_containers(layer: Path, mirror: str, authority: str) -> ContainerSystem:
+    """Prepare the system of containers, whose layer is in a new folder."""
+    image = ensure_image(mirror)
+    prepare_container_layer(layer, authority=authority)
+    return ContainerSystem(image=image, layer=layer)
+
+
+def prepare_virtual_machines(layer: Path, mirror: str, authority: str, *, uses_kvm: bool) -> VirtualSystem:
+    """Prepare the system of virtual machines, whose layer is in a new folder."""
+    image = ensure_machine_image(mirror)
+    prepare_machine_layer(layer, authority=authority)
+    return VirtualSystem(image=image, layer=layer, library=build_model_library(layer.parent), uses_kvm=uses_kvm)

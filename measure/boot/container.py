@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import time
 from contextlib import ExitStack, contextmanager, suppress
@@ -11,64 +10,39 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from measure.boot.guest import (
+    COMMAND_SECONDS,
+    DISK_MODEL,
+    GUEST_ENVIRONMENT,
+    Disk,
+    Guest,
+    GuestOutput,
+    create_disk_file,
+    disk_serial,
+)
+from measure.boot.guest_files import write_seed
 from measure.boot.host import run_host
 from terminal.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-DISK_BYTES = 1 << 30
-DISK_MODEL = "Amazon EC2 NVMe Instance Storage"
-_COMMAND_SECONDS = 60
+    from measure.boot.metadata import InstanceFacts
+
 _START_SECONDS = 60
-_STOP_SECONDS = 60
 _POLL_SECONDS = 0.2
-_ENVIRONMENT = ("env", "--ignore-environment", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root")
 
 
-@dataclass(frozen=True, kw_only=True)
-class GuestOutput:
-    """The result of a command in a guest.
-
-    Attributes:
-        status: Exit status.
-        text: Standard output and error.
-    """
-
-    status: int
-    text: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Disk:
-    """A disk of the instance store.
-
-    Attributes:
-        file: File with its content.
-        device: Loop device.
-        number: Number of the NVMe device on the guest, from 1.
-    """
-
-    file: Path
-    device: str
-    number: int
-
-    def empty_disk(self) -> None:
-        """Make the disk empty, as it is after its instance was stopped."""
-        os.truncate(self.file, 0)
-        os.truncate(self.file, DISK_BYTES)
-        # The kernel keeps pages of the device.
-        run_host("blockdev", "--flushbufs", self.device)
-
-
-class Container:
-    """A guest.
+class Container(Guest):
+    """A guest in a container.
 
     Attributes:
         root: Root folder of the guest.
-        disks: The instance store.
     """
+
+    patience = 1
+    has_own_kernel = False
 
     def __init__(self, *, folder: Path, root: Path, namespace: Path, disks: Sequence[Disk]) -> None:
         """Describe the guest; `start_guest` starts it.
@@ -79,31 +53,21 @@ class Container:
             namespace: Path of the network namespace.
             disks: The instance store.
         """
+        super().__init__(folder=folder, disks=disks)
         self.root = root
-        self.disks = disks
-        self._folder = folder
         self._namespace = namespace
-        self._process: subprocess.Popen[bytes] | None = None
 
     def start_guest(self) -> None:
-        """Start the guest; it need not have booted on return."""
-        with (self._folder / "console.log").open("ab") as console:
-            self._process = subprocess.Popen(
-                self._nspawn_command(),
-                env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
-                stdin=subprocess.DEVNULL,
-                stdout=console,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        """Start the guest, and wait for its first process."""
+        super().start_guest()
         self._await_leader()
 
-    def run_inside(self, command: str, *, seconds: float = _COMMAND_SECONDS) -> GuestOutput:
+    def run_inside(self, command: str, *, seconds: float = COMMAND_SECONDS) -> GuestOutput:
         """Run a shell command as root in the guest, as the SSM agent does."""
         entering = ("nsenter", "--target", str(self._await_leader()), "--all")
         try:
             done = subprocess.run(
-                [*entering, *_ENVIRONMENT, "bash", "-c", command],
+                [*entering, *GUEST_ENVIRONMENT, "bash", "-c", command],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -114,30 +78,20 @@ class Container:
             raise UserError(f"On a guest, {command} did not end within {seconds:.0f} s.", repair="try again") from error
         return GuestOutput(status=done.returncode, text=done.stdout.decode(errors="replace"))
 
-    def reboot_guest(self) -> None:
-        """Reboot the guest."""
-        self.stop_guest("reboot")
-        self.start_guest()
-
-    def stop_guest(self, how: str = "poweroff") -> None:
-        """Shut the guest down, and wait for its end."""
+    def request_stop(self, how: str) -> None:
+        """Ask the guest to shut down."""
         self.run_inside(f"systemctl --no-block {how}")
-        if self._process is not None:
-            try:
-                self._process.wait(_STOP_SECONDS)
-            except subprocess.TimeoutExpired as error:
-                raise UserError("A guest did not shut down.", repair=f"see {self._folder}/console.log") from error
 
     def kill_guest(self) -> None:
         """End the guest at once, whatever its state."""
-        if self._process is None or self._process.poll() is not None:
+        if self.process is None or self.process.poll() is not None:
             return
         with suppress(psutil.NoSuchProcess):
-            _end_guest(psutil.Process(self._process.pid))
+            _end_guest(psutil.Process(self.process.pid))
         with suppress(subprocess.TimeoutExpired):
-            self._process.wait(5)
-        self._process.kill()
-        self._process.wait()
+            self.process.wait(5)
+        self.process.kill()
+        self.process.wait()
 
     def read_file(self, path: str) -> str:
         """Return a file of the guest, or "" if it does not exist."""
@@ -149,29 +103,39 @@ class Container:
     def _await_leader(self) -> int:
         """Return the ID of the guest's first process."""
         deadline = time.monotonic() + _START_SECONDS
-        while self._process is not None and self._process.poll() is None and time.monotonic() < deadline:
+        while self.process is not None and self.process.poll() is None and time.monotonic() < deadline:
             with suppress(psutil.NoSuchProcess):
-                for child in psutil.Process(self._process.pid).children():
+                for child in psutil.Process(self.process.pid).children():
                     if child.name() == "systemd":
                         return child.pid
             time.sleep(_POLL_SECONDS)
-        raise UserError("A guest does not run.", repair=f"see {self._folder}/console.log")
+        raise UserError("A guest does not run.", repair=f"see {self.folder}/console.log")
 
-    def _nspawn_command(self) -> tuple[str, ...]:
-        blocks = self._folder / "block"
+    def start_command(self) -> Sequence[str]:
+        """Return the command of systemd-nspawn."""
+        blocks = self.folder / "block"
         blocks.mkdir(exist_ok=True)
         binds = [f"--bind={blocks}:/sys/block", "--bind=/dev/fuse"]
         for disk in self.disks:
             described = blocks / f"nvme{disk.number}n1/device"
             described.mkdir(parents=True, exist_ok=True)
             (described / "model").write_text(f"{DISK_MODEL:40}\n", encoding="ascii")
-            (described / "serial").write_text(f"AWS0000000{disk.number}ABCDEF012\n", encoding="ascii")
+            (described / "serial").write_text(f"{disk_serial(disk.number)}\n", encoding="ascii")
             binds.append(f"--bind={disk.device}:/dev/nvme{disk.number}n1")
         # Names of machines, which must be unique, have no underscores.
         machine = self._namespace.name.replace("_", "-")
         return (
             # When this process is killed, the guest is asked to shut down. A killed systemd-nspawn leaves it running.
-            *("setpriv", "--pdeathsig", "TERM", "systemd-nspawn", "--quiet", "--boot", "--console=pipe"),
+            *(
+                "setpriv",
+                "--pdeathsig",
+                "TERM",
+                "env",
+                "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1",
+                "systemd-nspawn",
+                "--quiet",
+            ),
+            *("--boot", "--console=pipe"),
             *("--register=no", "--keep-unit", "--link-journal=no", "--resolv-conf=off", "--timezone=off"),
             *(
                 "--capability=all",
@@ -183,14 +147,6 @@ class Container:
         )
 
 
-def end_guests(runner: psutil.Process) -> None:
-    """End all guests that a process has started."""
-    for child in runner.children():
-        with suppress(psutil.NoSuchProcess):
-            if child.name() == "systemd-nspawn":
-                _end_guest(child)
-
-
 def _end_guest(nspawn: psutil.Process) -> None:
     for first in nspawn.children():
         # With a guest's first process the kernel ends all others, and systemd-nspawn ends by itself.
@@ -198,28 +154,35 @@ def _end_guest(nspawn: psutil.Process) -> None:
             first.kill()
 
 
-@contextmanager
-def open_container(
-    folder: Path, *, layers: Sequence[Path], namespace: Path, disks: int, files: Mapping[str, bytes]
-) -> Iterator[Container]:
-    """Prepare a guest that is not started yet; at the end, end it and remove its disks.
+@dataclass(frozen=True, kw_only=True)
+class ContainerSystem:
+    """The system of guests in containers.
 
-    Args:
-        folder: An empty folder for its files.
-        layers: Read-only folders that its root folder consists of, the topmost first.
-        namespace: Path of its network namespace.
-        disks: Number of disks of its instance store.
-        files: Files to write to its root folder.
+    Attributes:
+        image: Root folder of the image.
+        layer: Folder that overlays the image.
     """
-    with ExitStack() as cleanup:
-        root = cleanup.enter_context(_mounted_root(folder, layers))
-        for path, content in files.items():
-            (root / path).parent.mkdir(parents=True, exist_ok=True)
-            (root / path).write_bytes(content)
-        store = [cleanup.enter_context(_open_disk(folder, number)) for number in range(1, disks + 1)]
-        container = Container(folder=folder, root=root, namespace=namespace, disks=store)
-        cleanup.callback(container.kill_guest)
-        yield container
+
+    image: Path
+    layer: Path
+
+    @contextmanager
+    def open_guest(self, folder: Path, *, namespace: Path, disks: int, facts: InstanceFacts) -> Iterator[Container]:
+        """Prepare a container as `GuestSystem` describes."""
+        with ExitStack() as cleanup:
+            root = cleanup.enter_context(_mounted_root(folder, (self.layer, self.image)))
+            write_seed(root, instance=facts.instance, user_data=facts.user_data)
+            store = [cleanup.enter_context(_open_disk(folder, number)) for number in range(1, disks + 1)]
+            container = Container(folder=folder, root=root, namespace=namespace, disks=store)
+            cleanup.callback(container.kill_guest)
+            yield container
+
+    def end_guests(self) -> None:
+        """End all containers that this process has started."""
+        for child in psutil.Process().children():
+            with suppress(psutil.NoSuchProcess):
+                if child.name() == "systemd-nspawn":
+                    _end_guest(child)
 
 
 @contextmanager
@@ -238,9 +201,7 @@ def _mounted_root(folder: Path, layers: Sequence[Path]) -> Iterator[Path]:
 
 @contextmanager
 def _open_disk(folder: Path, number: int) -> Iterator[Disk]:
-    file = folder / f"disk{number}"
-    file.touch()
-    os.truncate(file, DISK_BYTES)
+    file = create_disk_file(folder, number)
     device = run_host("losetup", "--find", "--show", str(file)).strip()
     try:
         yield Disk(file=file, device=device, number=number)

@@ -43,15 +43,29 @@ def require(what: str, seen: object, wanted: object) -> None:
         raise Deviation(f"{what}: wanted {wanted!r}, seen {seen!r}")
 
 
-def await_state(what: str, look: Callable[[], _Seen], is_wanted: Callable[[_Seen], bool], *, seconds: float) -> _Seen:
+def await_state(
+    what: str,
+    look: Callable[[], _Seen],
+    is_wanted: Callable[[_Seen], bool],
+    *,
+    seconds: float,
+    patience: float,
+) -> _Seen:
     """Look until the wanted state is seen, and return it.
+
+    Args:
+        what: What is awaited.
+        look: Returns the present state.
+        is_wanted: Returns whether a state is the wanted one.
+        seconds: Time limit of a fast machine.
+        patience: How many times as long the machine takes.
 
     Raises:
         Deviation: It was not seen in time.
     """
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * patience
     while not is_wanted(seen := look()):
         if time.monotonic() > deadline:
-            raise Deviation(f"{what}: not within {seconds:.0f} s, last seen {seen!r}")
-        pause_test(_POLL_SECONDS)
+            raise Deviation(f"{what}: not within {seconds * patience:.0f} s, last seen {seen!r}")
+        pause_test(_POLL_SECONDS * patience)
     return seen

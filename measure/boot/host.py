@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from terminal.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 PACKAGE_BY_PROGRAM = {
     "dpkg-deb": "dpkg",
@@ -24,27 +24,48 @@ PACKAGE_BY_PROGRAM = {
     "mmdebstrap": "mmdebstrap",
     "nsenter": "util-linux",
     "openssl": "openssl",
-    "systemd-nspawn": "systemd-container",
     "tar": "tar",
     "zstd": "zstd",
 }
 """Debian packages of the programs that the boot test runs."""
 
+CONTAINER_PROGRAM = {"systemd-nspawn": "systemd-container"}
+MACHINE_PROGRAM = {"qemu-system-x86_64": "qemu-system-x86"}
 
-def require_host() -> None:
-    """Raise UserError unless this machine can run containers with XFS on loop devices."""
-    missing = [package for program, package in PACKAGE_BY_PROGRAM.items() if shutil.which(program) is None]
-    if missing:
+
+def require_host(*, is_virtual: bool) -> None:
+    """Raise UserError unless this machine can run the guests.
+
+    Args:
+        is_virtual: Whether they are virtual machines, rather than containers with XFS on loop devices.
+    """
+    if missing := missing_packages(
+        is_virtual=is_virtual, is_installed=lambda program: shutil.which(program) is not None
+    ):
         raise UserError(
             f"The boot test needs Debian packages that are not installed: {', '.join(missing)}.",
             repair=f"apt-get install --yes --no-install-recommends {' '.join(missing)}",
         )
     if os.geteuid() != 0:
-        raise UserError("The boot test runs containers and must be run by root.", repair="sudo make boot-test")
-    if not has_xfs(Path("/proc/filesystems").read_text(encoding="ascii")):
+        target = "boot-test-vm" if is_virtual else "boot-test"
+        raise UserError(
+            "The boot test creates network namespaces and must be run by root.", repair=f"sudo make {target}"
+        )
+    if not is_virtual and not has_xfs(Path("/proc/filesystems").read_text(encoding="ascii")):
         raise UserError("This machine's kernel has no XFS, which storage nodes need.", repair="modprobe xfs")
     if not Path("/dev/loop-control").exists():
         raise UserError("This machine's kernel has no loop devices.", repair="modprobe loop")
+
+
+def missing_packages(*, is_virtual: bool, is_installed: Callable[[str], bool]) -> list[str]:
+    """Return the Debian packages to install.
+
+    Args:
+        is_virtual: Whether guests are virtual machines, rather than containers.
+        is_installed: Returns whether a program is installed.
+    """
+    needed = {**PACKAGE_BY_PROGRAM, **(MACHINE_PROGRAM if is_virtual else CONTAINER_PROGRAM)}
+    return [package for program, package in needed.items() if not is_installed(program)]
 
 
 def has_xfs(filesystems: str) -> bool:

@@ -5,6 +5,8 @@ It is Debian, which developers' machines have a mirror of. Nodes run Ubuntu 24.0
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from measure.boot.host import run_host
@@ -13,6 +15,7 @@ from terminal.progress import show_progress
 from toolchain.cache import GIB, CacheEntry, cache_root, entry_key
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 SUITE = "trixie"
@@ -24,8 +27,47 @@ IMAGE_PACKAGES = (
 )
 """What Ubuntu's image for EC2 contains and boot files rely on."""
 
+MACHINE_PACKAGES = (
+    *IMAGE_PACKAGES,
+    *("linux-image-cloud-amd64", "netplan.io", "systemd-resolved", "dhcpcd-base", "cloud-guest-utils"),
+    # It runs the test's commands, as the SSM agent does on EC2.
+    "qemu-guest-agent",
+    # The orchestrator's largest packages, which an emulated processor would unpack for many minutes.
+    *("build-essential", "cmake", "git", "libclang-dev", "protobuf-compiler"),
+)
+"""What an image for virtual machines contains."""
+
+ROOT_LABEL = "cloudimg-rootfs"
+"""Label of the root file system, as of Ubuntu's."""
+
+_ROOT_BYTES = 8 * GIB
+"""Size of a virtual machine's root disk; its file is sparse."""
+
+_MACHINE_HOOKS = (
+    f'printf "LABEL={ROOT_LABEL} / ext4 defaults 0 1\n" >"$1/etc/fstab"',
+    'ln --symbolic --force /run/systemd/resolve/stub-resolv.conf "$1/etc/resolv.conf"',
+    'chroot "$1" systemctl enable systemd-networkd systemd-resolved',
+    # No package of a first boot needs another initrd, and an emulated processor takes minutes to build it.
+    'sed --in-place "s/^update_initramfs=.*/update_initramfs=no/" "$1/etc/initramfs-tools/update-initramfs.conf"',
+)
 _BUILD_SECONDS = 1800
 _IMAGE_SPACE = 2 * GIB
+_MACHINE_IMAGE_SPACE = 4 * GIB
+
+
+@dataclass(frozen=True, kw_only=True)
+class MachineImage:
+    """An image for virtual machines.
+
+    Attributes:
+        disk: The root file system: ext4 in a sparse file, without a partition table.
+        kernel: Its kernel.
+        initrd: The kernel's initial file system.
+    """
+
+    disk: Path
+    kernel: Path
+    initrd: Path
 
 
 def find_apt_mirror() -> str:
@@ -56,22 +98,59 @@ def ensure_image(mirror: str) -> Path:
         with entry.fill_entry(needed=_IMAGE_SPACE) as folder:
             if folder is not None:
                 with show_progress("Installing the guests' system, once (about 4 minutes)"):
-                    _install_system(folder / "root", mirror)
+                    _install_system(folder / "root", mirror, packages=IMAGE_PACKAGES)
     return entry.part_folder / "root"
 
 
-def _install_system(folder: Path, mirror: str) -> None:
+def ensure_machine_image(mirror: str) -> MachineImage:
+    """Return the image for virtual machines; build it if the cache has none of this recipe.
+
+    Args:
+        mirror: URL of a Debian archive.
+    """
+    key = entry_key((SUITE, *MACHINE_PACKAGES, *_MACHINE_HOOKS), ())
+    entry = CacheEntry(root=cache_root(), part="boot-machine-image", key=key)
+    if not entry.is_finished():
+        with entry.fill_entry(needed=_MACHINE_IMAGE_SPACE) as folder:
+            if folder is not None:
+                with show_progress("Installing the virtual machines' system, once (about 8 minutes)"):
+                    _install_system(folder / "root", mirror, packages=MACHINE_PACKAGES, hooks=_MACHINE_HOOKS)
+                    _pack_machine_image(folder)
+    return _machine_image(entry.part_folder)
+
+
+def _machine_image(folder: Path) -> MachineImage:
+    return MachineImage(disk=folder / "root.raw", kernel=folder / "vmlinuz", initrd=folder / "initrd.img")
+
+
+def _pack_machine_image(folder: Path) -> None:
+    root, image = folder / "root", _machine_image(folder)
+    for pattern, copied in (("vmlinuz-*", image.kernel), ("initrd.img-*", image.initrd)):
+        [installed] = (root / "boot").glob(pattern)
+        shutil.copyfile(installed, copied)
+    with image.disk.open("wb") as disk:
+        disk.truncate(_ROOT_BYTES)
+    run_host(
+        *("mkfs.ext4", "-q", "-L", ROOT_LABEL, "-E", "lazy_itable_init=1,lazy_journal_init=1"),
+        *("-d", str(root), str(image.disk)),
+        seconds=_BUILD_SECONDS,
+    )
+    shutil.rmtree(root)
+
+
+def _install_system(folder: Path, mirror: str, *, packages: Sequence[str], hooks: Sequence[str] = ()) -> None:
     run_host(
         "mmdebstrap",
         "--variant=apt",
         "--mode=root",
         "--components=main",
-        f"--include={','.join(IMAGE_PACKAGES)}",
+        f"--include={','.join(packages)}",
         '--aptopt=APT::Install-Recommends "false"',
         "--dpkgopt=force-unsafe-io",
         # Each machine has its own; an empty file makes systemd generate one.
         '--customize-hook=: >"$1/etc/machine-id"',
         '--customize-hook=rm --force "$1/etc/hostname" "$1"/etc/ssh/ssh_host_*',
+        *(f"--customize-hook={hook}" for hook in hooks),
         SUITE,
         str(folder),
         mirror,

@@ -43,7 +43,7 @@ def remove_leftovers() -> None:
 def _remove_run(folder: Path) -> None:
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
-            if _is_accounts(process, folder) or is_guests(
+            if _names_folder(process, folder) or is_guests(
                 Path(f"/proc/{process.pid}/mountinfo").read_text(encoding="utf-8"), folder
             ):
                 process.kill()
@@ -59,13 +59,13 @@ def _remove_run(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _is_accounts(process: psutil.Process, folder: Path) -> bool:
-    """Return whether a process serves the emulated account of a run."""
-    return any(argument.startswith(f"{folder}/") for argument in process.cmdline())
+def _names_folder(process: psutil.Process, folder: Path) -> bool:
+    """Return whether a process serves the emulated account of a run, or is one of its virtual machines."""
+    return any(f"{folder}/" in argument for argument in process.cmdline())
 
 
 def is_guests(mounts: str, folder: Path) -> bool:
-    """Return whether a process is one of a run's guests, by its mounts: the root folder is an overlay of the run.
+    """Return whether a process belongs to a run's container, by its mounts: the root folder is the run's overlay.
 
     Args:
         mounts: The process's /proc/PID/mountinfo.

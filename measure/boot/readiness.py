@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 from infra.boot.userdata import PROGRAM_FOLDER
-from measure.boot.expectations import Deviation, await_state, require
+from measure.boot.expectations import Deviation, require
 from measure.boot.guest_files import KERNEL_SETTINGS
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ def await_result(machine: TrialMachine) -> str:
     Raises:
         Deviation: The boot has not ended in time.
     """
-    read = machine.container.read_file
-    _, failed = await_state(
+    read = machine.guest.read_file
+    _, failed = machine.await_state(
         "the first boot",
         lambda: (read("var/lib/cfs/boot-complete"), read("var/lib/cfs/boot-failed").strip()),
         any,
@@ -60,9 +60,9 @@ def await_boot(machine: TrialMachine) -> None:
         Deviation: The boot has failed.
     """
     if failed := await_result(machine):
-        log = machine.container.read_file("var/log/cfs-bootstrap.log")
+        log = machine.guest.read_file("var/log/cfs-bootstrap.log")
         raise Deviation(f"the boot failed in {failed}: {log[-2000:]}")
-    await_state(
+    machine.await_state(
         "cloud-init",
         lambda: machine.run_program("cloud-init status").text,
         lambda text: "status: done" in text,
@@ -85,8 +85,7 @@ def require_ready_node(machine: TrialMachine) -> None:
     if machine.profile == "storage":
         require_mounts(machine)
     if machine.profile == "client":
-        machine.container.root.joinpath("root/mount").write_text(_MOUNT_AS_CFS, encoding="ascii")
-        mounted = machine.run_program("python3 /root/mount")
+        mounted = machine.run_program(f"python3 - <<'END'\n{_MOUNT_AS_CFS}END")
         require(f"a mount of the user cfs ({mounted.text.strip()})", mounted.status, 0)
 
 
@@ -116,7 +115,7 @@ def require_no_failed_unit(machine: TrialMachine) -> None:
     """
     listed = machine.run_program("systemctl list-units --failed --plain --no-legend --no-pager").text
     for unit in (line.split()[0] for line in listed.splitlines()):
-        if unit not in CONTAINER_FAILURES:
+        if machine.guest.has_own_kernel or unit not in CONTAINER_FAILURES:
             shown = machine.run_program(f"systemctl status --no-pager --full {unit}").text
             raise Deviation(f"{unit} has failed: {shown}")
 
@@ -128,10 +127,13 @@ def require_kernel_settings(machine: TrialMachine) -> None:
         Deviation: A setting was not loaded, or this machine's kernel does not know it.
     """
     declared = machine.run_program("grep --no-filename --invert-match ^# /etc/sysctl.d/99-cfs-*.conf").text
-    require("kernel settings", machine.container.read_file(KERNEL_SETTINGS), declared)
     names = [line.partition(" ")[0] for line in declared.splitlines()]
-    unknown = [name for name in names if not Path("/proc/sys", *name.split(".")).exists()]
-    require("unknown kernel settings", unknown, [])
+    if machine.guest.has_own_kernel:
+        require("kernel settings", machine.run_program(f"sysctl {' '.join(names)}").text, declared)
+    else:
+        require("kernel settings", machine.guest.read_file(KERNEL_SETTINGS), declared)
+        unknown = [name for name in names if not Path("/proc/sys", *name.split(".")).exists()]
+        require("unknown kernel settings", unknown, [])
     # systemd raises them to the maximum at boot.
     require("lowered limits of open files", {"fs.file-max", "fs.nr_open"} & set(names), set())
 
@@ -144,7 +146,7 @@ def require_mounts(machine: TrialMachine) -> dict[str, str]:
     """
     listed = machine.run_program("findmnt --json --types xfs --output TARGET,OPTIONS,UUID,SOURCE").text
     mounts = json.loads(listed)["filesystems"] if listed.strip() else []
-    folders = [f"/data/nvme{number}" for number in range(len(machine.container.disks))]
+    folders = [f"/data/nvme{number}" for number in range(len(machine.guest.disks))]
     require("mounted folders", sorted(mount["target"] for mount in mounts), folders)
     for mount in mounts:
         options = set(mount["options"].split(","))
@@ -163,7 +165,7 @@ def require_ready_orchestrator(machine: TrialMachine) -> None:
         Deviation: Something is not as wanted.
     """
     require("BootFailed", machine.list_counts("BootFailed"), [0.0])
-    await_state(
+    machine.await_state(
         "systemd",
         lambda: machine.run_program("systemctl is-system-running").text.strip(),  # noqa: PLW0108 — asks each time
         # Degraded: units have failed that a container cannot run.
@@ -171,7 +173,7 @@ def require_ready_orchestrator(machine: TrialMachine) -> None:
         seconds=120,
     )
     require_no_failed_unit(machine)
-    await_state(
+    machine.await_state(
         "timers",
         lambda: {timer: machine.unit_state(f"{timer}.timer") for timer in ORCHESTRATOR_TIMERS},
         lambda states: set(states.values()) == {"active"},
@@ -183,9 +185,9 @@ def require_ready_orchestrator(machine: TrialMachine) -> None:
     secrets = machine.run_program("stat --format '%U %a' /run/cfs/secrets.env").text.strip()
     require("secrets' owner and mode", secrets, "cfs 600")
     for log in ("watchdog-service", "supervisor"):
-        await_state(
+        machine.await_state(
             f"{log}.log",
-            lambda log=log: machine.container.read_file(f"var/log/cfs-agents/{log}.log"),  # type: ignore[misc]
+            lambda log=log: machine.guest.read_file(f"var/log/cfs-agents/{log}.log"),  # type: ignore[misc]
             lambda text: "stand-in" in text,
             seconds=20,
         )

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from infra.boot.userdata import PROGRAM_FOLDER
-from measure.boot.expectations import Deviation, await_state, pause_test, require
+from measure.boot.container import Container
+from measure.boot.expectations import Deviation, pause_test, require
 from measure.boot.faults import FaultKind
 from measure.boot.gateway import ARCHIVE_HOST
+from measure.boot.hardware import require_own_hardware
 from measure.boot.host import run_host
 from measure.boot.metadata import SILENCE, SPOT_NOTICE
 from measure.boot.readiness import (
@@ -26,6 +28,7 @@ from measure.boot.readiness import (
     require_running,
 )
 from measure.boot.trial_account import TRIAL_BUCKET
+from terminal.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -61,8 +64,10 @@ class Situation:
 
 def boot_first(machine: TrialMachine) -> None:
     """Boot to ready."""
-    machine.container.start_guest()
+    machine.guest.start_guest()
     await_boot(machine)
+    if machine.guest.has_own_kernel:
+        require_own_hardware(machine)
     if machine.profile == "orchestrator":
         require_ready_orchestrator(machine)
     else:
@@ -76,7 +81,7 @@ def boot_without_packages(machine: TrialMachine) -> None:
     for kind in kinds:
         with machine.gateway.faults.cause_fault(kind, f"{ARCHIVE_HOST}*"):
             if kind == kinds[0]:
-                machine.container.start_guest()
+                machine.guest.start_guest()
                 _await_log(machine, " packages\n", "the step packages")
             pause_test(_FAULT_SECONDS / len(kinds))
             if " cloudwatch_agent\n" in _bootstrap_log(machine):
@@ -88,10 +93,10 @@ def boot_without_packages(machine: TrialMachine) -> None:
 def boot_with_held_locks(machine: TrialMachine) -> None:
     """Boot while another program holds the locks of apt and dpkg, as Ubuntu's own updates do."""
     with _held_locks(machine):
-        machine.container.start_guest()
+        machine.guest.start_guest()
         _await_log(machine, " packages\n", "the step packages")
         pause_test(_FAULT_SECONDS)
-        require("boot-complete", machine.container.read_file("var/lib/cfs/boot-complete"), "")
+        require("boot-complete", machine.guest.read_file("var/lib/cfs/boot-complete"), "")
     with ExitStack() as held:
         # dpkg's locks for each package that is downloaded besides apt.
         _await_log(machine, " cloudwatch_agent\n", "the step cloudwatch_agent")
@@ -104,9 +109,11 @@ def boot_with_held_locks(machine: TrialMachine) -> None:
 def boot_without_releases(machine: TrialMachine) -> None:
     """Boot while S3 never answers: the failure is reported, and `prepare` succeeds when it is run again."""
     with machine.gateway.faults.cause_fault(FaultKind.HANG, f"{TRIAL_BUCKET}.s3.*"):
-        machine.container.start_guest()
+        machine.guest.start_guest()
         require("the failed step", await_result(machine), "release")
-        await_state("answers to the launch hook", lambda: list_hook_answers(machine), bool, seconds=REPORT_SECONDS)
+        machine.await_state(
+            "answers to the launch hook", lambda: list_hook_answers(machine), bool, seconds=REPORT_SECONDS
+        )
     require("the launch hook's answer", list_hook_answers(machine), ["ABANDON"])
     require("tag BootState", machine.read_tag("BootState"), "failed:release")
     require("BootFailed", machine.list_counts("BootFailed"), [1.0])
@@ -122,7 +129,7 @@ def boot_without_releases(machine: TrialMachine) -> None:
 def boot_again(machine: TrialMachine) -> None:
     """Reboot: the machine is ready again, and a storage node keeps the data of its disks."""
     if machine.profile == "orchestrator":
-        machine.container.reboot_guest()
+        machine.guest.reboot_guest()
         require_ready_orchestrator(machine)
         return
     mounts = {}
@@ -130,7 +137,7 @@ def boot_again(machine: TrialMachine) -> None:
         mounts = require_mounts(machine)
         machine.run_program(f"echo kept >{_KEPT_FILE}; sync")
     with _reported_boot(machine):
-        machine.container.reboot_guest()
+        machine.guest.reboot_guest()
     require_ready_node(machine)
     if machine.profile == "storage":
         require("mounts after the reboot", require_mounts(machine), mounts)
@@ -140,29 +147,29 @@ def boot_again(machine: TrialMachine) -> None:
 def lose_instance_store(machine: TrialMachine) -> None:
     """Stop and start the instance, after which its instance store is empty."""
     before = require_mounts(machine)
-    machine.container.stop_guest()
-    for disk in machine.container.disks:
+    machine.guest.stop_guest()
+    for disk in machine.guest.disks:
         disk.empty_disk()
     with _reported_boot(machine):
-        machine.container.start_guest()
+        machine.guest.start_guest()
     require_ready_node(machine)
     require("file systems that are still the same", set(before.values()) & set(require_mounts(machine).values()), set())
 
 
 def find_foreign_disk(machine: TrialMachine) -> None:
     """Boot with a disk of unknown content, which must be left alone; then without it."""
-    machine.container.stop_guest()
-    disk = machine.container.disks[-1]
+    machine.guest.stop_guest()
+    disk = machine.guest.disks[-1]
     disk.empty_disk()
     run_host("mkfs.ext4", "-q", "-L", "precious", disk.device)
-    machine.container.start_guest()
-    await_state(
+    machine.guest.start_guest()
+    machine.await_state(
         "tag BootState",
         lambda: machine.read_tag("BootState"),
         lambda state: state == "failed:disks",
         seconds=REPORT_SECONDS,
     )
-    await_state(
+    machine.await_state(
         "BootFailed", lambda: machine.list_counts("BootFailed"), lambda counts: 1.0 in counts, seconds=REPORT_SECONDS
     )
     states = {unit: machine.unit_state(unit) for unit in machine.list_units() if unit != "cfs-repl.service"}
@@ -170,10 +177,10 @@ def find_foreign_disk(machine: TrialMachine) -> None:
     require(
         "the foreign disk", run_host("blkid", "--match-tag", "LABEL", "--output", "value", disk.device), "precious\n"
     )
-    machine.container.stop_guest()
+    machine.guest.stop_guest()
     disk.empty_disk()
     with _reported_boot(machine):
-        machine.container.start_guest()
+        machine.guest.start_guest()
     require_ready_node(machine)
 
 
@@ -182,15 +189,15 @@ def reboot_without_ec2(machine: TrialMachine) -> None:
     with _reported_boot(machine):
         with machine.gateway.faults.cause_fault(FaultKind.UNAVAILABLE, "ec2.*"):
             before = len(machine.gateway.requests)
-            machine.container.reboot_guest()
-            await_state(
+            machine.guest.reboot_guest()
+            machine.await_state(
                 "failed look-ups of the other sites",
                 lambda: [asked for asked in machine.gateway.requests[before:] if asked.action == "DescribeInstances"],
                 bool,
                 seconds=60,
             )
             pause_test(_FAULT_SECONDS)
-        await_state(
+        machine.await_state(
             "cfs-repl",
             lambda: machine.unit_state("cfs-repl.service"),
             lambda state: state == "active",
@@ -202,7 +209,7 @@ def reboot_without_ec2(machine: TrialMachine) -> None:
 def reboot_without_metadata(machine: TrialMachine) -> None:
     """Reboot while the metadata service is silent."""
     with _reported_boot(machine), machine.gateway.faults.cause_fault(FaultKind.HANG, SILENCE):
-        machine.container.reboot_guest()
+        machine.guest.reboot_guest()
         pause_test(_FAULT_SECONDS)
     require_ready_node(machine)
 
@@ -233,7 +240,7 @@ def refuse_corrupt_release(machine: TrialMachine) -> None:
 def notice_interruption(machine: TrialMachine) -> None:
     """Drain after a spot notice; an installation starts the units again."""
     machine.gateway.metadata.items[SPOT_NOTICE] = json.dumps({"action": "terminate", "time": "2030-01-01T00:00:00Z"})
-    await_state(
+    machine.await_state(
         "Drained", lambda: machine.list_counts("Drained"), lambda counts: counts == [1.0], seconds=_DRAIN_SECONDS
     )
     del machine.gateway.metadata.items[SPOT_NOTICE]
@@ -274,7 +281,7 @@ def _reported_boot(machine: TrialMachine) -> Iterator[None]:
     """Wait after the block until the node has reported one more boot as ready."""
     before = machine.list_counts("BootFailed").count(0.0)
     yield
-    await_state(
+    machine.await_state(
         "a boot that is reported as ready",
         lambda: (machine.list_counts("BootFailed").count(0.0), machine.read_tag("BootState")),
         lambda seen: seen[0] > before and seen[1] == "ready",
@@ -284,9 +291,11 @@ def _reported_boot(machine: TrialMachine) -> Iterator[None]:
 
 @contextmanager
 def _held_locks(machine: TrialMachine) -> Iterator[None]:
+    if not isinstance(machine.guest, Container):
+        raise UserError("Locks are held only in containers.", repair="choose another situation")
     with ExitStack() as opened:
         for path in _LOCKS:
-            file = machine.container.root / path
+            file = machine.guest.root / path
             file.parent.mkdir(parents=True, exist_ok=True)
             lock = opened.enter_context(file.open("a"))
             fcntl.lockf(lock, fcntl.LOCK_EX)
@@ -294,11 +303,11 @@ def _held_locks(machine: TrialMachine) -> Iterator[None]:
 
 
 def _await_log(machine: TrialMachine, text: str, what: str) -> None:
-    await_state(what, lambda: _bootstrap_log(machine), lambda log: text in log, seconds=BOOT_SECONDS)
+    machine.await_state(what, lambda: _bootstrap_log(machine), lambda log: text in log, seconds=BOOT_SECONDS)
 
 
 def _bootstrap_log(machine: TrialMachine) -> str:
-    return machine.container.read_file("var/log/cfs-bootstrap.log")
+    return machine.guest.read_file("var/log/cfs-bootstrap.log")
 
 
 def _main_processes(machine: TrialMachine) -> str:

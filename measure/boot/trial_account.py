@@ -32,6 +32,9 @@ TRIAL_SECRETS = {
     "cfs/fireworks-api-key": {"FIREWORKS_API_KEY": "trial-key"},
 }
 
+NODE_TYPE = "i4i.large"
+ORCHESTRATOR_TYPE = "t3.large"
+
 _HOOK_SECONDS = 1200
 
 
@@ -138,7 +141,7 @@ class TrialAccount:
     def launch_orchestrator(self) -> str:
         """Launch an instance outside of a group; return its ID."""
         launched = self._open_client("ec2").run_instances(
-            ImageId=self._image(), InstanceType="t3.large", MinCount=1, MaxCount=1, SubnetId=self._subnet()
+            ImageId=self._image(), InstanceType=ORCHESTRATOR_TYPE, MinCount=1, MaxCount=1, SubnetId=self._subnet()
         )
         return str(launched["Instances"][0]["InstanceId"])
 
@@ -186,7 +189,7 @@ class TrialAccount:
 
     def _create_template(self, name: str) -> str:
         created = self._open_client("ec2").create_launch_template(
-            LaunchTemplateName=name, LaunchTemplateData={"ImageId": self._image(), "InstanceType": "i4i.large"}
+            LaunchTemplateName=name, LaunchTemplateData={"ImageId": self._image(), "InstanceType": NODE_TYPE}
         )
         return str(created["LaunchTemplate"]["LaunchTemplateId"])
 

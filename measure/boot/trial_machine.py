@@ -1,38 +1,39 @@
-"""A machine under test: its container, its network, and what the account knows about it."""
+"""A machine under test: its guest, its network, and what the account knows about it."""
 
 from __future__ import annotations
 
+import base64
 import json
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from infra.boot.nodes import NodeMachine, node_cloud_config
 from infra.boot.orchestrator import OrchestratorMachine, orchestrator_cloud_config
 from infra.boot.userdata import encode_user_data
 from infra.cluster.node_commands import NODE_COMMANDS
-from measure.boot.container import open_container
 from measure.boot.document_commands import render_command
 from measure.boot.downloads import TRIAL_REGION, TRIAL_REPOSITORY
+from measure.boot.expectations import await_state
 from measure.boot.gateway import Gateway
-from measure.boot.guest_files import seed_files
-from measure.boot.metadata import InstanceMetadata, instance_items
+from measure.boot.metadata import InstanceFacts, create_metadata
 from measure.boot.namespaces import network_namespace
-from measure.boot.trial_account import TRIAL_BUCKET, TRIAL_ENVIRONMENT
+from measure.boot.trial_account import NODE_TYPE, ORCHESTRATOR_TYPE, TRIAL_BUCKET, TRIAL_ENVIRONMENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from infra.boot.nodes import BootProfile
     from infra.cluster.node_commands import CommandName
     from infra.tags import Site
     from measure.boot.apt_cache import AptCache
-    from measure.boot.container import Container, GuestOutput
     from measure.boot.downloads import Downloads
+    from measure.boot.guest import Guest, GuestOutput, GuestSystem
     from measure.boot.trial_account import TrialAccount, TrialRelease
 
 MachineProfile = Literal["storage", "client", "conduit", "jepsen", "orchestrator"]
+_Seen = TypeVar("_Seen")
 _GRACE_SECONDS = 30
 """How much longer than its document's time-out a command may take on a busy machine, in seconds."""
 
@@ -43,8 +44,7 @@ class TrialWorld:
 
     Attributes:
         folder: Folder of the run.
-        image: Root folder of the image.
-        layer: Folder that overlays the image.
+        system: The guests' system.
         downloads: Downloads.
         archive: Debian's archive.
         account: The emulated account.
@@ -54,8 +54,7 @@ class TrialWorld:
     """
 
     folder: Path
-    image: Path
-    layer: Path
+    system: GuestSystem
     downloads: Downloads
     archive: AptCache
     account: TrialAccount
@@ -74,7 +73,7 @@ class TrialMachine:
         instance: Instance ID.
         world: What it has in common with the others.
         gateway: Its network.
-        container: Its container.
+        guest: The system that runs on it.
     """
 
     name: str
@@ -82,11 +81,11 @@ class TrialMachine:
     instance: str
     world: TrialWorld
     gateway: Gateway
-    container: Container
+    guest: Guest
 
     def run_program(self, command: str, *, seconds: float = 60) -> GuestOutput:
         """Run a shell command on the machine."""
-        return self.container.run_inside(command, seconds=seconds)
+        return self.guest.run_inside(command, seconds=seconds)
 
     def send_command(self, name: CommandName, **parameters: str) -> GuestOutput:
         """Run a command as its declared SSM document does."""
@@ -107,9 +106,25 @@ class TrialMachine:
             return self.world.account.list_orchestrator_counts(metric)
         return self.world.account.list_counts(metric, group=self.name)
 
+    def await_state(
+        self, what: str, look: Callable[[], _Seen], is_wanted: Callable[[_Seen], bool], *, seconds: float
+    ) -> _Seen:
+        """Look until the wanted state is seen, and return it.
+
+        Args:
+            what: What is awaited.
+            look: Returns the present state.
+            is_wanted: Returns whether a state is the wanted one.
+            seconds: Time limit on a container.
+
+        Raises:
+            Deviation: It was not seen in time.
+        """
+        return await_state(what, look, is_wanted, seconds=seconds, patience=self.guest.patience)
+
     def list_units(self) -> list[str]:
         """Return the ClaudeFS units of a node, in starting order."""
-        return self.container.read_file("etc/cfs/units.txt").split()
+        return self.guest.read_file("etc/cfs/units.txt").split()
 
     def unit_state(self, unit: str) -> str:
         """Return a unit's state, such as `active`."""
@@ -140,31 +155,30 @@ def open_machine(
     else:
         instance = world.account.launch_node(profile, group=name, site=site)
         config = node_config(profile, group=name, site=site)
-    items = instance_items(instance, is_spot=profile == "storage", has_group=profile != "orchestrator")
+    replaced = replace_texts(config, (*world.downloads.fingerprints.items(), *replacements))
+    facts = InstanceFacts(
+        instance=instance,
+        instance_type=ORCHESTRATOR_TYPE if profile == "orchestrator" else NODE_TYPE,
+        user_data=base64.b64decode(encode_user_data(replaced)),
+        is_spot=profile == "storage",
+        has_group=profile != "orchestrator",
+    )
     gateway = Gateway(
         account_port=world.account.port,
         archive=world.archive,
         downloads=world.downloads.files,
         certificate=world.downloads.certificate,
-        metadata=InstanceMetadata(items),
+        metadata=create_metadata(facts),
     )
-    replaced = replace_texts(config, (*world.downloads.fingerprints.items(), *replacements))
-    seed = seed_files(instance=instance, user_data=encode_user_data(replaced))
     with ExitStack() as cleanup:
         namespace = cleanup.enter_context(network_namespace(f"{world.folder.name}-{name}"))
         cleanup.enter_context(gateway.serve_guest(namespace))
-        container = cleanup.enter_context(
-            open_container(
-                world.folder / name,
-                layers=(world.layer, world.image),
-                namespace=namespace,
-                disks=2 if profile == "storage" else 0,
-                files=seed,
+        guest = cleanup.enter_context(
+            world.system.open_guest(
+                world.folder / name, namespace=namespace, disks=2 if profile == "storage" else 0, facts=facts
             )
         )
-        yield TrialMachine(
-            name=name, profile=profile, instance=instance, world=world, gateway=gateway, container=container
-        )
+        yield TrialMachine(name=name, profile=profile, instance=instance, world=world, gateway=gateway, guest=guest)
 
 
 def node_config(profile: BootProfile, *, group: str, site: Site | None) -> str:
