@@ -7,7 +7,7 @@ PYTEST := .venv/bin/pytest --quiet --durations 10 --durations-min 0.5
 # Without bytecode, every process compiles the project and pytest rewrites every test again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help up preview refresh down env test lint workflows types unit e2e rehearse disasters scan boot-test bench chaos guard-bench guard-faults guard-replay status-pictures figures schedule-year lock clean
+.PHONY: help up preview refresh down env test lint workflows types unit e2e rehearse disasters scan boot-test boot-test-vm bench chaos guard-bench guard-faults guard-replay status-pictures figures schedule-year lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -63,6 +63,9 @@ scan: .venv/.ready ## prowler over what `make up` deployed (about 2 minutes; the
 
 boot-test: .venv/.ready ## boot machines in containers, in difficult situations (root, Debian; about 6 minutes)
 	@$(CFS) boot-test
+
+boot-test-vm: .venv/.ready ## boot virtual machines with the data source, devices and kernel of EC2 (root, Debian; TIME)
+	@$(CFS) boot-test --guests emulated
 
 bench: .venv/.ready ## how long previews and deployments take, their memory and growth; figures: .venv/bin/cfs bench --json
 	@$(CFS) bench

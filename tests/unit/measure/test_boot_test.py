@@ -15,7 +15,7 @@ from measure.boot.faults import FaultKind, NetworkFaults
 from measure.boot.gateway import aws_action
 from measure.boot.image import select_mirror
 from measure.boot.leftovers import is_guests
-from measure.boot.metadata import LIFETIME_HEADER, TOKEN_HEADER, InstanceMetadata
+from measure.boot.metadata import LIFETIME_HEADER, TOKEN_HEADER, InstanceFacts, create_metadata, list_below
 from measure.boot.name_server import answer_query, asked_name
 from measure.boot.trial_machine import node_config, replace_texts
 from terminal.errors import UserError
@@ -50,17 +50,40 @@ def test_packages_are_kept_for_good_and_lists_for_a_day(path: str, age: float, *
     assert not is_fresh(path, tmp_path / "missing", now=0)
 
 
+FACTS = InstanceFacts(
+    instance="i-1", instance_type="i4i.large", user_data=b"#cloud-config", is_spot=True, has_group=False
+)
+
+
 def test_metadata_need_a_token_of_the_second_version() -> None:
-    metadata = InstanceMetadata({"instance-id": "i-1"})
+    metadata = create_metadata(FACTS)
 
     assert metadata.answer_request("GET", "/latest/meta-data/instance-id", {}).status == 401
     assert metadata.answer_request("PUT", "/latest/api/token", {}).status == 400
     token = metadata.answer_request("PUT", "/latest/api/token", {LIFETIME_HEADER: "60"}).body.decode()
     answers = [
-        metadata.answer_request("GET", f"/latest/meta-data/{item}", {TOKEN_HEADER: token})
-        for item in ("instance-id", "spot/instance-action")
+        metadata.answer_request("GET", path, {TOKEN_HEADER: token})
+        for path in (
+            "/latest/meta-data/instance-id",
+            "/2021-03-23/user-data",
+            "/latest/meta-data/spot/instance-action",
+            "/latest/meta-data/iam/security-credentials/",
+            "/latest/meta-data/placement",
+            "/instance-id",
+        )
     ]
-    assert [(answer.status, answer.body) for answer in answers] == [(200, b"i-1"), (404, b"")]
+    assert [(answer.status, answer.body) for answer in answers] == [
+        (200, b"i-1"),
+        (200, b"#cloud-config"),
+        (404, b""),
+        (200, b"machine"),
+        (200, b"availability-zone\nregion"),
+        (404, b""),
+    ]
+
+
+def test_metadata_list_folders_with_a_slash_and_only_once() -> None:
+    assert list_below("meta-data/", ("meta-data/a/b", "meta-data/a/c", "meta-data/d", "e")) == "a/\nd"
 
 
 def test_names_have_the_gateways_address_and_no_other() -> None:
@@ -104,12 +127,12 @@ def test_documents_refuse_what_systems_manager_refuses() -> None:
 
 
 def test_a_selected_situation_keeps_the_boot_that_it_needs() -> None:
-    [machine] = select_machines("storage", "foreign-disk")
+    [machine] = select_machines(PLAN, "storage", "foreign-disk")
 
     assert [situation.name for situation in machine.situations] == ["boot", "foreign-disk"]
-    assert select_machines("", "") == list(PLAN)
+    assert select_machines(PLAN, "", "") == list(PLAN)
     with pytest.raises(UserError):
-        select_machines("client", "foreign-disk")
+        select_machines(PLAN, "client", "foreign-disk")
 
 
 @pytest.mark.parametrize("planned", COUNTER_CHECKS, ids=lambda planned: planned.name)
