@@ -24,8 +24,13 @@ ROOT_MODEL = "Amazon Elastic Block Store"
 ROOT_SERIAL = "vol00000000000000001"
 
 _MEMORY_MIB = 2048
-# Without them a boot under emulation is minutes shorter.
-_MASKED_UNITS = ("e2scrub_reap.service", "systemd-binfmt.service")
+_EMULATION_OPTIONS = (
+    # Defaults that an emulated processor exceeds; units of this project with a time-out of their own keep it.
+    *("systemd.default_timeout_start_sec=900", "systemd.default_device_timeout_sec=900", "systemd.service_watchdogs=0"),
+    # They check file systems and register interpreters, for a minute.
+    *("systemd.mask=e2scrub_reap.service", "systemd.mask=systemd-binfmt.service"),
+)
+"""Options of the kernel's command line on an emulated processor."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +89,8 @@ def smbios_options(hardware: Hardware) -> tuple[str, ...]:
 
 def qemu_command(hardware: Hardware) -> tuple[str, ...]:
     """Return the command of a virtual machine; it ends when the machine shuts down or reboots."""
-    kernel = (f"root=LABEL={ROOT_LABEL} ro console=ttyS0 panic=-1 quiet", *map("systemd.mask={}".format, _MASKED_UNITS))
+    slow = () if hardware.uses_kvm else _EMULATION_OPTIONS
+    kernel = (f"root=LABEL={ROOT_LABEL} ro console=ttyS0 panic=-1 quiet", *slow)
     address = f"user,id=net,net={NETWORK},host=10.0.0.1,dns=10.0.0.2,dhcpstart={PRIVATE_ADDRESS}"
     processor = (
         ("-accel", "kvm", "-cpu", "host") if hardware.uses_kvm else ("-accel", "tcg,thread=multi", "-cpu", "max")
