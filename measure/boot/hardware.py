@@ -12,8 +12,8 @@ from measure.boot.qemu_command import ROOT_MODEL
 if TYPE_CHECKING:
     from measure.boot.trial_machine import TrialMachine
 
-_MODULES = {"storage": {"nvme", "xfs"}, "client": {"nvme", "fuse"}}
-"""Kernel modules that a profile needs, if not NVMe's alone."""
+_MODULES = {"storage": {"xfs"}, "client": {"fuse"}}
+"""Kernel modules that a profile needs."""
 
 MOST_FILES = 2**63 - 1
 """The value to which systemd raises fs.file-max at boot."""
@@ -35,5 +35,5 @@ def require_own_hardware(machine: TrialMachine) -> None:
     wanted = [ROOT_MODEL, *(DISK_MODEL for _ in machine.guest.disks)]
     require("models of the NVMe devices", sorted(model.strip() for model in models), sorted(wanted))
     loaded = {line.split()[0] for line in machine.run_program("lsmod").text.splitlines()}
-    require("modules that are not loaded", _MODULES.get(machine.profile, {"nvme"}) - loaded, set())
+    require("modules that are not loaded", _MODULES.get(machine.profile, set()) - loaded, set())
     require("fs.file-max", machine.run_program("sysctl --values fs.file-max").text, f"{MOST_FILES}\n")
