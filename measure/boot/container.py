@@ -109,7 +109,7 @@ class Container(Guest):
                     if child.name() == "systemd":
                         return child.pid
             time.sleep(_POLL_SECONDS)
-        raise UserError("A guest does not run.", repair=f"see {self.folder}/console.log")
+        raise self.console_error("A guest does not run")
 
     def start_command(self) -> Sequence[str]:
         """Return the command of systemd-nspawn."""

@@ -27,6 +27,7 @@ GUEST_ENVIRONMENT = ("env", "--ignore-environment", "PATH=/usr/sbin:/usr/bin:/sb
 """Runs a command without variables of the caller."""
 
 _STOP_SECONDS = 60
+_CONSOLE_CHARACTERS = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +114,12 @@ class Guest(ABC):
             try:
                 self.process.wait(_STOP_SECONDS * self.patience)
             except subprocess.TimeoutExpired as error:
-                raise UserError("A guest did not shut down.", repair=f"see {self.folder}/console.log") from error
+                raise self.console_error("A guest did not shut down") from error
+
+    def console_error(self, problem: str) -> UserError:
+        """Return an error with the end of the console, which does not outlive the run."""
+        console = (self.folder / "console.log").read_text(encoding="utf-8", errors="replace")
+        return UserError(f"{problem}. End of its console: {console[-_CONSOLE_CHARACTERS:]}", repair="try again")
 
     @abstractmethod
     def start_command(self) -> Sequence[str]:

@@ -90,9 +90,7 @@ class VirtualMachine(Guest):
                 return self._agent.start_command(command)
             except AgentSilentError as error:
                 if time.monotonic() > deadline:
-                    raise UserError(
-                        "A guest's agent does not answer.", repair=f"see {self.folder}/console.log"
-                    ) from error
+                    raise self.console_error("A guest's agent does not answer") from error
                 pause_test(_POLL_SECONDS)
 
     def _await_output(self, process: int, command: str, *, seconds: float) -> GuestOutput:
@@ -107,7 +105,7 @@ class VirtualMachine(Guest):
 
     def _require_running(self) -> None:
         if self.process is None or self.process.poll() is not None:
-            raise UserError("A guest does not run.", repair=f"see {self.folder}/console.log")
+            raise self.console_error("A guest does not run")
 
     def kill_guest(self) -> None:
         """End the guest at once, whatever its state."""
