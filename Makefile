@@ -64,7 +64,7 @@ scan: .venv/.ready ## prowler over what `make up` deployed (about 2 minutes; the
 boot-test: .venv/.ready ## boot machines in containers, in difficult situations (root, Debian; about 6 minutes)
 	@$(CFS) boot-test
 
-boot-test-vm: .venv/.ready ## boot virtual machines with the data source, devices and kernel of EC2 (root, Debian; TIME)
+boot-test-vm: .venv/.ready ## boot virtual machines with the data source, devices and kernel of EC2 (root, Debian; half an hour)
 	@$(CFS) boot-test --guests emulated
 
 bench: .venv/.ready ## how long previews and deployments take, their memory and growth; figures: .venv/bin/cfs bench --json

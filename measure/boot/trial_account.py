@@ -35,7 +35,8 @@ TRIAL_SECRETS = {
 NODE_TYPE = "i4i.large"
 ORCHESTRATOR_TYPE = "t3.large"
 
-_HOOK_SECONDS = 1200
+# Longer than an emulated processor takes for a first boot.
+_HOOK_SECONDS = 7200
 
 
 @dataclass(frozen=True, kw_only=True)
