@@ -7,11 +7,13 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pulumi
@@ -323,11 +325,21 @@ class Root:
         program.write_text(f'#!/bin/sh\necho "{name} $*" >>"$CFS_ROOT/calls"\n{script}\n')
         program.chmod(0o755)
 
-    def refuse_twice(self, name: str, call: str, otherwise: str = "") -> None:
-        """Make a program fail in the first two calls with arguments that match a shell pattern."""
-        counted = f'"$CFS_ROOT/refused-{name}"'
-        refusal = f'echo >>{counted}; if [ "$(wc -l <{counted})" -le 2 ]; then exit 100; fi'
-        self.stand_in(name, f'case "$*" in {call}) {refusal} ;; esac\n{otherwise}')
+    def refuse_twice(self, name: str, *calls: str, otherwise: str = "") -> None:
+        """Make a program fail in the first two calls with arguments that match each of some shell patterns."""
+        refusals = ""
+        for number, call in enumerate(calls):
+            counted = f'"$CFS_ROOT/refused-{name}-{number}"'
+            refusals += f'{call}) echo >>{counted}; if [ "$(wc -l <{counted})" -le 2 ]; then exit 100; fi ;;\n'
+        self.stand_in(name, f'case "$*" in\n{refusals}esac\n{otherwise}')
+
+    def attempts(self, name: str, number: int) -> int:
+        """Return how often a program was called with arguments that match a pattern of `refuse_twice`."""
+        return self.read(f"refused-{name}-{number}").count("\n")
+
+    def copy_to(self, path: Path) -> Root:
+        """Copy the folder to another place."""
+        return Root(path=shutil.copytree(self.path, path, symlinks=True))
 
     def run(
         self, program: str, *args: str, stdin: str = "", variables: Mapping[str, str] | None = None
@@ -364,18 +376,19 @@ MakeRoot = Callable[[list[dict[str, str]]], Root]
 @pytest.fixture
 def make_root(tmp_path: Path) -> MakeRoot:
     """A function that creates a root with the files from cloud-init."""
+    return partial(place_files, tmp_path)
 
-    def make(files: list[dict[str, str]]) -> Root:
-        for file in files:
-            target = tmp_path / file["path"].lstrip("/")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(file["content"])
-            target.chmod(int(file["permissions"], 8))
-        for folder in ("stand-ins", "home/cfs", "run/cfs", "var/log"):
-            (tmp_path / folder).mkdir(parents=True, exist_ok=True)
-        return Root(path=tmp_path)
 
-    return make
+def place_files(path: Path, files: list[dict[str, str]]) -> Root:
+    """Create a root with files from cloud-init."""
+    for file in files:
+        target = path / file["path"].lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(file["content"])
+        target.chmod(int(file["permissions"], 8))
+    for folder in ("stand-ins", "home/cfs", "run/cfs", "var/log"):
+        (path / folder).mkdir(parents=True, exist_ok=True)
+    return Root(path=path)
 
 
 KEY_ARN = f"arn:aws:kms:{REGION}:{ACCOUNT_ID}:key/key"

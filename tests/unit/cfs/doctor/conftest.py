@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import base64
-import json
-import urllib.request
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from werkzeug.test import Client
 
 from cfs.doctor.github_target import GitHubTarget, read_github_target
 from local.github.app import create_app
@@ -25,25 +24,28 @@ OWNER, REPOSITORY = "local-owner", "claudefs"
 CLASSIC = "gh" + "p_" + "c" * 36
 
 
+class RefusedCall(Exception):  # noqa: N818 — an answer
+    """The stand-in answered with an error."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(str(code))
+        self.code = code
+
+
 @dataclass(frozen=True, kw_only=True)
 class StandIn:
     """A running stand-in and the target that the doctor examines."""
 
-    url: str
+    client: Client
     store: StateStore
     target: GitHubTarget
 
     def call(self, method: str, path: str, body: object = None) -> Any:
-        """Call the stand-in as a person with a browser would."""
-        request = urllib.request.Request(
-            f"{self.url}{path}",
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"Bearer {CLASSIC}"},
-        )
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            text = answer.read()
-        return json.loads(text) if text else None
+        """Call the stand-in as a person with a browser would, but without a connection."""
+        answer = self.client.open(path, method=method, json=body, headers={"Authorization": f"Bearer {CLASSIC}"})
+        if answer.status_code >= 400:
+            raise RefusedCall(answer.status_code)
+        return answer.json if answer.data else None
 
     def repo(self, method: str, path: str = "", body: object = None) -> Any:
         return self.call(method, f"/repos/{OWNER}/{REPOSITORY}{path}", body)
@@ -67,9 +69,10 @@ def shared_standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn
     """One server for all tests, because creating its application takes longer than most tests."""
     path = tmp_path_factory.mktemp("shared") / "state.json"
     store = StateStore.open_file(path, owner=OWNER, repository=REPOSITORY)
-    with serve_on_loopback(create_app(store)) as url:
+    app = create_app(store)
+    with serve_on_loopback(app) as url:
         target = read_github_target("local", environment={"GITHUB_TOKEN": CLASSIC, "GITHUB_BASE_URL": f"{url}/"})
-        yield StandIn(url=url, store=store, target=target)
+        yield StandIn(client=Client(app), store=store, target=target)
 
 
 @pytest.fixture

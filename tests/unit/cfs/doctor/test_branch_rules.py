@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import urllib.error
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from githubkit_schemas.v2026_03_10 import models
 from cfs.doctor.delivery_checks import judge_delivery
 from cfs.doctor.github_client import GitHubClient
 from infra.github.delivery import DELIVERY_BRANCH, delivered_files, delivery_message
+from tests.unit.cfs.doctor.conftest import RefusedCall
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -125,7 +125,7 @@ def is_committed(standin: StandIn, path: str) -> bool:
     try:
         standin.put_file(path, "name: delivered\n", delivery_message(path))
         status = 201
-    except urllib.error.HTTPError as refused:
+    except RefusedCall as refused:
         status = refused.code
     return {201: True, 409: False}[status]
 
@@ -138,7 +138,7 @@ def is_merged(standin: StandIn) -> bool:
     standin.repo("POST", "/pulls", {"title": "Delivery", "head": DELIVERY_BRANCH, "base": "main"})
     try:
         return bool(standin.repo("PUT", "/pulls/1/merge")["merged"])
-    except urllib.error.HTTPError as refused:
+    except RefusedCall as refused:
         return {405: False}[refused.code]
 
 
@@ -212,8 +212,8 @@ def test_the_stand_in_enforces_rules_on_creating_and_force_pushing_branches(stan
     standin.repo("POST", "/rulesets", {"name": "rules", "enforcement": "active", "rules": rules, **EVERYWHERE})
     sha = standin.repo("GET", "/git/ref/heads/main")["object"]["sha"]
 
-    with pytest.raises(urllib.error.HTTPError, match="422"):
+    with pytest.raises(RefusedCall, match="422"):
         standin.repo("POST", "/git/refs", {"ref": f"refs/heads/{DELIVERY_BRANCH}", "sha": sha})
     standin.put_file(A_FILE, "name: delivered\n", "a commit")
-    with pytest.raises(urllib.error.HTTPError, match="422"):
+    with pytest.raises(RefusedCall, match="422"):
         standin.repo("PATCH", "/git/refs/heads/main", {"sha": sha, "force": True})

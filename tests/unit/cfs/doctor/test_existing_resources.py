@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import urllib.error
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from cfs.doctor.existing_resources import RecordedResources
 from cfs.doctor.repository_checks import examine_repository
 from infra.github.delivery import DELIVERY_BRANCH, delivered_files
-from tests.unit.cfs.doctor.conftest import OWNER, REPOSITORY
+from tests.unit.cfs.doctor.conftest import OWNER, REPOSITORY, RefusedCall
 
 if TYPE_CHECKING:
     from cfs.doctor.findings import Finding
@@ -36,7 +35,7 @@ def test_variables_that_github_would_not_create_again_are_named_with_their_remov
     places = {"/actions": "AWS_REGION", f"/environments/{environment}": "STATE_BUCKET"}
     for place, name in places.items():
         standin.repo("POST", f"{place}/variables", {"name": name, "value": "old"})
-        with pytest.raises(urllib.error.HTTPError, match="409"):
+        with pytest.raises(RefusedCall, match="409"):
             standin.repo("POST", f"{place}/variables", {"name": name, "value": "new"})
     standin.repo("POST", "/actions/variables", {"name": "OTHER", "value": "not declared"})
 

@@ -211,11 +211,11 @@ def test_a_step_that_fails_ends_the_boot_and_is_named(root: Root, program: str, 
     assert "systemctl enable" not in root.calls
 
 
-@pytest.mark.parametrize("program, call", [("snap", '"install --classic node"*'), ("runuser", "*toolchain")])
-def test_what_the_network_refuses_at_first_is_repeated(root: Root, program: str, call: str) -> None:
-    root.refuse_twice(program, call)
+def test_what_the_network_refuses_at_first_is_repeated(root: Root) -> None:
+    root.refuse_twice("snap", '"install --classic node"*')
+    root.refuse_twice("runuser", "*toolchain")
     assert root.run("prepare", variables={"CFS_RETRY_SECONDS": "60"}).returncode == 0
-    assert root.exists("refused-" + program)
+    assert min(root.attempts(program, 0) for program in ("snap", "runuser")) >= 3
 
 
 def test_an_agent_that_another_key_has_signed_is_not_installed(root: Root) -> None:
