@@ -119,7 +119,12 @@ class EnvironmentBucket:
         return [aspect for aspect in aspects if not aspect.is_as_declared(self.aws, self.name)]
 
     def describe_changes(self) -> list[str]:
-        """Describe the changes that the stack's first deployment makes to an adopted bucket: old and new values."""
+        """Describe the changes that the stack's first deployment makes to an adopted bucket: old and new values.
+
+        A bucket that grants rights to others by its ACL is refused, as S3 would refuse the change of its ownership:
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-ownership-migrating-acls-prerequisites.html
+        """
+        self._refuse_foreign_grants()
         return [
             f"{aspect.name}: {json.dumps(aspect.read(self.aws, self.name))} becomes {json.dumps(aspect.declared)}"
             for aspect in self.differing_aspects("(the stack's key)")
@@ -159,6 +164,17 @@ class EnvironmentBucket:
         """Empty and delete the bucket."""
         self.empty()
         self.aws.call_operation("s3", "delete_bucket", Bucket=self.name)
+
+    def _refuse_foreign_grants(self) -> None:
+        acl = self.aws.call_operation("s3", "get_bucket_acl", Bucket=self.name)
+        grantees = [grant["Grantee"] for grant in acl["Grants"] if grant["Grantee"].get("ID") != acl["Owner"]["ID"]]
+        if grantees:
+            names = sorted({grantee.get("URI") or grantee.get("ID", "") for grantee in grantees})
+            raise UserError(
+                f"The ACL of the bucket {self.name} grants rights to {', '.join(names)}; S3 does not disable it.",
+                repair="if they need these rights, grant them by the bucket's policy; then: "
+                f"aws s3api put-bucket-acl --bucket {self.name} --acl private",
+            )
 
     def _write_aspects(self, key_arn: str) -> None:
         for aspect in self.differing_aspects(key_arn):

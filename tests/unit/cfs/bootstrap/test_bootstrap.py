@@ -250,6 +250,20 @@ def test_a_bucket_without_the_tags_is_refused_unless_it_is_adopted_unchanged(eng
 
 
 @pytest.mark.usefixtures("engine")
+def test_a_bucket_that_grants_rights_to_others_by_its_acl_is_not_adopted() -> None:
+    make_bucket(BUCKET)
+    client("s3").put_bucket_acl(Bucket=BUCKET, ACL="log-delivery-write")
+    with pytest.raises(
+        UserError, match=r"grants rights to http://acs\.amazonaws\.com/groups/s3/LogDelivery"
+    ) as refused:
+        open_new_environment("prod", adopt=BUCKET).adopted_changes()
+    assert f"aws s3api put-bucket-acl --bucket {BUCKET} --acl private" in refused.value.repair
+
+    client("s3").put_bucket_acl(Bucket=BUCKET, ACL="private")
+    assert open_new_environment("prod", adopt=BUCKET).adopted_changes() != []
+
+
+@pytest.mark.usefixtures("engine")
 def test_a_bucket_of_another_account_or_region_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     abroad = boto3.client("s3", region_name="eu-west-1")
     abroad.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
