@@ -8,20 +8,17 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import xmltodict
 from botocore import parsers
 from botocore.client import ClientCreator
 from botocore.hooks import EventAliaser, HierarchicalEmitter
 from botocore.loaders import JSONFileLoader, Loader
 from botocore.useragent import UserAgentString
 from hypothesis import HealthCheck, settings
-from moto.core.serialize import XFormedAttributePicker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from botocore.model import ServiceModel
-    from moto.core.serialize import AttributePickerContext
 
 # No deadline: the duration of an example is meaningless on a machine that is busy with other tests.
 settings.register_profile("unit", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -95,22 +92,6 @@ ClientCreator._create_methods = _create_methods_once  # noqa: SLF001 — same re
 UserAgentString.to_string = lambda _self: "boto3 in tests"
 # Most timestamps are a few that the tests' clock shows.
 parsers.DEFAULT_TIMESTAMP_PARSER = cache(parsers.DEFAULT_TIMESTAMP_PARSER)
-
-# Names that the field of a response may have in moto's models, which it looks up for each value.
-_list_keys = XFormedAttributePicker.get_possible_keys
-_keys: dict[tuple[object, ...], tuple[str, ...]] = {}
-
-
-def _list_keys_once(picker: XFormedAttributePicker, context: AttributePickerContext) -> tuple[str, ...]:
-    asked = (type(context.obj), context.key, context.shape, *picker.alias_providers)
-    if asked not in _keys:
-        _keys[asked] = tuple(dict.fromkeys(_list_keys(picker, context)))
-    return _keys[asked]
-
-
-XFormedAttributePicker.get_possible_keys = _list_keys_once
-# Of each element that moto writes.
-xmltodict._validate_name = cache(xmltodict._validate_name)  # noqa: SLF001 — pure
 
 IMAGE = "ami-12c6146b"
 """The only machine image in an account with the fixture `one_image`."""
