@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from measure.boot.situations import Situation
     from measure.boot.trial_machine import MachineProfile
 
-CONTAINERS_AT_ONCE = 4
+CONTAINERS_AT_ONCE = 5
 VIRTUAL_MACHINES_AT_ONCE = 1
 
 SystemPreparation: TypeAlias = "Callable[[Path, str, str], GuestSystem]"

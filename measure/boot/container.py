@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from measure.boot.control_groups import enter_groups, own_groups
 from measure.boot.guest import (
     COMMAND_SECONDS,
     DISK_MODEL,
@@ -44,18 +45,22 @@ class Container(Guest):
     patience = 1
     has_own_kernel = False
 
-    def __init__(self, *, folder: Path, root: Path, namespace: Path, disks: Sequence[Disk]) -> None:
+    def __init__(
+        self, *, folder: Path, root: Path, namespace: Path, groups: Sequence[Path], disks: Sequence[Disk]
+    ) -> None:
         """Describe the guest; `start_guest` starts it.
 
         Args:
             folder: Folder for the guest's console and its description of disks.
             root: Root folder of the guest.
             namespace: Path of the network namespace.
+            groups: Control groups of its own.
             disks: The instance store.
         """
         super().__init__(folder=folder, disks=disks)
         self.root = root
         self._namespace = namespace
+        self._groups = groups
 
     def start_guest(self) -> None:
         """Start the guest, and wait for its first process."""
@@ -130,6 +135,7 @@ class Container(Guest):
                 "setpriv",
                 "--pdeathsig",
                 "TERM",
+                *enter_groups(self._groups),
                 "env",
                 "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1",
                 "systemd-nspawn",
@@ -172,8 +178,9 @@ class ContainerSystem:
         with ExitStack() as cleanup:
             root = cleanup.enter_context(_mounted_root(folder, (self.layer, self.image)))
             write_seed(root, instance=facts.instance, user_data=facts.user_data)
+            groups = cleanup.enter_context(own_groups(namespace.name))
             store = [cleanup.enter_context(_open_disk(folder, number)) for number in range(1, disks + 1)]
-            container = Container(folder=folder, root=root, namespace=namespace, disks=store)
+            container = Container(folder=folder, root=root, namespace=namespace, groups=groups, disks=store)
             cleanup.callback(container.kill_guest)
             yield container
 

@@ -1,4 +1,4 @@
-"""What a killed run has left: its guests and emulated account, mounts, loop devices, network namespaces and folder."""
+"""What a killed run has left: guests, an emulated account, mounts, control groups, devices, namespaces, its folder."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from measure.boot.control_groups import remove_groups
 from measure.boot.host import run_host
 from terminal.errors import UserError
 
@@ -54,6 +55,7 @@ def _remove_run(folder: Path) -> None:
     for disk in folder.glob("*/disk*"):
         for device in run_host("losetup", "--noheadings", "--output", "NAME", "--associated", str(disk)).split():
             run_host("losetup", "--detach", device)
+    remove_groups(f"{folder.name}-*")
     for namespace in Path("/run/netns").glob(f"{folder.name}-*"):
         run_host("ip", "netns", "delete", namespace.name)
     shutil.rmtree(folder, ignore_errors=True)

@@ -10,6 +10,7 @@ import pytest
 from infra.cluster.node_commands import NODE_COMMANDS
 from measure.boot.apt_cache import is_fresh
 from measure.boot.boot_runs import COUNTER_CHECKS, PLAN, select_machines
+from measure.boot.control_groups import find_hierarchies, remove_groups
 from measure.boot.document_commands import render_command
 from measure.boot.faults import FaultKind, NetworkFaults
 from measure.boot.gateway import aws_action
@@ -152,3 +153,21 @@ def test_only_processes_with_a_runs_overlay_as_root_folder_are_its_guests() -> N
     assert is_guests(overlay.format("/"), run)
     assert not is_guests(overlay.format("/run/cfs-boot-a/storage-a/root"), run)
     assert not is_guests(overlay.format("/"), Path("/run/cfs-boot-b"))
+
+
+def test_containers_get_groups_in_each_hierarchy_that_systemd_uses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mounts = (
+        "31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755\n"
+        "32 31 0:29 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu\n"
+        "40 31 0:37 / /sys/fs/cgroup/systemd rw,relatime - cgroup cgroup rw,name=systemd\n"
+        "41 31 0:38 / /sys/fs/cgroup/unified rw,relatime shared:9 - cgroup2 cgroup2 rw\n"
+    )
+    assert find_hierarchies(mounts) == [Path("/sys/fs/cgroup/systemd"), Path("/sys/fs/cgroup/unified")]
+
+    monkeypatch.setattr("measure.boot.control_groups.list_hierarchies", lambda: [tmp_path])
+    (tmp_path / "run-conduit/payload/system.slice").mkdir(parents=True)
+    (tmp_path / "other").mkdir()
+    remove_groups("run-*")
+    assert [path.name for path in tmp_path.iterdir()] == ["other"]
