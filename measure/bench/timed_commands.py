@@ -152,13 +152,15 @@ def unchanged_commands(engines: Mapping[int, LocalEngine], modules: Sequence[str
     folder = engine.account.folder
     empty = write_program(folder / "empty", name="empty", source=import_modules([]))
     floor = write_program(folder / "floor", name="floor", source=import_modules(modules))
+    # The settings are of the stack's own program.
+    bare = replace(engine, settings=None)
     for program in (empty, floor):
-        init_stack(engine, program)
+        init_stack(bare, program)
     own = TimedCommand(arguments=(), folder=PROJECT_FOLDER, environment=engine_environment(engine))
     obtain = "from toolchain import obtain_toolchain; obtain_toolchain()"
     return {
-        "previewEmpty": pulumi_command(engine, "preview", folder=empty),
-        "previewFloor": pulumi_command(engine, "preview", folder=floor),
+        "previewEmpty": pulumi_command(bare, "preview", folder=empty),
+        "previewFloor": pulumi_command(bare, "preview", folder=floor),
         **{name: pulumi_command(engines[nodes], "preview") for nodes, name in PREVIEW_BY_NODES.items()},
         "previewRefresh": pulumi_command(engine, "preview", "--refresh"),
         "cfsPreviewStack": replace(own, arguments=(*CFS_COMMAND, "local", "preview")),

@@ -11,6 +11,8 @@ import pytest
 import yaml
 
 from infra.project import PROJECT_FOLDER
+from local.account import LocalAccount
+from local.engine import LocalEngine
 from measure import sdk_imports
 from measure.bench.growth import GrownStack
 from measure.bench.growth_plot import draw_growth
@@ -23,12 +25,15 @@ from measure.bench.timed_commands import (
     TITLES,
     TimedCommand,
     import_modules,
+    unchanged_commands,
     write_node_settings,
     write_program,
 )
 from terminal.errors import UserError
+from toolchain import Toolchain
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 LOADED = sdk_imports.LoadedModules(
@@ -144,6 +149,23 @@ def test_the_floor_program_loads_only_the_given_modules(tmp_path: Path) -> None:
     program = (write_program(tmp_path / "floor", name="floor", source=source) / "__main__.py").read_text()
     check = "import sys; assert 'pulumi_aws.sns.topic' in sys.modules; assert 'pulumi_aws.ec2.vpc' not in sys.modules"
     subprocess.run([sys.executable, "-c", f"{program}{check}"], check=True)
+
+
+def test_programs_other_than_the_stacks_are_run_without_its_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[Sequence[str]] = []
+    monkeypatch.setattr(TimedCommand, "time_run", lambda command: ran.append(command.arguments))
+    toolchain = Toolchain(origin="path", version="3", path=(), env={})
+    account = LocalAccount(folder=tmp_path, toolchain=toolchain, aws_url="", github_url="")
+    engines = {nodes: LocalEngine(account=account, settings=tmp_path / f"{nodes}.yaml") for nodes in PREVIEW_BY_NODES}
+
+    commands = unchanged_commands(engines, ["pulumi_aws"])
+
+    others = [*ran, *(commands[name].arguments for name in ("previewEmpty", "previewFloor"))]
+    assert len(others) == 4
+    assert not [arguments for arguments in others if "--config-file" in arguments]
+    assert str(tmp_path / "500.yaml") in commands["preview500StorageNodes"].arguments
 
 
 @pytest.mark.parametrize("wrong", ["100", "0.1s", "-5ms", "6000ms", "ms"])
