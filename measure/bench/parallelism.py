@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from local.aws.conditions import CONDITIONS_PATH, Conditions
 from local.emulator_requests import send_json
+from local.operations import set_conditions
 from measure.bench.measurement import delay_answers
 from measure.bench.timed_commands import TITLES, pulumi_command, whole_commands
 from measure.scratch_account import scratch_engine
@@ -71,7 +72,7 @@ def compare_parallelism(numbers: Sequence[int], *, latency: float) -> list[Paral
 
 
 def _time_life(engine: LocalEngine, parallel: int) -> ParallelRun:
-    conditions_url = f"{engine.account.aws_url}{CONDITIONS_PATH}"
+    url = engine.account.aws_url
     whole = whole_commands(engine)
     commands = {
         "firstUp": whole["firstUp"],
@@ -81,9 +82,9 @@ def _time_life(engine: LocalEngine, parallel: int) -> ParallelRun:
     seconds, throttled = {}, {}
     for name, command in commands.items():
         # The buckets are full again, as after a few seconds without requests.
-        send_json(conditions_url, "PUT", Conditions(request_limits=True).to_json())
+        set_conditions(url, Conditions(request_limits=True))
         seconds[name] = _with_parallel(command, parallel).time_run()
-        throttled[name] = int(send_json(conditions_url)["faults"].get("throttled", 0))
+        throttled[name] = int(send_json(f"{url}{CONDITIONS_PATH}")["faults"].get("throttled", 0))
     return ParallelRun(parallel=parallel, seconds=seconds, throttled=throttled)
 
 
