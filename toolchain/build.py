@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from terminal.progress import show_progress
-from toolchain import aws_source, backport, compiler, waits
+from toolchain import aws_source, backport, compiler, faster_bridge, waits
 from toolchain.gocommand import GoWorkspace
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ AWS_FOLDER = "terraform-provider-aws"
 
 SDK_FOLDER = "terraform-plugin-sdk"
 """The folder within the module's for the Terraform SDK, on which the AWS provider is built."""
+
+BRIDGE_FOLDER = "pulumi-terraform-bridge"
+"""The folder within the module's for the bridge between Pulumi and Terraform's providers."""
 
 
 def build_part(part: GoPart, root: Path, *, needed: int) -> None:
@@ -46,6 +49,7 @@ def build_part(part: GoPart, root: Path, *, needed: int) -> None:
             _use_filtered_aws(workspace, part.services)
             backport.identify_what_is_gone(source / AWS_FOLDER)
             _use_limited_waits(workspace)
+            faster_bridge.write_names_into_buffer(_use_copy(workspace, faster_bridge.MODULE, BRIDGE_FOLDER))
         total = _download_modules(workspace, part)
         _compile_programs(workspace, part, work / "programs", total)
         _place_programs(part, work)
@@ -71,10 +75,16 @@ def _use_filtered_aws(workspace: GoWorkspace, services: frozenset[str]) -> None:
 def _use_limited_waits(workspace: GoWorkspace) -> None:
     """Patch the AWS provider and the Terraform SDK so that the environment limits their waits."""
     waits.limit(workspace.folder / AWS_FOLDER, waits.IN_PROVIDER)
-    source = _downloaded_source(workspace, waits.SDK)
-    _copy_files((file for file in source.rglob("*") if file.is_file()), source, workspace.folder / SDK_FOLDER)
-    waits.limit(workspace.folder / SDK_FOLDER, waits.IN_SDK)
-    workspace.run_with_network("mod", "edit", f"-replace={waits.SDK}=./{SDK_FOLDER}")
+    waits.limit(_use_copy(workspace, waits.SDK, SDK_FOLDER), waits.IN_SDK)
+
+
+def _use_copy(workspace: GoWorkspace, module: str, folder: str) -> Path:
+    """Replace a module with a copy that may be changed, and return the copy's folder."""
+    source, copy = _downloaded_source(workspace, module), workspace.folder / folder
+    files = (file for file in source.rglob("*") if "testdata" not in file.parts and file.is_file())
+    _copy_files(files, source, copy)
+    workspace.run_with_network("mod", "edit", f"-replace={module}=./{folder}")
+    return copy
 
 
 def _downloaded_source(workspace: GoWorkspace, module: str) -> Path:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from terminal.errors import UserError
-from tests.unit.toolchain.test_backport import CODE
-from toolchain import aws_source, backport, build, built, part, versions, waits
+from tests.unit.toolchain import test_backport, test_faster_bridge
+from toolchain import aws_source, backport, build, built, faster_bridge, part, versions, waits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,25 +52,27 @@ def go(command: Command) -> None:
 
 @pytest.fixture
 def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the source of the AWS provider, and of what it is made with, be no more than what waits in it."""
+    """Let the sources of the AWS provider, its SDK and the bridge be only the files that the build changes."""
     source = tmp_path / "modules"
     for place in (waits.IN_PROVIDER, waits.IN_SDK):
         write_place(source, place)
+    write_file(source / faster_bridge.FILE, test_faster_bridge.CODE)
     monkeypatch.setenv("FAKE_SOURCE", str(source))
 
     def copy_needed(_source: Path, target: Path, _services: frozenset[str]) -> None:
         write_place(target, waits.IN_PROVIDER)
-        file = target / backport.FILE
-        file.parent.mkdir(parents=True)
-        file.write_text(CODE)
+        write_file(target / backport.FILE, test_backport.CODE)
 
     monkeypatch.setattr(aws_source, "copy_needed", copy_needed)
 
 
 def write_place(module: Path, place: waits.Place) -> None:
-    file = module / place.file
+    write_file(module / place.file, "package any\n\n" + "".join(f"\ttime.After({wait})\n" for wait in place.waits))
+
+
+def write_file(file: Path, text: str) -> None:
     file.parent.mkdir(parents=True)
-    file.write_text("package any\n\n" + "".join(f"\ttime.After({wait})\n" for wait in place.waits))
+    file.write_text(text)
 
 
 @pytest.mark.usefixtures("go", "aws")
@@ -133,11 +135,12 @@ def test_failed_build_leaves_nothing_but_its_log(tmp_path: Path, command: Comman
 
 
 @pytest.mark.usefixtures("go", "aws")
-def test_aws_provider_and_what_it_is_made_with_are_replaced_by_copies(tmp_path: Path) -> None:
+def test_aws_provider_its_sdk_and_the_bridge_are_replaced_by_copies(tmp_path: Path) -> None:
     build.build_part(part.providers_part(), tmp_path / "cache", needed=0)
     log = part.providers_part().cache_entry(tmp_path / "cache").log_file.read_text()
     assert "-replace=github.com/hashicorp/terraform-provider-aws=./terraform-provider-aws" in log
     assert "-replace=github.com/hashicorp/terraform-plugin-sdk/v2=./terraform-plugin-sdk" in log
+    assert "-replace=github.com/pulumi/pulumi-terraform-bridge/v3=./pulumi-terraform-bridge" in log
 
 
 @pytest.mark.usefixtures("go", "aws")

@@ -1,0 +1,82 @@
+"""The built providers translate names without copying them for each letter."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from toolchain import faster_bridge
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CODE = """package naming
+
+import (
+\t"unicode"
+)
+
+func other() string {
+\tvar result string
+\treturn result
+}
+
+func terraformToPulumiName(name string, upper bool) string {
+\tvar result string
+\tfor _, c := range name {
+\t\tif upper {
+\t\t\tresult += string(unicode.ToUpper(c))
+\t\t} else {
+\t\t\tresult += string(c)
+\t\t}
+\t}
+\tresult += "_"
+\treturn result
+}
+"""
+CHANGED = """package naming
+
+import (
+\t"strings"
+\t"unicode"
+)
+
+func other() string {
+\tvar result string
+\treturn result
+}
+
+func terraformToPulumiName(name string, upper bool) string {
+\tvar result strings.Builder
+\tfor _, c := range name {
+\t\tif upper {
+\t\t\tresult.WriteRune(unicode.ToUpper(c))
+\t\t} else {
+\t\t\tresult.WriteRune(c)
+\t\t}
+\t}
+\tresult.WriteString("_")
+\treturn result.String()
+}
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    file = tmp_path / faster_bridge.FILE
+    file.parent.mkdir(parents=True)
+    file.write_text(CODE)
+    return file
+
+
+def test_names_are_written_into_a_buffer_and_other_functions_stay(file: Path, tmp_path: Path) -> None:
+    faster_bridge.write_names_into_buffer(tmp_path)
+    assert file.read_text() == CHANGED
+
+
+def test_code_that_has_changed_is_refused(file: Path, tmp_path: Path) -> None:
+    file.write_text(CODE.replace('result += "_"', 'result = result + "_"'))
+    with pytest.raises(LookupError, match=r"naming\.go does not have .* once"):
+        faster_bridge.write_names_into_buffer(tmp_path)
+    assert 'result = result + "_"' in file.read_text()
