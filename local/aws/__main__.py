@@ -87,6 +87,8 @@ def load_account(state: Path) -> tuple[Journal, WSGIApplication]:
     )
     journal.keeps_answer = keeps_answer
     gc.freeze()
+    # The first request to each service loads its model, many objects that are never freed.
+    gc.set_threshold(50_000, 50, 100)
     gc.enable()
     served = with_price_list(with_health(ActionRecorder(with_faults(journal)), changes=journal.change_count))
     return journal, with_latency(with_cbor(with_functions(served, clock=clock, admit=ACCOUNT_GATE.admit)))

@@ -15,10 +15,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-import botocore.session
 from werkzeug.wrappers import Request
 
 from local.aws.names import iam_actions
+from local.aws.service_models import model_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -187,7 +187,7 @@ _NO_OPERATION = _OperationAddress(
 
 @cache
 def _operation_addresses(service: str) -> tuple[_OperationAddress, ...]:
-    session = botocore.session.get_session()
+    session = model_session()
     if service not in session.get_available_services():
         return ()
     model = session.get_service_model(service)

@@ -17,6 +17,7 @@ from local.aws.gaps.dispatch import close_dispatch_gaps
 from local.aws.gaps.ec2 import close_ec2_gaps
 from local.aws.gaps.events import close_event_gaps
 from local.aws.gaps.functions import close_function_gaps
+from local.aws.gaps.iam import close_iam_gaps
 from local.aws.gaps.launch_limits import close_launch_limit_gaps
 from local.aws.gaps.lifecycle_hooks import close_hook_gaps
 from local.aws.gaps.metrics import close_metric_gaps
@@ -39,6 +40,7 @@ GAP_CLOSERS = (
     close_ec2_gaps,
     close_event_gaps,
     close_function_gaps,
+    close_iam_gaps,
     close_metric_gaps,
     close_node_gaps,
     close_queue_gaps,
