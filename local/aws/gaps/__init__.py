@@ -25,6 +25,7 @@ from local.aws.gaps.nodes import close_node_gaps
 from local.aws.gaps.queues import close_queue_gaps
 from local.aws.gaps.s3 import close_s3_gaps
 from local.aws.gaps.security_groups import close_security_group_gaps
+from local.aws.gaps.serialization import close_serialization_gaps
 from local.aws.gaps.service_quotas import close_quota_gaps
 from local.aws.gaps.spot_prices import close_spot_price_gaps
 from local.aws.gaps.ssm import close_ssm_gaps
@@ -46,6 +47,7 @@ GAP_CLOSERS = (
     close_queue_gaps,
     close_s3_gaps,
     close_security_group_gaps,
+    close_serialization_gaps,
     close_quota_gaps,
     close_spot_price_gaps,
     close_ssm_gaps,
