@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.e2e.console import call_cfs, run_cfs
+from tests.e2e.stacks import GROUPS_OF_NODES
 
 if TYPE_CHECKING:
     from tests.e2e.stacks import Stack
@@ -46,7 +47,7 @@ def test_nodes_run_for_the_window_and_stop_by_themselves(weekend: Stack) -> None
     assert found["usdPerHour"] == {"known": "0.270000", "unknown": []}
     assert found["pricesArePlaceholders"]
     assert found["budget"]["name"] == "claudefs-local-daily"
-    assert weekend.changes("--refresh") == {}
+    assert weekend.limited_to(GROUPS_OF_NODES).changes("--refresh") == {}
 
     weekend.account_time(began + timedelta(hours=3, minutes=10))
     after = cluster("status")
@@ -70,7 +71,7 @@ def test_down_ends_a_window_of_days_and_gives_the_schedule_back(weekend: Stack) 
     stop = min(group["nextStop"] for group in cluster("status")["groups"])
     weekend.account_time(datetime.fromisoformat(stop) + timedelta(minutes=1))
     assert running() == dict.fromkeys(NODES, 0)
-    assert weekend.changes("--refresh") == {}
+    assert weekend.limited_to(GROUPS_OF_NODES).changes("--refresh") == {}
 
 
 def test_bad_input_is_told_with_the_repair(deployed: Stack) -> None:

@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from infra.project import PROJECT_FOLDER
+from tests.e2e.stacks import ON_GITHUB
 
 if TYPE_CHECKING:
     from tests.e2e.stacks import Stack
+
+REDIRECTED = (ON_GITHUB, "**aws:s3/**")
+"""Matches the URNs of what the variables would move."""
 
 
 def plain_pulumi(stack: Stack, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -47,15 +51,16 @@ def test_credentials_of_another_account_than_the_stacks_are_refused(stack: Stack
 def test_variables_move_a_stack_to_no_other_owner_and_no_other_s3(stack: Stack) -> None:
     pin = f"config:\n  aws:endpoints:\n    - s3: {stack.engine.account.aws_url}"
     stack.settings.write_text(stack.settings.read_text().replace("config:", pin, 1))
-    stack.up()
+    stack.limited_to(*REDIRECTED).up()
     before = {resource["urn"] for resource in stack.resources()}
+    targets = [f"--target={target}" for target in REDIRECTED]
     owner = {"GITHUB_ORGANIZATION": "acme", "GITHUB_OWNER": "acme"}
 
     # It runs no program, which would refuse the address.
     refresh = plain_pulumi(
-        stack, "refresh", "--yes", "--skip-preview", **owner, AWS_ENDPOINT_URL_S3="http://127.0.0.1:9"
+        stack, "refresh", "--yes", "--skip-preview", *targets, **owner, AWS_ENDPOINT_URL_S3="http://127.0.0.1:9"
     )
-    preview = plain_pulumi(stack, "preview", "--expect-no-changes", **owner)
+    preview = plain_pulumi(stack, "preview", "--expect-no-changes", *targets, **owner)
 
     assert refresh.returncode == 0, refresh.stdout
     assert {resource["urn"] for resource in stack.resources()} == before

@@ -15,11 +15,13 @@ from local.aws.iam import IAM_PATH
 from local.aws.invocations import FUNCTIONS_PATH
 from local.aws.own_clients import assume_for_service
 from tests.e2e.nodes import describe_group, launch_nodes
+from tests.e2e.stacks import GROUPS_OF_NODES
 
 if TYPE_CHECKING:
     from tests.e2e.stacks import Stack
 
 MODEL = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
+INSTANCE, AGENTS_MODE = "**aws:ec2/instance:**", "**aws:ssm/parameter:**"
 TOKENS = 40e6
 """Output tokens that cost more than a day's budget, the emulated account's $100."""
 
@@ -78,7 +80,7 @@ def test_over_the_days_budget_the_guard_stops_the_cluster_and_a_deployment_leave
     assert stack.client("ssm").get_parameter(Name="claudefs-local-agents-mode")["Parameter"]["Value"] == "paused"
     [alert] = stack.client("sqs").receive_message(QueueUrl=alerts)["Messages"]
     assert "storage-a" in json.loads(alert["Body"])["Message"]
-    assert stack.preview("--refresh") == []
+    assert stack.limited_to(GROUPS_OF_NODES, INSTANCE, AGENTS_MODE).preview("--refresh") == []
     assert_role_is_limited(stack, foreign)
 
 

@@ -20,6 +20,7 @@ from infra.github.delivery import DELIVERY_BRANCH, delivered_files
 from local import operations, servers
 from local.engine import LocalEngine
 from terminal.errors import UserError
+from tests.e2e.stacks import ON_GITHUB
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -191,6 +192,7 @@ def test_secrets_reach_github_encrypted_and_are_nowhere_else(
 def test_what_somebody_has_changed_at_github_is_written_again_and_an_edit_only_where_a_setting_says_so(
     stack: Stack,
 ) -> None:
+    stack = stack.limited_to(ON_GITHUB)
     stored = stack.stored_repository()
     sealed = SealedBox(PrivateKey(base64.b64decode(stored["key"]["private"])).public_key).encrypt(b"another")
     body = {"key_id": stored["key"]["key_id"], "encrypted_value": base64.b64encode(sealed).decode()}
@@ -212,6 +214,7 @@ def test_what_somebody_has_changed_at_github_is_written_again_and_an_edit_only_w
 
 
 def test_a_protected_branch_gets_its_files_by_a_pull_request(stack: Stack) -> None:
+    stack = stack.limited_to(ON_GITHUB)
     ruleset = {
         "name": "reviewed",
         "target": "branch",
@@ -311,6 +314,7 @@ FAULTS: dict[str, tuple[str, dict[str, object]]] = {
 
 
 def test_faults_in_the_middle_of_deployments_leave_nothing_that_the_next_does_not_finish(stack: Stack) -> None:
+    stack = stack.limited_to(ON_GITHUB)
     for secret, (name, options) in FAULTS.items():
         stack.set_secret(f"actionsSecrets.{secret}", "marker")
         fault(stack, name, path="/actions/secrets", **options)
