@@ -72,10 +72,11 @@ def test_drift_is_told_apart_from_changes_found_by_refresh_and_repaired_by_up(
     assert "build-cache-policy" in summary.read_text()
     assert stack.engine.checkpoint_file.read_bytes() == before
 
-    found = stack.engine.query_text("refresh", "--yes", "--skip-preview", "--diff")
+    drifted = stack.limited_to(*(change["urn"] for change in seen["drift"]))
+    found = drifted.engine.query_text("refresh", "--yes", "--skip-preview", "--diff")
     assert "somebody" in found
     assert "2 deleted" in found
-    stack.up()
+    drifted.up()
 
     tags = {tag["Key"]: tag["Value"] for tag in ec2.describe_tags()["Tags"]}
     assert "somebody" not in tags.values()

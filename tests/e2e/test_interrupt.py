@@ -13,6 +13,7 @@ from cfs.doctor.resource_types import DEPLOYMENT_POLICY_TYPE
 from local import operations
 from measure.convergence import check_convergence, read_snapshot
 from measure.killable_up import KillableUp
+from tests.e2e.stacks import ON_GITHUB
 
 if TYPE_CHECKING:
     from measure.convergence import StateSnapshot
@@ -72,6 +73,7 @@ def interrupt(stack: Stack, interruption: Interruption) -> StateSnapshot:
 
 
 def test_what_was_created_and_not_recorded_is_adopted_and_stays_as_it_is(stack: Stack) -> None:
+    stack = stack.limited_to("**aws:ec2/instance:**", ON_GITHUB)
     instance_id = stack.outputs()["orchestratorId"]
     tags = tags_of_disk(stack, instance_id)
     stack.forget_creations("aws:ec2/instance:Instance", DEPLOYMENT_POLICY_TYPE)

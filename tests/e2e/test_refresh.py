@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from local.engine import LocalEngine
     from tests.e2e.stacks import Stack
 
+BUCKETS, KEYS = "**aws:s3/bucket:**", "**aws:kms/key:**"
 OF_THE_CONNECTION = ("connection", "content-length", "date", "server", "transfer-encoding")
 
 
@@ -109,6 +110,7 @@ def cfs_orphans(*arguments: str) -> tuple[int, str]:
 
 
 def test_a_refresh_does_not_lose_what_is_protected(stack: Stack) -> None:
+    stack = stack.limited_to(BUCKETS, KEYS)
     before = urns(stack)
     bucket_refused = Fault(meets=lambda method, path, _: method == "HEAD" and "-state-" in path, status=403)
     key_gone = Fault(
@@ -129,6 +131,7 @@ def test_a_refresh_does_not_lose_what_is_protected(stack: Stack) -> None:
 
 
 def test_what_a_plain_refresh_has_lost_is_not_offered_for_deletion_and_can_be_taken_back(stack: Stack) -> None:
+    stack = stack.limited_to(BUCKETS)
     before, bucket = urns(stack), stack.outputs()["stateBucket"]
     fault = Fault(meets=lambda method, path, _: method == "HEAD" and "-state-" in path, status=400)
     with with_faults(stack, fault) as engine:
