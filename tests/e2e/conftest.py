@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +13,11 @@ import pytest
 from filelock import FileLock
 from xdist.scheduler import LoadScopeScheduling
 
-from cfs.engine import EngineError
+from cfs.engine import POLICY_PACK, EngineError
 from local import servers
 from local.account import open_account
-from tests.e2e.console import run_cfs
+from local.environment import LocalEnvironment
+from tests.e2e.console import call_cfs
 from tests.e2e.language_hosts import PYTHON_VARIABLE, serve_language_hosts
 from tests.e2e.nodes import launch_nodes
 from tests.e2e.nursery import ForkServer
@@ -158,7 +159,7 @@ def deployed_account(tmp_path_factory: pytest.TempPathFactory, blank_account: Fo
         if not record.exists():
             shutil.rmtree(folder, ignore_errors=True)
             stack = new_stack(folder, monkeypatch, spawn=blank_account.spawn_copy)
-            made = deploy_as_reviewed(stack)
+            made = deploy_as_reviewed(stack, monkeypatch)
             servers.stop_emulators(folder)
             record.write_text(json.dumps(made))
     made = json.loads(record.read_text())
@@ -172,12 +173,14 @@ def deployed_account(tmp_path_factory: pytest.TempPathFactory, blank_account: Fo
         )
 
 
-def deploy_as_reviewed(stack: Stack) -> dict[str, Any]:
+def deploy_as_reviewed(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Deploy with the workflow's commands, and return their output and IAM actions."""
+    engine = replace(stack.engine, policy_pack=POLICY_PACK)
+    monkeypatch.setattr(LocalEnvironment, "open_engine", lambda _: engine)
     review = str(stack.folder / "review.json")
-    reviewed = run_cfs(stack.folder, "deploy", "preview", "--environment", "local", "--review", review, "--json").json()
+    reviewed = call_cfs("deploy", "preview", "--environment", "local", "--review", review, "--json").json()
     approved = ("--digest", reviewed["digest"], "--review", review)
-    applied = run_cfs(stack.folder, "deploy", "apply", "--environment", "local", *approved, "--json").json()
+    applied = call_cfs("deploy", "apply", "--environment", "local", *approved, "--json").json()
     return {"reviewed": reviewed, "applied": applied, "actions": sorted(stack.called_actions())}
 
 
