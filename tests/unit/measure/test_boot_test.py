@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -12,13 +14,16 @@ from measure.boot.apt_cache import is_fresh
 from measure.boot.boot_runs import COUNTER_CHECKS, PLAN, select_machines
 from measure.boot.control_groups import find_hierarchies, remove_groups
 from measure.boot.document_commands import render_command
+from measure.boot.expectations import Deviation
 from measure.boot.faults import FaultKind, NetworkFaults
 from measure.boot.gateway import aws_action
+from measure.boot.guest import GuestOutput
 from measure.boot.image import select_mirror
 from measure.boot.leftovers import is_guests
 from measure.boot.metadata import LIFETIME_HEADER, TOKEN_HEADER, InstanceFacts, create_metadata, list_below
 from measure.boot.name_server import answer_query, asked_name
-from measure.boot.trial_machine import node_config, replace_texts
+from measure.boot.readiness import require_no_failed_unit
+from measure.boot.trial_machine import TrialMachine, node_config, replace_texts
 from terminal.errors import UserError
 
 QUERY = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x03ec2\x07example\x00"
@@ -171,3 +176,36 @@ def test_containers_get_groups_in_each_hierarchy_that_systemd_uses(
     (tmp_path / "other").mkdir()
     remove_groups("run-*")
     assert [path.name for path in tmp_path.iterdir()] == ["other"]
+
+
+def machine_with_failed_unit(*, patience: float, trigger: str) -> Mock:
+    """Return a machine whose unit `sites.service` has failed, and succeeds when it is started again."""
+    answers = {
+        "systemctl list-units": "sites.service loaded failed failed Find the other sites\n",
+        "systemctl status": "timed out",
+        "systemctl show": f"{trigger}\n",
+    }
+
+    def run_program(command: str) -> GuestOutput:
+        return GuestOutput(status=0, text=next(text for start, text in answers.items() if command.startswith(start)))
+
+    machine = Mock(spec=TrialMachine, guest=Mock(patience=patience, has_own_kernel=True))
+    machine.run_program = run_program
+    machine.unit_state.side_effect = ["failed", "activating", "inactive"]
+    machine.await_state = partial(TrialMachine.await_state, machine)
+    return machine
+
+
+def test_on_an_emulated_processor_a_failed_unit_has_time_until_its_timer_starts_it_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("measure.boot.expectations.pause_test", lambda _seconds: None)
+    machine = machine_with_failed_unit(patience=6, trigger="sites.timer")
+    require_no_failed_unit(machine)
+    assert machine.unit_state.call_count == 3
+
+
+@pytest.mark.parametrize("patience, trigger", [(1, "sites.timer"), (6, ""), (6, "sites.path")])
+def test_other_failed_units_are_deviations_at_once(patience: float, trigger: str) -> None:
+    with pytest.raises(Deviation, match=r"sites\.service has failed: timed out"):
+        require_no_failed_unit(machine_with_failed_unit(patience=patience, trigger=trigger))
