@@ -130,8 +130,11 @@ def test_a_refresh_does_not_lose_what_is_protected(stack: Stack) -> None:
     assert urns(stack) == before
 
 
-def test_what_a_plain_refresh_has_lost_is_not_offered_for_deletion_and_can_be_taken_back(stack: Stack) -> None:
+def test_what_a_plain_refresh_has_lost_is_not_offered_for_deletion_and_can_be_taken_back(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stack = stack.limited_to(BUCKETS)
+    monkeypatch.setattr("local.app._open_engine", lambda: stack.engine)
     before, bucket = urns(stack), stack.outputs()["stateBucket"]
     fault = Fault(meets=lambda method, path, _: method == "HEAD" and "-state-" in path, status=400)
     with with_faults(stack, fault) as engine:

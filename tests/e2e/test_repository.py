@@ -19,6 +19,7 @@ from cfs.engine import EngineError
 from infra.github.delivery import DELIVERY_BRANCH, delivered_files
 from local import operations, servers
 from local.engine import LocalEngine
+from local.environment import LocalEnvironment
 from terminal.errors import UserError
 from tests.e2e.stacks import ON_GITHUB
 
@@ -130,7 +131,7 @@ class ProcessList:
         self._thread.join()
 
     def _watch(self) -> None:
-        while not self._ended.wait(0.02):
+        while not self._ended.wait(0.1):
             for process in psutil.process_iter():
                 with suppress(psutil.Error):
                     self.seen.add(" ".join(process.cmdline()))
@@ -157,6 +158,8 @@ def test_secrets_reach_github_encrypted_and_are_nowhere_else(
     folder = stack.folder
     token = stack.engine.account.account_variables()["GITHUB_TOKEN"]
     monkeypatch.setattr("cfs.environments.PROJECT_FOLDER", folder)
+    stack = stack.limited_to(ON_GITHUB)
+    monkeypatch.setattr(LocalEnvironment, "open_engine", lambda _: stack.engine)
     said = record_answers(monkeypatch)
     wanted = applying.WantedDeployment(environment="local", cluster_size=None, commit="c" * 40)
 
