@@ -37,10 +37,13 @@ jobs:
 """
 
 
-def wrong(tmp_path: Path, text: str, *, place: str = ".github/workflows/file.yml") -> dict[str, str]:
-    source = tmp_path / "file.yml"
-    source.write_text(text)
-    return {verdict.name: verdict.findings for verdict in check_workflows({place: source}) if verdict.findings}
+def find_faults(tmp_path: Path, texts: Mapping[str, str]) -> dict[str, str]:
+    """Return the findings of each checker that has any; `texts` are the files' texts by their places."""
+    files = {place: tmp_path / str(number) / place.rpartition("/")[2] for number, place in enumerate(texts)}
+    for place, file in files.items():
+        file.parent.mkdir()
+        file.write_text(texts[place])
+    return {verdict.name: verdict.findings for verdict in check_workflows(files) if verdict.findings}
 
 
 @pytest.mark.parametrize("findings, status", [("", 0), ("something is wrong", 1)])
@@ -58,7 +61,7 @@ def test_the_command_checks_both_repositories(monkeypatch: pytest.MonkeyPatch, f
 
 
 def test_a_sound_file_has_no_findings(tmp_path: Path) -> None:
-    assert wrong(tmp_path, SOUND) == {}
+    assert find_faults(tmp_path, {".github/workflows/file.yml": SOUND}) == {}
 
 
 FAULTS = {
@@ -70,13 +73,27 @@ FAULTS = {
 }
 """Texts of the sound file, and what makes each of them wrong."""
 
+REFUSED_ACTION = "name: A\ndescription: B\nruns:\n  using: composite\n  steps:\n    - run: echo\n"
+"""An action without the shell of its step."""
+
 
 def test_each_checker_finds_its_faults(tmp_path: Path) -> None:
+    """All wrong files are checked at once, because starting the checkers takes most of the time."""
     faulty = SOUND
     for sound, fault in FAULTS.items():
         assert sound in faulty
         faulty = faulty.replace(sound, fault)
-    found = wrong(tmp_path, faulty)
+    calls_action, own_action = ".github/workflows/ci-build.yml", ".github/actions/setup/action.yml"
+    misspelt = delivered_files()[calls_action].read_text().replace("components: clippy", "component: clippy")
+    found = find_faults(
+        tmp_path,
+        {
+            ".github/workflows/file.yml": faulty,
+            calls_action: misspelt,
+            own_action: delivered_files()[own_action].read_text(),
+            ".github/actions/a/action.yml": REFUSED_ACTION,
+        },
+    )
 
     for checker, finding in (
         ("zizmor", "template-injection"),
@@ -85,20 +102,7 @@ def test_each_checker_finds_its_faults(tmp_path: Path) -> None:
         ("actionlint", "runner-label"),
         ("actionlint", "SC2086"),
         ("actionlint", "unexpected"),
+        ("actionlint", 'input "component" is not defined in action'),
+        ("action schema", "actions/a/action.yml"),
     ):
         assert finding in found[checker], finding
-
-
-def test_inputs_of_the_repositorys_own_actions_are_checked(tmp_path: Path) -> None:
-    place, action = ".github/workflows/ci-build.yml", ".github/actions/setup/action.yml"
-    misspelt = tmp_path / "ci-build.yml"
-    misspelt.write_text(delivered_files()[place].read_text().replace("components: clippy", "component: clippy"))
-    verdicts = check_workflows({action: delivered_files()[action], place: misspelt})
-
-    findings = {verdict.name: verdict.findings for verdict in verdicts}
-    assert 'input "component" is not defined in action' in findings["actionlint"]
-
-
-def test_an_action_that_github_would_refuse_is_found(tmp_path: Path) -> None:
-    action = "name: A\ndescription: B\nruns:\n  using: composite\n  steps:\n    - run: echo\n"
-    assert "action schema" in wrong(tmp_path, action, place=".github/actions/a/action.yml")
