@@ -19,6 +19,7 @@ CHECKED_YEARS = 10
 with the new rules then refuses a time that has become invalid."""
 
 _DAY = timedelta(days=1)
+_WEEK = timedelta(weeks=1)
 _SECOND = timedelta(seconds=1)
 _QUARTER_MINUTES = 15
 
@@ -75,13 +76,13 @@ def similar_zones(name: str) -> list[str]:
 def clock_changes(zone: str, *, since: date, years: int = CHECKED_YEARS) -> tuple[ClockChange, ...]:
     """Return a zone's clock changes in the given number of years from `since`, in order."""
     rules = ZoneInfo(zone)
-    # One day more at both ends, since local dates differ from UTC dates.
+    # One day more at both ends, since local dates differ from UTC dates. No zone changes its clocks twice in a week.
     instant = datetime.combine(since, time(), tzinfo=UTC) - _DAY
-    days = [instant + number * _DAY for number in range(366 * years + 3)]
-    offsets = [_utc_offset(rules, day) for day in days]
+    weeks = [instant + number * _WEEK for number in range((366 * years + 3) // 7 + 2)]
+    offsets = [_utc_offset(rules, week) for week in weeks]
     return tuple(
         _change_between(rules, before, after)
-        for (before, old), (after, new) in pairwise(zip(days, offsets, strict=True))
+        for (before, old), (after, new) in pairwise(zip(weeks, offsets, strict=True))
         if old != new
     )
 

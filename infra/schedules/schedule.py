@@ -125,8 +125,8 @@ def is_calendar_open(calendar: Calendar, instant: datetime) -> bool:
     local = calendar.local_time(instant)
     day, at = local.date(), local.time()
     if not calendar.is_overnight:
-        return calendar.opens_on(day) and calendar.start <= at < calendar.stop
-    return (calendar.opens_on(day) and at >= calendar.start) or (calendar.opens_on(day - _DAY) and at < calendar.stop)
+        return calendar.start <= at < calendar.stop and calendar.opens_on(day)
+    return (at >= calendar.start and calendar.opens_on(day)) or (at < calendar.stop and calendar.opens_on(day - _DAY))
 
 
 def next_calendar_stop(calendar: Calendar, instant: datetime) -> datetime:
