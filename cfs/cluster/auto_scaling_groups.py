@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
@@ -143,8 +144,9 @@ class AutoScalingGroup:
 def discover_groups(aws: AwsAccount, environment: str, *, names: Sequence[str] = ()) -> list[AutoScalingGroup]:
     """Find an environment's node groups by their tags, sorted by name; `names` are full names, empty for all groups."""
     chosen = {"AutoScalingGroupNames": list(names)} if names else {}
+    actions = _describe_actions(aws)
     groups = [
-        _parse_group(answer, _describe_actions(aws, answer["AutoScalingGroupName"]))
+        _parse_group(answer, actions.get(answer["AutoScalingGroupName"], []))
         for answer in aws.list_items(
             "autoscaling",
             "describe_auto_scaling_groups",
@@ -190,11 +192,12 @@ def choose_groups(groups: Sequence[AutoScalingGroup], wanted: Sequence[str]) -> 
     return [group for group in groups if group.name in chosen]
 
 
-def _describe_actions(aws: AwsAccount, full_name: str) -> list[dict[str, Any]]:
-    listed = aws.list_items(
-        "autoscaling", "describe_scheduled_actions", "ScheduledUpdateGroupActions[]", AutoScalingGroupName=full_name
-    )
-    return list(listed)
+def _describe_actions(aws: AwsAccount) -> Mapping[str, Sequence[dict[str, Any]]]:
+    """Return the scheduled actions of all groups by the groups' full names, which takes one call for most accounts."""
+    actions: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for action in aws.list_items("autoscaling", "describe_scheduled_actions", "ScheduledUpdateGroupActions[]"):
+        actions[action["AutoScalingGroupName"]].append(action)
+    return dict(actions)
 
 
 def _parse_group(answer: Mapping[str, Any], actions: Sequence[Mapping[str, Any]]) -> AutoScalingGroup:
