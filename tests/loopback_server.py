@@ -6,7 +6,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from werkzeug.serving import make_server
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from local.servers import LOOPBACK
 
@@ -15,10 +15,19 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
 
+class KeepAliveHandler(WSGIRequestHandler):
+    """Answer several requests on one connection, as GitHub and AWS do."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_request(self, *_: object) -> None:
+        """Write nothing."""
+
+
 @contextmanager
 def serve_on_loopback(app: WSGIApplication) -> Iterator[str]:
     """Serve an application in threads of this process, and yield its URL."""
-    server = make_server(LOOPBACK, 0, app, threaded=True)
+    server = make_server(LOOPBACK, 0, app, threaded=True, request_handler=KeepAliveHandler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
