@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -17,8 +18,13 @@ from local import servers
 from terminal.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+    from typing import TypeAlias
+
+    from tests.e2e.nursery import ForkServer
+
+    Start: TypeAlias = Callable[[], dict[servers.Emulator, servers.RunningEmulator]]
 
 
 @pytest.fixture
@@ -26,6 +32,12 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     """An account's folder, whose emulators end with the test."""
     yield tmp_path / "account"
     servers.stop_emulators(tmp_path / "account")
+
+
+@pytest.fixture
+def start(folder: Path, blank_account: ForkServer) -> Start:
+    """Start the emulators as forks, in tests of what happens before or afterwards."""
+    return partial(servers.ensure_emulators_running, folder, spawn=blank_account.spawn_copy)
 
 
 def ec2(running: servers.RunningEmulator) -> Any:
@@ -60,12 +72,12 @@ def test_both_emulators_answer_on_loopback_alone(folder: Path) -> None:
         assert addresses == {"127.0.0.1"}
 
 
-def test_what_runs_is_left_alone(folder: Path) -> None:
-    assert servers.ensure_emulators_running(folder) == servers.ensure_emulators_running(folder)
+def test_what_runs_is_left_alone(folder: Path, start: Start) -> None:
+    assert start() == servers.ensure_emulators_running(folder)
 
 
-def test_an_emulator_that_was_killed_comes_back_with_all_that_it_held(folder: Path) -> None:
-    before = servers.ensure_emulators_running(folder)[servers.AWS_EMULATOR]
+def test_an_emulator_that_was_killed_comes_back_with_all_that_it_held(folder: Path, start: Start) -> None:
+    before = start()[servers.AWS_EMULATOR]
     vpc = make_vpc(before)
     os.kill(before.pid, signal.SIGKILL)
     psutil.wait_procs([psutil.Process(before.pid)] if psutil.pid_exists(before.pid) else [], timeout=5)
@@ -79,9 +91,9 @@ def test_an_emulator_that_was_killed_comes_back_with_all_that_it_held(folder: Pa
 
 
 def test_an_emulator_of_older_code_is_started_again_with_all_that_it_held(
-    folder: Path, capsys: pytest.CaptureFixture[str]
+    folder: Path, start: Start, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    before = servers.ensure_emulators_running(folder)
+    before = start()
     vpc = make_vpc(before[servers.AWS_EMULATOR])
     recorded = json.loads((folder / "servers.json").read_text())
     del recorded[servers.AWS_EMULATOR.module]["code"]  # as versions of this project did that recorded none
@@ -96,22 +108,24 @@ def test_an_emulator_of_older_code_is_started_again_with_all_that_it_held(
     assert "The emulated AWS account runs outdated code" in capsys.readouterr().err
 
 
-def test_a_restart_makes_the_same_ids_as_an_uninterrupted_run_would(folder: Path, tmp_path: Path) -> None:
-    first = servers.ensure_emulators_running(folder)[servers.AWS_EMULATOR]
+def test_a_restart_makes_the_same_ids_as_an_uninterrupted_run_would(
+    folder: Path, start: Start, tmp_path: Path, blank_account: ForkServer
+) -> None:
+    first = start()[servers.AWS_EMULATOR]
     made = [make_vpc(first)]
     servers.stop_emulators(folder)
     made.append(make_vpc(servers.ensure_emulators_running(folder)[servers.AWS_EMULATOR]))
 
     other = tmp_path / "other"
     try:
-        uninterrupted = servers.ensure_emulators_running(other)[servers.AWS_EMULATOR]
+        uninterrupted = servers.ensure_emulators_running(other, spawn=blank_account.spawn_copy)[servers.AWS_EMULATOR]
         assert [make_vpc(uninterrupted), make_vpc(uninterrupted)] == made
     finally:
         servers.stop_emulators(other)
 
 
-def test_stopping_ends_the_processes_and_keeps_the_state(folder: Path) -> None:
-    processes = servers.ensure_emulators_running(folder)
+def test_stopping_ends_the_processes_and_keeps_the_state(folder: Path, start: Start) -> None:
+    processes = start()
     servers.stop_emulators(folder)
     assert not any(process.is_alive() for process in processes.values())
     assert (folder / servers.GITHUB_EMULATOR.state_file).exists()
@@ -134,10 +148,12 @@ def test_a_taken_port_is_named_with_the_process_that_has_it(folder: Path, monkey
 
 
 @pytest.mark.parametrize("value", ["http", "-1", "65536", "80.5"])
-def test_a_port_that_is_none_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+def test_a_port_that_is_none_is_refused(
+    folder: Path, start: Start, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
     monkeypatch.setenv("CFS_GITHUB_PORT", value)
     with pytest.raises(UserError, match=f"CFS_GITHUB_PORT is '{value}'"):
-        servers.ensure_emulators_running(folder)
+        start()
     servers.stop_emulators(folder)
     assert [process for process in servers.recorded_emulators(folder).values() if process.is_alive()] == []
     assert servers.AWS_EMULATOR in servers.recorded_emulators(
@@ -146,7 +162,7 @@ def test_a_port_that_is_none_is_refused(folder: Path, monkeypatch: pytest.Monkey
 
 
 def test_another_port_is_taken_where_the_chosen_one_was_lost_to_another_process(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     choose = servers._choose_port  # noqa: SLF001 — what a test must put in the way of
     with socket.socket() as taken:
@@ -158,19 +174,19 @@ def test_another_port_is_taken_where_the_chosen_one_was_lost_to_another_process(
             "_choose_port",
             lambda emulator, *, before: ports.pop() if ports else choose(emulator, before=before),
         )
-        started = servers.ensure_emulators_running(folder)
+        started = start()
         assert started[servers.AWS_EMULATOR].port != taken.getsockname()[1]
         assert started[servers.AWS_EMULATOR].is_healthy()
 
 
-def test_another_port_is_taken_where_the_one_before_is_gone(folder: Path) -> None:
-    before = servers.ensure_emulators_running(folder)[servers.AWS_EMULATOR]
+def test_another_port_is_taken_where_the_one_before_is_gone(folder: Path, start: Start) -> None:
+    before = start()[servers.AWS_EMULATOR]
     servers.stop_emulators(folder)
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind(("127.0.0.1", before.port))
         taken.listen()
-        after = servers.ensure_emulators_running(folder)[servers.AWS_EMULATOR]
+        after = start()[servers.AWS_EMULATOR]
     assert after.port != before.port
 
 
