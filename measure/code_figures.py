@@ -24,6 +24,8 @@ KINDS = {
 """Kinds of code with their folders and files."""
 
 _GIT_SECONDS = 30.0
+_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+"""Fields of a statement that contain statements."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,10 +112,13 @@ def figures_result(figures: CodeFigures) -> CommandResult:
     )
 
 
-def _named_functions(tree: ast.Module) -> Iterator[ast.FunctionDef]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef) and not (node.name.startswith("__") and node.name.endswith("__")):
-            yield node
+def _named_functions(parent: ast.AST) -> Iterator[ast.FunctionDef]:
+    """Yield functions below a statement; expressions, which are most nodes, contain none."""
+    for block in _BLOCKS:
+        for node in getattr(parent, block, ()):
+            if isinstance(node, ast.FunctionDef) and not (node.name.startswith("__") and node.name.endswith("__")):
+                yield node
+            yield from _named_functions(node)
 
 
 def _line_count(function: ast.FunctionDef) -> int:

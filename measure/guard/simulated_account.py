@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
@@ -98,7 +99,6 @@ class SimulatedAccount:
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     described: DescribedInstances = field(init=False)
     last_report: TickReport = field(init=False)
-    _clients: dict[str, Any] = field(default_factory=dict)
     _placed: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -107,9 +107,7 @@ class SimulatedAccount:
 
     def service_client(self, service: str) -> Any:
         """Return a client whose calls are not counted."""
-        if service not in self._clients:
-            self._clients[service] = self.session.client(service)
-        return self._clients[service]
+        return _uncounted_client(service)
 
     @property
     def guard_settings(self) -> GuardSettings:
@@ -281,18 +279,20 @@ def simulate_account() -> Iterator[SimulatedAccount]:
     close_metric_gaps()
     one_image = patch.object(amis, "AMIS", amis.AMIS[:1])
     with patch.dict(os.environ, _CREDENTIALS), one_image, mock_aws():
-        session = _open_session()
-        session.client("dynamodb").create_table(
+        _uncounted_client("dynamodb").create_table(
             TableName=TABLE,
             KeySchema=[{"AttributeName": "day", "KeyType": "HASH"}, {"AttributeName": "entry", "KeyType": "RANGE"}],
             AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("day", "entry")],
             BillingMode="PAY_PER_REQUEST",
         )
-        topic = session.client("sns").create_topic(Name=f"claudefs-{SIMULATED_ENVIRONMENT}-budget-alerts")["TopicArn"]
-        session.client("ssm").put_parameter(Name=PARAMETER, Value="normal", Type="String")
-        image = session.client("ec2").describe_images()["Images"][0]["ImageId"]
+        name = f"claudefs-{SIMULATED_ENVIRONMENT}-budget-alerts"
+        topic = _uncounted_client("sns").create_topic(Name=name)["TopicArn"]
+        _uncounted_client("ssm").put_parameter(Name=PARAMETER, Value="normal", Type="String")
+        image = _uncounted_client("ec2").describe_images()["Images"][0]["ImageId"]
         own = _open_session()
-        account = SimulatedAccount(session=session, topic_arn=topic, calls=AwsCalls(session=own), ami=image)
+        account = SimulatedAccount(
+            session=_uncounted_session(), topic_arn=topic, calls=AwsCalls(session=own), ami=image
+        )
         own.events.register_first("before-send", _count_calls(account))
         with patch.object(BotocoreStubber, "process_request", _quick_answers(account)):
             yield account
@@ -303,6 +303,18 @@ def _open_session() -> boto3.Session:
     core = botocore.session.Session()
     core.register_component("data_loader", _LOADER)
     return boto3.Session(botocore_session=core, region_name=REGION)
+
+
+@cache
+def _uncounted_session() -> boto3.Session:
+    """Return the session of calls that are not the guard's, which all accounts share."""
+    return _open_session()
+
+
+@cache
+def _uncounted_client(service: str) -> Any:
+    """Return a client for all accounts; creating one takes longer than most calls."""
+    return _uncounted_session().client(service)
 
 
 def _quick_answers(account: SimulatedAccount) -> Callable[..., Any]:
