@@ -76,7 +76,13 @@ class Stack:
         return self.engine.account.folder
 
     def limited_to(self, *targets: str) -> Stack:
-        """Return the stack with an engine that only handles some resources, which takes a fraction of the time."""
+        """Return the stack with an engine that only handles some resources, which takes a fraction of the time.
+
+        Args:
+            targets: URNs, or patterns that begin and end with `**`, each of at least one resource.
+        """
+        urns = [resource["urn"] for resource in self.resources()]
+        assert not [target for target in targets if not any(target.strip("*") in urn for urn in urns)]
         return replace(self, engine=replace(self.engine, targets=targets))
 
     def client(self, service: str) -> Any:
