@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 from moto import mock_aws
 
 from local.aws import automation
 from local.aws.automation import ParametersError
 from local.aws.gaps import close_gaps
+from tests.mocked_clients import mocked_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,7 +94,7 @@ def test_parameters_that_are_missing_or_unknown_start_nothing(given: dict[str, l
 
 @pytest.mark.parametrize("state, status", [("running", "Success"), ("stopped", "Failed")])
 def test_an_assertion_holds_or_fails_by_what_the_account_says(state: str, status: str) -> None:
-    ec2 = boto3.client("ec2", region_name=REGION)
+    ec2 = mocked_client("ec2")
     image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
     instance = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
     inputs = {
@@ -110,7 +110,7 @@ def test_an_assertion_holds_or_fails_by_what_the_account_says(state: str, status
 
 
 def test_an_execution_can_be_looked_up_and_an_unknown_document_is_refused() -> None:
-    client = boto3.client("ssm", region_name=REGION)
+    client = mocked_client("ssm")
     content = json.dumps({"schemaVersion": "0.3", "parameters": PARAMETERS, "mainSteps": [step("a", fails=True)]})
     client.create_document(Content=content, Name="runbook", DocumentType="Automation", DocumentFormat="JSON")
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 
 from local.aws.conditions import ACCOUNT_CONDITIONS, Conditions
 from tests.conftest import IMAGE
+from tests.mocked_clients import mocked_client
 from tests.unit.local.aws.test_lifecycle_hooks import GROUP, activities, create_group, nodes, resize
 
 pytestmark = pytest.mark.usefixtures("slow_account")
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("slow_account")
 def launch(*, count: int = 1, spot: bool = False, kind: str = "t3.micro") -> None:
     """Launch instances with two vCPUs each, unless another type is named."""
     market = {"InstanceMarketOptions": {"MarketType": "spot"}} if spot else {}
-    boto3.client("ec2").run_instances(ImageId=IMAGE, InstanceType=kind, MinCount=count, MaxCount=count, **market)
+    mocked_client("ec2").run_instances(ImageId=IMAGE, InstanceType=kind, MinCount=count, MaxCount=count, **market)
 
 
 def refusal(**launched: object) -> tuple[str, str]:
@@ -39,7 +39,7 @@ def test_a_new_account_launches_five_vcpus_of_each_market() -> None:
 def test_a_raised_quota_allows_more_and_other_families_have_quotas_of_their_own() -> None:
     ACCOUNT_CONDITIONS.switch(Conditions(quotas=True))
     launch(kind="g5.xlarge", count=2)
-    boto3.client("service-quotas").request_service_quota_increase(
+    mocked_client("service-quotas").request_service_quota_increase(
         ServiceCode="ec2", QuotaCode="L-1216C47A", DesiredValue=16
     )
     launch(count=8)
@@ -60,7 +60,7 @@ def test_a_group_records_why_its_launch_failed() -> None:
     create_group()
     resize(3)
     assert len(nodes()) == 2
-    [group] = boto3.client("autoscaling").describe_scaling_activities(AutoScalingGroupName=GROUP)["Activities"][:1]
+    [group] = mocked_client("autoscaling").describe_scaling_activities(AutoScalingGroupName=GROUP)["Activities"][:1]
     assert (group["StatusCode"], group["Description"]) == ("Failed", "Launching a new EC2 instance")
     assert group["StatusMessage"].startswith("Could not launch On-Demand Instances. VcpuLimitExceeded - You have")
     assert group["StatusMessage"].endswith("adjustment to this limit. Launching EC2 instance failed.")

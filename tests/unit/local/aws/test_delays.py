@@ -6,7 +6,6 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 from werkzeug.test import Client
 from werkzeug.wrappers import Response
@@ -20,6 +19,7 @@ from local.aws.iam.account import ACCOUNT_ID
 from local.aws.journal import Journal
 from local.aws.scheduling import due_request_source, with_clock
 from tests.conftest import IMAGE
+from tests.mocked_clients import mocked_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,17 +34,17 @@ TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
 
 
 def launch() -> str:
-    ec2 = boto3.client("ec2")
+    ec2 = mocked_client("ec2")
     return str(ec2.run_instances(ImageId=IMAGE, MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"])
 
 
 def state(instance: str) -> str:
-    [found] = boto3.client("ec2").describe_instances(InstanceIds=[instance])["Reservations"]
+    [found] = mocked_client("ec2").describe_instances(InstanceIds=[instance])["Reservations"]
     return str(found["Instances"][0]["State"]["Name"])
 
 
 def test_an_instance_passes_the_states_of_its_life(slow_account: StoppedClock) -> None:
-    ec2 = boto3.client("ec2")
+    ec2 = mocked_client("ec2")
     instance = launch()
     seen = [state(instance)]
     for change, seconds in (
@@ -70,7 +70,7 @@ def test_an_instance_passes_the_states_of_its_life(slow_account: StoppedClock) -
 
 def test_an_instance_that_is_terminated_while_it_starts_does_not_run(slow_account: StoppedClock) -> None:
     instance = launch()
-    boto3.client("ec2").terminate_instances(InstanceIds=[instance])
+    mocked_client("ec2").terminate_instances(InstanceIds=[instance])
     slow_account.pass_seconds(TERMINATION_SECONDS)
     assert state(instance) == "terminated"
 
@@ -83,7 +83,7 @@ def test_the_scale_shortens_all_delays(slow_account: StoppedClock) -> None:
 
 
 def test_a_nat_gateway_is_pending_at_first_and_deleting_at_last(slow_account: StoppedClock) -> None:
-    ec2 = boto3.client("ec2")
+    ec2 = mocked_client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
     address = ec2.allocate_address(Domain="vpc")["AllocationId"]
@@ -128,7 +128,7 @@ def test_each_rule_of_propagation_has_a_new_name() -> None:
 
 
 def test_a_new_name_is_refused_at_first_and_accepted_later(slow_account: StoppedClock) -> None:
-    iam = boto3.client("iam")
+    iam = mocked_client("iam")
     iam.create_role(RoleName="guard", AssumeRolePolicyDocument=TRUST)
     iam.create_instance_profile(InstanceProfileName="guard")
     document = json.dumps(
@@ -136,8 +136,8 @@ def test_a_new_name_is_refused_at_first_and_accepted_later(slow_account: Stopped
     )
     iam.create_policy(PolicyName="guard", PolicyDocument=document)
     iam.put_role_policy(RoleName="guard", PolicyName="send", PolicyDocument=document)
-    boto3.client("s3").create_bucket(Bucket="artifacts", CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
-    boto3.client("ec2").create_launch_template(
+    mocked_client("s3").create_bucket(Bucket="artifacts", CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
+    mocked_client("ec2").create_launch_template(
         LaunchTemplateName="nodes", LaunchTemplateData={"IamInstanceProfile": {"Name": "guard"}}
     )
     refused = {name for name, parameters in NEW_NAMES.items() if RULES[name].find_fault(parameters)}

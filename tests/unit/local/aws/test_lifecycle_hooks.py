@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 
 from local.aws.conditions import ACCOUNT_CONDITIONS, Conditions
 from local.aws.gaps.delays import LAUNCH_SECONDS
 from tests.conftest import IMAGE
+from tests.mocked_clients import mocked_client
 
 if TYPE_CHECKING:
     from tests.unit.local.aws.conftest import StoppedClock
@@ -20,7 +20,7 @@ LAUNCH_HOOK_SECONDS, TERMINATION_HOOK_SECONDS = 1200, 300
 
 
 def create_group(*, hooks: bool = True) -> Any:
-    ec2, autoscaling = boto3.client("ec2"), boto3.client("autoscaling")
+    ec2, autoscaling = mocked_client("ec2"), mocked_client("autoscaling")
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
     data: Any = {"ImageId": IMAGE, "InstanceType": "t3.micro"}
@@ -49,22 +49,22 @@ def create_group(*, hooks: bool = True) -> Any:
 
 
 def resize(count: int) -> None:
-    boto3.client("autoscaling").set_desired_capacity(AutoScalingGroupName=GROUP, DesiredCapacity=count)
+    mocked_client("autoscaling").set_desired_capacity(AutoScalingGroupName=GROUP, DesiredCapacity=count)
 
 
 def nodes() -> dict[str, str]:
-    [group] = boto3.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
+    [group] = mocked_client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
     return {of["InstanceId"]: of["LifecycleState"] for of in group["Instances"]}
 
 
 def answer(hook: str, instance: str, result: str = "CONTINUE") -> None:
-    boto3.client("autoscaling").complete_lifecycle_action(
+    mocked_client("autoscaling").complete_lifecycle_action(
         AutoScalingGroupName=GROUP, LifecycleHookName=hook, InstanceId=instance, LifecycleActionResult=result
     )
 
 
 def activities() -> list[tuple[str, str]]:
-    found = boto3.client("autoscaling").describe_scaling_activities(AutoScalingGroupName=GROUP)["Activities"]
+    found = mocked_client("autoscaling").describe_scaling_activities(AutoScalingGroupName=GROUP)["Activities"]
     return [(of["StatusCode"], of.get("StatusMessage", "").partition(": ")[2]) for of in found]
 
 

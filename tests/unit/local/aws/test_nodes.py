@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
@@ -18,6 +17,7 @@ from local.aws.gaps import nodes, s3
 from local.aws.iam.gate import ACCOUNT_GATE
 from local.aws.nodes import boot_node
 from tests.conftest import IMAGE
+from tests.mocked_clients import mocked_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,17 +32,13 @@ def account(one_image: None) -> Iterator[None]:  # noqa: ARG001
     with mock_aws():
         nodes.close_node_gaps()
         s3.close_s3_gaps()
-        client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+        mocked_client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
         yield
-
-
-def client(service: str) -> Any:
-    return boto3.client(service, region_name=REGION)
 
 
 def launch(*, profile: str = "", **more: str) -> str:
     given = [{"Key": key, "Value": value} for key, value in (TAGS | more).items()]
-    started: str = client("ec2").run_instances(
+    started: str = mocked_client("ec2").run_instances(
         ImageId=IMAGE,
         MinCount=1,
         MaxCount=1,
@@ -53,22 +49,22 @@ def launch(*, profile: str = "", **more: str) -> str:
 
 
 def tags(node: str) -> dict[str, str]:
-    listed = client("ec2").describe_instances(InstanceIds=[node])["Reservations"][0]["Instances"][0]["Tags"]
+    listed = mocked_client("ec2").describe_instances(InstanceIds=[node])["Reservations"][0]["Instances"][0]["Tags"]
     return {tag["Key"]: tag["Value"] for tag in listed}
 
 
 def test_a_node_whose_release_is_gone_fails_to_boot() -> None:
     pointer = json.dumps({"release": f"releases/{'a' * 40}/release.json"})
-    client("s3").put_object(Bucket=BUCKET, Key="environments/local/version.json", Body=pointer)
+    mocked_client("s3").put_object(Bucket=BUCKET, Key="environments/local/version.json", Body=pointer)
     assert tags(launch())["BootState"] == "failed:release"
 
 
 def test_a_node_reads_releases_under_the_role_of_its_profile(monkeypatch: pytest.MonkeyPatch) -> None:
     release = f"releases/{'a' * 40}/release.json"
     for key, body in (("environments/local/version.json", {"release": release}), (release, {"version": "v1.0.0"})):
-        client("s3").put_object(Bucket=BUCKET, Key=key, Body=json.dumps(body))
+        mocked_client("s3").put_object(Bucket=BUCKET, Key=key, Body=json.dumps(body))
     by_ec2 = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    iam, trust = client("iam"), json.dumps({"Version": "2012-10-17", "Statement": by_ec2})
+    iam, trust = mocked_client("iam"), json.dumps({"Version": "2012-10-17", "Statement": by_ec2})
     iam.create_role(RoleName="node", AssumeRolePolicyDocument=trust)
     iam.create_instance_profile(InstanceProfileName="node")
     iam.add_role_to_instance_profile(InstanceProfileName="node", RoleName="node")
@@ -87,7 +83,7 @@ def test_a_node_reads_releases_under_the_role_of_its_profile(monkeypatch: pytest
 
 def test_an_instance_of_no_group_does_not_boot() -> None:
     given = {key: value for key, value in TAGS.items() if key != "NodeGroup"}
-    node = client("ec2").run_instances(
+    node = mocked_client("ec2").run_instances(
         ImageId=IMAGE,
         MinCount=1,
         MaxCount=1,
@@ -99,7 +95,7 @@ def test_an_instance_of_no_group_does_not_boot() -> None:
 
 
 def document() -> None:
-    client("ssm").create_document(
+    mocked_client("ssm").create_document(
         Name="claudefs-local-probe",
         DocumentType="Command",
         DocumentFormat="JSON",
@@ -108,7 +104,7 @@ def document() -> None:
 
 
 def probe(node: str, **parameters: list[str]) -> Any:
-    return client("ssm").send_command(
+    return mocked_client("ssm").send_command(
         DocumentName="claudefs-local-probe",
         InstanceIds=[node],
         Parameters=parameters or {"ExpectedVersion": ["v1.0.0"]},
@@ -135,7 +131,7 @@ def test_a_node_that_is_not_reached_makes_the_whole_call_fail(state: str) -> Non
     document()
     node = launch(EmulatedFault=state)
     if state == "gone":
-        client("ec2").terminate_instances(InstanceIds=[node])
+        mocked_client("ec2").terminate_instances(InstanceIds=[node])
     with pytest.raises(ClientError, match="InvalidInstanceId"):
         probe(node)
 
@@ -144,17 +140,19 @@ def test_a_command_runs_on_the_nodes_that_it_names_alone() -> None:
     document()
     node, _ = launch(), launch()
     command = probe(node)["Command"]["CommandId"]
-    listed = client("ssm").list_command_invocations(CommandId=command, Details=True)["CommandInvocations"]
+    listed = mocked_client("ssm").list_command_invocations(CommandId=command, Details=True)["CommandInvocations"]
     assert [(one["InstanceId"], one["Status"]) for one in listed] == [(node, "Failed")]
     assert listed[0]["CommandPlugins"][0]["Output"] == "wrong: the release is none, not v1.0.0"
 
 
 def test_other_peoples_documents_do_nothing() -> None:
-    sent = client("ssm").send_command(DocumentName="AWS-RunShellScript", InstanceIds=[launch()])
+    sent = mocked_client("ssm").send_command(DocumentName="AWS-RunShellScript", InstanceIds=[launch()])
     assert sent["Command"]["Status"] == "Success"
 
 
 def test_a_bucket_that_asks_for_tls_is_reached_without_here() -> None:
-    client("s3").put_bucket_policy(Bucket=BUCKET, Policy=bucket_policy(f"arn:aws:s3:::{BUCKET}", "arn:aws:kms:::key/k"))
-    client("s3").put_object(Bucket=BUCKET, Key="key", Body=b"body")
-    assert client("s3").get_object(Bucket=BUCKET, Key="key")["Body"].read() == b"body"
+    mocked_client("s3").put_bucket_policy(
+        Bucket=BUCKET, Policy=bucket_policy(f"arn:aws:s3:::{BUCKET}", "arn:aws:kms:::key/k")
+    )
+    mocked_client("s3").put_object(Bucket=BUCKET, Key="key", Body=b"body")
+    assert mocked_client("s3").get_object(Bucket=BUCKET, Key="key")["Body"].read() == b"body"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from local.aws.api_rules.account_limits import ACCOUNT_RULES
 from local.aws.gaps import close_gaps
+from tests.mocked_clients import mocked_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,7 +42,7 @@ def tags(count: int, *, first: int = 0) -> list[dict[str, str]]:
 
 
 def create_role(**parameters: Any) -> Any:
-    iam = boto3.client("iam")
+    iam = mocked_client("iam")
     iam.create_role(RoleName="node", AssumeRolePolicyDocument=TRUST, **parameters)
     return iam
 
@@ -67,21 +67,21 @@ def tags_of_role() -> tuple[Parameters, Parameters]:
 
 
 def tags_of_policy() -> tuple[Parameters, Parameters]:
-    made = boto3.client("iam").create_policy(PolicyName="grants", PolicyDocument=policy(), Tags=tags(30))
+    made = mocked_client("iam").create_policy(PolicyName="grants", PolicyDocument=policy(), Tags=tags(30))
     arn = made["Policy"]["Arn"]
     return {"PolicyArn": arn, "Tags": tags(20, first=30)}, {"PolicyArn": arn, "Tags": tags(21, first=30)}
 
 
 def create_network() -> tuple[str, str]:
     """Create a VPC and a subnet, and return their IDs."""
-    ec2 = boto3.client("ec2")
+    ec2 = mocked_client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     return vpc, ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
 
 
 def create_scaling_group() -> Any:
-    boto3.client("ec2").create_launch_template(LaunchTemplateName="nodes", LaunchTemplateData={"ImageId": "ami-1"})
-    autoscaling = boto3.client("autoscaling")
+    mocked_client("ec2").create_launch_template(LaunchTemplateName="nodes", LaunchTemplateData={"ImageId": "ami-1"})
+    autoscaling = mocked_client("autoscaling")
     autoscaling.create_auto_scaling_group(
         AutoScalingGroupName="nodes",
         MinSize=0,
@@ -112,14 +112,14 @@ def hooks_of_group() -> tuple[Parameters, Parameters]:
 
 
 def groups_of_instance() -> tuple[Parameters, Parameters]:
-    ec2 = boto3.client("ec2")
+    ec2 = mocked_client("ec2")
     (vpc, subnet), (other, _) = create_network(), create_network()
     groups = [ec2.create_security_group(GroupName="a", Description="a", VpcId=of)["GroupId"] for of in (vpc, other)]
     return {"SubnetId": subnet, "SecurityGroupIds": groups[:1]}, {"SubnetId": subnet, "SecurityGroupIds": groups}
 
 
 def route_tables() -> tuple[Parameters, Parameters]:
-    ec2 = boto3.client("ec2")
+    ec2 = mocked_client("ec2")
     vpc, subnet = create_network()
     tables = [ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"] for _ in range(2)]
     ec2.associate_route_table(SubnetId=subnet, RouteTableId=tables[0])
@@ -127,7 +127,7 @@ def route_tables() -> tuple[Parameters, Parameters]:
 
 
 def metric_filters() -> tuple[Parameters, Parameters]:
-    logs = boto3.client("logs")
+    logs = mocked_client("logs")
     logs.create_log_group(logGroupName="nodes")
     counted = [{"metricName": "errors", "metricNamespace": "CFS", "metricValue": "1"}]
     for number in range(100):
@@ -139,7 +139,7 @@ def metric_filters() -> tuple[Parameters, Parameters]:
 
 def bucket_policy() -> tuple[Parameters, Parameters]:
     where: Any = {"LocationConstraint": "us-west-2"}
-    boto3.client("s3").create_bucket(Bucket="artifacts", CreateBucketConfiguration=where)
+    mocked_client("s3").create_bucket(Bucket="artifacts", CreateBucketConfiguration=where)
 
     def on(*resources: str) -> Parameters:
         return {"Bucket": "artifacts", "Policy": json.dumps({"Statement": [{"Resource": [*resources]}]})}
@@ -180,7 +180,7 @@ def code_of(call: Callable[..., Any], **parameters: Any) -> str:
 
 
 def test_limits_that_moto_has_need_no_rule() -> None:
-    iam, ec2 = boto3.client("iam"), boto3.client("ec2")
+    iam, ec2 = mocked_client("iam"), mocked_client("ec2")
     arn = iam.create_policy(PolicyName="grants", PolicyDocument=policy())["Policy"]["Arn"]
     for _ in range(4):
         iam.create_policy_version(PolicyArn=arn, PolicyDocument=policy())

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -16,6 +16,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from local.aws.gaps import s3
 from local.aws.iam.gate import AccessGate
 from local.aws.iam.in_process import guard_client
+from tests.mocked_clients import mocked_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,6 +35,18 @@ def document(*statements: Mapping[str, Any]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
 
+_GATE = AccessGate()
+"""The gate of all accounts, so that they can share their clients."""
+
+
+@cache
+def _guarded_client(service: str, credentials: tuple[tuple[str, str], ...]) -> Any:
+    """Return a client of all accounts; creating one takes longer than most calls."""
+    client = mocked_session().client(service, config=_CONFIG, **dict(credentials))
+    guard_client(client, _GATE.admit)
+    return client
+
+
 @dataclass(frozen=True, kw_only=True)
 class Guarded:
     """An account with an active gate.
@@ -47,9 +60,7 @@ class Guarded:
     def client(self, service: str, **credentials: str) -> Any:
         """Return a client with the given credentials, by default the administrator's."""
         given = credentials or {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-        client = boto3.client(service, region_name=REGION, config=_CONFIG, **given)
-        guard_client(client, self.gate.admit)
-        return client
+        return _guarded_client(service, tuple(given.items()))
 
     def role(self, name: str, *statements: Mapping[str, Any], trust: Mapping[str, Any] = TRUST) -> str:
         """Create a role, and return its ARN."""
@@ -88,8 +99,8 @@ def refusal(call: Any, **parameters: Any) -> tuple[str, str]:
 
 @pytest.fixture
 def account(one_image: None) -> Iterator[Guarded]:  # noqa: ARG001
-    gate = AccessGate()
-    gate.switch(enforced=True, issuers={})
+    _GATE.forget()
+    _GATE.switch(enforced=True, issuers={})
     with mock_aws():
         s3.close_s3_gaps()
-        yield Guarded(gate=gate)
+        yield Guarded(gate=_GATE)
