@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -17,6 +17,7 @@ import moto.ec2.models.instances
 import pytest
 from botocore.awsrequest import AWSResponse
 from moto import mock_aws
+from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from cfs.aws import AwsAccount
 from local.aws import price_list, scheduling
@@ -86,16 +87,21 @@ class Tap:
 
 @dataclass(frozen=True, kw_only=True)
 class Pace:
-    """The console's clock, which follows the account's time."""
+    """The console's clock, which follows the account's time.
+
+    Attributes:
+        cluster: The account.
+        speed: Seconds that pass while the console sleeps for one: the more, the less often it polls.
+    """
 
     cluster: Cluster
+    speed: int = 12
 
     def now(self) -> datetime:
         return self.cluster.now
 
     def sleep(self, seconds: float) -> None:
-        """Let twelve times as much time pass, so the console polls less often."""
-        self.cluster.now += timedelta(seconds=12 * seconds)
+        self.cluster.now += timedelta(seconds=self.speed * seconds)
 
 
 @dataclass(kw_only=True)
@@ -103,6 +109,7 @@ class Cluster:
     """The account with the node groups, and helpers for tests."""
 
     tap: Tap
+    subnets: list[str] = field(default_factory=list)
 
     @property
     def now(self) -> datetime:
@@ -165,7 +172,7 @@ class Cluster:
             MinSize=0,
             MaxSize=nodes,
             DesiredCapacity=0,
-            VPCZoneIdentifier=",".join(self._subnets()),
+            VPCZoneIdentifier=",".join(self.subnets),
             CapacityRebalance=rebalances,
             MixedInstancesPolicy={
                 "LaunchTemplate": {
@@ -194,10 +201,6 @@ class Cluster:
                 TimeZone=TIME_ZONE,
                 **sizes,
             )
-
-    def _subnets(self) -> list[str]:
-        found = self.client("ec2").describe_subnets(Filters=[{"Name": "tag:Name", "Values": ["nodes"]}])["Subnets"]
-        return [subnet["SubnetId"] for subnet in found]
 
 
 def full_name(name: str) -> str:
@@ -243,17 +246,13 @@ def _prepare(cluster: Cluster) -> None:
     ec2 = cluster.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     for number, zone in enumerate(("a", "b")):
-        ec2.create_subnet(
-            VpcId=vpc,
-            CidrBlock=f"10.0.{number}.0/24",
-            AvailabilityZone=f"{REGION}{zone}",
-            TagSpecifications=[{"ResourceType": "subnet", "Tags": [{"Key": "Name", "Value": "nodes"}]}],
-        )
+        subnet = ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{number}.0/24", AvailabilityZone=f"{REGION}{zone}")
+        cluster.subnets.append(subnet["Subnet"]["SubnetId"])
     ec2.create_launch_template(
         LaunchTemplateName="nodes", LaunchTemplateData={"ImageId": IMAGE, "InstanceType": "c7a.xlarge"}
     )
     cluster.client("budgets").create_budget(
-        AccountId=cluster.client("sts").get_caller_identity()["Account"],
+        AccountId=DEFAULT_ACCOUNT_ID,
         Budget={
             "BudgetName": f"claudefs-{ENVIRONMENT}-daily",
             "BudgetType": "COST",

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from cfs.cluster.down import StoppedGroups, stop_cluster
+from cfs.cluster.node_runs import NodeInstance
 from cfs.cluster.up import ClusterWindow, start_cluster
 from terminal.errors import UserError
 from tests.unit.cfs.cluster.conftest import ENVIRONMENT, Cluster, full_name, local
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 def start(cluster: Cluster, hours: float) -> None:
@@ -95,26 +94,23 @@ def test_a_cluster_that_is_stopped_stays_so(cluster: Cluster) -> None:
     assert cluster.stop("storage-a")["StartTime"] == local(24, 18)
 
 
-@pytest.mark.parametrize("hindrance, told", [
-    ("protection", "is protected from scale-in"),
-    ("suspension", "storage-a has Terminate suspended"),
-])  # fmt: skip
-def test_nodes_that_are_not_terminated_are_named_with_the_reason(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, hindrance: str, told: str
+def test_nodes_that_are_not_terminated_are_named_with_the_reasons(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start(cluster, 3)
     autoscaling = cluster.client("autoscaling")
-    name = full_name("storage-a")
-    if hindrance == "protection":
-        ids: Sequence[str] = [member["InstanceId"] for member in cluster.group("storage-a")["Instances"]]
-        autoscaling.set_instance_protection(AutoScalingGroupName=name, InstanceIds=ids, ProtectedFromScaleIn=True)
-    else:
-        autoscaling.suspend_processes(AutoScalingGroupName=name, ScalingProcesses=["Terminate"])
-        # moto terminates it anyway.
-        monkeypatch.setattr(
-            "cfs.cluster.node_runs.NodeInstance.is_there", property(lambda node: node.group == "storage-a")
-        )
-    with pytest.raises(UserError, match=told) as caught:
-        stop(cluster)
-    assert "3 instances were not terminated within 25 minutes" in caught.value.problem
+    protected = [member["InstanceId"] for member in cluster.group("storage-a")["Instances"]]
+    autoscaling.set_instance_protection(
+        AutoScalingGroupName=full_name("storage-a"), InstanceIds=protected, ProtectedFromScaleIn=True
+    )
+    autoscaling.suspend_processes(AutoScalingGroupName=full_name("storage-b"), ScalingProcesses=["Terminate"])
+    # moto terminates the nodes of the suspended group anyway.
+    is_there = vars(NodeInstance)["is_there"].fget
+    monkeypatch.setattr(NodeInstance, "is_there", property(lambda node: node.group == "storage-b" or is_there(node)))
+
+    with pytest.raises(UserError) as caught:
+        stop_cluster(cluster.aws, ENVIRONMENT, (), clock=replace(cluster.pace, speed=60))
+
+    assert "5 instances were not terminated within 25 minutes (storage-b has Terminate sus" in caught.value.problem
+    assert all(f"{node} is protected from scale-in" in caught.value.problem for node in protected)
     assert "terminate-instances --instance-ids i-" in caught.value.repair

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -271,7 +272,7 @@ def test_a_console_killed_during_the_fallback_leaves_a_tag_that_the_next_command
 def test_waiting_for_nodes_ends_at_the_time_limit(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cfs.cluster.auto_scaling_groups.GroupMember.is_in_service", property(lambda _: False))
     with pytest.raises(UserError, match="were not ready within 20 minutes"):
-        start(cluster, window())
+        start_cluster(cluster.aws, window(), clock=replace(cluster.pace, speed=60))
     waited = cluster.now - MONDAY_EVENING
     assert timedelta(minutes=20) <= waited < timedelta(minutes=21)
 
