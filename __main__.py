@@ -12,7 +12,7 @@ from infra.access.job_scope import resolve_job_scope
 from infra.budget import Budget, BudgetArgs
 from infra.config.given import given_settings
 from infra.config.offered_zones import require_offered_zones
-from infra.config.settings import load_settings, read_config
+from infra.config.program_settings import load_settings, read_config
 from infra.cost_guard import declare_cost_guard
 from infra.declared_cluster import declare_test_cluster
 from infra.managed_repository import declare_repository

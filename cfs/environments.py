@@ -111,7 +111,7 @@ class RealEnvironment(StackEnvironment):
 
     def state_bucket_name(self) -> str:
         """Return the bucket in the settings, or the one that `cfs bootstrap` creates."""
-        from infra.config.stack_settings import read_stack_settings  # noqa: PLC0415 — importing pulumi takes a while
+        from infra.config.stack_settings import read_stack_settings  # noqa: PLC0415 — importing pydantic takes a while
         from infra.scope import Scope  # noqa: PLC0415 — as above
 
         aws = self.connect_aws()

@@ -10,6 +10,7 @@ from pulumi_aws import budgets, sns
 
 from infra.access.alert_publishers import ALERT_PUBLISHERS
 from infra.access.statements import allow_service, render_policy
+from infra.budget_alerts import DAILY_ALERTS, MONTHLY_ALERTS, BudgetAlert
 from infra.component import Component
 from infra.naming import BUDGET, LOCAL_STACK, alert_topic_name, physical_name
 from infra.tags import PROJECT_NAME
@@ -18,19 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from infra.stack_context import SecuredStack
-
-
-@dataclass(frozen=True, kw_only=True)
-class BudgetAlert:
-    """An alert of a budget.
-
-    Attributes:
-        kind: `ACTUAL` for the cost so far, `FORECASTED` for the expected cost of the whole period.
-        percentage: Threshold of the alert, in percent of the budget.
-    """
-
-    kind: Literal["ACTUAL", "FORECASTED"]
-    percentage: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,14 +34,6 @@ class BudgetLimit:
     period: Literal["daily", "monthly"]
     usd: int
     alerts: tuple[BudgetAlert, ...]
-
-
-DAILY_ALERTS = (BudgetAlert(kind="ACTUAL", percentage=80), BudgetAlert(kind="ACTUAL", percentage=100))
-"""ACTUAL only, since AWS does not forecast DAILY budgets:
-https://docs.aws.amazon.com/cost-management/latest/userguide/budgets-best-practices.html"""
-
-MONTHLY_ALERTS = (BudgetAlert(kind="FORECASTED", percentage=100), BudgetAlert(kind="ACTUAL", percentage=100))
-"""The forecast warns while spending can still be reduced."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -65,7 +65,7 @@ RESOURCE_RULES = (
     ResourceRule(
         name="daily-budget",
         summary="the daily budget is at most $100, with alerts at 80 and 100 % of the actual cost",
-        repair="pulumi config set dailyBudgetUsd 100, and keep DAILY_ALERTS of infra/budget.py",
+        repair="pulumi config set dailyBudgetUsd 100, and keep DAILY_ALERTS of infra/budget_alerts.py",
         enforcement="mandatory",
         reason="the limit is the owner's, and raising it is a decision with a date",
         find_problems=spending.find_high_budget,

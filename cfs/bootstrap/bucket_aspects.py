@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cfs.aws import AwsError
-from infra.storage.bucket import bucket_policy, lifecycle_rules
-from infra.storage.storage import STATE_LIFECYCLE
+from infra.storage.bucket_rules import STATE_LIFECYCLE, bucket_policy, lifecycle_rules
 
 if TYPE_CHECKING:
     from cfs.aws import AwsAccount

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cfs.aws import AwsError
 from cfs.bootstrap.steps import Step
-from infra.storage.encryption import key_alias, key_description, key_policy, key_tags
+from infra.storage.key_declaration import key_alias, key_description, key_policy, key_tags
 from terminal.errors import UserError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cfs.aws import AwsError
 from cfs.doctor.findings import doubtful_finding, good_finding, wrong_finding
-from infra.budget import DAILY_ALERTS
+from infra.budget_alerts import DAILY_ALERTS
 from infra.naming import BUDGET, alert_topic_name, physical_name
 from infra.tags import PROJECT_NAME
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cfs.cluster.auto_scaling_groups import discover_groups
 from cfs.cluster.node_runs import list_instances
 from cfs.cluster.scaling_activities import latest_failed_launch, read_activities
-from infra.cluster.lifecycle import BOOT_HOOK_SECONDS, DRAIN_HOOK_SECONDS
+from infra.cluster.hook_seconds import BOOT_HOOK_SECONDS, DRAIN_HOOK_SECONDS
 from terminal.progress import show_progress
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cfs.previews.changes import changing_steps
-from infra.access.rights.iam import OPERATOR_ACTIONS
+from infra.access.rights.operator_actions import OPERATOR_ACTIONS
 from infra.access.role_purposes import PASSED_ROLES
 from infra.naming import IAM_ROLE, physical_name
 from infra.tags import PROJECT_NAME

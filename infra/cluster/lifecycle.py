@@ -7,20 +7,14 @@ from typing import TYPE_CHECKING
 from pulumi_aws import autoscaling
 
 from infra.boot.nodes import BOOT_HOOK
+from infra.cluster.hook_seconds import BOOT_HOOK_SECONDS, DRAIN_HOOK_SECONDS
 
 if TYPE_CHECKING:
     import pulumi
 
 
-BOOT_HOOK_SECONDS = 1200
-"""Time in seconds after which a group replaces a node that has not reported success: 8 minutes in which a boot retries
-failing network requests, 4 for the release, and the reports."""
-
 DRAIN_HOOK = "drain"
 """Hook in which a terminating node waits until the runbook of `interruptions.py` has drained it."""
-
-DRAIN_HOOK_SECONDS = 300
-"""Time in seconds after which a group terminates an undrained node: the drain's 110 s and the runbook's other steps."""
 
 
 def declare_lifecycle_hooks(

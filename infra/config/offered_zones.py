@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pulumi_aws as aws
 
-from infra.config.problems import SettingProblem, SettingsError
+from infra.config.problems import SettingProblem
+from infra.config.program_settings import RejectedSettingsError
 from infra.config.rules import set_zones_command
 from infra.naming import CONFIG_NAMESPACE
 from infra.network.zones import ZONE_COUNT
@@ -21,12 +22,12 @@ def require_offered_zones(settings: Settings) -> None:
     """Raise an error if the settings name availability zones that AWS does not offer the account.
 
     Raises:
-        SettingsError: The account lacks one of the zones.
+        RejectedSettingsError: The account lacks one of the zones.
     """
     offered = aws.get_availability_zones().names
     problem = find_zone_problem(settings.region, settings.network_zones, offered=offered)
     if problem is not None:
-        raise SettingsError([problem])
+        raise RejectedSettingsError([problem])
 
 
 def find_zone_problem(region: str, zones: Sequence[str], *, offered: Collection[str]) -> SettingProblem | None:

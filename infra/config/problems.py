@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import pulumi
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -33,23 +31,11 @@ class SettingProblem:
         return f"{self.key} {found}: {self.allowed}\n    repair: {self.repair}"
 
 
-class SettingsError(pulumi.RunError):
-    """The stack's settings are wrong; nothing has been declared. Pulumi prints it without a traceback."""
+class SettingsError(Exception):
+    """The stack's settings are wrong."""
 
     def __init__(self, problems: Sequence[SettingProblem]) -> None:
         """Report all problems at once."""
         self.problems = tuple(problems)
         count = "1 setting is wrong" if len(problems) == 1 else f"{len(problems)} settings are wrong"
         super().__init__("\n  ".join([f"{count}; nothing was deployed.", *map(str, problems)]))
-
-
-class RedirectedError(pulumi.RunError):
-    """Environment variables would redirect provider requests; nothing has been declared. Printed without traceback."""
-
-    def __init__(self, variables: Sequence[str]) -> None:
-        """Name the variables and the command that unsets them."""
-        names = ", ".join(variables)
-        super().__init__(
-            f"{names}: the AWS provider would follow the environment and not the stack's settings; nothing was "
-            f"deployed.\n    repair: unset {' '.join(variables)}"
-        )

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import difflib
 import json
-import os
 import re
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
-import pulumi
-from pulumi.runtime.config import CONFIG, get_config_env, get_config_secret_keys_env, is_config_secret
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
@@ -24,10 +21,9 @@ from infra.config.breaches import removal_command, value_path_text
 from infra.config.given import SECRET_SETTINGS
 from infra.config.guard_steps import GuardStep
 from infra.config.node_groups import NodeGroup, NodeGroupChange, resolve_node_groups
-from infra.config.problems import RedirectedError, SettingProblem, SettingsError
+from infra.config.problems import SettingProblem, SettingsError
 from infra.config.repository import DEFAULT_BRANCH, PULL_REQUEST_REFS, DeliveryMethod
 from infra.config.rules import find_breaches
-from infra.config.variables import find_redirects
 from infra.naming import CONFIG_NAMESPACE
 from infra.network.egress import EgressMode
 from infra.network.zones import assign_zones_to_sites, choose_zones
@@ -232,30 +228,6 @@ class Settings(BaseModel):
     def is_protected(self, resource: ProtectableResource) -> bool:
         """Return whether Pulumi must refuse to delete or replace the resource."""
         return resource not in self.unprotected
-
-
-def read_config() -> dict[str, str]:
-    """Return all configuration values of the running program's stack by full key, including defaults."""
-    # The official language host passes configuration in environment variables; others set it in the process.
-    return {**get_config_env(), **CONFIG.get()}
-
-
-def load_settings() -> Settings:
-    """Return the validated settings of the running program's stack.
-
-    Raises:
-        SettingsError: Some settings are wrong.
-        RedirectedError: Environment variables would redirect provider requests.
-    """
-    redirects = find_redirects(os.environ, unbeatable_only=True)
-    if redirects:
-        raise RedirectedError(redirects)
-    config = read_config()
-    return parse_settings(
-        config,
-        stack=pulumi.get_stack(),
-        secret_keys=[key for key in config if is_config_secret(key) or key in get_config_secret_keys_env()],
-    )
 
 
 def parse_settings(config: Mapping[str, str], *, stack: str, secret_keys: Collection[str]) -> Settings:

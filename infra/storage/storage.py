@@ -8,20 +8,12 @@ from typing import TYPE_CHECKING
 import pulumi
 
 from infra.component import Component
-from infra.storage.bucket import MIN_EXPIRATION_DAYS, Lifecycle, PrivateBucket, PrivateBucketArgs
+from infra.storage.bucket import PrivateBucket, PrivateBucketArgs
+from infra.storage.bucket_rules import ARTIFACT_LIFECYCLE, BUILD_CACHE_LIFECYCLE, STATE_LIFECYCLE, Lifecycle
 
 if TYPE_CHECKING:
     from infra.stack_context import SecuredStack
     from infra.tags import ResourceRole
-
-STATE_LIFECYCLE = Lifecycle(superseded_days=90, superseded_kept=20)
-"""A mistake in the state should be noticed within a quarter; the last 20 versions are kept regardless of age."""
-
-ARTIFACT_LIFECYCLE = Lifecycle(superseded_days=30)
-"""Releases do not expire; an overwritten or deleted one can be restored for 30 days."""
-
-BUILD_CACHE_LIFECYCLE = Lifecycle(superseded_days=MIN_EXPIRATION_DAYS, expire_days=30)
-"""Cache entries expire 30 days after they were written; after that they are rarely worth their storage."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.access.rights.iam import OPERATOR_ACTIONS
+from infra.access.rights.operator_actions import OPERATOR_ACTIONS
 from infra.github.jobs_access import JOB_POLICIES, JobKind, job_policy_rights
 from tests.unit.infra.conftest import job_scope
 

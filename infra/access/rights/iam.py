@@ -18,30 +18,13 @@ from infra.access.role_purposes import PASSED_ROLES, ROLE_BOUNDARIES
 from infra.access.statements import string_equals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from infra.access.job_scope import JobScope
 
 
 OIDC_PROVIDER = "token.actions.githubusercontent.com"
 """Host of GitHub's OIDC provider: the last part of its ARN, and the prefix of its condition keys."""
-
-OPERATOR_ACTIONS: Mapping[str, str] = dict.fromkeys(
-    (
-        "iam:CreateOpenIDConnectProvider",
-        "iam:CreatePolicy",
-        "iam:CreatePolicyVersion",
-        "iam:DeleteOpenIDConnectProvider",
-        "iam:DeletePolicy",
-        "iam:DeletePolicyVersion",
-        "iam:TagOpenIDConnectProvider",
-        "iam:TagPolicy",
-        "iam:UpdateAssumeRolePolicy",
-    ),
-    "people decide what jobs may do, not jobs",
-)
-"""Actions that a deployment of the stack calls but jobs may not, with the reason."""
-
 
 IDENTITY_TYPES: tuple[ResourceType, ...] = (
     ResourceType(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import psutil
 from typer.testing import CliRunner
 
-from cli.app import app
+from cli.app import LAZY_COMMANDS, app
 from local import servers
 
 if TYPE_CHECKING:
@@ -29,6 +29,17 @@ def test_starting_a_command_imports_no_heavy_package() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
 
     assert done.stdout == "[]\n"
+
+
+def test_only_commands_of_the_harness_import_pulumi_or_moto() -> None:
+    targets = [command.target for command in LAZY_COMMANDS.values()]
+    modules = {target.partition(":")[0] for target in targets if not target.startswith("measure.")}
+    assert {"cfs.deploy.app", "local.app"} < modules
+    program = f"import sys, {', '.join(modules)}; print({{'moto', 'pulumi'}} & sys.modules.keys())"
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+
+    assert done.stdout == "set()\n"
 
 
 def test_status_shows_the_url_of_each_running_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
-from infra.budget import Budget, BudgetAlert, BudgetArgs, BudgetLimit, alert_topic_policy
+from infra.budget import Budget, BudgetArgs, BudgetLimit, alert_topic_policy
+from infra.budget_alerts import BudgetAlert
 from tests.unit.infra.conftest import secured_stack
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from cfs.doctor.resource_types import DEPLOYMENT_POLICY_TYPE, PULL_REQUEST_TYPE
 from cfs.recovery.pending_operations import IMPORT_ID_MAKERS
 from infra.access.boundary import boundary_policy_name
 from infra.access.rights import ec2, guard, services
-from infra.access.rights.iam import IDENTITY_TYPES, OPERATOR_ACTIONS
+from infra.access.rights.iam import IDENTITY_TYPES
+from infra.access.rights.operator_actions import OPERATOR_ACTIONS
 from infra.access.role_purposes import ROLE_BOUNDARIES
 from infra.config.repository import JOB_VARIABLES, REPOSITORY_VARIABLES
 from infra.github.jobs_access import JOB_POLICIES, JobKind
@@ -207,7 +208,7 @@ def test_every_service_that_publishes_alerts_may_use_the_topic_and_its_key(stack
     [topic] = stack.every("aws:sns/topicPolicy:TopicPolicy")
     [key] = stack.every("aws:kms/key:Key")
     assert publishing <= allowed_services(topic), "infra/budget.py, alert_topic_policy: alerts would be refused"
-    assert publishing <= allowed_services(key), "infra/storage/encryption.py, key_policy: alerts would be dropped"
+    assert publishing <= allowed_services(key), "infra/storage/key_declaration.py, key_policy: alerts would be dropped"
 
 
 def test_every_declared_type_has_a_row_of_rights(stack: Recorder) -> None:

@@ -22,7 +22,7 @@ from cfs.bootstrap.steps import run_steps
 from cfs.environments import RealEnvironment
 from cfs.remote_engine import RemoteEngine
 from infra.project import PROJECT_FOLDER
-from infra.storage.encryption import key_policy
+from infra.storage.key_declaration import key_policy
 from local.aws.gaps import close_gaps
 from terminal.errors import UserError
 from toolchain import Toolchain

@@ -20,7 +20,7 @@ import yaml
 from infra.boot import nodes
 from infra.boot.nodes import BOOT_HOOK, NODE_FILES, SIGNER_WORKFLOW, BootProfile, NodeMachine
 from infra.boot.userdata import USER_DATA_LIMIT_BYTES, BootError
-from infra.cluster.lifecycle import BOOT_HOOK_SECONDS
+from infra.cluster.hook_seconds import BOOT_HOOK_SECONDS
 from tests.unit.infra.conftest import place_files
 
 if TYPE_CHECKING:

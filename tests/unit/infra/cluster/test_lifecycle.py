@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pulumi
 import pytest
 
-from infra.cluster.lifecycle import BOOT_HOOK_SECONDS, DRAIN_HOOK_SECONDS, declare_lifecycle_hooks
+from infra.cluster.hook_seconds import BOOT_HOOK_SECONDS, DRAIN_HOOK_SECONDS
+from infra.cluster.lifecycle import declare_lifecycle_hooks
 from infra.cluster.node_commands import DRAIN_SECONDS
 
 if TYPE_CHECKING:

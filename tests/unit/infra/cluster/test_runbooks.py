@@ -12,8 +12,8 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from infra.access.statements import render_policy
 from infra.cluster import runbooks
+from infra.cluster.hook_seconds import DRAIN_HOOK_SECONDS
 from infra.cluster.interruptions import runbooks_grant
-from infra.cluster.lifecycle import DRAIN_HOOK_SECONDS
 from infra.cluster.runbooks import GROUP_PARAMETER, INSTANCE_PARAMETER, NODE_NOTICES, runbook_steps
 from infra.scope import Scope
 from local.aws.iam.evaluation import policy_allows

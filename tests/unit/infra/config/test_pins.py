@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra.config import settings
-from infra.config.problems import RedirectedError, SettingsError
+from infra.config.problems import SettingsError
+from infra.config.program_settings import RedirectedError, load_settings
 from infra.config.variables import REDIRECTS, find_redirects
 from infra.naming import LOCAL_STACK
 from tests.unit.infra.config.test_settings import DEFAULTS, STACK
@@ -80,7 +81,7 @@ def test_a_program_is_refused_where_a_variable_would_win_over_its_settings(
 ) -> None:
     monkeypatch.setenv(name, "http://127.0.0.1:9000")
     with pytest.raises(RedirectedError, match=rf"(?s)^{name}: the AWS provider would .* unset {name}$"):
-        settings.load_settings()
+        load_settings()
 
 
 def test_what_a_setting_wins_over_is_not_refused() -> None:

@@ -10,7 +10,8 @@ import pytest
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from infra.scope import Scope
-from infra.storage.encryption import Encryption, EncryptionArgs, key_policy
+from infra.storage.encryption import Encryption, EncryptionArgs
+from infra.storage.key_declaration import key_policy
 from tests.unit.infra.conftest import secured_stack
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from infra.storage.bucket import bucket_policy
+from infra.storage.bucket_rules import bucket_policy
 from infra.storage.storage import Storage, StorageArgs
 from infra.tags import Tags
 from tests.unit.infra.conftest import ACCOUNT_ID, run, secured_stack

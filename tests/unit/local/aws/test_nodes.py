@@ -12,7 +12,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.ec2 import ec2_backends
 
 from infra.cluster.node_commands import NODE_COMMANDS
-from infra.storage.bucket import bucket_policy
+from infra.storage.bucket_rules import bucket_policy
 from local.aws.gaps import nodes, s3
 from local.aws.iam.gate import ACCOUNT_GATE
 from local.aws.nodes import boot_node
