@@ -134,91 +134,87 @@ def test_no_role_has_more_policies_than_iam_lets_it_have_and_every_policy_is_som
     assert {policy for granted in JOB_POLICIES.values() for policy in granted} == set(POLICY_TABLES)
 
 
-@pytest.mark.parametrize(
-    "action, resource, context",
-    [
-        ("ec2:CreateSubnet", f"{EC2}:subnet/*", {**HERE, **ASKS_FOR_TAGS}),
-        ("ec2:CreateSubnet", f"{EC2}:vpc/vpc-1", BEARS_TAGS),
-        ("ec2:CreateTags", f"{EC2}:subnet/subnet-1", {"ec2:CreateAction": "CreateSubnet", **ASKS_FOR_TAGS}),
-        ("ec2:DeleteSubnet", f"{EC2}:subnet/subnet-1", BEARS_TAGS),
-        ("ec2:TerminateInstances", f"{EC2}:instance/i-1", BEARS_TAGS),
-        ("ec2:RevokeSecurityGroupEgress", f"{EC2}:security-group/sg-1", {"ec2:Vpc": f"{EC2}:vpc/{SCOPE.vpc_id}"}),
-        ("ec2:DescribeVpcs", "*", HERE),
-        ("s3:PutBucketPolicy", SCOPE.cache_bucket_arn, {}),
-        ("s3:PutObject", STATE, {}),
-        ("s3:DeleteObject", f"{SCOPE.state_bucket_arn}/.pulumi/locks/organization/claudefs-infra/prod/1.json", {}),
-        ("s3:PutObject", f"{SCOPE.artifact_bucket_arn}/releases/{'0' * 40}/release.json", NEW),
-        ("s3:PutObject", f"{SCOPE.artifact_bucket_arn}/environments/prod/version.json", {"s3:if-match": "x"}),
-        ("ssm:SendCommand", f"arn:aws:ssm:{REGION}:{ACCOUNT_ID}:document/claudefs-prod-install", {}),
-        ("ssm:SendCommand", f"{EC2}:instance/i-1", NODE),
-        ("iam:PutRolePolicy", f"{IAM}:role/claudefs-prod-orchestrator", BOUNDARY),
-        ("iam:CreateRole", f"{IAM}:role/claudefs-prod-guard", GUARD_BOUNDARY),
-        ("iam:PassRole", f"{IAM}:role/claudefs-prod-node", TO_EC2),
-        ("kms:CreateKey", "*", {**HERE, **ASKS_FOR_TAGS}),
-    ],
-)
-def test_a_deployment_may_do_what_deploying_needs(action: str, resource: str, context: Context) -> None:
-    assert allows("deploy", action, resource, context)
+DEPLOYMENT_CALLS: list[tuple[str, str, Context]] = [
+    ("ec2:CreateSubnet", f"{EC2}:subnet/*", {**HERE, **ASKS_FOR_TAGS}),
+    ("ec2:CreateSubnet", f"{EC2}:vpc/vpc-1", BEARS_TAGS),
+    ("ec2:CreateTags", f"{EC2}:subnet/subnet-1", {"ec2:CreateAction": "CreateSubnet", **ASKS_FOR_TAGS}),
+    ("ec2:DeleteSubnet", f"{EC2}:subnet/subnet-1", BEARS_TAGS),
+    ("ec2:TerminateInstances", f"{EC2}:instance/i-1", BEARS_TAGS),
+    ("ec2:RevokeSecurityGroupEgress", f"{EC2}:security-group/sg-1", {"ec2:Vpc": f"{EC2}:vpc/{SCOPE.vpc_id}"}),
+    ("ec2:DescribeVpcs", "*", HERE),
+    ("s3:PutBucketPolicy", SCOPE.cache_bucket_arn, {}),
+    ("s3:PutObject", STATE, {}),
+    ("s3:DeleteObject", f"{SCOPE.state_bucket_arn}/.pulumi/locks/organization/claudefs-infra/prod/1.json", {}),
+    ("s3:PutObject", f"{SCOPE.artifact_bucket_arn}/releases/{'0' * 40}/release.json", NEW),
+    ("s3:PutObject", f"{SCOPE.artifact_bucket_arn}/environments/prod/version.json", {"s3:if-match": "x"}),
+    ("ssm:SendCommand", f"arn:aws:ssm:{REGION}:{ACCOUNT_ID}:document/claudefs-prod-install", {}),
+    ("ssm:SendCommand", f"{EC2}:instance/i-1", NODE),
+    ("iam:PutRolePolicy", f"{IAM}:role/claudefs-prod-orchestrator", BOUNDARY),
+    ("iam:CreateRole", f"{IAM}:role/claudefs-prod-guard", GUARD_BOUNDARY),
+    ("iam:PassRole", f"{IAM}:role/claudefs-prod-node", TO_EC2),
+    ("kms:CreateKey", "*", {**HERE, **ASKS_FOR_TAGS}),
+]
 
 
-@pytest.mark.parametrize(
-    "action, resource, context",
-    [
-        ("ec2:CreateSubnet", f"{EC2}:subnet/*", HERE),
-        ("ec2:CreateSubnet", f"{EC2}:subnet/*", {**ASKS_FOR_TAGS, "aws:RequestedRegion": "us-east-1"}),
-        ("ec2:CreateSubnet", f"{EC2}:vpc/vpc-1", {**HERE, **ASKS_FOR_TAGS}),
-        ("ec2:CreateSubnet", f"{EC2}:vpc/vpc-1", STAGING),
-        ("ec2:CreateNatGateway", f"{EC2}:subnet/subnet-1", {**HERE, **ASKS_FOR_TAGS}),
-        ("ec2:CreateVpcEndpoint", f"{EC2}:route-table/rtb-1", {**HERE, **ASKS_FOR_TAGS}),
-        ("ec2:AuthorizeSecurityGroupIngress", f"{EC2}:security-group/sg-1", {**HERE, **ASKS_FOR_TAGS}),
-        ("ec2:CreateTags", f"{EC2}:instance/i-1", ASKS_FOR_TAGS),
-        ("ec2:DeleteSubnet", f"{EC2}:subnet/subnet-1", STAGING),
-        ("ec2:TerminateInstances", f"{EC2}:instance/i-1", {}),
-        ("ec2:RevokeSecurityGroupEgress", f"{EC2}:security-group/sg-1", {"ec2:Vpc": f"{EC2}:vpc/vpc-2"}),
-        ("s3:GetObject", STATE.replace("prod.json", "staging.json"), {}),
-        ("s3:PutObject", f"{SCOPE.artifact_bucket_arn}/releases/{'0' * 40}/release.json", {"s3:if-match": "x"}),
-        ("s3:PutObject", f"{SCOPE.artifact_bucket_arn}/releases/{'0' * 40}/release.json", {}),
-        ("s3:PutObject", f"{SCOPE.artifact_bucket_arn}/environments/staging/version.json", NEW),
-        ("s3:DeleteObject", f"{SCOPE.artifact_bucket_arn}/releases/{'0' * 40}/release.json", {}),
-        ("s3:DeleteBucket", "arn:aws:s3:::claudefs-prod-eu-state", {}),
-        ("s3:DeleteObject", STATE, {}),
-        ("s3:DeleteObjectVersion", STATE, {}),
-        (
-            "s3:DeleteObject",
-            f"{SCOPE.state_bucket_arn}/.pulumi/history/claudefs-infra/prod/prod-1.checkpoint.json",
-            {},
-        ),
-        ("s3:PutObject", f"{SCOPE.state_bucket_arn}/.pulumi/stacks/claudefs-infra/prod.pulumi-tags", {}),
-        ("s3:PutObject", f"{SCOPE.state_bucket_arn}/.pulumi/meta.yaml", {}),
-        ("kms:Encrypt", SCOPE.key_arn, {}),
-        ("ssm:SendCommand", f"arn:aws:ssm:{REGION}::document/AWS-RunShellScript", {}),
-        ("ssm:SendCommand", f"{EC2}:instance/i-1", {**NODE, "ssm:resourceTag/Environment": "staging"}),
-        ("iam:PutRolePolicy", f"{IAM}:role/claudefs-prod-orchestrator", {}),
-        ("iam:PutRolePolicy", f"{IAM}:role/claudefs-prod-deploy", BOUNDARY),
-        ("iam:CreateRole", f"{IAM}:role/claudefs-prod-node", {}),
-        ("iam:DeleteRolePermissionsBoundary", f"{IAM}:role/claudefs-prod-node", BOUNDARY),
-        ("iam:CreateRole", f"{IAM}:role/claudefs-prod-node", GUARD_BOUNDARY),
-        ("iam:CreateRole", f"{IAM}:role/claudefs-prod-guard", BOUNDARY),
-        ("iam:CreatePolicyVersion", f"{IAM}:policy/claudefs-prod-boundary", {}),
-        ("iam:CreatePolicyVersion", f"{IAM}:policy/claudefs-prod-guard-boundary", {}),
-        ("iam:CreatePolicyVersion", f"{IAM}:policy/claudefs-prod-jobs-compute", {}),
-        (
-            "iam:AttachRolePolicy",
-            f"{IAM}:role/claudefs-prod-node",
-            {**BOUNDARY, "iam:PolicyARN": "arn:aws:iam::aws:policy/AdministratorAccess"},
-        ),
-        ("iam:UpdateAssumeRolePolicy", f"{IAM}:role/claudefs-prod-node", {}),
-        ("iam:PassRole", f"{IAM}:role/claudefs-prod-deploy", TO_EC2),
-        ("iam:PassRole", f"{IAM}:role/claudefs-prod-node", {"iam:PassedToService": "lambda.amazonaws.com"}),
-        ("secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:{REGION}:{ACCOUNT_ID}:secret:cfs/github-token", {}),
-        ("kms:CreateKey", "*", HERE),
-        ("kms:CreateGrant", SCOPE.key_arn, {}),
-    ],
-)
-def test_a_deployment_may_do_nothing_to_others_and_not_widen_its_rights(
-    action: str, resource: str, context: Context
-) -> None:
-    assert not allows("deploy", action, resource, context)
+def test_a_deployment_may_do_what_deploying_needs() -> None:
+    assert [call for call in DEPLOYMENT_CALLS if not allows("deploy", *call)] == []
+
+
+FOREIGN_TO_DEPLOYMENTS: list[tuple[str, str, Context]] = [
+    ("ec2:CreateSubnet", f"{EC2}:subnet/*", HERE),
+    ("ec2:CreateSubnet", f"{EC2}:subnet/*", {**ASKS_FOR_TAGS, "aws:RequestedRegion": "us-east-1"}),
+    ("ec2:CreateSubnet", f"{EC2}:vpc/vpc-1", {**HERE, **ASKS_FOR_TAGS}),
+    ("ec2:CreateSubnet", f"{EC2}:vpc/vpc-1", STAGING),
+    ("ec2:CreateNatGateway", f"{EC2}:subnet/subnet-1", {**HERE, **ASKS_FOR_TAGS}),
+    ("ec2:CreateVpcEndpoint", f"{EC2}:route-table/rtb-1", {**HERE, **ASKS_FOR_TAGS}),
+    ("ec2:AuthorizeSecurityGroupIngress", f"{EC2}:security-group/sg-1", {**HERE, **ASKS_FOR_TAGS}),
+    ("ec2:CreateTags", f"{EC2}:instance/i-1", ASKS_FOR_TAGS),
+    ("ec2:DeleteSubnet", f"{EC2}:subnet/subnet-1", STAGING),
+    ("ec2:TerminateInstances", f"{EC2}:instance/i-1", {}),
+    ("ec2:RevokeSecurityGroupEgress", f"{EC2}:security-group/sg-1", {"ec2:Vpc": f"{EC2}:vpc/vpc-2"}),
+    ("s3:GetObject", STATE.replace("prod.json", "staging.json"), {}),
+    ("s3:PutObject", f"{SCOPE.artifact_bucket_arn}/releases/{'0' * 40}/release.json", {"s3:if-match": "x"}),
+    ("s3:PutObject", f"{SCOPE.artifact_bucket_arn}/releases/{'0' * 40}/release.json", {}),
+    ("s3:PutObject", f"{SCOPE.artifact_bucket_arn}/environments/staging/version.json", NEW),
+    ("s3:DeleteObject", f"{SCOPE.artifact_bucket_arn}/releases/{'0' * 40}/release.json", {}),
+    ("s3:DeleteBucket", "arn:aws:s3:::claudefs-prod-eu-state", {}),
+    ("s3:DeleteObject", STATE, {}),
+    ("s3:DeleteObjectVersion", STATE, {}),
+    (
+        "s3:DeleteObject",
+        f"{SCOPE.state_bucket_arn}/.pulumi/history/claudefs-infra/prod/prod-1.checkpoint.json",
+        {},
+    ),
+    ("s3:PutObject", f"{SCOPE.state_bucket_arn}/.pulumi/stacks/claudefs-infra/prod.pulumi-tags", {}),
+    ("s3:PutObject", f"{SCOPE.state_bucket_arn}/.pulumi/meta.yaml", {}),
+    ("kms:Encrypt", SCOPE.key_arn, {}),
+    ("ssm:SendCommand", f"arn:aws:ssm:{REGION}::document/AWS-RunShellScript", {}),
+    ("ssm:SendCommand", f"{EC2}:instance/i-1", {**NODE, "ssm:resourceTag/Environment": "staging"}),
+    ("iam:PutRolePolicy", f"{IAM}:role/claudefs-prod-orchestrator", {}),
+    ("iam:PutRolePolicy", f"{IAM}:role/claudefs-prod-deploy", BOUNDARY),
+    ("iam:CreateRole", f"{IAM}:role/claudefs-prod-node", {}),
+    ("iam:DeleteRolePermissionsBoundary", f"{IAM}:role/claudefs-prod-node", BOUNDARY),
+    ("iam:CreateRole", f"{IAM}:role/claudefs-prod-node", GUARD_BOUNDARY),
+    ("iam:CreateRole", f"{IAM}:role/claudefs-prod-guard", BOUNDARY),
+    ("iam:CreatePolicyVersion", f"{IAM}:policy/claudefs-prod-boundary", {}),
+    ("iam:CreatePolicyVersion", f"{IAM}:policy/claudefs-prod-guard-boundary", {}),
+    ("iam:CreatePolicyVersion", f"{IAM}:policy/claudefs-prod-jobs-compute", {}),
+    (
+        "iam:AttachRolePolicy",
+        f"{IAM}:role/claudefs-prod-node",
+        {**BOUNDARY, "iam:PolicyARN": "arn:aws:iam::aws:policy/AdministratorAccess"},
+    ),
+    ("iam:UpdateAssumeRolePolicy", f"{IAM}:role/claudefs-prod-node", {}),
+    ("iam:PassRole", f"{IAM}:role/claudefs-prod-deploy", TO_EC2),
+    ("iam:PassRole", f"{IAM}:role/claudefs-prod-node", {"iam:PassedToService": "lambda.amazonaws.com"}),
+    ("secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:{REGION}:{ACCOUNT_ID}:secret:cfs/github-token", {}),
+    ("kms:CreateKey", "*", HERE),
+    ("kms:CreateGrant", SCOPE.key_arn, {}),
+]
+
+
+def test_a_deployment_may_do_nothing_to_others_and_not_widen_its_rights() -> None:
+    assert [call for call in FOREIGN_TO_DEPLOYMENTS if allows("deploy", *call)] == []
 
 
 def test_a_preview_only_reads() -> None:
