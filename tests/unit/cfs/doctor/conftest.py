@@ -1,4 +1,4 @@
-"""The GitHub stand-in behind a server, as `cfs doctor github` reaches it."""
+"""The GitHub stand-in as `cfs doctor github` reaches it, without a connection."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import base64
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 from werkzeug.test import Client
 
 from cfs.doctor.github_target import GitHubTarget, read_github_target
 from local.github.app import create_app
 from local.github.state import StateStore, new_state
-from tests.loopback_server import serve_on_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cfs.doctor.findings import Finding
 
 OWNER, REPOSITORY = "local-owner", "claudefs"
+STAND_IN_URL = "http://127.0.0.1:2/"
 # Written in two parts, so secret scanners do not take them for real tokens.
 CLASSIC = "gh" + "p_" + "c" * 36
 
@@ -34,7 +35,7 @@ class RefusedCall(Exception):  # noqa: N818 — an answer
 
 @dataclass(frozen=True, kw_only=True)
 class StandIn:
-    """A running stand-in and the target that the doctor examines."""
+    """A stand-in and the target that the doctor examines."""
 
     client: Client
     store: StateStore
@@ -66,12 +67,18 @@ class StandIn:
 
 @pytest.fixture(scope="module")
 def shared_standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
-    """One server for all tests, because creating its application takes longer than most tests."""
+    """One stand-in for all tests, because creating its application takes longer than most tests."""
     path = tmp_path_factory.mktemp("shared") / "state.json"
     store = StateStore.open_file(path, owner=OWNER, repository=REPOSITORY)
     app = create_app(store)
-    with serve_on_loopback(app) as url:
-        target = read_github_target("local", environment={"GITHUB_TOKEN": CLASSIC, "GITHUB_BASE_URL": f"{url}/"})
+    target = read_github_target("local", environment={"GITHUB_TOKEN": CLASSIC, "GITHUB_BASE_URL": STAND_IN_URL})
+    connect, answer = httpx.HTTPTransport.handle_request, httpx.WSGITransport(app).handle_request
+
+    def handle_request(transport: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
+        return answer(request) if str(request.url).startswith(STAND_IN_URL) else connect(transport, request)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(httpx.HTTPTransport, "handle_request", handle_request)
         yield StandIn(client=Client(app), store=store, target=target)
 
 

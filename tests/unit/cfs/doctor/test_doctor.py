@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +19,7 @@ from infra.config.settings import Settings
 from infra.github.delivery import delivered_files
 from infra.naming import LOCAL_STACK
 from infra.project import PROJECT_FOLDER
+from local.servers import LOOPBACK
 from terminal.errors import UserError
 from tests.unit.cfs.doctor.conftest import CLASSIC, OWNER, REPOSITORY, StandIn, wrong
 
@@ -178,10 +181,9 @@ def test_a_github_that_does_not_answer_is_reported_after_the_time_out(
     standin: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cfs.doctor.github_client.GITHUB_TIMEOUT_SECONDS", 0.2)
-    standin.fault("slow", seconds=1)
 
-    with pytest.raises(UserError, match="did not answer within"):
-        examine_repository(standin.target)
+    with socket.create_server((LOOPBACK, 0)) as silent, pytest.raises(UserError, match="did not answer within"):
+        examine_repository(replace(standin.target, base_url=f"http://{LOOPBACK}:{silent.getsockname()[1]}/"))
 
 
 def test_an_unreachable_github_is_one_message() -> None:
