@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import cache
 from inspect import signature
 from ipaddress import IPv4Network
 from itertools import pairwise
@@ -41,9 +42,15 @@ def find_breaches(values: Mapping[str, Any]) -> Iterator[RuleBreach]:
     """
     known = {**values, **_derived_values(values)}
     for rule in _RULES:
-        reads = signature(rule).parameters
-        if known.keys() >= reads.keys():
+        reads = _read_settings(rule)
+        if known.keys() >= reads:
             yield from rule(**{name: known[name] for name in reads})
+
+
+@cache
+def _read_settings(rule: Callable[..., Iterator[RuleBreach]]) -> frozenset[str]:
+    """Return the names of the values that a rule takes."""
+    return frozenset(signature(rule).parameters)
 
 
 def _derived_values(values: Mapping[str, Any]) -> dict[str, Any]:
