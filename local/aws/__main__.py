@@ -49,6 +49,9 @@ def load_account(state: Path) -> tuple[Journal, WSGIApplication]:
     gc.disable()
     # Read when moto is imported. Without it, AWS managed policies cannot be attached to a role.
     os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
+    from local.aws.service_models import import_regions  # noqa: PLC0415
+
+    import_regions()
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: PLC0415
 
     from local.aws import journal as journals  # noqa: PLC0415

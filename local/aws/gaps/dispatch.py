@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from functools import cache
 
-import boto3
 from moto import backends
 from moto.core import responses, utils
 from moto.core.base_backend import AccountSpecificBackend
 
-from local.aws.service_models import model_session
+from local.aws.service_models import model_session, region_session
 
 
 def close_dispatch_gaps() -> None:
@@ -20,4 +19,4 @@ def close_dispatch_gaps() -> None:
     # Each loader lists the files of all of botocore's services, and reads models that another has read.
     utils.create_loader = lambda: model_session().get_component("data_loader")
     utils.Session = model_session
-    AccountSpecificBackend.get_session = cache(lambda: boto3.Session(botocore_session=model_session()))
+    AccountSpecificBackend.get_session = region_session
