@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _REPOSITORY_ROOT = Path(__file__).parents[2]
+_LARGEST_MODELS = ("ec2", "s3", "ssm", "iam", "lambda", "logs", "autoscaling", "cloudwatch", "dynamodb", "kms")
+"""AWS services whose models each first deployment reads."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,9 +72,12 @@ class ForkServer:
 def main() -> None:
     """Fork a copy of this process for each line on stdin, until its owner closes the pipe."""
     from local.aws import __main__ as aws  # noqa: PLC0415 — not needed in the owner's process
+    from local.aws.service_models import model_session  # noqa: PLC0415 — same reason
     from local.github import __main__ as github  # noqa: PLC0415 — same reason
 
     journal, app = aws.load_account(Path(sys.argv[1]))
+    for service in _LARGEST_MODELS:
+        model_session().get_service_model(service)
 
     def serve_aws(arguments: Sequence[str]) -> None:
         options = aws.parse_options(arguments)
