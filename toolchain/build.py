@@ -49,7 +49,7 @@ def build_part(part: GoPart, root: Path, *, needed: int) -> None:
             _use_filtered_aws(workspace, part.services)
             backport.identify_what_is_gone(source / AWS_FOLDER)
             _use_limited_waits(workspace)
-            faster_bridge.write_names_into_buffer(_use_copy(workspace, faster_bridge.MODULE, BRIDGE_FOLDER))
+            faster_bridge.write_names_into_buffer(_use_copy(workspace, faster_bridge.BRIDGE_MODULE, BRIDGE_FOLDER))
         total = _download_modules(workspace, part)
         _compile_programs(workspace, part, work / "programs", total)
         _place_programs(part, work)

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-MODULE = "github.com/pulumi/pulumi-terraform-bridge/v3"
+BRIDGE_MODULE = "github.com/pulumi/pulumi-terraform-bridge/v3"
 """The module of the bridge."""
 
-FILE = "pkg/tfbridge/internal/naming/naming.go"
+NAMING_FILE = "pkg/tfbridge/internal/naming/naming.go"
 """The file that translates names, by its path in the module."""
 
 _TRANSLATION = "func terraformToPulumiName("
@@ -38,11 +38,11 @@ def write_names_into_buffer(module: Path) -> None:
     Raises:
         LookupError: The code differs from what this change expects, because the module's version has changed.
     """
-    file = module / FILE
+    file = module / NAMING_FILE
     before, start, translation = file.read_text().partition(_TRANSLATION)
     for old, new in _CHANGES:
         if translation.count(old) != 1:
-            raise LookupError(f"{FILE} does not have {old!r} once in {_TRANSLATION})")
+            raise LookupError(f"{NAMING_FILE} does not have {old!r} once in {_TRANSLATION})")
         translation = translation.replace(old, new)
     before = before.replace(_IMPORTS, f'{_IMPORTS}\t"strings"\n', 1)
     file.write_text(before + start + translation)

@@ -56,7 +56,7 @@ def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = tmp_path / "modules"
     for place in (waits.IN_PROVIDER, waits.IN_SDK):
         write_place(source, place)
-    write_file(source / faster_bridge.FILE, test_faster_bridge.CODE)
+    write_file(source / faster_bridge.NAMING_FILE, test_faster_bridge.CODE)
     monkeypatch.setenv("FAKE_SOURCE", str(source))
 
     def copy_needed(_source: Path, target: Path, _services: frozenset[str]) -> None:

@@ -64,7 +64,7 @@ func terraformToPulumiName(name string, upper bool) string {
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    file = tmp_path / faster_bridge.FILE
+    file = tmp_path / faster_bridge.NAMING_FILE
     file.parent.mkdir(parents=True)
     file.write_text(CODE)
     return file
