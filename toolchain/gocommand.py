@@ -31,7 +31,7 @@ DOWNLOAD_TIMEOUT_SECONDS = 1200
 """Time limit for one attempt to download modules, in seconds."""
 
 BUILD_TIMEOUT_SECONDS = 3600
-"""Time limit for a build, in seconds; with empty caches it takes 4 minutes on two cores."""
+"""Time limit for a build, in seconds; with empty caches it takes 4 to 9 minutes on two cores."""
 
 END_TIMEOUT_SECONDS = 5
 """Seconds that Go has to exit after an interrupt."""
