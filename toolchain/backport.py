@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from toolchain.source_patch import replace_once
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -36,7 +38,5 @@ def identify_what_is_gone(module: Path) -> None:
     before, start, rest = file.read_text().partition(_READ)
     read, end, after = rest.partition("\n}\n")
     for old, new in ((_GIVES_UP, _GOES_ON), (_GONE, _KNOWN)):
-        if read.count(old) != 1:
-            raise LookupError(f"{FILE} does not have {old!r} once where it reads")
-        read = read.replace(old, new)
+        read = replace_once(read, old, new, place=f"{FILE}, where it reads,")
     file.write_text(before + start + read + end + after)

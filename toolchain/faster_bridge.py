@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from toolchain.source_patch import replace_once
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -41,8 +43,6 @@ def write_names_into_buffer(module: Path) -> None:
     file = module / NAMING_FILE
     before, start, translation = file.read_text().partition(_TRANSLATION)
     for old, new in _CHANGES:
-        if translation.count(old) != 1:
-            raise LookupError(f"{NAMING_FILE} does not have {old!r} once in {_TRANSLATION})")
-        translation = translation.replace(old, new)
+        translation = replace_once(translation, old, new, place=NAMING_FILE)
     before = before.replace(_IMPORTS, f'{_IMPORTS}\t"strings"\n', 1)
     file.write_text(before + start + translation)

@@ -105,6 +105,7 @@ def providers_part() -> GoPart:
             versions.TOOLCHAIN_FOLDER / "aws_source.py",
             versions.TOOLCHAIN_FOLDER / "backport.py",
             versions.TOOLCHAIN_FOLDER / "faster_bridge.py",
+            versions.TOOLCHAIN_FOLDER / "source_patch.py",
             versions.TOOLCHAIN_FOLDER / "waits.py",
         ],
         scripts={module / "no-logs": f"{HOME_FOLDER}/logs"},

@@ -12,6 +12,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from toolchain.source_patch import replace_once
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -69,10 +71,7 @@ def limit(module: Path, place: Place) -> None:
     file = module / place.file
     text = file.read_text()
     for wait in place.waits:
-        before = f"time.After({wait})"
-        if text.count(before) != 1:
-            raise LookupError(f"{place.file} does not have {before} once")
-        text = text.replace(before, f"afterWait({wait})")
+        text = replace_once(text, f"time.After({wait})", f"afterWait({wait})", place=place.file)
     file.write_text(text)
     package = re.findall(r"(?m)^package (\w+)$", text)[0]
     file.with_name("longest_wait.go").write_text(_FUNCTION.format(package=package, variable=VARIABLE))
