@@ -1,8 +1,8 @@
-"""A repair that the AWS provider has had since and the module that the build uses has not.
+"""A fix that the AWS provider got after the module version that the build uses.
 
-A resource that somebody has deleted has no state after it is read, and this module's provider then gives no identity
-either, which the plugin framework refuses: `pulumi refresh` would end with "Missing Resource Identity After Read"
-instead of finding that, for example, a security group's rule is gone.
+The state of a resource that somebody has deleted is empty after a read. The module's provider then returns no identity
+either, which the plugin framework refuses: `pulumi refresh` ends with "Missing Resource Identity After Read" instead
+of noticing that, for example, a security group's rule is gone.
 https://github.com/hashicorp/terraform-provider-aws/pull/46964
 """
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILE = "internal/provider/framework/identity_interceptor.go"
-"""Where the provider sets identities, by its path in the module."""
+"""The file that sets identities, by its path in the module."""
 
 _READ = "func (r identityInterceptor) read("
 _GIVES_UP = "if response.State.Raw.IsNull() {\n\t\t\tbreak\n\t\t}"
@@ -26,13 +26,13 @@ _KNOWN = "state.GetAttribute("
 
 
 def identify_what_is_gone(module: Path) -> None:
-    """Let the provider give what is gone the identity that it had before it was read.
+    """Let the provider return a deleted resource's previous identity.
 
     Args:
         module: A copy of the provider's module.
 
     Raises:
-        LookupError: The code is not as it was; another version of the module has come, perhaps with the repair.
+        LookupError: The code differs from what this change expects; another version may have the fix.
     """
     file = module / FILE
     before, start, rest = file.read_text().partition(_READ)

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from terminal.progress import show_progress
-from toolchain import aws_source, backport, compiler, faster_bridge, waits
+from toolchain import aws_source, backport, compiler, waits
 from toolchain.gocommand import GoWorkspace
+from toolchain.part import COMPILER_FLAGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,12 +19,6 @@ if TYPE_CHECKING:
 
 AWS_FOLDER = "terraform-provider-aws"
 """The filtered AWS provider's folder within the module's."""
-
-SDK_FOLDER = "terraform-plugin-sdk"
-"""The folder within the module's for the Terraform SDK, on which the AWS provider is built."""
-
-BRIDGE_FOLDER = "pulumi-terraform-bridge"
-"""The folder within the module's for the bridge between Pulumi and Terraform's providers."""
 
 
 def build_part(part: GoPart, root: Path, *, needed: int) -> None:
@@ -47,9 +42,8 @@ def build_part(part: GoPart, root: Path, *, needed: int) -> None:
         workspace = GoWorkspace(go=go, folder=source, log=entry.log_file, needed=needed)
         if part.services:
             _use_filtered_aws(workspace, part.services)
-            backport.identify_what_is_gone(source / AWS_FOLDER)
-            _use_limited_waits(workspace)
-            faster_bridge.write_names_into_buffer(_use_copy(workspace, faster_bridge.BRIDGE_MODULE, BRIDGE_FOLDER))
+        for change in part.changes:
+            change.apply(_use_copy(workspace, change.module, change.folder))
         total = _download_modules(workspace, part)
         _compile_programs(workspace, part, work / "programs", total)
         _place_programs(part, work)
@@ -65,17 +59,14 @@ def _copy_files(files: Iterable[Path], source: Path, target: Path) -> None:
 
 
 def _use_filtered_aws(workspace: GoWorkspace, services: frozenset[str]) -> None:
-    """Replace the AWS provider with a copy that has only the needed services."""
+    """Replace the AWS provider with a copy that has only the needed services, and change the copy."""
     with show_progress("Downloading the AWS provider's source"):
         source = _downloaded_source(workspace, aws_source.MODULE)
-    aws_source.copy_needed(source, workspace.folder / AWS_FOLDER, services)
+    copy = workspace.folder / AWS_FOLDER
+    aws_source.copy_needed(source, copy, services)
+    backport.identify_what_is_gone(copy)
+    waits.limit(copy, waits.IN_PROVIDER)
     workspace.run_with_network("mod", "edit", f"-replace={aws_source.MODULE}=./{AWS_FOLDER}")
-
-
-def _use_limited_waits(workspace: GoWorkspace) -> None:
-    """Patch the AWS provider and the Terraform SDK so that the environment limits their waits."""
-    waits.limit(workspace.folder / AWS_FOLDER, waits.IN_PROVIDER)
-    waits.limit(_use_copy(workspace, waits.SDK, SDK_FOLDER), waits.IN_SDK)
 
 
 def _use_copy(workspace: GoWorkspace, module: str, folder: str) -> Path:
@@ -117,7 +108,8 @@ def _compile_programs(workspace: GoWorkspace, part: GoPart, target: Path, total:
             progress.advance_to(done, total)
 
         workspace.run_build(
-            "-v", "-o", f"{target}/", "-ldflags", part.linker_flags, *part.programs, on_line=count_package
+            *("-v", *COMPILER_FLAGS, "-o", f"{target}/", "-ldflags", part.linker_flags, *part.programs),
+            on_line=count_package,
         )
 
 

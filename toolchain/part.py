@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import platform
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from terminal.errors import UserError
-from toolchain import cache, versions
+from toolchain import cache, faster_bridge, grouped_saves, versions, waits
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 GO_SETTINGS: Mapping[str, str] = {
     "CGO_ENABLED": "0",  # so no C compiler is needed
+    "GOGC": "400",  # the compiler, too, may use more memory instead of a quarter of its time
     "GOFLAGS": "-mod=readonly -trimpath -buildvcs=false",
     "GOTOOLCHAIN": "local",
     "GOWORK": "off",
@@ -25,6 +27,23 @@ similar variables) and the location of Go's caches remain the caller's choice.""
 STRIP_FLAGS = "-s -w"
 """Linker flags that omit debugging symbols, a third of the size."""
 
+_NO_SYMBOLS = "-dwarf=false"
+"""Compiler flag that omits the debugging symbols, which the linker would drop."""
+
+_PLAINLY_COMPILED = (
+    "github.com/aws/aws-sdk-go-v2/service/...",
+    "github.com/hashicorp/terraform-provider-aws/internal/service/...",
+    "github.com/pb33f/libopenapi/...",
+)
+"""Packages to compile without inlining functions, which halves the time: code that mostly waits for AWS, and the
+reader of Pulumi Cloud's API description, which only `pulumi api` uses."""
+
+COMPILER_FLAGS = (
+    f"-gcflags=all={_NO_SYMBOLS}",
+    *(f"-gcflags={packages}={_NO_SYMBOLS} -l" for packages in _PLAINLY_COMPILED),
+)
+"""Flags of `go build` for the compiler; for each package the last one that matches counts."""
+
 HOME_FOLDER = "home"
 """The folder within the providers' cache entry that becomes PULUMI_HOME."""
 
@@ -34,6 +53,17 @@ folder; otherwise it prints a warning."""
 
 GO_PLATFORMS = {"Linux": "linux", "Darwin": "darwin"}
 GO_ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "arm64": "arm64", "aarch64": "arm64"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModuleChange:
+    """A change of a module's source that the build applies to a copy."""
+
+    module: str
+    folder: str
+    """The copy's folder within the part's own module."""
+    apply: Callable[[Path], None]
+    """Changes the copy in the given folder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +80,7 @@ class GoPart:
     """Go variables that the linker sets."""
     sources: Sequence[Path]
     """All files that affect the build."""
+    changes: Sequence[ModuleChange]
     scripts: Mapping[Path, str] = field(default_factory=dict)
     """Files to copy unchanged, each with its path in the part's folder."""
     space: int
@@ -65,7 +96,7 @@ class GoPart:
     def cache_entry(self, root: Path) -> cache.CacheEntry:
         """Return the part's cache entry, keyed by all its inputs."""
         settings = [f"{name}={value}" for name, value in GO_SETTINGS.items()]
-        texts = [go_target(), *settings, self.linker_flags, *self.programs, *self.programs.values()]
+        texts = [go_target(), *settings, *COMPILER_FLAGS, self.linker_flags, *self.programs, *self.programs.values()]
         key = cache.entry_key(texts, [*self.sources, *self.scripts])
         return cache.CacheEntry(root=root, part=self.name, key=key)
 
@@ -79,7 +110,16 @@ def engine_part() -> GoPart:
         module=module,
         programs={"github.com/pulumi/pulumi/pkg/v3/cmd/pulumi": "bin/pulumi"},
         variables={"github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": f"v{versions.built_engine_version()}"},
-        sources=_module_files(module),
+        sources=[
+            *_module_files(module),
+            versions.TOOLCHAIN_FOLDER / "grouped_saves.py",
+            versions.TOOLCHAIN_FOLDER / "source_patch.py",
+        ],
+        changes=[
+            ModuleChange(
+                module=grouped_saves.ENGINE_MODULE, folder="pulumi-engine", apply=grouped_saves.save_for_all_waiting
+            )
+        ],
         space=3 * cache.GIB,
         scripts={LANGUAGE_HOST_SCRIPT: f"bin/{LANGUAGE_HOST_SCRIPT.name}"},
     )
@@ -108,6 +148,16 @@ def providers_part() -> GoPart:
             versions.TOOLCHAIN_FOLDER / "source_patch.py",
             versions.TOOLCHAIN_FOLDER / "waits.py",
         ],
+        changes=[
+            ModuleChange(
+                module=waits.SDK, folder="terraform-plugin-sdk", apply=partial(waits.limit, place=waits.IN_SDK)
+            ),
+            ModuleChange(
+                module=faster_bridge.BRIDGE_MODULE,
+                folder="pulumi-terraform-bridge",
+                apply=faster_bridge.write_names_into_buffer,
+            ),
+        ],
         scripts={module / "no-logs": f"{HOME_FOLDER}/logs"},
         space=4 * cache.GIB,
         services=resources.aws_services(),
@@ -124,6 +174,7 @@ def actionlint_part() -> GoPart:
         programs={"github.com/rhysd/actionlint/cmd/actionlint": "bin/actionlint"},
         variables={},
         sources=_module_files(module),
+        changes=[],
         space=cache.GIB // 2,
     )
 

@@ -1,9 +1,8 @@
-"""The waits of the built AWS provider, which an emulator makes needless.
+"""A change of the AWS provider that the build applies: the environment may limit its waits.
 
-AWS answers from many places that agree late, and what it makes takes minutes to come up. So the provider waits for
-seconds before it looks at what it has asked for, and between two looks. It does so at three lines, of two modules.
-The build lets each of them ask the environment for the longest wait; without `CFS_LONGEST_WAIT` nothing is changed in
-what the provider does.
+AWS is eventually consistent, and some resources take minutes to start. So the provider waits for seconds before it
+first reads a created resource, and between reads. An emulator needs no such wait. Three lines in two modules wait;
+with this change none of them waits longer than `CFS_LONGEST_WAIT`. Without that variable nothing changes.
 """
 
 from __future__ import annotations
@@ -18,10 +17,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 VARIABLE = "CFS_LONGEST_WAIT"
-"""Names the longest wait as Go writes a duration, such as `20ms`; for emulators alone."""
+"""The variable with the longest wait, a duration in Go's notation such as `20ms`. Only for emulators."""
 
 SDK = "github.com/hashicorp/terraform-plugin-sdk/v2"
-"""The module of what providers are made with."""
+"""The module of the SDK on which the AWS provider is built."""
 
 _FUNCTION = """package {package}
 
@@ -47,7 +46,7 @@ class Place:
 
     Attributes:
         file: Its path in its module.
-        waits: What it waits for, as its code names each.
+        waits: The Go expression of each wait's duration.
     """
 
     file: str
@@ -59,14 +58,14 @@ IN_SDK = Place(file="helper/retry/state.go", waits=("conf.Delay", "wait"))
 
 
 def limit(module: Path, place: Place) -> None:
-    """Let a module's waits end when the longest wait is over.
+    """Limit a module's waits to `CFS_LONGEST_WAIT`.
 
     Args:
         module: A copy of the module's folder.
-        place: Where it waits.
+        place: The file that waits.
 
     Raises:
-        LookupError: A wait is not where it was; another version of the module has come.
+        LookupError: The code differs from what this change expects, because the module's version has changed.
     """
     file = module / place.file
     text = file.read_text()

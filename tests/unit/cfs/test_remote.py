@@ -43,6 +43,15 @@ def test_the_engine_gets_the_callers_environment_without_variables_that_redirect
     assert not [line for line in said if line.endswith("=elsewhere")]
 
 
+def test_the_users_own_settings_of_pulumi_take_precedence(
+    engine_that: Callable[[str], RemoteEngine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PULUMI_PARALLEL", raising=False)
+    monkeypatch.setenv("PULUMI_PARALLEL_DIFF", "false")
+    said = engine_that("env").query_text("preview").splitlines()
+    assert {"PULUMI_PARALLEL=16", "PULUMI_PARALLEL_DIFF=false"} <= set(said)
+
+
 @pytest.mark.parametrize(
     "said, problem, repair",
     [

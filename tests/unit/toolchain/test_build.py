@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from terminal.errors import UserError
-from tests.unit.toolchain import test_backport, test_faster_bridge
-from toolchain import aws_source, backport, build, built, faster_bridge, part, versions, waits
+from tests.unit.toolchain import test_backport, test_faster_bridge, test_grouped_saves
+from toolchain import aws_source, backport, build, built, faster_bridge, grouped_saves, versions, waits
+from toolchain.part import engine_part, providers_part
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,12 +52,13 @@ def go(command: Command) -> None:
 
 
 @pytest.fixture
-def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the sources of the AWS provider, its SDK and the bridge be only the files that the build changes."""
+def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the modules' sources be only the files that the build changes."""
     source = tmp_path / "modules"
     for place in (waits.IN_PROVIDER, waits.IN_SDK):
         write_place(source, place)
     write_file(source / faster_bridge.NAMING_FILE, test_faster_bridge.CODE)
+    write_file(source / grouped_saves.SNAPSHOT_FILE, test_grouped_saves.CODE)
     monkeypatch.setenv("FAKE_SOURCE", str(source))
 
     def copy_needed(_source: Path, target: Path, _services: frozenset[str]) -> None:
@@ -75,7 +77,7 @@ def write_file(file: Path, text: str) -> None:
     file.write_text(text)
 
 
-@pytest.mark.usefixtures("go", "aws")
+@pytest.mark.usefixtures("go", "modules")
 def test_toolchain_is_built(tmp_path: Path) -> None:
     root = tmp_path / "cache"
     assert built.find_built_toolchain(root) is None
@@ -86,7 +88,7 @@ def test_toolchain_is_built(tmp_path: Path) -> None:
     assert built.find_built_toolchain(root) == made
 
 
-@pytest.mark.usefixtures("go", "aws")
+@pytest.mark.usefixtures("go", "modules")
 def test_engine_finds_the_plugins_and_the_language_host(tmp_path: Path) -> None:
     made = built.build_toolchain(tmp_path / "cache")
     plugins = tmp_path.joinpath(made.env["PULUMI_HOME"], "plugins")
@@ -98,14 +100,14 @@ def test_engine_finds_the_plugins_and_the_language_host(tmp_path: Path) -> None:
     assert made.env["CFS_REPOSITORY"] == str(versions.TOOLCHAIN_FOLDER.parent)
 
 
-@pytest.mark.usefixtures("go", "aws")
+@pytest.mark.usefixtures("go", "modules")
 def test_vendors_hosts_are_not_asked_by_a_built_toolchain(tmp_path: Path) -> None:
     made = built.build_toolchain(tmp_path / "cache")
     assert made.env["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] == "true"
     assert made.env["PULUMI_SKIP_UPDATE_CHECK"] == "true"
 
 
-@pytest.mark.usefixtures("go", "aws")
+@pytest.mark.usefixtures("go", "modules")
 def test_part_holds_nothing_but_its_programs(tmp_path: Path) -> None:
     made = built.build_toolchain(tmp_path / "cache")
     assert {file.name for file in made.path[0].parent.rglob("*")} == {
@@ -115,44 +117,54 @@ def test_part_holds_nothing_but_its_programs(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.usefixtures("go", "aws")
+@pytest.mark.usefixtures("go", "modules")
 def test_finished_part_is_not_built_again(tmp_path: Path, command: Command) -> None:
     root = tmp_path / "cache"
-    build.build_part(part.engine_part(), root, needed=0)
+    build.build_part(engine_part(), root, needed=0)
     command("go", "exit 1")
-    build.build_part(part.engine_part(), root, needed=0)
+    build.build_part(engine_part(), root, needed=0)
 
 
+@pytest.mark.usefixtures("modules")
 def test_failed_build_leaves_nothing_but_its_log(tmp_path: Path, command: Command) -> None:
     command("go", GO.replace("list) printf 'a\\nb\\n' ;;", "list) echo broken >&2; exit 1 ;;"))
     root = tmp_path / "cache"
     with pytest.raises(UserError, match="broken"):
-        build.build_part(part.engine_part(), root, needed=0)
-    entry = part.engine_part().cache_entry(root)
+        build.build_part(engine_part(), root, needed=0)
+    entry = engine_part().cache_entry(root)
     assert not entry.is_finished()
     assert list((root / "work").iterdir()) == []
     assert "broken" in entry.log_file.read_text()
 
 
-@pytest.mark.usefixtures("go", "aws")
-def test_aws_provider_its_sdk_and_the_bridge_are_replaced_by_copies(tmp_path: Path) -> None:
-    build.build_part(part.providers_part(), tmp_path / "cache", needed=0)
-    log = part.providers_part().cache_entry(tmp_path / "cache").log_file.read_text()
-    assert "-replace=github.com/hashicorp/terraform-provider-aws=./terraform-provider-aws" in log
-    assert "-replace=github.com/hashicorp/terraform-plugin-sdk/v2=./terraform-plugin-sdk" in log
-    assert "-replace=github.com/pulumi/pulumi-terraform-bridge/v3=./pulumi-terraform-bridge" in log
+@pytest.mark.usefixtures("go", "modules")
+def test_changed_modules_are_replaced_by_copies(tmp_path: Path) -> None:
+    root = tmp_path / "cache"
+    built.build_toolchain(root)
+    engine, providers = (part.cache_entry(root).log_file.read_text() for part in (engine_part(), providers_part()))
+    assert "-replace=github.com/pulumi/pulumi/pkg/v3=./pulumi-engine" in engine
+    assert "-replace=github.com/hashicorp/terraform-provider-aws=./terraform-provider-aws" in providers
+    assert "-replace=github.com/hashicorp/terraform-plugin-sdk/v2=./terraform-plugin-sdk" in providers
+    assert "-replace=github.com/pulumi/pulumi-terraform-bridge/v3=./pulumi-terraform-bridge" in providers
 
 
-@pytest.mark.usefixtures("go", "aws")
+@pytest.mark.usefixtures("go", "modules")
+def test_debugging_symbols_are_not_compiled(tmp_path: Path) -> None:
+    root = tmp_path / "cache"
+    build.build_part(engine_part(), root, needed=0)
+    assert "$ go build -v -gcflags=all=-dwarf=false " in engine_part().cache_entry(root).log_file.read_text()
+
+
+@pytest.mark.usefixtures("go", "modules")
 def test_engine_can_make_no_folder_for_a_log_of_each_run(tmp_path: Path) -> None:
     made = built.build_toolchain(tmp_path / "cache")
     assert tmp_path.joinpath(made.env["PULUMI_HOME"], "logs").is_file()
 
 
-@pytest.mark.usefixtures("go", "aws")
+@pytest.mark.usefixtures("go", "modules")
 def test_room_for_all_missing_parts_is_asked_for_at_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(free=6 << 30))
     with pytest.raises(UserError, match=r"6\.0 GB free; 7\.0 GB are needed"):
         built.build_toolchain(tmp_path / "cache")
-    build.build_part(part.engine_part(), tmp_path / "cache", needed=0)
+    build.build_part(engine_part(), tmp_path / "cache", needed=0)
     assert built.build_toolchain(tmp_path / "cache").origin == "built"
