@@ -32,10 +32,9 @@ _NO_SYMBOLS = "-dwarf=false"
 
 _PLAINLY_COMPILED = (
     "github.com/aws/aws-sdk-go-v2/service/...",
-    "github.com/hashicorp/terraform-provider-aws/internal/service/...",
     "github.com/pb33f/libopenapi/...",
 )
-"""Packages to compile without inlining functions, which halves the time: code that mostly waits for AWS, and the
+"""Packages to compile without inlining functions, which halves the time: clients, which mostly wait for AWS, and the
 reader of Pulumi Cloud's API description, which only `pulumi api` uses."""
 
 COMPILER_FLAGS = (
