@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cfs.engine import ENGINE_SETTINGS
 from cfs.loopback import proxy_exceptions
 from infra.config.variables import find_redirects
 from infra.naming import LOCAL_STACK
@@ -70,6 +71,7 @@ class LocalAccount:
         return {
             "PATH": os.pathsep.join([*map(str, self.toolchain.path), os.environ.get("PATH", os.defpath)]),
             **self.toolchain.env,
+            **ENGINE_SETTINGS,
             # Without metadata files: they are not written atomically, and an engine that is killed may leave an empty
             # one, which makes the state unreadable (https://pkg.go.dev/gocloud.dev/blob/fileblob).
             "PULUMI_BACKEND_URL": f"{self.backend_folder.as_uri()}?metadata=skip",

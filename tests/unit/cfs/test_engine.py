@@ -70,6 +70,7 @@ def test_the_engine_sees_the_local_account_and_nothing_of_the_users_own(
     assert "AWS_ENDPOINT_URL=http://127.0.0.1:1" in lines
     assert "GITHUB_BASE_URL=http://127.0.0.1:2/" in lines
     assert "FROM_TOOLCHAIN=yes" in lines
+    assert "PULUMI_PARALLEL=16" in lines
     assert "LC_ALL=C" in lines
     assert "of the user" not in seen
 
