@@ -43,7 +43,9 @@ def build_part(part: GoPart, root: Path, *, needed: int) -> None:
         if part.services:
             _use_filtered_aws(workspace, part.services)
         for change in part.changes:
-            change.apply(_use_copy(workspace, change.module, change.folder))
+            copy = _use_copy(workspace, change.module, change.folder)
+            for apply in change.apply:
+                apply(copy)
         total = _download_modules(workspace, part)
         _compile_programs(workspace, part, work / "programs", total)
         _place_programs(part, work)

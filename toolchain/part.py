@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from terminal.errors import UserError
-from toolchain import cache, faster_bridge, grouped_saves, versions, waits
+from toolchain import cache, copied_schemas, faster_bridge, grouped_saves, versions, waits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -56,13 +56,13 @@ GO_ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "arm64": "arm64", "aarc
 
 @dataclass(frozen=True, kw_only=True)
 class ModuleChange:
-    """A change of a module's source that the build applies to a copy."""
+    """Changes of a module's source that the build applies to a copy."""
 
     module: str
     folder: str
     """The copy's folder within the part's own module."""
-    apply: Callable[[Path], None]
-    """Changes the copy in the given folder."""
+    apply: Sequence[Callable[[Path], None]]
+    """Functions that change the copy in the given folder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +116,7 @@ def engine_part() -> GoPart:
         ],
         changes=[
             ModuleChange(
-                module=grouped_saves.ENGINE_MODULE, folder="pulumi-engine", apply=grouped_saves.save_for_all_waiting
+                module=grouped_saves.ENGINE_MODULE, folder="pulumi-engine", apply=[grouped_saves.save_for_all_waiting]
             )
         ],
         space=3 * cache.GIB,
@@ -143,18 +143,21 @@ def providers_part() -> GoPart:
             resources.RESOURCE_TABLE,
             versions.TOOLCHAIN_FOLDER / "aws_source.py",
             versions.TOOLCHAIN_FOLDER / "backport.py",
+            versions.TOOLCHAIN_FOLDER / "copied_schemas.py",
             versions.TOOLCHAIN_FOLDER / "faster_bridge.py",
             versions.TOOLCHAIN_FOLDER / "source_patch.py",
             versions.TOOLCHAIN_FOLDER / "waits.py",
         ],
         changes=[
             ModuleChange(
-                module=waits.SDK, folder="terraform-plugin-sdk", apply=partial(waits.limit, place=waits.IN_SDK)
+                module=waits.SDK,
+                folder="terraform-plugin-sdk",
+                apply=[partial(waits.limit, place=waits.IN_SDK), copied_schemas.copy_without_reflection],
             ),
             ModuleChange(
                 module=faster_bridge.BRIDGE_MODULE,
                 folder="pulumi-terraform-bridge",
-                apply=faster_bridge.write_names_into_buffer,
+                apply=[faster_bridge.translate_names_faster],
             ),
         ],
         scripts={module / "no-logs": f"{HOME_FOLDER}/logs"},

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from terminal.errors import UserError
-from tests.unit.toolchain import test_backport, test_faster_bridge, test_grouped_saves
-from toolchain import aws_source, backport, build, built, faster_bridge, grouped_saves, versions, waits
+from tests.unit.toolchain import test_backport, test_copied_schemas, test_faster_bridge, test_grouped_saves
+from toolchain import aws_source, backport, build, built, copied_schemas, faster_bridge, grouped_saves, versions, waits
 from toolchain.part import engine_part, providers_part
 
 if TYPE_CHECKING:
@@ -58,6 +58,8 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for place in (waits.IN_PROVIDER, waits.IN_SDK):
         write_place(source, place)
     write_file(source / faster_bridge.NAMING_FILE, test_faster_bridge.CODE)
+    write_file(source / faster_bridge.SEARCH_FILE, test_faster_bridge.SEARCH_CODE)
+    write_file(source / copied_schemas.SCHEMA_FILE, test_copied_schemas.CODE)
     write_file(source / grouped_saves.SNAPSHOT_FILE, test_grouped_saves.CODE)
     monkeypatch.setenv("FAKE_SOURCE", str(source))
 
@@ -73,7 +75,7 @@ def write_place(module: Path, place: waits.Place) -> None:
 
 
 def write_file(file: Path, text: str) -> None:
-    file.parent.mkdir(parents=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text)
 
 
