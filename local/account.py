@@ -14,7 +14,8 @@ from infra.naming import LOCAL_STACK
 from infra.project import PROJECT_FOLDER
 from local import servers
 from local.isolation import NO_FILES, isolate
-from toolchain import obtain_toolchain, waits
+from toolchain import obtain_toolchain
+from toolchain.patches import limited_waits
 
 if TYPE_CHECKING:
     from toolchain import Toolchain
@@ -84,7 +85,7 @@ class LocalAccount:
             "AWS_DEFAULT_REGION": LOCAL_REGION,
             **NO_FILES,
             **proxy_exceptions(os.environ),
-            waits.VARIABLE: EMULATOR_LONGEST_WAIT,
+            limited_waits.VARIABLE: EMULATOR_LONGEST_WAIT,
             "GITHUB_BASE_URL": f"{self.github_url}/",
             "GITHUB_TOKEN": "ghp_local",
         }

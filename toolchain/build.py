@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from terminal.progress import show_progress
-from toolchain import aws_source, backport, compiler, waits
+from toolchain import aws_source, compiler
 from toolchain.gocommand import GoWorkspace
 from toolchain.part import COMPILER_FLAGS
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from toolchain.part import GoPart
 
-AWS_FOLDER = "terraform-provider-aws"
-"""The filtered AWS provider's folder within the module's."""
+COPIES_FOLDER = "copies"
+"""The folder of the changed modules within the part's own."""
 
 
 def build_part(part: GoPart, root: Path, *, needed: int) -> None:
@@ -42,10 +42,8 @@ def build_part(part: GoPart, root: Path, *, needed: int) -> None:
         workspace = GoWorkspace(go=go, folder=source, log=entry.log_file, needed=needed)
         if part.services:
             _use_filtered_aws(workspace, part.services)
-        for change in part.changes:
-            copy = _use_copy(workspace, change.module, change.folder)
-            for apply in change.apply:
-                apply(copy)
+        for patch in part.patches:
+            patch.apply_to(_use_copy(workspace, patch.module))
         total = _download_modules(workspace, part)
         _compile_programs(workspace, part, work / "programs", total)
         _place_programs(part, work)
@@ -61,23 +59,30 @@ def _copy_files(files: Iterable[Path], source: Path, target: Path) -> None:
 
 
 def _use_filtered_aws(workspace: GoWorkspace, services: frozenset[str]) -> None:
-    """Replace the AWS provider with a copy that has only the needed services, and change the copy."""
+    """Replace the AWS provider with a copy that has only the needed services."""
     with show_progress("Downloading the AWS provider's source"):
         source = _downloaded_source(workspace, aws_source.MODULE)
-    copy = workspace.folder / AWS_FOLDER
-    aws_source.copy_needed(source, copy, services)
-    backport.identify_what_is_gone(copy)
-    waits.limit(copy, waits.IN_PROVIDER)
-    workspace.run_with_network("mod", "edit", f"-replace={aws_source.MODULE}=./{AWS_FOLDER}")
+    aws_source.copy_needed(source, _copy_folder(workspace, aws_source.MODULE), services)
+    _replace_module(workspace, aws_source.MODULE)
 
 
-def _use_copy(workspace: GoWorkspace, module: str, folder: str) -> Path:
-    """Replace a module with a copy that may be changed, and return the copy's folder."""
-    source, copy = _downloaded_source(workspace, module), workspace.folder / folder
-    files = (file for file in source.rglob("*") if "testdata" not in file.parts and file.is_file())
-    _copy_files(files, source, copy)
-    workspace.run_with_network("mod", "edit", f"-replace={module}=./{folder}")
+def _use_copy(workspace: GoWorkspace, module: str) -> Path:
+    """Replace a module, unless it already is, with a copy that may be changed, and return the copy's folder."""
+    copy = _copy_folder(workspace, module)
+    if not copy.exists():
+        source = _downloaded_source(workspace, module)
+        files = (file for file in source.rglob("*") if "testdata" not in file.parts and file.is_file())
+        _copy_files(files, source, copy)
+        _replace_module(workspace, module)
     return copy
+
+
+def _copy_folder(workspace: GoWorkspace, module: str) -> Path:
+    return workspace.folder / COPIES_FOLDER / module
+
+
+def _replace_module(workspace: GoWorkspace, module: str) -> None:
+    workspace.run_with_network("mod", "edit", f"-replace={module}=./{COPIES_FOLDER}/{module}")
 
 
 def _downloaded_source(workspace: GoWorkspace, module: str) -> Path:

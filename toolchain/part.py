@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import platform
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING
 
 from terminal.errors import UserError
-from toolchain import cache, copied_schemas, faster_bridge, grouped_saves, versions, waits
+from toolchain import cache, versions
+from toolchain.patches.bridge_names import BUFFERED_NAMES, USUAL_NAMES
+from toolchain.patches.copied_schemas import COPIED_SCHEMAS
+from toolchain.patches.deleted_identities import DELETED_IDENTITIES
+from toolchain.patches.grouped_saves import GROUPED_SAVES
+from toolchain.patches.limited_waits import LIMITED_WAITS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from toolchain.patches.source_patch import SourcePatch
 
 GO_SETTINGS: Mapping[str, str] = {
     "CGO_ENABLED": "0",  # so no C compiler is needed
@@ -55,17 +61,6 @@ GO_ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "arm64": "arm64", "aarc
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModuleChange:
-    """Changes of a module's source that the build applies to a copy."""
-
-    module: str
-    folder: str
-    """The copy's folder within the part's own module."""
-    apply: Sequence[Callable[[Path], None]]
-    """Functions that change the copy in the given folder."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class GoPart:
     """A Go module to build. The compiler's version is not an input: a newer one builds an equivalent program."""
 
@@ -79,7 +74,7 @@ class GoPart:
     """Go variables that the linker sets."""
     sources: Sequence[Path]
     """All files that affect the build."""
-    changes: Sequence[ModuleChange]
+    patches: Sequence[SourcePatch] = ()
     scripts: Mapping[Path, str] = field(default_factory=dict)
     """Files to copy unchanged, each with its path in the part's folder."""
     space: int
@@ -96,6 +91,7 @@ class GoPart:
         """Return the part's cache entry, keyed by all its inputs."""
         settings = [f"{name}={value}" for name, value in GO_SETTINGS.items()]
         texts = [go_target(), *settings, *COMPILER_FLAGS, self.linker_flags, *self.programs, *self.programs.values()]
+        texts += map(repr, self.patches)
         key = cache.entry_key(texts, [*self.sources, *self.scripts])
         return cache.CacheEntry(root=root, part=self.name, key=key)
 
@@ -109,16 +105,8 @@ def engine_part() -> GoPart:
         module=module,
         programs={"github.com/pulumi/pulumi/pkg/v3/cmd/pulumi": "bin/pulumi"},
         variables={"github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": f"v{versions.built_engine_version()}"},
-        sources=[
-            *_module_files(module),
-            versions.TOOLCHAIN_FOLDER / "grouped_saves.py",
-            versions.TOOLCHAIN_FOLDER / "source_patch.py",
-        ],
-        changes=[
-            ModuleChange(
-                module=grouped_saves.ENGINE_MODULE, folder="pulumi-engine", apply=[grouped_saves.save_for_all_waiting]
-            )
-        ],
+        sources=_module_files(module),
+        patches=[GROUPED_SAVES],
         space=3 * cache.GIB,
         scripts={LANGUAGE_HOST_SCRIPT: f"bin/{LANGUAGE_HOST_SCRIPT.name}"},
     )
@@ -142,24 +130,8 @@ def providers_part() -> GoPart:
             *_module_files(module),
             resources.RESOURCE_TABLE,
             versions.TOOLCHAIN_FOLDER / "aws_source.py",
-            versions.TOOLCHAIN_FOLDER / "backport.py",
-            versions.TOOLCHAIN_FOLDER / "copied_schemas.py",
-            versions.TOOLCHAIN_FOLDER / "faster_bridge.py",
-            versions.TOOLCHAIN_FOLDER / "source_patch.py",
-            versions.TOOLCHAIN_FOLDER / "waits.py",
         ],
-        changes=[
-            ModuleChange(
-                module=waits.SDK,
-                folder="terraform-plugin-sdk",
-                apply=[partial(waits.limit, place=waits.IN_SDK), copied_schemas.copy_without_reflection],
-            ),
-            ModuleChange(
-                module=faster_bridge.BRIDGE_MODULE,
-                folder="pulumi-terraform-bridge",
-                apply=[faster_bridge.translate_names_faster],
-            ),
-        ],
+        patches=[DELETED_IDENTITIES, *LIMITED_WAITS, COPIED_SCHEMAS, BUFFERED_NAMES, USUAL_NAMES],
         scripts={module / "no-logs": f"{HOME_FOLDER}/logs"},
         space=4 * cache.GIB,
         services=resources.aws_services(),
@@ -176,7 +148,6 @@ def actionlint_part() -> GoPart:
         programs={"github.com/rhysd/actionlint/cmd/actionlint": "bin/actionlint"},
         variables={},
         sources=_module_files(module),
-        changes=[],
         space=cache.GIB // 2,
     )
 

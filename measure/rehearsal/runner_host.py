@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from local.isolation import isolate
 from measure.rehearsal.script_process import never_cancels
-from toolchain import waits
+from toolchain.patches import limited_waits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -118,7 +118,7 @@ class RunnerHost:
         laboratory = {
             name: value
             for name, value in self.account.account_variables().items()
-            if name in {"AWS_ENDPOINT_URL", "NO_PROXY", "no_proxy", waits.VARIABLE}
+            if name in {"AWS_ENDPOINT_URL", "NO_PROXY", "no_proxy", limited_waits.VARIABLE}
         }
         return {
             **isolate(os.environ),

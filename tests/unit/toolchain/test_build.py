@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from terminal.errors import UserError
-from tests.unit.toolchain import test_backport, test_copied_schemas, test_faster_bridge, test_grouped_saves
-from toolchain import aws_source, backport, build, built, copied_schemas, faster_bridge, grouped_saves, versions, waits
+from toolchain import aws_source, build, built, versions
 from toolchain.part import engine_part, providers_part
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
+
+    from toolchain.patches.source_patch import SourcePatch
 
     Command = Callable[[str, str], Path]
 
@@ -55,28 +56,20 @@ def go(command: Command) -> None:
 def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the modules' sources be only the files that the build changes."""
     source = tmp_path / "modules"
-    for place in (waits.IN_PROVIDER, waits.IN_SDK):
-        write_place(source, place)
-    write_file(source / faster_bridge.NAMING_FILE, test_faster_bridge.CODE)
-    write_file(source / faster_bridge.SEARCH_FILE, test_faster_bridge.SEARCH_CODE)
-    write_file(source / copied_schemas.SCHEMA_FILE, test_copied_schemas.CODE)
-    write_file(source / grouped_saves.SNAPSHOT_FILE, test_grouped_saves.CODE)
+    write_unpatched(source, [*engine_part().patches, *providers_part().patches])
     monkeypatch.setenv("FAKE_SOURCE", str(source))
 
     def copy_needed(_source: Path, target: Path, _services: frozenset[str]) -> None:
-        write_place(target, waits.IN_PROVIDER)
-        write_file(target / backport.FILE, test_backport.CODE)
+        write_unpatched(target, providers_part().patches)
 
     monkeypatch.setattr(aws_source, "copy_needed", copy_needed)
 
 
-def write_place(module: Path, place: waits.Place) -> None:
-    write_file(module / place.file, "package any\n\n" + "".join(f"\ttime.After({wait})\n" for wait in place.waits))
-
-
-def write_file(file: Path, text: str) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text)
+def write_unpatched(folder: Path, patches: Iterable[SourcePatch]) -> None:
+    for patch in patches:
+        file = folder / patch.file
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("\n".join(["package any", patch.function, *(old for old, _ in patch.replacements), "}\n"]))
 
 
 @pytest.mark.usefixtures("go", "modules")
@@ -144,10 +137,19 @@ def test_changed_modules_are_replaced_by_copies(tmp_path: Path) -> None:
     root = tmp_path / "cache"
     built.build_toolchain(root)
     engine, providers = (part.cache_entry(root).log_file.read_text() for part in (engine_part(), providers_part()))
-    assert "-replace=github.com/pulumi/pulumi/pkg/v3=./pulumi-engine" in engine
-    assert "-replace=github.com/hashicorp/terraform-provider-aws=./terraform-provider-aws" in providers
-    assert "-replace=github.com/hashicorp/terraform-plugin-sdk/v2=./terraform-plugin-sdk" in providers
-    assert "-replace=github.com/pulumi/pulumi-terraform-bridge/v3=./pulumi-terraform-bridge" in providers
+    assert "-replace=github.com/pulumi/pulumi/pkg/v3=./copies/github.com/pulumi/pulumi/pkg/v3" in engine
+    assert (
+        "-replace=github.com/hashicorp/terraform-provider-aws=./copies/github.com/hashicorp/terraform-provider-aws"
+        in providers
+    )
+    assert (
+        "-replace=github.com/hashicorp/terraform-plugin-sdk/v2=./copies/github.com/hashicorp/terraform-plugin-sdk/v2"
+        in providers
+    )
+    assert (
+        "-replace=github.com/pulumi/pulumi-terraform-bridge/v3=./copies/github.com/pulumi/pulumi-terraform-bridge/v3"
+        in providers
+    )
 
 
 @pytest.mark.usefixtures("go", "modules")

@@ -1,4 +1,4 @@
-"""A change of Pulumi's engine that the build applies: one save of the state serves all steps that wait for one.
+"""One save of the state serves all steps that wait for one.
 
 The engine saves the whole state before and after each step, one save after the other. So the time of a first `up` grows
 with the square of the number of resources. With this change, the steps that wait while a save runs share the next one.
@@ -7,18 +7,7 @@ Each step still continues only after a state that records it has been saved. doc
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from toolchain.source_patch import replace_once
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-ENGINE_MODULE = "github.com/pulumi/pulumi/pkg/v3"
-"""The module of the engine."""
-
-SNAPSHOT_FILE = "backend/snapshot.go"
-"""The file that saves the state, by its path in the module."""
+from toolchain.patches.source_patch import SourcePatch
 
 _SAVE_FOR_ONE = """\
 			var err error
@@ -52,15 +41,9 @@ _SAVE_FOR_ALL = """\
 			}
 """
 
-
-def save_for_all_waiting(module: Path) -> None:
-    """Change when the engine saves the state; what it saves stays the same.
-
-    Args:
-        module: A copy of the module's folder.
-
-    Raises:
-        LookupError: The code differs from what this change expects, because the module's version has changed.
-    """
-    file = module / SNAPSHOT_FILE
-    file.write_text(replace_once(file.read_text(), _SAVE_FOR_ONE, _SAVE_FOR_ALL, place=SNAPSHOT_FILE))
+GROUPED_SAVES = SourcePatch(
+    module="github.com/pulumi/pulumi/pkg/v3",
+    file="backend/snapshot.go",
+    function="func (sm *SnapshotManager) defaultServiceLoop(",
+    replacements=((_SAVE_FOR_ONE, _SAVE_FOR_ALL),),
+)
