@@ -32,13 +32,15 @@ def twin_commands(engine: LocalEngine, configuration: Path) -> dict[str, TimedCo
         raise UserError(f"{configuration} has no *.tf file.", repair="name the folder of a Terraform configuration")
     folder = engine.account.folder / "terraform"
     shutil.copytree(configuration, folder, symlinks=True, ignore=shutil.ignore_patterns("*.tfstate*"))
+    # What tunes Pulumi must not tune Terraform, which is to run as its users run it.
+    of_account = {name: value for name, value in engine_environment(engine).items() if name != "GOGC"}
     passed = {name: os.environ[name] for name in _PASSED_VARIABLES if name in os.environ}
 
     def terraform_command(*arguments: str) -> TimedCommand:
         return TimedCommand(
             arguments=(terraform, *arguments, "-input=false", "-no-color"),
             folder=folder,
-            environment=engine_environment(engine) | passed,
+            environment=of_account | passed,
         )
 
     return {
