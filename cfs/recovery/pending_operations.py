@@ -54,9 +54,13 @@ IMPORT_ID_MAKERS: Mapping[str, Callable[[ResourceInputs], str]] = {
 """Functions that return the import ID, by type. These types have unique names or no tags, and the service refuses to
 create them twice. All other types without tags are written by a put, which is safe to repeat."""
 
-KEPT_INPUTS: Mapping[str, tuple[str, ...]] = {"aws:ec2/instance:Instance": ("volumeTags",)}
+KEPT_INPUTS: Mapping[str, tuple[str, ...]] = {
+    "aws:ec2/instance:Instance": ("volumeTags",),
+    "aws:ssm/parameter:Parameter": ("insecureValue",),
+}
 """Inputs that the provider reads back only if the state has them. If `volumeTags` is missing, a refresh reads the
-volume's tags as tags of the root device, and the next deployment removes them from the volume."""
+volume's tags as tags of the root device, and the next deployment removes them from the volume. If `insecureValue` is
+missing, a refresh reads the parameter's value as a secret, and the next deployment has no value to send."""
 
 
 def adopt_pending(engine: StackEngine, aws: AwsAccount) -> list[str]:
@@ -181,16 +185,26 @@ def with_entries(recorded: Sequence[dict[str, Any]], new: Sequence[dict[str, Any
     One with a recorded URN goes before the old entry, which is to be deleted: the engine records a replacement in the
     same way before it deletes the old resource.
     """
-    replacing = {entry["urn"]: entry for entry in new}
-    entries = []
+    waiting = {entry["urn"]: entry for entry in new}
+    entries: list[dict[str, Any]] = []
+
+    def add_after_dependencies(entry: dict[str, Any]) -> None:
+        for urn in entry.get("dependencies", ()):
+            if urn in waiting:
+                add_after_dependencies(waiting.pop(urn))
+        entries.append(entry)
+
     for resource in recorded:
-        replacement = None if resource.get("delete") else replacing.pop(resource["urn"], None)
+        replacement = None if resource.get("delete") else waiting.pop(resource["urn"], None)
         if replacement is None:
-            needed = replacing.keys() & {*resource.get("dependencies", ())}
-            entries += [*(replacing.pop(urn) for urn in [*replacing] if urn in needed), resource]
+            add_after_dependencies(resource)
         else:
-            entries += [replacement, {**resource, "delete": True}]
-    return [*entries, *replacing.values()]
+            add_after_dependencies(replacement)
+            entries.append({**resource, "delete": True})
+    for entry in new:
+        if waiting.pop(entry["urn"], None):
+            add_after_dependencies(entry)
+    return entries
 
 
 def identify_resource(

@@ -73,10 +73,10 @@ def interrupt(stack: Stack, interruption: Interruption) -> StateSnapshot:
 
 
 def test_what_was_created_and_not_recorded_is_adopted_and_stays_as_it_is(stack: Stack) -> None:
-    stack = stack.limited_to("**aws:ec2/instance:**", ON_GITHUB)
+    stack = stack.limited_to("**aws:ec2/instance:**", "**aws:ssm/parameter:**", ON_GITHUB)
     instance_id = stack.outputs()["orchestratorId"]
     tags = tags_of_disk(stack, instance_id)
-    stack.forget_creations("aws:ec2/instance:Instance", DEPLOYMENT_POLICY_TYPE)
+    stack.forget_creations("aws:ec2/instance:Instance", "aws:ssm/parameter:Parameter", DEPLOYMENT_POLICY_TYPE)
 
     operations.deploy_local_stack(stack.engine)
 

@@ -226,6 +226,13 @@ def test_an_entry_comes_before_what_depends_on_it_and_else_last() -> None:
     assert with_entries([dependent], [other, new]) == [new, dependent, other]
 
 
+def test_new_entries_come_after_those_on_which_they_depend() -> None:
+    new = resource(ROLE, inputs={}, id="new")
+    of_new = resource(INSTANCE, inputs={}, id="new", dependencies=[new["urn"]])
+    dependent = resource(PROFILE, inputs={}, id="b", dependencies=[of_new["urn"]])
+    assert with_entries([dependent], [of_new, new]) == [new, of_new, dependent]
+
+
 def test_an_entry_does_not_replace_one_that_is_marked_for_deletion() -> None:
     condemned = resource(ROLE, inputs={}, id="old", delete=True)
     new = resource(ROLE, inputs={}, id="new")
