@@ -27,6 +27,7 @@ CFS_COMMAND = (sys.executable, "-c", "from cli.app import main; main()")
 
 _DEADLINE_SECONDS = 300.0
 _POLL_SECONDS = 0.005
+_END_SECONDS = 5.0
 
 
 class KillableUp:
@@ -115,6 +116,14 @@ class KillableUp:
         return [
             process for process in psutil.process_iter() if _carries_marker(process, self._engine.account.run_marker)
         ]
+
+    def remaining_processes(self) -> list[psutil.Process]:
+        """Return the processes of the account's runs that do not end by themselves within seconds.
+
+        A plugin that was just starting notices only a moment later that its engine has ended.
+        """
+        _, alive = psutil.wait_procs(self.live_processes(), timeout=_END_SECONDS)
+        return list(alive)
 
     def send_interrupt(self, *, number: int = signal.SIGINT, group: bool = True) -> None:
         """Send a signal to the whole process group, as a terminal does on Ctrl-C, or only to `cfs`."""

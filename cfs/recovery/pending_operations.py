@@ -62,6 +62,10 @@ KEPT_INPUTS: Mapping[str, tuple[str, ...]] = {
 volume's tags as tags of the root device, and the next deployment removes them from the volume. If `insecureValue` is
 missing, a refresh reads the parameter's value as a secret, and the next deployment has no value to send."""
 
+UNREADABLE_INPUTS: Mapping[str, tuple[str, ...]] = {"aws:lambda/function:Function": ("code",)}
+"""Inputs that the provider cannot read back, and because of which it fails to read a resource for the first time.
+The next deployment sends them again."""
+
 
 def adopt_pending(engine: StackEngine, aws: AwsAccount) -> list[str]:
     """Add resources that a dead run began to create to the state.
@@ -128,10 +132,13 @@ def repair_state(engine: StackEngine, connect: Callable[[], AwsAccount], *, died
 
 def _entry_of(resource: dict[str, Any], identifier: str) -> dict[str, Any]:
     """Return a state entry with which a refresh can read an existing resource."""
+    inputs: ResourceInputs = resource.get("inputs") or {}
     entry = {**resource, "id": identifier}
-    names = KEPT_INPUTS.get(resource["type"], ())
-    kept = {name: value for name, value in resource.get("inputs", {}).items() if name in names}
-    return {**entry, "outputs": kept} if kept else entry
+    if unreadable := UNREADABLE_INPUTS.get(resource["type"]):
+        entry["inputs"] = {name: value for name, value in inputs.items() if name not in unreadable}
+    if kept := {name: inputs[name] for name in KEPT_INPUTS.get(resource["type"], ()) if name in inputs}:
+        entry["outputs"] = kept
+    return entry
 
 
 def _find_id(

@@ -64,7 +64,8 @@ def test_over_the_days_budget_the_guard_stops_the_cluster_and_a_deployment_leave
         "MetricName": "OutputTokenCount",
         "Dimensions": dimensions,
         "Value": TOKENS,
-        "Timestamp": datetime.now(UTC),
+        # The guard reads the seconds before the one in which it runs.
+        "Timestamp": datetime.now(UTC) - timedelta(seconds=2),
     }
     stack.client("cloudwatch").put_metric_data(Namespace="AWS/Bedrock", MetricData=[spent])
     stack.control_account(IAM_PATH, {"enforced": True})

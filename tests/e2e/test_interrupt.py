@@ -68,19 +68,22 @@ def interrupt(stack: Stack, interruption: Interruption) -> StateSnapshot:
         deployment.wait_for_end()
     assert deployment.exit_status == 130
     assert "Traceback" not in deployment.output
-    assert deployment.live_processes() == []
+    assert deployment.remaining_processes() == []
     return read_snapshot(stack.engine)
 
 
 def test_what_was_created_and_not_recorded_is_adopted_and_stays_as_it_is(stack: Stack) -> None:
-    stack = stack.limited_to("**aws:ec2/instance:**", "**aws:ssm/parameter:**", ON_GITHUB)
-    instance_id = stack.outputs()["orchestratorId"]
+    stack = stack.limited_to("**aws:ec2/instance:**", "**aws:lambda/**", "**aws:ssm/parameter:**", ON_GITHUB)
+    instance_id, ids = stack.outputs()["orchestratorId"], stack.ids()
     tags = tags_of_disk(stack, instance_id)
-    stack.forget_creations("aws:ec2/instance:Instance", "aws:ssm/parameter:Parameter", DEPLOYMENT_POLICY_TYPE)
+    stack.forget_creations(
+        *("aws:ec2/instance:Instance", "aws:lambda/function:Function", "aws:ssm/parameter:Parameter"),
+        DEPLOYMENT_POLICY_TYPE,
+    )
 
     operations.deploy_local_stack(stack.engine)
 
-    assert stack.outputs()["orchestratorId"] == instance_id
+    assert stack.ids() == ids
     assert stack.changes("--refresh") == {}
     assert tags_of_disk(stack, instance_id) == tags
 
