@@ -44,7 +44,7 @@ ENGINE_SETTINGS = {
     "PULUMI_PARALLEL_DIFF": "true",
 }
 """Pulumi's settings that docs/benchmarks.md found faster than its defaults: operations on resources at a time, and
-comparisons of resources side by side. The user's own values take precedence."""
+comparisons of resources side by side. On a real account, the user's own values take precedence."""
 
 
 @dataclass(frozen=True, kw_only=True)

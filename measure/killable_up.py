@@ -158,7 +158,7 @@ class KillableUp:
         for process in processes:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
-        psutil.wait_procs(processes, timeout=5.0)
+        psutil.wait_procs(processes, timeout=_END_SECONDS)
 
 
 def _is_alive(process: psutil.Process) -> bool:

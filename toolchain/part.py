@@ -75,6 +75,7 @@ class GoPart:
     sources: Sequence[Path]
     """All files that affect the build."""
     patches: Sequence[SourcePatch] = ()
+    """Changes of the modules that the build applies to copies."""
     scripts: Mapping[Path, str] = field(default_factory=dict)
     """Files to copy unchanged, each with its path in the part's folder."""
     space: int

@@ -18,7 +18,7 @@ class SourcePatch:
         module: The module's path.
         file: The file's path in the module.
         function: The start of the only function to change; "" for the whole file.
-        replacements: Pairs of code: what stands there exactly once, and what replaces it.
+        replacements: Pairs of code that stands there exactly once, and the code that replaces it.
         added_files: Contents of new files in the same folder, by name.
     """
 
